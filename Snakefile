@@ -1,0 +1,30 @@
+# The whole comparison: `snakemake --cores all` prepares images, trains the models, measures every
+# method on every image, and writes tables and figures below the `run` folder of the configuration.
+#
+#   snakemake -n                                        what would run, and why
+#   snakemake --cores all --configfile mine.yaml        your own data sets, models, methods
+#   snakemake --cores all reference                     then copy the results to results/reference/
+#   snakemake --report report.html                      one page with tables, figures, run times
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+# Kept beside the Snakefile, so that `snakemake --directory elsewhere` finds it too.
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/reference.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        RESULTS,

@@ -1,0 +1,120 @@
+"""From a key of the configuration, or a user's Python file, to a method."""
+
+import difflib
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from baselines.base import Method, check_method
+from baselines.flif import Flif
+from baselines.jpeg2000 import Jpeg2000
+from baselines.jpegxl import JpegXLe7, JpegXLe9
+from baselines.png import Png
+from baselines.raw import Raw
+from baselines.webp import WebP
+
+METHODS: dict[str, Callable[[], Method]] = {
+    method.key: method for method in (Raw, Png, WebP, Jpeg2000, JpegXLe7, JpegXLe9, Flif)
+}
+"""The classical methods by key, in the order of tables. Learned ones need weights: learned.py."""
+
+
+class UnknownMethodError(ValueError):
+    """No method of that key; the message lists the known ones."""
+
+
+class MethodFileError(ValueError):
+    """A user's method file that cannot be used."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+def get_method(key_or_path: str) -> Method:
+    """A fresh instance of a method, by its key or from a user's file.
+
+    Args:
+        key_or_path: a key of `METHODS`, or the path (ending in .py) of a file that defines exactly
+            one concrete subclass of `Method`, or a module-level `METHOD`.
+
+    Raises:
+        UnknownMethodError: if it is neither.
+        MethodFileError: if the file is missing, fails to import, or defines no usable method.
+    """
+    if key_or_path.endswith(".py"):
+        return _from_file(Path(key_or_path))
+    try:
+        return METHODS[key_or_path]()
+    except KeyError:
+        close = difflib.get_close_matches(key_or_path, METHODS, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise UnknownMethodError(
+            f"unknown method {key_or_path!r}: {hint}known are {', '.join(METHODS)}, "
+            "or the path of a Python file (.py) that defines one"
+        ) from None
+
+
+def _from_file(path: Path) -> Method:
+    method = _find_method(path, _load(path))
+    try:
+        check_method(method)
+    except ValueError as error:
+        raise MethodFileError(path, str(error)) from None
+    if method.key in METHODS:
+        raise MethodFileError(path, f"its key {method.key!r} is taken: choose another one")
+    return method
+
+
+def _load(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise MethodFileError(path, f"no such file (looked in {Path.cwd()})")
+    # Named by content and place, so that two files of one name do not meet in sys.modules.
+    digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()
+    name = f"l3c_user_method_{digest[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise MethodFileError(path, "not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look a class's module up here
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's code raises, the file is what to look at
+        del sys.modules[name]
+        raise MethodFileError(path, f"{type(error).__name__} on import: {error}") from error
+    return module
+
+
+def _find_method(path: Path, module: ModuleType) -> Method:
+    method = getattr(module, "METHOD", None)
+    if method is not None:
+        if not isinstance(method, Method):
+            raise MethodFileError(path, f"METHOD must be a Method, got {type(method).__name__}")
+        return method
+    classes = [
+        item
+        for item in vars(module).values()
+        if inspect.isclass(item)
+        and issubclass(item, Method)
+        and item.__module__ == module.__name__  # not those that the file imports
+    ]
+    concrete = [item for item in classes if not inspect.isabstract(item)]
+    if len(concrete) != 1:
+        found = ", ".join(item.__name__ for item in concrete) or "none"
+        missing = sorted({name for item in classes for name in item.__abstractmethods__})
+        hint = f" (still to define: {', '.join(missing)})" if missing and not concrete else ""
+        raise MethodFileError(
+            path, f"expected one concrete subclass of baselines.base.Method, found {found}{hint}"
+        )
+    try:
+        return concrete[0]()
+    except TypeError as error:
+        raise MethodFileError(path, f"cannot be made without arguments: {error}") from error

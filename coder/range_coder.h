@@ -1,0 +1,109 @@
+/* Range coder with 64-bit state, 32-bit words and 24-bit frequencies, one lane.
+ *
+ * The interval is [low, low + range) as a binary fraction. A step cuts it in proportion to a frequency, the
+ * last symbol taking what rounding leaves; whenever range < 2^32 the top word of low is final but for a carry,
+ * which is added to the bytes already written. The decoder keeps code = value - low. See CDF.md for the loss.
+ */
+#ifndef L3C_RANGE_CODER_H
+#define L3C_RANGE_CODER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RC_BITS 24
+#define RC_TOTAL (1u << RC_BITS)
+#define RC_MIN (1ull << 32)
+#define RC_MAX_FLUSH 8
+
+typedef struct {
+  uint64_t low, range;
+  uint8_t *start, *next; /* bytes written: [start, next) */
+} rc_encoder;
+
+typedef struct {
+  uint64_t code, range;
+  const uint8_t *next, *end; /* bytes to read; zeros follow */
+} rc_decoder;
+
+static inline void rc_encoder_begin(rc_encoder *e, uint8_t *out) {
+  e->low = 0;
+  e->range = UINT64_MAX;
+  e->start = e->next = out;
+}
+
+static inline void rc_carry(rc_encoder *e) {
+  uint8_t *p = e->next; /* a carry out of the first byte cannot happen: low + range <= 2^64 */
+  while (++*--p == 0) {
+  }
+}
+
+/* REQUIRES 0 <= from < to <= 2^24 and room for 4 bytes. One word a step is enough: range >= 2^32 before
+ * the cut, so at least 2^8 after it and at least 2^40 after the shift. */
+static inline void rc_encode(rc_encoder *e, uint32_t from, uint32_t to) {
+  uint64_t unit = e->range >> RC_BITS;
+  uint64_t skip = unit * from;
+  e->low += skip;
+  if (e->low < skip) rc_carry(e);
+  e->range = to == RC_TOTAL ? e->range - skip : unit * (to - from);
+  if (e->range < RC_MIN) {
+    for (int shift = 56; shift >= 32; shift -= 8) *e->next++ = (uint8_t)(e->low >> shift);
+    e->low <<= 32;
+    e->range <<= 32;
+  }
+}
+
+/* Writes the fewest bytes that, followed by zeros, lie in the interval; returns the lane's length. */
+static inline size_t rc_encoder_end(rc_encoder *e) {
+  int bytes = 0;
+  for (; bytes < RC_MAX_FLUSH; bytes++) {
+    uint64_t below = bytes == 0 ? UINT64_MAX : UINT64_MAX >> (8 * bytes);
+    uint64_t skip = (0 - e->low) & below; /* up to the next multiple of 2^(64 - 8 bytes) */
+    if (skip < e->range) {
+      e->low += skip;
+      if (e->low < skip) rc_carry(e);
+      break;
+    }
+  }
+  for (int i = 0; i < bytes; i++) *e->next++ = (uint8_t)(e->low >> (56 - 8 * i));
+  while (e->next > e->start && e->next[-1] == 0) e->next--;
+  return (size_t)(e->next - e->start);
+}
+
+static inline uint64_t rc_read_word(rc_decoder *d) {
+  uint64_t word = 0;
+  if (d->end - d->next >= 4) {
+    word = (uint64_t)d->next[0] << 24 | (uint64_t)d->next[1] << 16 | (uint64_t)d->next[2] << 8 | d->next[3];
+    d->next += 4;
+    return word;
+  }
+  for (int i = 0; i < 4; i++) word = word << 8 | (d->next < d->end ? *d->next++ : 0);
+  return word;
+}
+
+static inline void rc_decoder_begin(rc_decoder *d, const uint8_t *bytes, size_t size) {
+  d->range = UINT64_MAX;
+  d->next = bytes;
+  d->end = bytes + size;
+  d->code = rc_read_word(d) << 32;
+  d->code |= rc_read_word(d);
+}
+
+/* Where the next symbol lies in 0..2^24 - 1; any bytes give a value in that range. */
+static inline uint32_t rc_target(const rc_decoder *d) {
+  uint64_t target = d->code / (d->range >> RC_BITS);
+  return target < RC_TOTAL ? (uint32_t)target : RC_TOTAL - 1;
+}
+
+/* Takes the symbol with from <= rc_target(d) < to out of the state. */
+static inline void rc_consume(rc_decoder *d, uint32_t from, uint32_t to) {
+  uint64_t unit = d->range >> RC_BITS;
+  uint64_t skip = unit * from;
+  d->code -= skip;
+  d->range = to == RC_TOTAL ? d->range - skip : unit * (to - from);
+  if (d->range < RC_MIN) {
+    d->code = d->code << 32 | rc_read_word(d);
+    d->range <<= 32;
+  }
+}
+
+#endif

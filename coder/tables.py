@@ -1,0 +1,85 @@
+"""The integer tables of the mixture CDF, and the grids of its parameters (see CDF.md).
+
+Every entry is computed with `decimal`, whose exp is correctly rounded by specification, so that all
+machines hold the same tables: libm's exp may differ in the last bit. The C and CUDA code and the plain
+Python reference are handed these very arrays.
+"""
+
+from __future__ import annotations
+
+import functools
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+# Grids: a parameter p is coded as the integer round(p * 2^bits), ties to even, clipped to +- LIMIT.
+LOGIT_BITS = 6
+MU_BITS = 8
+LOG_SIGMA_BITS = 6
+LAMBDA_BITS = 12
+LOGIT_LIMIT = 1 << 20
+MU_LIMIT = 1 << 26
+LAMBDA_LIMIT = 1 << 14
+LAMBDA_RAW_LIMIT = 1 << 16  # of the input of the sigmoid
+LOG_SIGMA_MIN = -7
+LOG_SIGMA_MAX = 8
+
+FREQUENCY_BITS = 24  # a CDF runs from 0 to 2^24
+SIGMOID_BITS = 24  # value of the sigmoid table at +infinity
+ARGUMENT_BITS = 16  # fractional bits of the sigmoid's argument
+SIGMOID_REACH = 16  # the argument is clipped to +- this
+SIGMOID_STEP_BITS = 10  # table entries are 2^10 / 2^16 = 1/64 apart
+WEIGHT_BITS = 16  # weight of the most probable component
+EXP_ENTRIES = 1024
+
+
+class Tables(NamedTuple):
+    """All tables, int32, one dimension.
+
+    sigmoid: 2^24 / (1 + exp(-t)) at t = -16, -16 + 1/64, ..., 16, the last entry twice.
+    inverse_sigma: 2^16 exp(-log_sigma) on the grid of log_sigma, from -7 to 8.
+    reach: largest |x - mu| on the grid of mu for which the argument of the sigmoid stays within +- 16.
+    exp: 2^16 exp(-d / 64), d = 0..1023.
+    """
+
+    sigmoid: npt.NDArray[np.int32]
+    inverse_sigma: npt.NDArray[np.int32]
+    reach: npt.NDArray[np.int32]
+    exp: npt.NDArray[np.int32]
+
+
+@functools.cache
+def tables() -> Tables:
+    """The tables; made once, read-only."""
+    with localcontext() as context:
+        context.prec = 40
+
+        def rounded(value: Decimal) -> int:
+            return int(value.to_integral_value(rounding=ROUND_HALF_EVEN))
+
+        one = Decimal(1)
+        steps = SIGMOID_REACH << (ARGUMENT_BITS - SIGMOID_STEP_BITS)
+        width = Decimal(1 << (ARGUMENT_BITS - SIGMOID_STEP_BITS))
+        sigmoid = [
+            rounded((1 << SIGMOID_BITS) / (one + (-Decimal(i) / width).exp()))
+            for i in range(-steps, steps + 1)
+        ]
+        sigmoid[0], sigmoid[-1] = 0, 1 << SIGMOID_BITS
+        sigmoid.append(sigmoid[-1])
+        first, last = LOG_SIGMA_MIN << LOG_SIGMA_BITS, LOG_SIGMA_MAX << LOG_SIGMA_BITS
+        inverse = [
+            rounded((1 << ARGUMENT_BITS) * (-Decimal(i) / (1 << LOG_SIGMA_BITS)).exp())
+            for i in range(first, last + 1)
+        ]
+        most = SIGMOID_REACH << (ARGUMENT_BITS + MU_BITS)
+        exp = [
+            rounded((1 << WEIGHT_BITS) * (-Decimal(i) / (1 << LOGIT_BITS)).exp())
+            for i in range(EXP_ENTRIES)
+        ]
+    made = (sigmoid, inverse, [most // i for i in inverse], exp)
+    arrays = [np.array(values, dtype=np.int32) for values in made]
+    for array in arrays:
+        array.setflags(write=False)
+    return Tables(*arrays)

@@ -1,0 +1,235 @@
+"""A data set as named in the configuration -> a folder of PNG files and their manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from l3c.data.embedded import embedded_photos
+from l3c.data.errors import DatasetError, Dropped
+from l3c.data.images import (
+    ImageError,
+    RGBImage,
+    pixel_sha256,
+    read_png_text,
+    read_rgb,
+    write_png,
+)
+from l3c.data.manifest import (
+    IMAGES,
+    ManifestRow,
+    kept_images,
+    manifest_sha256,
+    read_manifest,
+    write_manifest,
+)
+from l3c.data.prepare import Preparation, choose_factor, factor_range, prepare_image
+from l3c.data.sources import Photo, folder_photos
+from l3c.data.synthetic import synthetic_photos
+from l3c.progress import Progress
+
+__all__ = [
+    "DatasetError",
+    "DatasetSpec",
+    "ManifestRow",
+    "build_dataset",
+    "kept_images",
+    "manifest_sha256",
+    "read_manifest",
+]
+
+_BUILT_IN = {"embedded": embedded_photos, "synthetic": synthetic_photos}
+_KEY, _ROW = "l3c-key", "l3c-row"  # texts inside each PNG: what it was made from, and its row
+_VERSION = 1  # to be raised when the same source and preparation give other pixels
+_LISTED = 20  # dropped images that are listed one by one
+
+
+class DatasetSpec(BaseModel):
+    """Which images a data set has.
+
+    Attributes:
+        source: "embedded" (photographs inside installed packages), "synthetic" (a few generated
+            images), or a folder, searched with the folders below it.
+        subset: train or test, for the two built-in sources only.
+        prepare: how the photographs are scaled and filtered; null takes the images as they are.
+        limit: stop after this many photographs were kept, in the order of their paths; null: all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(min_length=1)
+    subset: Literal["train", "test"] | None = None
+    prepare: Preparation | None = None
+    limit: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _subset_fits(self) -> Self:
+        if self.source in _BUILT_IN and self.subset is None:
+            raise ValueError(f'subset is missing: "train" or "test" of source "{self.source}"')
+        if self.source not in _BUILT_IN and self.subset is not None:
+            raise ValueError(
+                f"subset belongs to the sources {', '.join(_BUILT_IN)}, not to a folder"
+            )
+        return self
+
+
+def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Path:
+    """Writes a data set: out_dir/images/<name>.png for what is kept, out_dir/manifest.csv last.
+
+    Images of an earlier, interrupted build are used again where they were made from the same source
+    in the same way and still have the same pixels; other images of earlier builds are removed.
+
+    Args:
+        spec: which images.
+        out_dir: folder of this data set alone; made if missing.
+        progress: show a count on stderr. What was dropped is listed there in any case.
+
+    Returns:
+        Path of the manifest.
+
+    Raises:
+        DatasetError: one line that names a missing or empty source, or why nothing was kept.
+    """
+    photos = _photos(spec, out_dir)
+    images, manifest = out_dir / IMAGES, out_dir / "manifest.csv"
+    images.mkdir(parents=True, exist_ok=True)
+    manifest.unlink(missing_ok=True)  # while it is there, it speaks for every image beside it
+    rows: list[ManifestRow] = []
+    read = kept = 0
+    bar = Progress(len(photos), out_dir.name, "photograph") if progress else None
+    with bar or nullcontext():
+        for photo in photos:
+            if kept == spec.limit:
+                break
+            made = _make(photo, spec.prepare, images)
+            read += 1
+            kept += any(row.status == "kept" for row in made)
+            rows += made
+            if bar:
+                bar.update()
+    _remove_others(images, rows)
+    _report(spec, rows, len(photos) - read)
+    write_manifest(manifest, rows)
+    return manifest
+
+
+def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
+    if spec.source in _BUILT_IN:
+        assert spec.subset is not None  # DatasetSpec checked it
+        return _BUILT_IN[spec.source](spec.subset)
+    folder = Path(spec.source).expanduser()
+    photos = folder_photos(folder)
+    inside, outside = folder.resolve(), out_dir.resolve()
+    if outside.is_relative_to(inside) or inside.is_relative_to(outside):
+        # The images written there would be found as sources, or be written over them.
+        raise DatasetError(
+            f"{folder}: overlaps with the output folder {out_dir}; "
+            "keep the images in a folder of their own"
+        )
+    return photos
+
+
+def _make(photo: Photo, prepare: Preparation | None, images: Path) -> list[ManifestRow]:
+    """The rows of one photograph, its images written: one for each copy, or one if none can be."""
+    copies = prepare.copies if prepare else 1
+    image = None
+    rows = []
+    try:
+        digest = photo.digest()
+        for copy in range(copies):
+            name = photo.name if copies == 1 else f"{photo.name}__{copy}"
+            path, key = images / f"{name}.png", _key(photo, digest, copy, prepare)
+            row = _stored_row(path, key)
+            if row is None:
+                if image is None:
+                    image = photo.read()
+                    if prepare:  # too small is true of all copies: one row says it
+                        factor_range(image.shape[0], image.shape[1], prepare)
+                row = _make_copy(photo, image, copy, prepare, path, key)
+            rows.append(row)
+        return rows
+    except (ImageError, Dropped) as error:
+        about = _about(photo, image)
+        return [ManifestRow(image=photo.name, status="dropped", reason=error.reason, **about)]
+
+
+def _make_copy(
+    photo: Photo, image: RGBImage, copy: int, prepare: Preparation | None, path: Path, key: str
+) -> ManifestRow:
+    """One prepared image, written to `path`, or the reason why it is dropped."""
+    about = _about(photo, image) | {"image": path.stem, "factor": 1.0}
+    if prepare:
+        height, width = image.shape[:2]
+        about["factor"] = choose_factor(height, width, photo.source, copy, prepare)
+        try:
+            image = prepare_image(image, photo.source, copy, prepare)
+        except Dropped as error:
+            return ManifestRow(status="dropped", reason=error.reason, **about)
+    height, width = image.shape[:2]
+    row = ManifestRow(
+        status="kept", height=height, width=width, pixel_sha256=pixel_sha256(image), **about
+    )
+    write_png(path, image, {_KEY: key, _ROW: row.model_dump_json()})
+    return row
+
+
+def _about(photo: Photo, image: RGBImage | None) -> dict[str, Any]:
+    """The columns that describe the source; its size where it could be read."""
+    about: dict[str, Any] = {"source": _text(photo.source), "licence": photo.licence}
+    if image is not None:
+        about |= {"source_height": image.shape[0], "source_width": image.shape[1]}
+    return about
+
+
+def _key(photo: Photo, digest: str, copy: int, prepare: Preparation | None) -> str:
+    """A hash of everything that an image and its row are made from."""
+    how = prepare.model_dump(exclude={"copies"}) if prepare else None
+    parts = [_VERSION, photo.name, _text(photo.source), photo.licence, digest, copy, how]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("ascii")).hexdigest()
+
+
+def _stored_row(path: Path, key: str) -> ManifestRow | None:
+    """The row inside an image of an earlier build, if it is the image that would be made now."""
+    text = read_png_text(path)
+    if text.get(_KEY) != key:
+        return None
+    try:
+        row = ManifestRow.model_validate_json(text.get(_ROW, ""))
+        return row if pixel_sha256(read_rgb(path)) == row.pixel_sha256 else None
+    except (ValidationError, ImageError):
+        return None
+
+
+def _remove_others(images: Path, rows: list[ManifestRow]) -> None:
+    """Removes what earlier builds left; only files that carry their mark."""
+    kept = {f"{row.image}.png" for row in rows if row.status == "kept"}
+    for path in images.iterdir():
+        unfinished = path.name.startswith(".") and path.name.endswith(".part")
+        if unfinished or (path.name not in kept and _KEY in read_png_text(path)):
+            path.unlink()
+
+
+def _report(spec: DatasetSpec, rows: list[ManifestRow], not_read: int) -> None:
+    """Lists on stderr what was dropped; raises DatasetError if nothing was kept."""
+    dropped = [f"{row.source}: {row.reason}" for row in rows if row.status == "dropped"]
+    kept = len(rows) - len(dropped)
+    name = spec.source + (f" ({spec.subset})" if spec.subset else "")
+    if not kept:
+        raise DatasetError(f"{name}: none of {len(rows)} images kept; the first is {dropped[0]}")
+    beyond = f", {not_read} beyond the limit of {spec.limit} not read" if not_read else ""
+    lines = [f"{name}: {kept} images kept, {len(dropped)} dropped{beyond}"]
+    lines += [f"  dropped {reason}" for reason in dropped[:_LISTED]]
+    if len(dropped) > _LISTED:
+        lines.append(f"  and {len(dropped) - _LISTED} more, all of them in the manifest")
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _text(source: str) -> str:
+    """A path as text that can be written as UTF-8, whatever bytes the file system holds."""
+    return source.encode("utf-8", "backslashreplace").decode("utf-8")

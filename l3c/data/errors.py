@@ -1,0 +1,26 @@
+"""What can be wrong with a data set: one image, one preparation, the whole set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ImageError(ValueError):
+    """A file that is not a plain 8-bit RGB image; one line with the file and the reason."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class Dropped(ValueError):  # noqa: N818  (a verdict about a sound image, not a failure)
+    """An image that a preparation leaves out, e.g. because it is too small."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class DatasetError(ValueError):
+    """A data set that cannot be used at all; one line that names it and says what to do."""

@@ -1,0 +1,121 @@
+"""The manifest of a data set: what was kept, what was dropped and why, one CSV row each."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from l3c.data.errors import DatasetError
+from l3c.data.images import ImageError, RGBImage, pixel_sha256, read_rgb
+
+IMAGES = "images"  # folder of the kept images, beside the manifest
+
+
+class ManifestRow(BaseModel):
+    """One image of a data set.
+
+    Attributes:
+        image: name; a kept image lies beside the manifest as images/<name>.png.
+        source: path inside the folder or package that it was made from.
+        status: kept or dropped.
+        reason: why it was dropped; empty for a kept one.
+        height, width: size in pixels, as kept.
+        source_height, source_width: size in pixels of the source, where it could be read.
+        factor: scaling factor from source to image; 1 for an image taken as it is.
+        pixel_sha256: l3c.data.images.pixel_sha256 of the kept image.
+        licence: one line, empty where it is not known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: str
+    source: str
+    status: Literal["kept", "dropped"]
+    reason: str = ""
+    height: int | None = None
+    width: int | None = None
+    source_height: int | None = None
+    source_width: int | None = None
+    factor: float | None = None
+    pixel_sha256: str | None = None
+    licence: str = ""
+
+
+_COLUMNS = list(ManifestRow.model_fields)
+_TEXT = {"reason", "licence", "image", "source"}  # an empty cell is "" here, and None elsewhere
+
+
+def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
+    """Writes the rows as CSV; the file appears whole or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(row.model_dump() for row in rows)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_manifest(path: Path) -> list[ManifestRow]:
+    """All rows, kept and dropped, in the order of the file.
+
+    Raises:
+        DatasetError: if the file is missing or is no manifest.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            if reader.fieldnames != _COLUMNS:
+                raise DatasetError(
+                    f"{path}: not a manifest: its first line is not {','.join(_COLUMNS)}; "
+                    "build the data set again"
+                )
+            return [_parse(cells) for cells in reader]
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: no such manifest; build the data set first") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DatasetError(
+            f"{path}: not a manifest: column {first['loc'][0]}: {first['msg']}; "
+            "build the data set again"
+        ) from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: not a manifest: {error}; build the data set again") from None
+
+
+def kept_images(path: Path) -> Iterator[tuple[str, RGBImage]]:
+    """Name and pixels, uint8 (H, W, 3), of each kept image, one at a time, in the manifest's order.
+
+    Raises:
+        DatasetError: if an image is missing or is not the one that the manifest names.
+    """
+    for row in read_manifest(path):
+        if row.status == "kept":
+            file = path.parent / IMAGES / f"{row.image}.png"
+            try:
+                image = read_rgb(file)
+            except ImageError as error:
+                raise DatasetError(f"{error}; build the data set again") from None
+            if pixel_sha256(image) != row.pixel_sha256:
+                raise DatasetError(f"{file}: not the pixels of {path}; build the data set again")
+            yield row.image, image
+
+
+def manifest_sha256(path: Path) -> str:
+    """SHA-256 (hex) over the kept images' pixels, whatever their names, paths and order."""
+    hashes = sorted(row.pixel_sha256 or "" for row in read_manifest(path) if row.status == "kept")
+    return hashlib.sha256("\n".join(hashes).encode("ascii")).hexdigest()
+
+
+def _parse(cells: dict[str, str]) -> ManifestRow:
+    return ManifestRow.model_validate(
+        {column: cell if cell or column in _TEXT else None for column, cell in cells.items()}
+    )

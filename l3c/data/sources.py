@@ -1,0 +1,137 @@
+"""Where photographs come from: one small record each, and the photographs of a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from l3c.data.errors import DatasetError
+from l3c.data.images import FOREIGN_SUFFIXES, READABLE_SUFFIXES, RGBImage, file_sha256, read_rgb
+
+_KINDS_SHOWN = 6
+_LONGEST_NAME = 80  # of a file name's 255 bytes; leaves room for the marks of copies and suffixes
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photograph before preparation; nothing is read until asked.
+
+    Attributes:
+        name: unique in its data set, of the characters A-Z a-z 0-9 _ and -.
+        source: what it was, as text: the path inside the folder or package. Seeds derive from it.
+        licence: one line; empty where it is not known (a user's folder).
+        read: the pixels; raises ImageError.
+        digest: a hash that changes with the pixels; raises ImageError.
+    """
+
+    name: str
+    source: str
+    licence: str
+    read: Callable[[], RGBImage]
+    digest: Callable[[], str]
+
+
+def file_photo(name: str, path: Path, source: str, licence: str = "") -> Photo:
+    """The photograph in a file."""
+    return Photo(name, source, licence, partial(read_rgb, path), partial(file_sha256, path))
+
+
+def folder_photos(folder: Path) -> list[Photo]:
+    """All image files below a folder, sorted by their path inside it.
+
+    Links are followed, each folder is visited once. Hidden files and folders, and files without the
+    suffix of an image, are left out; one line on stderr counts them.
+
+    Raises:
+        DatasetError: if the folder is missing, cannot be listed, or holds no image file.
+    """
+    if not os.path.exists(folder):  # unlike Path.exists, also False where it may not be looked at
+        raise DatasetError(f"{folder}: no such folder; name an existing folder of images")
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: not a folder; name the folder that holds the images")
+    images: list[Path] = []
+    ignored: list[str] = []
+    for path in _walk(folder):
+        if path.name.startswith("."):
+            ignored.append("hidden")
+        elif path.suffix.lower() in READABLE_SUFFIXES | FOREIGN_SUFFIXES:
+            images.append(path)
+        else:
+            ignored.append(path.suffix.lower() or "no suffix")
+    counts = _counts(ignored)
+    if not images:
+        found = f"it holds only {counts}" if counts else "it is empty"
+        known = " ".join(sorted(READABLE_SUFFIXES))
+        raise DatasetError(f"{folder}: no image file, {found}; images end in {known}")
+    if ignored:
+        print(
+            f"{folder}: image files: {len(images)}; ignored, as no images by name: {counts}",
+            file=sys.stderr,
+        )
+    paths = sorted(path.relative_to(folder).as_posix() for path in images)
+    names = unique_names(paths)
+    return [file_photo(names[path], folder / path, path) for path in paths]
+
+
+def _counts(kinds: list[str]) -> str:
+    """How often each kind occurs, the most frequent first, short enough for one line."""
+    ranked = sorted(Counter(kinds).items(), key=lambda item: (-item[1], item[0]))
+    shown = [f"{count} {kind}" for kind, count in ranked[:_KINDS_SHOWN]]
+    if rest := sum(count for _, count in ranked[_KINDS_SHOWN:]):
+        shown.append(f"{rest} others")
+    return ", ".join(shown)
+
+
+def unique_names(sources: Iterable[str]) -> dict[str, str]:
+    """Source path -> name that any file system, shell and table can hold.
+
+    Letters lose their accents, other characters become single underscores. Names that meet, in the
+    eyes of a file system that ignores case, all get a hash of their source; which photographs come
+    first therefore does not matter. A name has no double underscore of its own.
+    """
+    plain = {source: _plain_name(source) for source in sources}
+    count = Counter(name.lower() for name in plain.values())
+    return {
+        source: name if count[name.lower()] == 1 else f"{name}__{_short_hash(source)}"
+        for source, name in plain.items()
+    }
+
+
+def _plain_name(source: str) -> str:
+    stem = source[: -len(Path(source).suffix)] if Path(source).suffix else source
+    letters = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode("ascii")
+    name = re.sub(r"[^A-Za-z0-9-]+", "_", letters)[:_LONGEST_NAME].strip("_-")
+    return name or "image"
+
+
+def _short_hash(source: str) -> str:
+    text = unicodedata.normalize("NFC", source).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(text).hexdigest()[:8]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files below `folder`, and hidden folders as one entry each."""
+
+    def refuse(error: OSError) -> None:
+        raise DatasetError(f"{error.filename}: cannot list this folder: {error.strerror}")
+
+    visited = {folder.resolve()}  # links may lead back to a folder above
+    for parent, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        here = Path(parent)
+        yield from (here / name for name in sorted(files))
+        yield from (here / name for name in sorted(folders) if name.startswith("."))
+        inside = []
+        for name in sorted(folders):
+            target = (here / name).resolve()
+            if not name.startswith(".") and target not in visited:
+                visited.add(target)
+                inside.append(name)
+        folders[:] = inside

@@ -1,0 +1,230 @@
+"""Rows -> figures: bits per sub-pixel by method, and against decoding time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
+
+from l3c.evaluation import style
+from l3c.evaluation.labels import place_labels
+from l3c.evaluation.published import PublishedValue, normalize
+from l3c.evaluation.rows import ResultRow
+
+RAW = "raw"  # the control, 8 bpsp by definition
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A method on a data set.
+
+    Attributes:
+        key, method: of the method.
+        learned: decides colour and marker.
+        bpsp: of each image.
+        mean: of `bpsp`.
+        decode_s_per_mp: decoding seconds for a million pixels, all images together.
+    """
+
+    key: str
+    method: str
+    learned: bool
+    bpsp: tuple[float, ...]
+    mean: float
+    decode_s_per_mp: float
+
+
+def bars_of(rows: Sequence[ResultRow], learned: Sequence[str], dataset: str) -> list[Bar]:
+    """The methods measured on a data set, best mean first."""
+    groups: dict[str, list[ResultRow]] = {}
+    for row in rows:
+        if row.dataset == dataset:
+            groups.setdefault(row.key, []).append(row)
+    bars = []
+    for key, group in groups.items():
+        bpsp = tuple(row.bpsp for row in group)
+        megapixels = sum(row.height * row.width for row in group) / 1e6
+        seconds = sum(row.decode_s for row in group) / megapixels
+        mean = sum(bpsp) / len(bpsp)
+        bars.append(Bar(key, group[0].method, key in learned, bpsp, mean, seconds))
+    return sorted(bars, key=lambda bar: (bar.mean, bar.key))
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points no other one beats in both coordinates (less is better), from left to right."""
+    front: list[tuple[float, float]] = []
+    for point in sorted(set(points)):
+        if not front or point[1] < front[-1][1]:
+            front.append(point)
+    return front
+
+
+def draw_bpsp(
+    rows: Sequence[ResultRow],
+    learned: Sequence[str],
+    published: Mapping[str, PublishedValue],
+    label: str | None,
+) -> Figure:
+    """Means as bars, images as dots, published values as diamonds; one panel for each data set.
+
+    Args:
+        rows: of any number of data sets.
+        learned: keys of the learned methods.
+        published: bpsp by normalized method name.
+        label: of the published edition, for the legend.
+    """
+    datasets = _datasets(rows)
+    panels = [bars_of(rows, learned, dataset) for dataset in datasets]
+    lines = sum(len(bars) for bars in panels)
+    figure = style.new_figure(7.6, 1.5 + 0.36 * lines + 0.5 * len(panels))
+    grid = figure.subplots(
+        max(len(panels), 1),
+        1,
+        squeeze=False,
+        sharex=True,
+        gridspec_kw={"height_ratios": [len(bars) + 1 for bars in panels] or [1]},
+    )
+    for axes, dataset, bars in zip(grid[:, 0], datasets, panels, strict=False):
+        _draw_bars(axes, bars, published)
+        images = max(len(bar.bpsp) for bar in bars)
+        axes.set_title(f"{dataset}, {images} image{'s' if images > 1 else ''}")
+    grid[-1, 0].set_xlabel("bits per sub-pixel, whole file (less is better)")
+    if not panels:
+        _say_nothing_measured(grid[0, 0])
+    values = [value for bars in panels for bar in bars for value in _published(bar, published)]
+    _legend_bpsp(figure, label if values else None, all(value.verified for value in values))
+    return figure
+
+
+def _draw_bars(axes: Axes, bars: Sequence[Bar], published: Mapping[str, PublishedValue]) -> None:
+    for position, bar in enumerate(bars):
+        color = style.color_of(bar.learned)
+        axes.barh(position, bar.mean, height=0.62, color=style.pale(color), linewidth=0)
+        axes.plot([bar.mean] * 2, [position - 0.31, position + 0.31], color=color, linewidth=2.4)
+        offsets = _spread(len(bar.bpsp))
+        heights = [position + offset for offset in offsets]
+        axes.scatter(bar.bpsp, heights, s=11, color=color, alpha=0.75, linewidth=0, zorder=3)
+        for value in _published(bar, published):
+            axes.scatter(
+                value.value,
+                position,
+                s=36,
+                marker=style.PUBLISHED_MARKER,
+                facecolor="white",
+                edgecolor=style.PUBLISHED,
+                linewidth=1.2,
+                zorder=4,
+            )
+        # In the white strip at the left end of the bar, where neither dots nor diamonds come.
+        axes.text(0.08, position, f"{bar.mean:.2f}", va="center", fontsize=9, color=style.INK)
+    axes.set_yticks(range(len(bars)), [bar.method for bar in bars])
+    for tick, bar in zip(axes.get_yticklabels(), bars, strict=True):
+        tick.set_fontweight("bold" if bar.learned else "normal")
+    axes.set_ylim(len(bars) - 0.45, -0.55)
+    axes.set_xlim(left=0)
+    style.quiet_axis(axes, "x")
+    axes.spines["left"].set_visible(False)
+
+
+def _published(bar: Bar, published: Mapping[str, PublishedValue]) -> list[PublishedValue]:
+    """The published value of a method, in a list of none or one."""
+    names = (normalize(bar.key), normalize(bar.method))
+    return [published[name] for name in names if name in published][:1]
+
+
+def _spread(count: int) -> list[float]:
+    """Heights of the dots within a bar: a fixed zigzag, so that near ones are seen apart."""
+    pattern = (0.0, 0.16, -0.16, 0.08, -0.08)
+    return [pattern[index % len(pattern)] if count > 1 else 0.0 for index in range(count)]
+
+
+def _legend_bpsp(figure: Figure, label: str | None, verified: bool) -> None:
+    handles: list[Line2D | Patch] = [
+        Patch(color=style.pale(style.LEARNED), label="learned (mean)"),
+        Patch(color=style.pale(style.CLASSICAL), label="classical (mean)"),
+        _dot(style.QUIET, ".", "one image"),
+    ]
+    if label:
+        unverified = "" if verified else ", unverified"
+        text = f"published, {label}{unverified}"
+        handles.append(_dot(style.PUBLISHED, style.PUBLISHED_MARKER, text, hollow=True))
+    figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), columnspacing=1.4)
+
+
+def draw_speed(rows: Sequence[ResultRow], learned: Sequence[str]) -> Figure:
+    """Mean bpsp against decoding time, with the Pareto front; one panel for each data set."""
+    datasets = _datasets(rows)
+    figure = style.new_figure(7.6, 0.5 + 4.2 * max(len(datasets), 1))
+    grid = figure.subplots(max(len(datasets), 1), 1, squeeze=False)
+    for axes, dataset in zip(grid[:, 0], datasets, strict=False):
+        axes.set_title(dataset)
+        axes.set_xlabel("decoding time in seconds per megapixel (less is better)")
+        axes.set_ylabel("bits per sub-pixel (less is better)")
+    if not datasets:
+        _say_nothing_measured(grid[0, 0])
+    handles = [
+        _dot(style.LEARNED, style.LEARNED_MARKER, "learned"),
+        _dot(style.CLASSICAL, style.CLASSICAL_MARKER, "classical"),
+        Line2D([], [], color=style.QUIET, linewidth=1.2, label="best trade-offs (Pareto front)"),
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.4)
+    for axes, dataset in zip(grid[:, 0], datasets, strict=False):
+        _draw_points(figure, axes, bars_of(rows, learned, dataset))
+    return figure
+
+
+def _draw_points(figure: Figure, axes: Axes, bars: Sequence[Bar]) -> None:
+    shown = [bar for bar in bars if bar.key != RAW] or list(bars)
+    points = [(bar.decode_s_per_mp, bar.mean) for bar in shown]
+    axes.set_xscale("log")
+    for bar, point in zip(shown, points, strict=True):
+        axes.scatter(
+            *point,
+            s=58,
+            marker=style.marker_of(bar.learned),
+            color=style.color_of(bar.learned),
+            edgecolor="white",
+            linewidth=0.8,
+            zorder=3,
+        )
+    times = [time for time, _ in points]
+    rates = [rate for _, rate in points]
+    margin = 0.12 * (max(rates) - min(rates)) or 0.5
+    axes.set_xlim(min(times) / 2.5, max(times) * 2.5)
+    axes.set_ylim(min(rates) - margin, max(rates) + margin)
+    # A step: between two methods of the front only the slower one's rate can be had at its time.
+    front = pareto(points)
+    corners = [(front[0][0], axes.get_ylim()[1])]
+    for left, right in zip(front, [*front[1:], (axes.get_xlim()[1], front[-1][1])], strict=True):
+        corners += [left, (right[0], left[1])]
+    axes.plot(*zip(*corners, strict=True), color=style.QUIET, linewidth=1.2, zorder=1)
+    axes.grid(axis="both", which="major")
+    axes.tick_params(axis="both", which="both", length=0)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    left_out = [bar for bar in bars if bar not in shown]
+    if left_out:
+        text = ", ".join(f"{bar.method} ({bar.mean:.2f} bpsp)" for bar in left_out)
+        axes.set_title(f"not shown: {text}", loc="right", fontsize=8.5, fontweight="normal")
+    colors = [style.color_of(bar.learned) for bar in shown]
+    place_labels(figure, axes, points, [bar.method for bar in shown], colors, corners)
+
+
+def _dot(color: str, marker: str, label: str, hollow: bool = False) -> Line2D:
+    face = "white" if hollow else color
+    return Line2D(
+        [], [], linestyle="", marker=marker, color=color, markerfacecolor=face, label=label
+    )
+
+
+def _datasets(rows: Sequence[ResultRow]) -> list[str]:
+    return list(dict.fromkeys(row.dataset for row in rows))
+
+
+def _say_nothing_measured(axes: Axes) -> None:
+    """A run in which no method was available still gets its figures."""
+    axes.text(0.5, 0.5, "no method was measured", ha="center", transform=axes.transAxes)

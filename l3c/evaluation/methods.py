@@ -1,0 +1,39 @@
+"""From an entry of the configuration to a method, in this process or a fresh one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from baselines.base import Method
+
+
+@dataclass(frozen=True)
+class MethodSource:
+    """How to make a method; unlike the method itself it can be handed to another process.
+
+    Attributes:
+        key: the method's key in rows and file names.
+        entry: key of a classical codec, or path of a user's Python file.
+        name: label of a learned method; "" for the others, which bring theirs.
+        weights: of a learned method, None for the others.
+    """
+
+    key: str
+    entry: str
+    name: str = ""
+    weights: Path | None = None
+
+    def load(self) -> Method:
+        """Makes the method. Only a learned one imports PyTorch.
+
+        Raises:
+            ValueError: the key, the file or the weights are not usable; the message names them.
+        """
+        if self.weights is not None:
+            from baselines.learned import LearnedMethod
+
+            return LearnedMethod(self.key, self.name, self.weights)
+        from baselines.registry import get_method
+
+        return get_method(self.entry)

@@ -1,0 +1,179 @@
+"""What stands below the comparison: definitions, what was left out, the models, the machine."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from l3c.data.manifest import ManifestRow
+from l3c.evaluation.rows import ResultRow
+from l3c.evaluation.summary import Summary
+from l3c.evaluation.tables import EXTERNAL_MARK, UNVERIFIED_MARK, markdown_table
+
+LISTED = 10  # images left out that a note names; left_out.csv has them all
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything the notes speak about besides the comparison itself.
+
+    Attributes:
+        rows: all result rows.
+        manifests: data set -> its manifest; the training set is among them.
+        train: key of the training set.
+        cards: model key -> its card.
+        published: label of the published values, None without them.
+    """
+
+    rows: Sequence[ResultRow]
+    manifests: Mapping[str, Sequence[ManifestRow]]
+    train: str
+    cards: Mapping[str, Mapping[str, Any]]
+    published: str | None
+
+
+def make_notes(
+    comparison: Mapping[str, Sequence[Summary]], context: Context
+) -> dict[str, list[str]]:
+    """Notes by data set, and the closing ones under ""; all in Markdown."""
+    notes = {
+        dataset: _dataset_notes(dataset, summaries, context)
+        for dataset, summaries in comparison.items()
+    }
+    marks = any(
+        item.totals and not item.totals.in_process for s in comparison.values() for item in s
+    )
+    notes[""] = [
+        *_definitions(context, marks),
+        "",
+        *_models(context),
+        "",
+        *_machine(comparison, context),
+    ]
+    return notes
+
+
+def _dataset_notes(dataset: str, summaries: Sequence[Summary], context: Context) -> list[str]:
+    manifest = context.manifests[dataset]
+    kept = [row for row in manifest if row.status == "kept"]
+    notes = [f"{len(kept)} images measured, each decoded from its file and equal to the original."]
+    dropped = [row for row in manifest if row.status == "dropped"]
+    if dropped:
+        named = "; ".join(f"{row.source}: {row.reason}" for row in dropped[:LISTED])
+        more = (
+            f"; and {len(dropped) - LISTED} more in left_out.csv" if len(dropped) > LISTED else ""
+        )
+        notes.append(f"{len(dropped)} left out: {named}{more}.")
+    if context.cards and shares_pixels(kept, context.manifests[context.train]):
+        notes.append(
+            f"**Images of this data set are in the training set {context.train} too:** the learned "
+            "methods have seen them."
+        )
+    for item in summaries:
+        if item.totals is None and item.key:
+            notes.append(f"{item.method}: not measured ({item.reason}).")
+    only = [item.method for item in summaries if not item.key]
+    if only:
+        notes.append(f"Only published, not measured here: {', '.join(only)}.")
+    return notes
+
+
+def shares_pixels(kept: Sequence[ManifestRow], train: Sequence[ManifestRow]) -> bool:
+    """Whether an image of a data set was trained on, pixel for pixel."""
+    seen = {row.pixel_sha256 for row in train if row.status == "kept"}
+    return any(row.pixel_sha256 in seen for row in kept)
+
+
+def _definitions(context: Context, external: bool) -> list[str]:
+    lines = [
+        "* bpsp: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over "
+        "images; *total bpsp*: all bits over all sub-pixels. *vs. L3C*: bpsp above (+) or below "
+        "(-) L3C's, ours against ours and published against published.",
+        "* *cross-entropy*: the learned model's own estimate of the rate, total; *gap*: how far "
+        "the real files lie above it.",
+        "* Speeds are measured inside the process after a warm-up, each method alone on the "
+        "machine; MB are 10^6 bytes of raw pixels.",
+    ]
+    if external:
+        lines.append(
+            f"* {EXTERNAL_MARK} runs an external program: its start, and files as input and "
+            "output, are in the times."
+        )
+    if context.published:
+        lines.append(
+            f"* *published*: L3C paper, {context.published}; not the images measured here, so "
+            "compare the order and the distances, not the values. "
+            f"{UNVERIFIED_MARK} recalled, not yet checked against the paper (unverified)."
+        )
+    return lines
+
+
+def _models(context: Context) -> list[str]:
+    if not context.cards:
+        return ["No learned model was measured."]
+    head = (
+        ("Model", "l"),
+        ("parameters", "r"),
+        ("steps", "r"),
+        ("training time", "r"),
+        ("recipe", "l"),
+    )
+    lines = [
+        [
+            str(card["name"]),
+            f"{card['parameters']:,}",
+            f"{card['steps']:,}",
+            _duration(float(card["train_s"])),
+            _recipe_name(card),
+        ]
+        for card in context.cards.values()
+    ]
+    kept = sum(row.status == "kept" for row in context.manifests[context.train])
+    below = f"Trained on {context.train} ({kept} images)."
+    return [
+        *markdown_table(head, lines),
+        "",
+        f"{below} Each card lists what differs from the paper.",
+    ]
+
+
+def _recipe_name(card: Mapping[str, Any]) -> str:
+    recipe = card["recipe"]
+    return str(recipe["name"]) if isinstance(recipe, Mapping) else str(recipe)
+
+
+def _machine(comparison: Mapping[str, Sequence[Summary]], context: Context) -> list[str]:
+    rows = context.rows
+    machines = dict.fromkeys(f"{row.hardware}; {row.environment}" for row in rows)
+    threads = sorted({row.threads for row in rows})
+    versions = dict.fromkeys(
+        f"{item.method}: {item.version} ({item.settings})"
+        for summaries in comparison.values()
+        for item in summaries
+        if item.totals
+    )
+    return [
+        *(f"* Machine: {machine}." for machine in machines),
+        f"* Threads at hand: {', '.join(map(str, threads)) or 'none'}; a codec whose settings say "
+        "numthreads=1 uses one.",
+        *(f"* {version}." for version in versions),
+    ]
+
+
+def left_out_csv(manifests: Mapping[str, Sequence[ManifestRow]]) -> str:
+    """Every dropped image of every data set with its reason."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["dataset", "image", "source", "reason"])
+    for dataset, manifest in manifests.items():
+        for row in manifest:
+            if row.status == "dropped":
+                writer.writerow([dataset, row.image, row.source, row.reason])
+    return text.getvalue()
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s"

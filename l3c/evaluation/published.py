@@ -1,0 +1,88 @@
+"""Published figures as data: results/published.csv, one value per line."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+# Label shown beside every value whose confidence is not "primary".
+UNVERIFIED = "unverified"
+
+
+class PublishedError(ValueError):
+    """The file of published values is missing or not as documented."""
+
+
+@dataclass(frozen=True)
+class PublishedValue:
+    """One figure of a paper.
+
+    Attributes:
+        table: table or section it stands in.
+        dataset, edition: what it was measured on, and in which version of the paper.
+        method: as named there.
+        quantity, unit: e.g. bpsp.
+        value: the number.
+        confidence: "primary" (read in the paper's appendix or the authors' README) or "recalled".
+        note: remark, may be empty.
+    """
+
+    table: str
+    dataset: str
+    edition: str
+    method: str
+    quantity: str
+    value: float
+    unit: str
+    confidence: str
+    note: str
+
+    @property
+    def label(self) -> str:
+        """Data set and edition, as the configuration names them."""
+        return f"{self.dataset} {self.edition}"
+
+    @property
+    def verified(self) -> bool:
+        """Whether somebody read the value in the source."""
+        return self.confidence == "primary"
+
+
+def read_published(path: Path) -> list[PublishedValue]:
+    """Reads the file.
+
+    Raises:
+        PublishedError: naming the file, the line and the reason.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PublishedError(f"{path}: cannot be read ({error.strerror})") from None
+    values = []
+    for number, line in enumerate(csv.DictReader(text.splitlines()), start=2):
+        try:
+            values.append(PublishedValue(**{**line, "value": float(line["value"])}))  # type: ignore[arg-type]
+        except (KeyError, TypeError, ValueError) as error:
+            raise PublishedError(f"{path}, line {number}: {error}") from None
+    return values
+
+
+def editions(values: list[PublishedValue]) -> list[str]:
+    """Labels that hold whole-image bpsp of at least two methods, in the order of the file."""
+    labels = [value.label for value in values if value.quantity == "bpsp"]
+    return [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
+
+
+def bpsp_of(values: list[PublishedValue], label: str | None) -> dict[str, PublishedValue]:
+    """Published bpsp of one edition, keyed by `normalize(method)`, in the order of the file."""
+    return {
+        normalize(value.method): value
+        for value in values
+        if value.label == label and value.quantity == "bpsp"
+    }
+
+
+def normalize(name: str) -> str:
+    """Name of a method without case, spaces and signs: "JPEG 2000" and "JPEG2000" are one."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())

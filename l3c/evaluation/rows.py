@@ -1,0 +1,168 @@
+"""Result rows, one per data set, method and image: columns, types, units; reading, writing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+
+class RowError(ValueError):
+    """A file of rows is missing, malformed, or contradicts itself."""
+
+
+class ResultRow(BaseModel):
+    """What one method did with one image.
+
+    Sizes are of the whole file as written; seconds are measured in the process after a warm-up.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = Field(min_length=1, description="key of the data set in the configuration")
+    method: str = Field(min_length=1, description="label of the method")
+    key: str = Field(pattern=r"^[a-z0-9_]+$", description="key of the method")
+    image: str = Field(min_length=1, description="name of the image in its manifest")
+    height: int = Field(ge=1, description="pixels, unpadded")
+    width: int = Field(ge=1, description="pixels, unpadded")
+    num_bytes: int = Field(ge=1, description="bytes of the file, header included")
+    bpsp: float = Field(
+        gt=0, description="bits per sub-pixel, 8 * num_bytes / (3 * height * width)"
+    )
+    bits_theory: float | None = Field(
+        None, gt=0, description="bits: cross-entropy under the method's model; empty for classical"
+    )
+    encode_s: float = Field(ge=0, description="seconds, image in memory to bytes in memory")
+    decode_s: float = Field(ge=0, description="seconds, bytes in memory to image in memory")
+    lossless: bool = Field(description="the decoded pixels equal the original's")
+    in_process: bool = Field(description="false: times include the start of an external program")
+    settings: str = Field(description="settings of the method")
+    version: str = Field(description="library and version")
+    stream: str = Field(min_length=1, description="the file, relative to the run's folder")
+    pixel_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="hash of the image's pixels")
+    threads: int = Field(ge=1, description="threads the method was given")
+    hardware: str = Field(description="processor, cores, memory")
+    environment: str = Field(description="versions of Python and the numerical libraries")
+
+    @field_validator("bits_theory", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @model_validator(mode="after")
+    def _bpsp_fits(self) -> ResultRow:
+        expected = bits_per_subpixel(8 * self.num_bytes, self.height, self.width)
+        if abs(self.bpsp - expected) > 1e-9 * expected:
+            raise ValueError(
+                f"bpsp is {self.bpsp}, but num_bytes, height and width give {expected}"
+            )
+        return self
+
+
+COLUMNS = tuple(ResultRow.model_fields)
+
+
+def bits_per_subpixel(bits: float, height: int, width: int) -> float:
+    """Bits over the 3 * height * width sub-pixels of an RGB image."""
+    return bits / (3 * height * width)
+
+
+def write_rows(path: Path, rows: Iterable[ResultRow]) -> None:
+    """Writes rows as CSV, whole or not at all; floats keep every digit."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.model_dump() for row in rows)
+    write_text(path, text.getvalue())
+
+
+def read_rows(path: Path) -> list[ResultRow]:
+    """Reads rows and checks each against the schema.
+
+    Raises:
+        RowError: naming file, line, column and what is wrong.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise RowError(f"{path}: cannot be read ({error.strerror})") from None
+    reader = csv.DictReader(lines)
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise RowError(f"{path}: the columns are {reader.fieldnames}, expected {list(COLUMNS)}")
+    rows = []
+    for number, line in enumerate(reader, start=2):
+        try:
+            rows.append(ResultRow.model_validate(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            column = ".".join(map(str, first["loc"])) or "row"
+            raise RowError(f"{path}, line {number}, {column}: {first['msg']}") from None
+    return rows
+
+
+def check_rows(rows: Iterable[ResultRow]) -> None:
+    """Checks rows against each other.
+
+    Raises:
+        RowError: for a repeated row, a lossy row, or methods that did not see the same pixels.
+    """
+    seen: set[tuple[str, str, str]] = set()
+    pixels: dict[tuple[str, str], ResultRow] = {}
+    for row in rows:
+        what = f"method {row.key}, image {row.image} of {row.dataset}"
+        if (row.dataset, row.key, row.image) in seen:
+            raise RowError(f"{what}: measured twice; delete the rows folder of the run")
+        seen.add((row.dataset, row.key, row.image))
+        if not row.lossless:
+            raise RowError(f"{what}: is marked as not lossless")
+        first = pixels.setdefault((row.dataset, row.image), row)
+        if row.pixel_sha256 != first.pixel_sha256:
+            raise RowError(f"{what}: other pixels than method {first.key} saw; measure both again")
+
+
+class MethodRecord(BaseModel):
+    """Whether and how a method was measured on a data set; stands beside its rows, as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    key: str
+    method: str
+    measured: bool
+    reason: str = Field(description="why it was not measured, empty otherwise")
+    settings: str
+    version: str
+
+
+def write_record(path: Path, record: MethodRecord) -> None:
+    """Writes the record, whole or not at all."""
+    write_text(path, record.model_dump_json(indent=2) + "\n")
+
+
+def read_record(path: Path) -> MethodRecord:
+    """Reads a record.
+
+    Raises:
+        RowError: naming the file.
+    """
+    try:
+        return MethodRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise RowError(f"{path}: {error}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all: under a temporary name first, then renamed."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """As `write_text`, for bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(data)
+    os.replace(part, path)

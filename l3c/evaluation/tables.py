@@ -1,0 +1,211 @@
+"""The comparison table as CSV, Markdown and LaTeX. The same rows give the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from l3c.evaluation.summary import Summary, Totals
+
+NOT_MEASURED = "not measured"
+NONE = "\N{EN DASH}"
+UNVERIFIED_MARK = "†"
+EXTERNAL_MARK = "‡"
+
+Comparison = Mapping[str, Sequence[Summary]]  # data set -> its rows
+Cell = str | float | int | None
+
+_Value = Callable[[Totals], Cell]
+# Columns of a rate, which the same models and images give again, then those of this machine.
+_RATES: dict[str, _Value] = {
+    "images": lambda t: t.images,
+    "mean_bpsp": lambda t: _round(t.mean_bpsp, 4),
+    "total_bpsp": lambda t: _round(t.total_bpsp, 4),
+    "theory_bpsp": lambda t: _round(t.theory_bpsp, 4),
+    "gap_percent": lambda t: _round(t.gap_percent, 3),
+}
+_SPEEDS: dict[str, _Value] = {
+    "encode_s": lambda t: _significant(t.encode_s),
+    "decode_s": lambda t: _significant(t.decode_s),
+    "encode_mb_s": lambda t: _significant(t.encode_mb_s),
+    "decode_mb_s": lambda t: _significant(t.decode_mb_s),
+    "threads": lambda t: t.threads,
+    "in_process": lambda t: str(t.in_process),
+}
+
+
+def rates_csv(comparison: Comparison) -> str:
+    """Rates only: byte-identical whenever sizes and cross-entropies are, on any machine."""
+    return _csv(comparison, _RATES, with_version=False)
+
+
+def comparison_csv(comparison: Comparison) -> str:
+    """Every column: rates, published values, speeds, versions; one line per data set and method."""
+    return _csv(comparison, _RATES | _SPEEDS, with_version=True)
+
+
+def _csv(comparison: Comparison, columns: Mapping[str, _Value], with_version: bool) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    head = ["dataset", "key", "method", *columns, "lossless", "vs_l3c_percent"]
+    head += ["published_bpsp", "published_confidence", "published_vs_l3c_percent", "status"]
+    writer.writerow([*head, "settings", "version"] if with_version else head)
+    for dataset, summaries in comparison.items():
+        for item in summaries:
+            result = item.totals
+            line: list[Cell] = [dataset, item.key, item.method]
+            line += [get(result) if result else None for get in columns.values()]
+            line += [_lossless(result) if result else None, _round(item.vs_reference, 2)]
+            line += [item.published.value if item.published else None]
+            line += [item.published.confidence if item.published else None]
+            line += [_round(item.published_vs_reference, 2)]
+            line += ["measured" if result else f"{NOT_MEASURED}: {item.reason}"]
+            line += [item.settings, item.version] if with_version else []
+            writer.writerow(["" if cell is None else cell for cell in line])
+    return text.getvalue()
+
+
+_HEAD = (
+    ("Method", "l"),
+    ("bpsp", "r"),
+    ("vs. L3C", "r"),
+    ("published bpsp", "r"),
+    ("published vs. L3C", "r"),
+    ("total bpsp", "r"),
+    ("cross-entropy bpsp", "r"),
+    ("gap", "r"),
+    ("encode MB/s", "r"),
+    ("decode MB/s", "r"),
+    ("decode s/image", "r"),
+    ("lossless", "r"),
+)
+
+
+def _cells(item: Summary) -> list[str]:
+    """The printed cells of one method, in the order of _HEAD; shared by Markdown and LaTeX."""
+    result = item.totals
+    published = NONE
+    if item.published:
+        mark = "" if item.published.verified else UNVERIFIED_MARK
+        published = f"{item.published.value:.3f}{mark}"
+    ours = [NOT_MEASURED, NONE] if result is None else [f"{result.mean_bpsp:.3f}"]
+    if result is not None:
+        ours.append(_percent(item.vs_reference))
+    cells = [
+        item.method + _external(result),
+        *ours,
+        published,
+        _percent(item.published_vs_reference),
+    ]
+    if result is None:
+        return cells + [NONE] * (len(_HEAD) - len(cells))
+    theory = [NONE, NONE]
+    if result.theory_bpsp is not None and result.gap_percent is not None:
+        theory = [f"{result.theory_bpsp:.3f}", f"{result.gap_percent:+.2f} %"]
+    speeds = [result.encode_mb_s, result.decode_mb_s, result.decode_s]
+    return [
+        *cells,
+        f"{result.total_bpsp:.3f}",
+        *theory,
+        *(_plain(speed) for speed in speeds),
+        _lossless(result),
+    ]
+
+
+def comparison_markdown(comparison: Comparison, notes: Mapping[str, Sequence[str]]) -> str:
+    """One table per data set, each with its notes below; notes under "" close the page."""
+    parts = ["# Comparison", ""]
+    for dataset, summaries in comparison.items():
+        parts += [f"## {dataset}", "", *markdown_table(_HEAD, map(_cells, summaries)), ""]
+        parts += [*(f"* {note}" for note in notes.get(dataset, ())), ""]
+    parts += ["## Notes", "", *notes.get("", ())]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def markdown_table(head: Sequence[tuple[str, str]], lines: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table, padded to be readable as text; head: (title, "l" or "r")."""
+    body = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    titles = [title for title, _ in head]
+    widths = [max(map(len, column)) for column in zip(titles, *body, strict=True)]
+
+    def pad(cells: Sequence[str]) -> str:
+        sides = [side for _, side in head]
+        return (
+            "| "
+            + " | ".join(
+                cell.ljust(width) if side == "l" else cell.rjust(width)
+                for cell, width, side in zip(cells, widths, sides, strict=True)
+            )
+            + " |"
+        )
+
+    rule = [
+        "-" * width if side == "l" else "-" * (width - 1) + ":"
+        for width, (_, side) in zip(widths, head, strict=True)
+    ]
+    return [pad(titles), pad(rule), *map(pad, body)]
+
+
+def comparison_latex(comparison: Comparison) -> str:
+    """One booktabs table per data set; the marks are explained in its caption."""
+    columns = "".join(side for _, side in _HEAD)
+    parts = ["% Needs \\usepackage{booktabs}. Written by the workflow from rows.csv."]
+    for dataset, summaries in comparison.items():
+        parts += [
+            "\\begin{table}",
+            "  \\centering\\small",
+            f"  \\caption{{Lossless compression of {_tex(dataset)}: mean bits per sub-pixel over "
+            "images, whole files. $\\dagger$ published value not checked against the paper; "
+            "$\\ddagger$ external program, its start counts.}",
+            f"  \\begin{{tabular}}{{{columns}}}",
+            "    \\toprule",
+            "    " + " & ".join(_tex(title) for title, _ in _HEAD) + " \\\\",
+            "    \\midrule",
+            *("    " + " & ".join(map(_tex, _cells(item))) + " \\\\" for item in summaries),
+            "    \\bottomrule",
+            "  \\end{tabular}",
+            "\\end{table}",
+        ]
+    return "\n".join(parts) + "\n"
+
+
+_TEX = {
+    "\\": "\\textbackslash{}",
+    UNVERIFIED_MARK: "$^\\dagger$",
+    EXTERNAL_MARK: "$^\\ddagger$",
+    NONE: "--",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(sign, sign) for sign in text)
+
+
+def _external(result: Totals | None) -> str:
+    return "" if result is None or result.in_process else EXTERNAL_MARK
+
+
+def _lossless(result: Totals) -> str:
+    # A lossy image stops the workflow before a row is written, so every row counts.
+    return f"{result.images}/{result.images}"
+
+
+def _percent(value: float | None) -> str:
+    return NONE if value is None else f"{value:+.1f} %"
+
+
+def _plain(value: float) -> str:
+    """Three significant digits, without an exponent for what codecs need."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _round(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _significant(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -1,0 +1,259 @@
+"""The workflow's configuration: what is prepared, trained, measured; checked before a run.
+
+`python -m l3c.experiment` writes the JSON Schemas of the configuration and of the result rows.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from baselines.registry import METHODS
+from l3c.config import Recipe, RecipeError, load_recipe
+from l3c.data.datasets import DatasetSpec
+from l3c.evaluation.published import PublishedError, editions, read_published
+
+# Both become names of files and wildcards of the workflow.
+DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+MethodKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+
+
+class ExperimentError(ValueError):
+    """The configuration is not usable; the message lists every problem and what is allowed."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"The configuration has {count}; nothing was run.\n{lines}")
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSpec(_Settings):
+    """A learned method: the label of its table row and the recipe that trains it."""
+
+    name: str = Field(min_length=1, description="label in tables and figures")
+    recipe: str = Field(description="YAML file; relative to the working directory or the workflow")
+
+
+class Evaluation(_Settings):
+    """What is measured on what, and which published values stand beside it."""
+
+    datasets: tuple[DatasetName, ...] = Field(min_length=1, description="keys of `datasets`")
+    methods: tuple[str, ...] = Field(
+        min_length=1,
+        description="keys of `models`, keys of classical codecs, or paths of Python files",
+    )
+    published: str | None = Field(
+        None, description="data set and edition in results/published.csv, e.g. Open Images v3"
+    )
+    repeats: int = Field(1, ge=1, le=100, description="timed runs per image; the median is kept")
+
+
+class Experiment(_Settings):
+    """Everything a run depends on, apart from cores and memory."""
+
+    run: str = Field(min_length=1, description="folder everything is written below")
+    datasets: dict[DatasetName, DatasetSpec] = Field(min_length=1)
+    train: DatasetName = Field(description="the key of `datasets` the models are trained on")
+    models: dict[MethodKey, ModelSpec] = {}
+    evaluate: Evaluation
+
+    def method_entries(self) -> dict[str, str]:
+        """Key of each measured method (in file names, rows) -> its entry in the configuration."""
+        return {method_key(entry): entry for entry in self.evaluate.methods}
+
+    def trained(self) -> list[str]:
+        """Keys of the models that are measured; others are not trained."""
+        return [key for key in self.method_entries() if key in self.models]
+
+    def used_datasets(self) -> list[str]:
+        """The data sets this run builds: those measured, and the training set if it is needed."""
+        names = [*self.evaluate.datasets, *([self.train] if self.trained() else [])]
+        return list(dict.fromkeys(names))
+
+
+def method_key(entry: str) -> str:
+    """Key of a method entry: itself, or the file's stem in lower case for a path to a .py file."""
+    if entry.endswith(".py"):
+        return re.sub(r"[^a-z0-9]+", "_", Path(entry).stem.lower()).strip("_")
+    return entry
+
+
+def resolve(path: str, root: Path) -> Path:
+    """`path` if it exists from the working directory, else the one below the workflow's folder."""
+    return Path(path) if Path(path).exists() else root / path
+
+
+def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment, dict[str, Recipe]]:
+    """Checks the whole configuration, files it names included, before anything runs.
+
+    Args:
+        config: the merged configuration as read from YAML.
+        root: folder of the workflow, holding config/ and results/published.csv.
+
+    Returns:
+        The typed configuration and the recipe of each model that is trained.
+
+    Raises:
+        ExperimentError: listing every problem.
+    """
+    try:
+        experiment = Experiment.model_validate(dict(config))
+    except ValidationError as error:
+        raise ExperimentError([_explain(item) for item in error.errors()]) from None
+    problems = [*_dataset_problems(experiment), *_method_problems(experiment)]
+    problems += _published_problems(experiment, root)
+    recipes = {}
+    for key in experiment.trained():
+        try:
+            recipes[key] = load_recipe(resolve(experiment.models[key].recipe, root))
+        except RecipeError as error:
+            problems.append(f"models.{key}.recipe: {error}")
+    if problems:
+        raise ExperimentError(problems)
+    return experiment, recipes
+
+
+def _dataset_problems(experiment: Experiment) -> list[str]:
+    problems = []
+    named = [("train", experiment.train)]
+    named += [("evaluate.datasets", name) for name in experiment.evaluate.datasets]
+    for where, name in named:
+        if name not in experiment.datasets:
+            problems.append(f"{where}: {_unknown(name, 'data set', list(experiment.datasets))}")
+    for name in experiment.used_datasets():
+        spec = experiment.datasets.get(name)
+        if spec is None or spec.source in ("embedded", "synthetic"):
+            continue
+        folder = Path(spec.source).expanduser()
+        if not folder.is_dir():
+            kind = "is a file, not a folder" if folder.exists() else "does not exist"
+            problems.append(
+                f"datasets.{name}.source: the folder {spec.source} {kind}; give a folder of "
+                "images, or one of: embedded, synthetic"
+            )
+    return problems
+
+
+def _method_problems(experiment: Experiment) -> list[str]:
+    known = [*experiment.models, *METHODS]
+    problems = [
+        f"models.{key}: is the key of a classical codec; choose another"
+        for key in experiment.models
+        if key in METHODS
+    ]
+    seen: dict[str, str] = {}
+    for entry in experiment.evaluate.methods:
+        key = method_key(entry)
+        if entry.endswith(".py") and not Path(entry).is_file():
+            problems.append(f"evaluate.methods: the file {entry} does not exist")
+        elif entry.endswith(".py") and (key in known or not key):
+            problems.append(f"evaluate.methods: rename {entry}; {key!r} is no free key for it")
+        elif not entry.endswith(".py") and entry not in known:
+            hint = "; a method of your own is named by the path of its .py file"
+            problems.append(f"evaluate.methods: {_unknown(entry, 'method', known)}{hint}")
+        if key in seen:
+            problems.append(f"evaluate.methods: {entry} and {seen[key]} have the same key {key!r}")
+        seen[key] = entry
+    return problems
+
+
+def _published_problems(experiment: Experiment, root: Path) -> list[str]:
+    wanted = experiment.evaluate.published
+    if wanted is None:
+        return []
+    try:
+        allowed = editions(read_published(root / "results" / "published.csv"))
+    except PublishedError as error:
+        return [str(error)]
+    if wanted in allowed:
+        return []
+    return [f"evaluate.published: {_unknown(wanted, 'edition', [*allowed, 'null'])}"]
+
+
+def _unknown(value: str, kind: str, allowed: list[str]) -> str:
+    close = difflib.get_close_matches(value, allowed, n=1)
+    meant = f' Did you mean "{close[0]}"?' if close else ""
+    return f'unknown {kind} "{value}".{meant} Allowed: {", ".join(allowed)}'
+
+
+def _explain(item: Any) -> str:
+    """One line for one pydantic error: key path, value, and what is allowed."""
+    loc = tuple(part for part in item["loc"] if part != "[key]")
+    where = ".".join(str(part) for part in loc)
+    message = item["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    if item["type"] == "extra_forbidden":
+        return f"{where}: {_unknown(str(loc[-1]), 'key', _allowed_keys(loc[:-1]))}"
+    if item["type"] == "missing":
+        return f"{where}: missing, and it has no default"
+    if item["type"] == "string_pattern_mismatch":
+        return (
+            f"{where}: a name of letters, digits and _ is needed (pattern {item['ctx']['pattern']})"
+        )
+    shown = "" if isinstance(item["input"], Mapping) else f" = {item['input']!r}"
+    return f"{where}{shown}: {message}"
+
+
+def _allowed_keys(loc: tuple[Any, ...]) -> list[str]:
+    """The keys of the settings found at a path below Experiment."""
+    kind: Any = Experiment
+    for part in loc:
+        if _model(kind) is not None:
+            kind = _model(kind).model_fields[part].annotation  # type: ignore[union-attr]
+        else:
+            kind = typing.get_args(kind)[-1]
+    found = _model(kind)
+    return list(found.model_fields) if found else []
+
+
+def _model(kind: Any) -> type[BaseModel] | None:
+    """The settings class behind an annotation, `X | None` included."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        return next((m for m in map(_model, typing.get_args(kind)) if m), None)
+    return None
+
+
+def schemas() -> dict[str, str]:
+    """File name -> text of each JSON Schema below workflow/schemas/."""
+    from l3c.evaluation.rows import ResultRow
+
+    head = "# Written by `python -m l3c.experiment`; do not edit.\n"
+    models: dict[str, type[BaseModel]] = {"config": Experiment, "row": ResultRow}
+    return {
+        f"{name}.schema.yaml": head
+        + yaml.safe_dump(
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                **model.model_json_schema(),
+            },
+            sort_keys=False,
+            width=100,
+        )
+        for name, model in models.items()
+    }
+
+
+def main() -> None:
+    """Writes the schemas beside the workflow."""
+    folder = Path(__file__).resolve().parent.parent / "workflow" / "schemas"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in schemas().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

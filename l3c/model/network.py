@@ -1,0 +1,185 @@
+"""The networks: L3C, and the paper's baselines RGB and RGB Shared, behind one interface.
+
+All three describe an image by a pyramid z^(0) = x, z^(1), ..., z^(S) and
+
+    p(x, z^(1), ..., z^(S)) = p(z^(S)) * prod_s p(z^(s-1) | f^(s)),    f^(s) = D^(s)(z^(s), f^(s+1))
+
+with a uniform p(z^(S)) (L3C Eq. 2). They differ in how z is made: L3C learns it, RGB and RGB Shared
+downsample the image. A coder needs only `bottlenecks`, `predict` and `shape`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from coder.shape import MixtureShape
+from l3c.config import ModelSettings
+from l3c.model import mixture
+from l3c.model.extractor import Extractor
+from l3c.model.head import ProbabilityClassifier
+from l3c.model.predictor import Predictor
+from l3c.model.quantizer import quantize, to_values
+
+RGB_MEAN = (255 * 0.4488, 255 * 0.4371, 255 * 0.4040)  # of Open Images, as published
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """z^(s): symbols int64 (N, C, H, W), and the values float32 (N, C, H, W) that stand for them."""
+
+    symbols: Tensor
+    values: Tensor
+
+
+class Network(nn.Module):
+    """L3C, RGB or RGB Shared, by `settings.kind`.
+
+    Args:
+        settings: shape and parametrisation.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.scales = settings.scales
+        learned, shared = settings.kind == "l3c", settings.kind == "rgb_shared"
+        features, blocks = settings.features, settings.blocks
+        self.extractors = nn.ModuleList(
+            Extractor(3 if s == 1 else features, features, blocks, settings.bottleneck)
+            for s in range(1, self.scales + 1)
+            if learned
+        )
+        predicted = range(1, 2 if shared else self.scales + 1)
+        self.predictors = nn.ModuleList(
+            Predictor(self.shape(s).channels, features, blocks) for s in predicted
+        )
+        self.classifiers = nn.ModuleList(
+            ProbabilityClassifier(
+                features, settings.dilations, self.shape(s - 1), *self._unit_of_means(s - 1)
+            )
+            for s in predicted
+        )
+        self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
+
+    mean: Tensor
+
+    def shape(self, s: int) -> MixtureShape:
+        """What the mixture of z^(s) describes; its channels and levels also hold for z^(S)."""
+        if s == 0 or self.settings.kind != "l3c":
+            sigmoid = self.settings.channel_coefficients == "sigmoid"
+            return MixtureShape(3, 256, self.settings.mixtures, coupled=True, sigmoid=sigmoid)
+        return MixtureShape(self.settings.bottleneck, self.settings.levels, self.settings.mixtures)
+
+    def _unit_of_means(self, s: int) -> tuple[float, float]:
+        """Unit and zero of the network's own means for z^(s), in symbols."""
+        half = (self.shape(s).levels - 1) / 2
+        if self.settings.parametrization == "paper" and self.shape(s).coupled:
+            return 1.0, 0.0
+        return half, half
+
+    def bottlenecks(self, images: Tensor) -> list[Bottleneck]:
+        """z^(1), ..., z^(S) of a batch.
+
+        Args:
+            images: uint8 (N, 3, H, W); H and W divisible by 2^S.
+        """
+        if self.settings.kind == "l3c":
+            return self._learned_bottlenecks(images)
+        pyramid, scale = [], images
+        for _ in range(self.scales):
+            scale = downsample(scale)
+            pyramid.append(Bottleneck(scale.long(), self.values(scale)))
+        return pyramid
+
+    def _learned_bottlenecks(self, images: Tensor) -> list[Bottleneck]:
+        if self.settings.parametrization == "paper":
+            features = (images.float() - self.mean) / 128
+        else:
+            features = images.float() / 127.5 - 1
+        if self.predictors[0].head.weight.is_contiguous(memory_format=torch.channels_last):
+            features = features.contiguous(memory_format=torch.channels_last)
+        pyramid = []
+        for extractor in self.extractors:
+            features, z = extractor(features)
+            values, symbols = quantize(z, self.settings.levels)
+            pyramid.append(Bottleneck(symbols, values))
+        return pyramid
+
+    def values(self, symbols: Tensor) -> Tensor:
+        """What the predictor is fed for symbols of z^(s), s >= 1: float32, same shape."""
+        if self.settings.kind == "l3c":
+            return to_values(symbols, self.settings.levels)
+        if self.settings.parametrization == "paper":
+            return symbols.float() - self.mean
+        return symbols.float() / 127.5 - 1
+
+    def predict(self, s: int, values: Tensor, above: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Mixture parameters of z^(s-1), and the features f^(s) for the next finer scale.
+
+        Args:
+            s: 1..S.
+            values: of z^(s), float32 (N, C, H, W).
+            above: f^(s+1) (N, Cf, H, W); None at the coarsest scale, and always for RGB Shared.
+
+        Returns:
+            Raw parameters (N, P, 2H, 2W), see `ProbabilityClassifier`, and f^(s) (N, Cf, 2H, 2W), or None
+            where the scales do not share features.
+        """
+        index = min(s, len(self.predictors)) - 1
+        f = self.predictors[index](values, above)
+        return self.classifiers[index](f), None if self.settings.kind == "rgb_shared" else f
+
+    def split(self, s: int, raw: Tensor) -> mixture.Mixture:
+        """The raw parameters of z^(s) by kind."""
+        return mixture.split(raw, self.shape(s))
+
+    def bits(self, images: Tensor) -> list[Tensor]:
+        """Cross-entropy of a batch by scale, z^(0), ..., z^(S), each summed over the batch, in bits.
+
+        Args:
+            images: uint8 (N, 3, H, W); H and W divisible by 2^S.
+        """
+        pyramid = self.bottlenecks(images)
+        top = pyramid[-1].symbols.numel() * math.log2(self.shape(self.scales).levels)
+        return [*self._coded_bits(images, pyramid, self.scales), torch.tensor(top)]
+
+    def training_bits(self, images: Tensor) -> Tensor:
+        """The loss, in bits: all scales but the uniform one; RGB Shared learns from z^(0) alone."""
+        scales = 1 if self.settings.kind == "rgb_shared" else self.scales
+        return torch.stack(self._coded_bits(images, self.bottlenecks(images), scales)).sum()
+
+    def _coded_bits(
+        self, images: Tensor, pyramid: list[Bottleneck], scales: int
+    ) -> list[Tensor]:
+        """Cross-entropy of z^(0), ..., z^(scales - 1)."""
+        bits: list[Tensor] = []
+        above = None
+        for s in range(scales, 0, -1):
+            raw, above = self.predict(s, pyramid[s - 1].values, above)
+            levels = self.shape(s - 1).levels
+            if s == 1:
+                target = images.float()
+            elif self.settings.kind == "l3c":  # values, not symbols: they carry the gradient to z
+                target = (pyramid[s - 2].values + 1) * ((levels - 1) / 2)
+            else:
+                target = pyramid[s - 2].symbols.float()
+            nats = mixture.negative_log_likelihood(target, self.split(s - 1, raw), levels)
+            bits.insert(0, nats.sum() / math.log(2))
+        return bits
+
+
+def downsample(images: Tensor) -> Tensor:
+    """Pillow's bicubic by 2 with rounding: uint8 (N, 3, H, W) -> uint8 (N, 3, H/2, W/2)."""
+    n, _, height, width = images.shape
+    array = images.permute(0, 2, 3, 1).cpu().numpy()
+    out = np.empty((n, height // 2, width // 2, 3), np.uint8)
+    for i in range(n):
+        small = Image.fromarray(np.ascontiguousarray(array[i]))
+        out[i] = small.resize((width // 2, height // 2), Image.Resampling.BICUBIC)
+    return torch.from_numpy(out).permute(0, 3, 1, 2).to(images.device)

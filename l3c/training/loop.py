@@ -1,0 +1,143 @@
+"""The training loop: one flat function, deterministic, resumable at any step it has saved."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from l3c.config import Recipe
+from l3c.model.initialization import initialize
+from l3c.model.network import Network
+from l3c.progress import Progress
+from l3c.training import files, optimizers
+from l3c.training.batches import Crops
+from l3c.training.errors import TrainingError
+
+CHECKPOINT_EVERY_S = 20.0
+METRICS_EVERY = 25  # steps that one row of the metrics averages
+
+
+def train(
+    recipe: Recipe,
+    images: Mapping[str, npt.NDArray[np.uint8]],
+    *,
+    data_sha256: str,
+    weights: Path,
+    checkpoint: Path,
+    name: str | None = None,
+) -> None:
+    """Trains a network and writes `weights`, its card (.json) and its metrics (.csv) beside them.
+
+    The loss is the cross-entropy of all coded scales over the sub-pixels of the image (L3C Eq. 10), in bits. A run
+    that was killed goes on from the last checkpoint and ends with the same weights on the same machine.
+
+    Args:
+        recipe: what to train and how.
+        images: name -> uint8 (H, W, 3), all at least as large as the crops.
+        data_sha256: identity of the images, kept in the card.
+        weights: path of the safetensors file to write.
+        checkpoint: path of the training state, kept up to date while training, removed at the end.
+        name: of the model in tables; the recipe's by default.
+
+    Raises:
+        TrainingError: images that do not fit the recipe, or a loss that is not finite.
+    """
+    settings = recipe.train
+    crops = Crops(images, settings)
+    network = Network(recipe.model)
+    initialize(network, settings.seed)
+    if settings.channels_last:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optims = optimizers.make_optimizers(network, settings)
+    optimizers.set_rate(optims, 1.0)
+    identity = _identity(recipe, data_sha256)
+    done, seconds, metrics = 0, 0.0, []
+    saved = files.load_checkpoint(checkpoint, identity)
+    if saved is not None:
+        network.load_state_dict(saved["network"])
+        optimizers.load_state(optims, saved["optimizers"])
+        done, seconds, metrics = saved["step"], saved["seconds"], saved["metrics"]
+
+    def save(step: int, spent: float) -> None:
+        content = {"identity": identity, "step": step, "seconds": spent, "metrics": metrics}
+        content |= {"network": network.state_dict(), "optimizers": optimizers.state(optims)}
+        files.save_checkpoint(checkpoint, content)
+
+    start = time.perf_counter() - seconds
+    last_save = time.perf_counter()
+    window: list[float] = []
+    label = name or recipe.name
+    with Progress(settings.steps, f"train {label}") as progress:
+        progress.update(done)
+        for step in range(done, settings.steps):
+            batch, names = crops.batch(step)
+            optimizers.set_rate(optims, optimizers.rate_factor(step, settings))
+            with torch.autocast("cpu", torch.bfloat16, settings.precision == "bfloat16"):
+                bits = network.training_bits(batch)
+            loss = bits / batch.numel()
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                save(step, time.perf_counter() - start)
+                raise TrainingError(
+                    f"{label}: loss is {value} at step {step}, on crops of {', '.join(names)}; the state "
+                    f"is kept in {checkpoint}; a lower learning_rate or clip_norm is the usual remedy"
+                )
+            network.zero_grad(set_to_none=True)
+            loss.backward()
+            if settings.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
+            for optimizer in optims:
+                optimizer.step()
+            window.append(value)
+            progress.update(1, bpsp=value)
+            now = time.perf_counter()
+            if len(window) == METRICS_EVERY or step + 1 == settings.steps:
+                metrics.append([step + 1, float(np.mean(window)), round(now - start, 3)])
+                window = []
+                if now - last_save > CHECKPOINT_EVERY_S and step + 1 < settings.steps:
+                    save(step + 1, now - start)
+                    last_save = now
+    seconds = time.perf_counter() - start
+
+    files.write_weights(weights, network.state_dict())
+    _write_metrics(weights.with_suffix(".csv"), metrics)
+    card = {
+        "name": label,
+        "kind": recipe.model.kind,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "steps": settings.steps,
+        "train_s": round(seconds, 1),
+        "threads": torch.get_num_threads(),
+        "final_train_bpsp": metrics[-1][1],
+        "images": len(images),
+        "data_sha256": data_sha256,
+        "recipe": recipe.model_dump(mode="json"),
+        "deviations": recipe.deviations(),
+        "versions": {"torch": torch.__version__, "python": platform.python_version()},
+    }
+    files.write_json(weights.with_suffix(".json"), card)
+    checkpoint.unlink(missing_ok=True)
+
+
+def _identity(recipe: Recipe, data_sha256: str) -> str:
+    text = json.dumps(recipe.model_dump(mode="json"), sort_keys=True) + data_sha256
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _write_metrics(path: Path, metrics: list[list[float]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["step", "train_bpsp", "seconds"])
+    writer.writerows(metrics)
+    files.write_atomically(path, lambda file: file.write(text.getvalue().encode()))

@@ -1,0 +1,98 @@
+"""The optimisers of the recipes, behind one interface."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer, RMSprop
+
+from l3c.config import TrainSettings
+
+MUON_RATIO = 10.0  # Muon's step is this many times the learning rate of the parameters left to Adam
+
+
+class Muon(Optimizer):
+    """Momentum whose update is orthogonalised: every singular value of a filter bank moves alike.
+
+    After Jordan et al. (2024), https://kellerjordan.github.io/posts/muon/. A convolution's weight is taken as the
+    matrix (outputs, inputs * kernel); five Newton-Schulz steps replace its singular values by about 1.
+
+    Args:
+        parameters: convolution weights.
+        lr: length of a step.
+        momentum: of the Nesterov average of gradients.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Moves all parameters that have a gradient."""
+        assert closure is None
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                average = self.state[parameter].setdefault(
+                    "average", torch.zeros_like(parameter)
+                )
+                average.lerp_(parameter.grad, 1 - group["momentum"])
+                update = parameter.grad.lerp(average, group["momentum"])
+                parameter.sub_(group["lr"] * _orthogonal(update))
+
+
+def _orthogonal(update: Tensor) -> Tensor:
+    matrix = update.flatten(1)
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        gram = x @ x.T
+        x = 3.4445 * x + (2.0315 * gram @ gram - 4.775 * gram) @ x
+    x = x.T if tall else x
+    return (x * math.sqrt(max(1.0, x.shape[0] / x.shape[1]))).view_as(update)
+
+
+def make_optimizers(network: nn.Module, settings: TrainSettings) -> list[Optimizer]:
+    """The optimisers that together own every parameter of the network."""
+    parameters = list(network.parameters())
+    rate = settings.learning_rate
+    if settings.optimizer == "rmsprop":
+        return [RMSprop(parameters, lr=rate)]
+    if settings.optimizer == "adam":
+        return [Adam(parameters, lr=rate, betas=(0.9, 0.98))]
+    filters = [p for p in parameters if p.ndim == 4 and p.shape[-1] > 1]
+    others = [p for p in parameters if not (p.ndim == 4 and p.shape[-1] > 1)]
+    return [Muon(filters, lr=MUON_RATIO * rate), Adam(others, lr=rate, betas=(0.9, 0.98))]
+
+
+def rate_factor(step: int, settings: TrainSettings) -> float:
+    """What the learning rate is multiplied with at a step, 0-based."""
+    warmup = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
+    if settings.schedule == "cosine":
+        return warmup * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+    return warmup * settings.decay ** (step // settings.decay_steps)
+
+
+def set_rate(optimizers: list[Optimizer], factor: float) -> None:
+    """Sets every group's learning rate to `factor` times the one it started with."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+            group["lr"] = factor * group["initial_lr"]
+
+
+def state(optimizers: list[Optimizer]) -> list[dict[str, Any]]:
+    """What a checkpoint keeps of them."""
+    return [optimizer.state_dict() for optimizer in optimizers]
+
+
+def load_state(optimizers: list[Optimizer], states: list[dict[str, Any]]) -> None:
+    """Inverse of `state`."""
+    for optimizer, saved in zip(optimizers, states, strict=True):
+        optimizer.load_state_dict(saved)

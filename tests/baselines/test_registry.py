@@ -1,0 +1,99 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from baselines.base import DecodeError, Image
+from baselines.registry import METHODS, MethodFileError, UnknownMethodError, get_method
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "my_method.py"
+
+HEAD = """
+from baselines.base import Method
+class Base(Method):
+    name, key, suffix = "Mine", "mine", ".mine"
+    def version(self): return "1"
+    def encode(self, image): return image.tobytes()
+"""
+WHOLE = HEAD + "class Mine(Base):\n    def decode(self, data): return None\n"
+
+
+def _file(folder: Path, text: str) -> str:
+    path = folder / "mine.py"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_keys_are_the_agreed_ones() -> None:
+    expected = ["raw", "png", "webp", "jpeg2000", "jpegxl_e7", "jpegxl_e9", "flif"]
+    assert list(METHODS) == expected
+    assert [get_method(key).key for key in expected] == expected
+
+
+def test_an_unknown_key_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownMethodError, match=r"'jpegxl': did you mean 'jpegxl_e\d'\? known"):
+        get_method("jpegxl")
+    with pytest.raises(UnknownMethodError, match=r"'zzz': known are raw, png, .*\.py"):
+        get_method("zzz")
+
+
+def test_the_example_of_the_documentation(image: Image) -> None:
+    method = get_method(str(EXAMPLE))
+    assert np.array_equal(method.decode(method.encode(image)), image)
+    assert (method.key, method.available()) == ("my_method", True)
+    assert method.version().startswith("Python 3.")
+
+
+@pytest.mark.parametrize("keep", [0, 5, 20, -1])
+def test_the_example_notices_damage(photo_like: Image, keep: int) -> None:
+    method = get_method(str(EXAMPLE))
+    with pytest.raises(DecodeError):
+        method.decode(method.encode(photo_like)[:keep])
+
+
+def test_paths_are_relative_to_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _file(tmp_path, WHOLE)
+    monkeypatch.chdir(tmp_path)
+    assert get_method("mine.py").name == "Mine"
+
+
+def test_a_file_may_choose_its_instance(tmp_path: Path) -> None:
+    text = WHOLE + "class Other(Mine):\n    key = 'other'\nMETHOD = Other()\n"
+    assert get_method(_file(tmp_path, text)).key == "other"
+
+
+def test_two_files_of_one_name_stay_apart(tmp_path: Path) -> None:
+    paths = []
+    for key in ("one", "two"):
+        (tmp_path / key).mkdir()
+        paths.append(_file(tmp_path / key, WHOLE + f"    key = {key!r}\n"))
+    assert [get_method(path).key for path in paths] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", "found none$"),
+        (HEAD, r"found none \(still to define: decode\)"),
+        (WHOLE + "class Other(Mine): pass\n", "found Mine, Other"),
+        ("from baselines.png import Png", "found none"),
+        (WHOLE + "METHOD = Mine", "METHOD must be a Method, got ABCMeta"),
+        (WHOLE + "    key = 'png'\n", "its key 'png' is taken"),
+        (WHOLE + "    key = 'My key'\n", "Mine.key: expected lower case .* got 'My key'"),
+        (WHOLE + "    def __init__(self, level): pass\n", "cannot be made without arguments"),
+        ("import no_such_module_anywhere", "ModuleNotFoundError on import"),
+        ("def broken(:", "SyntaxError on import"),
+    ],
+)
+def test_files_that_define_no_usable_method(tmp_path: Path, text: str, message: str) -> None:
+    path = _file(tmp_path, text)
+    with pytest.raises(MethodFileError, match=f"^{re.escape(path)}: .*{message}"):
+        get_method(path)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(MethodFileError, match="no such file"):
+        get_method(str(tmp_path / "absent.py"))

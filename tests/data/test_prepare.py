@@ -1,0 +1,127 @@
+"""Factors stay in their range and depend on nothing but names; the filter drops with figures."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from pydantic import ValidationError
+
+from l3c.data.images import pixel_sha256
+from l3c.data.prepare import (
+    Dropped,
+    Preparation,
+    choose_factor,
+    factor_range,
+    mean_saturation_value,
+    prepare_image,
+)
+from l3c.data.synthetic import synthetic_image, synthetic_photos
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+SMALL = Preparation(min_side=32)
+
+
+def grey(height: int, width: int, level: int = 100) -> np.ndarray:
+    return np.full((height, width, 3), level, np.uint8)
+
+
+@given(
+    st.integers(1, 3000), st.integers(1, 3000), st.text(), st.integers(0, 9), st.integers(1, 600)
+)
+def test_a_kept_size_obeys_both_limits(h: int, w: int, name: str, copy: int, side: int) -> None:
+    preparation = Preparation(min_side=side)
+    if min(h, w) * 4 < side * 5:  # 0.8 in integers
+        with pytest.raises(Dropped, match=f"shorter side {min(h, w)} px"):
+            choose_factor(h, w, name, copy, preparation)
+    else:
+        factor = choose_factor(h, w, name, copy, preparation)
+        assert round(min(h, w) * factor) >= side
+        assert factor <= 0.8 + 1e-12
+
+
+def test_factor_is_a_fixed_function_of_seed_name_and_copy() -> None:
+    digest = hashlib.sha256(b"7\n2\ncaf\xc3\xa9.png").digest()
+    uniform = int.from_bytes(digest[:6], "big") / 2**48
+    wanted = 0.5 + uniform * (0.8 - 0.5)
+    preparation = Preparation(min_side=100, seed=7)
+    assert choose_factor(200, 300, "caf\u00e9.png", 2, preparation) == wanted
+    # macOS stores the accent apart
+    assert choose_factor(200, 300, "cafe\u0301.png", 2, preparation) == wanted
+    others = {
+        choose_factor(200, 300, name, copy, Preparation(min_side=100, seed=seed))
+        for name in "ab"
+        for copy in range(3)
+        for seed in range(2)
+    }
+    assert len(others) == 12
+
+
+def test_pixels_are_the_same_on_every_machine() -> None:
+    assert [pixel_sha256(photo.read())[:16] for photo in synthetic_photos("test")] == [
+        "f408417f3ba68d5f",
+        "5948cbe9ba57d523",
+        "301097bb82b1aa2a",
+    ]
+    image = prepare_image(synthetic_image("train-0"), "train-0", 0, SMALL)
+    assert pixel_sha256(image)[:16] == "3ec7c55d1d48873e"
+
+
+def test_resizing_is_pillows_lanczos_and_leaves_the_source_alone() -> None:
+    source = synthetic_image("train-1")
+    before = source.copy()
+    image = prepare_image(source, "x", 0, SMALL)
+    size = image.shape[1], image.shape[0]
+    wanted = Image.fromarray(source).resize(size, Image.Resampling.LANCZOS)
+    assert np.array_equal(image, np.array(wanted))
+    assert np.array_equal(source, before)
+    assert image.flags.c_contiguous
+
+
+def test_longer_side_is_exact_and_ignores_the_random_factor() -> None:
+    preparation = Preparation(longer_side=48)
+    image = synthetic_image("train-2")
+    assert image.shape == (95, 78, 3)
+    assert prepare_image(image, "a", 0, preparation).shape == (48, 39, 3)
+    assert prepare_image(grey(1, 480), "a", 0, preparation).shape == (1, 48, 3)
+    assert prepare_image(grey(48, 48), "a", 0, preparation).shape == (48, 48, 3)
+    with pytest.raises(Dropped, match="longer side 47 px < 48 px"):
+        factor_range(47, 47, preparation)
+
+
+def test_filter_measures_hsv_as_defined() -> None:
+    image = np.array([[[0, 0, 0], [255, 0, 0]], [[100, 50, 100], [51, 51, 51]]], np.uint8)
+    saturation, value = mean_saturation_value(image)
+    assert saturation == pytest.approx((0 + 1 + 0.5 + 0) / 4)
+    assert value == pytest.approx((0 + 255 + 100 + 51) / 4 / 255)
+
+
+def test_bright_and_saturated_images_are_dropped_with_their_figures() -> None:
+    red = np.zeros((64, 64, 3), np.uint8)
+    red[..., 0] = 100
+    with pytest.raises(Dropped, match=r"mean HSV saturation 1\.000 > 0\.9"):
+        prepare_image(red, "red", 0, SMALL)
+    with pytest.raises(Dropped, match=r"mean HSV value 0\.804 > 0\.8"):
+        prepare_image(grey(64, 64, 205), "bright", 0, SMALL)
+    assert prepare_image(grey(64, 64, 204), "edge", 0, SMALL).max() == 204  # exactly 0.8 is kept
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"min_side": 0},
+        {"max_factor": 1.1},
+        {"max_value": -1},
+        {"copies": 0},
+        {"longer_side": 100, "copies": 2},
+        {"min_sid": 5},
+    ],
+)
+def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        Preparation.model_validate(wrong)

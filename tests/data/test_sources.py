@@ -1,0 +1,171 @@
+"""Folders as users have them: hidden files, links, odd names; and the two built-in sources."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from l3c.data import embedded
+from l3c.data.embedded import EMBEDDED, embedded_photos
+from l3c.data.errors import DatasetError
+from l3c.data.images import write_png
+from l3c.data.sources import folder_photos, unique_names
+from l3c.data.synthetic import synthetic_photos
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+PIXELS = np.zeros((3, 5, 3), np.uint8)
+
+
+def sources(folder: Path) -> list[str]:
+    return [photo.source for photo in folder_photos(folder)]
+
+
+def test_folder_is_searched_in_depth_and_sorted(tmp_path: Path) -> None:
+    (tmp_path / "b" / "c").mkdir(parents=True)
+    for name in ("z.PNG", "b/c/2.png", "b/10.Jpeg", "a.tif"):
+        (tmp_path / name).touch()
+    assert sources(tmp_path) == ["a.tif", "b/10.Jpeg", "b/c/2.png", "z.PNG"]
+
+
+def test_what_is_no_image_by_name_is_counted_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".git").mkdir()
+    for name in ("a.png", ".hidden.png", ".git/b.png", "README.md", "x.md", "Makefile"):
+        (tmp_path / name).touch()
+    assert sources(tmp_path) == ["a.png"]
+    assert capsys.readouterr().err == (
+        f"{tmp_path}: image files: 1; ignored, as no images by name: 2 .md, 2 hidden, 1 no suffix\n"
+    )
+
+
+def test_a_folder_of_everything_else_is_still_one_short_line(tmp_path: Path) -> None:
+    for name in ("a.c", "b.c", "a.d", "a.e", "a.f", "a.g", "a.h", "a.i", "a.k"):
+        (tmp_path / name).touch()
+    with pytest.raises(DatasetError, match=r"only 2 \.c, 1 \.d, .*1 \.h, 2 others; images end in"):
+        folder_photos(tmp_path)
+
+
+def test_pictures_of_unread_formats_are_listed_not_ignored(tmp_path: Path) -> None:
+    for name in ("a.png", "b.HEIC"):
+        (tmp_path / name).touch()
+    assert sources(tmp_path) == ["a.png", "b.HEIC"]
+
+
+def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    (tmp_path / "elsewhere").mkdir()
+    folder.mkdir()
+    write_png(tmp_path / "elsewhere" / "a.png", PIXELS)
+    (folder / "more").symlink_to(tmp_path / "elsewhere")
+    (folder / "again").symlink_to(folder)
+    (tmp_path / "elsewhere" / "up").symlink_to(folder)
+    (folder / "one.png").symlink_to(tmp_path / "elsewhere" / "a.png")
+    (folder / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert sources(folder) == ["gone.png", "more/a.png", "one.png"]
+    assert np.array_equal(folder_photos(folder)[1].read(), PIXELS)
+
+
+def test_a_folder_that_is_a_link_is_searched(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.png").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert sources(tmp_path / "link") == ["a.png"]
+
+
+@pytest.mark.parametrize("name", ["missing", "file", "empty", "texts"])
+def test_a_useless_folder_is_one_line_that_names_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").touch()
+    wanted = {
+        "missing": "no such folder",
+        "file": "not a folder",
+        "empty": "no image file, it is empty",
+        "texts": "no image file, it holds only 1 .txt; images end in",
+    }
+    with pytest.raises(DatasetError, match=wanted[name]) as caught:
+        folder_photos(tmp_path / name)
+    assert str(caught.value).startswith(f"{tmp_path / name}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_listed_is_no_silent_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "locked").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:  # as the system does; a test run by root may list anything
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DatasetError, match="locked: cannot list this folder: Permission denied"):
+        folder_photos(tmp_path)
+
+
+def test_names_are_plain_and_colliding_ones_are_told_apart() -> None:
+    names = unique_names(
+        ["kodim03.png", "b/IMG 1 (2).JPG", "Étude.png", "x.png", "X.jpg", "я.png", "-.png"]
+    )
+    assert names["kodim03.png"] == "kodim03"
+    assert names["b/IMG 1 (2).JPG"] == "b_IMG_1_2"
+    assert names["Étude.png"] == "Etude"
+    assert names["x.png"].startswith("x__")
+    assert names["X.jpg"].startswith("X__")
+    assert names["я.png"].startswith("image__")
+    assert names["-.png"].startswith("image__")
+
+
+@given(st.sets(st.text(min_size=1, max_size=30), max_size=20))
+def test_names_are_unique_safe_and_free_of_order(paths: set[str]) -> None:
+    names = unique_names(sorted(paths))
+    assert len({name.lower() for name in names.values()}) == len(paths)
+    assert all(name and name.isascii() and name[0] not in "-._" for name in names.values())
+    assert all(set(name) <= set(NAME_CHARACTERS) for name in names.values())
+    assert unique_names(sorted(paths, reverse=True)) == names
+
+
+NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+
+def test_embedded_photographs_are_there_and_split_by_scene() -> None:
+    train, test = embedded_photos("train"), embedded_photos("test")
+    assert [photo.name for photo in test] == ["chelsea", "coffee", "rocket", "flower"]
+    assert len(train) == 8
+    scenes = {s: {one.scene for one in EMBEDDED if one.subset == s} for s in ("train", "test")}
+    assert not scenes["train"] & scenes["test"]
+    assert test[0].read().shape == (300, 451, 3)
+    assert all(photo.licence for photo in train + test)
+
+
+def test_a_missing_package_or_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = embedded.EmbeddedPhoto("skimage", "data/gone.png", "none", "test", "none")
+    monkeypatch.setattr(embedded, "EMBEDDED", (gone,))
+    with pytest.raises(DatasetError, match=r"skimage/data/gone\.png.*installed scikit-image"):
+        embedded_photos("test")
+
+    def missing(package: str) -> Path:
+        raise ModuleNotFoundError(package)
+
+    monkeypatch.setattr(embedded.importlib.resources, "files", missing)
+    with pytest.raises(DatasetError, match="scikit-image is not installed"):
+        embedded_photos("test")
+
+
+def test_synthetic_images_are_small_and_different() -> None:
+    photos = synthetic_photos("train") + synthetic_photos("test")
+    images = [photo.read() for photo in photos]
+    assert len({photo.digest() for photo in photos}) == 9
+    assert all(64 <= side <= 96 for image in images for side in image.shape[:2])
+    assert all(image.dtype == np.uint8 and image.std() > 10 for image in images)

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+
+from l3c.evaluation.published import PublishedError, bpsp_of, editions, normalize, read_published
+
+FILE = Path(__file__).resolve().parents[2] / "results" / "published.csv"
+
+
+def test_editions_are_named_by_data_set_and_version():
+    labels = editions(read_published(FILE))
+    assert "Open Images v3" in labels
+    assert "one Open Images example v2" not in labels  # parts of one file, no comparison
+
+
+def test_values_know_whether_they_were_verified():
+    values = read_published(FILE)
+    ours = bpsp_of(values, "Open Images v3")
+    assert ours["l3c"].value == 2.991
+    assert not ours["l3c"].verified
+    assert bpsp_of(values, "Open Images v2")["l3c"].verified
+    assert bpsp_of(values, None) == {}
+
+
+def test_names_meet_however_they_are_written():
+    assert normalize("JPEG 2000") == normalize("JPEG2000") == normalize("jpeg2000")
+    assert normalize("RGB Shared") == normalize("rgb_shared")
+
+
+def test_a_bad_line_is_named(tmp_path):
+    path = tmp_path / "published.csv"
+    path.write_text(FILE.read_text().replace("2.991", "about 3"))
+    with pytest.raises(PublishedError, match="line 2"):
+        read_published(path)
+    with pytest.raises(PublishedError, match=r"none\.csv: cannot be read"):
+        read_published(tmp_path / "none.csv")

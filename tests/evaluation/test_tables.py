@@ -1,0 +1,147 @@
+"""From rows to tables, the arithmetic done by hand."""
+
+import csv
+import io
+
+import pytest
+
+from l3c.data.manifest import ManifestRow
+from l3c.evaluation.notes import Context, left_out_csv, make_notes
+from l3c.evaluation.published import PublishedValue
+from l3c.evaluation.summary import summarize, totals
+from l3c.evaluation.tables import comparison_csv, comparison_latex, comparison_markdown, rates_csv
+
+
+def value(method, bpsp, confidence="recalled"):
+    return PublishedValue("1", "Open Images", "v3", method, "bpsp", bpsp, "bpsp", confidence, "")
+
+
+PUBLISHED = {
+    "l3c": value("L3C", 2.0),
+    "jpeg2000": value("JPEG2000", 3.0, "primary"),
+    "pixelcnn": value("PixelCNN", 1.0),
+}
+
+
+@pytest.fixture
+def rows(make_row):
+    l3c = {"key": "l3c", "method": "L3C", "version": "l3c 0.1"}
+    other = {"key": "jpeg2000", "method": "JPEG 2000", "in_process": False}
+    return [
+        make_row(**l3c, image="a", num_bytes=300, bits_theory=2390.0),  # 4 bpsp
+        make_row(**l3c, image="b", height=20, num_bytes=300, bits_theory=2398.0),  # 2 bpsp
+        make_row(**other, image="a", num_bytes=450),  # 6 bpsp
+        make_row(**other, image="b", height=20, num_bytes=450),  # 3 bpsp
+    ]
+
+
+@pytest.fixture
+def comparison(rows, make_record):
+    records = [
+        make_record(key="l3c", method="L3C", version="l3c 0.1"),
+        make_record(key="jpeg2000", method="JPEG 2000"),
+        make_record(key="flif", method="FLIF", measured=False, reason="no node", version=""),
+    ]
+    return {"toy": summarize(rows, records, PUBLISHED, "toy")}
+
+
+@pytest.fixture
+def context(rows):
+    kept = [
+        ManifestRow(image=name, source=name, status="kept", pixel_sha256=str(i) * 64)
+        for i, name in enumerate("ab")
+    ]
+    dropped = ManifestRow(image="c", source="c.png", status="dropped", reason="greyscale")
+    train = ManifestRow(image="t", source="t", status="kept", pixel_sha256="9" * 64)
+    recipe = {"name": "small"}
+    card = {"name": "L3C", "parameters": 1234567, "steps": 2000, "train_s": 200.0, "recipe": recipe}
+    manifests = {"toy": [*kept, dropped], "train": [train]}
+    return Context(rows, manifests, "train", {"l3c": card}, "Open Images v3")
+
+
+def lines_of(text):
+    return {(line["dataset"], line["method"]): line for line in csv.DictReader(io.StringIO(text))}
+
+
+def test_totals_by_hand(rows):
+    result = totals(rows[:2])
+    assert result.mean_bpsp == pytest.approx(3.0)
+    assert result.total_bpsp == pytest.approx(4800 / 1800)
+    assert result.theory_bpsp == pytest.approx(4788 / 1800)
+    assert result.gap_percent == pytest.approx(100 * 12 / 4788)
+    assert result.decode_s == 0.125
+    assert result.decode_mb_s == pytest.approx(1800 / 1e6 / 0.25)
+    assert totals([]) is None
+
+
+def test_differences_are_ours_to_ours_and_published_to_published(comparison):
+    l3c, jpeg2000, flif, pixelcnn = comparison["toy"]
+    assert l3c.vs_reference == 0
+    assert jpeg2000.vs_reference == pytest.approx(50)
+    assert jpeg2000.published_vs_reference == pytest.approx(50)
+    assert jpeg2000.totals.theory_bpsp is None
+    assert (flif.totals, flif.reason, flif.published) == (None, "no node", None)
+    assert (pixelcnn.key, pixelcnn.published_vs_reference) == ("", pytest.approx(-50))
+
+
+def test_csv_has_a_line_for_everything_measured_or_not(comparison):
+    lines = lines_of(comparison_csv(comparison))
+    assert lines["toy", "L3C"]["mean_bpsp"] == "3.0"
+    assert lines["toy", "L3C"]["gap_percent"] == "0.251"
+    assert lines["toy", "L3C"]["lossless"] == "2/2"
+    assert lines["toy", "FLIF"]["status"] == "not measured: no node"
+    assert lines["toy", "FLIF"]["mean_bpsp"] == ""
+    assert lines["toy", "PixelCNN"]["published_confidence"] == "recalled"
+
+
+def test_rates_do_not_know_the_clock_or_the_machine(rows, make_record, comparison):
+    slower = [row.model_copy(update={"decode_s": 9.0, "hardware": "other"}) for row in rows]
+    records = [
+        make_record(key="l3c", method="L3C"),
+        make_record(key="jpeg2000", method="JPEG 2000"),
+    ]
+    one, two = ({"toy": summarize(r, records, PUBLISHED, "toy")} for r in (rows, slower))
+    assert rates_csv(one) == rates_csv(two)
+    assert comparison_csv(one) != comparison_csv(two)
+
+
+def test_markdown_says_what_is_what(comparison, context):
+    text = comparison_markdown(comparison, make_notes(comparison, context))
+    lines = text.splitlines()[4:10]
+    table = {line.split("|")[1].strip(): line for line in lines}
+    assert "2.000†" in table["L3C"]  # recalled
+    assert "3.000 " in table["JPEG 2000‡"]  # primary, external
+    assert "+50.0 %" in table["JPEG 2000‡"]
+    assert "not measured" in table["FLIF"]
+    assert "* FLIF: not measured (no node)." in text
+    assert "* 1 left out: c.png: greyscale." in text
+    assert "Only published, not measured here: PixelCNN." in text
+    assert "1,234,567" in text
+    assert "3.3 min" in text
+    assert "a machine, 2 cores; Python 3.11" in text
+    assert "unverified" in text
+    assert "have seen them" not in text
+    assert len({len(line) for line in lines}) == 1  # the columns line up
+
+
+def test_a_test_image_that_was_trained_on_is_said(comparison, context):
+    context.manifests["train"].append(context.manifests["toy"][0])
+    text = comparison_markdown(comparison, make_notes(comparison, context))
+    assert "the learned methods have seen them" in text
+
+
+def test_latex_is_escaped(comparison):
+    text = comparison_latex({"my_set": comparison["toy"]})
+    assert "my\\_set" in text
+    assert "JPEG 2000$^\\ddagger$" in text
+    assert "2.000$^\\dagger$" in text
+    assert "+50.0 \\%" in text
+    assert "†" not in text
+    assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 1
+
+
+def test_left_out_lists_every_dropped_image(context):
+    assert left_out_csv(context.manifests).splitlines() == [
+        "dataset,image,source,reason",
+        "toy,c,c.png,greyscale",
+    ]

@@ -1,0 +1,142 @@
+"""The configuration is checked before anything runs, and every problem says what is allowed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from l3c import experiment
+from l3c.experiment import ExperimentError, check_experiment, method_key, resolve
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """A small valid configuration; the working directory is a folder with images/ and own.py."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "own.py").write_text("")
+    return {
+        "run": "out",
+        "datasets": {
+            "mine": {"source": "images"},
+            "toy": {"source": "synthetic", "subset": "train"},
+        },
+        "train": "toy",
+        "models": {},
+        "evaluate": {"datasets": ["mine"], "methods": ["png", "own.py"]},
+    }
+
+
+def problems(config):
+    with pytest.raises(ExperimentError) as caught:
+        check_experiment(config, ROOT)
+    assert str(caught.value).count("\n") == len(caught.value.problems)
+    return caught.value.problems
+
+
+def test_valid_configuration_is_typed(config):
+    checked, recipes = check_experiment(config, ROOT)
+    assert checked.method_entries() == {"png": "png", "own": "own.py"}
+    assert checked.used_datasets() == ["mine"]  # nothing is trained, so "toy" is not built
+    assert (checked.trained(), recipes) == ([], {})
+
+
+def test_only_models_that_are_measured_are_trained(config, tmp_path):
+    (tmp_path / "r.yaml").write_text("name: r\nmodel: {kind: rgb}\n")
+    config["models"] = {"a": {"name": "A", "recipe": "r.yaml"}, "b": {"name": "B", "recipe": "no"}}
+    config["evaluate"]["methods"] = ["a", "png"]
+    checked, recipes = check_experiment(config, ROOT)
+    assert checked.trained() == ["a"]
+    assert recipes["a"].model.kind == "rgb"
+    assert checked.used_datasets() == ["mine", "toy"]
+
+
+def test_unknown_key_is_answered_with_the_allowed_ones(config):
+    config["evaluate"]["metods"] = []
+    (problem,) = problems(config)
+    assert problem.startswith('evaluate.metods: unknown key "metods". Did you mean "methods"?')
+    assert "datasets, methods, published, repeats" in problem
+
+
+def test_unknown_key_below_an_optional_part(config):
+    config["datasets"]["mine"]["prepare"] = {"min_sid": 5}
+    (problem,) = problems(config)
+    assert (
+        'datasets.mine.prepare.min_sid: unknown key "min_sid". Did you mean "min_side"?' in problem
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("evaluate", "repeats"), 0, "evaluate.repeats = 0: should be greater than or equal to 1"),
+        (("evaluate", "repeats"), "x", "should be a valid integer"),
+        (("evaluate", "methods"), [], "should have at least 1 item"),
+        (("datasets", "toy", "subset"), "tset", "should be 'train' or 'test'"),
+        (("datasets", "toy", "subset"), None, 'subset is missing: "train" or "test"'),
+        (("datasets", "mine", "source"), "nowhere", "the folder nowhere does not exist"),
+        (("datasets", "mine", "source"), "own.py", "is a file, not a folder"),
+        (("evaluate", "datasets"), ["mime"], 'Did you mean "mine"? Allowed: mine, toy'),
+        (("train",), "mime", 'train: unknown data set "mime". Did you mean "mine"?'),
+        (("evaluate", "methods"), ["pngg"], 'unknown method "pngg". Did you mean "png"?'),
+        (("evaluate", "methods"), ["none.py"], "the file none.py does not exist"),
+        (("evaluate", "methods"), ["own.py", "./own.py"], "have the same key 'own'"),
+        (("evaluate", "published"), "Open Images v4", 'Did you mean "Open Images v3"?'),
+        (("models",), {"png": {"name": "x", "recipe": "x"}}, "is the key of a classical codec"),
+        (("models",), {"A-b": {"name": "x", "recipe": "x"}}, "a name of letters, digits and _"),
+    ],
+)
+def test_bad_value_is_answered_with_what_is_allowed(config, path, value, said):
+    part = config
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    assert any(said in problem for problem in problems(config))
+
+
+def test_missing_key_and_several_problems_at_once(config):
+    del config["run"]
+    config["tran"] = "toy"
+    assert len(problems(config)) == 2
+    assert any(problem.startswith("run: missing") for problem in problems(config))
+
+
+def test_recipe_problems_name_model_and_file(config, tmp_path):
+    (tmp_path / "bad.yaml").write_text("name: r\nmodel: {kind: rbg}\n")
+    config["models"] = {
+        "a": {"name": "A", "recipe": "bad.yaml"},
+        "b": {"name": "B", "recipe": "none.yaml"},
+    }
+    config["evaluate"]["methods"] = ["a", "b"]
+    first, second = problems(config)
+    assert first.startswith("models.a.recipe: bad.yaml")
+    assert second.startswith("models.b.recipe:")
+    assert "none.yaml" in second
+
+
+def test_method_key_of_a_file_is_its_stem():
+    assert method_key("folder/My Codec-2.py") == "my_codec_2"
+    assert method_key("jpegxl_e7") == "jpegxl_e7"
+
+
+def test_paths_are_looked_up_here_first_then_beside_the_workflow(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert resolve("Snakefile", ROOT) == ROOT / "Snakefile"
+    (tmp_path / "Snakefile").touch()
+    assert resolve("Snakefile", ROOT) == Path("Snakefile")
+
+
+@pytest.mark.parametrize("name", sorted(experiment.schemas()))
+def test_schemas_on_disk_are_those_of_the_code(name):
+    """Written anew by `python -m l3c.experiment`."""
+    text = (ROOT / "workflow" / "schemas" / name).read_text(encoding="utf-8")
+    assert text == experiment.schemas()[name]
+
+
+def test_default_configuration_fits_its_schema():
+    default = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    checked = experiment.Experiment.model_validate(default)
+    assert checked.trained() == ["l3c", "rgb", "rgb_shared"]
+    assert checked.train not in checked.evaluate.datasets

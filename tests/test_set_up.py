@@ -1,0 +1,105 @@
+"""The files of the set-up agree with each other, and say clearly what a machine lacks."""
+
+import builtins
+import importlib.util
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+
+
+def _pins() -> dict[str, Version]:
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): Version(version) for name, version in pairs}
+
+
+def _bounds() -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    lines = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    return [Requirement(line) for line in [*lines, *extras["workflow"], *extras["test"]]]
+
+
+@pytest.mark.parametrize("requirement", _bounds(), ids=lambda requirement: requirement.name)
+def test_pins_lie_within_the_bounds(requirement: Requirement) -> None:
+    assert len(list(requirement.specifier)) == 2 or requirement.name == "setuptools"
+    assert requirement.specifier.contains(_pins()[canonicalize_name(requirement.name)])
+
+
+def test_pins_name_no_source_and_no_machine() -> None:
+    text = (ROOT / "requirements.txt").read_text("utf-8")
+    for line in text.splitlines():
+        assert re.fullmatch(r"#.*|[A-Za-z0-9._-]+==[0-9][0-9.]*|", line), line
+    lock = (ROOT / "baselines" / "flif_wasm" / "package-lock.json").read_text("utf-8")
+    assert "resolved" not in json.loads(lock)["packages"]["node_modules/flif-wasm"]
+    assert "://" not in text + lock
+
+
+def test_conda_users_get_the_same_pins() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+    assert environment["name"] == "l3c-bench"
+    assert {"pip": ["-r requirements.txt"]} in environment["dependencies"]
+
+
+@pytest.fixture
+def preflight() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("preflight", ROOT / "tools" / "preflight.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_an_old_python_is_said(preflight: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2))
+    [line] = preflight.problems()
+    assert line.startswith("Python 3.11 or newer is needed")
+    assert "is Python 3.9." in line
+
+
+def test_a_python_without_venv_is_said(
+    preflight: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = builtins.__import__
+
+    def without_ensurepip(name: str, *rest: object) -> ModuleType:
+        if name == "ensurepip":
+            raise ModuleNotFoundError(name, name=name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_ensurepip)
+    lines = list(preflight.problems())
+    assert any("'ensurepip'" in line and "apt install python3-venv" in line for line in lines)
+
+
+def test_a_machine_without_compiler_and_headers_is_said(
+    preflight: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(preflight.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    compiler, headers = preflight.problems()
+    assert compiler.startswith("no C compiler (cc, gcc, clang)")
+    assert f"no Python.h in {tmp_path}" in headers
+
+
+def test_a_compiler_named_by_cc_counts(
+    preflight: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CC", "my-cc -m64")
+    assert "no C compiler (my-cc)" in "".join(preflight.problems())
+    (tmp_path / "my-cc").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "compiler" not in "".join(preflight.problems())

@@ -1,0 +1,124 @@
+# Validation of the configuration, wildcard constraints, and every helper function of the rules.
+
+import re
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from l3c.experiment import ExperimentError, check_experiment
+from l3c.workflow_lock import hold_main_lock
+
+# Before Snakemake takes its own lock: what a killed run left of it is removed, see the module.
+hold_main_lock()
+
+ROOT = Path(workflow.basedir)
+try:
+    EXPERIMENT, RECIPES = check_experiment(config, ROOT)
+except ExperimentError as error:
+    raise WorkflowError(str(error)) from None
+
+RUN = EXPERIMENT.run.rstrip("/")
+PUBLISHED = str(ROOT / "results" / "published.csv")
+# More than any machine has: Snakemake cuts it down to --cores, so such a job runs alone. Training
+# wants every core, and a timing would be worth nothing beside another job.
+EXCLUSIVE = 1024
+
+TABLES = expand(f"{RUN}/tables/comparison.{{format}}", format=["md", "csv", "tex"])
+TABLES += [f"{RUN}/tables/rates.csv", f"{RUN}/tables/left_out.csv"]
+FIGURES = expand(
+    f"{RUN}/figures/{{plot}}.{{format}}", plot=["bpsp", "speed"], format=["svg", "png"]
+)
+RESULTS = [f"{RUN}/rows.csv", *TABLES, *FIGURES]
+
+
+def one_of(names):
+    """Pattern that matches these names only."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+wildcard_constraints:
+    dataset=one_of(EXPERIMENT.datasets),
+    model=one_of(EXPERIMENT.trained()),
+    method=one_of(EXPERIMENT.method_entries()),
+
+
+def get_manifest(wildcards):
+    """Manifest of the data set a method is measured on."""
+    return f"{RUN}/data/{wildcards.dataset}/manifest.csv"
+
+
+def get_dataset_spec(wildcards):
+    """Settings that make a data set."""
+    return EXPERIMENT.datasets[wildcards.dataset].model_dump()
+
+
+def get_recipe(wildcards):
+    """Settings that make a model: the values of the recipe, not its file, so that a comment changed
+    there trains nothing again."""
+    return RECIPES[wildcards.model].model_dump(mode="json")
+
+
+def get_weights(wildcards):
+    """Weights of a learned method, none of a classical one."""
+    learned = wildcards.method in EXPERIMENT.models
+    return [f"{RUN}/models/{wildcards.method}.safetensors"] if learned else []
+
+
+def get_method_file(wildcards):
+    """The user's Python file behind a method, so that a change of it is measured."""
+    entry = EXPERIMENT.method_entries()[wildcards.method]
+    return [entry] if entry.endswith(".py") else []
+
+
+def get_method(wildcards):
+    """What makes a method, and whether it is there: one that was missing is measured once it is
+    installed."""
+    entry = EXPERIMENT.method_entries()[wildcards.method]
+    model = EXPERIMENT.models.get(wildcards.method)
+    return {
+        "entry": entry,
+        "name": model.name if model else "",
+        "available": is_available(entry),
+    }
+
+
+def is_available(entry):
+    """Whether a classical codec can run here; learned methods and users' files are taken to."""
+    from baselines.registry import METHODS
+
+    return METHODS[entry]().available() if entry in METHODS else True
+
+
+def get_rows(extension):
+    """Files of every method on every data set: rows (csv) or records (json)."""
+    return expand(
+        f"{RUN}/rows/{{dataset}}/{{method}}.{extension}",
+        dataset=EXPERIMENT.evaluate.datasets,
+        method=EXPERIMENT.method_entries(),
+    )
+
+
+def get_manifests():
+    """Manifests of every data set this run uses."""
+    return expand(
+        f"{RUN}/data/{{dataset}}/manifest.csv", dataset=EXPERIMENT.used_datasets()
+    )
+
+
+def get_cards():
+    """Cards of the models that are measured."""
+    return expand(f"{RUN}/models/{{model}}.json", model=EXPERIMENT.trained())
+
+
+def get_reference_results(wildcards):
+    """Results that are copied for visitors; those of the default configuration only."""
+    default = yaml.safe_load(
+        (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
+    )
+    if check_experiment(default, ROOT)[0] != EXPERIMENT:
+        raise WorkflowError(
+            "results/reference/ holds the results of the default configuration: run the target "
+            "`reference` without --configfile and --config."
+        )
+    return RESULTS

@@ -1,0 +1,51 @@
+# Rows -> figures, as SVG and PNG.
+
+
+rule plot_bpsp:
+    input:
+        rows=f"{RUN}/rows.csv",
+        published=PUBLISHED,
+    output:
+        svg=report(
+            f"{RUN}/figures/bpsp.svg",
+            caption="../report/bpsp.rst",
+            category="Figures",
+            labels={"content": "bits per sub-pixel", "format": "SVG"},
+        ),
+        png=f"{RUN}/figures/bpsp.png",
+    log:
+        f"{RUN}/logs/plot_bpsp.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        published=EXPERIMENT.evaluate.published,
+        learned=EXPERIMENT.trained(),
+    script:
+        "../scripts/plot_bpsp.py"
+
+
+rule plot_speed:
+    input:
+        rows=f"{RUN}/rows.csv",
+    output:
+        svg=report(
+            f"{RUN}/figures/speed.svg",
+            caption="../report/speed.rst",
+            category="Figures",
+            labels={"content": "rate against decoding time", "format": "SVG"},
+        ),
+        png=f"{RUN}/figures/speed.png",
+    log:
+        f"{RUN}/logs/plot_speed.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        learned=EXPERIMENT.trained(),
+    script:
+        "../scripts/plot_speed.py"

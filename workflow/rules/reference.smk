@@ -1,0 +1,26 @@
+# Results of the default run for visitors of the repository: `snakemake --cores all reference`.
+# Nothing of it is an input of `all`, so that a fresh clone measures by itself.
+
+REFERENCE = Path("results", "reference")
+COPIES = [str(REFERENCE / Path(path).relative_to(RUN)) for path in RESULTS]
+
+
+rule reference:
+    input:
+        COPIES,
+
+
+rule copy_reference:
+    input:
+        get_reference_results,
+    output:
+        COPIES,
+    log:
+        f"{RUN}/logs/copy_reference.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    script:
+        "../scripts/copy_reference.py"

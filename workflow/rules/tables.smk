@@ -1,0 +1,46 @@
+# Rows -> the comparison, published values beside ours.
+
+
+rule make_table:
+    input:
+        rows=f"{RUN}/rows.csv",
+        records=get_rows("json"),
+        manifests=get_manifests(),
+        cards=get_cards(),
+        published=PUBLISHED,
+    output:
+        markdown=report(
+            f"{RUN}/tables/comparison.md",
+            caption="../report/comparison.rst",
+            category="Tables",
+            labels={"content": "comparison", "format": "Markdown"},
+        ),
+        csv=report(
+            f"{RUN}/tables/comparison.csv",
+            caption="../report/comparison.rst",
+            category="Tables",
+            labels={"content": "comparison", "format": "CSV"},
+        ),
+        latex=f"{RUN}/tables/comparison.tex",
+        rates=f"{RUN}/tables/rates.csv",
+        left_out=report(
+            f"{RUN}/tables/left_out.csv",
+            caption="../report/left_out.rst",
+            category="Tables",
+            labels={"content": "images left out", "format": "CSV"},
+        ),
+    log:
+        f"{RUN}/logs/make_table.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        datasets=list(EXPERIMENT.evaluate.datasets),
+        used=EXPERIMENT.used_datasets(),
+        train=EXPERIMENT.train,
+        trained=EXPERIMENT.trained(),
+        published=EXPERIMENT.evaluate.published,
+    script:
+        "../scripts/make_table.py"

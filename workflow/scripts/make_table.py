@@ -1,0 +1,37 @@
+"""The comparison as Markdown, CSV and LaTeX, rates alone, and what was left out."""
+
+import json
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.data.datasets import read_manifest
+    from l3c.evaluation import notes, tables
+    from l3c.evaluation.published import bpsp_of, read_published
+    from l3c.evaluation.rows import read_record, read_rows, write_text
+    from l3c.evaluation.summary import summarize
+
+    params = snakemake.params
+    rows = read_rows(Path(snakemake.input.rows))
+    records = [read_record(Path(path)) for path in snakemake.input.records]
+    published = bpsp_of(read_published(Path(snakemake.input.published)), params.published)
+    manifests = {
+        name: read_manifest(Path(path))
+        for name, path in zip(params.used, snakemake.input.manifests, strict=True)
+    }
+    cards = {
+        key: json.loads(Path(path).read_text(encoding="utf-8"))
+        for key, path in zip(params.trained, snakemake.input.cards, strict=True)
+    }
+    comparison = {name: summarize(rows, records, published, name) for name in params.datasets}
+    context = notes.Context(rows, manifests, params.train, cards, params.published)
+    markdown = tables.comparison_markdown(comparison, notes.make_notes(comparison, context))
+    for path, text in (
+        (snakemake.output.markdown, markdown),
+        (snakemake.output.csv, tables.comparison_csv(comparison)),
+        (snakemake.output.latex, tables.comparison_latex(comparison)),
+        (snakemake.output.rates, tables.rates_csv(comparison)),
+        (snakemake.output.left_out, notes.left_out_csv(manifests)),
+    ):
+        write_text(Path(path), text)

@@ -1,0 +1,36 @@
+"""One method on one data set: bitstreams, rows, and the record of how it was measured."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.data.datasets import kept_images, read_manifest
+    from l3c.evaluation.measure import Measurement, measure
+    from l3c.evaluation.methods import MethodSource
+    from l3c.evaluation.rows import write_record, write_rows
+
+    manifest = Path(snakemake.input.manifest)
+    method = snakemake.params.method
+    weights = snakemake.input.weights
+    streams = Path(snakemake.output.streams)
+    streams.mkdir(parents=True, exist_ok=True)
+    rows, record = measure(
+        MethodSource(
+            key=snakemake.wildcards.method,
+            entry=method["entry"],
+            name=method["name"],
+            weights=Path(weights[0]) if weights else None,
+        ),
+        kept_images(manifest),
+        sum(row.status == "kept" for row in read_manifest(manifest)),
+        Measurement(
+            dataset=snakemake.wildcards.dataset,
+            run=Path(snakemake.config["run"]),
+            streams=streams,
+            threads=snakemake.threads,
+            repeats=snakemake.params.repeats,
+        ),
+    )
+    write_rows(Path(snakemake.output.rows), rows)
+    write_record(Path(snakemake.output.record), record)
