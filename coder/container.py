@@ -1,4 +1,4 @@
-"""The `.l3c` file: a header that can be checked before anything is decoded, then one stream a scale.
+"""The `.l3c` file: a header that is checked first, then one stream a scale.
 
 FORMAT.md specifies every byte.
 """
@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 from coder.errors import CorruptStreamError, UnsupportedFormatError
 
-MAGIC = b"\x8fL3C\r\n\x1a\n"  # like PNG's: a non-ASCII byte and line ends that a text transfer would change
+# Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
+MAGIC = b"\x8fL3C\r\n\x1a\n"
 VERSION = 1
 MAX_SIDE = 1 << 16
-_HEAD = struct.Struct(">8sBBII8sI")  # magic, version, scales, height, width, model, CRC-32 of the pixels
+_HEAD = struct.Struct(
+    ">8sBBII8sI"
+)  # magic, version, scales, height, width, model, CRC-32 of the pixels
 _CRC = struct.Struct(">I")
 
 

@@ -35,8 +35,8 @@ INLINE int32_t parameter_count(const mix_shape *s) {
 
 INLINE int32_t to_grid(float value, float scale, float limit) {
   float scaled = value * scale; /* exact: scale is a power of two */
-  scaled = scaled > limit ? limit : scaled;
-  scaled = scaled < -limit ? -limit : scaled;
+  scaled = scaled < limit ? scaled : limit; /* so that NaN stays inside the tables too */
+  scaled = scaled > -limit ? scaled : -limit;
   return (int32_t)rintf(scaled); /* ties to even */
 }
 

@@ -4,13 +4,15 @@
     data = encode_mixture(symbols, parameters, shape)
     assert (decode_mixture(data, parameters, shape) == symbols).all()
 
-The parameters are what a network puts out, float32, or integers already on the coder's grids (tables.py).
-Frequencies have 24 bits: with 16, the one that every symbol must keep would cost up to 0.2 % of a photograph.
-A stream is the lengths of all lanes but the last, as LEB128, then the lanes (FORMAT.md).
+The parameters are what a network puts out, float32, or integers already on the coder's grids
+(tables.py). Frequencies have 24 bits: with 16, the one that every symbol must keep would cost up to
+0.2 % of a photograph. A stream is the lengths of all lanes but the last, as LEB128, then the lanes
+(FORMAT.md).
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +41,8 @@ def encode_mixture(
 
     Args:
         symbols: integers (pixels, C), each in 0..L-1.
-        parameters: (pixels, P), float32, or int32 on the coder's grids; see `MixtureShape` and tables.py.
+        parameters: (pixels, P), float32, or int32 on the coder's grids; see `MixtureShape` and
+            tables.py.
         shape: what a pixel holds.
         threads: at most so many; all cores by default. The bytes do not depend on it.
 
@@ -48,8 +51,8 @@ def encode_mixture(
 
     Raises:
         TypeError: parameters or symbols of another kind.
-        ValueError: shapes that do not fit, a symbol out of range, a parameter that is not finite (the
-            message says which).
+        ValueError: shapes that do not fit, a symbol out of range, a parameter that is not finite
+            (the message says which).
     """
     checked = _check_parameters(parameters, shape)
     values = _check_symbols(symbols, shape.levels)
@@ -62,9 +65,7 @@ def encode_mixture(
     lanes = lane_count(len(values))
 
     def work(first: int, last: int, out: Array, sizes: Array) -> None:
-        if not _range_coder.encode_mixture(
-            shape, checked, values, lanes, first, last, out, sizes
-        ):
+        if not _range_coder.encode_mixture(shape, checked, values, lanes, first, last, out, sizes):
             raise ValueError(_not_finite(checked))
 
     return _encode_lanes(work, values.size, shape.channels, lanes, threads)
@@ -112,7 +113,8 @@ def mixture_cdf(
         parameters: as for `encode_mixture`.
         shape: what a pixel holds.
         channel: 0..C-1.
-        before: symbols (pixels, C) of which the channels before `channel` are read; zeros by default.
+        before: symbols (pixels, C) of which the channels before `channel` are read; zeros by
+            default.
     """
     checked = _check_parameters(parameters, shape)
     if not 0 <= channel < shape.channels:
@@ -138,7 +140,8 @@ def encode(
 
     Args:
         symbols: integers (n,), each in 0..L-1.
-        cdf: integers (n, L + 1), or (m, L + 1) with `rows`; each row strictly increasing from 0 to 2^24.
+        cdf: integers (n, L + 1), or (m, L + 1) with `rows`; each row strictly increasing from 0 to
+            2^24.
         rows: the row of each symbol, integers (n,), in 0..m-1.
         threads: at most so many; all cores by default.
 
@@ -207,7 +210,7 @@ def _in_threads(work: Callable[[int, int], None], lanes: int, threads: int | Non
         return
     edges = [min(lanes, groups * i // workers * _LOCKSTEP) for i in range(workers + 1)]
     with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(work, *edge) for edge in zip(edges, edges[1:], strict=False)]:
+        for done in [pool.submit(work, *edge) for edge in itertools.pairwise(edges)]:
             done.result()
 
 
@@ -221,7 +224,7 @@ def _leb128(value: int) -> bytes:
 
 
 def _split_lanes(data: bytes, lanes: int) -> tuple[Array, Array]:
-    """The lanes' bytes, at least one, and their lanes + 1 offsets; every length is checked first."""
+    """The lanes' bytes, at least one, and their lanes + 1 offsets; lengths are checked first."""
     position, end = 0, [0]
     for lane in range(lanes - 1):
         size = 0

@@ -15,9 +15,10 @@ MAX_LANES = 256
 class MixtureShape:
     """C channels of symbols 0..L-1 at each pixel, each under a mixture of K logistics.
 
-    The P parameters of a pixel stand in this order: logits (C, K), mu (C, K), log sigma (C, K), and, for
-    `coupled` channels, lambda (C (C-1) / 2, K), which add lambda times the channels before to a channel's means
-    (L3C Eq. 7). mu and sigma are in symbols: the bin of v is [v - 1/2, v + 1/2].
+    The P parameters of a pixel stand in this order: logits (C, K), mu (C, K), log sigma (C, K),
+    and, for `coupled` channels, lambda (C (C-1) / 2, K), which add lambda times the channels before
+    to a channel's means (L3C Eq. 7). mu and sigma are in symbols: the bin of v is [v - 1/2, v +
+    1/2].
 
     Args:
         channels: C, 1..32.

@@ -1,8 +1,8 @@
 """The integer tables of the mixture CDF, and the grids of its parameters (see CDF.md).
 
 Every entry is computed with `decimal`, whose exp is correctly rounded by specification, so that all
-machines hold the same tables: libm's exp may differ in the last bit. The C and CUDA code and the plain
-Python reference are handed these very arrays.
+machines hold the same tables: libm's exp may differ in the last bit. The C and CUDA code and the
+plain Python reference are handed these very arrays.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Tables(NamedTuple):
 
     sigmoid: 2^24 / (1 + exp(-t)) at t = -16, -16 + 1/64, ..., 16, the last entry twice.
     inverse_sigma: 2^16 exp(-log_sigma) on the grid of log_sigma, from -7 to 8.
-    reach: largest |x - mu| on the grid of mu for which the argument of the sigmoid stays within +- 16.
-    exp: 2^16 exp(-d / 64), d = 0..1023.
+    reach: largest |x - mu| on the grid of mu for which the argument of the sigmoid stays within +-
+    16. exp: 2^16 exp(-d / 64), d = 0..1023.
     """
 
     sigmoid: npt.NDArray[np.int32]

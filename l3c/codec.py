@@ -1,9 +1,10 @@
 """Image <-> bytes with a trained network: the order of scales and channels, in both directions.
 
-The coarsest bottleneck comes first, under a uniform CDF; each prediction then allows the next finer scale to be
-coded, down to the image. Encoder and decoder call the same `predict` on the same values in the same shapes and
-memory layout, so that on one machine their parameters are equal to the last bit. Whatever else happens, the
-checksum of the pixels in the container keeps a decoder from returning wrong ones.
+The coarsest bottleneck comes first, under a uniform CDF; each prediction then allows the next finer
+scale to be coded, down to the image. Encoder and decoder call the same `predict` on the same values
+in the same shapes and memory layout, so that on one machine their parameters are equal to the last
+bit. Whatever else happens, the checksum of the pixels in the container keeps a decoder from
+returning wrong ones.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,7 @@ from coder.errors import CorruptStreamError, ModelMismatchError
 from coder.shape import MixtureShape
 from coder.tables import FREQUENCY_BITS
 from l3c.config import Recipe
+from l3c.model.mixture import negative_log_likelihood
 from l3c.model.network import Network
 
 Image = npt.NDArray[np.uint8]
@@ -79,11 +82,10 @@ class Codec:
         """Compresses an image, uint8 (H, W, 3), any size from 1x1."""
         network, padded = self.network, self._pad(image)
         pyramid = network.bottlenecks(padded)
-        targets = [image, *(_rows(p.symbols) for p in pyramid)]
+        targets = [image.reshape(-1, 3), *(_rows(p.symbols) for p in pyramid)]
         streams = [_encode_uniform(targets[-1], network.shape(network.scales))]
         for s, parameters in self._predictions([p.values for p in pyramid], image.shape):
-            shape = network.shape(s)
-            streams.append(range_coder.encode_mixture(targets[s].reshape(-1, shape.channels), parameters, shape))
+            streams.append(range_coder.encode_mixture(targets[s], parameters, network.shape(s)))
         height, width = image.shape[:2]
         return pack(
             Container(height, width, self.identity, zlib.crc32(image.tobytes()), tuple(streams))
@@ -127,19 +129,21 @@ class Codec:
         image = symbols.astype(np.uint8).reshape(*size, 3)
         if zlib.crc32(image.tobytes()) != container.pixels_crc:
             raise NotExactError(
-                "decoded pixels do not have the checksum of the encoded ones: the file was altered, or was "
-                "written where floating-point results differ (another processor or library version)"
+                "decoded pixels do not have the checksum of the encoded ones: the file was "
+                "altered, or written where floating-point results differ (another processor or "
+                "library version)"
             )
         return image
 
     @torch.inference_mode()
     def bits_theory(self, image: Image) -> float:
-        """Cross-entropy of the image under the float model: what an ideal coder would need, in bits."""
-        from l3c.model.mixture import negative_log_likelihood
-
+        """Cross-entropy of the image under the float model, in bits: an ideal coder's size."""
         network, padded = self.network, self._pad(image)
         pyramid = network.bottlenecks(padded)
-        targets = [torch.from_numpy(image.transpose(2, 0, 1).copy())[None], *(p.symbols for p in pyramid)]
+        targets = [
+            torch.from_numpy(image.transpose(2, 0, 1).copy())[None],
+            *(p.symbols for p in pyramid),
+        ]
         top = network.shape(network.scales)
         bits = targets[-1].numel() * float(np.log2(top.levels))
         above = None
@@ -147,7 +151,9 @@ class Codec:
             raw, above = network.predict(s, _channels_last(pyramid[s - 1].values), above)
             target = targets[s - 1]
             raw = raw[:, :, : target.shape[2], : target.shape[3]]
-            nats = negative_log_likelihood(target.float(), network.split(s - 1, raw), network.shape(s - 1).levels)
+            nats = negative_log_likelihood(
+                target.float(), network.split(s - 1, raw), network.shape(s - 1).levels
+            )
             bits += float(nats.double().sum()) / float(np.log(2))
         return bits
 
@@ -163,7 +169,7 @@ class Codec:
             yield s - 1, _parameters(raw, height, width)
 
     def _pad(self, image: Image) -> Tensor:
-        """uint8 (1, 3, H', W') with H', W' divisible by 2^S, by repeating the last row and column."""
+        """uint8 (1, 3, H', W'), sides divisible by 2^S, by repeating the last row and column."""
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(f"expected uint8 (H, W, 3), got {image.dtype} {image.shape}")
         multiple = 1 << self.network.scales
@@ -191,7 +197,7 @@ def _parameters(raw: Tensor, height: int, width: int) -> npt.NDArray[np.float32]
     return last.reshape(height * width, -1).contiguous().numpy()
 
 
-def _rows(symbols: Tensor) -> npt.NDArray[np.int64]:
+def _rows(symbols: Tensor) -> npt.NDArray[Any]:
     return symbols[0].permute(1, 2, 0).reshape(-1, symbols.shape[1]).numpy()
 
 
@@ -200,7 +206,7 @@ def _uniform_cdf(levels: int) -> npt.NDArray[np.uint32]:
     return (edges // np.uint64(levels)).astype(np.uint32)[None]
 
 
-def _encode_uniform(symbols: npt.NDArray[np.int64], shape: MixtureShape) -> bytes:
+def _encode_uniform(symbols: npt.NDArray[Any], shape: MixtureShape) -> bytes:
     flat = symbols.reshape(-1)
     return range_coder.encode(flat, _uniform_cdf(shape.levels), np.zeros(len(flat), np.int64))
 

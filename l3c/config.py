@@ -34,7 +34,7 @@ class ModelSettings(_Settings):
     )
     parametrization: Literal["paper", "unit"] = Field(
         "paper",
-        description="paper: images enter less their mean, means of the mixture leave in pixel values; "
+        description="paper: images enter less their mean, mixture means leave in pixel values; "
         "unit: both in (x - 127.5) / 127.5",
     )
     initialization: Literal["default", "pyramid"] = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import Any
 
 from tqdm import tqdm
 
@@ -12,8 +13,8 @@ from tqdm import tqdm
 class Progress:
     """Counts towards `total` and shows it on stderr.
 
-    A terminal gets a tqdm bar. Anything else gets a whole line at most every `every_s` seconds and one at
-    the end, so that a log stays readable.
+    A terminal gets a tqdm bar. Anything else gets a whole line at most every `every_s` seconds and
+    one at the end, so that a log stays readable.
 
     Args:
         total: number of steps to come.
@@ -30,7 +31,7 @@ class Progress:
         self.done = 0
         self._start = time.monotonic()
         self._last_line = self._start
-        self._bar: tqdm | None = None
+        self._bar: tqdm[Any] | None = None
         if sys.stderr.isatty():
             self._bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr)
 

@@ -2,8 +2,8 @@
 //   node run.cjs PACKAGE SCRATCH [flif's arguments...]
 // PACKAGE is the installed flif-wasm folder, SCRATCH a writable one. flif-wasm's own launcher keeps
 // a cache of compiled code in PACKAGE, which fails where that is read-only, and lets two processes
-// at once read each other's half-written file. Current versions of Node.js cannot read the cache
-// back anyway, so nothing is lost by giving every run a fresh one.
+// at once read each other's half-written file. Node.js 20 cannot read the cache back anyway, so
+// nothing is lost by giving every run a fresh one.
 "use strict";
 const path = require("path");
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from l3c.evaluation import style
 from l3c.evaluation.labels import place_labels
@@ -205,7 +205,12 @@ def _draw_points(figure: Figure, axes: Axes, bars: Sequence[Bar]) -> None:
     axes.plot(*zip(*corners, strict=True), color=style.QUIET, linewidth=1.2, zorder=1)
     axes.grid(axis="both", which="major")
     axes.tick_params(axis="both", which="both", length=0)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_major_formatter(plain)
+    # Powers of ten alone may be one label or none on a short axis.
+    is_short = max(times) < 10 * min(times)
+    axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5) if is_short else range(2, 10)))
+    axes.xaxis.set_minor_formatter(plain if is_short else NullFormatter())
     left_out = [bar for bar in bars if bar not in shown]
     if left_out:
         text = ", ".join(f"{bar.method} ({bar.mean:.2f} bpsp)" for bar in left_out)

@@ -49,7 +49,7 @@ def make_notes(
     notes[""] = [
         *_definitions(context, marks),
         "",
-        *_models(context),
+        *_models(comparison, context),
         "",
         *_machine(comparison, context),
     ]
@@ -111,7 +111,7 @@ def _definitions(context: Context, external: bool) -> list[str]:
     return lines
 
 
-def _models(context: Context) -> list[str]:
+def _models(comparison: Mapping[str, Sequence[Summary]], context: Context) -> list[str]:
     if not context.cards:
         return ["No learned model was measured."]
     head = (
@@ -121,15 +121,16 @@ def _models(context: Context) -> list[str]:
         ("training time", "r"),
         ("recipe", "l"),
     )
+    labels = {item.key: item.method for summaries in comparison.values() for item in summaries}
     lines = [
         [
-            str(card["name"]),
+            labels[key],
             f"{card['parameters']:,}",
             f"{card['steps']:,}",
             _duration(float(card["train_s"])),
             _recipe_name(card),
         ]
-        for card in context.cards.values()
+        for key, card in context.cards.items()
     ]
     kept = sum(row.status == "kept" for row in context.manifests[context.train])
     below = f"Trained on {context.train} ({kept} images)."

@@ -12,7 +12,8 @@ from l3c.model.layers import conv
 class ProbabilityClassifier(nn.Module):
     """Parallel dilated convolutions, concatenated, then 1x1 to the mixture parameters.
 
-    The output, (N, P, H, W), holds the parameters in the order of `MixtureShape`, in units of symbols.
+    The output, (N, P, H, W), holds the parameters in the order of `MixtureShape`, in units of
+    symbols.
 
     Args:
         features: Cf.

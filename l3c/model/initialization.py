@@ -1,14 +1,16 @@
 """The "pyramid" initialisation: a network that starts as a sensible image model.
 
-At PyTorch's default initialisation every z falls on one level and the network learns nothing through it
+At PyTorch's default initialisation every z falls on one level and the network learns nothing
+through it
 for thousands of steps. Here the skip paths start as a linear predictor in the unit [-1, 1]:
 
-* extractors: channels 0..2 of the features carry R, G, B averaged over 2x2 blocks; z holds luma, two
-  colour differences, and what a bilinear interpolation misses of the horizontal and vertical gradient;
+* extractors: channels 0..2 of the features carry R, G, B averaged over 2x2 blocks; z holds luma,
+  two colour differences, and what a bilinear interpolation misses of the horizontal and vertical
+  gradient;
 * predictors: channels 3..5 of the features carry R, G, B again, 6 and 7 the gradients; upsampling
   interpolates them bilinearly into channels 0..2 of f;
-* classifiers: mixtures centred on that interpolation, the means of one mixture spread around it; the green
-  mean follows red, and blue follows green, by 0.9 (Eq. 7).
+* classifiers: mixtures centred on that interpolation, the means of one mixture spread around it;
+  the green mean follows red, and blue follows green, by 0.9 (Eq. 7).
 
 Everything else is Kaiming noise, damped where it would disturb this start.
 """
@@ -55,7 +57,9 @@ def initialize(network: Network, seed: int) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    learned = settings.kind == "l3c"
     for module in network.modules():
         if isinstance(module, ResidualBlock):
             module.conv2.weight.mul_(RESIDUAL_DAMPING)
@@ -63,13 +67,12 @@ def initialize(network: Network, seed: int) -> None:
         elif isinstance(module, ResidualStack):
             module.last.weight.mul_(RESIDUAL_DAMPING)
             module.last.weight[:CARRIERS] = 0
-    learned = settings.kind == "l3c"
-    for extractor in network.extractors:
-        _start_extractor(extractor)
-    for predictor in network.predictors:
-        _start_predictor(predictor, learned)
-    for classifier in network.classifiers:
-        _start_classifier(classifier)
+        elif isinstance(module, Extractor):
+            _start_extractor(module)
+        elif isinstance(module, Predictor):
+            _start_predictor(module, learned)
+        elif isinstance(module, ProbabilityClassifier):
+            _start_classifier(module)
 
 
 def _identity(convolution: nn.Conv2d, source: int, target: int, gain: float = 1.0) -> None:
@@ -137,6 +140,7 @@ def _start_classifier(classifier: ProbabilityClassifier) -> None:
     shape = classifier.shape
     c, k = shape.channels, shape.mixtures
     branch = classifier.branches[0]
+    assert isinstance(branch, nn.Conv2d)
     branch.weight[:3] = 0
     for i in range(3):
         _identity(branch, i, i)

@@ -1,7 +1,7 @@
 """Discretized logistic mixture: parameters, log-likelihood, sampling (L3C Sec. 3.4).
 
-Everything is in units of symbols: the bin of symbol v is [v - 1/2, v + 1/2]; the lowest and the highest
-symbol also get the tails.
+Everything is in units of symbols: the bin of symbol v is [v - 1/2, v + 1/2]; the lowest and the
+highest symbol also get the tails.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ LOG_SIGMA_MIN = -7.0
 
 
 class Mixture(NamedTuple):
-    """Parameters, channels last: logits, mu, log_sigma (N, H, W, C, K); lam (N, H, W, C (C-1) / 2, K)."""
+    """Parameters, channels last.
+
+    logits, mu, log_sigma: (N, H, W, C, K). lam: (N, H, W, C (C-1) / 2, K), None if not coupled.
+    """
 
     logits: Tensor
     mu: Tensor

@@ -31,7 +31,7 @@ RGB_MEAN = (255 * 0.4488, 255 * 0.4371, 255 * 0.4040)  # of Open Images, as publ
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """z^(s): symbols int64 (N, C, H, W), and the values float32 (N, C, H, W) that stand for them."""
+    """z^(s): symbols int64 (N, C, H, W), and their values float32 (N, C, H, W)."""
 
     symbols: Tensor
     values: Tensor
@@ -102,8 +102,7 @@ class Network(nn.Module):
             features = (images.float() - self.mean) / 128
         else:
             features = images.float() / 127.5 - 1
-        if self.predictors[0].head.weight.is_contiguous(memory_format=torch.channels_last):
-            features = features.contiguous(memory_format=torch.channels_last)
+        features = features.contiguous(memory_format=torch.channels_last)
         pyramid = []
         for extractor in self.extractors:
             features, z = extractor(features)
@@ -128,8 +127,8 @@ class Network(nn.Module):
             above: f^(s+1) (N, Cf, H, W); None at the coarsest scale, and always for RGB Shared.
 
         Returns:
-            Raw parameters (N, P, 2H, 2W), see `ProbabilityClassifier`, and f^(s) (N, Cf, 2H, 2W), or None
-            where the scales do not share features.
+            Raw parameters (N, P, 2H, 2W), see `ProbabilityClassifier`, and f^(s) (N, Cf, 2H, 2W),
+            or None where the scales do not share features.
         """
         index = min(s, len(self.predictors)) - 1
         f = self.predictors[index](values, above)
@@ -140,7 +139,7 @@ class Network(nn.Module):
         return mixture.split(raw, self.shape(s))
 
     def bits(self, images: Tensor) -> list[Tensor]:
-        """Cross-entropy of a batch by scale, z^(0), ..., z^(S), each summed over the batch, in bits.
+        """Cross-entropy by scale, z^(0), ..., z^(S), each summed over the batch, in bits.
 
         Args:
             images: uint8 (N, 3, H, W); H and W divisible by 2^S.
@@ -154,9 +153,7 @@ class Network(nn.Module):
         scales = 1 if self.settings.kind == "rgb_shared" else self.scales
         return torch.stack(self._coded_bits(images, self.bottlenecks(images), scales)).sum()
 
-    def _coded_bits(
-        self, images: Tensor, pyramid: list[Bottleneck], scales: int
-    ) -> list[Tensor]:
+    def _coded_bits(self, images: Tensor, pyramid: list[Bottleneck], scales: int) -> list[Tensor]:
         """Cross-entropy of z^(0), ..., z^(scales - 1)."""
         bits: list[Tensor] = []
         above = None
@@ -180,6 +177,6 @@ def downsample(images: Tensor) -> Tensor:
     array = images.permute(0, 2, 3, 1).cpu().numpy()
     out = np.empty((n, height // 2, width // 2, 3), np.uint8)
     for i in range(n):
-        small = Image.fromarray(np.ascontiguousarray(array[i]))
-        out[i] = small.resize((width // 2, height // 2), Image.Resampling.BICUBIC)
+        full = Image.fromarray(np.ascontiguousarray(array[i]))
+        out[i] = np.asarray(full.resize((width // 2, height // 2), Image.Resampling.BICUBIC))
     return torch.from_numpy(out).permute(0, 3, 1, 2).to(images.device)

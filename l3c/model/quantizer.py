@@ -35,8 +35,8 @@ def quantize(z: Tensor, levels: int) -> tuple[Tensor, Tensor]:
         levels: L >= 2.
 
     Returns:
-        Values (N, C, H, W) that carry the gradient of sum_l level_l softmax_l(-sigma_q (z - level_l)^2),
-        and symbols, int64 (N, C, H, W).
+        Values (N, C, H, W) that carry the gradient of sum_l level_l softmax_l(-sigma_q (z -
+        level_l)^2), and symbols, int64 (N, C, H, W).
     """
     symbols = to_symbols(z.detach(), levels)
     hard = to_values(symbols, levels)

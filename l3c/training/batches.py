@@ -1,4 +1,4 @@
-"""Random crops for training, a function of seed and step alone, so that a resumed run sees the same."""
+"""Random crops for training, a function of seed and step alone: a resumed run sees the same."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Crops:
         self.settings = settings
 
     def batch(self, step: int) -> tuple[Tensor, list[str]]:
-        """The batch of a step: uint8 (N, 3, crop, crop), and the names of the images it came from."""
+        """Of a step: uint8 (N, 3, crop, crop), and the names of the images it came from."""
         settings = self.settings
         rng = np.random.default_rng([settings.seed, step])
         crops = np.empty((settings.batch, settings.crop, settings.crop, 3), np.uint8)
@@ -54,7 +54,7 @@ class Crops:
             if rng.integers(2):
                 crop = crop[:, ::-1]
             if settings.rotate:
-                crop = np.rot90(crop, rng.integers(4))
+                crop = np.rot90(crop, int(rng.integers(4)))
             crops[i] = crop
             names.append(name)
         return torch.from_numpy(crops).permute(0, 3, 1, 2), names

@@ -39,8 +39,9 @@ def train(
 ) -> None:
     """Trains a network and writes `weights`, its card (.json) and its metrics (.csv) beside them.
 
-    The loss is the cross-entropy of all coded scales over the sub-pixels of the image (L3C Eq. 10), in bits. A run
-    that was killed goes on from the last checkpoint and ends with the same weights on the same machine.
+    The loss is the cross-entropy of all coded scales over the sub-pixels of the image (L3C Eq. 10),
+    in bits. A run that was killed goes on from the last checkpoint and ends with the same weights
+    on the same machine.
 
     Args:
         recipe: what to train and how.
@@ -90,8 +91,9 @@ def train(
             if not math.isfinite(value):
                 save(step, time.perf_counter() - start)
                 raise TrainingError(
-                    f"{label}: loss is {value} at step {step}, on crops of {', '.join(names)}; the state "
-                    f"is kept in {checkpoint}; a lower learning_rate or clip_norm is the usual remedy"
+                    f"{label}: loss is {value} at step {step}, on crops of {', '.join(names)}; "
+                    f"the state is kept in {checkpoint}; a lower learning_rate or clip_norm is the "
+                    "usual remedy"
                 )
             network.zero_grad(set_to_none=True)
             loss.backward()

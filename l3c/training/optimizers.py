@@ -18,8 +18,9 @@ MUON_RATIO = 10.0  # Muon's step is this many times the learning rate of the par
 class Muon(Optimizer):
     """Momentum whose update is orthogonalised: every singular value of a filter bank moves alike.
 
-    After Jordan et al. (2024), https://kellerjordan.github.io/posts/muon/. A convolution's weight is taken as the
-    matrix (outputs, inputs * kernel); five Newton-Schulz steps replace its singular values by about 1.
+    After Jordan et al. (2024), https://kellerjordan.github.io/posts/muon/. A convolution's weight
+    is taken as the matrix (outputs, inputs * kernel); five Newton-Schulz steps replace its singular
+    values by about 1.
 
     Args:
         parameters: convolution weights.
@@ -38,9 +39,7 @@ class Muon(Optimizer):
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
-                average = self.state[parameter].setdefault(
-                    "average", torch.zeros_like(parameter)
-                )
+                average = self.state[parameter].setdefault("average", torch.zeros_like(parameter))
                 average.lerp_(parameter.grad, 1 - group["momentum"])
                 update = parameter.grad.lerp(average, group["momentum"])
                 parameter.sub_(group["lr"] * _orthogonal(update))

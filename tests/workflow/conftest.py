@@ -47,7 +47,7 @@ class Workflow:
         assert code == 0, text
         jobs = re.findall(r"rule (\w+):\n((?:    .*\n)+)", text)
         found = [(rule, re.search(r"wildcards: (.*)", lines)) for rule, lines in jobs]
-        return {(rule, *re.findall(r"=(\w+)", wild[1] if wild else "")) for rule, wild in found}
+        return {(rule, *re.findall(r"=([\w-]+)", wild[1] if wild else "")) for rule, wild in found}
 
 
 @pytest.fixture

@@ -59,6 +59,7 @@ def test_killed_run_goes_on_with_the_same_command(make_workflow, tmp_path, whole
     assert workers[0] not in workers[second:]  # the orphan had ended before the second one began
 
 
+@pytest.mark.slow
 def test_a_living_run_is_not_disturbed(make_workflow, tmp_path):
     """A second command in the folder gets Snakemake's refusal, and the first one ends well."""
     (tmp_path / "slow.py").write_text(SLOW)

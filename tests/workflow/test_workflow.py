@@ -46,7 +46,7 @@ def test_changed_recipe_runs_again_what_depends_on_it(smoke):
     recipe.write_text(text.replace("name: ", "name: other-", 1))
     planned = smoke.planned()
     recipe.write_text(text)
-    test_set = ("measure_method", "synthetic", "test", "rgb")
+    test_set = ("measure_method", "synthetic-test", "rgb")
     assert planned == {("train_model", "rgb"), test_set, *AFTER_ROWS}
 
 
@@ -56,7 +56,7 @@ def test_another_method_measures_that_one_only(smoke):
     smoke.configfile.write_text(config.replace("[l3c, ", "[l3c, jpeg2000, "))
     planned = smoke.planned()
     smoke.configfile.write_text(config)
-    assert planned == {("measure_method", "synthetic", "test", "jpeg2000"), *AFTER_ROWS}
+    assert planned == {("measure_method", "synthetic-test", "jpeg2000"), *AFTER_ROWS}
 
 
 @pytest.mark.slow
