@@ -1,0 +1,62 @@
+"""Discretized logistic mixture: it sums to one, never underflows, and its gradient is right."""
+
+import pytest
+import torch
+
+from coder.shape import MixtureShape
+from l3c.model import mixture
+
+
+def random_mixture(shape: MixtureShape, pixels: int, dtype: torch.dtype) -> torch.Tensor:
+    torch.manual_seed(0)
+    c, k = shape.channels, shape.mixtures
+    mu = torch.rand(c * k, 1, pixels) * shape.levels
+    rest = shape.parameters - 2 * c * k
+    raw = torch.cat([torch.randn(c * k, 1, pixels), mu, torch.randn(rest, 1, pixels)])
+    return raw.to(dtype).unsqueeze(0)
+
+
+@pytest.mark.parametrize(
+    "shape", [MixtureShape(5, 25, 3), MixtureShape(3, 16, 2, coupled=True, sigmoid=True)]
+)
+def test_probabilities_of_all_symbols_sum_to_one(shape: MixtureShape) -> None:
+    params = mixture.split(random_mixture(shape, 4, torch.float32), shape)
+    before = torch.full((1, shape.channels, 1, 4), 7.0)
+    total = torch.zeros(1, 1, 4, shape.channels)
+    for v in range(shape.levels):
+        for c in range(shape.channels):
+            x = before.clone()
+            x[:, c] = v
+            total[..., c] += torch.exp(
+                -mixture.negative_log_likelihood(x, params, shape.levels)
+            )[..., c]
+    assert torch.allclose(total, torch.ones_like(total), atol=1e-5)
+
+
+def test_no_symbol_is_impossible() -> None:
+    shape = MixtureShape(1, 256, 1)
+    raw = torch.tensor([0.0, 3.0, -7.0]).view(1, 3, 1, 1)
+    params = mixture.split(raw, shape)
+    far = mixture.negative_log_likelihood(torch.full((1, 1, 1, 1), 250.0), params, 256)
+    assert torch.isfinite(far).all()
+    assert far.item() == pytest.approx(246.5 * torch.e**7, rel=1e-3)
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    torch.manual_seed(0)
+    x = (torch.rand(2, 3, 1, 1, dtype=torch.float64) * 24).requires_grad_()
+    x.data[0, 0] = 0  # the lowest symbol and
+    x.data[1, 1] = 24  # the highest have one edge only
+    mu = (torch.rand(2, 3, 1, 4, dtype=torch.float64) * 24).requires_grad_()
+    log_sigma = torch.randn(2, 3, 1, 4, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda *inputs: mixture._LogBin.apply(*inputs, 25), (x, mu, log_sigma)
+    )
+
+
+def test_means_follow_the_channels_before() -> None:
+    mu = torch.tensor([[10.0], [20.0], [30.0]]).view(1, 1, 1, 3, 1)
+    lam = torch.tensor([[0.5], [0.25], [2.0]]).view(1, 1, 1, 3, 1)
+    x = torch.tensor([[4.0], [8.0], [99.0]]).view(1, 1, 1, 3, 1)
+    shifted = mixture.couple(mu, lam, x).flatten().tolist()
+    assert shifted == [10, 20 + 0.5 * 4, 30 + 0.25 * 4 + 2 * 8]

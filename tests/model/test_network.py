@@ -1,0 +1,101 @@
+"""Networks: the reference's shapes and sizes, the baselines' pyramid, a sensible start."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from l3c.config import Kind, ModelSettings
+from l3c.model.initialization import initialize
+from l3c.model.network import Network
+
+KINDS: list[Kind] = ["l3c", "rgb", "rgb_shared"]
+
+
+def small(kind: Kind) -> Network:
+    settings = ModelSettings(
+        kind=kind,
+        features=8,
+        blocks=1,
+        mixtures=2,
+        parametrization="unit",
+        initialization="pyramid",
+        channel_coefficients="linear",
+    )
+    network = Network(settings)
+    initialize(network, 0)
+    return network
+
+
+def smooth_images(count: int, side: int) -> torch.Tensor:
+    ramp = torch.linspace(30, 200, side)
+    plane = (ramp[None, :] * 0.6 + ramp[:, None] * 0.4).round()
+    shifts = torch.arange(count).view(-1, 1, 1, 1) * 5 + torch.tensor([0, 9, -7]).view(1, 3, 1, 1)
+    return (plane + shifts).clamp(0, 255).to(torch.uint8)
+
+
+def test_paper_network_has_about_five_million_parameters() -> None:
+    count = sum(p.numel() for p in Network(ModelSettings()).parameters())
+    assert 4.8e6 < count < 5.3e6
+
+
+def test_paper_classifier_sizes() -> None:
+    network = Network(ModelSettings())
+    assert network.shape(0).parameters == 120
+    assert network.shape(1).parameters == 150
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bits_by_scale(kind: Kind) -> None:
+    network, images = small(kind), smooth_images(2, 16)
+    with torch.no_grad():
+        bits = network.bits(images)
+        loss = network.training_bits(images)
+    assert len(bits) == 4
+    levels = network.shape(3).levels
+    channels = network.shape(3).channels
+    assert bits[3].item() == pytest.approx(2 * channels * 4 * math.log2(levels))
+    coded = bits[:1] if kind == "rgb_shared" else bits[:3]
+    assert loss.item() == pytest.approx(sum(b.item() for b in coded), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pyramid_initialization_starts_near_a_bilinear_predictor(kind: Kind) -> None:
+    images = smooth_images(4, 64)
+    plain = Network(small(kind).settings.model_copy(update={"initialization": "default"}))
+    initialize(plain, 0)
+    with torch.no_grad():
+        start = sum(small(kind).bits(images)) / images.numel()
+        default = sum(plain.bits(images)) / images.numel()
+    assert start < 0.8 * default
+
+
+def test_rgb_pyramid_is_pillows_bicubic_applied_to_the_scale_before() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    pyramid = small("rgb").bottlenecks(torch.from_numpy(image).permute(2, 0, 1)[None])
+    expected = Image.fromarray(image)
+    for s in range(3):
+        expected = expected.resize(
+            (expected.width // 2, expected.height // 2), Image.Resampling.BICUBIC
+        )
+        symbols = pyramid[s].symbols[0].permute(1, 2, 0).numpy()
+        assert (symbols == np.asarray(expected)).all()
+
+
+def test_rgb_shared_uses_one_predictor_without_fusion() -> None:
+    network = small("rgb_shared")
+    assert len(network.predictors) == len(network.classifiers) == 1
+    z = torch.zeros(1, 3, 4, 4)
+    for s in (1, 2, 3):
+        raw, above = network.predict(s, z, None)
+        assert above is None
+        assert raw.shape == (1, network.shape(0).parameters, 8, 8)
+
+
+def test_pyramid_initialization_needs_its_parametrization() -> None:
+    settings = ModelSettings(features=8, blocks=0, initialization="pyramid")
+    with pytest.raises(ValueError, match='needs parametrization "unit"'):
+        initialize(Network(settings), 0)

@@ -1,0 +1,133 @@
+"""Training: deterministic, resumable to the bit, and it says why when it stops."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from l3c.config import ModelSettings, Recipe, TrainSettings
+from l3c.training import loop
+from l3c.training.errors import TrainingError
+
+RECIPE = Recipe(
+    name="toy",
+    model=ModelSettings(
+        kind="l3c",
+        scales=2,
+        features=8,
+        blocks=0,
+        mixtures=2,
+        dilations=(1,),
+        parametrization="unit",
+        initialization="pyramid",
+        channel_coefficients="linear",
+    ),
+    train=TrainSettings(
+        steps=12,
+        crop=16,
+        batch=2,
+        optimizer="muon",
+        learning_rate=1e-3,
+        schedule="cosine",
+        warmup_steps=2,
+        clip_norm=1.0,
+        rotate=True,
+    ),
+)
+
+
+def photographs() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(0, 200, 40)[:, None, None] + np.linspace(0, 50, 32)[None, :, None]
+    noise = rng.normal(0, 4, (40, 32, 3))
+    return {"a": (ramp + noise).clip(0, 255).astype(np.uint8), "b": np.full((16, 16, 3), 99, np.uint8)}
+
+
+def run(folder: Path, recipe: Recipe = RECIPE) -> Path:
+    weights = folder / "toy.safetensors"
+    loop.train(
+        recipe,
+        photographs(),
+        data_sha256="d" * 64,
+        weights=weights,
+        checkpoint=folder / "checkpoints" / "toy.pt",
+    )
+    return weights
+
+
+def test_writes_weights_card_and_metrics(tmp_path: Path) -> None:
+    weights = run(tmp_path)
+    card = json.loads(weights.with_suffix(".json").read_text())
+    assert card["steps"] == 12
+    assert card["images"] == 2
+    assert Recipe.model_validate(card["recipe"]) == RECIPE
+    assert "model.blocks: 0 instead of 8" in card["deviations"]
+    rows = list(csv.reader(weights.with_suffix(".csv").read_text().splitlines()))
+    assert rows[0] == ["step", "train_bpsp", "seconds"]
+    assert rows[-1][0] == "12"
+    assert float(rows[-1][1]) == card["final_train_bpsp"]
+    assert not (tmp_path / "checkpoints" / "toy.pt").exists()
+
+
+def test_resumed_run_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(tmp_path / "whole").read_bytes()
+    monkeypatch.setattr(loop, "METRICS_EVERY", 4)
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    calls = []
+    batch = loop.Crops.batch
+
+    def killed(self: loop.Crops, step: int) -> Any:
+        calls.append(step)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return batch(self, step)
+
+    monkeypatch.setattr(loop.Crops, "batch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "resumed")
+    assert not (tmp_path / "resumed" / "toy.safetensors").exists()
+    resumed = run(tmp_path / "resumed").read_bytes()
+    assert calls == [0, 1, 2, 3, 4, 5, 6, *range(4, 12)]
+    assert resumed == whole
+
+
+def test_checkpoint_of_another_recipe_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = RECIPE.model_copy(update={"train": RECIPE.train.model_copy(update={"seed": 1})})
+    expected = run(tmp_path / "clean").read_bytes()
+    checkpoint = tmp_path / "used" / "checkpoints" / "toy.pt"
+    checkpoint.parent.mkdir(parents=True)
+    torch.save({"identity": loop._identity(other, "d" * 64), "step": 11}, checkpoint)
+    assert run(tmp_path / "used").read_bytes() == expected
+
+
+def test_unreadable_checkpoint_is_named(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoints" / "toy.pt"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"half a file")
+    with pytest.raises(TrainingError, match=r"toy\.pt: checkpoint cannot be read .* delete it"):
+        run(tmp_path)
+
+
+def test_crop_larger_than_an_image_is_named(tmp_path: Path) -> None:
+    train = RECIPE.train.model_copy(update={"crop": 24})
+    with pytest.raises(TrainingError, match="b: 16x16 pixels, smaller than the crop of 24"):
+        run(tmp_path, RECIPE.model_copy(update={"train": train}))
+
+
+def test_loss_that_is_not_finite_stops_with_a_saved_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        loop.Network, "training_bits", lambda self, batch: torch.tensor(float("nan"))
+    )
+    with pytest.raises(TrainingError, match=r"loss is nan at step 0, on crops of [ab], [ab]"):
+        run(tmp_path)
+    assert (tmp_path / "checkpoints" / "toy.pt").exists()
