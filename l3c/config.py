@@ -35,7 +35,7 @@ class ModelSettings(_Settings):
     parametrization: Literal["paper", "unit"] = Field(
         "paper",
         description="paper: images enter less their mean, mixture means leave in pixel values; "
-        "unit: both in (x - 127.5) / 127.5",
+        "unit: both in (x - 127.5) / 127.5, logits and log sigma multiplied by 40",
     )
     initialization: Literal["default", "pyramid"] = Field(
         "default",

@@ -21,6 +21,7 @@ class ProbabilityClassifier(nn.Module):
         shape: what the mixture describes.
         unit: the network's own unit of mu and sigma in symbols.
         offset: the symbol that the network's mu = 0 stands for.
+        gain: factor on the logits and log sigma.
     """
 
     unit: Tensor
@@ -33,15 +34,19 @@ class ProbabilityClassifier(nn.Module):
         shape: MixtureShape,
         unit: float,
         offset: float,
+        gain: float,
     ) -> None:
         super().__init__()
         self.shape = shape
+        self.gain = gain
         self.branches = nn.ModuleList(conv(features, features, dilation=d) for d in dilations)
         self.out = conv(features * len(dilations), shape.parameters, kernel=1)
         scale = torch.ones(shape.parameters)
         shift = torch.zeros(shape.parameters)
         means = slice(shape.channels * shape.mixtures, 2 * shape.channels * shape.mixtures)
         sigmas = slice(means.stop, means.stop + shape.channels * shape.mixtures)
+        scale[: means.start] = gain
+        scale[sigmas] = gain
         scale[means] = unit
         shift[means] = offset
         shift[sigmas] = torch.tensor(unit).log()

@@ -1,8 +1,8 @@
 """The "pyramid" initialisation: a network that starts as a sensible image model.
 
 At PyTorch's default initialisation every z falls on one level and the network learns nothing
-through it
-for thousands of steps. Here the skip paths start as a linear predictor in the unit [-1, 1]:
+through it for thousands of steps. Here the skip paths start as a linear predictor in the unit
+[-1, 1]:
 
 * extractors: channels 0..2 of the features carry R, G, B averaged over 2x2 blocks; z holds luma,
   two colour differences, and what a bilinear interpolation misses of the horizontal and vertical
@@ -12,12 +12,11 @@ for thousands of steps. Here the skip paths start as a linear predictor in the u
 * classifiers: mixtures centred on that interpolation, the means of one mixture spread around it;
   the green mean follows red, and blue follows green, by 0.9 (Eq. 7).
 
-Everything else is Kaiming noise, damped where it would disturb this start.
+All other filters are Kaiming noise. Those that see the image or its carriers first have no mean and
+are amplified: how sure a prediction can be depends on contrasts, which are small beside brightness.
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
@@ -31,11 +30,15 @@ from l3c.model.predictor import Predictor
 FOLLOW = 0.9  # lambda of G from R and of B from G at the start
 CHROMA_GAIN = 1.0  # z of colour differences; more would clip strong colours
 GRADIENT_GAIN = 1.5  # z of gradients
-RESIDUAL_DAMPING = 0.1
 CARRIERS = 8  # feature channels that carry the linear predictor: nothing else is added to them
-PIXEL_SIGMA = (8.0 / 127.5, 4.0 / 127.5, 4.0 / 127.5)  # of R, and of G and B given the ones before
-Z_SIGMA = 0.12
-SPREAD = 2.0  # means of a mixture lie within this many sigma of its centre
+BRANCH_DAMPING = 0.5  # of the residual branches
+Z_DAMPING = 0.1  # of what channels of z beyond the fifth see
+OUTPUT_DAMPING = 0.002  # of the random part of logits and log sigma
+PIXEL_SIGMA = (4.5 / 127.5, 2.3 / 127.5, 2.3 / 127.5)  # of R, and of G and B given the ones before
+Z_SIGMA = 0.07
+SPREAD = 1.5  # means of a mixture lie within this many sigma of its centre
+CONTRAST_IMAGE = 3.0  # gain of filters without mean on the image and on f,
+CONTRAST_CARRIERS = 6.0  # and on a predictor's carriers
 
 
 @torch.no_grad()
@@ -43,7 +46,7 @@ def initialize(network: Network, seed: int) -> None:
     """Fills all weights in place; "default" keeps PyTorch's, seeded.
 
     Raises:
-        ValueError: "pyramid" with fewer than 8 feature channels or the paper's parametrisation.
+        ValueError: "pyramid" with the paper's parametrisation.
     """
     torch.manual_seed(seed)
     for module in network.modules():
@@ -62,11 +65,9 @@ def initialize(network: Network, seed: int) -> None:
     learned = settings.kind == "l3c"
     for module in network.modules():
         if isinstance(module, ResidualBlock):
-            module.conv2.weight.mul_(RESIDUAL_DAMPING)
-            module.conv2.weight[:CARRIERS] = 0
+            _damp_branch(module.conv2)
         elif isinstance(module, ResidualStack):
-            module.last.weight.mul_(RESIDUAL_DAMPING)
-            module.last.weight[:CARRIERS] = 0
+            _damp_branch(module.last)
         elif isinstance(module, Extractor):
             _start_extractor(module)
         elif isinstance(module, Predictor):
@@ -75,12 +76,23 @@ def initialize(network: Network, seed: int) -> None:
             _start_classifier(module)
 
 
-def _identity(convolution: nn.Conv2d, source: int, target: int, gain: float = 1.0) -> None:
+def _damp_branch(convolution: nn.Conv2d) -> None:
+    convolution.weight.mul_(BRANCH_DAMPING)
+    convolution.weight[:CARRIERS] = 0
+
+
+def _see_contrast(weight: Tensor, gain: float) -> None:
+    """Takes the mean out of each 3x3 kernel and amplifies the rest."""
+    weight.sub_(weight.mean((2, 3), keepdim=True)).mul_(gain)
+
+
+def _identity(convolution: nn.Conv2d, source: int, target: int) -> None:
     middle = convolution.kernel_size[0] // 2
-    convolution.weight[target, source, middle, middle] = gain
+    convolution.weight[target, source, middle, middle] = 1
 
 
 def _start_extractor(extractor: Extractor) -> None:
+    _see_contrast(extractor.head.weight, CONTRAST_IMAGE)
     extractor.head.weight[:3] = 0
     extractor.down.weight[:5] = 0
     for c in range(3):
@@ -93,10 +105,8 @@ def _start_extractor(extractor: Extractor) -> None:
         extractor.down.weight[4, c] = torch.outer(gradient, average) / 3
     z = extractor.to_z.weight
     z[:5] = 0
-    z[5:] *= RESIDUAL_DAMPING
-    z[0, :3, 0, 0] = torch.tensor([0.25, 0.5, 0.25])
-    z[1, :3, 0, 0] = torch.tensor([1.0, -1.0, 0.0]) * CHROMA_GAIN
-    z[2, :3, 0, 0] = torch.tensor([0.0, -1.0, 1.0]) * CHROMA_GAIN
+    z[5:] *= Z_DAMPING
+    z[:3, :3, 0, 0] = _z_from_color()
     for i in range(3, min(5, len(z))):
         z[i, i, 0, 0] = GRADIENT_GAIN
 
@@ -105,12 +115,15 @@ def _start_predictor(predictor: Predictor, learned: bool) -> None:
     head = predictor.head.weight
     head[:CARRIERS] = 0
     if learned:
-        head[3:6, :3, 0, 0] = _color_from_z()
+        head[3:6, :3, 0, 0] = _z_from_color().inverse()
         for i in range(3, min(5, head.shape[1])):
             head[3 + i, i, 0, 0] = 1 / GRADIENT_GAIN
     else:
         for c in range(3):
             head[3 + c, c, 0, 0] = 1
+    first = next((m for m in predictor.stack.blocks if isinstance(m, ResidualBlock)), None)
+    if first is not None:
+        _see_contrast(first.conv1.weight, CONTRAST_CARRIERS)
     up = predictor.up.conv.weight  # output 4 c + 2 row + column of the pixel shuffle
     up[: 4 * CARRIERS] = 0
     for row in range(2):
@@ -128,43 +141,39 @@ def _bilinear(phase: int) -> Tensor:
     return torch.tensor([0.25, 0.75, 0.0] if phase == 0 else [0.0, 0.75, 0.25])
 
 
-def _color_from_z() -> Tensor:
-    """R, G, B from luma (R + 2 G + B) / 4 and the scaled differences R - G and B - G."""
-    d = 1 / CHROMA_GAIN
-    return torch.tensor(
-        [[1.0, 0.75 * d, -0.25 * d], [1.0, -0.25 * d, -0.25 * d], [1.0, -0.25 * d, 0.75 * d]]
-    )
+def _z_from_color() -> Tensor:
+    """Luma (R + 2 G + B) / 4 and the scaled differences R - G and B - G."""
+    g = CHROMA_GAIN
+    return torch.tensor([[0.25, 0.5, 0.25], [g, -g, 0.0], [0.0, -g, g]])
 
 
 def _start_classifier(classifier: ProbabilityClassifier) -> None:
-    shape = classifier.shape
+    shape, gain = classifier.shape, classifier.gain
     c, k = shape.channels, shape.mixtures
     branch = classifier.branches[0]
     assert isinstance(branch, nn.Conv2d)
+    _see_contrast(branch.weight[:, :3], CONTRAST_IMAGE)
     branch.weight[:3] = 0
     for i in range(3):
         _identity(branch, i, i)
     out, bias = classifier.out.weight, classifier.out.bias
     assert bias is not None
-    out.mul_(RESIDUAL_DAMPING)
-    weight = out.view(-1, c, k, out.shape[1]) if not shape.coupled else out.view(4, c, k, -1)
-    start = bias.view(-1, c, k) if not shape.coupled else bias.view(4, c, k)
-    spread = torch.linspace(-SPREAD, SPREAD, k) if k > 1 else torch.zeros(1)
+    out.mul_(OUTPUT_DAMPING)
+    kinds = (4, c, k) if shape.coupled else (3, c, k)  # coupled: three channels, three lambdas
+    weight, start = out.view(*kinds, -1), bias.view(*kinds)
     weight[1] = 0
+    spread = torch.linspace(-SPREAD, SPREAD, k) if k > 1 else torch.zeros(1)
     if shape.coupled:
         centre = torch.tensor([[1.0, 0, 0], [-FOLLOW, 1.0, 0], [0, -FOLLOW, 1.0]])
         sigma = torch.tensor(PIXEL_SIGMA)
         start[1, 1:] = -FOLLOW  # x is a symbol, 127.5 (x' + 1): the mean gets the 1 back
-        follow = math.log(FOLLOW / (1 - FOLLOW)) if shape.sigmoid else FOLLOW
-        start[3, 0] = start[3, 2] = follow  # G from R, B from G; B from R starts at 0
+        start[3] = torch.tensor([FOLLOW, 0.0, FOLLOW])[:, None]  # G from R, B from R, B from G
         if shape.sigmoid:
-            start[3, 1] = -4.0
+            start[3] = torch.logit(start[3].clamp(min=0.02))
     else:
         centre = torch.zeros(c, 3)
-        centre[0] = torch.tensor([0.25, 0.5, 0.25])
-        centre[1] = torch.tensor([1.0, -1.0, 0.0]) * CHROMA_GAIN
-        centre[2] = torch.tensor([0.0, -1.0, 1.0]) * CHROMA_GAIN
+        centre[:3] = _z_from_color()
         sigma = torch.full((c,), Z_SIGMA)
     weight[1, :, :, :3] += centre.unsqueeze(1)
     start[1] += spread * sigma.unsqueeze(1)
-    start[2] = sigma.log().unsqueeze(1)
+    start[2] = sigma.log().unsqueeze(1) / gain

@@ -26,6 +26,9 @@ from l3c.model.head import ProbabilityClassifier
 from l3c.model.predictor import Predictor
 from l3c.model.quantizer import quantize, to_values
 
+# Of the outputs for logits and log sigma, in the "unit" parametrisation: an optimiser that moves every
+# weight alike must be slow enough for means that are right to 1 in 255, and these would not follow.
+OUTPUT_GAIN = 40.0
 RGB_MEAN = (255 * 0.4488, 255 * 0.4371, 255 * 0.4040)  # of Open Images, as published
 
 
@@ -61,7 +64,7 @@ class Network(nn.Module):
         )
         self.classifiers = nn.ModuleList(
             ProbabilityClassifier(
-                features, settings.dilations, self.shape(s - 1), *self._unit_of_means(s - 1)
+                features, settings.dilations, self.shape(s - 1), *self._units(s - 1)
             )
             for s in predicted
         )
@@ -76,12 +79,12 @@ class Network(nn.Module):
             return MixtureShape(3, 256, self.settings.mixtures, coupled=True, sigmoid=sigmoid)
         return MixtureShape(self.settings.bottleneck, self.settings.levels, self.settings.mixtures)
 
-    def _unit_of_means(self, s: int) -> tuple[float, float]:
-        """Unit and zero of the network's own means for z^(s), in symbols."""
+    def _units(self, s: int) -> tuple[float, float, float]:
+        """Unit and zero of the network's own means for z^(s), in symbols; gain of the rest."""
         half = (self.shape(s).levels - 1) / 2
-        if self.settings.parametrization == "paper" and self.shape(s).coupled:
-            return 1.0, 0.0
-        return half, half
+        if self.settings.parametrization == "unit":
+            return half, half, OUTPUT_GAIN
+        return (1.0, 0.0, 1.0) if self.shape(s).coupled else (half, half, 1.0)
 
     def bottlenecks(self, images: Tensor) -> list[Bottleneck]:
         """z^(1), ..., z^(S) of a batch.

@@ -12,7 +12,7 @@ from torch.optim import Adam, Optimizer, RMSprop
 
 from l3c.config import TrainSettings
 
-MUON_RATIO = 10.0  # Muon's step is this many times the learning rate of the parameters left to Adam
+MUON_RATIO = 4.0  # Muon's step is this many times the learning rate of the parameters left to Adam
 
 
 class Muon(Optimizer):

@@ -1,0 +1,24 @@
+"""README: its Python example runs, its quick start is two commands, its links lead somewhere."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_python_example_runs() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert "assert" in example
+    exec(compile(example, "README.md", "exec"), {})
+
+
+def test_quick_start_is_two_commands() -> None:
+    block = README.split("## Quick start")[1].split("```")[1]
+    commands = [line for line in block.splitlines()[1:] if line.strip()]
+    assert [command.split("#")[0].strip() for command in commands] == ["make run", "make test"]
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
