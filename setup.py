@@ -24,7 +24,12 @@ EXTENSIONS = [
     Extension(
         "coder._range_coder",
         sources=["coder/_range_coder.pyx", "coder/lanes.c"],
-        depends=["coder/lanes.h", "coder/mixture_cdf.h", "coder/range_coder.h"],
+        depends=[
+            "coder/lanes.h",
+            "coder/mixture_cdf.h",
+            "coder/mixture_lanes.h",
+            "coder/range_coder.h",
+        ],
         include_dirs=["coder"],
     )
 ]

@@ -24,10 +24,12 @@ cdef extern from "lanes.h":
                          const size_t *, int64_t, int32_t, int32_t, int32_t, uint16_t *) nogil
     int mix_cdf_tables(const mix_shape *, const mix_tables *, mix_parameters, const uint16_t *,
                        int64_t, int32_t, uint32_t *) nogil
-    void table_encode_lanes(const uint32_t *, const int64_t *, int32_t, const uint16_t *, int64_t,
+    int mix_use_avx2(int) nogil
+    int64_t table_encode_lanes(const uint32_t *, const int64_t *, int32_t, const uint16_t *, int64_t,
                             int32_t, int32_t, int32_t, uint8_t *, size_t, size_t *) nogil
-    void table_decode_lanes(const uint32_t *, const int64_t *, int32_t, const uint8_t *,
+    int64_t table_decode_lanes(const uint32_t *, const int64_t *, int32_t, const uint8_t *,
                             const size_t *, int64_t, int32_t, int32_t, int32_t, uint16_t *) nogil
+    int64_t table_flaw(const uint32_t *, int64_t, int32_t) nogil
 
 
 cdef class _Tables:
@@ -78,6 +80,11 @@ cdef mix_parameters _parameters(object array):
     return p
 
 
+def use_avx2(int wanted=-1):
+    """Whether the AVX2 variant is used; 0 or 1 sets it first, for tests. The bytes are the same."""
+    return mix_use_avx2(wanted) == 1
+
+
 def encode_mixture(shape, parameters, const uint16_t[:, ::1] symbols, int32_t lanes, int32_t first,
                    int32_t last, uint8_t[:, ::1] out, size_t[::1] sizes):
     """Codes lanes [first, last) into the rows of `out`; returns whether all parameters were finite."""
@@ -117,12 +124,17 @@ def mixture_cdf(shape, parameters, const uint16_t[:, ::1] before, int32_t channe
 def encode_tables(const uint32_t[:, ::1] cdf, const int64_t[::1] rows,
                   const uint16_t[::1] symbols, int32_t lanes, int32_t first, int32_t last,
                   uint8_t[:, ::1] out, size_t[::1] sizes):
-    """Codes lanes [first, last) of symbols on given CDFs; an empty `rows` means one CDF a symbol."""
+    """Codes lanes [first, last) of symbols on given CDFs; an empty `rows` means one CDF a symbol.
+
+    Returns -1, or the number of a symbol whose CDF does not increase.
+    """
     cdef const int64_t *which = &rows[0] if rows.shape[0] else NULL
+    cdef int64_t wrong
     with nogil:
-        table_encode_lanes(&cdf[0, 0], which, <int32_t>(cdf.shape[1] - 1), &symbols[0],
-                           symbols.shape[0], lanes, first, last, &out[0, 0],
-                           <size_t>out.shape[1], &sizes[0])
+        wrong = table_encode_lanes(&cdf[0, 0], which, <int32_t>(cdf.shape[1] - 1), &symbols[0],
+                                   symbols.shape[0], lanes, first, last, &out[0, 0],
+                                   <size_t>out.shape[1], &sizes[0])
+    return wrong
 
 
 def decode_tables(const uint32_t[:, ::1] cdf, const int64_t[::1] rows, const uint8_t[::1] data,
@@ -130,6 +142,17 @@ def decode_tables(const uint32_t[:, ::1] cdf, const int64_t[::1] rows, const uin
                   uint16_t[::1] symbols):
     """Inverse of `encode_tables`."""
     cdef const int64_t *which = &rows[0] if rows.shape[0] else NULL
+    cdef int64_t wrong
     with nogil:
-        table_decode_lanes(&cdf[0, 0], which, <int32_t>(cdf.shape[1] - 1), &data[0], &offsets[0],
-                           symbols.shape[0], lanes, first, last, &symbols[0])
+        wrong = table_decode_lanes(&cdf[0, 0], which, <int32_t>(cdf.shape[1] - 1), &data[0],
+                                   &offsets[0], symbols.shape[0], lanes, first, last, &symbols[0])
+    return wrong
+
+
+def first_flaw(const uint32_t[:, ::1] cdf):
+    """The first row that does not increase strictly from 0 to 2^24, or -1."""
+    cdef int64_t wrong = -1
+    if cdf.shape[0]:
+        with nogil:
+            wrong = table_flaw(&cdf[0, 0], cdf.shape[0], <int32_t>(cdf.shape[1] - 1))
+    return wrong

@@ -5,24 +5,47 @@
 
 #include "range_coder.h"
 
-#define WIDTH 8 /* lanes in lockstep: two registers of SSE2, one of AVX2 */
+#define WIDTH 8 /* lanes in lockstep: two registers of SSE2 or NEON, one of AVX2 */
+#define GROUP 64 /* lanes of which each takes a step before the next: memory is read in its order */
 #define MAX_CHANNELS 32
-#define INLINE static inline __attribute__((always_inline))
+#define MORE_STEPS 3 /* of a guided search, beyond those of halving alone */
 
-/* The compiler vectorises the loops over WIDTH; a clone for AVX2 is chosen at load time where there is one. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(NO_CLONES)
-#define VECTOR_CLONES __attribute__((target_clones("default", "avx2")))
-#else
-#define VECTOR_CLONES
+/* A variant for AVX2 is chosen at run time where the processor has it; NO_CLONES leaves it out. (Windows does not
+ * align the stack as its registers need.) */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32) && !defined(NO_CLONES)
+#define HAVE_AVX2
+#include <immintrin.h>
 #endif
 
-typedef int32_t vec[WIDTH];
+#ifdef __GNUC__
+#define ALIGNED __attribute__((aligned(4 * WIDTH)))
+#else
+#define ALIGNED
+#endif
+#ifdef __GNUC__
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)0)
+#endif
+#define AHEAD 16 /* symbols whose tables are asked for early */
+#define INLINE static inline __attribute__((always_inline))
 
-/* The mixtures of one channel at WIDTH pixels, ready to be evaluated. */
+typedef ALIGNED int32_t vec[WIDTH];
+typedef ALIGNED float real_vec[WIDTH];
+
+/* 2^16 / sigma and the reach of a logistic, side by side, for each log sigma on its grid. */
+#define SCALES (MIX_LOG_SIGMA_MAX - MIX_LOG_SIGMA_MIN + 1)
+typedef int32_t scale_table[SCALES][2];
+
+/* The mixtures of one channel at WIDTH pixels, ready to be evaluated, without components of no weight. */
 typedef struct {
   vec weight[MIX_MAX_MIXTURES], mu[MIX_MAX_MIXTURES], inverse[MIX_MAX_MIXTURES],
       reach[MIX_MAX_MIXTURES];
-  uint32_t normalizer[WIDTH];
+  vec normalizer; /* uint32_t, as all arithmetic with it knows */
+  int32_t used;
+  /* For the search. rise: weight / sigma; share: 1 / all weights, with the constants of the density;
+   * middle and spread: in symbols, of the one logistic that is most like the mixture where it is densest. */
+  real_vec rise[MIX_MAX_MIXTURES], share, middle, spread;
 } mixtures;
 
 INLINE int32_t coefficients(const mix_shape *s) {
@@ -44,231 +67,197 @@ INLINE int32_t clip(int32_t value, int32_t limit) {
   return value > limit ? limit : value < -limit ? -limit : value;
 }
 
-/* Reads `count` parameters of one kind at WIDTH pixels; returns 0 if one is not finite. */
-INLINE int load(mix_parameters p, const int64_t *pixel, int64_t stride, int64_t from, int32_t count,
-                int bits, int32_t limit, vec *out) {
-  int finite = 1;
+/* Up to `left` pixels from `at` on, and where their parameters begin; what is missing repeats the first pixel and
+ * is not coded. Returns how many there are; they come first. */
+INLINE int lane_pixels(const mix_shape *s, int64_t at, int64_t left, int64_t pixels, int64_t *pixel,
+                       int64_t *row) {
+  int active = left < WIDTH ? (int)left : WIDTH;
+  if (pixels - at < active) active = (int)(pixels - at);
   for (int j = 0; j < WIDTH; j++) {
-    int64_t at = pixel[j] * stride + from;
-    if (p.grid) {
-      for (int32_t i = 0; i < count; i++) out[i][j] = clip(p.grid[at + i], limit);
-      continue;
-    }
-    const float *real = p.real + at;
-    for (int32_t i = 0; i < count; i++) {
-      finite &= fabsf(real[i]) <= 3.4028234e38f;
-      out[i][j] = to_grid(real[i], (float)(1 << bits), (float)limit);
-    }
+    pixel[j] = j < active ? at + j : at;
+    row[j] = pixel[j] * parameter_count(s);
   }
-  return finite;
+  return active;
 }
 
-/* Fills `m` for channel c at WIDTH pixels, given the symbols x of the channels before. */
-INLINE int prepare(const mix_shape *s, const mix_tables *t, mix_parameters p, const int64_t *pixel,
-                   int32_t c, const vec *x, mixtures *m) {
-  const int32_t K = s->mixtures;
-  const int64_t stride = parameter_count(s), kind = (int64_t)s->channels * K;
-  vec sigma[MIX_MAX_MIXTURES];
-  int finite = load(p, pixel, stride, (int64_t)c * K, K, MIX_LOGIT_BITS, MIX_LOGIT_LIMIT, m->weight);
-  finite &= load(p, pixel, stride, kind + (int64_t)c * K, K, MIX_MU_BITS, MIX_MU_LIMIT, m->mu);
-  finite &= load(p, pixel, stride, 2 * kind + (int64_t)c * K, K, MIX_LOG_SIGMA_BITS,
-                 MIX_LOG_SIGMA_MAX, sigma);
-  for (int32_t before = 0; s->coupled && before < c; before++) {
-    vec lambda[MIX_MAX_MIXTURES];
-    int64_t row = (int64_t)c * (c - 1) / 2 + before;
-    finite &= load(p, pixel, stride, 3 * kind + row * K, K, MIX_LAMBDA_BITS,
-                   s->coupled == 2 ? MIX_LAMBDA_RAW_LIMIT : MIX_LAMBDA_LIMIT, lambda);
-    for (int32_t k = 0; k < K; k++)
-      for (int j = 0; j < WIDTH; j++) {
-        int32_t l = lambda[k][j];
-        if (s->coupled == 2) l = mix_lambda_sigmoid(l, t->sigmoid);
-        m->mu[k][j] += mix_shift(l, x[before][j]);
-      }
-  }
-  vec top;
-  memcpy(top, m->weight[0], sizeof top);
-  for (int32_t k = 1; k < K; k++)
-    for (int j = 0; j < WIDTH; j++) top[j] = m->weight[k][j] > top[j] ? m->weight[k][j] : top[j];
-  uint32_t sum[WIDTH] = {0};
-  for (int32_t k = 0; k < K; k++)
-    for (int j = 0; j < WIDTH; j++) {
-      int32_t i = sigma[k][j];
-      i = (i < MIX_LOG_SIGMA_MIN ? MIX_LOG_SIGMA_MIN : i) - MIX_LOG_SIGMA_MIN;
-      m->inverse[k][j] = t->inverse_sigma[i];
-      m->reach[k][j] = t->reach[i];
-      m->weight[k][j] = mix_weight(top[j] - m->weight[k][j], t->exp);
-      sum[j] += (uint32_t)m->weight[k][j];
-    }
-  for (int j = 0; j < WIDTH; j++) m->normalizer[j] = mix_normalizer(sum[j], s->levels);
-  return finite;
+/* Asks for the parameters of the WIDTH pixels after those from `row` on; a hint, which reads nothing itself and
+ * may point past the end. Worth a sixth of the time where parameters come from memory. */
+INLINE void prefetch(const mix_shape *s, mix_parameters p, int64_t row) {
+#ifdef __GNUC__
+  uintptr_t block = (uintptr_t)WIDTH * (uintptr_t)parameter_count(s) * 4;
+  uintptr_t start = (p.grid ? (uintptr_t)p.grid : (uintptr_t)p.real) + (uintptr_t)row * 4 + block;
+  for (uintptr_t at = 0; at < block; at += 64) __builtin_prefetch((const void *)(start + at));
+#endif
 }
 
-/* CDF at the lower edges of the symbols v, one for each of WIDTH pixels. */
-INLINE void evaluate(const mix_shape *s, const mix_tables *t, const mixtures *m, const vec v,
-                     uint32_t *cdf) {
-  uint64_t sum[WIDTH] = {0};
-  vec edge;
-  for (int j = 0; j < WIDTH; j++) edge[j] = mix_edge(v[j]);
-  for (int32_t k = 0; k < s->mixtures; k++)
-    for (int j = 0; j < WIDTH; j++)
-      sum[j] += (uint64_t)(uint32_t)m->weight[k][j] *
-                (uint32_t)mix_logistic(edge[j], m->mu[k][j], m->inverse[k][j], m->reach[k][j],
-                                       t->sigmoid);
-  for (int j = 0; j < WIDTH; j++) {
-    uint32_t inside = mix_cdf(sum[j], m->normalizer[j], v[j]);
-    cdf[j] = v[j] <= 0 ? 0 : v[j] >= s->levels ? RC_TOTAL : inside;
-  }
+static void make_scales(const mix_tables *t, scale_table scales) {
+  for (int i = 0; i < SCALES; i++) scales[i][0] = t->inverse_sigma[i], scales[i][1] = t->reach[i];
 }
 
-/* Pixels of one step of WIDTH lanes; lanes that have none repeat the block's first and are not coded. */
-INLINE int lane_pixels(int64_t step, int32_t block, int32_t last, int32_t lanes, int64_t pixels,
-                       int64_t *pixel) {
-  int active = 0;
-  for (int j = 0; j < WIDTH; j++) {
-    int64_t at = step * lanes + block + j;
-    int has = block + j < last && at < pixels;
-    pixel[j] = has ? at : step * lanes + block;
-    active += has;
-  }
-  return active; /* the active ones come first */
+#define NAME(function) function##_portable
+#define TARGET
+#include "mixture_lanes.h"
+#undef NAME
+#undef TARGET
+
+#ifdef HAVE_AVX2
+#define NAME(function) function##_avx2
+#define TARGET __attribute__((target("avx2")))
+#define USE_AVX2
+#define LOAD(from) _mm256_load_si256((const __m256i *)(from))
+#define STORE(to, value) _mm256_store_si256((__m256i *)(to), value)
+
+/* 8 bytes each at p and q. */
+#define LOAD_TWO(p, q)                                                                            \
+  _mm_castpd_ps(_mm_loadh_pd(_mm_castsi128_pd(_mm_loadl_epi64((const __m128i *)(p))),              \
+                             (const double *)(q)))
+
+/* first[j] = at(j)[0], second[j] = at(j)[1]: eight loads, where a gather instruction would take sixteen. */
+#define GATHER_PAIRS(at, first, second)                                                           \
+  do {                                                                                            \
+    const __m256 left_ = _mm256_set_m128(LOAD_TWO(at(4), at(5)), LOAD_TWO(at(0), at(1)));          \
+    const __m256 right_ = _mm256_set_m128(LOAD_TWO(at(6), at(7)), LOAD_TWO(at(2), at(3)));         \
+    first = _mm256_castps_si256(_mm256_shuffle_ps(left_, right_, 0x88));                          \
+    second = _mm256_castps_si256(_mm256_shuffle_ps(left_, right_, 0xdd));                         \
+  } while (0)
+
+#include "mixture_lanes.h"
+#endif
+
+/* 1 where the variant for AVX2 is used. */
+static int use_avx2 = -1;
+
+int mix_use_avx2(int wanted) {
+#ifdef HAVE_AVX2
+  int possible = __builtin_cpu_supports("avx2") != 0;
+#else
+  int possible = 0;
+#endif
+  if (wanted >= 0 || use_avx2 < 0) use_avx2 = wanted != 0 && possible;
+  return use_avx2;
 }
 
-VECTOR_CLONES
+#ifdef HAVE_AVX2
+#define CALL(function, ...) \
+  (mix_use_avx2(-1) ? function##_avx2(__VA_ARGS__) : function##_portable(__VA_ARGS__))
+#else
+#define CALL(function, ...) function##_portable(__VA_ARGS__)
+#endif
+
 int mix_encode_lanes(const mix_shape *s, const mix_tables *t, mix_parameters p,
                      const uint16_t *symbols, int64_t pixels, int32_t lanes, int32_t first,
                      int32_t last, uint8_t *out, size_t capacity, size_t *sizes) {
-  int finite = 1;
-  for (int32_t block = first; block < last; block += WIDTH) {
-    rc_encoder e[WIDTH];
-    int width = last - block < WIDTH ? last - block : WIDTH;
-    for (int j = 0; j < width; j++) rc_encoder_begin(&e[j], out + (size_t)(block + j) * capacity);
-    for (int64_t step = 0; step * lanes + block < pixels; step++) {
-      int64_t pixel[WIDTH];
-      int active = lane_pixels(step, block, last, lanes, pixels, pixel);
-      vec x[MAX_CHANNELS];
-      for (int32_t c = 0; c < s->channels; c++) {
-        mixtures m;
-        vec above;
-        uint32_t from[WIDTH], to[WIDTH];
-        for (int j = 0; j < WIDTH; j++) {
-          x[c][j] = symbols[pixel[j] * s->channels + c];
-          above[j] = x[c][j] + 1;
-        }
-        finite &= prepare(s, t, p, pixel, c, x, &m);
-        evaluate(s, t, &m, x[c], from);
-        evaluate(s, t, &m, above, to);
-        for (int j = 0; j < active; j++) rc_encode(&e[j], from[j], to[j]);
-      }
-    }
-    for (int j = 0; j < width; j++) sizes[block + j] = rc_encoder_end(&e[j]);
-  }
-  return finite ? 0 : -1;
+  scale_table scales;
+  make_scales(t, scales);
+  return CALL(encode, s, t, scales, p, symbols, pixels, lanes, first, last, out, capacity, sizes) - 1;
 }
 
-VECTOR_CLONES
 int mix_decode_lanes(const mix_shape *s, const mix_tables *t, mix_parameters p,
                      const uint8_t *bytes, const size_t *offsets, int64_t pixels, int32_t lanes,
                      int32_t first, int32_t last, uint16_t *symbols) {
-  int finite = 1, halvings = 0;
-  while ((1 << halvings) < s->levels) halvings++;
-  for (int32_t block = first; block < last; block += WIDTH) {
-    rc_decoder d[WIDTH];
-    int width = last - block < WIDTH ? last - block : WIDTH;
-    for (int j = 0; j < width; j++)
-      rc_decoder_begin(&d[j], bytes + offsets[block + j], offsets[block + j + 1] - offsets[block + j]);
-    for (int64_t step = 0; step * lanes + block < pixels; step++) {
-      int64_t pixel[WIDTH];
-      int active = lane_pixels(step, block, last, lanes, pixels, pixel);
-      vec x[MAX_CHANNELS];
-      for (int32_t c = 0; c < s->channels; c++) {
-        mixtures m;
-        vec high;
-        uint32_t target[WIDTH] = {0}, from[WIDTH], to[WIDTH];
-        finite &= prepare(s, t, p, pixel, c, x, &m);
-        for (int j = 0; j < active; j++) target[j] = rc_target(&d[j]);
-        for (int j = 0; j < WIDTH; j++) {
-          x[c][j] = 0, high[j] = s->levels;
-          from[j] = 0, to[j] = RC_TOTAL;
-        }
-        /* invariant: from = CDF(x) <= target < CDF(high) = to */
-        for (int i = 0; i < halvings; i++) {
-          vec middle;
-          uint32_t at[WIDTH];
-          for (int j = 0; j < WIDTH; j++) middle[j] = (x[c][j] + high[j]) >> 1;
-          evaluate(s, t, &m, middle, at);
-          for (int j = 0; j < WIDTH; j++) {
-            int up = at[j] <= target[j];
-            x[c][j] = up ? middle[j] : x[c][j];
-            from[j] = up ? at[j] : from[j];
-            high[j] = up ? high[j] : middle[j];
-            to[j] = up ? to[j] : at[j];
-          }
-        }
-        for (int j = 0; j < active; j++) {
-          rc_consume(&d[j], from[j], to[j]);
-          symbols[pixel[j] * s->channels + c] = (uint16_t)x[c][j];
-        }
-      }
-    }
-  }
-  return finite ? 0 : -1;
+  scale_table scales;
+  make_scales(t, scales);
+  return CALL(decode, s, t, scales, p, bytes, offsets, pixels, lanes, first, last, symbols) - 1;
 }
 
 int mix_cdf_tables(const mix_shape *s, const mix_tables *t, mix_parameters p,
                    const uint16_t *before, int64_t pixels, int32_t channel, uint32_t *cdf) {
-  int finite = 1;
-  for (int64_t start = 0; start < pixels; start += WIDTH) {
-    int64_t pixel[WIDTH];
-    int active = lane_pixels(0, 0, WIDTH, WIDTH, pixels - start, pixel);
-    vec x[MAX_CHANNELS];
-    mixtures m;
-    for (int j = 0; j < WIDTH; j++) {
-      pixel[j] += start;
-      for (int32_t c = 0; c < channel; c++) x[c][j] = before[pixel[j] * s->channels + c];
-    }
-    finite &= prepare(s, t, p, pixel, channel, x, &m);
-    for (int32_t v = 0; v <= s->levels; v++) {
-      vec all;
-      uint32_t at[WIDTH];
-      for (int j = 0; j < WIDTH; j++) all[j] = v;
-      evaluate(s, t, &m, all, at);
-      for (int j = 0; j < active; j++) cdf[pixel[j] * (s->levels + 1) + v] = at[j];
-    }
-  }
-  return finite ? 0 : -1;
+  scale_table scales;
+  make_scales(t, scales);
+  return CALL(tables, s, t, scales, p, before, pixels, channel, cdf) - 1;
 }
 
-void table_encode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
-                        const uint16_t *symbols, int64_t count, int32_t lanes, int32_t first,
-                        int32_t last, uint8_t *out, size_t capacity, size_t *sizes) {
-  for (int32_t lane = first; lane < last; lane++) {
-    rc_encoder e;
-    rc_encoder_begin(&e, out + (size_t)lane * capacity);
-    for (int64_t i = lane; i < count; i += lanes) {
-      const uint32_t *at = cdf + (rows ? rows[i] : i) * (levels + 1) + symbols[i];
-      rc_encode(&e, at[0], at[1]);
-    }
-    sizes[lane] = rc_encoder_end(&e);
-  }
+/* Rows of given tables: symbol i has row rows[i], or, without rows, the i-th. */
+INLINE const uint32_t *row_of(const uint32_t *cdf, const int64_t *rows, int32_t levels, int64_t i) {
+  return cdf + (rows ? rows[i] : i) * ((int64_t)levels + 1);
 }
 
-void table_decode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
-                        const uint8_t *bytes, const size_t *offsets, int64_t count, int32_t lanes,
-                        int32_t first, int32_t last, uint16_t *symbols) {
-  for (int32_t lane = first; lane < last; lane++) {
-    rc_decoder d;
-    rc_decoder_begin(&d, bytes + offsets[lane], offsets[lane + 1] - offsets[lane]);
-    for (int64_t i = lane; i < count; i += lanes) {
-      const uint32_t *row = cdf + (rows ? rows[i] : i) * (levels + 1);
-      uint32_t target = rc_target(&d);
-      int32_t low = 0, length = levels; /* row[low] <= target < row[low + length] */
-      while (length > 1) {
-        int32_t half = length >> 1;
-        low = row[low + half] <= target ? low + half : low;
-        length -= half;
+int64_t table_flaw(const uint32_t *cdf, int64_t count, int32_t levels) {
+  for (int64_t i = 0; i < count; i++) {
+    const uint32_t *row = cdf + i * ((int64_t)levels + 1);
+    uint32_t bits = 0;
+    /* Steps of 1 to 2^24 from entries below 2^25 cannot wrap around: the entries increase up to the last. */
+    for (int32_t v = 0; v < levels; v++)
+      bits |= (row[v + 1] - row[v] - 1) | (row[v] & ~(2 * RC_TOTAL - 1));
+    if (row[0] != 0 || row[levels] != RC_TOTAL || bits >= RC_TOTAL) return i;
+  }
+  return -1;
+}
+
+int64_t table_encode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
+                           const uint16_t *symbols, int64_t count, int32_t lanes, int32_t first,
+                           int32_t last, uint8_t *out, size_t capacity, size_t *sizes) {
+  int64_t wrong = -1;
+  for (int32_t group = first; group < last; group += GROUP) {
+    rc_encoder e[GROUP];
+    int size = last - group < GROUP ? last - group : GROUP;
+    for (int j = 0; j < size; j++) rc_encoder_begin(&e[j], out + (size_t)(group + j) * capacity);
+    for (int64_t start = group; start < count; start += lanes) {
+      int active = count - start < size ? (int)(count - start) : size;
+      for (int j = 0; j < active; j++) {
+        const int64_t i = start + j;
+        if (i + AHEAD < count)
+          PREFETCH(row_of(cdf, rows, levels, i + AHEAD) + symbols[i + AHEAD]);
+        const uint32_t *at = row_of(cdf, rows, levels, i) + symbols[i];
+        uint32_t from = at[0], to = at[1];
+        if (from >= to || to > RC_TOTAL) { /* the coder's arithmetic needs it */
+          wrong = wrong < 0 ? i : wrong;
+          from = 0, to = RC_TOTAL;
+        }
+        rc_encode(&e[j], from, to);
       }
-      rc_consume(&d, row[low], row[low + 1]);
-      symbols[i] = (uint16_t)low;
+    }
+    for (int j = 0; j < size; j++) sizes[group + j] = rc_encoder_end(&e[j]);
+  }
+  return wrong;
+}
+
+int64_t table_decode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
+                           const uint8_t *bytes, const size_t *offsets, int64_t count,
+                           int32_t lanes, int32_t first, int32_t last, uint16_t *symbols) {
+  int64_t wrong = -1;
+  for (int32_t group = first; group < last; group += GROUP) {
+    rc_decoder d[GROUP];
+    int size = last - group < GROUP ? last - group : GROUP;
+    for (int j = 0; j < size; j++) {
+      const size_t *lane = offsets + group + j;
+      rc_decoder_begin(&d[j], bytes + lane[0], lane[1] - lane[0]);
+    }
+    for (int64_t start = group; start < count; start += lanes) {
+      int active = count - start < size ? (int)(count - start) : size;
+      for (int first_of = 0; first_of < active; first_of += WIDTH) {
+        /* WIDTH searches side by side, so that their waits for memory overlap */
+        const int n = active - first_of < WIDTH ? active - first_of : WIDTH;
+        const uint32_t *row[WIDTH];
+        uint32_t target[WIDTH];
+        int32_t low[WIDTH] = {0};
+        for (int j = 0; j < n; j++) {
+          const int64_t i = start + first_of + j;
+          row[j] = row_of(cdf, rows, levels, i);
+          target[j] = rc_target(&d[first_of + j]);
+          if (i + AHEAD < count) {
+            const uint32_t *next = row_of(cdf, rows, levels, i + AHEAD);
+            for (int part = 1; part < 8; part++) PREFETCH(next + (int64_t)levels * part / 8);
+          }
+        }
+        /* row[low] <= target < row[low + length], if the row increases */
+        for (int32_t length = levels; length > 1;) {
+          const int32_t half = length >> 1;
+          for (int j = 0; j < n; j++) low[j] = row[j][low[j] + half] <= target[j] ? low[j] + half : low[j];
+          length -= half;
+        }
+        for (int j = 0; j < n; j++) {
+          const int64_t i = start + first_of + j;
+          uint32_t from = row[j][low[j]], to = row[j][low[j] + 1];
+          if (from > target[j] || to <= target[j] || to > RC_TOTAL) {
+            wrong = wrong < 0 ? i : wrong;
+            from = 0, to = RC_TOTAL;
+          }
+          rc_consume(&d[first_of + j], from, to);
+          symbols[i] = (uint16_t)low[j];
+        }
+      }
     }
   }
+  return wrong;
 }

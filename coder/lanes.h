@@ -41,12 +41,21 @@ int mix_decode_lanes(const mix_shape *shape, const mix_tables *tables, mix_param
 int mix_cdf_tables(const mix_shape *shape, const mix_tables *tables, mix_parameters parameters,
                    const uint16_t *before, int64_t pixels, int32_t channel, uint32_t *cdf);
 
-/* The same coder on given tables: symbol i has the CDF cdf + rows[i] * (levels + 1), or, without rows, the i-th. */
-void table_encode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
-                        const uint16_t *symbols, int64_t count, int32_t lanes, int32_t first,
-                        int32_t last, uint8_t *out, size_t capacity, size_t *sizes);
-void table_decode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
-                        const uint8_t *bytes, const size_t *offsets, int64_t count, int32_t lanes,
-                        int32_t first, int32_t last, uint16_t *symbols);
+/* Whether the variant for AVX2 is used: 1 or 0 sets it where the processor allows, -1 asks. The bytes do not
+ * depend on it. */
+int mix_use_avx2(int wanted);
+
+/* The same coder on given tables: symbol i has the CDF cdf + rows[i] * (levels + 1), or, without rows, the i-th.
+ * REQUIRES symbols below levels and rows inside the table. Returns -1, or the number of a symbol whose CDF was
+ * found not to increase; whatever the tables hold, nothing is read or written elsewhere. */
+int64_t table_encode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
+                           const uint16_t *symbols, int64_t count, int32_t lanes, int32_t first,
+                           int32_t last, uint8_t *out, size_t capacity, size_t *sizes);
+int64_t table_decode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
+                           const uint8_t *bytes, const size_t *offsets, int64_t count,
+                           int32_t lanes, int32_t first, int32_t last, uint16_t *symbols);
+
+/* The first of `count` rows that does not increase strictly from 0 to 2^24, or -1. */
+int64_t table_flaw(const uint32_t *cdf, int64_t count, int32_t levels);
 
 #endif

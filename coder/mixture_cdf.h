@@ -7,7 +7,16 @@
 #ifndef L3C_MIXTURE_CDF_H
 #define L3C_MIXTURE_CDF_H
 
+#ifdef __CUDACC_RTC__ /* run-time compilation brings no C headers (cuda.py) */
+typedef unsigned char uint8_t;
+typedef unsigned short uint16_t;
+typedef int int32_t;
+typedef unsigned int uint32_t;
+typedef long long int64_t;
+typedef unsigned long long uint64_t;
+#else
 #include <stdint.h>
+#endif
 
 #ifdef __CUDACC__
 #define MIX_FUNCTION static __device__ __host__ __forceinline__

@@ -7,8 +7,19 @@
 #ifndef L3C_RANGE_CODER_H
 #define L3C_RANGE_CODER_H
 
+#ifdef __CUDACC_RTC__ /* run-time compilation brings no C headers; mixture_cdf.h has the types */
+#include "mixture_cdf.h"
+#define UINT64_MAX 0xffffffffffffffffull
+#else
 #include <stddef.h>
 #include <stdint.h>
+#endif
+
+#ifdef __CUDACC__
+#define RC_FUNCTION static __device__ __host__ __forceinline__
+#else
+#define RC_FUNCTION static inline
+#endif
 
 #define RC_BITS 24
 #define RC_TOTAL (1u << RC_BITS)
@@ -25,13 +36,13 @@ typedef struct {
   const uint8_t *next, *end; /* bytes to read; zeros follow */
 } rc_decoder;
 
-static inline void rc_encoder_begin(rc_encoder *e, uint8_t *out) {
+RC_FUNCTION void rc_encoder_begin(rc_encoder *e, uint8_t *out) {
   e->low = 0;
   e->range = UINT64_MAX;
   e->start = e->next = out;
 }
 
-static inline void rc_carry(rc_encoder *e) {
+RC_FUNCTION void rc_carry(rc_encoder *e) {
   uint8_t *p = e->next; /* a carry out of the first byte cannot happen: low + range <= 2^64 */
   while (++*--p == 0) {
   }
@@ -39,7 +50,7 @@ static inline void rc_carry(rc_encoder *e) {
 
 /* REQUIRES 0 <= from < to <= 2^24 and room for 4 bytes. One word a step is enough: range >= 2^32 before
  * the cut, so at least 2^8 after it and at least 2^40 after the shift. */
-static inline void rc_encode(rc_encoder *e, uint32_t from, uint32_t to) {
+RC_FUNCTION void rc_encode(rc_encoder *e, uint32_t from, uint32_t to) {
   uint64_t unit = e->range >> RC_BITS;
   uint64_t skip = unit * from;
   e->low += skip;
@@ -53,7 +64,7 @@ static inline void rc_encode(rc_encoder *e, uint32_t from, uint32_t to) {
 }
 
 /* Writes the fewest bytes that, followed by zeros, lie in the interval; returns the lane's length. */
-static inline size_t rc_encoder_end(rc_encoder *e) {
+RC_FUNCTION size_t rc_encoder_end(rc_encoder *e) {
   int bytes = 0;
   for (; bytes < RC_MAX_FLUSH; bytes++) {
     uint64_t below = bytes == 0 ? UINT64_MAX : UINT64_MAX >> (8 * bytes);
@@ -69,7 +80,7 @@ static inline size_t rc_encoder_end(rc_encoder *e) {
   return (size_t)(e->next - e->start);
 }
 
-static inline uint64_t rc_read_word(rc_decoder *d) {
+RC_FUNCTION uint64_t rc_read_word(rc_decoder *d) {
   uint64_t word = 0;
   if (d->end - d->next >= 4) {
     word = (uint64_t)d->next[0] << 24 | (uint64_t)d->next[1] << 16 | (uint64_t)d->next[2] << 8 | d->next[3];
@@ -80,7 +91,7 @@ static inline uint64_t rc_read_word(rc_decoder *d) {
   return word;
 }
 
-static inline void rc_decoder_begin(rc_decoder *d, const uint8_t *bytes, size_t size) {
+RC_FUNCTION void rc_decoder_begin(rc_decoder *d, const uint8_t *bytes, size_t size) {
   d->range = UINT64_MAX;
   d->next = bytes;
   d->end = bytes + size;
@@ -89,13 +100,13 @@ static inline void rc_decoder_begin(rc_decoder *d, const uint8_t *bytes, size_t 
 }
 
 /* Where the next symbol lies in 0..2^24 - 1; any bytes give a value in that range. */
-static inline uint32_t rc_target(const rc_decoder *d) {
+RC_FUNCTION uint32_t rc_target(const rc_decoder *d) {
   uint64_t target = d->code / (d->range >> RC_BITS);
   return target < RC_TOTAL ? (uint32_t)target : RC_TOTAL - 1;
 }
 
 /* Takes the symbol with from <= rc_target(d) < to out of the state. */
-static inline void rc_consume(rc_decoder *d, uint32_t from, uint32_t to) {
+RC_FUNCTION void rc_consume(rc_decoder *d, uint32_t from, uint32_t to) {
   uint64_t unit = d->range >> RC_BITS;
   uint64_t skip = unit * from;
   d->code -= skip;

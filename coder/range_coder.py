@@ -4,7 +4,8 @@
     data = encode_mixture(symbols, parameters, shape)
     assert (decode_mixture(data, parameters, shape) == symbols).all()
 
-The parameters are what a network puts out, float32, or integers already on the coder's grids
+Arrays are NumPy's, or anything it can view without a copy, such as a torch tensor on the CPU. The
+parameters are what a network puts out, float32, or integers already on the coder's grids
 (tables.py). Frequencies have 24 bits: with 16, the one that every symbol must keep would cost up to
 0.2 % of a photograph. A stream is the lengths of all lanes but the last, as LEB128, then the lanes
 (FORMAT.md).
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,6 +28,8 @@ from coder.shape import MAX_LEVELS, MixtureShape, lane_count
 from coder.tables import FREQUENCY_BITS
 
 _LOCKSTEP = 8  # lanes that lanes.c runs together: the unit of work of a thread
+
+_TOTAL = 1 << FREQUENCY_BITS
 
 Array = npt.NDArray[Any]
 
@@ -135,6 +138,7 @@ def encode(
     cdf: npt.ArrayLike,
     rows: npt.ArrayLike | None = None,
     threads: int | None = None,
+    check: bool = True,
 ) -> bytes:
     """Codes symbols on given CDFs.
 
@@ -144,11 +148,14 @@ def encode(
             2^24.
         rows: the row of each symbol, integers (n,), in 0..m-1.
         threads: at most so many; all cores by default.
+        check: whether to look at every entry of `cdf`, which takes longer than the coding where
+            each symbol has its own row. Without it, only a row found wrong on the way is an error;
+            decoding what another row's flaw spoilt gives wrong symbols.
 
     Raises:
         TypeError, ValueError: saying which element is wrong.
     """
-    table, which = _check_tables(cdf, rows)
+    table, which = _check_tables(cdf, rows, check)
     values = _check_symbols(symbols, table.shape[1] - 1)
     count = len(which) if rows is not None else len(table)
     if values.shape != (count,):
@@ -158,7 +165,9 @@ def encode(
     lanes = lane_count(count)
 
     def work(first: int, last: int, out: Array, sizes: Array) -> None:
-        _range_coder.encode_tables(table, which, values, lanes, first, last, out, sizes)
+        wrong = _range_coder.encode_tables(table, which, values, lanes, first, last, out, sizes)
+        if wrong >= 0:
+            raise ValueError(_not_increasing(which, wrong))
 
     return _encode_lanes(work, count, 1, lanes, threads)
 
@@ -168,9 +177,10 @@ def decode(
     cdf: npt.ArrayLike,
     rows: npt.ArrayLike | None = None,
     threads: int | None = None,
+    check: bool = True,
 ) -> npt.NDArray[np.uint16]:
     """Inverse of `encode`, given the same CDFs and rows: uint16 (n,)."""
-    table, which = _check_tables(cdf, rows)
+    table, which = _check_tables(cdf, rows, check)
     symbols = np.empty(len(which) if rows is not None else len(table), np.uint16)
     if not len(symbols):
         _expect_empty(data)
@@ -179,7 +189,9 @@ def decode(
     body, offsets = _split_lanes(data, lanes)
 
     def work(first: int, last: int) -> None:
-        _range_coder.decode_tables(table, which, body, offsets, lanes, first, last, symbols)
+        wrong = _range_coder.decode_tables(table, which, body, offsets, lanes, first, last, symbols)
+        if wrong >= 0:
+            raise ValueError(_not_increasing(which, wrong))
 
     _in_threads(work, lanes, threads)
     return symbols
@@ -203,6 +215,8 @@ def _encode_lanes(
 
 def _in_threads(work: Callable[[int, int], None], lanes: int, threads: int | None) -> None:
     """Runs `work(first, last)` over all lanes, in groups that the C code runs in lockstep."""
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
     groups = -(-lanes // _LOCKSTEP)
     workers = min(threads or os.cpu_count() or 1, groups)
     if workers == 1:
@@ -252,8 +266,18 @@ def _expect_empty(data: bytes) -> None:
         raise CorruptStreamError(f"stream of no symbols has {len(data)} bytes")
 
 
+def _as_array(value: npt.ArrayLike, name: str) -> Array:
+    """The value as a NumPy array; tensors that NumPy cannot view are refused with the remedy."""
+    if getattr(value, "requires_grad", False):
+        raise TypeError(f"{name} require a gradient: pass {name}.detach()")
+    device = getattr(getattr(value, "device", None), "type", "cpu")
+    if device != "cpu":
+        raise TypeError(f"{name} are on {device}: pass {name}.cpu(), or see coder.cuda")
+    return np.asarray(value)
+
+
 def _check_parameters(parameters: npt.ArrayLike, shape: MixtureShape) -> Array:
-    array = np.asarray(parameters)
+    array = _as_array(parameters, "parameters")
     if array.dtype not in (np.float32, np.int32):
         raise TypeError(f"parameters must be float32 or int32, got {array.dtype}")
     if array.ndim != 2 or array.shape[1] != shape.parameters:
@@ -267,42 +291,54 @@ def _not_finite(parameters: Array) -> str:
 
 
 def _check_symbols(symbols: npt.ArrayLike, levels: int) -> npt.NDArray[np.uint16]:
-    array = np.asarray(symbols)
+    array = _as_array(symbols, "symbols")
     if array.dtype.kind not in "iu":
         raise TypeError(f"symbols must be integers, got {array.dtype}")
-    wrong = (array < 0) | (array >= levels)
-    if wrong.any():
+    if array.size and (array.min() < 0 or array.max() >= levels):
+        wrong = (array < 0) | (array >= levels)
         at = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise ValueError(f"symbol {array[at]} at {at} is not in 0..{levels - 1}")
     return np.ascontiguousarray(array, np.uint16)
 
 
 def _check_tables(
-    cdf: npt.ArrayLike, rows: npt.ArrayLike | None
+    cdf: npt.ArrayLike, rows: npt.ArrayLike | None, check: bool
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    table = np.asarray(cdf)
+    table = _as_array(cdf, "cdf")
     if table.dtype.kind not in "iu":
         raise TypeError(f"cdf must be integers, got {table.dtype}")
     if table.ndim != 2 or not 2 <= table.shape[1] <= MAX_LEVELS + 1:
         raise ValueError(f"cdf must be (n, L + 1) with L in 1..{MAX_LEVELS}, got {table.shape}")
-    for name, wrong in _flaws(table):
-        if wrong.any():
-            at = [int(i) for i in np.argwhere(wrong)[0]]
-            raise ValueError(f"cdf row {at[0]} {name}" + (f" at entry {at[1]}" if at[1:] else ""))
+    if table.size and table.dtype != np.uint32 and (table.min() < 0 or table.max() > _TOTAL):
+        raise ValueError(_flaw(table))
+    checked = np.ascontiguousarray(table, np.uint32)
+    if check and (row := _range_coder.first_flaw(checked)) >= 0:
+        raise ValueError(_flaw(checked[row : row + 1], row))
     which = np.zeros(0, np.int64)
     if rows is not None:
-        which = np.asarray(rows)
+        which = _as_array(rows, "rows")
         if which.dtype.kind not in "iu" or which.ndim != 1:
             raise TypeError(f"rows must be integers (n,), got {which.dtype} {which.shape}")
-        wrong = (which < 0) | (which >= len(table))
-        if wrong.any():
-            at = [int(np.argmax(wrong))]
-            raise ValueError(f"row {which[at[0]]} of symbol {at[0]} is not in 0..{len(table) - 1}")
+        if which.size and (which.min() < 0 or which.max() >= len(table)):
+            at = int(np.argmax((which < 0) | (which >= len(table))))
+            raise ValueError(f"row {which[at]} of symbol {at} is not in 0..{len(table) - 1}")
         which = np.ascontiguousarray(which, np.int64)
-    return np.ascontiguousarray(table, np.uint32), which
+    return checked, which
 
 
-def _flaws(table: Array) -> Iterable[tuple[str, Array]]:
-    yield "does not start at 0", table[:, 0] != 0
-    yield f"does not end at 2^{FREQUENCY_BITS}", table[:, -1] != 1 << FREQUENCY_BITS
-    yield "does not increase", table[:, 1:] <= table[:, :-1]
+def _flaw(table: Array, first: int = 0) -> str:
+    """What is wrong with a table whose rows are numbered from `first` on."""
+    for name, wrong in (
+        ("does not start at 0", table[:, 0] != 0),
+        (f"does not end at 2^{FREQUENCY_BITS}", table[:, -1] != _TOTAL),
+        ("does not increase", table[:, 1:] <= table[:, :-1]),
+    ):
+        if wrong.any():
+            at = [int(i) for i in np.argwhere(wrong)[0]]
+            return f"cdf row {first + at[0]} {name}" + (f" at entry {at[1]}" if at[1:] else "")
+    raise AssertionError("a table without a flaw")
+
+
+def _not_increasing(which: npt.NDArray[np.int64], symbol: int) -> str:
+    row = which[symbol] if len(which) else symbol
+    return f"cdf row {row}, of symbol {symbol}, does not increase from 0 to 2^{FREQUENCY_BITS}"

@@ -26,8 +26,8 @@ from l3c.model.head import ProbabilityClassifier
 from l3c.model.predictor import Predictor
 from l3c.model.quantizer import quantize, to_values
 
-# Of the outputs for logits and log sigma, in the "unit" parametrisation: an optimiser that moves every
-# weight alike must be slow enough for means that are right to 1 in 255, and these would not follow.
+# Of the outputs for logits and log sigma, in the "unit" parametrisation: an optimiser that moves
+# every weight alike must be slow for means that are right to 1 in 255; these would not follow.
 OUTPUT_GAIN = 40.0
 RGB_MEAN = (255 * 0.4488, 255 * 0.4371, 255 * 0.4040)  # of Open Images, as published
 

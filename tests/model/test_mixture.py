@@ -27,9 +27,9 @@ def test_probabilities_of_all_symbols_sum_to_one(shape: MixtureShape) -> None:
         for c in range(shape.channels):
             x = before.clone()
             x[:, c] = v
-            total[..., c] += torch.exp(
-                -mixture.negative_log_likelihood(x, params, shape.levels)
-            )[..., c]
+            total[..., c] += torch.exp(-mixture.negative_log_likelihood(x, params, shape.levels))[
+                ..., c
+            ]
     assert torch.allclose(total, torch.ones_like(total), atol=1e-5)
 
 

@@ -44,7 +44,8 @@ def photographs() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     ramp = np.linspace(0, 200, 40)[:, None, None] + np.linspace(0, 50, 32)[None, :, None]
     noise = rng.normal(0, 4, (40, 32, 3))
-    return {"a": (ramp + noise).clip(0, 255).astype(np.uint8), "b": np.full((16, 16, 3), 99, np.uint8)}
+    photograph = (ramp + noise).clip(0, 255).astype(np.uint8)
+    return {"a": photograph, "b": np.full((16, 16, 3), 99, np.uint8)}
 
 
 def run(folder: Path, recipe: Recipe = RECIPE) -> Path:

@@ -1,0 +1,78 @@
+"""Speed of the coder over a grid of sizes; run `pytest benchmarks` (extra `bench`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pytest_benchmark")
+
+from benchmarks.data import Sample, rgb_shape, synthetic
+from benchmarks.methods import OursTables
+from coder import MixtureShape, decode, decode_mixture, encode, encode_mixture
+from coder import _range_coder as lanes_c
+
+SIDES = [64, 256, 512]
+SHAPES = {
+    "rgb-K5-L256": rgb_shape(5),
+    "rgb-K10-L256": rgb_shape(10),
+    "z-K10-L25": MixtureShape(channels=5, levels=25, mixtures=10),
+    "grey16-K10-L65535": MixtureShape(channels=1, levels=65_535, mixtures=10),
+}
+
+
+@pytest.fixture(scope="module", params=list(SHAPES.values()), ids=list(SHAPES))
+def shape(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"{side}x{side}")
+def sample(shape: MixtureShape, request: pytest.FixtureRequest) -> Sample:
+    return synthetic(request.param, request.param, shape)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_encode_mixture(benchmark: Any, sample: Sample, threads: int) -> None:
+    benchmark.extra_info["symbols"] = sample.symbols.size
+    data = benchmark(encode_mixture, sample.symbols, sample.parameters, sample.shape, threads)
+    found = decode_mixture(data, sample.parameters, sample.shape)
+    assert (found == sample.symbols).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_decode_mixture(benchmark: Any, sample: Sample, threads: int) -> None:
+    benchmark.extra_info["symbols"] = sample.symbols.size
+    data = encode_mixture(sample.symbols, sample.parameters, sample.shape)
+    found = benchmark(decode_mixture, data, sample.parameters, sample.shape, threads)
+    assert (found == sample.symbols).all()
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 8, 32, 64, 256])
+def test_lanes(benchmark: Any, lanes: int) -> None:
+    """Decoding 256x256 pixels, had the format so many lanes; below 8, vectors are not full."""
+    sample = synthetic(256, 256, rgb_shape(10))
+    pixels = len(sample.symbols)
+    out = np.empty((lanes, 4 * -(-pixels // lanes) * 3 + 16), np.uint8)
+    sizes = np.empty(lanes, np.uintp)
+    given = (sample.shape, sample.parameters)
+    lanes_c.encode_mixture(*given, sample.symbols, lanes, 0, lanes, out, sizes)
+    data = np.concatenate([out[i, : sizes[i]] for i in range(lanes)])
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.uintp)
+    found = np.empty_like(sample.symbols)
+    benchmark.extra_info.update(symbols=found.size, num_bytes=len(data))
+    benchmark(lanes_c.decode_mixture, *given, data, offsets, lanes, 0, lanes, found)
+    assert (found == sample.symbols).all()
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["unchecked", "checked"])
+def test_tables(benchmark: Any, check: bool) -> None:
+    """Encoding and decoding on one given table a symbol."""
+    coding = OursTables(synthetic(128, 128, rgb_shape(5)))
+
+    def round_trip() -> np.ndarray:
+        data = encode(coding.symbols, coding.cdf, threads=1, check=check)
+        return decode(data, coding.cdf, threads=1, check=check)
+
+    assert (benchmark(round_trip) == coding.symbols).all()

@@ -1,0 +1,421 @@
+/* Mixture coding of WIDTH lanes in lockstep. lanes.c includes this file once for each instruction set, with
+ * NAME (suffix of the functions) and TARGET (attribute of the functions), and USE_AVX2 where it applies.
+ *
+ * All sets compute the same integers; only `load`, `prepare` and `evaluate` are written twice, the rest is
+ * loops over WIDTH that the compiler turns into vectors. Floating point appears in two places: parameters are
+ * rounded to their grids, which is exact (CDF.md), and the search for a symbol is guided by a guess, which
+ * decides how many CDF values are computed but not which symbol is found.
+ */
+
+#define LOCAL static inline __attribute__((always_inline)) TARGET
+
+#ifdef USE_AVX2
+/* mix_sigmoid of eight numbers. */
+LOCAL __m256i NAME(sigmoid)(__m256i t, const int32_t *table) {
+  const __m256i at = _mm256_add_epi32(t, _mm256_set1_epi32(MIX_SIGMOID_OFFSET));
+  const __m256i part = _mm256_and_si256(at, _mm256_set1_epi32((1 << MIX_SIGMOID_STEP_BITS) - 1));
+  vec entry;
+  STORE(entry, _mm256_srai_epi32(at, MIX_SIGMOID_STEP_BITS));
+  __m256i low, high;
+#define AT(j) (table + entry[j])
+  GATHER_PAIRS(AT, low, high);
+#undef AT
+  const __m256i rise = _mm256_mullo_epi32(_mm256_sub_epi32(high, low), part);
+  return _mm256_add_epi32(low, _mm256_srai_epi32(rise, MIX_SIGMOID_STEP_BITS));
+}
+#endif
+
+/* Reads `count` parameters of one kind, `from` on in each row; returns 0 if one is not finite. */
+LOCAL int NAME(load)(mix_parameters p, const int64_t *row, int64_t from, int32_t count, int bits,
+                     int32_t limit, vec *out) {
+#ifdef USE_AVX2
+  if (count >= 4) { /* four columns at a time: 8 x 4 numbers are transposed */
+    const float *base = (p.grid ? (const float *)p.grid : p.real) + from; /* never read as floats */
+    const __m256i most = _mm256_set1_epi32(limit), least = _mm256_set1_epi32(-limit);
+    const __m256 scale = _mm256_set1_ps((float)(1 << bits)), zero = _mm256_setzero_ps();
+    const __m256 top = _mm256_set1_ps((float)limit), bottom = _mm256_set1_ps((float)-limit);
+    __m256 wrong = zero;
+    for (int32_t step = 0; step < count; step += 4) {
+      const int32_t i = step + 4 <= count ? step : count - 4; /* some columns are read twice */
+#define ROWS(j)                                                                              \
+  _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(base + row[j] + i)),              \
+                       _mm_loadu_ps(base + row[j + 4] + i), 1)
+      const __m256 a = ROWS(0), b = ROWS(1), c = ROWS(2), d = ROWS(3);
+#undef ROWS
+      const __m256 ab = _mm256_unpacklo_ps(a, b), ab_high = _mm256_unpackhi_ps(a, b);
+      const __m256 cd = _mm256_unpacklo_ps(c, d), cd_high = _mm256_unpackhi_ps(c, d);
+      const __m256 column[4] = {
+          _mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee),
+          _mm256_shuffle_ps(ab_high, cd_high, 0x44), _mm256_shuffle_ps(ab_high, cd_high, 0xee)};
+      for (int n = 0; n < 4; n++) {
+        __m256i grid = _mm256_castps_si256(column[n]);
+        if (p.grid) {
+          grid = _mm256_max_epi32(_mm256_min_epi32(grid, most), least);
+        } else {
+          wrong = _mm256_or_ps(wrong, _mm256_mul_ps(column[n], zero)); /* NaN if not finite */
+          __m256 real = _mm256_min_ps(_mm256_mul_ps(column[n], scale), top); /* NaN: the limit */
+          grid = _mm256_cvtps_epi32(_mm256_max_ps(real, bottom)); /* ties to even */
+        }
+        STORE(out[i + n], grid);
+      }
+    }
+    wrong = _mm256_cmp_ps(wrong, wrong, _CMP_UNORD_Q);
+    return _mm256_testz_ps(wrong, wrong);
+  }
+#endif
+  int finite = 1;
+  for (int j = 0; j < WIDTH; j++) {
+    int64_t at = row[j] + from;
+    if (p.grid) {
+      for (int32_t i = 0; i < count; i++) out[i][j] = clip(p.grid[at + i], limit);
+      continue;
+    }
+    const float *real = p.real + at;
+    for (int32_t i = 0; i < count; i++) {
+      finite &= fabsf(real[i]) <= 3.4028234e38f;
+      out[i][j] = to_grid(real[i], (float)(1 << bits), (float)limit);
+    }
+  }
+  return finite;
+}
+
+/* mix_normalizer of eight sums of weights. */
+LOCAL void NAME(normalize)(const vec weights, int32_t levels, vec normalizer) {
+#ifdef USE_AVX2
+  /* Exact: dividend N < 2^48 and divisor W <= 2^22 are doubles, so the quotient is N / W rounded correctly. That
+   * could only pass floor(N / W) by reaching the next integer, which is at least 1 / W away, while half a unit
+   * in the last place is at most 2^-53 N / W < 2^-5 / W. */
+  const double span = (double)((1u << MIX_FREQUENCY_BITS) - (uint32_t)levels);
+  const __m256d dividend = _mm256_set1_pd(span * 0x1p24), low_bits = _mm256_set1_pd(0x1p52);
+  const __m256i w = LOAD(weights);
+  __m256d left = _mm256_div_pd(dividend, _mm256_cvtepi32_pd(_mm256_castsi256_si128(w)));
+  __m256d right = _mm256_div_pd(dividend, _mm256_cvtepi32_pd(_mm256_extracti128_si256(w, 1)));
+  left = _mm256_add_pd(_mm256_floor_pd(left), low_bits); /* an integer < 2^32 in the low half */
+  right = _mm256_add_pd(_mm256_floor_pd(right), low_bits);
+  const __m256 both = _mm256_shuffle_ps(_mm256_castpd_ps(left), _mm256_castpd_ps(right), 0x88);
+  STORE(normalizer, _mm256_permute4x64_epi64(_mm256_castps_si256(both), 0xd8));
+#else
+  for (int j = 0; j < WIDTH; j++)
+    normalizer[j] = (int32_t)mix_normalizer((uint32_t)weights[j], levels);
+#endif
+}
+
+/* Fills `m` for channel c at WIDTH pixels, given the symbols x of the channels before; what the search for a
+ * symbol starts from only if it is to `guide` one. */
+LOCAL int NAME(prepare)(const mix_shape *s, const mix_tables *t, const scale_table scales,
+                        mix_parameters p, const int64_t *row, int32_t c, const vec *x,
+                        int guide, mixtures *m) {
+  const int32_t K = s->mixtures;
+  const int64_t kind = (int64_t)s->channels * K;
+  vec sigma[MIX_MAX_MIXTURES];
+  int finite = NAME(load)(p, row, (int64_t)c * K, K, MIX_LOGIT_BITS, MIX_LOGIT_LIMIT, m->weight);
+  finite &= NAME(load)(p, row, kind + (int64_t)c * K, K, MIX_MU_BITS, MIX_MU_LIMIT, m->mu);
+  finite &= NAME(load)(p, row, 2 * kind + (int64_t)c * K, K, MIX_LOG_SIGMA_BITS, MIX_LOG_SIGMA_MAX,
+                       sigma);
+  for (int32_t before = 0; s->coupled && before < c; before++) {
+    vec lambda[MIX_MAX_MIXTURES];
+    int64_t from = 3 * kind + ((int64_t)c * (c - 1) / 2 + before) * K;
+    finite &= NAME(load)(p, row, from, K, MIX_LAMBDA_BITS,
+                         s->coupled == 2 ? MIX_LAMBDA_RAW_LIMIT : MIX_LAMBDA_LIMIT, lambda);
+    for (int32_t k = 0; k < K; k++) {
+#ifdef USE_AVX2
+      __m256i l = LOAD(lambda[k]);
+      if (s->coupled == 2)
+        l = _mm256_srai_epi32(NAME(sigmoid)(_mm256_slli_epi32(l, 4), t->sigmoid), 12);
+      l = _mm256_mullo_epi32(l, LOAD(x[before]));
+      l = _mm256_srai_epi32(l, MIX_LAMBDA_BITS - MIX_MU_BITS);
+      STORE(m->mu[k], _mm256_add_epi32(LOAD(m->mu[k]), l));
+#else
+      for (int j = 0; j < WIDTH; j++) {
+        int32_t l = lambda[k][j];
+        if (s->coupled == 2) l = mix_lambda_sigmoid(l, t->sigmoid);
+        m->mu[k][j] += mix_shift(l, x[before][j]);
+      }
+#endif
+    }
+  }
+  vec top;
+  memcpy(top, m->weight[0], sizeof top);
+  for (int32_t k = 1; k < K; k++)
+    for (int j = 0; j < WIDTH; j++) top[j] = m->weight[k][j] > top[j] ? m->weight[k][j] : top[j];
+  vec sum = {0};
+  real_vec peak = {0}, middle = {0};
+  m->used = 0;
+  for (int32_t k = 0; k < K; k++) {
+    const int32_t u = m->used; /* components that weigh nothing at any of the pixels are left out */
+    vec index;
+#ifdef USE_AVX2
+    const __m256i below = _mm256_sub_epi32(LOAD(top), LOAD(m->weight[k]));
+    STORE(index, _mm256_min_epi32(below, _mm256_set1_epi32(MIX_EXP_ENTRIES - 1)));
+#define AT(j) t->exp[index[j]]
+    const __m256i weight = _mm256_set_epi32(AT(7), AT(6), AT(5), AT(4), AT(3), AT(2), AT(1), AT(0));
+#undef AT
+    if (_mm256_testz_si256(weight, weight)) continue;
+    const __m256i least = _mm256_set1_epi32(MIX_LOG_SIGMA_MIN);
+    STORE(index, _mm256_sub_epi32(_mm256_max_epi32(LOAD(sigma[k]), least), least));
+    __m256i inverse, reach;
+#define AT(j) scales[index[j]]
+    GATHER_PAIRS(AT, inverse, reach);
+#undef AT
+    STORE(m->mu[u], LOAD(m->mu[k]));
+    STORE(m->weight[u], weight);
+    STORE(m->inverse[u], inverse);
+    STORE(m->reach[u], reach);
+    STORE(sum, _mm256_add_epi32(LOAD(sum), weight));
+    if (guide) {
+      const __m256 rise = _mm256_mul_ps(_mm256_cvtepi32_ps(weight), _mm256_cvtepi32_ps(inverse));
+      const __m256 mean = _mm256_cvtepi32_ps(LOAD(m->mu[u]));
+      _mm256_store_ps(m->rise[u], rise);
+      _mm256_store_ps(peak, _mm256_add_ps(_mm256_load_ps(peak), rise));
+      _mm256_store_ps(middle, _mm256_add_ps(_mm256_load_ps(middle), _mm256_mul_ps(rise, mean)));
+    }
+#else
+    vec weight;
+    int32_t any = 0;
+    for (int j = 0; j < WIDTH; j++) weight[j] = mix_weight(top[j] - m->weight[k][j], t->exp);
+    for (int j = 0; j < WIDTH; j++) any |= weight[j];
+    if (!any) continue;
+    for (int j = 0; j < WIDTH; j++) {
+      int32_t i = sigma[k][j];
+      index[j] = (i < MIX_LOG_SIGMA_MIN ? MIX_LOG_SIGMA_MIN : i) - MIX_LOG_SIGMA_MIN;
+    }
+    for (int j = 0; j < WIDTH; j++) {
+      m->mu[u][j] = m->mu[k][j];
+      m->weight[u][j] = weight[j];
+      m->inverse[u][j] = scales[index[j]][0];
+      m->reach[u][j] = scales[index[j]][1];
+      sum[j] += weight[j];
+    }
+    for (int j = 0; guide && j < WIDTH; j++) {
+      m->rise[u][j] = (float)m->weight[u][j] * (float)m->inverse[u][j];
+      peak[j] += m->rise[u][j];
+      middle[j] += m->rise[u][j] * (float)m->mu[u][j];
+    }
+#endif
+    m->used++;
+  }
+  NAME(normalize)(sum, s->levels, m->normalizer);
+  for (int j = 0; guide && j < WIDTH; j++) {
+    m->share[j] = 0x1p-40f / (float)sum[j];
+    m->middle[j] = middle[j] / peak[j] * (1.0f / (1 << MIX_MU_BITS));
+    m->spread[j] = (float)sum[j] / peak[j] * 65536.0f;
+  }
+  return finite;
+}
+
+/* Natural logarithm to about 1 %, of numbers in the normal range. */
+LOCAL float NAME(log)(float x) {
+  int32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  int32_t exponent = (bits >> 23) - 127, fraction = (bits & 0x7fffff) | 0x3f800000;
+  float m;
+  memcpy(&m, &fraction, sizeof m);
+  float fit = (-0.33582878f * m + 2.0f) * m - 1.65871022f; /* log2(m) for m in [1, 2) */
+  return ((float)exponent + fit) * 0.69314718f;
+}
+
+/* CDF at the lower edges of the symbols v, one for each of WIDTH pixels; where `slope` is given, also about its
+ * derivative there, for the search. */
+LOCAL void NAME(evaluate)(const mix_shape *s, const mix_tables *t, const mixtures *m, const vec v,
+                          vec cdf, float *slope) {
+#ifdef USE_AVX2
+  const __m256i symbol = LOAD(v), zero = _mm256_setzero_si256();
+  const __m256i edge = _mm256_sub_epi32(_mm256_slli_epi32(symbol, MIX_MU_BITS),
+                                        _mm256_set1_epi32(1 << (MIX_MU_BITS - 1)));
+  const __m256 total = _mm256_set1_ps((float)RC_TOTAL);
+  __m256i even = zero, odd = zero; /* 64-bit sums of lanes 0, 2, .. and 1, 3, .. */
+  __m256 density = _mm256_setzero_ps();
+  for (int32_t k = 0; k < m->used; k++) {
+    const __m256i reach = LOAD(m->reach[k]), weight = LOAD(m->weight[k]);
+    __m256i difference = _mm256_min_epi32(_mm256_sub_epi32(edge, LOAD(m->mu[k])), reach);
+    difference = _mm256_max_epi32(difference, _mm256_sub_epi32(zero, reach));
+    const __m256i scaled = _mm256_mullo_epi32(difference, LOAD(m->inverse[k]));
+    const __m256i value = NAME(sigmoid)(_mm256_srai_epi32(scaled, MIX_MU_BITS), t->sigmoid);
+    even = _mm256_add_epi64(even, _mm256_mul_epu32(value, weight));
+    odd = _mm256_add_epi64(
+        odd, _mm256_mul_epu32(_mm256_srli_epi64(value, 32), _mm256_srli_epi64(weight, 32)));
+    if (slope) {
+      const __m256 real = _mm256_cvtepi32_ps(value);
+      const __m256 bell = _mm256_mul_ps(real, _mm256_sub_ps(total, real));
+      density = _mm256_add_ps(density, _mm256_mul_ps(bell, _mm256_load_ps(m->rise[k])));
+    }
+  }
+  const __m256i factor = LOAD(m->normalizer);
+  even = _mm256_mul_epu32(_mm256_srli_epi64(even, 16), factor);
+  odd = _mm256_mul_epu32(_mm256_srli_epi64(odd, 16), _mm256_srli_epi64(factor, 32));
+  __m256i inside = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+  inside = _mm256_add_epi32(inside, symbol);
+  inside = _mm256_and_si256(inside, _mm256_cmpgt_epi32(symbol, zero));
+  const __m256i past = _mm256_cmpgt_epi32(symbol, _mm256_set1_epi32(s->levels - 1));
+  STORE(cdf, _mm256_blendv_epi8(inside, _mm256_set1_epi32((int)RC_TOTAL), past));
+  if (slope) _mm256_store_ps(slope, _mm256_mul_ps(density, _mm256_load_ps(m->share)));
+#else
+  uint64_t sum[WIDTH] = {0};
+  float density[WIDTH] = {0};
+  vec edge;
+  for (int j = 0; j < WIDTH; j++) edge[j] = mix_edge(v[j]);
+  for (int32_t k = 0; k < m->used; k++)
+    for (int j = 0; j < WIDTH; j++) {
+      int32_t value = mix_logistic(edge[j], m->mu[k][j], m->inverse[k][j], m->reach[k][j],
+                                   t->sigmoid);
+      sum[j] += (uint64_t)(uint32_t)m->weight[k][j] * (uint32_t)value;
+      if (slope) density[j] += (float)value * (float)((int32_t)RC_TOTAL - value) * m->rise[k][j];
+    }
+  for (int j = 0; j < WIDTH; j++) {
+    int32_t inside = (int32_t)mix_cdf(sum[j], (uint32_t)m->normalizer[j], v[j]);
+    cdf[j] = v[j] <= 0 ? 0 : v[j] >= s->levels ? (int32_t)RC_TOTAL : inside;
+    if (slope) slope[j] = density[j] * m->share[j];
+  }
+#endif
+}
+
+/* Finds the symbols x with from = CDF(x) <= target < CDF(x + 1) = to, at most MORE_STEPS evaluations more than
+ * halving the interval takes.
+ *
+ * A mixture is close to one logistic, and the logit of a logistic's CDF is a straight line: Newton's method on
+ * the logit lands within a symbol or two of the target, then one evaluation on either side of it remains.
+ * Where the interval is still too wide for halving to finish in the steps that are left, it is halved. */
+LOCAL void NAME(search)(const mix_shape *s, const mix_tables *t, const mixtures *m, int halvings,
+                        const vec target, vec x, vec from, vec to) {
+  vec high;
+  real_vec at, goal;
+  for (int j = 0; j < WIDTH; j++) {
+    x[j] = 0, high[j] = s->levels;
+    from[j] = 0, to[j] = RC_TOTAL;
+    goal[j] = ((float)target[j] + 0.5f) / ((float)((int32_t)RC_TOTAL - target[j]) - 0.5f);
+    at[j] = m->middle[j] + m->spread[j] * NAME(log)(goal[j]);
+  }
+  for (int left = halvings + MORE_STEPS; left > 0; left--) {
+    vec v, cdf;
+    real_vec slope;
+    int32_t open = 0;
+    for (int j = 0; j < WIDTH; j++) open |= high[j] - x[j] - 1;
+    if (!open) break;
+    const int32_t wide = left > 16 ? 1 << 16 : 1 << (left - 1);
+    for (int j = 0; j < WIDTH; j++) {
+      float near = at[j] < 0.0f ? 0.0f : at[j]; /* also where it is NaN: clipped below */
+      near = near < 65535.0f ? near : 65535.0f;
+      int32_t guess = (int32_t)(near + 1.0f); /* the edge next to `near`: v's lies at v - 1/2 */
+      guess = guess > x[j] ? guess : x[j] + 1;
+      guess = guess < high[j] ? guess : high[j] - 1;
+      int32_t half = (x[j] + high[j]) >> 1;
+      v[j] = high[j] - x[j] > wide ? half : guess;
+      v[j] = high[j] - x[j] > 1 ? v[j] : high[j]; /* found: nothing changes any more */
+    }
+    NAME(evaluate)(s, t, m, v, cdf, slope);
+    for (int j = 0; j < WIDTH; j++) {
+      int up = cdf[j] <= target[j];
+      x[j] = up ? v[j] : x[j];
+      from[j] = up ? cdf[j] : from[j];
+      high[j] = up ? high[j] : v[j];
+      to[j] = up ? to[j] : cdf[j];
+      float below = (float)cdf[j] + 0.5f, above = (float)((int32_t)RC_TOTAL - cdf[j]) + 0.5f;
+      float distance = NAME(log)(goal[j] * above / below);
+      at[j] = (float)v[j] - 0.5f + distance * below * above * 0x1p-24f / (slope[j] + 1.0f);
+    }
+  }
+}
+
+TARGET
+static int NAME(encode)(const mix_shape *s, const mix_tables *t, const scale_table scales,
+                        mix_parameters p, const uint16_t *symbols, int64_t pixels, int32_t lanes,
+                        int32_t first, int32_t last, uint8_t *out, size_t capacity,
+                        size_t *sizes) {
+  int finite = 1;
+  /* An encoder has all symbols: a few lanes, coded together, can still have WIDTH pixels in each step. */
+  const int64_t few = lanes < WIDTH && first == 0 && last == lanes;
+  for (int32_t group = first; group < last; group += GROUP) {
+    rc_encoder e[GROUP];
+    int size = last - group < GROUP ? last - group : GROUP;
+    for (int i = 0; i < size; i++) rc_encoder_begin(&e[i], out + (size_t)(group + i) * capacity);
+    const int64_t stride = few ? WIDTH : lanes, step = few ? WIDTH : size;
+    for (int64_t start = group; start < pixels; start += stride) {
+      for (int64_t i = 0; i < step && start + i < pixels; i += WIDTH) {
+        int64_t pixel[WIDTH], row[WIDTH];
+        int active = lane_pixels(s, start + i, step - i, pixels, pixel, row);
+        vec x[MAX_CHANNELS], from[MAX_CHANNELS], to[MAX_CHANNELS];
+        prefetch(s, p, row[0]);
+        for (int32_t c = 0; c < s->channels; c++) {
+          mixtures m;
+          vec above;
+          for (int j = 0; j < WIDTH; j++) {
+            x[c][j] = symbols[pixel[j] * s->channels + c];
+            above[j] = x[c][j] + 1;
+          }
+          finite &= NAME(prepare)(s, t, scales, p, row, c, x, 0, &m);
+          NAME(evaluate)(s, t, &m, x[c], from[c], NULL);
+          NAME(evaluate)(s, t, &m, above, to[c], NULL);
+        }
+        for (int j = 0; j < active; j++) {
+          rc_encoder *lane = &e[few ? (start + j) % lanes : i + j];
+          for (int32_t c = 0; c < s->channels; c++)
+            rc_encode(lane, (uint32_t)from[c][j], (uint32_t)to[c][j]);
+        }
+      }
+    }
+    for (int i = 0; i < size; i++) sizes[group + i] = rc_encoder_end(&e[i]);
+  }
+  return finite;
+}
+
+TARGET
+static int NAME(decode)(const mix_shape *s, const mix_tables *t, const scale_table scales,
+                        mix_parameters p, const uint8_t *bytes, const size_t *offsets,
+                        int64_t pixels, int32_t lanes, int32_t first, int32_t last,
+                        uint16_t *symbols) {
+  int finite = 1, halvings = 0;
+  while ((1 << halvings) < s->levels) halvings++;
+  for (int32_t group = first; group < last; group += GROUP) {
+    rc_decoder d[GROUP];
+    int size = last - group < GROUP ? last - group : GROUP;
+    for (int i = 0; i < size; i++) {
+      const size_t *lane = offsets + group + i;
+      rc_decoder_begin(&d[i], bytes + lane[0], lane[1] - lane[0]);
+    }
+    for (int64_t start = group; start < pixels; start += lanes) {
+      for (int i = 0; i < size && start + i < pixels; i += WIDTH) {
+        int64_t pixel[WIDTH], row[WIDTH];
+        int active = lane_pixels(s, start + i, size - i, pixels, pixel, row);
+        vec x[MAX_CHANNELS];
+        prefetch(s, p, row[0]);
+        for (int32_t c = 0; c < s->channels; c++) {
+          mixtures m;
+          vec target = {0}, from, to;
+          finite &= NAME(prepare)(s, t, scales, p, row, c, x, 1, &m);
+          for (int j = 0; j < active; j++) target[j] = (int32_t)rc_target(&d[i + j]);
+          NAME(search)(s, t, &m, halvings, target, x[c], from, to);
+          for (int j = 0; j < active; j++) {
+            rc_consume(&d[i + j], (uint32_t)from[j], (uint32_t)to[j]);
+            symbols[pixel[j] * s->channels + c] = (uint16_t)x[c][j];
+          }
+        }
+      }
+    }
+  }
+  return finite;
+}
+
+TARGET
+static int NAME(tables)(const mix_shape *s, const mix_tables *t, const scale_table scales,
+                        mix_parameters p, const uint16_t *before, int64_t pixels, int32_t channel,
+                        uint32_t *cdf) {
+  int finite = 1;
+  for (int64_t start = 0; start < pixels; start += WIDTH) {
+    int64_t pixel[WIDTH], row[WIDTH];
+    int active = lane_pixels(s, start, WIDTH, pixels, pixel, row);
+    vec x[MAX_CHANNELS];
+    mixtures m;
+    for (int32_t c = 0; c < channel; c++)
+      for (int j = 0; j < WIDTH; j++) x[c][j] = before[pixel[j] * s->channels + c];
+    finite &= NAME(prepare)(s, t, scales, p, row, channel, x, 0, &m);
+    for (int32_t v = 0; v <= s->levels; v++) {
+      vec all, at;
+      for (int j = 0; j < WIDTH; j++) all[j] = v;
+      NAME(evaluate)(s, t, &m, all, at, NULL);
+      for (int j = 0; j < active; j++) cdf[pixel[j] * (s->levels + 1) + v] = (uint32_t)at[j];
+    }
+  }
+  return finite;
+}
+
+#undef LOCAL
