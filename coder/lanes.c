@@ -7,7 +7,7 @@
 
 #define WIDTH 8 /* lanes in lockstep: two registers of SSE2 or NEON, one of AVX2 */
 #define GROUP 64 /* lanes of which each takes a step before the next: memory is read in its order */
-#define MAX_CHANNELS 32
+#define MAX_CHANNELS 31
 #define MORE_STEPS 3 /* of a guided search, beyond those of halving alone */
 
 /* A variant for AVX2 is chosen at run time where the processor has it; NO_CLONES leaves it out. (Windows does not

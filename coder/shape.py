@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_CHANNELS = 32
+MAX_CHANNELS = 31  # the means of more coupled ones could leave 32 bits, see CDF.md
 MAX_MIXTURES = 64
 MAX_LEVELS = 65_535
 PIXELS_PER_LANE = 4096
@@ -21,7 +21,7 @@ class MixtureShape:
     1/2].
 
     Args:
-        channels: C, 1..32.
+        channels: C, 1..31.
         levels: L, 1..65,535.
         mixtures: K, 1..64.
         coupled: whether there are lambdas.

@@ -27,7 +27,7 @@ class ModelSettings(_Settings):
     features: int = Field(64, ge=8, le=512, description="Cf, channels of every feature map")
     blocks: int = Field(8, ge=0, le=64, description="residual blocks of an extractor or predictor")
     mixtures: int = Field(10, ge=1, le=64, description="K, logistics of each mixture")
-    bottleneck: int = Field(5, ge=3, le=32, description="C, channels of z")
+    bottleneck: int = Field(5, ge=3, le=31, description="C, channels of z")
     levels: int = Field(25, ge=2, le=255, description="L, levels of the quantizer of z")
     dilations: tuple[int, ...] = Field(
         (1, 2, 4), min_length=1, description="of the parallel convolutions of the classifier"
@@ -42,8 +42,10 @@ class ModelSettings(_Settings):
         description="default: PyTorch's; pyramid: z starts as local colour means and gradients, "
         "and every mixture centred on their bilinear interpolation",
     )
-    channel_coefficients: Literal["sigmoid", "linear"] = Field(
-        "sigmoid", description="lambda of Eq. 7: sigmoid of the network's output, or the output"
+    channel_coefficients: Literal["sigmoid", "linear", "centred"] = Field(
+        "sigmoid",
+        description="lambda of Eq. 7: sigmoid of the network's output; the output itself; or the "
+        "output, applied to what a channel before is off its own mean",
     )
 
 

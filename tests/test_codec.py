@@ -31,7 +31,7 @@ def tiny(kind: Kind, seed: int = 0) -> Network:
             dilations=(1, 2),
             parametrization="unit",
             initialization="pyramid",
-            channel_coefficients="linear",
+            channel_coefficients="centred",
         )
     )
     initialize(network, seed)

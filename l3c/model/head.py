@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from coder.shape import MixtureShape
 from l3c.model.layers import conv
 
+LAMBDA_GAIN = 10.0  # of the outputs for centred lambdas
+
 
 class ProbabilityClassifier(nn.Module):
     """Parallel dilated convolutions, concatenated, then 1x1 to the mixture parameters.
@@ -22,6 +24,9 @@ class ProbabilityClassifier(nn.Module):
         unit: the network's own unit of mu and sigma in symbols.
         offset: the symbol that the network's mu = 0 stands for.
         gain: factor on the logits and log sigma.
+        centred: lambda multiplies what a channel before is off its own mean, not its value. That is
+            the same family (Eq. 7 with mu2 - lambda mu1 for mu2), but here lambda can change from
+            pixel to pixel without moving the mean.
     """
 
     unit: Tensor
@@ -35,10 +40,12 @@ class ProbabilityClassifier(nn.Module):
         unit: float,
         offset: float,
         gain: float,
+        centred: bool,
     ) -> None:
         super().__init__()
         self.shape = shape
         self.gain = gain
+        self.centred = centred and shape.coupled
         self.branches = nn.ModuleList(conv(features, features, dilation=d) for d in dilations)
         self.out = conv(features * len(dilations), shape.parameters, kernel=1)
         scale = torch.ones(shape.parameters)
@@ -47,6 +54,7 @@ class ProbabilityClassifier(nn.Module):
         sigmas = slice(means.stop, means.stop + shape.channels * shape.mixtures)
         scale[: means.start] = gain
         scale[sigmas] = gain
+        scale[sigmas.stop :] = LAMBDA_GAIN if self.centred else 1.0
         scale[means] = unit
         shift[means] = offset
         shift[sigmas] = torch.tensor(unit).log()
@@ -56,4 +64,11 @@ class ProbabilityClassifier(nn.Module):
     def forward(self, f: Tensor) -> Tensor:
         """(N, Cf, H, W) -> (N, P, H, W), see the class."""
         raw = self.out(torch.cat([branch(f) for branch in self.branches], dim=1))
-        return raw * self.unit + self.offset
+        parameters = raw * self.unit + self.offset
+        if not self.centred:
+            return parameters
+        sizes = [size * self.shape.mixtures for size in (3, 1, 1, 1, 3, 1, 1, 1)]
+        logits, r, g, b, log_sigma, g_r, b_r, b_g = parameters.split(sizes, dim=1)
+        return torch.cat(
+            [logits, r, g - g_r * r, b - b_r * r - b_g * g, log_sigma, g_r, b_r, b_g], dim=1
+        )

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from l3c.model.extractor import Extractor
-from l3c.model.head import ProbabilityClassifier
+from l3c.model.head import LAMBDA_GAIN, ProbabilityClassifier
 from l3c.model.layers import ResidualBlock, ResidualStack
 from l3c.model.network import Network
 from l3c.model.predictor import Predictor
@@ -164,10 +164,14 @@ def _start_classifier(classifier: ProbabilityClassifier) -> None:
     weight[1] = 0
     spread = torch.linspace(-SPREAD, SPREAD, k) if k > 1 else torch.zeros(1)
     if shape.coupled:
-        centre = torch.tensor([[1.0, 0, 0], [-FOLLOW, 1.0, 0], [0, -FOLLOW, 1.0]])
+        centre = torch.eye(3)
         sigma = torch.tensor(PIXEL_SIGMA)
-        start[1, 1:] = -FOLLOW  # x is a symbol, 127.5 (x' + 1): the mean gets the 1 back
         start[3] = torch.tensor([FOLLOW, 0.0, FOLLOW])[:, None]  # G from R, B from R, B from G
+        if classifier.centred:
+            start[3] /= LAMBDA_GAIN
+        else:
+            centre[1, 0] = centre[2, 1] = -FOLLOW
+            start[1, 1:] = -FOLLOW  # x is a symbol, 127.5 (x' + 1): the mean gets the 1 back
         if shape.sigmoid:
             start[3] = torch.logit(start[3].clamp(min=0.02))
     else:

@@ -64,7 +64,11 @@ class Network(nn.Module):
         )
         self.classifiers = nn.ModuleList(
             ProbabilityClassifier(
-                features, settings.dilations, self.shape(s - 1), *self._units(s - 1)
+                features,
+                settings.dilations,
+                self.shape(s - 1),
+                *self._units(s - 1),
+                settings.channel_coefficients == "centred",
             )
             for s in predicted
         )

@@ -111,6 +111,19 @@ def test_coded_size_is_close_to_the_float_cross_entropy() -> None:
     assert size / bits == pytest.approx(1, abs=5e-4)
 
 
+def test_most_coupled_channels_do_not_overflow() -> None:
+    shape = MixtureShape(channels=31, levels=65_535, mixtures=1, coupled=True)
+    for sign in (-1, 1):
+        parameters = np.full((1, shape.parameters), sign * 2**31 - (sign > 0), np.int64)
+        parameters = parameters.astype(np.int32)
+        symbols = np.full((1, 31), 65_534)
+        data = encode_mixture(symbols, parameters, shape)
+        assert data == reference.encode_mixture(symbols, parameters, shape)
+        assert (decode_mixture(data, parameters, shape) == symbols).all()
+    with pytest.raises(ValueError, match=r"channels must be in 1\.\.31, got 32"):
+        MixtureShape(channels=32, levels=2, mixtures=1)
+
+
 def test_wrong_arguments_are_named() -> None:
     parameters, symbols = sample(Z, 4)
     wrong = symbols.copy()

@@ -22,7 +22,7 @@ def small(kind: Kind) -> Network:
         mixtures=2,
         parametrization="unit",
         initialization="pyramid",
-        channel_coefficients="linear",
+        channel_coefficients="centred",
     )
     network = Network(settings)
     initialize(network, 0)
@@ -99,3 +99,21 @@ def test_pyramid_initialization_needs_its_parametrization() -> None:
     settings = ModelSettings(features=8, blocks=0, initialization="pyramid")
     with pytest.raises(ValueError, match='needs parametrization "unit"'):
         initialize(Network(settings), 0)
+
+
+def test_centred_coefficients_are_eq_7_with_other_means() -> None:
+    classifier = small("rgb").classifiers[0]
+    torch.manual_seed(1)
+    f = torch.randn(1, 8, 2, 2)
+    k = 2
+    with torch.no_grad():
+        parameters = classifier(f)
+        classifier.centred = False
+        plain = classifier(f)
+    mu, lam = plain[:, 3 * k : 6 * k].unflatten(1, (3, k)), plain[:, 9 * k :].unflatten(1, (3, k))
+    x = torch.tensor([40.0, 90.0])
+    green = mu[:, 1] + lam[:, 0] * (x[0] - mu[:, 0])
+    blue = mu[:, 2] + lam[:, 1] * (x[0] - mu[:, 0]) + lam[:, 2] * (x[1] - mu[:, 1])
+    coded = parameters[:, 3 * k : 6 * k].unflatten(1, (3, k))
+    assert torch.allclose(coded[:, 1] + lam[:, 0] * x[0], green, rtol=1e-4)
+    assert torch.allclose(coded[:, 2] + lam[:, 1] * x[0] + lam[:, 2] * x[1], blue, rtol=1e-4)

@@ -24,7 +24,7 @@ RECIPE = Recipe(
         dilations=(1,),
         parametrization="unit",
         initialization="pyramid",
-        channel_coefficients="linear",
+        channel_coefficients="centred",
     ),
     train=TrainSettings(
         steps=12,
