@@ -28,6 +28,7 @@ import functools
 import importlib.util
 import itertools
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -286,7 +287,7 @@ class _Source(ctypes.Structure):
     ]
 
 
-class Kernels:
+class Kernels(ABC):
     """The kernels of mixture_cdf.cu on one device; tests run them on the CPU in a subclass."""
 
     def __init__(self, place: device) -> None:
@@ -325,8 +326,9 @@ class Kernels:
         pointers = (ctypes.c_void_p * len(values))(*map(ctypes.addressof, values))
         self._start(name, blocks, threads, pointers)
 
+    @abstractmethod
     def _start(self, name: str, blocks: int, threads: int, pointers: ctypes.Array[Any]) -> None:
-        raise NotImplementedError
+        """Launches on the device; the pointers are those of the arguments' values."""
 
 
 class _CudaKernels(Kernels):
