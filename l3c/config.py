@@ -39,7 +39,7 @@ class ModelSettings(_Settings):
     )
     initialization: Literal["default", "pyramid"] = Field(
         "default",
-        description="default: PyTorch's; pyramid: z starts as local colour means and gradients, "
+        description="default: PyTorch's; pyramid: z starts as local means of luma and colour, "
         "and every mixture centred on their bilinear interpolation",
     )
     channel_coefficients: Literal["sigmoid", "linear", "centred"] = Field(
@@ -63,6 +63,9 @@ class TrainSettings(_Settings):
     warmup_steps: int = Field(0, ge=0, description="linear rise of the learning rate")
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
     rotate: bool = Field(False, description="crops turned by quarters, besides horizontal flips")
+    extractor_rate: float = Field(
+        1.0, gt=0, le=1, description="learning rate of the extractors, relative to the rest"
+    )
     channels_last: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0

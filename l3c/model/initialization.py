@@ -4,19 +4,20 @@ At PyTorch's default initialisation every z falls on one level and the network l
 through it for thousands of steps. Here the skip paths start as a linear predictor in the unit
 [-1, 1]:
 
-* extractors: channels 0..2 of the features carry R, G, B averaged over 2x2 blocks; z holds luma,
-  two colour differences, and what a bilinear interpolation misses of the horizontal and vertical
-  gradient;
-* predictors: channels 3..5 of the features carry R, G, B again, 6 and 7 the gradients; upsampling
-  interpolates them bilinearly into channels 0..2 of f;
-* classifiers: mixtures centred on that interpolation, the means of one mixture spread around it;
-  the green mean follows red, and blue follows green, by 0.9 (Eq. 7).
+* extractors: channels 0..2 of the features carry R, G, B averaged over 2x2 blocks; z holds luma and
+  two colour differences;
+* predictors: channels 3..5 of the features carry R, G, B again; upsampling interpolates them
+  bilinearly into channels 0..2 of f, and adds 6 and 7 as gradients, which start at zero;
+* classifiers: mixtures centred on that interpolation, from narrow to wide, the wider the rarer; the
+  green mean follows red, and blue follows green, by 0.9 (Eq. 7).
 
 All other filters are Kaiming noise. Those that see the image or its carriers first have no mean and
 are amplified: how sure a prediction can be depends on contrasts, which are small beside brightness.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -29,14 +30,14 @@ from l3c.model.predictor import Predictor
 
 FOLLOW = 0.9  # lambda of G from R and of B from G at the start
 CHROMA_GAIN = 1.0  # z of colour differences; more would clip strong colours
-GRADIENT_GAIN = 1.5  # z of gradients
-CARRIERS = 8  # feature channels that carry the linear predictor: nothing else is added to them
+CARRIERS = 16  # feature channels that start without noise: the linear predictor and room for more
 BRANCH_DAMPING = 0.5  # of the residual branches
-Z_DAMPING = 0.1  # of what channels of z beyond the fifth see
+Z_DAMPING = 0.1  # of what channels of z beyond the third see
 OUTPUT_DAMPING = 0.002  # of the random part of logits and log sigma
 PIXEL_SIGMA = (4.5 / 127.5, 2.3 / 127.5, 2.3 / 127.5)  # of R, and of G and B given the ones before
 Z_SIGMA = 0.07
-SPREAD = 1.5  # means of a mixture lie within this many sigma of its centre
+NARROWEST, WIDEST = 0.25, 8.0  # components of a mixture, in these sigma
+RARITY = 0.5  # a component's weight falls with this power of its width
 CONTRAST_IMAGE = 3.0  # gain of filters without mean on the image and on f,
 CONTRAST_CARRIERS = 6.0  # and on a predictor's carriers
 
@@ -94,21 +95,14 @@ def _identity(convolution: nn.Conv2d, source: int, target: int) -> None:
 def _start_extractor(extractor: Extractor) -> None:
     _see_contrast(extractor.head.weight, CONTRAST_IMAGE)
     extractor.head.weight[:3] = 0
-    extractor.down.weight[:5] = 0
+    extractor.down.weight[:3] = 0
     for c in range(3):
         _identity(extractor.head, c, c)
         extractor.down.weight[c, c, 2:4, 2:4] = 0.25  # pixels 2i and 2i + 1
-        # half the difference right - left, less an eighth of the neighbours' difference (bilinear)
-        gradient = torch.tensor([0.0, 0.125, -0.5, 0.5, -0.125])
-        average = torch.tensor([0.0, 0.0, 0.5, 0.5, 0.0])
-        extractor.down.weight[3, c] = torch.outer(average, gradient) / 3
-        extractor.down.weight[4, c] = torch.outer(gradient, average) / 3
     z = extractor.to_z.weight
-    z[:5] = 0
-    z[5:] *= Z_DAMPING
+    z[:3] = 0
+    z[3:] *= Z_DAMPING
     z[:3, :3, 0, 0] = _z_from_color()
-    for i in range(3, min(5, len(z))):
-        z[i, i, 0, 0] = GRADIENT_GAIN
 
 
 def _start_predictor(predictor: Predictor, learned: bool) -> None:
@@ -116,8 +110,6 @@ def _start_predictor(predictor: Predictor, learned: bool) -> None:
     head[:CARRIERS] = 0
     if learned:
         head[3:6, :3, 0, 0] = _z_from_color().inverse()
-        for i in range(3, min(5, head.shape[1])):
-            head[3 + i, i, 0, 0] = 1 / GRADIENT_GAIN
     else:
         for c in range(3):
             head[3 + c, c, 0, 0] = 1
@@ -130,11 +122,9 @@ def _start_predictor(predictor: Predictor, learned: bool) -> None:
         for column in range(2):
             kernel = torch.outer(_bilinear(row), _bilinear(column))
             for c in range(3):
-                target = up[4 * c + 2 * row + column]
-                target[3 + c] = kernel
-                if learned:
-                    target[6, 1, 1] = 2.0 * column - 1
-                    target[7, 1, 1] = 2.0 * row - 1
+                up[4 * c + 2 * row + column, 3 + c] = kernel
+                up[4 * c + 2 * row + column, 6, 1, 1] = 2.0 * column - 1
+                up[4 * c + 2 * row + column, 7, 1, 1] = 2.0 * row - 1
 
 
 def _bilinear(phase: int) -> Tensor:
@@ -162,7 +152,7 @@ def _start_classifier(classifier: ProbabilityClassifier) -> None:
     kinds = (4, c, k) if shape.coupled else (3, c, k)  # coupled: three channels, three lambdas
     weight, start = out.view(*kinds, -1), bias.view(*kinds)
     weight[1] = 0
-    spread = torch.linspace(-SPREAD, SPREAD, k) if k > 1 else torch.zeros(1)
+    width = torch.linspace(math.log(NARROWEST), math.log(WIDEST), k) if k > 1 else torch.zeros(1)
     if shape.coupled:
         centre = torch.eye(3)
         sigma = torch.tensor(PIXEL_SIGMA)
@@ -179,5 +169,5 @@ def _start_classifier(classifier: ProbabilityClassifier) -> None:
         centre[:3] = _z_from_color()
         sigma = torch.full((c,), Z_SIGMA)
     weight[1, :, :, :3] += centre.unsqueeze(1)
-    start[1] += spread * sigma.unsqueeze(1)
-    start[2] = sigma.log().unsqueeze(1) / gain
+    start[0] = -RARITY * width / gain
+    start[2] = (sigma.log().unsqueeze(1) + width) / gain

@@ -14,7 +14,7 @@ from l3c.training.errors import TrainingError
 
 
 class Crops:
-    """Draws batches from images held in memory: an image, then a crop of it, flipped and turned.
+    """Draws batches from images held in memory: a crop of an image, flipped and turned.
 
     Args:
         images: name -> uint8 (H, W, 3).

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
 from l3c.config import TrainSettings
+from l3c.model.network import Network
 
 MUON_RATIO = 4.0  # Muon's step is this many times the learning rate of the parameters left to Adam
 
@@ -57,10 +58,20 @@ def _orthogonal(update: Tensor) -> Tensor:
     return (x * math.sqrt(max(1.0, x.shape[0] / x.shape[1]))).view_as(update)
 
 
-def make_optimizers(network: nn.Module, settings: TrainSettings) -> list[Optimizer]:
+def make_optimizers(network: Network, settings: TrainSettings) -> list[Optimizer]:
     """The optimisers that together own every parameter of the network."""
-    parameters = list(network.parameters())
-    rate = settings.learning_rate
+    optimizers = []
+    learned = list(network.extractors.parameters())
+    rest = [*network.predictors.parameters(), *network.classifiers.parameters()]
+    for parameters, share in ((rest, 1.0), (learned, settings.extractor_rate)):
+        if parameters:
+            optimizers += _optimizers(parameters, settings.learning_rate * share, settings)
+    return optimizers
+
+
+def _optimizers(
+    parameters: list[nn.Parameter], rate: float, settings: TrainSettings
+) -> list[Optimizer]:
     if settings.optimizer == "rmsprop":
         return [RMSprop(parameters, lr=rate)]
     if settings.optimizer == "adam":

@@ -95,6 +95,28 @@ def test_rgb_shared_uses_one_predictor_without_fusion() -> None:
         assert raw.shape == (1, network.shape(0).parameters, 8, 8)
 
 
+@pytest.mark.parametrize("kind", ["l3c", "rgb"])
+def test_the_pyramid_starts_as_an_interpolation(kind: Literal["l3c", "rgb"]) -> None:
+    settings = ModelSettings(
+        kind=kind,
+        features=16,
+        blocks=1,
+        levels=255,
+        parametrization="unit",
+        initialization="pyramid",
+        channel_coefficients="centred",
+    )
+    network = Network(settings)
+    initialize(network, 0)
+    row = 60 + 2 * torch.arange(48)
+    image = row.expand(1, 3, 48, 48).to(torch.uint8)
+    with torch.no_grad():
+        pyramid = network.bottlenecks(image)
+        raw, _ = network.predict(1, pyramid[0].values, None)
+    predicted = network.split(0, raw).mu[0, 8:-8, 8:-8, 0]  # of red, away from the borders
+    assert (predicted - row[8:-8, None]).abs().max() < 3
+
+
 def test_pyramid_initialization_needs_its_parametrization() -> None:
     settings = ModelSettings(features=8, blocks=0, initialization="pyramid")
     with pytest.raises(ValueError, match='needs parametrization "unit"'):

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from l3c.config import ModelSettings, Recipe, TrainSettings
+from l3c.model.network import Network
 from l3c.training import loop
 from l3c.training.errors import TrainingError
+from l3c.training.optimizers import MUON_RATIO, make_optimizers
 
 RECIPE = Recipe(
     name="toy",
@@ -132,3 +134,18 @@ def test_loss_that_is_not_finite_stops_with_a_saved_state(
     with pytest.raises(TrainingError, match=r"loss is nan at step 0, on crops of [ab], [ab]"):
         run(tmp_path)
     assert (tmp_path / "checkpoints" / "toy.pt").exists()
+
+
+def test_extractors_learn_at_their_own_rate() -> None:
+    network = Network(RECIPE.model)
+    settings = RECIPE.train.model_copy(update={"extractor_rate": 0.1})
+    rates = {
+        id(parameter): group["lr"]
+        for optimizer in make_optimizers(network, settings)
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    for name, parameter in network.named_parameters():
+        share = 0.1 if name.startswith("extractors") else 1.0
+        ratio = MUON_RATIO if parameter.ndim == 4 and parameter.shape[-1] > 1 else 1.0
+        assert rates[id(parameter)] == pytest.approx(1e-3 * share * ratio)
