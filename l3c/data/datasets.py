@@ -30,7 +30,7 @@ from l3c.data.manifest import (
     write_manifest,
 )
 from l3c.data.prepare import Preparation, choose_factor, factor_range, prepare_image
-from l3c.data.sources import Photo, folder_photos
+from l3c.data.sources import Photo, folder_photos, folder_state
 from l3c.data.synthetic import synthetic_photos
 from l3c.progress import Progress
 
@@ -42,6 +42,7 @@ __all__ = [
     "kept_images",
     "manifest_sha256",
     "read_manifest",
+    "source_state",
 ]
 
 _BUILT_IN = {"embedded": embedded_photos, "synthetic": synthetic_photos}
@@ -77,6 +78,11 @@ class DatasetSpec(BaseModel):
                 f"subset belongs to the sources {', '.join(_BUILT_IN)}, not to a folder"
             )
         return self
+
+
+def source_state(spec: DatasetSpec) -> str:
+    """What changes when the photographs of a user's folder do; empty for built-in ones."""
+    return "" if spec.source in _BUILT_IN else folder_state(Path(spec.source).expanduser())
 
 
 def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Path:

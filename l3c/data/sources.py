@@ -57,15 +57,7 @@ def folder_photos(folder: Path) -> list[Photo]:
         raise DatasetError(f"{folder}: no such folder; name an existing folder of images")
     if not folder.is_dir():
         raise DatasetError(f"{folder}: not a folder; name the folder that holds the images")
-    images: list[Path] = []
-    ignored: list[str] = []
-    for path in _walk(folder):
-        if path.name.startswith("."):
-            ignored.append("hidden")
-        elif path.suffix.lower() in READABLE_SUFFIXES | FOREIGN_SUFFIXES:
-            images.append(path)
-        else:
-            ignored.append(path.suffix.lower() or "no suffix")
+    images, ignored = _image_files(folder)
     counts = _counts(ignored)
     if not images:
         found = f"it holds only {counts}" if counts else "it is empty"
@@ -79,6 +71,35 @@ def folder_photos(folder: Path) -> list[Photo]:
     paths = sorted(path.relative_to(folder).as_posix() for path in images)
     names = unique_names(paths)
     return [file_photo(names[path], folder / path, path) for path in paths]
+
+
+def folder_state(folder: Path) -> str:
+    """A hash that changes when an image file below a folder is added, removed or written.
+
+    It looks at names, sizes and times alone, so that it is quick, and is empty for a folder that
+    cannot be listed: reading it says why.
+    """
+    try:
+        files = sorted(_image_files(folder)[0])
+        listed = [(str(path.relative_to(folder)), path.stat()) for path in files]
+    except (DatasetError, OSError):
+        return ""
+    text = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in listed)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _image_files(folder: Path) -> tuple[list[Path], list[str]]:
+    """Files below a folder that are images by their suffix, and of what kind the others are."""
+    images: list[Path] = []
+    ignored: list[str] = []
+    for path in _walk(folder):
+        if path.name.startswith("."):
+            ignored.append("hidden")
+        elif path.suffix.lower() in READABLE_SUFFIXES | FOREIGN_SUFFIXES:
+            images.append(path)
+        else:
+            ignored.append(path.suffix.lower() or "no suffix")
+    return images, ignored
 
 
 def _counts(kinds: list[str]) -> str:

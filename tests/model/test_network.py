@@ -1,6 +1,7 @@
 """Networks: the reference's shapes and sizes, the baselines' pyramid, a sensible start."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest

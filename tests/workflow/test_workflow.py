@@ -131,6 +131,12 @@ def test_images_left_out_are_listed_and_a_users_method_is_a_row(make_workflow, t
         }
     table = (tmp_path / "out/tables/comparison.md").read_text()
     assert "2 left out: grey.png" in table
+    assert workflow.planned() == set()
+    Image.fromarray(random.integers(0, 256, (20, 30, 3), np.uint8)).save(folder / "new.png")
+    code, text = workflow.run()
+    assert code == 0, text
+    rows = [row for row in read_rows(tmp_path / "out/rows.csv") if row.method == "PNG"]
+    assert [row.image for row in rows] == ["good", "new"]
 
 
 @pytest.mark.slow

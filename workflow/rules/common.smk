@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
+from l3c.data.datasets import source_state
 from l3c.experiment import ExperimentError, check_experiment
 from l3c.workflow_lock import hold_main_lock
 
@@ -51,6 +52,11 @@ def get_manifest(wildcards):
 def get_dataset_spec(wildcards):
     """Settings that make a data set."""
     return EXPERIMENT.datasets[wildcards.dataset].model_dump()
+
+
+def get_source_state(wildcards):
+    """So that a photograph added to a user's folder is prepared, trained on, measured."""
+    return source_state(EXPERIMENT.datasets[wildcards.dataset])
 
 
 def get_recipe(wildcards):

@@ -17,5 +17,6 @@ rule build_dataset:
         mem_mb=1000,
     params:
         spec=get_dataset_spec,
+        state=get_source_state,
     script:
         "../scripts/build_dataset.py"
