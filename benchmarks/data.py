@@ -73,7 +73,7 @@ def of_network(weights: Path, image: Path, size: int = 512) -> Sample:
     import torch
     from PIL import Image
 
-    from l3c.codec import Codec
+    from l3c.codec import Codec, _parameters
 
     codec = Codec.open(weights)
     with Image.open(image) as opened:
@@ -81,13 +81,12 @@ def of_network(weights: Path, image: Path, size: int = 512) -> Sample:
     height, width = pixels.shape[:2]
     with torch.inference_mode():
         pyramid = codec.network.bottlenecks(codec._pad(pixels))
-        predictions = codec._predictions([p.values for p in pyramid], pixels.shape)
-        parameters = dict(predictions)[0]
+        *_, (_, raw) = codec._predictions([p.values for p in pyramid], pixels.shape)
     return Sample(
         f"{weights.stem} on {image.name} {height}x{width}",
         codec.network.shape(0),
         height,
         width,
         pixels.reshape(-1, 3).astype(np.uint16),
-        np.ascontiguousarray(parameters),
+        _parameters(raw),
     )

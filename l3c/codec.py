@@ -84,8 +84,9 @@ class Codec:
         pyramid = network.bottlenecks(padded)
         targets = [image.reshape(-1, 3), *(_rows(p.symbols) for p in pyramid)]
         streams = [_encode_uniform(targets[-1], network.shape(network.scales))]
-        for s, parameters in self._predictions([p.values for p in pyramid], image.shape):
-            streams.append(range_coder.encode_mixture(targets[s], parameters, network.shape(s)))
+        for s, raw in self._predictions([p.values for p in pyramid], image.shape):
+            shape = network.shape(s)
+            streams.append(range_coder.encode_mixture(targets[s], _parameters(raw), shape))
         height, width = image.shape[:2]
         return pack(
             Container(height, width, self.identity, zlib.crc32(image.tobytes()), tuple(streams))
@@ -124,7 +125,7 @@ class Codec:
             raw, above = network.predict(s, values, above)
             height, width = (2 * height, 2 * width) if s > 1 else size
             shape = network.shape(s - 1)
-            parameters = _parameters(raw, height, width)
+            parameters = _parameters(raw[:, :, :height, :width])
             symbols = range_coder.decode_mixture(next(streams), parameters, shape)
         image = symbols.astype(np.uint8).reshape(*size, 3)
         if zlib.crc32(image.tobytes()) != container.pixels_crc:
@@ -146,27 +147,22 @@ class Codec:
         ]
         top = network.shape(network.scales)
         bits = targets[-1].numel() * float(np.log2(top.levels))
-        above = None
-        for s in range(network.scales, 0, -1):
-            raw, above = network.predict(s, _channels_last(pyramid[s - 1].values), above)
-            target = targets[s - 1]
-            raw = raw[:, :, : target.shape[2], : target.shape[3]]
+        for s, raw in self._predictions([p.values for p in pyramid], image.shape):
             nats = negative_log_likelihood(
-                target.float(), network.split(s - 1, raw), network.shape(s - 1).levels
+                targets[s].float(), network.split(s, raw), network.shape(s).levels
             )
             bits += float(nats.double().sum()) / float(np.log(2))
         return bits
 
     def _predictions(
         self, values: list[Tensor], size: tuple[int, ...]
-    ) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-        """Parameters (pixels, P) of z^(S-1), ..., z^(0), in this order, with their s."""
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Raw parameters (1, P, H, W) of z^(S-1), ..., z^(0), in this order, with their s."""
         above = None
         for s in range(self.network.scales, 0, -1):
-            z = _channels_last(values[s - 1])
-            raw, above = self.network.predict(s, z, above)
+            raw, above = self.network.predict(s, _channels_last(values[s - 1]), above)
             height, width = raw.shape[2:] if s > 1 else size[:2]
-            yield s - 1, _parameters(raw, height, width)
+            yield s - 1, raw[:, :, :height, :width]
 
     def _pad(self, image: Image) -> Tensor:
         """uint8 (1, 3, H', W'), sides divisible by 2^S, by repeating the last row and column."""
@@ -191,10 +187,9 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def _parameters(raw: Tensor, height: int, width: int) -> npt.NDArray[np.float32]:
-    """(1, P, H', W') -> (height * width, P), the padding cut off; a view where there is none."""
-    last = raw[0, :, :height, :width].permute(1, 2, 0)
-    return last.reshape(height * width, -1).contiguous().numpy()
+def _parameters(raw: Tensor) -> npt.NDArray[np.float32]:
+    """(1, P, H, W) -> (H W, P); a view of channels-last parameters without padding."""
+    return raw[0].permute(1, 2, 0).flatten(0, 1).contiguous().numpy()
 
 
 def _rows(symbols: Tensor) -> npt.NDArray[Any]:
