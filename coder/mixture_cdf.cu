@@ -1,8 +1,8 @@
 /* The coder on a GPU: network outputs on the device -> intervals or bytes, bytes -> symbols, and whole CDFs.
  *
  * All arithmetic is that of mixture_cdf.h and range_coder.h, which the C core includes too; this file only says
- * which thread does what. Integer sums do not depend on their order, so neither do the results. cuda.py compiles
- * it at run time and launches it; nvcc compiles it in the tests.
+ * which thread does what. Integer sums do not depend on their order, so neither do the results.
+ * cuda_kernels.py compiles it at run time and launches it; nvcc compiles it in the tests.
  *
  * - Intervals and CDFs: a thread for each symbol, since an encoder knows the channels before.
  * - Encoding: a thread for each lane over the intervals.
@@ -26,7 +26,7 @@
 
 /* Parameter i of pixel p is real[p * pixel_stride + i * parameter_stride], or grid[..]: one of them is set.
  * Pixel by pixel as on the CPU, or plane by plane as a convolution leaves them: then the threads of a warp read
- * neighbouring addresses. `_Source` in cuda.py has the same fields. */
+ * neighbouring addresses. `_Source` in cuda_kernels.py has the same fields. */
 struct source {
   const float *real;
   const int32_t *grid;

@@ -13,8 +13,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from mixture_samples import ONE, SIGMOID, WIDE, Z, sample
 
-from coder import cuda, range_coder, reference
+from coder import cuda, cuda_kernels, range_coder, reference
 from coder.errors import CorruptStreamError
 from coder.shape import MixtureShape, lane_count
 
@@ -24,24 +25,8 @@ GOLDEN = HERE.parent / "data" / "golden"
 ARCHITECTURES = (75, 80, 86, 89, 90)
 
 RGB = MixtureShape(channels=3, levels=256, mixtures=10, coupled=True)
-SIGMOID = MixtureShape(channels=3, levels=256, mixtures=2, coupled=True, sigmoid=True)
-Z = MixtureShape(channels=5, levels=25, mixtures=3)
-WIDE = MixtureShape(channels=1, levels=65_535, mixtures=2)
-ONE = MixtureShape(channels=2, levels=1, mixtures=1)
 MANY = MixtureShape(channels=2, levels=300, mixtures=64, coupled=True)
 SHAPES = [RGB, SIGMOID, Z, WIDE, ONE, MANY]
-
-
-def sample(shape: MixtureShape, pixels: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Plausible parameters, float32, and symbols that follow them roughly, int64."""
-    rng = np.random.default_rng(seed)
-    c, k, levels = shape.channels, shape.mixtures, shape.levels
-    mu = rng.uniform(0, levels, (pixels, c, 1)) + rng.normal(0, 3, (pixels, c, k))
-    lam = rng.normal(0, 0.3, (pixels, shape.coefficients, k))
-    parts = [rng.normal(0, 2, (pixels, c, k)), mu, rng.normal(0.5, 1.5, (pixels, c, k)), lam]
-    parameters = np.concatenate(parts, axis=1).reshape(pixels, shape.parameters)
-    symbols = np.rint(mu[..., 0] + rng.logistic(0, 2, (pixels, c)))
-    return parameters.astype(np.float32), np.clip(symbols, 0, levels - 1).astype(np.int64)
 
 
 # Compilation.
@@ -60,11 +45,11 @@ def test_nvcc_compiles_the_kernels(architecture: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("architecture", [75, 90])
 def test_nvrtc_compiles_the_kernels(architecture: int) -> None:
     try:
-        cuda.version()
+        cuda_kernels.nvrtc_version()
     except OSError as error:
         pytest.skip(str(error))
-    assert cuda.compile_kernels(*divmod(architecture, 10))[:4] == b"\x7fELF"
-    assert cuda.compile_kernels(99, 0).startswith(b"//")  # an unknown GPU gets PTX
+    assert cuda_kernels.compile_kernels(*divmod(architecture, 10))[:4] == b"\x7fELF"
+    assert cuda_kernels.compile_kernels(99, 0).startswith(b"//")  # an unknown GPU gets PTX
 
 
 def test_what_is_missing_is_said() -> None:
@@ -80,7 +65,7 @@ def test_what_is_missing_is_said() -> None:
 # The kernels on the CPU: each thread of a warp is a fiber (cuda_on_cpu.cpp).
 
 
-class OnCpu(cuda.Kernels):
+class OnCpu(cuda_kernels.Kernels):
     """Launches the same kernels with the same arguments, compiled for the CPU."""
 
     def __init__(self, library: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from mixture_samples import ONE, SIGMOID, WIDE, Z, sample
 
 from coder import reference
 from coder.errors import CorruptStreamError
@@ -12,23 +13,7 @@ from coder.range_coder import decode_mixture, encode_mixture, mixture_cdf
 from coder.shape import MixtureShape, lane_count
 
 RGB = MixtureShape(channels=3, levels=256, mixtures=4, coupled=True)
-SIGMOID = MixtureShape(channels=3, levels=256, mixtures=2, coupled=True, sigmoid=True)
-Z = MixtureShape(channels=5, levels=25, mixtures=3)
-WIDE = MixtureShape(channels=1, levels=65_535, mixtures=2)
-ONE = MixtureShape(channels=2, levels=1, mixtures=1)
 SHAPES = [RGB, SIGMOID, Z, WIDE, ONE]
-
-
-def sample(shape: MixtureShape, pixels: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Plausible parameters, and symbols that follow them roughly."""
-    rng = np.random.default_rng(seed)
-    c, k, levels = shape.channels, shape.mixtures, shape.levels
-    mu = rng.uniform(0, levels, (pixels, c, 1)) + rng.normal(0, 3, (pixels, c, k))
-    lam = rng.normal(0, 0.3, (pixels, shape.coefficients, k))
-    parts = [rng.normal(0, 2, (pixels, c, k)), mu, rng.normal(0.5, 1.5, (pixels, c, k)), lam]
-    parameters = np.concatenate(parts, axis=1).reshape(pixels, shape.parameters)
-    symbols = np.rint(mu[..., 0] + rng.logistic(0, 2, (pixels, c)))
-    return parameters.astype(np.float32), np.clip(symbols, 0, levels - 1).astype(np.int64)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

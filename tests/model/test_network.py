@@ -1,7 +1,6 @@
 """Networks: the reference's shapes and sizes, the baselines' pyramid, a sensible start."""
 
 import math
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,12 +14,13 @@ from l3c.model.network import Network
 KINDS: list[Kind] = ["l3c", "rgb", "rgb_shared"]
 
 
-def small(kind: Kind) -> Network:
+def small(kind: Kind, features: int = 8, levels: int = 25) -> Network:
     settings = ModelSettings(
         kind=kind,
-        features=8,
+        features=features,
         blocks=1,
         mixtures=2,
+        levels=levels,
         parametrization="unit",
         initialization="pyramid",
         channel_coefficients="centred",
@@ -97,18 +97,8 @@ def test_rgb_shared_uses_one_predictor_without_fusion() -> None:
 
 
 @pytest.mark.parametrize("kind", ["l3c", "rgb"])
-def test_the_pyramid_starts_as_an_interpolation(kind: Literal["l3c", "rgb"]) -> None:
-    settings = ModelSettings(
-        kind=kind,
-        features=16,
-        blocks=1,
-        levels=255,
-        parametrization="unit",
-        initialization="pyramid",
-        channel_coefficients="centred",
-    )
-    network = Network(settings)
-    initialize(network, 0)
+def test_the_pyramid_starts_as_an_interpolation(kind: Kind) -> None:
+    network = small(kind, features=16, levels=255)
     row = 60 + 2 * torch.arange(48)
     image = row.expand(1, 3, 48, 48).to(torch.uint8)
     with torch.no_grad():
