@@ -24,7 +24,7 @@ class ModelSettings(_Settings):
 
     kind: Kind = "l3c"
     scales: int = Field(3, ge=1, le=6, description="S, number of scales below the image")
-    features: int = Field(64, ge=8, le=512, description="Cf, channels of every feature map")
+    features: int = Field(64, ge=12, le=512, description="Cf, channels of every feature map")
     blocks: int = Field(8, ge=0, le=64, description="residual blocks of an extractor or predictor")
     mixtures: int = Field(10, ge=1, le=64, description="K, logistics of each mixture")
     bottleneck: int = Field(5, ge=3, le=31, description="C, channels of z")
@@ -39,8 +39,8 @@ class ModelSettings(_Settings):
     )
     initialization: Literal["default", "pyramid"] = Field(
         "default",
-        description="default: PyTorch's; pyramid: z starts as local means of luma and colour, "
-        "and every mixture centred on their bilinear interpolation",
+        description="default: PyTorch's; pyramid: z starts as luma and colour of every fourth "
+        "pixel, and every mixture centred on their bilinear interpolation",
     )
     channel_coefficients: Literal["sigmoid", "linear", "centred"] = Field(
         "sigmoid",
@@ -64,7 +64,11 @@ class TrainSettings(_Settings):
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
     rotate: bool = Field(False, description="crops turned by quarters, besides horizontal flips")
     extractor_rate: float = Field(
-        1.0, gt=0, le=1, description="learning rate of the extractors, relative to the rest"
+        1.0,
+        ge=0,
+        le=1,
+        description="learning rate of the extractors, relative to the rest; 0: they stay as "
+        "they start",
     )
     channels_last: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -25,7 +25,7 @@ def tiny(kind: Kind, seed: int = 0) -> Network:
     network = Network(
         ModelSettings(
             kind=kind,
-            features=8,
+            features=12,
             blocks=1,
             mixtures=2,
             dilations=(1, 2),

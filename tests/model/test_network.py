@@ -9,12 +9,13 @@ from PIL import Image
 
 from l3c.config import Kind, ModelSettings
 from l3c.model.initialization import initialize
+from l3c.model.mixture import negative_log_likelihood
 from l3c.model.network import Network
 
 KINDS: list[Kind] = ["l3c", "rgb", "rgb_shared"]
 
 
-def small(kind: Kind, features: int = 8, levels: int = 25) -> Network:
+def small(kind: Kind, features: int = 12, levels: int = 25) -> Network:
     settings = ModelSettings(
         kind=kind,
         features=features,
@@ -108,8 +109,19 @@ def test_the_pyramid_starts_as_an_interpolation(kind: Kind) -> None:
     assert (predicted - row[8:-8, None]).abs().max() < 3
 
 
+def test_the_pixels_that_z_was_sampled_from_start_nearly_free() -> None:
+    image = torch.randint(64, 192, (1, 3, 32, 32), dtype=torch.uint8)
+    network = small("l3c", features=16, levels=255)
+    with torch.no_grad():
+        pyramid = network.bottlenecks(image)
+        raw, _ = network.predict(1, pyramid[0].values, None)
+    mixture = network.split(0, raw)
+    bits = negative_log_likelihood(image.float(), mixture, 256)[0].mean(-1) / math.log(2)
+    assert bits[::2, ::2].mean() < 0.3 * bits[1::2, 1::2].mean()
+
+
 def test_pyramid_initialization_needs_its_parametrization() -> None:
-    settings = ModelSettings(features=8, blocks=0, initialization="pyramid")
+    settings = ModelSettings(features=12, blocks=0, initialization="pyramid")
     with pytest.raises(ValueError, match='needs parametrization "unit"'):
         initialize(Network(settings), 0)
 
@@ -117,7 +129,7 @@ def test_pyramid_initialization_needs_its_parametrization() -> None:
 def test_centred_coefficients_are_eq_7_with_other_means() -> None:
     classifier = small("rgb").classifiers[0]
     torch.manual_seed(1)
-    f = torch.randn(1, 8, 2, 2)
+    f = torch.randn(1, 12, 2, 2)
     k = 2
     with torch.no_grad():
         parameters = classifier(f)

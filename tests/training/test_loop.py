@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from l3c.config import ModelSettings, Recipe, TrainSettings
+from l3c.model.initialization import initialize
 from l3c.model.network import Network
 from l3c.training import loop
 from l3c.training.errors import TrainingError
@@ -20,7 +22,7 @@ RECIPE = Recipe(
     model=ModelSettings(
         kind="l3c",
         scales=2,
-        features=8,
+        features=12,
         blocks=0,
         mixtures=2,
         dilations=(1,),
@@ -134,6 +136,22 @@ def test_loss_that_is_not_finite_stops_with_a_saved_state(
     with pytest.raises(TrainingError, match=r"loss is nan at step 0, on crops of [ab], [ab]"):
         run(tmp_path)
     assert (tmp_path / "checkpoints" / "toy.pt").exists()
+
+
+def test_extractors_at_rate_0_stay_as_they_start(tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(
+        update={"train": RECIPE.train.model_copy(update={"extractor_rate": 0.0})}
+    )
+    run(tmp_path, recipe)
+    start = Network(recipe.model)
+    initialize(start, recipe.train.seed)
+    trained = load_file(tmp_path / "toy.safetensors")
+    changed = {
+        name.split(".")[0]
+        for name, value in start.state_dict().items()
+        if not torch.equal(value, trained[name])
+    }
+    assert changed == {"predictors", "classifiers"}
 
 
 def test_extractors_learn_at_their_own_rate() -> None:
