@@ -1,8 +1,12 @@
-"""The compiled part of the package: the range coder, in Cython. All else is in pyproject.toml."""
+"""What pyproject.toml cannot say: the range coder in Cython, and the models that come along."""
+
+from pathlib import Path
+from shutil import copyfile
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 # No -march=native: the build must run, and give the same bytes, on every machine of its kind.
 # For the same reason no fused multiply-add, which rounds once where a * b + c rounds twice, and
@@ -18,6 +22,20 @@ class BuildExtension(build_ext):
             for extension in self.extensions:
                 extension.extra_compile_args.extend(UNIX_FLAGS)
         super().build_extensions()
+
+
+class BuildPython(build_py):
+    """Puts models/ into the package as l3c/released, where l3c.zoo finds it once installed."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:  # a checkout keeps its models/
+            return
+        target = Path(self.build_lib, "l3c", "released")
+        self.mkpath(str(target))
+        for source in Path("models").iterdir():
+            if source.suffix in (".json", ".safetensors"):
+                copyfile(source, target / source.name)
 
 
 EXTENSIONS = [
@@ -36,5 +54,5 @@ EXTENSIONS = [
 
 setup(
     ext_modules=cythonize(EXTENSIONS, language_level=3),
-    cmdclass={"build_ext": BuildExtension},
+    cmdclass={"build_ext": BuildExtension, "build_py": BuildPython},
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from baselines.base import DecodeError, Image, Method, check_image
 from coder.errors import CoderError
 from coder.tables import FREQUENCY_BITS
-from l3c.codec import Codec
+from l3c.coding import bits_theory, decode_picture, encode_picture
+from l3c.picture import Picture
+from l3c.zoo import open_codec
 
 
 class LearnedMethod(Method):
@@ -22,7 +23,7 @@ class LearnedMethod(Method):
         weights: `<model>.safetensors`, its card `<model>.json` beside it.
 
     Raises:
-        l3c.codec.ModelError: naming the file that cannot be used.
+        l3c.zoo.ModelError: naming the file that cannot be used.
     """
 
     suffix = ".l3c"
@@ -30,7 +31,7 @@ class LearnedMethod(Method):
     def __init__(self, key: str, name: str, weights: Path | str) -> None:
         self.key = key
         self.name = name
-        self._codec = Codec.open(weights)
+        self._codec = open_codec(weights, "cpu")
         model = self._codec.network.settings
         self.settings = (
             f"{model.kind}, Cf={model.features}, blocks={model.blocks}, K={model.mixtures}, "
@@ -44,16 +45,17 @@ class LearnedMethod(Method):
     def encode(self, image: Image) -> bytes:
         """See `Method`."""
         check_image(image)
-        return self._codec.encode(np.ascontiguousarray(image))
+        return encode_picture(Picture.from_array(image), self._codec)
 
     def decode(self, data: bytes) -> Image:
         """See `Method`."""
         try:
-            return self._codec.decode(data)
+            picture = decode_picture(data, lambda identity, device: self._codec).picture
         except CoderError as error:
             raise DecodeError(self.name, str(error)) from error
+        return picture.samples
 
     def bits_theory(self, image: Image) -> float:
         """Cross-entropy under the float model, in bits."""
         check_image(image)
-        return self._codec.bits_theory(image)
+        return bits_theory(Picture.from_array(image), self._codec)

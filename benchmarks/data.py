@@ -73,20 +73,21 @@ def of_network(weights: Path, image: Path, size: int = 512) -> Sample:
     import torch
     from PIL import Image
 
-    from l3c.codec import Codec, _parameters
+    from l3c.codec import parameters
+    from l3c.zoo import open_codec
 
-    codec = Codec.open(weights)
+    codec = open_codec(weights, "cpu")
     with Image.open(image) as opened:
         pixels: npt.NDArray[Any] = np.asarray(opened.convert("RGB"))[:size, :size]
     height, width = pixels.shape[:2]
     with torch.inference_mode():
-        pyramid = codec.network.bottlenecks(codec._pad(pixels))
-        *_, (_, raw) = codec._predictions([p.values for p in pyramid], pixels.shape)
+        pyramid = codec.network.bottlenecks(codec.pad(pixels))
+        *_, (_, raw) = codec.predictions([p.values for p in pyramid], pixels.shape)
     return Sample(
         f"{weights.stem} on {image.name} {height}x{width}",
         codec.network.shape(0),
         height,
         width,
         pixels.reshape(-1, 3).astype(np.uint16),
-        _parameters(raw),
+        parameters(raw),
     )

@@ -1,14 +1,19 @@
-"""README: its Python example runs, its quick start is two commands, its links lead somewhere."""
+"""README: its Python examples run, its quick start is two commands, its links lead somewhere."""
 
 import re
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_python_example_runs() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_python_example_runs(example: str) -> None:
     assert "assert" in example
     exec(compile(example, "README.md", "exec"), {})
 

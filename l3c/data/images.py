@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 from l3c.data.errors import ImageError
+from l3c.picture import MODE_NAMES
+from l3c.picture_files import (
+    FOREIGN_SUFFIXES,
+    FORMATS,
+    HEAD_BYTES,
+    READABLE_SUFFIXES,
+    bit_depth,
+    file_problem,
+    one_line,
+    reading_problem,
+    tiff_problem,
+)
 
 __all__ = [
     "FOREIGN_SUFFIXES",
@@ -35,39 +46,8 @@ __all__ = [
 
 RGBImage = NDArray[np.uint8]
 
-# Pillow knows many more formats. These are the ones whose bit depth is checked below, so that no
-# 16-bit file slips through as the 8-bit image that Pillow makes of it without a word.
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-READABLE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-# Pictures as well, but not read: refused by name, since Pillow takes some raw files for TIFF and
-# returns their thumbnail.
-FOREIGN_SUFFIXES = frozenset(
-    {".arw", ".avif", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".orf"}
-    | {".pgm", ".ppm", ".psd", ".raf", ".rw2", ".svg"}
-)
 # 2^27 pixels are 403 MB of RGB: above any camera, below Pillow's own limit for decompression bombs.
 MAX_PIXELS = 2**27
-
-_MODES = {
-    "1": "black and white",
-    "L": "greyscale",
-    "LA": "greyscale with alpha",
-    "La": "greyscale with alpha",
-    "P": "palette",
-    "PA": "palette with alpha",
-    "RGBA": "alpha channel",
-    "RGBa": "alpha channel",
-    "RGBX": "four channels",
-    "CMYK": "CMYK",
-    "YCbCr": "YCbCr",
-    "LAB": "LAB",
-    "HSV": "HSV",
-    "I": "32-bit greyscale",
-    "F": "floating-point greyscale",
-    "I;16": "16-bit greyscale",
-    "I;16B": "16-bit greyscale",
-    "I;16L": "16-bit greyscale",
-}
 
 
 def read_rgb(path: Path) -> RGBImage:
@@ -89,21 +69,15 @@ def read_rgb(path: Path) -> RGBImage:
         # Pillow warns about EXIF and large images. What matters of it is decided here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=_FORMATS) as picture:
+            with Image.open(path, formats=FORMATS) as picture:
                 _check_picture(path, picture)
                 return np.array(picture, dtype=np.uint8, order="C")
     except ImageError:
         raise
     except MemoryError:
         raise  # says something about the machine, not about the file
-    except UnidentifiedImageError:
-        reason = "not an image: no PNG, JPEG, WebP, TIFF or BMP data"
-        raise ImageError(path, reason) from None
-    except Image.DecompressionBombError as error:
-        raise ImageError(path, _one_line(error)) from None
     except Exception as error:
-        # Pillow raises nearly anything on broken bytes: OSError, SyntaxError, struct.error.
-        raise ImageError(path, f"unreadable or truncated: {_one_line(error)}") from error
+        raise ImageError(path, reading_problem(error)) from error
 
 
 def file_sha256(path: Path) -> str:
@@ -113,7 +87,7 @@ def file_sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ImageError(path, _one_line(error)) from None
+        raise ImageError(path, one_line(error)) from None
 
 
 def check_rgb(image: object) -> None:
@@ -170,29 +144,23 @@ def pixel_sha256(image: RGBImage) -> str:
 
 
 def _check_file(path: Path) -> None:
-    suffix = path.suffix.lower()
-    if suffix in FOREIGN_SUFFIXES:
-        raise ImageError(path, f"{suffix} files are not read: convert it to PNG")
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ImageError(path, _one_line(error)) from None
-    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait forever
-        raise ImageError(path, "not a regular file")
-    if status.st_size == 0:
-        raise ImageError(path, "empty file")
+    if problem := file_problem(path):
+        raise ImageError(path, problem)
 
 
 def _check_picture(path: Path, picture: Image.Image) -> None:
     """Judges by the header, before the pixels take memory."""
     if picture.mode != "RGB":
-        kind = _MODES.get(picture.mode, f"mode {picture.mode}")
+        kind = MODE_NAMES.get(picture.mode, f"mode {picture.mode}")
         raise ImageError(path, f"{kind}, not 8-bit RGB")
     if "transparency" in picture.info:
         raise ImageError(path, "a transparent color, not plain RGB")
-    bits = _bit_depth(path, picture)
+    with path.open("rb") as file:
+        bits = bit_depth(picture, file.read(HEAD_BYTES))
     if bits != 8:
         raise ImageError(path, f"{bits} bits per channel, not 8")
+    if problem := tiff_problem(picture):
+        raise ImageError(path, problem)
     frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format != "MPO":
         raise ImageError(path, f"animated or multi-page: {frames} frames, not 1")
@@ -200,20 +168,3 @@ def _check_picture(path: Path, picture: Image.Image) -> None:
         raise ImageError(
             path, f"{picture.width} x {picture.height} pixels, more than the {MAX_PIXELS} allowed"
         )
-
-
-def _bit_depth(path: Path, picture: Image.Image) -> int:
-    """Bits per channel in the file. Pillow shows 16-bit RGB as 8-bit, in these two formats."""
-    if picture.format == "PNG":
-        with path.open("rb") as file:
-            return file.read(25)[24]  # signature, then IHDR: length, type, width, height, bit depth
-    if picture.format == "TIFF":
-        bits = picture.getexif().get(258, 8)  # BitsPerSample: one number, or one for each channel
-        return int(max(bits)) if isinstance(bits, tuple) else int(bits)
-    return 8
-
-
-def _one_line(error: BaseException) -> str:
-    """The message without line breaks and without the path, which the caller names."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()) or type(error).__name__

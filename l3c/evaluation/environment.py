@@ -11,15 +11,20 @@ from pathlib import Path
 
 def hardware() -> str:
     """Processor, usable cores and memory, e.g. "AMD EPYC 7763, 2 cores, 8 GB"."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        cores = os.cpu_count() or 1
-    parts = [_processor(), f"{cores} core{'s' if cores > 1 else ''}"]
+    count = cores()
+    parts = [_processor(), f"{count} core{'s' if count > 1 else ''}"]
     memory = _memory_bytes()
     if memory:
         parts.append(f"{memory / 2**30:.0f} GB")
     return ", ".join(parts)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
 
 
 def environment() -> str:

@@ -88,6 +88,37 @@ def negative_log_likelihood(x: Tensor, params: Mixture, levels: int) -> Tensor:
     return -torch.logsumexp(joint, dim=-1)
 
 
+def sample(params: Mixture, levels: int, generator: torch.Generator) -> Tensor:
+    """Draws symbols from their mixtures, each channel given the sampled ones before it (Eq. 7).
+
+    Args:
+        params: of the mixture.
+        levels: L.
+        generator: of the random numbers, on the device of the parameters.
+
+    Returns:
+        int64 (N, C, H, W), in 0..levels - 1.
+    """
+    gumbel = -torch.log(-torch.log(_uniform(params.logits, generator)))
+    component = (params.logits + gumbel).argmax(dim=-1, keepdim=True)
+    chosen = params.log_sigma.gather(-1, component)[..., 0]
+    noise = torch.exp(chosen) * torch.logit(_uniform(chosen, generator))
+    drawn = torch.zeros_like(noise)  # (N, H, W, C)
+    for c in range(drawn.shape[-1]):
+        mu = params.mu
+        if params.lam is not None:
+            mu = couple(params.mu, params.lam, drawn.unsqueeze(-1))
+        mean = mu.gather(-1, component)[..., c, 0]
+        drawn[..., c] = (mean + noise[..., c]).round().clamp(0, levels - 1)
+    return drawn.long().permute(0, 3, 1, 2)
+
+
+def _uniform(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Random numbers strictly between 0 and 1, of a tensor's shape."""
+    drawn = torch.rand(like.shape, generator=generator, device=like.device)
+    return drawn.clamp(1e-6, 1 - 1e-6)
+
+
 class _LogBin(torch.autograd.Function):
     """log of the mass that a logistic gives the bin of x, with its gradient computed alongside.
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from l3c.config import Recipe
+from l3c.model.identity import model_identity
 from l3c.model.initialization import initialize
 from l3c.model.network import Network
 from l3c.progress import Progress
@@ -117,6 +118,7 @@ def train(
     card = {
         "name": label,
         "kind": recipe.model.kind,
+        "identity": model_identity(network).hex(),
         "parameters": sum(p.numel() for p in network.parameters()),
         "steps": settings.steps,
         "train_s": round(seconds, 1),

@@ -1,0 +1,158 @@
+"""The Python API: images to `.l3c` bytes and back.
+
+data = l3c.encode(image)             # NumPy array, Pillow image or torch tensor
+assert (l3c.decode(data) == image).all()
+
+model = l3c.open_model("models/mine.safetensors", device="cuda")
+files = model.encode_batch(images)   # one file each
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from l3c.picture import Picture
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import: only once something is coded
+    import torch
+
+    from l3c.codec import Codec
+
+Output = Literal["numpy", "pil", "torch"]
+Region = tuple[int, int, int, int]
+"""x, y, width, height."""
+
+
+def encode(image: Any, model: Model | str | Path | None = None) -> bytes:
+    """Compresses one image with the model that comes with the package, or another.
+
+    Args:
+        image: see `Model.encode`.
+        model: an opened model, the name of a released one, or the path of a `.safetensors` file.
+    """
+    return _opened(model).encode(image)
+
+
+def decode(
+    data: bytes,
+    *,
+    as_pil: bool = False,
+    region: Region | None = None,
+    model: Model | str | Path | None = None,
+) -> Any:
+    """Inverse of `encode`; see `Model.decode`. The model is found by its identity in the file."""
+    return _opened(model).decode(data, "pil" if as_pil else "numpy", region=region)
+
+
+def open_model(model: str | Path | None = None, device: str = "auto") -> Model:
+    """A model to encode and decode with.
+
+    Args:
+        model: the name of a released model, or the path of a `.safetensors` file with its card.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        l3c.zoo.ModelError: no such model, or one that cannot be used.
+        ValueError: no such device here.
+    """
+    from l3c.zoo import open_codec
+
+    return Model(open_codec(model, device), model, device)
+
+
+class Model:
+    """An opened model. Use `open_model`.
+
+    Attributes:
+        identity: the eight bytes by which files name the model.
+    """
+
+    def __init__(self, codec: Codec, source: str | Path | None, device: str) -> None:
+        self._codec = codec
+        self._source = source
+        self._device = device
+        self.identity = codec.identity
+
+    def encode(self, image: Any) -> bytes:
+        """The `.l3c` file of one image.
+
+        Args:
+            image: a NumPy array, uint8 or uint16, (H, W) or (H, W, C): grey, grey + alpha, RGB or
+                RGBA in 8 bits, grey or RGB in 16; a Pillow image, whose profile and metadata are
+                kept; or a uint8 torch tensor (3, H, W).
+
+        Raises:
+            l3c.picture.PictureError: an image of another kind, by name.
+        """
+        from l3c.coding import encode_picture
+
+        return encode_picture(_picture(image), self._codec)
+
+    def encode_batch(self, images: Iterable[Any] | torch.Tensor) -> list[bytes]:
+        """One file for each image: of a tensor (N, 3, H, W), an array (N, H, W, C), or a list.
+
+        The images are coded one by one: a decoder then repeats the very same computation, whatever
+        else it decodes.
+        """
+        return [self.encode(image) for image in images]
+
+    def decode(self, data: bytes, output: Output = "numpy", *, region: Region | None = None) -> Any:
+        """The image of a `.l3c` file, compared with the checksums of the original.
+
+        Args:
+            data: the whole file.
+            output: "numpy": uint8 or uint16 (H, W, C), of palette images the indices; "pil": a
+                Pillow image with palette, profile and metadata; "torch": a tensor (C, H, W).
+            region: x, y, width, height of the part to decode.
+
+        Raises:
+            coder.errors.CoderError: one of its classes says what is wrong with the file.
+        """
+        from l3c.coding import decode_picture
+        from l3c.zoo import find_codec
+
+        def codec_of(identity: bytes, written_on: str) -> Codec:
+            if identity == self._codec.identity and self._codec.device.type == written_on:
+                return self._codec
+            more = (self._source,) if self._source is not None else ()
+            return find_codec(identity, written_on, self._device, more)
+
+        inside = None if region is None else (region[1], region[0], region[3], region[2])
+        picture = decode_picture(data, codec_of, region=inside).picture
+        if output == "pil":
+            return picture.to_pil()
+        if output == "torch":
+            import torch
+
+            return torch.from_numpy(picture.samples.transpose(2, 0, 1).copy())
+        return picture.samples
+
+    def decode_batch(self, files: Iterable[bytes], output: Output = "numpy") -> list[Any]:
+        """The image of each file, as `decode` gives it."""
+        return [self.decode(data, output) for data in files]
+
+
+def _opened(model: Model | str | Path | None) -> Model:
+    return model if isinstance(model, Model) else open_model(model)
+
+
+def _picture(image: Any) -> Picture:
+    if isinstance(image, Picture):
+        return image
+    if isinstance(image, Image.Image):
+        return Picture.from_pil(image)
+    if hasattr(image, "detach") and hasattr(image, "permute"):  # a tensor, without importing torch
+        return Picture.from_array(_from_tensor(image))
+    return Picture.from_array(np.asarray(image))
+
+
+def _from_tensor(tensor: torch.Tensor) -> npt.NDArray[Any]:
+    if tensor.ndim != 3 or tensor.shape[0] not in (1, 3, 4):
+        raise ValueError(f"expected a tensor (C, H, W), got {tuple(tensor.shape)}")
+    return tensor.detach().permute(1, 2, 0).cpu().contiguous().numpy()

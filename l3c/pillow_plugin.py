@@ -1,0 +1,65 @@
+"""Pillow plugin: `Image.open("x.l3c")` and `image.save("x.l3c")`, once `import l3c` has run."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from PIL import Image, ImageFile
+
+from coder.container import MAGIC, unpack
+from coder.errors import CoderError
+from l3c.picture import Mode
+
+FORMAT = "L3C"
+SUFFIX = ".l3c"
+
+
+class L3CImageFile(ImageFile.ImageFile):
+    """A `.l3c` file: size and mode are read from the header, pixels decoded when first used."""
+
+    format = FORMAT
+    format_description = "learned lossless image compression (L3C)"
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        data = self.fp.read()
+        try:
+            container = unpack(data)
+            mode = Mode(container.mode)
+        except (CoderError, ValueError) as error:
+            raise SyntaxError(str(error)) from error  # what Pillow expects of a plugin
+        if mode == Mode.RGB16:
+            raise SyntaxError("Pillow has no 16-bit RGB; l3c.decode gives a NumPy array")
+        self._size = (container.width, container.height)
+        self._mode = mode.pil
+        self._data: bytes | None = data
+
+    def load(self) -> Any:
+        """Decodes the pixels."""
+        if getattr(self, "_data", None) is not None:
+            from l3c.api import decode
+
+            data, self._data = self._data, None
+            assert data is not None
+            try:
+                decoded = decode(data, as_pil=True)
+            except CoderError as error:
+                raise OSError(str(error)) from error
+            self.im, self.palette = decoded.im, decoded.palette
+            self.info.update(decoded.info)
+        return Image.Image.load(self)
+
+
+def register() -> None:
+    """Makes Pillow open and save `.l3c` files."""
+    Image.register_open(FORMAT, L3CImageFile, lambda prefix: prefix.startswith(MAGIC))
+    Image.register_save(FORMAT, _save)
+    Image.register_extension(FORMAT, SUFFIX)
+    Image.register_mime(FORMAT, "image/x-l3c")
+
+
+def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    from l3c.api import encode
+
+    model = image.encoderinfo.get("model")
+    file.write(encode(image, model))

@@ -1,0 +1,68 @@
+"""Makes a released model of a trained one: `python -m l3c.training.release WEIGHTS NAME`.
+
+Weights are kept in half precision, which is half the download; the identity, and so what files
+written with the model carry, is that of the rounded weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from l3c.config import Recipe
+from l3c.model.identity import model_identity
+from l3c.model.network import Network
+from l3c.training import files
+from l3c.zoo import load_network, read_model
+
+LICENCE = "Apache-2.0"
+
+
+def release(weights: Path, name: str, folder: Path) -> Path:
+    """Writes `<name>.safetensors` in float16 and its card into a folder.
+
+    Args:
+        weights: of the trained model, its card beside it.
+        name: by which users call the model.
+        folder: `models/` of the project.
+
+    Returns:
+        The path of the released weights.
+
+    Raises:
+        l3c.zoo.ModelError: the trained model cannot be used.
+    """
+    model = read_model(weights)
+    halved = {key: value.half() for key, value in load_network(model).state_dict().items()}
+    rounded = Network(Recipe.model_validate(model.card["recipe"]).model)
+    rounded.load_state_dict(halved)
+    target = folder / f"{name}.safetensors"
+    files.write_weights(target, halved)
+    changed = {
+        "name": name,
+        "identity": model_identity(rounded).hex(),
+        "precision": str(torch.float16).removeprefix("torch."),
+        "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+        "released": date.today().isoformat(),
+        "licence": LICENCE,
+    }
+    files.write_json(target.with_suffix(".json"), model.card | changed)
+    return target
+
+
+def main() -> None:
+    """Releases a model into `models/`."""
+    parser = argparse.ArgumentParser(description="Release a trained model in half precision.")
+    parser.add_argument("weights", type=Path, help="<model>.safetensors with its card beside it")
+    parser.add_argument("name", help="by which users call it, e.g. l3c-small")
+    parser.add_argument("--folder", type=Path, default=Path("models"))
+    arguments = parser.parse_args()
+    print(release(arguments.weights, arguments.name, arguments.folder))
+
+
+if __name__ == "__main__":
+    main()

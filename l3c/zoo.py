@@ -1,0 +1,205 @@
+"""The models there are: those that come with the package, and files that a user names.
+
+A model is `<name>.safetensors` with its card `<name>.json` beside it. Nothing else is read: weights
+given as pickles, which could run code, are refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coder.errors import ModelMismatchError
+
+if TYPE_CHECKING:  # cards are read without PyTorch, which takes seconds to import
+    from l3c.codec import Codec
+    from l3c.model.network import Network
+
+DEFAULT = "l3c-small"
+DEVICES = ("auto", "cpu", "cuda")
+
+_PACKAGE = Path(__file__).parent
+_FOLDERS = (_PACKAGE / "released", _PACKAGE.parent / "models")  # installed; in a checkout
+
+
+class ModelError(ValueError):
+    """Weights or card cannot be used; the message names the file and the reason."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as files: its name, the path of its weights, and its card."""
+
+    name: str
+    weights: Path
+    card: dict[str, Any]
+
+    @property
+    def identity(self) -> bytes:
+        """What files written with it carry (`l3c.model.identity`); b"" in cards without one."""
+        try:
+            return bytes.fromhex(self.card.get("identity", ""))
+        except (TypeError, ValueError):
+            return b""
+
+
+def released() -> list[Model]:
+    """The models that come with the package, by name."""
+    folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
+    if folder is None:
+        return []
+    return [read_model(path) for path in sorted(folder.glob("*.safetensors"))]
+
+
+def read_model(weights: Path | str) -> Model:
+    """A model file with its card; the weights are not loaded yet.
+
+    Raises:
+        ModelError: no card beside it, or one that is not JSON.
+    """
+    weights = Path(weights)
+    if weights.suffix != ".safetensors":
+        raise ModelError(f"{weights}: weights must be a .safetensors file; no other kind is read")
+    card = weights.with_suffix(".json")
+    try:
+        content = json.loads(card.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{card}: the model's card cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise ModelError(f"{card}: not a model card with a recipe ({error})") from None
+    if not isinstance(content, dict):
+        raise ModelError(f"{card}: not a model card with a recipe (not a mapping)")
+    return Model(weights.stem, weights, content)
+
+
+def named_model(model: str | Path | None = None) -> Model:
+    """A released model by its name, or a file by its path; the package's default for None.
+
+    Raises:
+        ModelError: neither; the message lists the names.
+    """
+    name = str(model or DEFAULT)
+    for candidate in released():
+        if candidate.name == name:
+            return candidate
+    if Path(name).suffix or "/" in name:
+        return read_model(name)
+    names = ", ".join(candidate.name for candidate in released()) or "none"
+    raise ModelError(f"no model is called {name}; there are: {names}; or give a .safetensors file")
+
+
+def load_network(model: Model) -> Network:
+    """The network of a model, float32.
+
+    Raises:
+        ModelError: weights and card do not fit each other, or the weights are not safetensors.
+    """
+    from pydantic import ValidationError
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from l3c.config import Recipe
+    from l3c.model.network import Network
+
+    card = model.weights.with_suffix(".json")
+    try:
+        recipe = Recipe.model_validate(model.card["recipe"])
+    except (ValidationError, KeyError, ValueError) as error:
+        raise ModelError(f"{card}: not a model card with a recipe ({error})") from None
+    network = Network(recipe.model)
+    try:
+        network.load_state_dict(load_file(model.weights))
+    except OSError as error:
+        raise ModelError(f"{model.weights}: cannot be read ({error.strerror or error})") from None
+    except (SafetensorError, RuntimeError) as error:
+        raise ModelError(f"{model.weights}: weights do not fit their card ({error})") from None
+    return network
+
+
+@lru_cache(maxsize=4)
+def _codec(weights: Path, modified_ns: int, device: str) -> Codec:
+    from l3c.codec import Codec
+
+    model = read_model(weights)
+    codec = Codec(load_network(model), device)
+    if model.identity and model.identity != codec.identity:
+        raise ModelError(
+            f"{weights}: these are weights of model {codec.identity.hex()}, the card says "
+            f"{model.identity.hex()}: one of the two was changed"
+        )
+    return codec
+
+
+def open_codec(model: Model | str | Path | None = None, device: str = "auto") -> Codec:
+    """The codec of a model, loaded once.
+
+    Args:
+        model: a released name, a path, or the default for None.
+        device: "cpu", "cuda", or "auto": CUDA where PyTorch and the coder find it.
+
+    Raises:
+        ModelError: the model cannot be used.
+        ValueError: no such device here.
+    """
+    found = model if isinstance(model, Model) else named_model(model)
+    try:
+        modified = found.weights.stat().st_mtime_ns
+    except OSError as error:
+        raise ModelError(f"{found.weights}: cannot be read ({error.strerror})") from None
+    return _codec(found.weights, modified, choose_device(device))
+
+
+def find_codec(
+    identity: bytes,
+    written_on: str,
+    device: str = "auto",
+    more: tuple[Model | str | Path, ...] = (),
+) -> Codec:
+    """The codec that a file was written with.
+
+    Args:
+        identity: as the container carries it.
+        written_on: "cpu" or "cuda", as the container says: what "auto" takes if it is here.
+        device: as for `open_codec`.
+        more: models to look at besides those that come with the package.
+
+    Raises:
+        ModelMismatchError: none of them is it; the message says which there are.
+    """
+    if device == "auto" and written_on == "cpu":
+        device = "cpu"
+    seen = []
+    for model in _candidates(more):
+        known = model.identity or open_codec(model, device).identity
+        if known == identity:
+            return open_codec(model, device)
+        seen.append(f"{model.name} ({known.hex()})")
+    raise ModelMismatchError(
+        f"written with model {identity.hex()}, which is not here; there are: "
+        f"{', '.join(seen) or 'none'}. Name the weights it was written with as the model"
+    )
+
+
+def _candidates(more: tuple[Model | str | Path, ...]) -> Iterator[Model]:
+    for model in more:
+        yield model if isinstance(model, Model) else named_model(model)
+    yield from released()
+
+
+def choose_device(device: str) -> str:
+    """The device, cpu or cuda, that a user's word means here."""
+    import torch
+
+    from coder import cuda
+
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() and cuda.available() else "cpu"
+    if device == "cuda" and (reason := cuda.why_unavailable()):
+        raise ValueError(f"device cuda cannot be used: {reason}")
+    return device

@@ -1,0 +1,189 @@
+"""Feeds mutated files to the container's parser: only a CoderError may come out, and quickly.
+
+    python tests/fuzz/fuzz_container.py --inputs 200000 --seed 1
+
+Valid files are flipped, cut, spliced and filled with extreme numbers. In half of the inputs only
+the header's fields are changed, and its length and checksum made to fit, so that the parser gets
+to see them; in the others the whole file, with or without a new checksum. What is accepted is
+written again, which must give the same bytes, and its tiles and parts are read.
+"""
+
+import argparse
+import contextlib
+import random
+import resource
+import sys
+import time
+import zlib
+from collections import Counter
+
+import numpy as np
+
+from coder.container import (
+    MAGIC,
+    VERSION,
+    Container,
+    Tile,
+    pack,
+    pack_parts,
+    split_parts,
+    tile_rectangles,
+    unpack,
+)
+from coder.errors import CoderError
+
+NUMBERS = [bytes.fromhex(n) for n in ("00", "01", "7f", "8000", "8001", "ff7f", "808001")]
+NUMBERS += [bytes.fromhex(n) for n in ("ffffffff07", "8080808008", "8080808010", "ffffffff7f")]
+NUMBERS += [bytes.fromhex(n) for n in ("8080808000", "ffffffffff", "ffffffffffff01", "00000000")]
+FIELDS = len(MAGIC) + 2  # where the fields of a header start whose length has one byte
+
+
+def corpus() -> list[bytes]:
+    """Valid files, each with a header of fewer than 128 bytes."""
+    return [
+        pack(container(5, 7, 1, 1, arithmetic=1)),
+        pack(container(512, 512, 1, 1, arithmetic=0)),
+        pack(container(40, 1000, 2, 3, arithmetic=1, sections={2: b"II*\0", 127: b""})),
+        pack(container(2**20 + 1, 1, 9, 1, arithmetic=0, sections={1: bytes(140)})),
+    ]
+
+
+def container(
+    height: int,
+    width: int,
+    rows: int,
+    cols: int,
+    arithmetic: int,
+    sections: dict[int, bytes] | None = None,
+) -> Container:
+    """A container with made-up payloads of three parts."""
+    payload = pack_parts([b"abc", b"", bytes(130)])
+    tile = Tile.of(payload, np.zeros((1, 1, 3), np.uint8))
+    model = bytes(range(8)) if arithmetic else b""
+    grid, extra = (rows, cols), tuple((sections or {}).items())
+    return Container(4, height, width, arithmetic, model, *grid, extra, (tile,) * (rows * cols))
+
+
+class Mutator:
+    """An endless source of hostile files, given by its seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.files = corpus()
+        self.fields = [(f[FIELDS : FIELDS + f[FIELDS - 1]], f) for f in self.files]
+        self.random = random.Random(seed)
+
+    def __call__(self) -> bytes:
+        """The next input."""
+        pick = int(self.random.random() * 8)
+        if pick < 4:
+            fields, file = self.random.choice(self.fields)
+            rest = file[FIELDS + len(fields) + 4 :]
+            return wrapped(self.changed(fields)) + (rest if pick else self.changed(rest))
+        changed = self.changed(self.random.choice(self.files))
+        return with_checksum(changed) if pick < 6 else changed
+
+    def changed(self, data: bytes) -> bytes:
+        """The bytes with one to four changes."""
+        rng, out = self.random.random, bytearray(data)
+        for _ in range(1 + int(rng() ** 3 * 4)):
+            at, kind = int(rng() * (len(out) + 1)), int(rng() * 8)
+            if kind < 2 and at < len(out):
+                out[at] ^= 1 << int(rng() * 8)
+            elif kind < 4 and at < len(out):
+                out[at] = int(rng() * 256)
+            elif kind == 4:
+                number = NUMBERS[int(rng() * len(NUMBERS))]
+                out[at : at + int(rng() * 6)] = number
+            elif kind == 5:
+                del out[at : at + 1 + int(rng() ** 2 * 9)]
+            elif kind == 6:
+                other = self.files[int(rng() * len(self.files))]
+                start = int(rng() * len(other))
+                out[at : at + int(rng() * 20)] = other[start : start + 1 + int(rng() * 20)]
+            elif rng() < 0.3:
+                del out[at:]
+            else:
+                out += bytes(1 + int(rng() * 4))
+        return bytes(out)
+
+
+def wrapped(fields: bytes) -> bytes:
+    """A header of these fields, whose length and checksum fit."""
+    size = len(fields)
+    number = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
+    head = MAGIC + bytes([VERSION]) + number + fields
+    return head + zlib.crc32(head).to_bytes(4, "big")
+
+
+def with_checksum(data: bytes) -> bytes:
+    """The file with the checksum that fits the header's length, if there is room for it."""
+    end = FIELDS + data[FIELDS - 1] if len(data) >= FIELDS else len(data)
+    if end + 4 > len(data):
+        return data
+    return data[:end] + zlib.crc32(data[:end]).to_bytes(4, "big") + data[end + 4 :]
+
+
+def run(data: bytes, damaged: bool) -> str:
+    """What the parser says, in a word. Anything but a CoderError is raised."""
+    try:
+        found = unpack(data, damaged=damaged)
+    except CoderError as error:
+        str(error)
+        return type(error).__name__
+    if not damaged:
+        if pack(found) != data:
+            raise AssertionError("a file with two spellings")
+    elif found.missing_tiles or found.damaged_sections:
+        return "salvaged"
+    if len(found.tiles) <= 64:
+        rectangles = tile_rectangles(found.height, found.width, found.rows, found.cols)
+        for tile, rectangle in zip(found.tiles[-3:], rectangles[-3:], strict=True):
+            with contextlib.suppress(CoderError):
+                tile.check(rectangle)
+            with contextlib.suppress(CoderError):
+                split_parts(tile.payload or b"", 3)
+    return "accepted"
+
+
+def fuzz(inputs: int, seed: int, report: int = 0) -> tuple[Counter[str], list[str], float]:
+    """Runs the inputs: how often each answer came, what was found, and the longest seconds."""
+    mutate, answers, longest = Mutator(seed), Counter[str](), 0.0
+    findings: list[str] = []
+    for i in range(inputs):
+        data = mutate()
+        start = time.perf_counter()
+        try:
+            answers[run(data, damaged=i % 4 == 3)] += 1
+        except Exception as error:
+            answers["FOUND"] += 1
+            if len(findings) < 20:
+                findings.append(f"{error!r}: {data.hex()}")
+        longest = max(longest, time.perf_counter() - start)
+        if report and (i + 1) % report == 0:
+            print(f"{i + 1} inputs, {answers['FOUND']} findings", file=sys.stderr, flush=True)
+    return answers, findings, longest
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Fuzz the container's parser.")
+    parser.add_argument("--inputs", type=int, default=200_000)
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    answers, findings, longest = fuzz(chosen.inputs, chosen.seed, report=1_000_000)
+    seconds = time.perf_counter() - start
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    for answer, count in answers.most_common():
+        print(f"{count:>12,} {answer}")
+    for finding in findings:
+        print(finding)
+    print(
+        f"{chosen.inputs:,} inputs, seed {chosen.seed}: {seconds:.1f} s "
+        f"({1e6 * seconds / max(1, chosen.inputs):.1f} us each, {1e3 * longest:.1f} ms the "
+        f"longest), {grown:,} KiB of memory more, {answers['FOUND']} findings"
+    )
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

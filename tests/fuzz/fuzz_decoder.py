@@ -1,0 +1,150 @@
+"""Feeds mutated files to the whole decoder: exact pixels or a CoderError, and nothing else.
+
+    PYTHONPATH=.:tests/helpers python tests/fuzz/fuzz_decoder.py --inputs 100000 --seed 1
+
+Files of several modes, coded with a tiny untrained network, are changed in their coded bytes. In
+three of four inputs the checksums of the coded bytes are made to fit again, so that range coder,
+network and fallback see the changed bytes; only the checksum of the pixels is left to catch them.
+"""
+
+import argparse
+import dataclasses
+import random
+import resource
+import sys
+import time
+import zlib
+from collections import Counter
+from unittest import mock
+
+import numpy as np
+import torch
+from tiny_models import noise, smooth, tiny
+
+from coder import container as containers
+from coder.container import Container, Tile, pack, unpack
+from coder.errors import CoderError
+from l3c.codec import Codec
+from l3c.coding import decode_picture, encode_picture
+from l3c.picture import Mode, Picture
+
+
+def corpus(codec: Codec) -> list[tuple[Picture, bytes]]:
+    """Pictures and their files, with one tile and with several."""
+    pictures = [
+        Picture.from_array(smooth(16, 24)),
+        Picture.from_array(noise(9, 5, 4)),
+        Picture.from_array(smooth(17, 11, 1)),
+        Picture.from_array(noise(6, 7, dtype=np.uint16)),
+        Picture(Mode.BILEVEL, noise(12, 31, 1) >> 7, {}),
+    ]
+    files = [(picture, encode_picture(picture, codec)) for picture in pictures]
+    with mock.patch.object(containers, "TILE_PIXELS", 16 * 16):
+        tiled = Picture.from_array(smooth(30, 20))
+        files.append((tiled, encode_picture(tiled, codec)))
+    return files
+
+
+class Mutator:
+    """An endless source of hostile files, given by its seed, with the picture they came from."""
+
+    def __init__(self, codec: Codec, seed: int) -> None:
+        self.files = [(picture, data, unpack(data)) for picture, data in corpus(codec)]
+        self.random = random.Random(seed)
+
+    def __call__(self) -> tuple[Picture, bytes]:
+        """The next input."""
+        picture, data, container = self.random.choice(self.files)
+        kind = self.random.randrange(8)
+        if kind < 2:
+            return picture, self.changed(data)
+        tiles = list(container.tiles)
+        at = self.random.randrange(len(tiles))
+        payload = self.changed(bytes(tiles[at].payload or b""))
+        crc = zlib.crc32(payload)
+        tiles[at] = Tile(payload, crc, tiles[at].pixels_crc)
+        made = dataclasses.replace(container, tiles=tuple(tiles))
+        if kind == 7:
+            made = self.resized(made)
+        return picture, pack(made)
+
+    def resized(self, container: Container) -> Container:
+        """The container with another size, mode or no network, if that is a container."""
+        changes = self.random.choice(
+            [
+                {"height": self.random.randrange(1, 40)},
+                {"width": self.random.randrange(1, 40)},
+                {"mode": self.random.randrange(9)},
+                {"arithmetic": 0, "model": b""},
+            ]
+        )
+        made = dataclasses.replace(container, **changes)
+        try:
+            pack(made)
+        except ValueError:
+            return container
+        return made
+
+    def changed(self, data: bytes) -> bytes:
+        """The bytes with one to four changes."""
+        rng, out = self.random, bytearray(data)
+        for _ in range(rng.randint(1, 4)):
+            at, kind = rng.randrange(len(out) + 1), rng.randrange(5)
+            if kind < 3 and at < len(out):
+                out[at] ^= 1 << rng.randrange(8)
+            elif kind == 3:
+                del out[at : at + rng.randint(1, 9)]
+            else:
+                out[at:at] = rng.randbytes(rng.randint(1, 9))
+        return bytes(out)
+
+
+def run(codec: Codec, picture: Picture, data: bytes, salvage: bool) -> str:
+    """What the decoder says, in a word. Anything but a CoderError is raised."""
+    try:
+        decoded = decode_picture(data, lambda identity, device: codec, salvage=salvage)
+    except CoderError as error:
+        str(error)
+        return type(error).__name__
+    if decoded.damaged:
+        return "salvaged"
+    same = decoded.picture.mode == picture.mode
+    if not same or not (decoded.picture.samples == picture.samples).all():
+        raise AssertionError("other pixels than were encoded")
+    return "exact"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Fuzz the whole decoder.")
+    parser.add_argument("--inputs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    codec = Codec(tiny())
+    mutate, answers, longest = Mutator(codec, chosen.seed), Counter[str](), 0.0
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    findings = []
+    for i in range(chosen.inputs):
+        picture, data = mutate()
+        began = time.perf_counter()
+        try:
+            answers[run(codec, picture, data, salvage=i % 4 == 3)] += 1
+        except Exception as error:
+            answers["FOUND"] += 1
+            findings.append(f"{error!r}: {data.hex()}")
+        longest = max(longest, time.perf_counter() - began)
+    seconds = time.perf_counter() - start
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    for answer, count in answers.most_common():
+        print(f"{count:>12,} {answer}")
+    for finding in findings[:20]:
+        print(finding)
+    print(
+        f"{chosen.inputs:,} inputs, seed {chosen.seed}: {seconds:.1f} s, {1e3 * longest:.1f} ms "
+        f"the longest, {grown:,} KiB of memory more, {len(findings)} findings"
+    )
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""What tests of the command share: how a run of it ended, and the files it left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Ended(NamedTuple):
+    """Exit code, stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+"""Runs `l3c` with some arguments."""
+
+
+def files_in(folder: Path) -> list[str]:
+    """Paths of all files below a folder, sorted."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())

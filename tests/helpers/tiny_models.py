@@ -1,0 +1,57 @@
+"""Untrained networks of a few thousand weights, and what they are asked to code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l3c.config import Kind, ModelSettings, Recipe
+from l3c.model.identity import model_identity
+from l3c.model.initialization import initialize
+from l3c.model.network import Network
+from l3c.training.files import write_weights
+
+KINDS: list[Kind] = ["l3c", "rgb", "rgb_shared"]
+
+
+def tiny(kind: Kind = "l3c", seed: int = 0) -> Network:
+    network = Network(
+        ModelSettings(
+            kind=kind,
+            features=12,
+            blocks=1,
+            mixtures=2,
+            dilations=(1, 2),
+            parametrization="unit",
+            initialization="pyramid",
+            channel_coefficients="centred",
+        )
+    )
+    initialize(network, seed)
+    return network
+
+
+def write_model(folder: Path, network: Network | None = None, name: str = "model") -> Path:
+    """A model as files: the path of its weights, the card beside it."""
+    network = network or tiny()
+    weights = folder / f"{name}.safetensors"
+    write_weights(weights, network.state_dict())
+    recipe = Recipe(name="tiny", model=network.settings).model_dump(mode="json")
+    card = {"name": name, "identity": model_identity(network).hex(), "recipe": recipe}
+    weights.with_suffix(".json").write_text(json.dumps(card))
+    return weights
+
+
+def noise(*shape: int, dtype: type[np.unsignedinteger] = np.uint8) -> NDArray[np.unsignedinteger]:
+    rng = np.random.default_rng(int(np.prod(shape)))
+    return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def smooth(height: int, width: int, channels: int = 3) -> NDArray[np.uint8]:
+    """A gradient with a little noise: what a photograph is to a coder."""
+    ramp = np.linspace(0, 220, height)[:, None, None] + np.linspace(0, 30, width)[None, :, None]
+    texture = np.random.default_rng(0).normal(0, 4, (height, width, channels))
+    return (ramp + texture).clip(0, 255).astype(np.uint8)

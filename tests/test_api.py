@@ -1,0 +1,111 @@
+"""The Python API and the Pillow plugin, as users call them."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_models import noise, smooth, write_model
+
+import l3c
+from coder.errors import ModelMismatchError
+from l3c.picture import PictureError
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> l3c.Model:
+    return l3c.open_model(write_model(tmp_path_factory.mktemp("model")), "cpu")
+
+
+def test_bytes_and_back_with_the_model_that_comes_along() -> None:
+    image = smooth(40, 50)
+    data = l3c.encode(image)
+    assert len(data) < 0.8 * image.nbytes
+    assert (l3c.decode(data) == image).all()
+    as_pil = l3c.decode(data, as_pil=True)
+    assert as_pil.mode == "RGB"
+    assert (np.asarray(as_pil) == image).all()
+    assert (l3c.decode(data, region=(5, 6, 7, 8)) == image[6:14, 5:12]).all()
+
+
+@pytest.mark.parametrize("shape", [(9, 7), (9, 7, 1), (9, 7, 2), (9, 7, 3), (9, 7, 4)])
+def test_arrays_of_8_bits(model: l3c.Model, shape: tuple[int, ...]) -> None:
+    image = noise(*shape)
+    decoded = model.decode(model.encode(image))
+    assert decoded.dtype == np.uint8
+    assert (decoded == image.reshape(9, 7, -1)).all()
+
+
+@pytest.mark.parametrize("shape", [(9, 7), (9, 7, 3)])
+def test_arrays_of_16_bits(model: l3c.Model, shape: tuple[int, ...]) -> None:
+    image = noise(*shape, dtype=np.uint16)
+    decoded = model.decode(model.encode(image))
+    assert decoded.dtype == np.uint16
+    assert (decoded == image.reshape(9, 7, -1)).all()
+
+
+def test_tensors_and_batches(model: l3c.Model) -> None:
+    batch = torch.from_numpy(noise(3, 3, 10, 12))
+    files = model.encode_batch(batch)
+    assert len(files) == 3
+    assert files[1] == model.encode(batch[1])
+    decoded = model.decode_batch(files, "torch")
+    assert torch.equal(torch.stack(decoded), batch)
+    arrays = [noise(4, 5, 3), noise(6, 7, 3)]
+    back = model.decode_batch(model.encode_batch(arrays))
+    assert all((a == b).all() for a, b in zip(arrays, back, strict=True))
+
+
+def test_what_is_no_image_is_refused(model: l3c.Model) -> None:
+    for wrong in (np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 5), "u1")):
+        with pytest.raises(PictureError):
+            model.encode(wrong)
+    with pytest.raises(ValueError, match=r"expected a tensor \(C, H, W\), got \(2, 2\)"):
+        model.encode(torch.zeros(2, 2, dtype=torch.uint8))
+
+
+def test_a_file_of_another_model(model: l3c.Model) -> None:
+    data = model.encode(smooth(8, 8))
+    assert (model.decode(data) == smooth(8, 8)).all()
+    with pytest.raises(ModelMismatchError, match=model.identity.hex()):
+        l3c.decode(data)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_pillow_opens_and_saves(tmp_path: Path, mode: str) -> None:
+    if mode == "I;16":
+        image = Image.fromarray(noise(20, 30, dtype=np.uint16))
+    else:
+        image = Image.fromarray(noise(20, 30, 3)).convert(mode)
+    image.save(tmp_path / "x.l3c")
+    with Image.open(tmp_path / "x.l3c") as opened:
+        assert (opened.format, opened.mode, opened.size) == ("L3C", mode, (30, 20))
+        assert (np.asarray(opened) == np.asarray(image)).all()
+        if mode == "P":
+            assert opened.getpalette() == image.getpalette()
+
+
+def test_pillow_keeps_metadata(tmp_path: Path) -> None:
+    image = Image.fromarray(noise(5, 6, 3))
+    exif = Image.Exif()
+    exif[0x010E] = "a test"
+    image.save(tmp_path / "x.png", icc_profile=b"not a real profile", exif=exif)
+    with Image.open(tmp_path / "x.png") as opened:
+        opened.save(tmp_path / "x.l3c")
+    with Image.open(tmp_path / "x.l3c") as opened:
+        opened.load()
+        assert opened.info["icc_profile"] == b"not a real profile"
+        assert opened.getexif()[0x010E] == "a test"
+
+
+def test_pillow_reports_damage(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.fromarray(noise(20, 30, 3)).save(file, format="L3C")
+    data = bytearray(file.getvalue())
+    data[-3] ^= 1
+    with Image.open(io.BytesIO(bytes(data))) as opened, pytest.raises(OSError, match="altered"):
+        opened.load()
+    with pytest.raises(Image.UnidentifiedImageError):
+        Image.open(io.BytesIO(bytes(data[:30])))

@@ -1,0 +1,46 @@
+"""Sampling the finer scales given the coarser ones."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import smooth, tiny
+
+from coder.shape import MixtureShape
+from l3c.codec import Codec
+from l3c.model import mixture
+from l3c.sampling import sample_scales
+
+
+def test_samples_follow_their_mixture() -> None:
+    shape = MixtureShape(3, 256, 2, coupled=True)
+    raw = torch.zeros(1, shape.parameters, 100, 100)
+    raw[:, [0, 2, 4]] = math.log(3)  # three quarters of the first component
+    raw[:, [6, 8, 10]], raw[:, [7, 9, 11]] = 60.0, 180.0
+    raw[:, 12:18] = math.log(2.0)
+    raw[:, 18:20] = 0.5  # green follows red
+    drawn = mixture.sample(mixture.split(raw, shape), 256, torch.Generator().manual_seed(0))
+    red, green, blue = drawn[0].double().flatten(1)
+    assert red.mean() == pytest.approx(0.75 * 60 + 0.25 * 180, abs=2)
+    assert (red[red < 120]).std() == pytest.approx(2 * math.pi / math.sqrt(3), rel=0.1)
+    assert (green - 0.5 * red).mean() == pytest.approx(90, abs=2)
+    assert blue.mean() == pytest.approx(90, abs=2)
+
+
+def test_each_sample_stores_less_than_the_one_before() -> None:
+    codec, image = Codec(tiny()), smooth(45, 30)
+    samples = sample_scales(codec, image, seed=3)
+    assert [sample.name for sample in samples] == ["truth", "x", "x-z1", "x-z1-z2"]
+    assert (samples[0].image == image).all()
+    assert samples[0].bpsp * image.size == pytest.approx(codec.bits_theory(image))
+    stored = [sample.bpsp for sample in samples]
+    assert stored == sorted(stored, reverse=True)
+    top = 5 * math.log2(25) * (48 * 32 / 64)  # symbols of z^(3), all equally likely
+    assert stored[-1] * image.size == pytest.approx(top, rel=1e-6)
+    for sample in samples[1:]:
+        assert sample.image.shape == image.shape
+        assert sample.image.dtype == np.uint8
+        assert not (sample.image == image).all()
+    again = sample_scales(codec, image, seed=3)
+    assert all((a.image == b.image).all() for a, b in zip(samples, again, strict=True))
