@@ -180,7 +180,7 @@ def find_codec(
         seen.append(f"{model.name} ({known.hex()})")
     raise ModelMismatchError(
         f"written with model {identity.hex()}, which is not here; there are: "
-        f"{', '.join(seen) or 'none'}. Name the weights it was written with as the model"
+        f"{', '.join(seen) or 'none'}. Name the weights that it was written with (--model)"
     )
 
 

@@ -1,0 +1,111 @@
+"""What `l3c bench` found, as a table, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from l3c.cli.report import print_json
+from l3c.evaluation.rows import MethodRecord, ResultRow
+from l3c.evaluation.summary import Totals, totals
+
+_REFERENCE = "png"
+_LINE = "{:<18} {:>8} {:>9} {:>11} {:>11}  {}"
+_COLUMNS = (
+    *("image", "key", "method", "height", "width", "num_bytes", "bpsp"),
+    *("encode_s", "decode_s", "lossless", "threads", "version"),
+)
+
+
+@dataclass(frozen=True)
+class Left:
+    """An image that was not measured, and why."""
+
+    image: str
+    reason: str
+
+
+@dataclass
+class Result:
+    """All measurements of a folder.
+
+    Attributes:
+        left: images left out.
+        rows: one for each image and method.
+        records: one for each method, also of those without rows.
+    """
+
+    folder: Path
+    left: list[Left]
+    rows: list[ResultRow]
+    records: list[MethodRecord]
+
+    def methods(self) -> Iterator[tuple[MethodRecord, Totals | None]]:
+        """Each method and its totals, the smallest files first, those without any last."""
+        found = [(r, totals([row for row in self.rows if row.key == r.key])) for r in self.records]
+        yield from sorted(found, key=lambda pair: pair[1].total_bpsp if pair[1] else float("inf"))
+
+    def ratio(self, total: Totals) -> float | None:
+        """Size relative to PNG's; None where PNG was not measured."""
+        reference = totals([row for row in self.rows if row.key == _REFERENCE])
+        return total.total_bpsp / reference.total_bpsp if reference else None
+
+
+def print_result(result: Result, form: str) -> None:
+    """Prints it: form is "table", "csv" (one row for each image and method) or "json"."""
+    if form == "json":
+        print_json(_fields(result))
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        writer.writerows([getattr(row, column) for column in _COLUMNS] for row in result.rows)
+        _print_left(result, sys.stderr)
+    else:
+        print(_LINE.format("method", "bpsp", "of PNG", "encode s", "decode s", "lossless"))
+        for record, total in result.methods():
+            print(_line(result, record, total))
+        print(f"images: {len({row.image for row in result.rows})}; seconds are means per image")
+        _print_left(result, sys.stdout)
+
+
+def _line(result: Result, record: MethodRecord, total: Totals | None) -> str:
+    if total is None:
+        why = "NO: " if record.measured else "not measured: "
+        return _LINE.format(record.method, "-", "-", "-", "-", why + record.reason)
+    ratio = result.ratio(total)
+    return _LINE.format(
+        record.method,
+        f"{total.total_bpsp:.3f}",
+        "-" if ratio is None else f"{100 * ratio:.1f} %",
+        f"{total.encode_s:.4f}",
+        f"{total.decode_s:.4f}",
+        "yes",
+    )
+
+
+def _print_left(result: Result, file: Any) -> None:
+    for item in result.left:
+        print(f"left out {item.image}: {item.reason}", file=file)
+
+
+def _fields(result: Result) -> dict[str, Any]:
+    methods = []
+    for record, total in result.methods():
+        fields: dict[str, Any] = {"key": record.key, "method": record.method}
+        fields |= {"version": record.version, "settings": record.settings}
+        if total is None:
+            fields |= {"lossless": False if record.measured else None, "reason": record.reason}
+        else:
+            fields |= asdict(total) | {"of_png": result.ratio(total), "lossless": True}
+        methods.append(fields)
+    return {
+        "command": "bench",
+        "folder": str(result.folder),
+        "methods": methods,
+        "rows": [{column: getattr(row, column) for column in _COLUMNS} for row in result.rows],
+        "left_out": [asdict(item) for item in result.left],
+    }

@@ -1,0 +1,51 @@
+"""The models that a command codes with, opened when the first file needs one."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from l3c.cli.exits import UsageError
+from l3c.workflow_job import limit_threads
+from l3c.zoo import Model, choose_device, find_codec, named_model, open_codec
+
+if TYPE_CHECKING:
+    from l3c.codec import Codec
+
+
+class Engine:
+    """Opens codecs as the options --model, --device and --threads say.
+
+    Raises:
+        ModelError: no such model.
+        UsageError: no such device here.
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._model: Model | None = named_model(args.model) if args.model else None
+        self._device: str = args.device
+        if args.threads:
+            limit_threads(args.threads)
+        self._threads: int | None = args.threads
+        if self._device == "cuda":
+            try:
+                choose_device(self._device)
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+
+    def encoder(self) -> Codec:
+        """The codec of the model that was named, or of the default one."""
+        self._limit()
+        return open_codec(self._model, self._device)
+
+    def decoder(self, identity: bytes, written_on: str) -> Codec:
+        """The codec that a file was written with."""
+        self._limit()
+        more = (self._model,) if self._model else ()
+        return find_codec(identity, written_on, self._device, more)
+
+    def _limit(self) -> None:
+        if self._threads:
+            import torch
+
+            torch.set_num_threads(self._threads)

@@ -1,0 +1,127 @@
+"""What a command says: a bar while it works, a line for each file, a summary; or one JSON text."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from l3c.cli.exits import Exit, combined, exit_of, reason
+from l3c.cli.outcome import Outcome, Sizes, Summary
+
+
+class Report:
+    """Collects outcomes; use it as a context manager, and `finish` it last.
+
+    Results go to stdout, unless image data do, errors and the bar to stderr. The bar is drawn on a
+    terminal only.
+
+    Args:
+        command: its name.
+        count: how many files there are.
+        as_json: print one JSON text at the end, and nothing else on stdout.
+        quiet: say nothing but errors.
+        stdout_taken: image data go to stdout.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        count: int,
+        *,
+        as_json: bool = False,
+        quiet: bool = False,
+        stdout_taken: bool = False,
+    ) -> None:
+        self._command = command
+        self._json = as_json
+        self._talks = not quiet and not as_json
+        self._out: TextIO = sys.stderr if stdout_taken else sys.stdout
+        self._outcomes: list[Outcome] = []
+        self._start = time.perf_counter()
+        self._bar: tqdm[Any] = tqdm(
+            total=count,
+            desc=command,
+            file=sys.stderr,
+            disable=quiet or not sys.stderr.isatty(),
+            leave=False,
+            bar_format="{desc} {percentage:3.0f} % |{bar}| {elapsed} < {remaining}",
+        )
+
+    def steps(self, name: str, pixels: int) -> Callable[[int], None]:
+        """A function that moves the bar, to be told pixels that are done of a file."""
+        self._bar.set_description_str(f"{self._command} {name}")
+
+        def move(done: int) -> None:
+            self._bar.update(done / pixels)
+
+        return move
+
+    def add(self, outcome: Outcome) -> None:
+        """Says what came of a file."""
+        self._outcomes.append(outcome)
+        self._bar.n = len(self._outcomes)
+        self._bar.refresh()
+        for problem in outcome.problems:
+            self._bar.write(f"l3c: {problem}", file=sys.stderr)
+        if self._talks and outcome.text:
+            self._bar.write(outcome.text, file=self._out)
+            self._out.flush()
+
+    def fail(self, name: str, error: BaseException) -> None:
+        """Says that a file failed."""
+        code, why = exit_of(error), reason(error, name)
+        fields = {"input": name, "error": {"message": why, "exit_code": int(code)}}
+        fields["error"]["type"] = type(error).__name__  # type: ignore[index]
+        self.add(Outcome("", fields, exit=code, problems=(f"{name}: {why}",)))
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code so far."""
+        return combined(outcome.exit for outcome in self._outcomes)
+
+    def finish(self, summary: Callable[[Summary], str] | None = None) -> Exit:
+        """Ends with the summary, or the JSON text, and gives the exit code.
+
+        Args:
+            summary: makes the line for people, where there are several files.
+        """
+        self._bar.close()
+        total = Summary(
+            files=len(self._outcomes),
+            failed=sum(outcome.exit != Exit.GOOD for outcome in self._outcomes),
+            sizes=sum((outcome.sizes for outcome in self._outcomes), Sizes()),
+            seconds=time.perf_counter() - self._start,
+        )
+        if self._json:
+            content = {
+                "command": self._command,
+                "files": [outcome.fields for outcome in self._outcomes],
+                "summary": total.fields(),
+                "exit_code": int(self.exit),
+            }
+            print_json(content)
+        elif self._talks and summary is not None and total.files > 1:
+            print(summary(total), file=self._out)
+        return self.exit
+
+    def __enter__(self) -> Report:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Prints the one JSON text of a command."""
+    print(json.dumps(content, indent=2, ensure_ascii=False))

@@ -1,0 +1,100 @@
+"""`l3c train`: a model of one's own photographs, prepared and trained as the workflow does it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+from l3c.cli.exits import Exit, UsageError
+from l3c.cli.outputs import check_target
+from l3c.cli.report import print_json
+from l3c.config import Recipe, RecipeError, load_recipe
+from l3c.workflow_job import limit_threads
+from l3c.zoo import ModelError, named_model, read_model
+
+SUFFIX = ".safetensors"
+
+
+class Resumable(KeyboardInterrupt):
+    """An interrupt after which the same command goes on."""
+
+
+def run(args: argparse.Namespace) -> Exit:
+    """Runs the command."""
+    weights = Path(args.output)
+    if weights.suffix != SUFFIX:
+        raise UsageError(f"-o {weights}: the model's name must end in {SUFFIX}")
+    check_target(weights, force=args.force)
+    recipe = _recipe(args.recipe, args.steps)
+    data = Path(args.data) if args.data else weights.with_suffix(".data")
+    checkpoint = weights.with_suffix(".checkpoint")
+    if args.threads:
+        limit_threads(args.threads)
+    with contextlib.ExitStack() as stack:
+        if args.quiet:
+            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        try:
+            _train(args, recipe, data, weights, checkpoint)
+        except KeyboardInterrupt:
+            left = f"; the same command goes on from {checkpoint}" if checkpoint.exists() else ""
+            raise Resumable(f"{weights}: interrupted{left}") from None
+    card = read_model(weights).card
+    if args.json:
+        print_json({"command": "train", "output": str(weights), "card": card, "exit_code": 0})
+    elif not args.quiet:
+        print(
+            f"{weights}: {card['parameters']:,} parameters, {card['images']} images, "
+            f"{card['steps']} steps in {card['train_s']:.0f} s, "
+            f"{card['final_train_bpsp']:.3f} bpsp on its last crops; model {card['identity']}"
+        )
+    return Exit.GOOD
+
+
+def _train(
+    args: argparse.Namespace, recipe: Recipe, data: Path, weights: Path, checkpoint: Path
+) -> None:
+    import torch
+
+    from l3c.data.datasets import DatasetSpec, build_dataset, kept_images, manifest_sha256
+    from l3c.data.prepare import Preparation
+    from l3c.training.loop import train
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    prepare = None if args.as_is else Preparation(min_side=args.min_side, copies=args.copies)
+    # An absolute path, since some names, such as "embedded", mean built-in images.
+    spec = DatasetSpec(source=str(Path(args.folder).absolute()), prepare=prepare)
+    manifest = build_dataset(spec, data)
+    train(
+        recipe,
+        dict(kept_images(manifest)),
+        data_sha256=manifest_sha256(manifest),
+        weights=weights,
+        checkpoint=checkpoint,
+        name=weights.stem,
+    )
+    print(f"the prepared images are kept in {data}", file=sys.stderr)
+
+
+def _recipe(path: str | None, steps: int | None) -> Recipe:
+    """The recipe of a YAML file, or that of the model that comes with the package.
+
+    Raises:
+        RecipeError: it cannot be used.
+    """
+    if path is not None:
+        recipe = load_recipe(path)
+    else:
+        try:
+            recipe = Recipe.model_validate(named_model().card["recipe"])
+        except (ModelError, KeyError, ValueError) as error:
+            raise RecipeError(f"no recipe; name one with --recipe ({error})") from None
+    if steps is None:
+        return recipe
+    content: dict[str, Any] = recipe.model_dump()
+    content["train"]["steps"] = steps
+    return Recipe.model_validate(content)

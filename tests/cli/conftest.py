@@ -1,0 +1,66 @@
+"""A tiny model in the place of the one that comes with the package, and the command in process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import Ended, Run
+from PIL import Image
+from tiny_models import smooth, tiny, write_model
+
+from l3c import zoo
+from l3c.cli import main
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of the default model."""
+    return write_model(tmp_path_factory.mktemp("released"), name=zoo.DEFAULT)
+
+
+@pytest.fixture(scope="session")
+def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("mine"), tiny(seed=1), "other")
+
+
+@pytest.fixture(autouse=True)
+def released(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoo, "_FOLDERS", (model.parent,))
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command with some arguments."""
+
+    def run(*arguments: str | Path) -> Ended:
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Ended(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """An RGB image of 40x52 pixels."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(smooth(52, 40)).save(path)
+    return path
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """A folder of images of several modes, and a folder in it."""
+    folder = tmp_path / "album"
+    (folder / "2020").mkdir(parents=True)
+    Image.fromarray(smooth(30, 44)).save(folder / "a.png")
+    Image.fromarray(smooth(30, 44)[..., 0]).save(folder / "grey.tif")
+    Image.fromarray(smooth(20, 24, 4)).save(folder / "2020" / "alpha.png")
+    Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30)).save(folder / "2020/deep.png")
+    (folder / "notes.txt").write_text("no image")
+    (folder / ".hidden.png").write_text("no image")
+    return folder

@@ -1,0 +1,166 @@
+"""`l3c bench` and `l3c train`: the workflow's measuring and training on a user's folder."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import Run, files_in
+from PIL import Image
+from tiny_models import smooth
+
+import l3c
+from l3c.training import loop
+
+ROOT = Path(__file__).parents[2]
+TOY = ROOT / "config" / "recipes" / "toy-l3c.yaml"
+
+LOSSY = """
+import numpy as np
+from baselines.base import Method
+
+class Lossy(Method):
+    name, key, suffix = "Lossy", "lossy", ".bin"
+
+    def version(self):
+        return "1"
+
+    def encode(self, image):
+        return bytes(image.shape[:2])
+
+    def decode(self, data):
+        return np.zeros((*data, 3), np.uint8)
+"""
+
+
+def test_a_table_of_methods(run: Run, album: Path) -> None:
+    ended = run("bench", album, "--methods", "raw,png,l3c", "--threads", 1)
+    assert (ended.code, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    assert lines[0].startswith("method")
+    assert sorted(line.split()[0] for line in lines[1:4]) == ["PNG", "Raw", "l3c-small"]
+    assert all(line.endswith("yes") for line in lines[1:4])
+    [png] = [line for line in lines if line.startswith("PNG")]
+    assert "100.0 %" in png
+    assert lines[4].startswith("images: 1;")
+    assert "left out 2020/alpha.png: alpha channel, not 8-bit RGB" in lines
+    assert "left out grey.tif: greyscale, not 8-bit RGB" in lines
+
+
+def test_bench_for_scripts(run: Run, album: Path) -> None:
+    content = json.loads(run("bench", album, "--methods", "raw,png", "--json").out)
+    assert [method["key"] for method in content["methods"]] == ["png", "raw"]
+    assert content["methods"][0]["of_png"] == 1
+    assert {row["image"] for row in content["rows"]} == {"a"}
+    assert len(content["left_out"]) == 3
+    ended = run("bench", album, "--methods", "raw,png", "--csv")
+    rows = list(csv.DictReader(io.StringIO(ended.out)))
+    assert [row["key"] for row in rows] == ["raw", "png"]
+    assert float(rows[0]["bpsp"]) > 8
+
+
+def test_a_lossy_method_is_named(run: Run, album: Path, tmp_path: Path) -> None:
+    (tmp_path / "lossy.py").write_text(LOSSY)
+    ended = run("bench", album, "--methods", f"raw,{tmp_path / 'lossy.py'}")
+    assert ended.code == 1
+    [line] = [line for line in ended.out.splitlines() if line.startswith("Lossy")]
+    assert "NO: method lossy is not lossless on image a" in line
+
+
+def test_bench_without_a_model(run: Run, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("l3c.zoo._FOLDERS", ())
+    monkeypatch.setattr("l3c.cli.bench.METHODS", ("raw",))
+    ended = run("bench", album)
+    assert (ended.code, "not measured: no model is called l3c-small" in ended.out) == (0, True)
+    assert run("bench", album, "--methods", "raw,l3c").code == 4
+    assert run("bench", album, "--model", "nowhere").code == 4
+
+
+def test_bench_says_what_it_cannot_use(run: Run, album: Path, tmp_path: Path) -> None:
+    ended = run("bench", album, "--methods", "pgn")
+    assert (ended.code, "did you mean 'png'?" in ended.err) == (2, True)
+    ended = run("bench", tmp_path / "nowhere")
+    assert (ended.code, "no such folder" in ended.err) == (1, True)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(2):
+        Image.fromarray(smooth(60 + i, 50)).save(folder / f"{i}.png")
+    return folder
+
+
+def test_a_trained_model_can_be_used(run: Run, photos: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "mine.safetensors"
+    train = ["train", photos, "-o", weights, "--recipe", TOY, "--min-side", 32, "--steps", 3]
+    ended = run(*train)
+    assert ended.code == 0
+    assert ended.out.startswith(f"{weights}: ")
+    assert "2 images, 3 steps" in ended.out
+    assert {"mine.csv", "mine.json", "mine.safetensors"} <= set(files_in(tmp_path))
+    assert not (tmp_path / "mine.checkpoint").exists()
+    image = smooth(20, 20)
+    assert (l3c.decode(l3c.encode(image, weights), model=weights) == image).all()
+    ended = run(*train)
+    assert (ended.code, f"{weights} exists; use --force" in ended.err) == (1, True)
+
+
+def test_an_interrupted_training_goes_on(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0)
+    monkeypatch.setattr(loop, "METRICS_EVERY", 2)
+    steps = []
+
+    def batch(crops: loop.Crops, step: int) -> object:
+        steps.append(step)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        return real(crops, step)
+
+    real = loop.Crops.batch
+    monkeypatch.setattr(loop.Crops, "batch", batch)
+    weights = tmp_path / "mine.safetensors"
+    train = ["train", photos, "-o", weights, "--recipe", TOY, "--as-is", "--steps", 6, "--quiet"]
+    ended = run(*train)
+    assert ended.code == 130
+    assert f"{weights}: interrupted; the same command goes on from" in ended.err
+    assert not weights.exists()
+    assert run(*train) == (0, "", "")
+    assert steps == [0, 1, 2, 3, 2, 3, 4, 5]
+
+
+def test_training_says_what_it_lacks(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "mine.safetensors"
+    ended = run("train", photos, "-o", weights, "--recipe", TOY)
+    assert (ended.code, "none of 2 images kept; the first is 0.png" in ended.err) == (1, True)
+    ended = run("train", photos, "-o", weights, "--recipe", tmp_path / "no.yaml", "--as-is")
+    assert (ended.code, "no.yaml: cannot be read" in ended.err) == (1, True)
+    Image.fromarray(smooth(10, 10)).save(photos / "small.png")
+    ended = run("train", photos, "-o", weights, "--recipe", TOY, "--as-is")
+    assert (ended.code, "smaller than the crop" in ended.err) == (1, True)
+    monkeypatch.setattr("l3c.zoo._FOLDERS", ())
+    ended = run("train", photos, "-o", weights)
+    assert (ended.code, "name one with --recipe" in ended.err) == (1, True)
+
+
+def test_the_default_recipe_is_that_of_the_released_model(run: Run, photos: Path) -> None:
+    ended = run("train", photos, "-o", photos.parent / "mine.safetensors", "--steps", 2)
+    assert "too small" in ended.err  # with a recipe, it looks at the images
+
+
+def test_noise_of_an_image_as_it_is(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "x.png")
+    weights = tmp_path / "mine.safetensors"
+    options = ["--recipe", TOY, "--as-is", "--steps", 1, "--json", "--quiet"]
+    content = json.loads(run("train", folder, "-o", weights, *options).out)
+    assert content["card"]["images"] == 1
