@@ -29,6 +29,7 @@ from coder.errors import (
     TruncatedError,
     UnsupportedFormatError,
 )
+from coder.leb128 import leb128, read_leb128
 
 # Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
 MAGIC = b"\x8fL3C\r\n\x1a\n"
@@ -42,8 +43,6 @@ ARITHMETICS = (0, 1, 2)
 CRITICAL_SECTION = 128  # a reader may skip kinds below it, and has to know the others
 
 _MAX_TILE_BLOCKS = MAX_TILE_PIXELS // TILE_MULTIPLE**2
-_LEB128_BYTES = 5
-_LEB128_END = 1 << 7 * _LEB128_BYTES
 _TILE_BYTES = 9  # of a tile in the header, at least: length and two checksums
 _CRC_BYTES = 4
 _GET_AGAIN = "get the file again from where it came from"
@@ -195,7 +194,7 @@ def pack_parts(parts: Sequence[bytes | memoryview]) -> bytes:
     """
     if not parts:
         raise ValueError("expected at least one part")
-    return b"".join([*(_leb128(len(part), "part") for part in parts[:-1]), *parts])
+    return b"".join([*(leb128(len(part), "part") for part in parts[:-1]), *parts])
 
 
 def split_parts(data: Bytes, n: int) -> list[bytes]:
@@ -210,7 +209,7 @@ def split_parts(data: Bytes, n: int) -> list[bytes]:
     view = memoryview(data).cast("B")
     position, sizes = 0, []
     for _ in range(n - 1):
-        size, position = _read_leb128(view, position, CorruptStreamError)
+        size, position = read_leb128(view, position, CorruptStreamError)
         sizes.append(size)
     left = len(view) - position
     if sum(sizes) > left:
@@ -233,27 +232,27 @@ def pack(container: Container) -> bytes:
     sections, tiles = sorted(container.sections), container.tiles
     fields = [
         bytes([container.mode, container.arithmetic]),
-        _leb128(container.height, "height"),
-        _leb128(container.width, "width"),
+        leb128(container.height, "height"),
+        leb128(container.width, "width"),
         container.model,
-        _leb128(container.rows, "rows"),
-        _leb128(container.cols, "cols"),
+        leb128(container.rows, "rows"),
+        leb128(container.cols, "cols"),
         bytes([len(sections)]),
     ]
     for kind, content in sections:
-        fields += [bytes([kind]), _leb128(len(content), "section"), _u32(zlib.crc32(content))]
+        fields += [bytes([kind]), leb128(len(content), "section"), _u32(zlib.crc32(content))]
     payloads = []
     for tile in tiles:
         if tile.payload is None:
             raise ValueError("a tile has no payload")
         payloads.append(tile.payload)
         fields += [
-            _leb128(len(tile.payload), "payload"),
+            leb128(len(tile.payload), "payload"),
             _u32(tile.payload_crc),
             _u32(tile.pixels_crc),
         ]
     body = b"".join(fields)
-    head = MAGIC + bytes([VERSION]) + _leb128(len(body), "header") + body
+    head = MAGIC + bytes([VERSION]) + leb128(len(body), "header") + body
     contents = (content for _, content in sections)
     return b"".join([head, _u32(zlib.crc32(head)), *contents, *payloads])
 
@@ -318,7 +317,7 @@ def _header(view: memoryview) -> tuple[bytes, int]:
             f"container format {version} was a draft that no release reads; "
             "encode the image again with this one"
         )
-    size, position = _read_leb128(view, position, HeaderAlteredError, TruncatedError)
+    size, position = read_leb128(view, position, HeaderAlteredError, TruncatedError)
     end = position + size
     if len(view) < end + _CRC_BYTES:
         raise _truncated_header(view)
@@ -344,16 +343,16 @@ def _parse(header: bytes) -> tuple[_Fields, _Triples, _Triples]:
     mode, arithmetic = header[0], header[1]
     if arithmetic not in ARITHMETICS:
         raise _newer(f"the pixels were coded with arithmetic {arithmetic}, unknown to this release")
-    height, at = _read_leb128(header, 2, HeaderAlteredError)
-    width, at = _read_leb128(header, at, HeaderAlteredError)
+    height, at = read_leb128(header, 2, HeaderAlteredError)
+    width, at = read_leb128(header, at, HeaderAlteredError)
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
         raise _impossible(f"it names an image of {height}x{width} pixels")
     model = b""
     if arithmetic:
         model = header[at : at + MODEL_BYTES]
         at += MODEL_BYTES
-    rows, at = _read_leb128(header, at, HeaderAlteredError)
-    cols, at = _read_leb128(header, at, HeaderAlteredError)
+    rows, at = read_leb128(header, at, HeaderAlteredError)
+    cols, at = read_leb128(header, at, HeaderAlteredError)
     if flaw := _grid_flaw(height, width, rows, cols):
         raise _impossible(flaw)
     if at >= len(header):
@@ -369,14 +368,14 @@ def _parse(header: bytes) -> tuple[_Fields, _Triples, _Triples]:
         if kind <= last:
             raise _impossible(f"section of kind {kind} after one of kind {last}")
         last = kind
-        size, at = _read_leb128(header, at + 1, HeaderAlteredError)
+        size, at = read_leb128(header, at + 1, HeaderAlteredError)
         sections.append((kind, size, int.from_bytes(header[at : at + _CRC_BYTES], "big")))
         at += _CRC_BYTES
     if rows * cols * _TILE_BYTES > len(header) - at:
         raise _impossible(f"it has no room for {rows}x{cols} tiles")
     tiles = []
     for _ in range(rows * cols):
-        size, at = _read_leb128(header, at, HeaderAlteredError)
+        size, at = read_leb128(header, at, HeaderAlteredError)
         middle, end = at + _CRC_BYTES, at + 2 * _CRC_BYTES
         payload_crc = int.from_bytes(header[at:middle], "big")
         tiles.append((size, payload_crc, int.from_bytes(header[middle:end], "big")))
@@ -435,43 +434,6 @@ def _check_side(side: int, name: str) -> None:
 
 def _blocks(side: int) -> int:
     return -(-side // TILE_MULTIPLE)
-
-
-def _leb128(value: int, name: str) -> bytes:
-    if value >= _LEB128_END:
-        raise ValueError(f"{name} of {value} is too large: expected less than 2^35")
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _read_leb128(
-    data: bytes | memoryview,
-    position: int,
-    error: type[CorruptStreamError],
-    ended: type[CorruptStreamError] | None = None,
-) -> tuple[int, int]:
-    """The number at a position and where it ends; `ended` is raised where the data end inside it.
-
-    A number has one spelling, the shortest, so that a file has one, too.
-    """
-    if position < len(data) and (first := data[position]) < 0x80:
-        return first, position + 1  # most numbers, without a loop
-    value = shift = 0
-    for byte in data[position : position + _LEB128_BYTES]:
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            if not byte and shift:
-                raise error(f"a number is not in its shortest form; {_GET_AGAIN}")
-            return value, position
-        shift += 7
-    if shift == 7 * _LEB128_BYTES:
-        raise error(f"a number has more than five bytes; {_GET_AGAIN}")
-    raise (ended or error)(f"the bytes end inside a number; {_GET_AGAIN}")
 
 
 def _u32(value: int) -> bytes:

@@ -18,7 +18,8 @@ import numpy as np
 
 from coder.cuda_kernels import Kernels, cuda_kernels, nvrtc
 from coder.errors import CorruptStreamError
-from coder.range_coder import _leb128, _split_lanes
+from coder.leb128 import leb128
+from coder.range_coder import _split_lanes
 from coder.shape import MixtureShape, lane_count
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def encode_mixture(symbols: Tensor, parameters: Tensor, shape: MixtureShape) -> 
     )
     lengths = sizes.tolist()
     coded = out[:, : max(lengths)].cpu().numpy()
-    head = b"".join(_leb128(size) for size in lengths[:-1])
+    head = b"".join(leb128(size) for size in lengths[:-1])
     return head + b"".join(row[:size].tobytes() for row, size in zip(coded, lengths, strict=True))
 
 

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from coder import _range_coder
 from coder.errors import CorruptStreamError
+from coder.leb128 import leb128, read_leb128
 from coder.shape import MAX_LEVELS, MixtureShape, lane_count
 from coder.tables import FREQUENCY_BITS
 
@@ -209,7 +210,7 @@ def _encode_lanes(
     out = np.empty((lanes, 4 * longest + 16), np.uint8)
     sizes = np.empty(lanes, np.uintp)
     _in_threads(lambda first, last: work(first, last, out, sizes), lanes, threads)
-    lengths = b"".join(_leb128(int(size)) for size in sizes[:-1])
+    lengths = b"".join(leb128(int(size)) for size in sizes[:-1])
     return lengths + b"".join(out[i, : sizes[i]].tobytes() for i in range(lanes))
 
 
@@ -228,30 +229,11 @@ def _in_threads(work: Callable[[int, int], None], lanes: int, threads: int | Non
             done.result()
 
 
-def _leb128(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def _split_lanes(data: bytes, lanes: int) -> tuple[Array, Array]:
     """The lanes' bytes, at least one, and their lanes + 1 offsets; lengths are checked first."""
     position, end = 0, [0]
-    for lane in range(lanes - 1):
-        size = 0
-        for shift in range(0, 35, 7):
-            if position >= len(data):
-                raise CorruptStreamError(f"stream ends in the length of lane {lane} of {lanes}")
-            byte = data[position]
-            position += 1
-            size |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                break
-        else:
-            raise CorruptStreamError(f"length of lane {lane} has more than five bytes")
+    for _ in range(lanes - 1):
+        size, position = read_leb128(data, position)
         end.append(end[-1] + size)
     left = len(data) - position
     if end[-1] > left:
