@@ -114,6 +114,8 @@ class Model:
         Raises:
             coder.errors.CoderError: one of its classes says what is wrong with the file.
         """
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"expected the bytes of a file, got {type(data).__name__}")
         from l3c.coding import decode_picture
         from l3c.zoo import find_codec
 
@@ -145,6 +147,8 @@ def _opened(model: Model | str | Path | None) -> Model:
 def _picture(image: Any) -> Picture:
     if isinstance(image, Picture):
         return image
+    if isinstance(image, (str, bytes, Path)):
+        raise TypeError("expected an image, got a path or bytes: open it with PIL.Image.open")
     if isinstance(image, Image.Image):
         return Picture.from_pil(image)
     if hasattr(image, "detach") and hasattr(image, "permute"):  # a tensor, without importing torch
@@ -154,5 +158,7 @@ def _picture(image: Any) -> Picture:
 
 def _from_tensor(tensor: torch.Tensor) -> npt.NDArray[Any]:
     if tensor.ndim != 3 or tensor.shape[0] not in (1, 3, 4):
-        raise ValueError(f"expected a tensor (C, H, W), got {tuple(tensor.shape)}")
+        raise ValueError(
+            f"expected a tensor (C, H, W), got {tuple(tensor.shape)}; encode_batch takes batches"
+        )
     return tensor.detach().permute(1, 2, 0).cpu().contiguous().numpy()

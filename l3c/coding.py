@@ -199,7 +199,7 @@ def bits_theory(picture: Picture, codec: Codec) -> float:
 def _encode_tile(samples: Samples, mode: Mode, codec: Codec | None) -> list[bytes]:
     if codec is None:
         return [fallback.encode(samples, mode.bits)]
-    streams = codec.encode(np.ascontiguousarray(samples[:, :, :NETWORK_CHANNELS]))
+    streams = codec.encode(samples[:, :, :NETWORK_CHANNELS].copy())
     if mode == Mode.RGBA:
         streams.append(fallback.encode(samples[:, :, NETWORK_CHANNELS:], mode.bits))
     return streams

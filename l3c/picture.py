@@ -232,7 +232,7 @@ class Picture:
         Pillow itself turns a TIFF as its orientation says.
 
         Raises:
-            PictureError: an image of another mode, by name.
+            PictureError: an image of another mode, by name, or of several frames.
             OSError: whatever Pillow says when it loads a broken file.
         """
         if image.mode not in _FROM_PIL:
@@ -241,6 +241,8 @@ class Picture:
         mode = _FROM_PIL[image.mode]
         if 0 in image.size:
             raise PictureError("empty: no pixels")
+        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+            raise PictureError("animated or multi-page: take one frame with image.copy()")
         image.load()
         return cls(mode, _samples(image, mode), sections(image))
 

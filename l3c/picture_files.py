@@ -394,7 +394,7 @@ def _what_is_lost(writer: _Writer, picture: Picture) -> str:
         return f"{writer.name} does not hold this kind of image ({kind}): write it as .png"
     lost = sorted(section.name for section in picture.sections if section not in writer.sections)
     if lost:
-        return f"{writer.name} would lose {', '.join(lost)}: write it as .png, or strip metadata"
+        return f"{writer.name} would lose {', '.join(lost)}: write it as .png"
     if writer is _WEBP:
         if max(picture.samples.shape[:2]) > _WEBP_SIDE:
             return f"WebP ends at {_WEBP_SIDE} pixels a side: write it as .png"

@@ -47,6 +47,9 @@ class L3CImageFile(ImageFile.ImageFile):
                 raise OSError(str(error)) from error
             self.im, self.palette = decoded.im, decoded.palette
             self.info.update(decoded.info)
+            if self._exclusive_fp and self.fp is not None:  # opened by Pillow, not by the caller
+                self.fp.close()
+                self.fp = None
         return Image.Image.load(self)
 
 

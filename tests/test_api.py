@@ -109,3 +109,15 @@ def test_pillow_reports_damage(tmp_path: Path) -> None:
         opened.load()
     with pytest.raises(Image.UnidentifiedImageError):
         Image.open(io.BytesIO(bytes(data[:30])))
+
+
+def test_paths_and_animations_are_refused(model: l3c.Model) -> None:
+    with pytest.raises(TypeError, match="expected an image, got a path or bytes"):
+        model.encode("photo.png")
+    with pytest.raises(TypeError, match="expected the bytes of a file, got str"):
+        model.decode("photo.l3c")  # type: ignore[arg-type]
+    file = io.BytesIO()
+    frames = [Image.fromarray(noise(8, 8, seed)) for seed in (3, 4)]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    with pytest.raises(PictureError, match="animated or multi-page"):
+        model.encode(Image.open(file))

@@ -40,6 +40,8 @@ def run(args: argparse.Namespace) -> Exit:
         suffix = named or (target.suffix if target is not None else ".png")
         if suffix and suffix.lower() not in WRITABLE_SUFFIXES:
             raise InputError(f"{suffix} files are not written; name one of {_formats()}")
+        if named and target is not None and _promises_another(target, named):
+            raise InputError(f"{target} would hold {named[1:]}: give it another name or --format")
         return _decode(job, report, engine, args, suffix)
 
     with Report(
@@ -88,6 +90,12 @@ def _decode(
         return outcome
     problems = tuple(f"{source.name}: {flaw.error}" for flaw in flaws)
     return Outcome(outcome.text, outcome.fields, sizes, Exit.SALVAGED, problems)
+
+
+def _promises_another(target: Path, suffix: str) -> bool:
+    """Whether a path ends in the suffix of another format that is written."""
+    ending = target.suffix.lower()
+    return ending in WRITABLE_SUFFIXES and ending[:4] != suffix[:4]  # .tif is .tiff
 
 
 def _image_bytes(picture: Picture, suffix: str) -> bytes:

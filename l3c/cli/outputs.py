@@ -53,12 +53,12 @@ def new_file(
         suffix: of the temporary path, if another than the target's.
 
     Raises:
-        OutputError: a file of that name has appeared in the meantime.
+        OutputError: it cannot be written, or a file of that name has appeared in the meantime.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     ending = target.suffix if suffix is None else suffix
     temporary = target.with_name(f".l3c-{secrets.token_hex(8)}{ending}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
@@ -69,6 +69,8 @@ def new_file(
             os.replace(temporary, target)
         else:
             _rename_to_free_name(temporary, target)
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -40,7 +40,11 @@ def run(args: argparse.Namespace) -> Exit:
         try:
             _train(args, recipe, data, weights, checkpoint)
         except KeyboardInterrupt:
-            left = f"; the same command goes on from {checkpoint}" if checkpoint.exists() else ""
+            left = (
+                f"; the same command goes on from {checkpoint}"
+                if checkpoint.exists()
+                else ", nothing was trained yet"
+            )
             raise Resumable(f"{weights}: interrupted{left}") from None
     card = read_model(weights).card
     if args.json:

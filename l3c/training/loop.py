@@ -77,7 +77,7 @@ def train(
         files.save_checkpoint(checkpoint, content)
 
     start = time.perf_counter() - seconds
-    last_save = time.perf_counter()
+    last_save = -math.inf if saved is None else time.perf_counter()
     window: list[float] = []
     label = name or recipe.name
     with Progress(settings.steps, f"train {label}") as progress:

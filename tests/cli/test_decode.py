@@ -35,6 +35,12 @@ def flip_last_byte(path: Path) -> None:
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
 
+def test_a_name_that_promises_another_format(run: Run, coded: Path, tmp_path: Path) -> None:
+    ended = run("decode", coded, "-o", tmp_path / "x.png", "--format", "tiff")
+    assert ended.code == 1
+    assert "x.png would hold tiff" in ended.err
+
+
 def test_png_by_default_and_others_that_are_lossless(
     run: Run, coded: Path, photo: Path, tmp_path: Path
 ) -> None:
