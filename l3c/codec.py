@@ -5,9 +5,9 @@ scale to be coded, down to the image. Encoder and decoder call the same `predict
 in the same shapes and memory layout, one tile at a time, so that on one machine their parameters
 are equal to the last bit. What a file is made of besides, see `l3c.coding`.
 
-The number of threads must not matter either. For small inputs PyTorch takes matrix products, which
-several threads split along the sum, instead of oneDNN's convolutions, which they do not: small
-scales are therefore predicted by one thread (`benchmarks.agreement` found what this is for).
+The number of threads must not matter either. PyTorch was seen to round a convolution of tiny inputs
+(up to 11 positions) differently with two threads, and none of larger ones: small scales are
+therefore predicted by one thread (`benchmarks.agreement` shows it).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from l3c.model.network import Network
 
 RGB = npt.NDArray[np.uint8]
 
-SMALL = 2048  # positions of a scale that one thread predicts; PyTorch's own limit is lower
+SMALL = 2048  # positions of a scale that one thread predicts: little work, far above those seen
 
 
 class Codec:
