@@ -5,8 +5,6 @@ FORMAT.md specifies every byte. Nothing here knows what a tile's bytes mean, nor
 
 from __future__ import annotations
 
-import itertools
-import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,19 +28,15 @@ from coder.errors import (
     UnsupportedFormatError,
 )
 from coder.leb128 import leb128, read_leb128
+from coder.tiles import MAX_SIDE, check_side, grid_flaw
 
 # Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
 MAGIC = b"\x8fL3C\r\n\x1a\n"
 VERSION = 2
-MAX_SIDE = (1 << 31) - 1
-TILE_MULTIPLE = 8  # tiles start at multiples of it, so that a network with S <= 3 never pads inside
-TILE_PIXELS = 1 << 19  # a writer's tiles have at most so many padded pixels
-MAX_TILE_PIXELS = 1 << 20  # and a reader takes so many, room for writers to come
 MODEL_BYTES = 8
 ARITHMETICS = (0, 1, 2)
 CRITICAL_SECTION = 128  # a reader may skip kinds below it, and has to know the others
 
-_MAX_TILE_BLOCKS = MAX_TILE_PIXELS // TILE_MULTIPLE**2
 _TILE_BYTES = 9  # of a tile in the header, at least: length and two checksums
 _CRC_BYTES = 4
 _GET_AGAIN = "get the file again from where it came from"
@@ -137,53 +131,6 @@ def pixels_crc(samples: npt.NDArray[Any]) -> int:
         raise TypeError(f"samples must be uint8 or uint16, got {samples.dtype}")
     little = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<"))
     return zlib.crc32(little.data)
-
-
-def tile_grid(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of tiles of at most TILE_PIXELS padded pixels, with the shortest cuts.
-
-    A padded tile has sides rounded up to a multiple of 8. The length of all cuts is what tiles
-    cost, since a network does not see across them; it is short where tiles are few and square.
-    (The fewest tiles of all may be strips: 97 x 2 of 104x5000 pixels for 10,000x10,000, where
-    13 x 15 of 776x672 have a quarter of the cuts.) Of equal cuts, the fewest and squarest tiles.
-
-    Raises:
-        ValueError: a side is not in 1..MAX_SIDE.
-    """
-    _check_side(height, "height")
-    _check_side(width, "width")
-    blocks, high, wide = TILE_PIXELS // TILE_MULTIPLE**2, _blocks(height), _blocks(width)
-    grids = set()
-    # One side of a tile has at most sqrt(blocks) blocks. With each such side goes the longest other
-    # side, for the fewest rows and columns: so the best grid is found from its own tiles' side.
-    for short in range(1, math.isqrt(blocks) + 1):
-        long = blocks // short
-        grids.add((-(-high // short), -(-wide // long)))
-        grids.add((-(-high // long), -(-wide // short)))
-
-    def cost(grid: tuple[int, int]) -> tuple[int, int, float]:
-        rows, cols = grid
-        sides = -(-high // rows), -(-wide // cols)
-        cuts = (rows - 1) * width + (cols - 1) * height
-        return cuts, rows * cols, max(sides) / min(sides)
-
-    return min(sorted(grids), key=cost)
-
-
-def tile_rectangles(height: int, width: int, rows: int, cols: int) -> list[Rectangle]:
-    """y, x, height and width in pixels of each tile, row by row; together they are the image.
-
-    All start at multiples of 8, and none is empty.
-
-    Raises:
-        ValueError: a side is not in 1..MAX_SIDE, or the grid leaves tiles empty.
-    """
-    ys, xs = _edges(height, rows, "row"), _edges(width, cols, "column")
-    return [
-        (y, x, y_end - y, x_end - x)
-        for y, y_end in itertools.pairwise(ys)
-        for x, x_end in itertools.pairwise(xs)
-    ]
 
 
 def pack_parts(parts: Sequence[bytes | memoryview]) -> bytes:
@@ -353,7 +300,7 @@ def _parse(header: bytes) -> tuple[_Fields, _Triples, _Triples]:
         at += MODEL_BYTES
     rows, at = read_leb128(header, at, HeaderAlteredError)
     cols, at = read_leb128(header, at, HeaderAlteredError)
-    if flaw := _grid_flaw(height, width, rows, cols):
+    if flaw := grid_flaw(height, width, rows, cols):
         raise _impossible(flaw)
     if at >= len(header):
         raise _impossible("it ends before its sections")
@@ -387,8 +334,8 @@ def _parse(header: bytes) -> tuple[_Fields, _Triples, _Triples]:
 
 def _check(container: Container) -> None:
     """Raises ValueError for a container that `unpack` would not give back."""
-    _check_side(container.height, "height")
-    _check_side(container.width, "width")
+    check_side(container.height, "height")
+    check_side(container.width, "width")
     if not 0 <= container.mode <= 255:
         raise ValueError(f"mode must be in 0..255, got {container.mode}")
     if container.arithmetic not in ARITHMETICS:
@@ -397,7 +344,7 @@ def _check(container: Container) -> None:
     if len(container.model) != expected:
         raise ValueError(f"model must have {expected} bytes, got {len(container.model)}")
     grid = container.height, container.width, container.rows, container.cols
-    if flaw := _grid_flaw(*grid):
+    if flaw := grid_flaw(*grid):
         raise ValueError(flaw)
     if len(container.tiles) != container.rows * container.cols:
         raise ValueError(
@@ -406,34 +353,6 @@ def _check(container: Container) -> None:
     kinds = [kind for kind, _ in container.sections]
     if len(set(kinds)) < len(kinds) or not all(0 <= kind < CRITICAL_SECTION for kind in kinds):
         raise ValueError(f"kinds of sections must differ and be in 0..127, got {kinds}")
-
-
-def _grid_flaw(height: int, width: int, rows: int, cols: int) -> str:
-    """What is wrong with a grid of tiles, if anything."""
-    high, wide = _blocks(height), _blocks(width)
-    if not (1 <= rows <= high and 1 <= cols <= wide):
-        return f"{rows}x{cols} tiles cannot cut an image of {height}x{width} pixels"
-    if -(-high // rows) * -(-wide // cols) > _MAX_TILE_BLOCKS:
-        return f"{rows}x{cols} tiles of {height}x{width} pixels: one has more than 2^20 pixels"
-    return ""
-
-
-def _edges(side: int, count: int, name: str) -> list[int]:
-    """Where the tiles of a side start, and where the last one ends."""
-    _check_side(side, name)
-    blocks = _blocks(side)
-    if not 1 <= count <= blocks:
-        raise ValueError(f"{count} tiles in a {name} of {side} pixels: expected 1..{blocks}")
-    return [TILE_MULTIPLE * (i * blocks // count) for i in range(count)] + [side]
-
-
-def _check_side(side: int, name: str) -> None:
-    if not 1 <= side <= MAX_SIDE:
-        raise ValueError(f"{name} must be in 1..{MAX_SIDE} pixels, got {side}")
-
-
-def _blocks(side: int) -> int:
-    return -(-side // TILE_MULTIPLE)
 
 
 def _u32(value: int) -> bytes:

@@ -19,8 +19,6 @@ from coder.container import (
     pack,
     pack_parts,
     split_parts,
-    tile_grid,
-    tile_rectangles,
     unpack,
 )
 from coder.errors import (
@@ -30,6 +28,7 @@ from coder.errors import (
     NewerFormatError,
     Rectangle,
 )
+from coder.tiles import tile_grid, tile_rectangles
 from l3c import fallback
 from l3c.picture import Mode, Picture, PictureError, Samples, Section, check_sections
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import noise, smooth, tiny
 
-from coder import container as containers
+from coder import tiles
 from coder.container import unpack
 from coder.errors import (
     CoderError,
@@ -48,7 +48,7 @@ def picture_of(mode: Mode, height: int, width: int) -> Picture:
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containers, "TILE_PIXELS", 32 * 32)
+    monkeypatch.setattr(tiles, "TILE_PIXELS", 32 * 32)
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -89,7 +89,7 @@ def test_a_damaged_tile_is_named_and_the_others_are_saved() -> None:
     picture = picture_of(Mode.RGB, 101, 75)
     data = encode_picture(picture, CODEC)
     container = unpack(data)
-    last = containers.tile_rectangles(101, 75, container.rows, container.cols)[-1]
+    last = tiles.tile_rectangles(101, 75, container.rows, container.cols)[-1]
     flipped = data[:-9] + bytes([data[-9] ^ 0x40]) + data[-8:]
     y, x, height, width = last
     with pytest.raises(TileAlteredError, match=f"{x},{y},{width},{height}"):

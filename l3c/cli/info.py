@@ -6,8 +6,9 @@ import argparse
 import contextlib
 from typing import Any
 
-from coder.container import Container, split_parts, tile_rectangles, unpack
+from coder.container import Container, split_parts, unpack
 from coder.errors import CorruptStreamError
+from coder.tiles import tile_rectangles
 from l3c.cli.batch import run_jobs
 from l3c.cli.examine import Flaw, altered_tiles, exit_of_flaws, flaws_of, section_name
 from l3c.cli.exits import Exit

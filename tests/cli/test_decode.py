@@ -10,7 +10,7 @@ from command import Run, files_in
 from PIL import Image
 from tiny_models import smooth
 
-from coder import container as containers
+from coder import tiles
 from coder.container import pack, unpack
 from l3c.picture_files import read_picture
 
@@ -24,7 +24,7 @@ def coded(run: Run, photo: Path) -> Path:
 @pytest.fixture
 def tiled(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An image of 64x64 pixels in four tiles."""
-    monkeypatch.setattr(containers, "TILE_PIXELS", 32 * 32)
+    monkeypatch.setattr(tiles, "TILE_PIXELS", 32 * 32)
     Image.fromarray(smooth(64, 64)).save(tmp_path / "tiled.png")
     run("encode", tmp_path / "tiled.png")
     return tmp_path / "tiled.l3c"

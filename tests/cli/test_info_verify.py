@@ -8,7 +8,7 @@ from command import Run
 from PIL import Image
 from tiny_models import smooth
 
-from coder import container as containers
+from coder import tiles
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_verify_says_ok(run: Run, coded: Path) -> None:
 def test_verify_lists_every_bad_tile(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(containers, "TILE_PIXELS", 32 * 32)
+    monkeypatch.setattr(tiles, "TILE_PIXELS", 32 * 32)
     Image.fromarray(smooth(64, 64)).save(tmp_path / "x.png")
     run("encode", tmp_path / "x.png")
     path = tmp_path / "x.l3c"

@@ -27,17 +27,12 @@ from hypothesis import strategies as st
 import coder
 from coder.container import (
     MAGIC,
-    MAX_SIDE,
-    MAX_TILE_PIXELS,
-    TILE_PIXELS,
     Container,
     Tile,
     pack,
     pack_parts,
     pixels_crc,
     split_parts,
-    tile_grid,
-    tile_rectangles,
     unpack,
 )
 from coder.errors import (
@@ -54,6 +49,7 @@ from coder.errors import (
     TruncatedError,
     UnsupportedFormatError,
 )
+from coder.tiles import MAX_SIDE, tile_grid, tile_rectangles
 
 TESTS = Path(__file__).parent.parent
 GOLDEN = TESTS / "data" / "golden"
@@ -181,101 +177,7 @@ def test_checksum_of_pixels() -> None:
         pixels_crc(small.astype(np.int64))
 
 
-# Tiles and parts
-
-
-sides = st.one_of(st.integers(1, 40), st.integers(1, 20_000), st.integers(1, MAX_SIDE))
-
-
-def padded(side: int) -> int:
-    return -(-side // 8) * 8
-
-
-@given(st.integers(1, 20_000), st.integers(1, 20_000))
-def test_rectangles_tile_the_image(height: int, width: int) -> None:
-    rows, cols = tile_grid(height, width)
-    found = tile_rectangles(height, width, rows, cols)
-    assert len(found) == rows * cols
-    bottom = 0
-    for row in range(rows):
-        line = found[row * cols : (row + 1) * cols]
-        right = 0
-        for y, x, h, w in line:
-            assert (y, x) == (bottom, right)
-            assert y % 8 == x % 8 == 0
-            assert h == line[0][2] > 0
-            assert w > 0
-            assert padded(h) * padded(w) <= TILE_PIXELS
-            right = x + w
-        assert right == width
-        bottom += line[0][2]
-    assert bottom == height
-    for at in (2, 3):
-        equal = {padded(rectangle[at]) for rectangle in found}
-        assert max(equal) - min(equal) <= 8
-
-
-@given(st.integers(1, 3000), st.data())
-def test_edges_are_those_of_format_md(height: int, data: st.DataObject) -> None:
-    blocks = padded(height) // 8
-    rows = data.draw(st.integers(1, blocks))
-    found = tile_rectangles(height, 5, rows, 1)
-    edges = [8 * (i * blocks // rows) for i in range(rows)] + [height]
-    assert found == [(y, 0, end - y, 5) for y, end in itertools.pairwise(edges)]
-
-
-@given(sides, sides)
-def test_grids_suit_readers(height: int, width: int) -> None:
-    rows, cols = tile_grid(height, width)
-    blocks = padded(height) // 8, padded(width) // 8
-    sides = -(-blocks[0] // rows), -(-blocks[1] // cols)
-    assert 64 * sides[0] * sides[1] <= TILE_PIXELS <= MAX_TILE_PIXELS
-    # Near the lower bound: one more tile may save a cut along the whole image.
-    assert rows * cols <= 2 * -(-blocks[0] * blocks[1] * 64 // TILE_PIXELS)
-    assert tile_grid(width, height)[0] * tile_grid(width, height)[1] == rows * cols
-
-
-@pytest.mark.parametrize(
-    ("size", "grid"),
-    [
-        ((1, 1), (1, 1)),
-        ((1, 4096), (1, 1)),
-        ((768, 512), (1, 1)),
-        ((3000, 2000), (4, 3)),
-        ((2160, 3840), (4, 4)),
-        ((10_000, 10_000), (13, 15)),
-        ((1, MAX_SIDE), (1, 4096 * 8)),
-        ((MAX_SIDE, MAX_SIDE), (2_949_841, 2_982_617)),
-    ],
-)
-def test_grids(size: tuple[int, int], grid: tuple[int, int]) -> None:
-    assert tile_grid(*size) == grid
-
-
-def test_no_grid_has_shorter_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coder.container.TILE_PIXELS", 64 * 37)  # small enough to try all grids
-    rng = np.random.default_rng(0)
-    for height, width in rng.integers(1, 400, (100, 2)).tolist():
-        high, wide = padded(height) // 8, padded(width) // 8
-        cuts = min(
-            (rows - 1) * width + (cols - 1) * height
-            for rows in range(1, high + 1)
-            for cols in range(1, wide + 1)
-            if -(-high // rows) * -(-wide // cols) <= 37
-        )
-        rows, cols = tile_grid(height, width)
-        assert (rows - 1) * width + (cols - 1) * height == cuts
-
-
-def test_impossible_rectangles_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 tiles in a row of 16 pixels"):
-        tile_rectangles(16, 8, 3, 1)
-    with pytest.raises(ValueError, match="0 tiles in a column"):
-        tile_rectangles(16, 8, 1, 0)
-    with pytest.raises(ValueError, match="height must be in"):
-        tile_grid(0, 8)
-    with pytest.raises(ValueError, match="width must be in"):
-        tile_grid(8, MAX_SIDE + 1)
+# Parts
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=6))

@@ -27,10 +27,10 @@ from coder.container import (
     pack,
     pack_parts,
     split_parts,
-    tile_rectangles,
     unpack,
 )
 from coder.errors import CoderError
+from coder.tiles import tile_rectangles
 
 NUMBERS = [bytes.fromhex(n) for n in ("00", "01", "7f", "8000", "8001", "ff7f", "808001")]
 NUMBERS += [bytes.fromhex(n) for n in ("ffffffff07", "8080808008", "8080808010", "ffffffff7f")]

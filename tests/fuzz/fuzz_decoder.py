@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from tiny_models import noise, smooth, tiny
 
-from coder import container as containers
+from coder import tiles
 from coder.container import Container, Tile, pack, unpack
 from coder.errors import CoderError
 from l3c.codec import Codec
@@ -39,7 +39,7 @@ def corpus(codec: Codec) -> list[tuple[Picture, bytes]]:
         Picture(Mode.BILEVEL, noise(12, 31, 1) >> 7, {}),
     ]
     files = [(picture, encode_picture(picture, codec)) for picture in pictures]
-    with mock.patch.object(containers, "TILE_PIXELS", 16 * 16):
+    with mock.patch.object(tiles, "TILE_PIXELS", 16 * 16):
         tiled = Picture.from_array(smooth(30, 20))
         files.append((tiled, encode_picture(tiled, codec)))
     return files
