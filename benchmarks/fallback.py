@@ -28,7 +28,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from l3c import fallback
 from l3c.fallback import Coder
 from l3c.picture import Mode, Picture, Section
-from l3c.picture_files import READABLE_SUFFIXES
+from l3c.picture_reading import READABLE_SUFFIXES
 
 _WORDS = ("lossless", "images", "are", "kept", "bit", "by", "or", "refused", "never", "changed")
 

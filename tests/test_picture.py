@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-from l3c import picture_files
+from l3c import picture_reading
 from l3c.data.errors import ImageError
 from l3c.data.images import read_rgb
 from l3c.picture import Mode, Picture, PictureError, Section
-from l3c.picture_files import WRITABLE_SUFFIXES, encode_png, read_picture, write_picture
+from l3c.picture_reading import read_picture
+from l3c.picture_writing import WRITABLE_SUFFIXES, encode_png, write_picture
 
 SIZES = [(1, 1), (1, 4096), (4096, 1), (7, 13), (33, 8)]
 COLORED = (Mode.PALETTE, Mode.GREY_ALPHA, Mode.RGBA)  # no single transparent color
@@ -579,9 +580,9 @@ def test_paths_refused(tmp_path: Path) -> None:
 
 def test_size_limit_is_checked_before_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode_png(Picture.from_array(np.zeros((4, 5), np.uint8)))
-    monkeypatch.setattr(picture_files, "MAX_PIXELS", 20)
+    monkeypatch.setattr(picture_reading, "MAX_PIXELS", 20)
     assert read_picture(data).samples.size == 20
-    monkeypatch.setattr(picture_files, "MAX_PIXELS", 19)
+    monkeypatch.setattr(picture_reading, "MAX_PIXELS", 19)
     with pytest.raises(PictureError, match="5 x 4 pixels, more than the 19 allowed in a file"):
         read_picture(data)
 

@@ -20,7 +20,7 @@ from l3c.cli.outputs import check_stdout, check_target, new_file
 from l3c.cli.report import Report
 from l3c.coding import decode_picture
 from l3c.picture import Picture
-from l3c.picture_files import WRITABLE_SUFFIXES, write_picture
+from l3c.picture_writing import WRITABLE_SUFFIXES, write_picture
 from l3c.pillow_plugin import SUFFIX
 
 

@@ -15,7 +15,7 @@ from l3c.cli.outcome import Outcome, Sizes, Summary, converted
 from l3c.cli.outputs import check_stdout, check_target, new_file
 from l3c.cli.report import Report
 from l3c.coding import decode_picture, encode_picture, uses_network
-from l3c.picture_files import FOREIGN_SUFFIXES, READABLE_SUFFIXES, read_picture
+from l3c.picture_reading import FOREIGN_SUFFIXES, READABLE_SUFFIXES, read_picture
 from l3c.pillow_plugin import SUFFIX
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from l3c.cli.outcome import Outcome
 from l3c.cli.outputs import check_target, new_file
 from l3c.cli.report import Report
 from l3c.picture import Mode, Picture
-from l3c.picture_files import read_picture, write_picture
+from l3c.picture_reading import read_picture
+from l3c.picture_writing import write_picture
 
 
 def run(args: argparse.Namespace) -> Exit:

@@ -18,7 +18,7 @@ from PIL import Image, PngImagePlugin
 
 from l3c.data.errors import ImageError
 from l3c.picture import MODE_NAMES
-from l3c.picture_files import (
+from l3c.picture_reading import (
     FOREIGN_SUFFIXES,
     FORMATS,
     HEAD_BYTES,

@@ -12,7 +12,7 @@ from tiny_models import smooth
 
 from coder import tiles
 from coder.container import pack, unpack
-from l3c.picture_files import read_picture
+from l3c.picture_reading import read_picture
 
 
 @pytest.fixture
