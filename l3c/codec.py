@@ -25,7 +25,7 @@ from coder import cuda, range_coder
 from coder.shape import MixtureShape
 from coder.tables import FREQUENCY_BITS
 from l3c.model.identity import model_identity
-from l3c.model.mixture import negative_log_likelihood
+from l3c.model.mixture import coded, negative_log_likelihood
 from l3c.model.network import Network
 
 RGB = npt.NDArray[np.uint8]
@@ -90,7 +90,7 @@ class Codec:
         return symbols.cpu().numpy().astype(np.uint8).reshape(height, width, 3)
 
     def bits_theory(self, tile: RGB) -> float:
-        """Cross-entropy of a tile under the float model, in bits: an ideal coder's size."""
+        """Cross-entropy of a tile in bits: an ideal coder's size, see `mixture.coded`."""
         return sum(self.bits_by_scale(tile))
 
     @torch.inference_mode()
@@ -103,10 +103,9 @@ class Codec:
         top = network.shape(network.scales)
         bits = [targets[-1].numel() * float(np.log2(top.levels))]
         for s, raw in self.predictions([p.values for p in pyramid], tile.shape):
-            nats = negative_log_likelihood(
-                targets[s].float(), network.split(s, raw), network.shape(s).levels
-            )
-            bits.insert(0, float(nats.double().sum()) / float(np.log(2)))
+            levels = network.shape(s).levels
+            nats = negative_log_likelihood(targets[s].float(), network.split(s, raw), levels)
+            bits.insert(0, float(coded(nats, levels).sum()) / float(np.log(2)))
         return bits
 
     def pad(self, tile: RGB) -> Tensor:

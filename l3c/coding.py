@@ -189,7 +189,7 @@ def decode_tile(tile: Tile, rectangle: Rectangle, mode: Mode, codec: Codec | Non
 
 
 def bits_theory(picture: Picture, codec: Codec) -> float:
-    """Cross-entropy of an RGB picture under the float model, in bits, cut into the same tiles."""
+    """Cross-entropy of an RGB picture in bits, cut into the same tiles."""
     height, width = picture.samples.shape[:2]
     rectangles = tile_rectangles(height, width, *tile_grid(height, width))
     return sum(codec.bits_theory(_cut(picture.samples, rectangle)) for rectangle in rectangles)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzzers import fuzzer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import noise, smooth, tiny
@@ -172,3 +173,9 @@ def test_metadata_travel_with_the_picture(tmp_path: Path) -> None:
     sections = {Section.ICC: b"profile" * 100, Section.EXIF: b"Exif\0\0II*\0", Section.XMP: b"<x/>"}
     picture = Picture(Mode.RGB, noise(9, 9, 3), sections)
     assert dict(decode_picture(encode_picture(picture, CODEC), find).picture.sections) == sections
+
+
+def test_fuzzing_the_decoder_finds_nothing() -> None:
+    answers, findings, _ = fuzzer("fuzz_decoder").fuzz(400, seed=0)
+    assert findings == []
+    assert {"NotExactError", "TileAlteredError", "CorruptStreamError", "salvaged"} <= set(answers)

@@ -92,8 +92,8 @@ def _definitions(context: Context, external: bool) -> list[str]:
         "* bpsp: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over "
         "images; *total bpsp*: all bits over all sub-pixels. *vs. L3C*: bpsp above (+) or below "
         "(-) L3C's, ours against ours and published against published.",
-        "* *cross-entropy*: the learned model's own estimate of the rate, total; *gap*: how far "
-        "the real files lie above it.",
+        "* *cross-entropy*: the learned model's own estimate of the rate, total, with the one in "
+        "2^24 that every symbol keeps; *gap*: how far the real files lie above it.",
         "* Speeds are measured inside the process after a warm-up, each method alone on the "
         "machine; MB are 10^6 bytes of raw pixels.",
     ]

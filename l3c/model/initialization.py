@@ -10,9 +10,8 @@ through it for thousands of steps. Here the skip paths start as a linear predict
   bilinearly into channels 0..2 of f, and adds 6 and 7 as gradients, which start at zero; channel 8
   marks the positions that z was sampled from;
 * classifiers: mixtures centred on that interpolation, from narrow to wide, the wider the rarer; the
-  green mean follows red, and blue follows green, by 0.9 (Eq. 7). At the marked positions all but
-  the widest are as narrow as the quantizer's step; that one is for saturated colours, whose
-  differences z cannot hold.
+  green mean follows red, and blue follows green, by 0.9 (Eq. 7). At the marked positions they are
+  as narrow as the quantizer's step.
 
 The pixels of a scale are independent given z. If z were the mean of four pixels, the mean would be
 paid for twice, in z and in the four; a sampled pixel that z knows is nearly free where it comes
@@ -195,6 +194,6 @@ def _start_classifier(classifier: ProbabilityClassifier, learned: bool) -> None:
     weight[1, :, :, :3] += centre.unsqueeze(1)
     if learned:
         weight[:, :, :, 3] = 0
-        weight[2, :, :-1, 3] = math.log(SAMPLED_PIXEL if shape.coupled else SAMPLED_Z) / gain
+        weight[2, :, :, 3] = math.log(SAMPLED_PIXEL if shape.coupled else SAMPLED_Z) / gain
     start[0] = -RARITY * width / gain
     start[2] = (sigma.log().unsqueeze(1) + width) / gain

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from coder.shape import MixtureShape
+from coder.tables import FREQUENCY_BITS
 
 LOG_SIGMA_MIN = -7.0
 
@@ -86,6 +87,23 @@ def negative_log_likelihood(x: Tensor, params: Mixture, levels: int) -> Tensor:
     log_p = _LogBin.apply(target, mu.float(), params.log_sigma.float(), levels)
     joint = torch.log_softmax(params.logits.float(), dim=-1) + log_p
     return -torch.logsumexp(joint, dim=-1)
+
+
+def coded(nats: Tensor, levels: int) -> Tensor:
+    """-log of the probability that the coder gives symbols of these -log p, in nats.
+
+    Every symbol keeps one of 2^24 (coder/CDF.md, Sec. 4): p' = (1 - L 2^-24) p + 2^-24. Without it
+    a saturated colour that the network does not expect would count hundreds of bits, and cost 24.
+
+    Args:
+        nats: -log p, see `negative_log_likelihood`.
+        levels: L.
+
+    Returns:
+        float64, the shape of `nats`.
+    """
+    least = 2.0**-FREQUENCY_BITS
+    return -torch.log((1 - levels * least) * torch.exp(-nats.double()) + least)
 
 
 def sample(params: Mixture, levels: int, generator: torch.Generator) -> Tensor:

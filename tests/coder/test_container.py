@@ -7,7 +7,6 @@ in container.json. New cases, and only those, are written by
 """
 
 import dataclasses
-import importlib.util
 import itertools
 import json
 import os
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fuzzers import fuzzer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -550,11 +550,6 @@ def test_any_bytes_are_a_container_or_an_error(data: bytes, damaged: bool) -> No
 
 
 def test_fuzzing_finds_nothing() -> None:
-    spec = importlib.util.spec_from_file_location("fuzz", TESTS / "fuzz" / "fuzz_container.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    answers, findings, _ = module.fuzz(5000, seed=0)
+    answers, findings, _ = fuzzer("fuzz_container").fuzz(5000, seed=0)
     assert findings == []
     assert {"accepted", "salvaged", "HeaderAlteredError", "NewerFormatError"} <= set(answers)

@@ -114,25 +114,30 @@ def run(codec: Codec, picture: Picture, data: bytes, salvage: bool) -> str:
     return "exact"
 
 
+def fuzz(inputs: int, seed: int) -> tuple[Counter[str], list[str], float]:
+    """How often each answer came, the findings, and the seconds of the slowest input."""
+    codec = Codec(tiny())
+    mutate, answers, longest = Mutator(codec, seed), Counter[str](), 0.0
+    findings = []
+    for i in range(inputs):
+        picture, data = mutate()
+        began = time.perf_counter()
+        try:
+            answers[run(codec, picture, data, salvage=i % 4 == 3)] += 1
+        except Exception as error:
+            findings.append(f"{error!r}: {data.hex()}")
+        longest = max(longest, time.perf_counter() - began)
+    return answers, findings, longest
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Fuzz the whole decoder.")
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    codec = Codec(tiny())
-    mutate, answers, longest = Mutator(codec, chosen.seed), Counter[str](), 0.0
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-    findings = []
-    for i in range(chosen.inputs):
-        picture, data = mutate()
-        began = time.perf_counter()
-        try:
-            answers[run(codec, picture, data, salvage=i % 4 == 3)] += 1
-        except Exception as error:
-            answers["FOUND"] += 1
-            findings.append(f"{error!r}: {data.hex()}")
-        longest = max(longest, time.perf_counter() - began)
+    answers, findings, longest = fuzz(chosen.inputs, chosen.seed)
     seconds = time.perf_counter() - start
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     for answer, count in answers.most_common():

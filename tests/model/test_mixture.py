@@ -1,8 +1,10 @@
 """Discretized logistic mixture: it sums to one, never underflows, and its gradient is right."""
 
+import numpy as np
 import pytest
 import torch
 
+from coder.range_coder import mixture_cdf
 from coder.shape import MixtureShape
 from l3c.model import mixture
 
@@ -31,6 +33,21 @@ def test_probabilities_of_all_symbols_sum_to_one(shape: MixtureShape) -> None:
                 ..., c
             ]
     assert torch.allclose(total, torch.ones_like(total), atol=1e-5)
+
+
+def test_coded_is_what_the_coder_charges() -> None:
+    shape = MixtureShape(1, 256, 2)
+    raw = torch.tensor([0.0, 1.0, 3.0, 90.0, -2.0, 1.0]).view(1, 6, 1, 1)  # sharp at 3, wide at 90
+    x = torch.arange(256.0).view(256, 1, 1, 1)
+    params = mixture.split(raw.expand(256, -1, -1, -1), shape)
+    nats = mixture.coded(mixture.negative_log_likelihood(x, params, 256), 256)
+    cdf = mixture_cdf(raw.view(1, 6).numpy(), shape)[0].astype(float)
+    charged = -np.log(np.diff(cdf) / 2**24)
+    most = 24 * np.log(2)
+    assert charged.max() == pytest.approx(most)
+    assert nats.max() == pytest.approx(most)
+    likely = charged < 9
+    np.testing.assert_allclose(nats.flatten().numpy()[likely], charged[likely], atol=2e-3)
 
 
 def test_no_symbol_is_impossible() -> None:
