@@ -153,14 +153,14 @@ class Network(nn.Module):
         """
         pyramid = self.bottlenecks(images)
         top = pyramid[-1].symbols.numel() * math.log2(self.shape(self.scales).levels)
-        return [*self._coded_bits(images, pyramid, self.scales), torch.tensor(top)]
+        return [*self.coded_bits(images, pyramid, self.scales), torch.tensor(top)]
 
     def training_bits(self, images: Tensor) -> Tensor:
         """The loss, in bits: all scales but the uniform one; RGB Shared learns from z^(0) alone."""
         scales = 1 if self.settings.kind == "rgb_shared" else self.scales
-        return torch.stack(self._coded_bits(images, self.bottlenecks(images), scales)).sum()
+        return torch.stack(self.coded_bits(images, self.bottlenecks(images), scales)).sum()
 
-    def _coded_bits(self, images: Tensor, pyramid: list[Bottleneck], scales: int) -> list[Tensor]:
+    def coded_bits(self, images: Tensor, pyramid: list[Bottleneck], scales: int) -> list[Tensor]:
         """Cross-entropy of z^(0), ..., z^(scales - 1)."""
         bits: list[Tensor] = []
         above = None

@@ -1,0 +1,126 @@
+"""What a float network does on photographs: the sizes of its activations, and what they matter.
+
+Every number that the integer path rounds is the input of some convolution, so that all statistics
+are taken there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from l3c.model.network import Network
+
+Reals = npt.NDArray[np.float64]
+
+
+@dataclass
+class Inputs:
+    """Statistics of the inputs of one convolution.
+
+    Attributes:
+        largest: of the absolute values, by channel (I,).
+        sensitivity: sum over positions of the squared derivative of the bits, in nats, by channel
+            (I,): an error of variance v in channel i costs about v sensitivity[i] / 2 nats.
+        moment: sum over positions of x x^T (I k k + 1, I k k + 1), for the values x under a kernel
+            with a 1 for the bias.
+    """
+
+    largest: Reals
+    sensitivity: Reals
+    moment: Reals
+
+
+@dataclass
+class Calibration:
+    """Statistics by convolution, and of how many sub-pixels of photographs they are."""
+
+    inputs: dict[nn.Conv2d, Inputs] = field(default_factory=dict)
+    subpixels: int = 0
+
+
+def calibrate(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Calibration:
+    """Runs a network over photographs, forward and back.
+
+    Args:
+        network: of any kind.
+        images: uint8 (H, W, 3); sides are cut to multiples of 2^S.
+
+    Raises:
+        ValueError: no image of at least 2^S pixels a side.
+    """
+    result, multiple = Calibration(), 1 << network.scales
+    for image in images:
+        height, width = (side // multiple * multiple for side in image.shape[:2])
+        if not height or not width:
+            continue
+        batch = torch.from_numpy(image[:height, :width].transpose(2, 0, 1)[None].copy())
+        with torch.no_grad():
+            pyramid = network.bottlenecks(batch)
+        with torch.enable_grad(), _taps(network, result) as activations:
+            bits = torch.stack(network.coded_bits(batch, pyramid, network.scales)).sum()
+            bits.backward()  # type: ignore[no-untyped-call]
+        for convolution, x in activations:
+            _add_sensitivity(result.inputs[convolution], x)
+        network.zero_grad(set_to_none=True)
+        result.subpixels += batch.numel()
+    if not result.subpixels:
+        raise ValueError(f"no image with {multiple} pixels a side to calibrate on")
+    return result
+
+
+@contextmanager
+def _taps(network: Network, result: Calibration) -> Iterator[list[tuple[nn.Conv2d, Tensor]]]:
+    """Adds to the statistics as the decoder path runs; gives the inputs, for their gradients."""
+    seen: list[tuple[nn.Conv2d, Tensor]] = []
+
+    def before(module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        assert isinstance(module, nn.Conv2d)
+        x = arguments[0]
+        if x.requires_grad:
+            x.retain_grad()
+        seen.append((module, x))
+        _add_values(module, x.detach(), result)
+
+    parts = nn.ModuleList([network.predictors, network.classifiers])
+    hooks = [
+        module.register_forward_pre_hook(before)
+        for module in parts.modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _add_values(convolution: nn.Conv2d, x: Tensor, result: Calibration) -> None:
+    columns = functional.unfold(
+        x,
+        convolution.kernel_size,
+        dilation=convolution.dilation,
+        padding=convolution.padding,  # type: ignore[arg-type]
+    )[0].double()
+    columns = torch.cat([columns, torch.ones_like(columns[:1])])
+    moment = (columns @ columns.T).numpy()
+    largest = x.abs().amax((0, 2, 3)).double().numpy()
+    known = result.inputs.get(convolution)
+    if known is None:
+        result.inputs[convolution] = Inputs(largest, np.zeros_like(largest), moment)
+    else:
+        known.largest = np.maximum(known.largest, largest)
+        known.moment += moment
+
+
+def _add_sensitivity(inputs: Inputs, x: Tensor) -> None:
+    if x.grad is not None:
+        nats = x.grad.double() * np.log(2)
+        inputs.sensitivity += nats.square().sum((0, 2, 3)).numpy()

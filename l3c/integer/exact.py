@@ -1,0 +1,85 @@
+"""Keeps PyTorch from rounding sums and products of integers that are carried in float32.
+
+Float32 is exact on integers up to 2^24 as long as a convolution is what its definition says:
+products and sums, in any order, fused or not. These are the ways in which libraries are known to
+deviate, and what is done against each:
+
+* operands rounded to bfloat16 or TF32: oneDNN's and cuBLAS's `fp32_precision` is "ieee", autocast
+  is off;
+* transformed algorithms (Winograd, FFT), whose transforms have fractions: NNPACK, which PyTorch
+  takes for batches of 16 and more where oneDNN is off, is off; oneDNN is only ever asked for its
+  direct algorithm; cuDNN, which chooses among all of them, is off, and PyTorch then multiplies
+  matrices with cuBLAS.
+
+Environment variables can still overrule these settings, and a library can change. `check` runs a
+convolution that any of the above would spoil and refuses to go on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch.nn import functional
+
+_PRECISION = "ieee"
+
+
+class InexactError(RuntimeError):
+    """This machine, or a setting of it, rounds inside convolutions of integers."""
+
+
+@contextmanager
+def exact_arithmetic(device: torch.device) -> Iterator[None]:
+    """In this context float32 convolutions on a device are exact on integers up to 2^24."""
+    backends = torch.backends
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        stack.enter_context(torch.autocast(device.type, enabled=False))
+        stack.enter_context(backends.nnpack.flags(enabled=False))
+        if device.type == "cuda":
+            stack.enter_context(_set(backends.cudnn, "enabled", False))
+            stack.enter_context(_set(backends.cuda.matmul, "fp32_precision", _PRECISION))
+        else:
+            stack.enter_context(_set(backends.mkldnn.conv, "fp32_precision", _PRECISION))
+            stack.enter_context(_set(backends.mkldnn.matmul, "fp32_precision", _PRECISION))
+        yield
+
+
+@contextmanager
+def _set(holder: object, name: str, value: object) -> Iterator[None]:
+    before = getattr(holder, name)
+    setattr(holder, name, value)
+    try:
+        yield
+    finally:
+        setattr(holder, name, before)
+
+
+def check(device: torch.device, channels: int) -> None:
+    """Compares a convolution of large integers, carried in float32, with the same in int64.
+
+    Args:
+        device: to run on.
+        channels: inputs and outputs of the convolution, as in the model.
+
+    Raises:
+        InexactError: they differ.
+    """
+    # 4095 * 15 * 16 * 9 < 2^24, and 12 bits are more than the operands of bfloat16 or TF32 have.
+    generator = torch.Generator().manual_seed(0)
+    inner = min(channels, 16)
+    x = torch.randint(-4095, 4096, (2, channels, 16, 16), generator=generator)
+    w = torch.randint(-15, 16, (channels, channels, 3, 3), generator=generator)
+    w[:, inner:] = 0
+    with exact_arithmetic(device):
+        y = functional.conv2d(x.float().to(device), w.float().to(device), padding=1).cpu()
+        patches = functional.unfold(x.double(), 3, padding=1).long()
+        expected = (w.flatten(1) @ patches).view(y.shape)
+    if not torch.equal(y.long(), expected):
+        raise InexactError(
+            f"PyTorch {torch.__version__} rounds inside float32 convolutions on {device.type} "
+            "here, so that nothing can be decoded exactly: look for environment variables that "
+            "lower its precision (NVIDIA_TF32_OVERRIDE, ONEDNN_DEFAULT_FPMATH_MODE)"
+        )

@@ -1,0 +1,251 @@
+"""The decoder path of a network in integers: predictors, feature fusion, classifiers.
+
+It mirrors `l3c.model.predictor` and `l3c.model.head`, convolution by convolution. What leaves it are
+the parameters of the mixtures on the coder's grids (coder/CDF.md, Sec. 1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from coder.shape import MixtureShape
+from coder.tables import LAMBDA_BITS
+from l3c.config import ModelSettings
+from l3c.integer import exact
+from l3c.integer.convolution import Bounds, IntegerConvolution, as_int64
+
+IDENTITY_BYTES = 8
+VERSION = 1  # of the arithmetic: another definition of any operation is another identity
+
+
+class IntegerBlock(nn.Module):
+    """x + conv2(relu(conv1(x))); the clipping of conv1 at 0 is the relu."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.conv1 = IntegerConvolution(features, features, 3)
+        self.conv2 = IntegerConvolution(features, features, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, Cf, H, W) -> (N, Cf, H, W)."""
+        y: Tensor = self.conv2(self.conv1(x), x)
+        return y
+
+
+class IntegerPredictor(nn.Module):
+    """z^(s) as 2 symbol - (L - 1), and f^(s+1) -> f^(s).
+
+    One grid serves the residual stream from its head to its end, and f^(s+1): adding is exact.
+    """
+
+    def __init__(self, channels: int, features: int, blocks: int) -> None:
+        super().__init__()
+        self.head = IntegerConvolution(channels, features, 1)
+        self.blocks = nn.ModuleList(IntegerBlock(features) for _ in range(blocks))
+        self.last = IntegerConvolution(features, features, 3)
+        self.up = IntegerConvolution(features, 4 * features, 3)
+
+    def forward(self, z: Tensor, above: Tensor | None) -> Tensor:
+        """(N, C, H, W) and (N, Cf, H, W) -> (N, Cf, 2H, 2W)."""
+        x = start = self.head(z, above)
+        for block in self.blocks:
+            x = block(x)
+        return functional.pixel_shuffle(self.up(self.last(x, start)), 2)
+
+
+class IntegerClassifier(nn.Module):
+    """f^(s) -> parameters of the mixture of z^(s-1) on the coder's grids."""
+
+    def __init__(
+        self, features: int, dilations: tuple[int, ...], shape: MixtureShape, centred: bool
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        self.centred = centred
+        self.branches = nn.ModuleList(
+            IntegerConvolution(features, features, 3, dilation) for dilation in dilations
+        )
+        self.out = IntegerConvolution(features * len(dilations), shape.parameters, 1)
+
+    def forward(self, f: Tensor) -> Tensor:
+        """(N, Cf, H, W) -> int32 (N, P, H, W), in the order of `MixtureShape`."""
+        branches = [branch(f) for branch in self.branches]
+        raw = self.out(torch.cat(branches, dim=1) if len(branches) > 1 else branches[0])
+        return uncentre(raw.int(), self.shape) if self.centred else raw.int()
+
+
+def uncentre(parameters: Tensor, shape: MixtureShape) -> Tensor:
+    """Means of G and B for lambdas that multiply values, not distances from a mean (see `head`).
+
+    Args:
+        parameters: int32 (N, P, H, W), changed in place. |mu| < 2^17 and |lambda| <= 2^14, so that
+            products fit 32 bits.
+        shape: of three coupled channels.
+    """
+    k = shape.mixtures
+    r, g, b = (parameters[:, (3 + c) * k : (4 + c) * k] for c in range(3))
+    g_r, b_r, b_g = (parameters[:, (9 + c) * k : (10 + c) * k] for c in range(3))
+    half = 1 << (LAMBDA_BITS - 1)
+    by_g = (b_g * g).add_(half).bitwise_right_shift_(LAMBDA_BITS)  # while g is the centred mean
+    b.sub_((b_r * r).add_(half).bitwise_right_shift_(LAMBDA_BITS)).sub_(by_g)
+    g.sub_((g_r * r).add_(half).bitwise_right_shift_(LAMBDA_BITS))
+    return parameters
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution of the path with what bounds its sums."""
+
+    name: str
+    convolution: IntegerConvolution
+    inputs: Bounds
+    residual: Bounds | None
+
+
+class IntegerPath(nn.Module):
+    """The predictors and classifiers of a network, by its settings.
+
+    Its state is integers only. Before use it must be filled, `check`ed, and `prepare`d.
+    """
+
+    def __init__(self, settings: ModelSettings, shapes: list[MixtureShape]) -> None:
+        """Zeros everywhere.
+
+        Args:
+            settings: of the float network.
+            shapes: of z^(0), ..., z^(S), see `Network.shape`.
+        """
+        super().__init__()
+        self.shapes = shapes
+        self.scales = settings.scales
+        self.shared = settings.kind == "rgb_shared"
+        self.dilations = settings.dilations
+        self.centred = settings.channel_coefficients == "centred"
+        features = settings.features
+        predicted = range(1, 2 if self.shared else self.scales + 1)
+        self.predictors = nn.ModuleList(
+            IntegerPredictor(shapes[s].channels, features, settings.blocks) for s in predicted
+        )
+        self.classifiers = nn.ModuleList(
+            IntegerClassifier(
+                features,
+                settings.dilations,
+                shapes[s - 1],
+                self.centred and shapes[s - 1].coupled,
+            )
+            for s in predicted
+        )
+        self._memory_format = torch.channels_last
+        self._device = torch.device("cpu")
+
+    def layers(self) -> Iterator[Layer]:
+        """Every convolution, the coarsest scale first, with the bounds of what enters it."""
+        above: Bounds | None = None
+        for s in range(len(self.predictors), 0, -1):
+            predictor, classifier = self.predictors[s - 1], self.classifiers[s - 1]
+            assert isinstance(predictor, IntegerPredictor)
+            assert isinstance(classifier, IntegerClassifier)
+            levels, channels = self.shapes[s].levels, self.shapes[s].channels
+            top = np.full(channels, levels - 1, np.int64)
+            name = f"scale {s}, predictor"
+            yield Layer(f"{name}, head", predictor.head, Bounds(-top, top), above)
+            x = predictor.head.bounds
+            for i, block in enumerate(predictor.blocks, start=1):
+                assert isinstance(block, IntegerBlock)
+                yield Layer(f"{name}, block {i}, conv1", block.conv1, x, None)
+                yield Layer(f"{name}, block {i}, conv2", block.conv2, block.conv1.bounds, x)
+                x = block.conv2.bounds
+            yield Layer(f"{name}, last", predictor.last, x, predictor.head.bounds)
+            yield Layer(f"{name}, up", predictor.up, predictor.last.bounds, None)
+            f = shuffled(predictor.up.bounds)
+            name = f"scale {s}, classifier"
+            for i, branch in enumerate(classifier.branches, start=1):
+                assert isinstance(branch, IntegerConvolution)
+                yield Layer(f"{name}, branch {i}", branch, f, None)
+            ends = [branch.bounds for branch in classifier.branches]  # type: ignore[union-attr]
+            b = Bounds(*(np.concatenate(side) for side in zip(*map(_sides, ends), strict=True)))
+            yield Layer(f"{name}, out", classifier.out, b, None)
+            above = None if self.shared else f
+
+    def check(self) -> dict[str, int]:
+        """The largest magnitude that any partial sum of each convolution can have, by its name.
+
+        Raises:
+            BoundError: one exceeds what float32 carries exactly.
+        """
+        return {
+            layer.name: layer.convolution.check(layer.inputs, layer.residual, layer.name)
+            for layer in self.layers()
+        }
+
+    def prepare(
+        self,
+        device: torch.device,
+        memory_format: torch.memory_format = torch.channels_last,
+    ) -> IntegerPath:
+        """Makes it ready to run on a device: float32 carriers, and a test of the arithmetic there.
+
+        Raises:
+            exact.InexactError: this machine rounds where it must not.
+        """
+        exact.check(device, self.predictors[0].last.weight.shape[0])  # type: ignore[union-attr]
+        self.to(device)
+        self._device, self._memory_format = device, memory_format
+        for layer in self.layers():
+            layer.convolution.prepare(memory_format)
+        return self
+
+    def predict(self, s: int, symbols: Tensor, above: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Mixture parameters of z^(s-1), and the features f^(s) for the next finer scale.
+
+        Args:
+            s: 1..S.
+            symbols: of z^(s), int64 (N, C, H, W), each in 0..L-1.
+            above: f^(s+1), as given back for it; None at the coarsest scale.
+
+        Returns:
+            int32 (N, P, 2H, 2W) on the coder's grids, and f^(s), integers in float32 (N, Cf, 2H,
+            2W).
+        """
+        index = min(s, len(self.predictors)) - 1
+        with exact.exact_arithmetic(self._device):
+            z = (2 * symbols - (self.shapes[s].levels - 1)).float()
+            z = z.contiguous(memory_format=self._memory_format)
+            f = self.predictors[index](z, None if self.shared else above)
+            return self.classifiers[index](f), f
+
+    def identity(self) -> bytes:
+        """8 bytes of a SHA-256 over all that the parameters depend on, and nothing else."""
+        shape = {
+            "version": VERSION,
+            "scales": self.scales,
+            "shared": self.shared,
+            "dilations": self.dilations,
+            "centred": self.centred,
+            "shapes": [
+                (shape.channels, shape.levels, shape.mixtures, shape.coupled, shape.sigmoid)
+                for shape in self.shapes
+            ],
+        }
+        digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode())
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(f"{name} {tuple(value.shape)}".encode())
+            digest.update(as_int64(value).astype("<i8").tobytes())
+        return digest.digest()[:IDENTITY_BYTES]
+
+
+def shuffled(bounds: Bounds) -> Bounds:
+    """Of channels after a pixel shuffle by 2: the widest of the four that each is made of."""
+    return Bounds(bounds.low.reshape(-1, 4).min(axis=1), bounds.high.reshape(-1, 4).max(axis=1))
+
+
+def _sides(bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+    return bounds.low, bounds.high
