@@ -9,6 +9,7 @@ import torch
 from baselines.base import DecodeError, Image, Method, check_image
 from coder.errors import CoderError
 from coder.tables import FREQUENCY_BITS
+from l3c.arithmetic import DEFAULT, Kind
 from l3c.coding import bits_theory, decode_picture, encode_picture
 from l3c.picture import Picture
 from l3c.zoo import open_codec
@@ -21,6 +22,7 @@ class LearnedMethod(Method):
         key: identifier in configuration and file names.
         name: label of the table row.
         weights: `<model>.safetensors`, its card `<model>.json` beside it.
+        arithmetic: of the decoder path.
 
     Raises:
         l3c.zoo.ModelError: naming the file that cannot be used.
@@ -28,14 +30,16 @@ class LearnedMethod(Method):
 
     suffix = ".l3c"
 
-    def __init__(self, key: str, name: str, weights: Path | str) -> None:
+    def __init__(
+        self, key: str, name: str, weights: Path | str, arithmetic: Kind = DEFAULT
+    ) -> None:
         self.key = key
         self.name = name
-        self._codec = open_codec(weights, "cpu")
+        self._codec = open_codec(weights, "cpu", arithmetic)
         model = self._codec.network.settings
         self.settings = (
             f"{model.kind}, Cf={model.features}, blocks={model.blocks}, K={model.mixtures}, "
-            f"{FREQUENCY_BITS}-bit frequencies"
+            f"{self._codec.arithmetic.text}, {FREQUENCY_BITS}-bit frequencies"
         )
 
     def version(self) -> str:
@@ -50,12 +54,12 @@ class LearnedMethod(Method):
     def decode(self, data: bytes) -> Image:
         """See `Method`."""
         try:
-            picture = decode_picture(data, lambda identity, device: self._codec).picture
+            picture = decode_picture(data, lambda identity, arithmetic: self._codec).picture
         except CoderError as error:
             raise DecodeError(self.name, str(error)) from error
         return picture.samples
 
     def bits_theory(self, image: Image) -> float:
-        """Cross-entropy under the float model, in bits."""
+        """See `Method`."""
         check_image(image)
         return bits_theory(Picture.from_array(image), self._codec)

@@ -34,7 +34,7 @@ from coder.tiles import MAX_SIDE, check_side, grid_flaw
 MAGIC = b"\x8fL3C\r\n\x1a\n"
 VERSION = 2
 MODEL_BYTES = 8
-ARITHMETICS = (0, 1, 2)
+ARITHMETICS = (0, 1, 2, 3)
 CRITICAL_SECTION = 128  # a reader may skip kinds below it, and has to know the others
 
 _TILE_BYTES = 9  # of a tile in the header, at least: length and two checksums
@@ -96,7 +96,8 @@ class Container:
     Attributes:
         mode: 0..255, what the samples of a pixel are (see `l3c.picture`).
         height, width: of the image, in pixels, 1..2^31 - 1.
-        arithmetic: 0 if no network took part, 1 for one in float32 on a CPU, 2 on a CUDA device.
+        arithmetic: of the network: 0 if none took part, 1 float32 on a CPU, 2 float32 on a CUDA
+            device, 3 integers.
         model: 8 bytes that identify the network's settings and weights; empty for arithmetic 0.
         rows, cols: the tiles' grid, see `tile_rectangles`.
         sections: kind, 0..127 and each at most once, and bytes of metadata, by kind.

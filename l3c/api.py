@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from l3c.arithmetic import DEFAULT, Arithmetic, Kind
 from l3c.picture import Picture
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import: only once something is coded
@@ -50,34 +51,43 @@ def decode(
     return _opened(model).decode(data, "pil" if as_pil else "numpy", region=region)
 
 
-def open_model(model: str | Path | None = None, device: str = "auto") -> Model:
+def open_model(
+    model: str | Path | None = None, device: str = "auto", arithmetic: Kind = DEFAULT
+) -> Model:
     """A model to encode and decode with.
 
     Args:
         model: the name of a released model, or the path of a `.safetensors` file with its card.
         device: "auto", "cpu" or "cuda".
+        arithmetic: of files to write: "integer", which decode exactly everywhere, or "float".
 
     Raises:
         l3c.zoo.ModelError: no such model, or one that cannot be used.
-        ValueError: no such device here.
+        ValueError: no such device here, or no such arithmetic.
     """
-    from l3c.zoo import open_codec
-
-    return Model(open_codec(model, device), model, device)
+    opened = Model(model, device, arithmetic)
+    opened.identity  # noqa: B018 - fails now rather than at the first image
+    return opened
 
 
 class Model:
-    """An opened model. Use `open_model`.
+    """A model, opened when the first image or file needs it. Use `open_model`."""
 
-    Attributes:
-        identity: the eight bytes by which files name the model.
-    """
-
-    def __init__(self, codec: Codec, source: str | Path | None, device: str) -> None:
-        self._codec = codec
+    def __init__(self, source: str | Path | None, device: str, arithmetic: Kind) -> None:
         self._source = source
         self._device = device
-        self.identity = codec.identity
+        self._arithmetic = arithmetic
+
+    @property
+    def _codec(self) -> Codec:
+        from l3c.zoo import open_codec
+
+        return open_codec(self._source, self._device, self._arithmetic)
+
+    @property
+    def identity(self) -> bytes:
+        """The eight bytes by which files name the model."""
+        return self._codec.identity
 
     def encode(self, image: Any) -> bytes:
         """The `.l3c` file of one image.
@@ -90,9 +100,10 @@ class Model:
         Raises:
             l3c.picture.PictureError: an image of another kind, by name.
         """
-        from l3c.coding import encode_picture
+        from l3c.coding import encode_picture, uses_network
 
-        return encode_picture(_picture(image), self._codec)
+        picture = _picture(image)
+        return encode_picture(picture, self._codec if uses_network(picture.mode) else None)
 
     def encode_batch(self, images: Iterable[Any] | torch.Tensor) -> list[bytes]:
         """One file for each image: of a tensor (N, 3, H, W), an array (N, H, W, C), or a list.
@@ -119,11 +130,9 @@ class Model:
         from l3c.coding import decode_picture
         from l3c.zoo import find_codec
 
-        def codec_of(identity: bytes, written_on: str) -> Codec:
-            if identity == self._codec.identity and self._codec.device.type == written_on:
-                return self._codec
+        def codec_of(identity: bytes, arithmetic: Arithmetic) -> Codec:
             more = (self._source,) if self._source is not None else ()
-            return find_codec(identity, written_on, self._device, more)
+            return find_codec(identity, arithmetic, self._device, more)
 
         inside = None if region is None else (region[1], region[0], region[3], region[2])
         picture = decode_picture(data, codec_of, region=inside).picture
@@ -141,7 +150,7 @@ class Model:
 
 
 def _opened(model: Model | str | Path | None) -> Model:
-    return model if isinstance(model, Model) else open_model(model)
+    return model if isinstance(model, Model) else Model(model, "auto", DEFAULT)
 
 
 def _picture(image: Any) -> Picture:

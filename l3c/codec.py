@@ -1,13 +1,13 @@
 """RGB tile <-> streams with a trained network: the order of scales and channels, both directions.
 
 The coarsest bottleneck comes first, under a uniform CDF; each prediction then allows the next finer
-scale to be coded, down to the image. Encoder and decoder call the same `predict` on the same values
-in the same shapes and memory layout, one tile at a time, so that on one machine their parameters
-are equal to the last bit. What a file is made of besides, see `l3c.coding`.
+scale to be coded, down to the image. What a file is made of besides, see `l3c.coding`.
 
-The number of threads must not matter either. PyTorch was seen to round a convolution of tiny inputs
-(up to 11 positions) differently with two threads, and none of larger ones: small scales are
-therefore predicted by one thread (`benchmarks.agreement` shows it).
+Encoder and decoder call the same predictor on the same symbols, one tile at a time. With an integer
+path its answers are the same on any machine. In floating point they are the same on one machine,
+as long as shapes and memory layout are, and the number of threads too: PyTorch was seen to round a
+convolution of tiny inputs (up to 11 positions) differently with two threads, and none of larger
+ones. Small scales are therefore predicted by one thread (`benchmarks.agreement` shows it).
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from torch import Tensor
 from coder import cuda, range_coder
 from coder.shape import MixtureShape
 from coder.tables import FREQUENCY_BITS
+from l3c.arithmetic import Arithmetic, floating
+from l3c.integer.grids import parameter_grids
+from l3c.integer.path import IntegerPath
 from l3c.model.identity import model_identity
 from l3c.model.mixture import coded, negative_log_likelihood
 from l3c.model.network import Network
@@ -39,13 +42,25 @@ class Codec:
     Args:
         network: with its weights, of any kind.
         device: "cpu" or "cuda".
+        path: of the network in integers, checked; without one the network predicts in float32.
+
+    Attributes:
+        arithmetic: of the predictions.
+        identity: of what they depend on: the float network, or the integer path.
+
+    Raises:
+        l3c.integer.exact.InexactError: with a path, on a machine that cannot run it exactly.
     """
 
-    def __init__(self, network: Network, device: str = "cpu") -> None:
-        self.identity = model_identity(network)
+    def __init__(
+        self, network: Network, device: str = "cpu", path: IntegerPath | None = None
+    ) -> None:
+        self.arithmetic = Arithmetic.INTEGER if path else floating(device)
+        self.identity = path.identity() if path else model_identity(network)
         self.device = torch.device(device)
         self.network = network.eval().requires_grad_(False).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._path = path.prepare(self.device) if path else None
 
     @property
     def streams(self) -> int:
@@ -63,7 +78,7 @@ class Codec:
         pyramid = network.bottlenecks(self.pad(tile))
         targets = [torch.from_numpy(tile.reshape(-1, 3)), *(_rows(p.symbols) for p in pyramid)]
         streams = [_encode_uniform(targets[-1].cpu().numpy(), network.shape(network.scales))]
-        for s, raw in self.predictions([p.values for p in pyramid], tile.shape):
+        for s, raw in self.predictions([p.symbols for p in pyramid], tile.shape):
             streams.append(self._encode_mixture(targets[s], raw, network.shape(s)))
         return streams
 
@@ -82,7 +97,7 @@ class Codec:
         above = None
         for s in range(network.scales, 0, -1):
             z = symbols.to(self.device).view(1, rows, columns, -1).permute(0, 3, 1, 2).long()
-            raw, above = self._predict(s, network.values(z), above)
+            raw, above = self.predict(s, z, above)
             rows, columns = (2 * rows, 2 * columns) if s > 1 else (height, width)
             shape = network.shape(s - 1)
             stream = streams[network.scales + 1 - s]
@@ -102,9 +117,10 @@ class Codec:
         targets = [image, *(p.symbols for p in pyramid)]
         top = network.shape(network.scales)
         bits = [targets[-1].numel() * float(np.log2(top.levels))]
-        for s, raw in self.predictions([p.values for p in pyramid], tile.shape):
+        for s, raw in self.predictions([p.symbols for p in pyramid], tile.shape):
             levels = network.shape(s).levels
-            nats = negative_log_likelihood(targets[s].float(), network.split(s, raw), levels)
+            mixture = network.split(s, self.reals(s, raw))
+            nats = negative_log_likelihood(targets[s].float(), mixture, levels)
             bits.insert(0, float(coded(nats, levels).sum()) / float(np.log(2)))
         return bits
 
@@ -116,20 +132,42 @@ class Codec:
         return torch.from_numpy(padded.transpose(2, 0, 1)[None].copy()).to(self.device)
 
     def predictions(
-        self, values: list[Tensor], size: tuple[int, ...]
+        self, symbols: list[Tensor], size: tuple[int, ...]
     ) -> Iterator[tuple[int, Tensor]]:
-        """Raw parameters (1, P, H, W) of z^(S-1), ..., z^(0), in this order, with their s."""
+        """Parameters (1, P, H, W) of z^(S-1), ..., z^(0), in this order, with their s.
+
+        Args:
+            symbols: of z^(1), ..., z^(S), int64 (1, C, H, W).
+            size: of the image, to which its parameters are cut.
+        """
         above = None
         for s in range(self.network.scales, 0, -1):
-            raw, above = self._predict(s, values[s - 1], above)
+            raw, above = self.predict(s, symbols[s - 1], above)
             height, width = raw.shape[2:] if s > 1 else size[:2]
             yield s - 1, raw[:, :, :height, :width]
 
-    def _predict(
-        self, s: int, values: Tensor, above: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        with _threads(1 if values[0, 0].numel() <= SMALL else torch.get_num_threads()):
-            return self.network.predict(s, _channels_last(values), above)
+    def predict(self, s: int, symbols: Tensor, above: Tensor | None) -> tuple[Tensor, Any]:
+        """Parameters of z^(s-1) for the coder, and f^(s) to be handed over at the next scale.
+
+        Args:
+            s: 1..S.
+            symbols: of z^(s), int64 (N, C, H, W).
+            above: f^(s+1), as this method gave it.
+
+        Returns:
+            (N, P, 2H, 2W): float32, or int32 on the coder's grids with an integer path.
+        """
+        if self._path is not None:
+            return self._path.predict(s, symbols, above)
+        with _threads(1 if symbols[0, 0].numel() <= SMALL else torch.get_num_threads()):
+            return self.network.predict(s, _channels_last(self.network.values(symbols)), above)
+
+    def reals(self, s: int, raw: Tensor) -> Tensor:
+        """What the parameters of z^(s) stand for, float32 as `Network.predict` gives them."""
+        if self._path is None:
+            return raw
+        bits = torch.from_numpy(parameter_grids(self.network.shape(s))[0]).to(raw.device)
+        return raw / torch.exp2(bits.float()).view(1, -1, 1, 1)
 
     def _encode_mixture(self, symbols: Tensor, raw: Tensor, shape: MixtureShape) -> bytes:
         if self.device.type == "cuda":
@@ -142,7 +180,7 @@ class Codec:
         return torch.from_numpy(range_coder.decode_mixture(data, parameters(raw), shape))
 
 
-def parameters(raw: Tensor) -> npt.NDArray[np.float32]:
+def parameters(raw: Tensor) -> npt.NDArray[Any]:
     """(1, P, H, W) -> (H W, P); a view of channels-last parameters without padding."""
     return raw[0].permute(1, 2, 0).flatten(0, 1).contiguous().numpy()
 

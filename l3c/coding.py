@@ -30,16 +30,12 @@ from coder.errors import (
 )
 from coder.tiles import tile_grid, tile_rectangles
 from l3c import fallback
+from l3c.arithmetic import Arithmetic
 from l3c.picture import Mode, Picture, PictureError, Samples, Section, check_sections
 
 if TYPE_CHECKING:  # what the fallback codes alone, needs no PyTorch
     from l3c.codec import Codec
 
-# Arithmetic of the network, as the container stores it. Floating-point results differ between
-# processors: a file is decoded on the kind of device that wrote it where there is one.
-FALLBACK_ONLY = 0
-_ARITHMETIC = {"cpu": 1, "cuda": 2}
-WRITTEN_ON = {number: device for device, number in _ARITHMETIC.items()}
 NETWORK_CHANNELS = 3
 _NETWORK_MODES = (Mode.RGB, Mode.RGBA)
 
@@ -93,7 +89,7 @@ def encode_picture(
             mode=int(picture.mode),
             height=height,
             width=width,
-            arithmetic=_ARITHMETIC[used.device.type] if used else FALLBACK_ONLY,
+            arithmetic=used.arithmetic if used else Arithmetic.NONE,
             model=used.identity if used else b"",
             rows=rows,
             cols=cols,
@@ -105,7 +101,7 @@ def encode_picture(
 
 def decode_picture(
     data: bytes,
-    find_codec: Callable[[bytes, str], Codec],
+    find_codec: Callable[[bytes, Arithmetic], Codec],
     *,
     region: Rectangle | None = None,
     salvage: bool = False,
@@ -115,8 +111,8 @@ def decode_picture(
 
     Args:
         data: a whole `.l3c` file.
-        find_codec: model identity and the kind of device that wrote the file, "cpu" or "cuda" ->
-            the codec to decode with; raises ModelMismatchError where there is none.
+        find_codec: model identity and arithmetic of the file -> the codec to decode with; raises
+            ModelMismatchError where there is none.
         region: decode only what this part of the picture needs, and return it.
         salvage: put zeros where a tile is damaged and list it, instead of raising.
         progress: told the number of pixels of each tile that is done.
@@ -131,8 +127,8 @@ def decode_picture(
     mode = mode_of(container)
     sections = _sections(container, mode)
     codec = None
-    if container.arithmetic != FALLBACK_ONLY:
-        codec = find_codec(container.model, WRITTEN_ON[container.arithmetic])
+    if container.arithmetic != Arithmetic.NONE:
+        codec = find_codec(container.model, Arithmetic(container.arithmetic))
         if codec.identity != container.model:
             raise ModelMismatchError(
                 f"written with model {container.model.hex()}, this one is {codec.identity.hex()}: "

@@ -11,12 +11,20 @@ import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from baselines.registry import METHODS
+from l3c.arithmetic import DEFAULT, Kind
 from l3c.config import Recipe, RecipeError, load_recipe
 from l3c.data.datasets import DatasetSpec
 from l3c.evaluation.published import PublishedError, editions, read_published
@@ -41,10 +49,24 @@ class _Settings(BaseModel):
 
 
 class ModelSpec(_Settings):
-    """A learned method: the label of its table row and the recipe that trains it."""
+    """A learned method: the label of its table row, and the recipe that trains it."""
 
     name: str = Field(min_length=1, description="label in tables and figures")
-    recipe: str = Field(description="YAML file; relative to the working directory or the workflow")
+    recipe: str | None = Field(
+        None, description="YAML file; relative to the working directory or the workflow"
+    )
+    same_as: MethodKey | None = Field(
+        None, description="instead of a recipe: the key of another model, whose weights are used"
+    )
+    arithmetic: Kind = Field(
+        DEFAULT, description="of the network: integer decodes exactly on every machine"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.recipe is None) == (self.same_as is None):
+            raise ValueError("needs either a recipe, or same_as with the key of another model")
+        return self
 
 
 class Evaluation(_Settings):
@@ -74,9 +96,17 @@ class Experiment(_Settings):
         """Key of each measured method (in file names, rows) -> its entry in the configuration."""
         return {method_key(entry): entry for entry in self.evaluate.methods}
 
-    def trained(self) -> list[str]:
-        """Keys of the models that are measured; others are not trained."""
+    def learned(self) -> list[str]:
+        """Keys of the measured methods that are models."""
         return [key for key in self.method_entries() if key in self.models]
+
+    def trained_as(self, key: str) -> str:
+        """Key of the model whose weights a model uses: another or itself."""
+        return self.models[key].same_as or key
+
+    def trained(self) -> list[str]:
+        """Keys of the models whose weights are measured; others are not trained."""
+        return list(dict.fromkeys(map(self.trained_as, self.learned())))
 
     def used_datasets(self) -> list[str]:
         """The data sets this run builds: those measured, and the training set if it is needed."""
@@ -117,8 +147,13 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
     problems += _published_problems(experiment, root)
     recipes = {}
     for key in experiment.trained():
+        recipe = experiment.models[key].recipe if key in experiment.models else None
+        if recipe is None:
+            own = [other for other, spec in experiment.models.items() if spec.recipe is not None]
+            problems.append(f"models: same_as: {_unknown(key, 'model with a recipe', own)}")
+            continue
         try:
-            recipes[key] = load_recipe(resolve(experiment.models[key].recipe, root))
+            recipes[key] = load_recipe(resolve(recipe, root))
         except RecipeError as error:
             problems.append(f"models.{key}.recipe: {error}")
     if problems:

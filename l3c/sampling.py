@@ -38,17 +38,18 @@ def sample_scales(codec: Codec, rgb: RGB, seed: int = 0) -> list[Sample]:
     network, (height, width) = codec.network, rgb.shape[:2]
     padded = codec.pad(rgb)
     bits = [part / rgb.size for part in codec.bits_by_scale(rgb)]
-    stored = [pyramid.values for pyramid in network.bottlenecks(padded)]
+    stored = [pyramid.symbols for pyramid in network.bottlenecks(padded)]
     names = ["x", *(f"z{s}" for s in range(1, network.scales))]
     samples = [Sample("truth", rgb, sum(bits))]
     for finest in range(1, network.scales + 1):  # z^(finest) and above are stored
         generator = torch.Generator(codec.device).manual_seed(seed + finest)
         above = drawn = None
         for s in range(network.scales, 0, -1):
-            values = stored[s - 1] if drawn is None else network.values(drawn)
-            raw, above = network.predict(s, values, above)
+            symbols = stored[s - 1] if drawn is None else drawn
+            raw, above = codec.predict(s, symbols, above)
             if s <= finest:
-                drawn = sample(network.split(s - 1, raw), network.shape(s - 1).levels, generator)
+                mixture = network.split(s - 1, codec.reals(s - 1, raw))
+                drawn = sample(mixture, network.shape(s - 1).levels, generator)
         assert drawn is not None
         image = drawn[0, :, :height, :width].permute(1, 2, 0).cpu().numpy().astype(np.uint8)
         samples.append(Sample("-".join(names[:finest]), image, sum(bits[finest:])))

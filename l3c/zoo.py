@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coder.errors import ModelMismatchError
+from l3c.arithmetic import DEFAULT as DEFAULT_ARITHMETIC
+from l3c.arithmetic import KINDS, Arithmetic, Kind
 
 if TYPE_CHECKING:  # cards are read without PyTorch, which takes seconds to import
     from l3c.codec import Codec
+    from l3c.integer.path import IntegerPath
     from l3c.model.network import Network
 
 DEFAULT = "l3c-small"
@@ -38,13 +41,18 @@ class Model:
     weights: Path
     card: dict[str, Any]
 
-    @property
-    def identity(self) -> bytes:
-        """What files written with it carry (`l3c.model.identity`); b"" in cards without one."""
+    def identity(self, arithmetic: Kind = DEFAULT_ARITHMETIC) -> bytes:
+        """What files written with it in an arithmetic carry; b"" in cards that do not say."""
+        key = "integer_identity" if arithmetic == "integer" else "identity"
         try:
-            return bytes.fromhex(self.card.get("identity", ""))
+            return bytes.fromhex(self.card.get(key, ""))
         except (TypeError, ValueError):
             return b""
+
+    @property
+    def identities(self) -> frozenset[bytes]:
+        """In every arithmetic."""
+        return frozenset(filter(None, map(self.identity, KINDS)))
 
 
 def released() -> list[Model]:
@@ -92,8 +100,8 @@ def named_model(model: str | Path | None = None) -> Model:
     raise ModelError(f"no model is called {name}; there are: {names}; or give a .safetensors file")
 
 
-def load_network(model: Model) -> Network:
-    """The network of a model, float32.
+def load_network(model: Model) -> tuple[Network, IntegerPath | None]:
+    """The network of a model, float32, and its integer path if the file has one.
 
     Raises:
         ModelError: weights and card do not fit each other, or the weights are not safetensors.
@@ -103,6 +111,8 @@ def load_network(model: Model) -> Network:
     from safetensors.torch import load_file
 
     from l3c.config import Recipe
+    from l3c.integer import files
+    from l3c.integer.convolution import BoundError
     from l3c.model.network import Network
 
     card = model.weights.with_suffix(".json")
@@ -112,50 +122,67 @@ def load_network(model: Model) -> Network:
         raise ModelError(f"{card}: not a model card with a recipe ({error})") from None
     network = Network(recipe.model)
     try:
-        network.load_state_dict(load_file(model.weights))
+        weights, integers = files.split(load_file(model.weights))
+        network.load_state_dict(weights)
+        return network, files.load(network, integers) if integers else None
     except OSError as error:
         raise ModelError(f"{model.weights}: cannot be read ({error.strerror or error})") from None
+    except BoundError as error:
+        raise ModelError(f"{model.weights}: the integer path is not exact: {error}") from None
     except (SafetensorError, RuntimeError) as error:
         raise ModelError(f"{model.weights}: weights do not fit their card ({error})") from None
-    return network
 
 
 @lru_cache(maxsize=4)
-def _codec(weights: Path, modified_ns: int, device: str) -> Codec:
+def _codec(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> Codec:
     from l3c.codec import Codec
 
     model = read_model(weights)
-    codec = Codec(load_network(model), device)
-    if model.identity and model.identity != codec.identity:
+    network, path = load_network(model)
+    if arithmetic == "integer" and path is None:
+        raise ModelError(
+            f"{weights}: has no integer path: add one with `python -m l3c.integer.add`, or code in "
+            "floating point"
+        )
+    codec = Codec(network, device, path if arithmetic == "integer" else None)
+    expected = model.identity(arithmetic)
+    if expected and expected != codec.identity:
         raise ModelError(
             f"{weights}: these are weights of model {codec.identity.hex()}, the card says "
-            f"{model.identity.hex()}: one of the two was changed"
+            f"{expected.hex()}: one of the two was changed"
         )
     return codec
 
 
-def open_codec(model: Model | str | Path | None = None, device: str = "auto") -> Codec:
+def open_codec(
+    model: Model | str | Path | None = None,
+    device: str = "auto",
+    arithmetic: Kind = DEFAULT_ARITHMETIC,
+) -> Codec:
     """The codec of a model, loaded once.
 
     Args:
         model: a released name, a path, or the default for None.
         device: "cpu", "cuda", or "auto": CUDA where PyTorch and the coder find it.
+        arithmetic: "integer", the same everywhere, or "float".
 
     Raises:
         ModelError: the model cannot be used.
-        ValueError: no such device here.
+        ValueError: no such device or arithmetic here.
     """
+    if arithmetic not in KINDS:
+        raise ValueError(f"arithmetic must be one of {', '.join(KINDS)}, got {arithmetic!r}")
     found = model if isinstance(model, Model) else named_model(model)
     try:
         modified = found.weights.stat().st_mtime_ns
     except OSError as error:
         raise ModelError(f"{found.weights}: cannot be read ({error.strerror})") from None
-    return _codec(found.weights, modified, choose_device(device))
+    return _codec(found.weights, modified, choose_device(device), arithmetic)
 
 
 def find_codec(
     identity: bytes,
-    written_on: str,
+    arithmetic: Arithmetic,
     device: str = "auto",
     more: tuple[Model | str | Path, ...] = (),
 ) -> Codec:
@@ -163,21 +190,23 @@ def find_codec(
 
     Args:
         identity: as the container carries it.
-        written_on: "cpu" or "cuda", as the container says: what "auto" takes if it is here.
+        arithmetic: as the container says. For float32 on a CPU, "auto" takes the CPU.
         device: as for `open_codec`.
         more: models to look at besides those that come with the package.
 
     Raises:
         ModelMismatchError: none of them is it; the message says which there are.
     """
-    if device == "auto" and written_on == "cpu":
+    if device == "auto" and arithmetic == Arithmetic.FLOAT_CPU:
         device = "cpu"
-    seen = []
+    kind, seen = arithmetic.kind, []
     for model in _candidates(more):
-        known = model.identity or open_codec(model, device).identity
+        known = model.identity(kind)
+        if not known and kind == "float":
+            known = open_codec(model, device, kind).identity
         if known == identity:
-            return open_codec(model, device)
-        seen.append(f"{model.name} ({known.hex()})")
+            return open_codec(model, device, kind)
+        seen.append(f"{model.name} ({known.hex() or 'without an integer path'})")
     raise ModelMismatchError(
         f"written with model {identity.hex()}, which is not here; there are: "
         f"{', '.join(seen) or 'none'}. Name the weights that it was written with (--model)"

@@ -1,15 +1,18 @@
 """Models as files: found by name, path and identity, refused with the reason."""
 
+import copy
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tiny_models import tiny, write_model
+from tiny_models import integer_path, tiny, write_model
 
 from coder.errors import ModelMismatchError
 from l3c import zoo
+from l3c.arithmetic import KINDS, Arithmetic
+from l3c.integer.files import write
 from l3c.model.identity import model_identity
 from l3c.training.files import write_weights
 from l3c.training.release import release
@@ -18,13 +21,34 @@ from l3c.training.release import release
 def test_opens_weights_beside_their_card(tmp_path: Path) -> None:
     weights = write_model(tmp_path)
     codec = zoo.open_codec(weights, "cpu")
-    assert codec.identity == model_identity(tiny()) == zoo.read_model(weights).identity
+    assert codec.arithmetic == Arithmetic.INTEGER
+    assert codec.identity == integer_path().identity() == zoo.read_model(weights).identity()
     assert zoo.open_codec(str(weights), "cpu") is codec
+    other = zoo.open_codec(weights, "cpu", "float")
+    assert other.arithmetic == Arithmetic.FLOAT_CPU
+    assert other.identity == model_identity(tiny()) == zoo.read_model(weights).identity("float")
+
+
+def test_a_model_without_integers_codes_in_floating_point_only(tmp_path: Path) -> None:
+    weights = write_model(tmp_path)
+    write_weights(weights, tiny().state_dict())
+    assert zoo.open_codec(weights, "cpu", "float").identity == model_identity(tiny())
+    with pytest.raises(zoo.ModelError, match=r"model\.safetensors: has no integer path: add one"):
+        zoo.open_codec(weights, "cpu")
+
+
+def test_a_model_that_could_round_is_refused(tmp_path: Path) -> None:
+    weights, path = write_model(tmp_path), copy.deepcopy(integer_path())
+    path.classifiers[0].out.weight[3] = 1 << 20
+    write(weights, tiny().state_dict(), path)
+    message = r"model\.safetensors: the integer path is not exact: scale 1, classifier, out: a part"
+    with pytest.raises(zoo.ModelError, match=message):
+        zoo.open_codec(weights, "cpu")
 
 
 def test_a_changed_file_is_loaded_anew(tmp_path: Path) -> None:
     first = zoo.open_codec(write_model(tmp_path), "cpu")
-    weights = write_model(tmp_path, tiny(seed=1))
+    weights = write_model(tmp_path, seed=1)
     assert zoo.open_codec(weights, "cpu").identity != first.identity
 
 
@@ -38,9 +62,10 @@ def test_unusable_models_are_named(tmp_path: Path) -> None:
     weights.write_bytes(b"\0" * 40)
     with pytest.raises(zoo.ModelError, match=r"model\.safetensors: weights do not fit their card"):
         zoo.open_codec(weights)
-    write_weights(weights, tiny(seed=1).state_dict())
-    with pytest.raises(zoo.ModelError, match="one of the two was changed"):
-        zoo.open_codec(weights)
+    write(weights, tiny(seed=1).state_dict(), integer_path(seed=1))
+    for arithmetic in KINDS:
+        with pytest.raises(zoo.ModelError, match="one of the two was changed"):
+            zoo.open_codec(weights, "cpu", arithmetic)
     weights.with_suffix(".json").write_text("{}")
     with pytest.raises(zoo.ModelError, match=r"model\.json: not a model card"):
         zoo.open_codec(weights)
@@ -69,16 +94,22 @@ def test_unknown_names_and_devices(tmp_path: Path) -> None:
 def test_found_by_the_identity_in_a_file(tmp_path: Path) -> None:
     weights, other = write_model(tmp_path), tiny("rgb", seed=7)
     identity = model_identity(tiny())
-    assert zoo.find_codec(identity, "cpu", more=(weights,)).identity == identity
-    with pytest.raises(ModelMismatchError, match=r"which is not here; there are: model \(.*l3c-s"):
-        zoo.find_codec(model_identity(other), "cpu", more=(weights,))
+    on_cpu = Arithmetic.FLOAT_CPU
+    assert zoo.find_codec(identity, on_cpu, more=(weights,)).identity == identity
+    exact = zoo.find_codec(integer_path().identity(), Arithmetic.INTEGER, "cpu", (weights,))
+    assert exact.arithmetic == Arithmetic.INTEGER
+    for arithmetic in (on_cpu, Arithmetic.INTEGER):
+        with pytest.raises(ModelMismatchError, match=r"is not here; there are: model \(.*l3c-s"):
+            zoo.find_codec(model_identity(other), arithmetic, more=(weights,))
 
 
 def test_the_package_comes_with_a_model_that_fits_its_card() -> None:
     names = [model.name for model in zoo.released()]
     assert zoo.DEFAULT in names
     for model in zoo.released():
-        assert zoo.open_codec(model, "cpu").identity == model.identity
+        for arithmetic in KINDS:
+            opened = zoo.open_codec(model, "cpu", arithmetic)
+            assert opened.identity == model.identity(arithmetic)
         assert model.card["precision"] == "float16"
 
 
@@ -86,9 +117,10 @@ def test_release_halves_the_weights(tmp_path: Path) -> None:
     weights = write_model(tmp_path)
     released = release(weights, "half", tmp_path / "models")
     card = json.loads(released.with_suffix(".json").read_text())
-    codec = zoo.open_codec(released, "cpu")
+    codec = zoo.open_codec(released, "cpu", "float")
+    assert zoo.open_codec(released, "cpu").identity == integer_path().identity()
     assert card["identity"] == codec.identity.hex() != model_identity(tiny()).hex()
-    assert released.stat().st_size < 0.6 * weights.stat().st_size
+    assert released.stat().st_size < 0.75 * weights.stat().st_size
     whole = dict(tiny().named_parameters())
     for name, value in codec.network.named_parameters():
         assert np.allclose(value.detach(), whole[name].detach(), rtol=1e-3, atol=1e-4)

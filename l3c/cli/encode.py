@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from l3c.arithmetic import Arithmetic
 from l3c.cli.batch import run_jobs
 from l3c.cli.engine import Engine
 from l3c.cli.exits import Exit
@@ -62,7 +63,7 @@ def _encode(job: Job, report: Report, engine: Engine, args: argparse.Namespace) 
     encode_s = time.perf_counter() - start
 
     def verify(written: bytes) -> None:
-        def same_codec(identity: bytes, written_on: str) -> Codec:
+        def same_codec(identity: bytes, arithmetic: Arithmetic) -> Codec:
             assert codec is not None  # no model is named in files made without one
             return codec
 
@@ -89,6 +90,7 @@ def _encode(job: Job, report: Report, engine: Engine, args: argparse.Namespace) 
         "height": picture.height,
         "width": picture.width,
         "model": codec.identity.hex() if codec else None,
+        "arithmetic": codec.arithmetic.text if codec else None,
         "encode_s": round(encode_s, 3),
         "verify_s": round(seconds - encode_s, 3) if args.verify else None,
         "verified": args.verify,

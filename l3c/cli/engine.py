@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from l3c.arithmetic import DEFAULT, Arithmetic, Kind
 from l3c.cli.exits import UsageError
 from l3c.workflow_job import limit_threads
 from l3c.zoo import Model, choose_device, find_codec, named_model, open_codec
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """Opens codecs as the options --model, --device and --threads say.
+    """Opens codecs as the options --model, --device, --arithmetic and --threads say.
 
     Raises:
         ModelError: no such model.
@@ -24,6 +25,7 @@ class Engine:
     def __init__(self, args: argparse.Namespace) -> None:
         self._model: Model | None = named_model(args.model) if args.model else None
         self._device: str = args.device
+        self._arithmetic: Kind = getattr(args, "arithmetic", DEFAULT)  # decoders follow the file
         if args.threads:
             limit_threads(args.threads)
         self._threads: int | None = args.threads
@@ -36,13 +38,13 @@ class Engine:
     def encoder(self) -> Codec:
         """The codec of the model that was named, or of the default one."""
         self._limit()
-        return open_codec(self._model, self._device)
+        return open_codec(self._model, self._device, self._arithmetic)
 
-    def decoder(self, identity: bytes, written_on: str) -> Codec:
+    def decoder(self, identity: bytes, arithmetic: Arithmetic) -> Codec:
         """The codec that a file was written with."""
         self._limit()
         more = (self._model,) if self._model else ()
-        return find_codec(identity, written_on, self._device, more)
+        return find_codec(identity, arithmetic, self._device, more)
 
     def _limit(self) -> None:
         if self._threads:

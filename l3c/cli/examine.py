@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from coder.container import Container, unpack
 from coder.errors import CorruptStreamError, Rectangle, SectionAlteredError, TileError
+from l3c.arithmetic import Arithmetic
 from l3c.cli.exits import Exit, combined, exit_of
 from l3c.coding import Decoded, decode_picture
 from l3c.picture import Section
@@ -60,7 +61,7 @@ def flaws_of(data: bytes, container: Container) -> list[Flaw]:
 
 def examine(
     data: bytes,
-    find_codec: Callable[[bytes, str], Codec],
+    find_codec: Callable[[bytes, Arithmetic], Codec],
     *,
     region: Rectangle | None = None,
     progress: Callable[[int], object] = lambda pixels: None,

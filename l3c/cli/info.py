@@ -9,13 +9,14 @@ from typing import Any
 from coder.container import Container, split_parts, unpack
 from coder.errors import CorruptStreamError
 from coder.tiles import tile_rectangles
+from l3c.arithmetic import Arithmetic
 from l3c.cli.batch import run_jobs
 from l3c.cli.examine import Flaw, altered_tiles, exit_of_flaws, flaws_of, section_name
 from l3c.cli.exits import Exit
 from l3c.cli.inputs import Job, find_sources
 from l3c.cli.outcome import Outcome, Sizes
 from l3c.cli.report import Report
-from l3c.coding import WRITTEN_ON, mode_of
+from l3c.coding import mode_of
 from l3c.config import Recipe
 from l3c.picture import Mode
 from l3c.pillow_plugin import SUFFIX
@@ -45,7 +46,7 @@ def _describe(job: Job, models: list[Model]) -> Outcome:
     grid = container.height, container.width, container.rows, container.cols
     rectangles = tile_rectangles(*grid)
     flaws = flaws_of(data, container) + altered_tiles(container, rectangles)
-    model = next((m for m in models if container.model and m.identity == container.model), None)
+    model = next((m for m in models if container.model in m.identities), None)
     sizes = Sizes(read=len(data), coded=len(data), subpixels=grid[0] * grid[1] * mode.channels)
     fields: dict[str, Any] = {
         "input": name,
@@ -64,8 +65,7 @@ def _describe(job: Job, models: list[Model]) -> Outcome:
         },
         "model": container.model.hex() or None,
         "model_name": model.name if model else None,
-        "arithmetic": container.arithmetic,
-        "written_on": WRITTEN_ON.get(container.arithmetic),
+        "arithmetic": Arithmetic(container.arithmetic).text,
         "sections": {section_name(kind): len(content) for kind, content in container.sections},
         "bytes_by_part": _bytes_by_part(len(data), container, mode, model),
         "flaws": [flaw.fields() for flaw in flaws],
@@ -120,7 +120,7 @@ def _text(fields: dict[str, Any], flaws: list[Flaw]) -> str:
     model = "none: coded by the fallback alone"
     if fields["model"]:
         known = fields["model_name"] or "not here"
-        model = f"{fields['model']} ({known}), float32 on {fields['written_on']}"
+        model = f"{fields['model']} ({known}), {fields['arithmetic']}"
     sections = ", ".join(f"{name} {size:,}" for name, size in fields["sections"].items()) or "none"
     parts = ", ".join(f"{name} {size:,}" for name, size in fields["bytes_by_part"].items())
     count = f"{tiles['rows'] * tiles['cols']} ({tiles['rows']} x {tiles['cols']})"

@@ -49,11 +49,12 @@ def _describe(model: Model) -> Outcome:
         "kind": settings.kind,
         "parameters": sum(weights.numel() for weights in codec.network.parameters()),
         "identity": codec.identity.hex(),
+        "float_identity": model.identity("float").hex() or None,
         "steps": card.get("steps"),
         "images": card.get("images"),
         "data_sha256": card.get("data_sha256"),
         "licence": card.get("licence"),
-        "check": "good" if model.identity else "no identity in the card",
+        "check": "good" if model.identity() else "no identity in the card",
     }
     text = _ROW.format(*(_shown(value) for value in _cells(fields)))
     return Outcome(text, fields)

@@ -71,6 +71,7 @@ def _encode(commands: Any) -> None:
     )
     _writing(parser)
     _coding(parser, "model to encode with: a released name, or a .safetensors file")
+    _arithmetic(parser)
 
 
 def _decode(commands: Any) -> None:
@@ -222,6 +223,16 @@ def _coding(parser: argparse.ArgumentParser, model: str) -> None:
     _json(parser)
     _quiet(parser)
     _threads(parser)
+
+
+def _arithmetic(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--arithmetic",
+        choices=("integer", "float"),
+        default="integer",
+        help="of the network: integer (default) decodes exactly on every machine, float perhaps "
+        "only on one like this",
+    )
 
 
 def _json(parser: Any) -> None:

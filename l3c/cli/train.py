@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> Exit:
         print(
             f"{weights}: {card['parameters']:,} parameters, {card['images']} images, "
             f"{card['steps']} steps in {card['train_s']:.0f} s, "
-            f"{card['final_train_bpsp']:.3f} bpsp on its last crops; model {card['identity']}"
+            f"{card['final_train_bpsp']:.3f} bpsp on its last crops; "
+            f"model {card['integer_identity']}"
         )
     return Exit.GOOD
 
@@ -65,7 +66,9 @@ def _train(
 
     from l3c.data.datasets import DatasetSpec, build_dataset, kept_images, manifest_sha256
     from l3c.data.prepare import Preparation
+    from l3c.integer.files import add_integer_path
     from l3c.training.loop import train
+    from l3c.zoo import load_network
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -73,14 +76,18 @@ def _train(
     # An absolute path, since some names, such as "embedded", mean built-in images.
     spec = DatasetSpec(source=str(Path(args.folder).absolute()), prepare=prepare)
     manifest = build_dataset(spec, data)
+    images = dict(kept_images(manifest))
     train(
         recipe,
-        dict(kept_images(manifest)),
+        images,
         data_sha256=manifest_sha256(manifest),
         weights=weights,
         checkpoint=checkpoint,
         name=weights.stem,
     )
+    model = read_model(weights)
+    network, _ = load_network(model)
+    add_integer_path(network, model.card, images, weights)
     print(f"the prepared images are kept in {data}", file=sys.stderr)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.base import Method
+from l3c.arithmetic import DEFAULT, Kind
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,14 @@ class MethodSource:
         entry: key of a classical codec, or path of a user's Python file.
         name: label of a learned method; "" for the others, which bring theirs.
         weights: of a learned method, None for the others.
+        arithmetic: of a learned method.
     """
 
     key: str
     entry: str
     name: str = ""
     weights: Path | None = None
+    arithmetic: Kind | None = None
 
     def load(self) -> Method:
         """Makes the method. Only a learned one imports PyTorch.
@@ -33,7 +36,7 @@ class MethodSource:
         if self.weights is not None:
             from baselines.learned import LearnedMethod
 
-            return LearnedMethod(self.key, self.name, self.weights)
+            return LearnedMethod(self.key, self.name, self.weights, self.arithmetic or DEFAULT)
         from baselines.registry import get_method
 
         return get_method(self.entry)

@@ -124,7 +124,7 @@ def _models(comparison: Mapping[str, Sequence[Summary]], context: Context) -> li
     labels = {item.key: item.method for summaries in comparison.values() for item in summaries}
     lines = [
         [
-            labels[key],
+            labels.get(key, card["name"]),
             f"{card['parameters']:,}",
             f"{card['steps']:,}",
             _duration(float(card["train_s"])),

@@ -66,7 +66,7 @@ def calibrate(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Cali
             pyramid = network.bottlenecks(batch)
         with torch.enable_grad(), _taps(network, result) as activations:
             bits = torch.stack(network.coded_bits(batch, pyramid, network.scales)).sum()
-            bits.backward()  # type: ignore[no-untyped-call]
+            bits.backward()
         for convolution, x in activations:
             _add_sensitivity(result.inputs[convolution], x)
         network.zero_grad(set_to_none=True)

@@ -9,26 +9,26 @@ which none of its partial sums can exceed 2^24. docs/integer.md has the derivati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from coder import tables
-from coder.shape import MixtureShape
 from l3c.integer.calibration import Calibration, calibrate
 from l3c.integer.convolution import (
     CARRIER_BITS,
     Bounds,
     IntegerConvolution,
-    Integers,
 )
+from l3c.integer.grids import parameter_grids
 from l3c.integer.path import IntegerBlock, IntegerClassifier, IntegerPath, IntegerPredictor
 from l3c.integer.rounding import round_filters
 from l3c.model.head import ProbabilityClassifier
+from l3c.model.layers import ResidualBlock, members
 from l3c.model.network import Network
 from l3c.model.predictor import Predictor
 
@@ -36,7 +36,6 @@ COST = 1e-6  # nats for a sub-pixel that the rounding of one channel may cost
 FINEST, COARSEST = 12, -4  # e
 MARGIN = 2.0  # photographs differ: activations may be twice those of the calibration
 WEIGHT_LIMIT = (1 << 15) - 1
-MU_LIMIT = (1 << 17) - 1  # 512 symbols on the coder's grid; see `path.uncentre`
 
 Reals = npt.NDArray[np.float64]
 
@@ -48,10 +47,10 @@ class Grid:
     exponent: Reals
     bounds: Bounds
 
-    @property
-    def magnitude(self) -> Integers:
-        """Largest absolute integer of each channel."""
-        return self.bounds.magnitude
+    def taken(self, function: Callable[..., Any], *arguments: Any) -> Grid:
+        """Of other channels: a NumPy function of the values of each channel."""
+        low, high = (function(side, *arguments) for side in (self.bounds.low, self.bounds.high))
+        return Grid(function(self.exponent, *arguments), Bounds(low, high))
 
 
 def convert(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> IntegerPath:
@@ -71,14 +70,11 @@ def convert(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Intege
     path = IntegerPath(network.settings, [network.shape(s) for s in range(network.scales + 1)])
     above: Grid | None = None
     for s in range(len(path.predictors), 0, -1):
-        predictor, classifier = network.predictors[s - 1], network.classifiers[s - 1]
-        assert isinstance(predictor, Predictor)
-        assert isinstance(classifier, ProbabilityClassifier)
-        converter = _Converter(network, s, predictor, classifier, statistics)
-        integer_predictor, integer_classifier = path.predictors[s - 1], path.classifiers[s - 1]
-        assert isinstance(integer_predictor, IntegerPredictor)
-        assert isinstance(integer_classifier, IntegerClassifier)
-        above = converter.fill(integer_predictor, integer_classifier, above)
+        above = _Converter(network, s, statistics).fill(
+            members(path.predictors, IntegerPredictor)[s - 1],
+            members(path.classifiers, IntegerClassifier)[s - 1],
+            above,
+        )
     path.check()
     return path
 
@@ -86,16 +82,10 @@ def convert(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Intege
 class _Converter:
     """One predictor and its classifier."""
 
-    def __init__(
-        self,
-        network: Network,
-        s: int,
-        predictor: Predictor,
-        classifier: ProbabilityClassifier,
-        statistics: Calibration,
-    ) -> None:
+    def __init__(self, network: Network, s: int, statistics: Calibration) -> None:
         self.network, self.s = network, s
-        self.predictor, self.classifier = predictor, classifier
+        self.predictor = members(network.predictors, Predictor)[s - 1]
+        self.classifier = members(network.classifiers, ProbabilityClassifier)[s - 1]
         self.statistics = statistics
 
     def fill(
@@ -111,52 +101,41 @@ class _Converter:
         Returns:
             The grid of f^(s).
         """
-        source = self.predictor
-        stack = [block.conv1 for block in source.stack.blocks]  # type: ignore[union-attr]
-        stream = [*stack, source.stack.last, source.up.conv]  # their inputs: x_0, x_1, ..., y
+        stream = _stream(self.predictor)
         exponent = above.exponent if above else self._exponent(stream)
         grids = [self._grid(convolution, exponent) for convolution in stream]
 
         self._fill_head(predictor.head, grids[0])
-        for i, block in enumerate(predictor.blocks):
-            theirs = source.stack.blocks[i]
-            assert isinstance(block, IntegerBlock)
-            middle = self._grid(theirs.conv2, self._exponent([theirs.conv2]), positive=True)  # type: ignore[union-attr, list-item, arg-type]
-            self._fill(block.conv1, theirs.conv1, grids[i], middle)  # type: ignore[union-attr, arg-type]
-            self._fill(block.conv2, theirs.conv2, middle, grids[i + 1])  # type: ignore[union-attr, arg-type]
-        self._fill(predictor.last, source.stack.last, grids[-2], grids[-1])
+        theirs = members(self.predictor.stack.blocks, ResidualBlock)
+        for i, block in enumerate(members(predictor.blocks, IntegerBlock)):
+            second = theirs[i].conv2
+            middle = self._grid(second, self._exponent([second]), positive=True)
+            self._fill(block.conv1, theirs[i].conv1, grids[i], middle)
+            self._fill(block.conv2, second, middle, grids[i + 1])
+        self._fill(predictor.last, self.predictor.stack.last, grids[-2], grids[-1])
         f = self._features()
-        four = Grid(
-            f.exponent.repeat(4), Bounds(f.bounds.low.repeat(4), f.bounds.high.repeat(4))
-        )
-        self._fill(predictor.up, source.up.conv, grids[-1], four)
+        self._fill(predictor.up, self.predictor.up.conv, grids[-1], f.taken(np.repeat, 4))
 
         out = self.classifier.out
         b = self._grid(out, self._exponent([out]))
-        parts = np.split(np.arange(len(b.exponent)), len(classifier.branches))
-        for i, branch in enumerate(classifier.branches):
-            assert isinstance(branch, IntegerConvolution)
-            part = Grid(
-                b.exponent[parts[i]], Bounds(b.bounds.low[parts[i]], b.bounds.high[parts[i]])
-            )
-            self._fill(branch, self.classifier.branches[i], f, part)  # type: ignore[arg-type]
+        branches = members(classifier.branches, IntegerConvolution)
+        features = len(b.exponent) // len(branches)
+        for i, source in enumerate(members(self.classifier.branches, nn.Conv2d)):
+            part = b.taken(np.take, range(i * features, (i + 1) * features))
+            self._fill(branches[i], source, f, part)
         self._fill_out(classifier.out, b)
         return f
 
     def _features(self) -> Grid:
         """Of f^(s), which shares its exponents with the residual stream of the next scale."""
-        branch = self.classifier.branches[0]
-        assert isinstance(branch, nn.Conv2d)
+        branch = members(self.classifier.branches, nn.Conv2d)[0]
         users = [branch]
-        if self.s > 1:
-            below = self.network.predictors[self.s - 2]
-            assert isinstance(below, Predictor)
-            users += [block.conv1 for block in below.stack.blocks]  # type: ignore[union-attr, misc]
-            users += [below.stack.last, below.up.conv]
+        if self.s > 1 and len(self.network.predictors) > 1:
+            users += _stream(members(self.network.predictors, Predictor)[self.s - 2])
         return self._grid(branch, self._exponent(users))
 
     def _exponent(self, convolutions: Sequence[nn.Conv2d]) -> Reals:
-        """e of the inputs of some convolutions, which share it."""
+        """E of the inputs of some convolutions, which share it."""
         inputs = [self.statistics.inputs[convolution] for convolution in convolutions]
         sensitivity = np.sum([each.sensitivity for each in inputs], axis=0)
         cost = 24 * COST * self.statistics.subpixels
@@ -219,25 +198,10 @@ class _Converter:
         return self.statistics.inputs[source].moment * np.outer(scale, scale)
 
 
-def parameter_grids(shape: MixtureShape) -> tuple[Integers, Integers, Integers]:
-    """Of each parameter of a mixture: fractional bits, smallest and largest integer, (P,)."""
-    each = shape.channels * shape.mixtures
-    lam = tables.LAMBDA_RAW_LIMIT if shape.sigmoid else tables.LAMBDA_LIMIT
-    kinds = [
-        (each, tables.LOGIT_BITS, -tables.LOGIT_LIMIT, tables.LOGIT_LIMIT),
-        (each, tables.MU_BITS, -MU_LIMIT, MU_LIMIT),
-        (
-            each,
-            tables.LOG_SIGMA_BITS,
-            tables.LOG_SIGMA_MIN << tables.LOG_SIGMA_BITS,
-            tables.LOG_SIGMA_MAX << tables.LOG_SIGMA_BITS,
-        ),
-        (shape.coefficients * shape.mixtures, tables.LAMBDA_BITS, -lam, lam),
-    ]
-    bits, low, high = (
-        np.concatenate([np.full(kind[0], kind[i], np.int64) for kind in kinds]) for i in (1, 2, 3)
-    )
-    return bits, low, high
+def _stream(predictor: Predictor) -> list[nn.Conv2d]:
+    """The convolutions whose inputs are the residual stream: x_0, x_1, ..., y."""
+    blocks = members(predictor.stack.blocks, ResidualBlock)
+    return [*(block.conv1 for block in blocks), predictor.stack.last, predictor.up.conv]
 
 
 def _reals(convolution: nn.Conv2d) -> tuple[Reals, Reals]:

@@ -42,8 +42,9 @@ def exact_arithmetic(device: torch.device) -> Iterator[None]:
             stack.enter_context(_set(backends.cudnn, "enabled", False))
             stack.enter_context(_set(backends.cuda.matmul, "fp32_precision", _PRECISION))
         else:
-            stack.enter_context(_set(backends.mkldnn.conv, "fp32_precision", _PRECISION))
-            stack.enter_context(_set(backends.mkldnn.matmul, "fp32_precision", _PRECISION))
+            for part in ("conv", "matmul"):
+                holder = getattr(backends.mkldnn, part)
+                stack.enter_context(_set(holder, "fp32_precision", _PRECISION))
         yield
 
 

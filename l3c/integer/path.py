@@ -1,7 +1,7 @@
 """The decoder path of a network in integers: predictors, feature fusion, classifiers.
 
-It mirrors `l3c.model.predictor` and `l3c.model.head`, convolution by convolution. What leaves it are
-the parameters of the mixtures on the coder's grids (coder/CDF.md, Sec. 1).
+It mirrors `l3c.model.predictor` and `l3c.model.head`, convolution by convolution. What leaves it
+are the parameters of the mixtures on the coder's grids (coder/CDF.md, Sec. 1).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from coder.tables import LAMBDA_BITS
 from l3c.config import ModelSettings
 from l3c.integer import exact
 from l3c.integer.convolution import Bounds, IntegerConvolution, as_int64
+from l3c.model.layers import members
 
 IDENTITY_BYTES = 8
 VERSION = 1  # of the arithmetic: another definition of any operation is another identity
@@ -129,7 +130,7 @@ class IntegerPath(nn.Module):
         self.shared = settings.kind == "rgb_shared"
         self.dilations = settings.dilations
         self.centred = settings.channel_coefficients == "centred"
-        features = settings.features
+        self.features = features = settings.features
         predicted = range(1, 2 if self.shared else self.scales + 1)
         self.predictors = nn.ModuleList(
             IntegerPredictor(shapes[s].channels, features, settings.blocks) for s in predicted
@@ -149,17 +150,15 @@ class IntegerPath(nn.Module):
     def layers(self) -> Iterator[Layer]:
         """Every convolution, the coarsest scale first, with the bounds of what enters it."""
         above: Bounds | None = None
-        for s in range(len(self.predictors), 0, -1):
-            predictor, classifier = self.predictors[s - 1], self.classifiers[s - 1]
-            assert isinstance(predictor, IntegerPredictor)
-            assert isinstance(classifier, IntegerClassifier)
-            levels, channels = self.shapes[s].levels, self.shapes[s].channels
-            top = np.full(channels, levels - 1, np.int64)
+        predictors = members(self.predictors, IntegerPredictor)
+        classifiers = members(self.classifiers, IntegerClassifier)
+        for s in range(len(predictors), 0, -1):
+            predictor, classifier = predictors[s - 1], classifiers[s - 1]
+            top = np.full(self.shapes[s].channels, self.shapes[s].levels - 1, np.int64)
             name = f"scale {s}, predictor"
             yield Layer(f"{name}, head", predictor.head, Bounds(-top, top), above)
             x = predictor.head.bounds
-            for i, block in enumerate(predictor.blocks, start=1):
-                assert isinstance(block, IntegerBlock)
+            for i, block in enumerate(members(predictor.blocks, IntegerBlock), start=1):
                 yield Layer(f"{name}, block {i}, conv1", block.conv1, x, None)
                 yield Layer(f"{name}, block {i}, conv2", block.conv2, block.conv1.bounds, x)
                 x = block.conv2.bounds
@@ -167,11 +166,10 @@ class IntegerPath(nn.Module):
             yield Layer(f"{name}, up", predictor.up, predictor.last.bounds, None)
             f = shuffled(predictor.up.bounds)
             name = f"scale {s}, classifier"
-            for i, branch in enumerate(classifier.branches, start=1):
-                assert isinstance(branch, IntegerConvolution)
+            branches = members(classifier.branches, IntegerConvolution)
+            for i, branch in enumerate(branches, start=1):
                 yield Layer(f"{name}, branch {i}", branch, f, None)
-            ends = [branch.bounds for branch in classifier.branches]  # type: ignore[union-attr]
-            b = Bounds(*(np.concatenate(side) for side in zip(*map(_sides, ends), strict=True)))
+            b = concatenated([branch.bounds for branch in branches])
             yield Layer(f"{name}, out", classifier.out, b, None)
             above = None if self.shared else f
 
@@ -196,7 +194,7 @@ class IntegerPath(nn.Module):
         Raises:
             exact.InexactError: this machine rounds where it must not.
         """
-        exact.check(device, self.predictors[0].last.weight.shape[0])  # type: ignore[union-attr]
+        exact.check(device, self.features)
         self.to(device)
         self._device, self._memory_format = device, memory_format
         for layer in self.layers():
@@ -247,5 +245,9 @@ def shuffled(bounds: Bounds) -> Bounds:
     return Bounds(bounds.low.reshape(-1, 4).min(axis=1), bounds.high.reshape(-1, 4).max(axis=1))
 
 
-def _sides(bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
-    return bounds.low, bounds.high
+def concatenated(parts: list[Bounds]) -> Bounds:
+    """Of the channels of several tensors, one after the other."""
+    return Bounds(
+        np.concatenate([part.low for part in parts]),
+        np.concatenate([part.high for part in parts]),
+    )

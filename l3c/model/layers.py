@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def members(modules: nn.Module, kind: type[M]) -> list[M]:
+    """The modules of an nn.ModuleList, all of one class, with their type."""
+    found = list(modules.children())
+    if not all(isinstance(module, kind) for module in found):
+        raise TypeError(f"expected {kind.__name__} only, got {found}")
+    return found  # type: ignore[return-value]
 
 
 def conv(

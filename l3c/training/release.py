@@ -1,23 +1,21 @@
 """Makes a released model of a trained one: `python -m l3c.training.release WEIGHTS NAME`.
 
-Weights are kept in half precision, which is half the download; the identity, and so what files
-written with the model carry, is that of the rounded weights.
+Weights are kept in half precision, which is half the download; the identity that files written in
+floating point carry is that of the rounded weights. The integer path stays as it is.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 from datetime import date
 from pathlib import Path
 
 import torch
 
-from l3c.config import Recipe
+from l3c.integer import files as integer_files
 from l3c.model.identity import model_identity
-from l3c.model.network import Network
 from l3c.training import files
-from l3c.zoo import load_network, read_model
+from l3c.zoo import ModelError, load_network, read_model
 
 LICENCE = "Apache-2.0"
 
@@ -37,16 +35,18 @@ def release(weights: Path, name: str, folder: Path) -> Path:
         l3c.zoo.ModelError: the trained model cannot be used.
     """
     model = read_model(weights)
-    halved = {key: value.half() for key, value in load_network(model).state_dict().items()}
-    rounded = Network(Recipe.model_validate(model.card["recipe"]).model)
-    rounded.load_state_dict(halved)
+    network, path = load_network(model)
+    if path is None:
+        raise ModelError(f"{weights}: has no integer path: add one with `l3c.integer.add` first")
+    halved = {key: value.half() for key, value in network.state_dict().items()}
+    network.load_state_dict(halved)
     target = folder / f"{name}.safetensors"
-    files.write_weights(target, halved)
+    sha256 = integer_files.write(target, halved, path)
     changed = {
         "name": name,
-        "identity": model_identity(rounded).hex(),
+        "identity": model_identity(network).hex(),
         "precision": str(torch.float16).removeprefix("torch."),
-        "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+        "sha256": sha256,
         "released": date.today().isoformat(),
         "licence": LICENCE,
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from command import Ended, Run
 from PIL import Image
-from tiny_models import smooth, tiny, write_model
+from tiny_models import smooth, write_model
 
 from l3c import zoo
 from l3c.cli import main
@@ -22,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("mine"), tiny(seed=1), "other")
+    return write_model(tmp_path_factory.mktemp("mine"), seed=1, name="other")
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ def test_models_are_listed_and_checked(run: Run, other_model: Path) -> None:
     assert head.split()[:3] == ["name", "kind", "parameters"]
     assert first.startswith("l3c-small")
     assert second.startswith("other")
-    assert read_model(other_model).card["identity"] in second
+    assert read_model(other_model).card["integer_identity"] in second
 
 
 def test_models_for_scripts(run: Run, other_model: Path) -> None:

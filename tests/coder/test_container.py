@@ -94,7 +94,7 @@ def containers(draw: st.DrawFn) -> Container:
     # All but the last row of tiles end at multiples of 8, and no tile may be too large.
     side = st.integers(1, 1000)
     height, width = (max(draw(side), 8 * (n - 1) + 1) for n in (rows, cols))
-    arithmetic = draw(st.sampled_from([0, 1, 2]))
+    arithmetic = draw(st.sampled_from([0, 1, 2, 3]))
     crc = st.integers(0, 2**32 - 1)
     tile = st.builds(Tile, st.binary(max_size=200), crc, crc)
     return Container(
@@ -147,7 +147,7 @@ def test_overhead_of_one_tile() -> None:
         ({"height": 0}, r"height must be in 1\.\.2147483647 pixels, got 0"),
         ({"width": 2**31}, "got 2147483648"),
         ({"mode": 256}, r"mode must be in 0\.\.255"),
-        ({"arithmetic": 3}, "arithmetic must be one of"),
+        ({"arithmetic": 4}, "arithmetic must be one of"),
         ({"arithmetic": 0}, "model must have 0 bytes, got 8"),
         ({"model": b"short"}, "model must have 8 bytes, got 5"),
         ({"rows": 2}, "2x1 tiles cannot cut an image of 8x8 pixels"),
@@ -417,7 +417,7 @@ HOSTILE: dict[str, tuple[bytes, type[CoderError], str]] = {
     "padded length": (MAGIC + b"\2\x80\0" + bytes(4), HeaderAlteredError, "shortest form"),
     "no fields": (wrapped(b""), HeaderAlteredError, "no room for its fields"),
     "no size": (wrapped(b"\4\1"), HeaderAlteredError, "end inside a number"),
-    "arithmetic": (wrapped(b"\4\3" + SIZE), NewerFormatError, "arithmetic 3, unknown"),
+    "arithmetic": (wrapped(b"\4\4" + SIZE), NewerFormatError, "arithmetic 4, unknown"),
     "zero height": (wrapped(b"\4\1\0\1"), HeaderAlteredError, "image of 0x1 pixels"),
     "zero width": (wrapped(b"\4\1\1\0"), HeaderAlteredError, "image of 1x0 pixels"),
     "2^32 sides": (

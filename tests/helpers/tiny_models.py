@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l3c.config import Kind, ModelSettings, Recipe
+from l3c.integer.conversion import convert
+from l3c.integer.files import write
+from l3c.integer.path import IntegerPath
 from l3c.model.identity import model_identity
 from l3c.model.initialization import initialize
 from l3c.model.network import Network
-from l3c.training.files import write_weights
 
 KINDS: list[Kind] = ["l3c", "rgb", "rgb_shared"]
 
@@ -34,13 +37,23 @@ def tiny(kind: Kind = "l3c", seed: int = 0) -> Network:
     return network
 
 
-def write_model(folder: Path, network: Network | None = None, name: str = "model") -> Path:
-    """A model as files: the path of its weights, the card beside it."""
-    network = network or tiny()
+@functools.cache
+def integer_path(kind: Kind = "l3c", seed: int = 0) -> IntegerPath:
+    """Of `tiny(kind, seed)`."""
+    return convert(tiny(kind, seed), [smooth(64, 64), smooth(40, 24)])
+
+
+def write_model(folder: Path, kind: Kind = "l3c", seed: int = 0, name: str = "model") -> Path:
+    """`tiny(kind, seed)` as files: the path of its weights, the card beside it."""
+    network, path = tiny(kind, seed), integer_path(kind, seed)
     weights = folder / f"{name}.safetensors"
-    write_weights(weights, network.state_dict())
-    recipe = Recipe(name="tiny", model=network.settings).model_dump(mode="json")
-    card = {"name": name, "identity": model_identity(network).hex(), "recipe": recipe}
+    write(weights, network.state_dict(), path)
+    card = {
+        "name": name,
+        "identity": model_identity(network).hex(),
+        "integer_identity": path.identity().hex(),
+        "recipe": Recipe(name="tiny", model=network.settings).model_dump(mode="json"),
+    }
     weights.with_suffix(".json").write_text(json.dumps(card))
     return weights
 

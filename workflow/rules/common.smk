@@ -67,8 +67,9 @@ def get_recipe(wildcards):
 
 def get_weights(wildcards):
     """Weights of a learned method, none of a classical one."""
-    learned = wildcards.method in EXPERIMENT.models
-    return [f"{RUN}/models/{wildcards.method}.safetensors"] if learned else []
+    if wildcards.method not in EXPERIMENT.models:
+        return []
+    return [f"{RUN}/models/{EXPERIMENT.trained_as(wildcards.method)}.safetensors"]
 
 
 def get_method_file(wildcards):
@@ -85,6 +86,7 @@ def get_method(wildcards):
     return {
         "entry": entry,
         "name": model.name if model else "",
+        "arithmetic": model.arithmetic if model else None,
         "available": is_available(entry),
     }
 
@@ -113,7 +115,7 @@ def get_manifests():
 
 
 def get_cards():
-    """Cards of the models that are measured."""
+    """Cards of the models whose weights are measured."""
     return expand(f"{RUN}/models/{{model}}.json", model=EXPERIMENT.trained())
 
 

@@ -22,7 +22,7 @@ rule plot_bpsp:
         mem_mb=500,
     params:
         published=EXPERIMENT.evaluate.published,
-        learned=EXPERIMENT.trained(),
+        learned=EXPERIMENT.learned(),
     script:
         "../scripts/plot_bpsp.py"
 
@@ -46,6 +46,6 @@ rule plot_speed:
     resources:
         mem_mb=500,
     params:
-        learned=EXPERIMENT.trained(),
+        learned=EXPERIMENT.learned(),
     script:
         "../scripts/plot_speed.py"

@@ -1,13 +1,14 @@
-# Learned methods: a recipe and a data set make weights, a card and a log of the training.
+# Learned methods: a recipe and a data set make weights, a card and a log of the training; weights and
+# some of the photographs then make the integers that decode the same everywhere.
 
 
 rule train_model:
     input:
         manifest=f"{RUN}/data/{EXPERIMENT.train}/manifest.csv",
     output:
-        weights=f"{RUN}/models/{{model}}.safetensors",
-        card=f"{RUN}/models/{{model}}.json",
-        metrics=f"{RUN}/models/{{model}}.csv",
+        weights=f"{RUN}/trained/{{model}}.safetensors",
+        card=f"{RUN}/trained/{{model}}.json",
+        metrics=f"{RUN}/trained/{{model}}.csv",
     log:
         f"{RUN}/logs/train_model/{{model}}.log",
     benchmark:
@@ -23,3 +24,24 @@ rule train_model:
         checkpoint=f"{RUN}/checkpoints/{{model}}.pt",
     script:
         "../scripts/train_model.py"
+
+
+rule convert_model:
+    input:
+        manifest=f"{RUN}/data/{EXPERIMENT.train}/manifest.csv",
+        weights=f"{RUN}/trained/{{model}}.safetensors",
+        card=f"{RUN}/trained/{{model}}.json",
+    output:
+        weights=f"{RUN}/models/{{model}}.safetensors",
+        card=f"{RUN}/models/{{model}}.json",
+    log:
+        f"{RUN}/logs/convert_model/{{model}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/convert_model/{{model}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: EXCLUSIVE
+    resources:
+        mem_mb=4000,
+    script:
+        "../scripts/convert_model.py"

@@ -21,6 +21,7 @@ with job(snakemake):
             entry=method["entry"],
             name=method["name"],
             weights=Path(weights[0]) if weights else None,
+            arithmetic=method["arithmetic"],
         ),
         kept_images(manifest),
         sum(row.status == "kept" for row in read_manifest(manifest)),

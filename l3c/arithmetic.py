@@ -1,0 +1,43 @@
+"""How the numbers behind a file were computed, as its container stores it (coder/FORMAT.md)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Literal
+
+Kind = Literal["integer", "float"]
+KINDS: tuple[Kind, ...] = ("integer", "float")
+DEFAULT: Kind = "integer"
+
+
+class Arithmetic(IntEnum):
+    """Of the network's decoder path.
+
+    Integers are the same everywhere. Floating point is not: such a file is decoded on the kind of
+    device that wrote it where there is one.
+    """
+
+    NONE = 0
+    FLOAT_CPU = 1
+    FLOAT_CUDA = 2
+    INTEGER = 3
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return {
+            Arithmetic.NONE: "no network",
+            Arithmetic.FLOAT_CPU: "float32 on cpu",
+            Arithmetic.FLOAT_CUDA: "float32 on cuda",
+            Arithmetic.INTEGER: "integer",
+        }[self]
+
+    @property
+    def kind(self) -> Kind:
+        """The setting of an encoder that gives it."""
+        return "integer" if self == Arithmetic.INTEGER else "float"
+
+
+def floating(device: str) -> Arithmetic:
+    """Floating point on a device, cpu or cuda."""
+    return Arithmetic.FLOAT_CUDA if device == "cuda" else Arithmetic.FLOAT_CPU
