@@ -43,6 +43,7 @@ class Codec:
         network: with its weights, of any kind.
         device: "cpu" or "cuda".
         path: of the network in integers, checked; without one the network predicts in float32.
+        memory_format: of activations and weights.
 
     Attributes:
         arithmetic: of the predictions.
@@ -53,14 +54,19 @@ class Codec:
     """
 
     def __init__(
-        self, network: Network, device: str = "cpu", path: IntegerPath | None = None
+        self,
+        network: Network,
+        device: str = "cpu",
+        path: IntegerPath | None = None,
+        memory_format: torch.memory_format = torch.channels_last,
     ) -> None:
         self.arithmetic = Arithmetic.INTEGER if path else floating(device)
         self.identity = path.identity() if path else model_identity(network)
         self.device = torch.device(device)
         self.network = network.eval().requires_grad_(False).to(self.device)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._path = path.prepare(self.device) if path else None
+        self.network.to(memory_format=memory_format)  # type: ignore[call-overload]
+        self._memory_format = memory_format
+        self._path = path.prepare(self.device, memory_format) if path else None
 
     @property
     def streams(self) -> int:
@@ -160,7 +166,8 @@ class Codec:
         if self._path is not None:
             return self._path.predict(s, symbols, above)
         with _threads(1 if symbols[0, 0].numel() <= SMALL else torch.get_num_threads()):
-            return self.network.predict(s, _channels_last(self.network.values(symbols)), above)
+            values = self.network.values(symbols).contiguous(memory_format=self._memory_format)
+            return self.network.predict(s, values, above)
 
     def reals(self, s: int, raw: Tensor) -> Tensor:
         """What the parameters of z^(s) stand for, float32 as `Network.predict` gives them."""
@@ -196,10 +203,6 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _rows(symbols: Tensor) -> Tensor:

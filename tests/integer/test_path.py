@@ -1,0 +1,169 @@
+"""The integer path: what it computes, on every carrier, and that nothing in it is rounded."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_models import KINDS, integer_path, noise, smooth, tiny
+
+from l3c.config import Kind
+from l3c.integer import exact, reference
+from l3c.integer.convolution import BoundError, Bounds, IntegerConvolution, as_int64
+from l3c.integer.path import IntegerPath, uncentre
+from l3c.model.network import Network
+
+CPU = torch.device("cpu")
+
+
+def pyramid(network: Network, image: np.ndarray) -> list[torch.Tensor]:
+    batch = torch.from_numpy(image.transpose(2, 0, 1)[None].copy())
+    with torch.no_grad():
+        return [bottleneck.symbols for bottleneck in network.bottlenecks(batch)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
+def test_float32_carries_what_int64_says(kind: Kind, memory_format: torch.memory_format) -> None:
+    network, path = tiny(kind), copy.deepcopy(integer_path(kind)).prepare(CPU, memory_format)
+    symbols = pyramid(network, np.concatenate([smooth(24, 32), noise(24, 32, 3)]))
+    above = wanted_above = None
+    for s in range(network.scales, 0, -1):
+        raw, above = path.predict(s, symbols[s - 1], above)
+        wanted, wanted_above = reference.predict(path, s, symbols[s - 1][0].numpy(), wanted_above)
+        assert raw.dtype == torch.int32
+        np.testing.assert_array_equal(raw[0].numpy(), wanted)
+        np.testing.assert_array_equal(above[0].numpy(), wanted_above)
+        if path.shared:
+            above = None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stands_for_the_float_network(kind: Kind) -> None:
+    network, path = tiny(kind), copy.deepcopy(integer_path(kind)).prepare(CPU)
+    symbols = pyramid(network, smooth(48, 40))
+    above = float_above = None
+    for s in range(network.scales, 0, -1):
+        with torch.no_grad():
+            raw, float_above = network.predict(s, network.values(symbols[s - 1]), float_above)
+        integers, above = path.predict(s, symbols[s - 1], above)
+        shape = network.shape(s - 1)
+        mu = slice(shape.channels * shape.mixtures, 2 * shape.channels * shape.mixtures)
+        error = (integers[:, mu] / 256 - raw[:, mu]).abs()
+        assert float(error.median()) < 0.1  # of a symbol
+        if path.shared:
+            above = None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_partial_sum_fits_the_carrier(kind: Kind) -> None:
+    largest = integer_path(kind).check()
+    assert len(largest) == len(list(integer_path(kind).layers()))
+    assert 1 << 20 < max(largest.values()) <= 1 << 24
+
+
+def filled(weight: int, high: int, bias: int = 0) -> IntegerConvolution:
+    layer = IntegerConvolution(4, 2, 3)
+    layer.weight.fill_(weight)
+    layer.bias.fill_(bias)
+    layer.high.fill_(high)
+    return layer
+
+
+def test_bounds_are_those_of_the_worst_input() -> None:
+    inputs = Bounds(np.array([-7, 0, -1, 0]), np.array([7, 5, 2, 0]))
+    layer = filled(-3, 10, bias=4)
+    # All but the bias negative: 9 (7 + 5 + 2) 3 down, 9 (7 + 1) 3 + 4 up.
+    assert layer.check(inputs, None, "x") == 9 * 14 * 3
+    worst = torch.from_numpy(inputs.high).view(1, 4, 1, 1).expand(1, 4, 3, 3)
+    a = reference.np.einsum(
+        "oikl,ihwkl->ohw", as_int64(layer.weight), worst[0].numpy()[:, None, None]
+    )
+    assert abs(a).max() == 9 * 14 * 3
+
+
+def test_what_could_be_rounded_is_refused() -> None:
+    inputs = Bounds(np.zeros(4, np.int64), np.full(4, 1 << 10))
+    assert filled(455, 1).check(inputs, None, "x") == 455 * 36 << 10
+    with pytest.raises(BoundError, match=r"x: a partial sum can reach 16809984, more than 2\^24"):
+        filled(456, 1).check(inputs, None, "x")
+    with pytest.raises(BoundError, match="more than"):
+        filled(1, 1 << 25).check(inputs, None, "x")
+    with pytest.raises(BoundError, match="more than"):
+        filled(1, 1).check(inputs, Bounds(np.zeros(2), np.full(2, (1 << 24) - 36000)), "x")
+    with pytest.raises(BoundError, match="empty range"):
+        filled(1, -1).check(inputs, None, "x")
+
+
+@given(st.integers(-(2**24), 2**24), st.integers(-4, 24))
+def test_rounds_to_nearest_ties_to_even(value: int, shift: int) -> None:
+    exactly = value * 2.0**-shift
+    assert reference.round_shift(np.array([value]), shift)[0] == np.rint(exactly)
+    assert torch.tensor(exactly).round() == np.rint(exactly)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9))
+def test_a_layer_is_the_same_in_both(seed: int, height: int, width: int) -> None:
+    rng = np.random.default_rng(seed)
+    layer = IntegerConvolution(5, 3, 3, dilation=int(rng.integers(1, 4)))
+    layer.weight.copy_(torch.from_numpy(rng.integers(-300, 300, (3, 5, 3, 3))))
+    layer.bias.copy_(torch.from_numpy(rng.integers(-(2**20), 2**20, 3)))
+    layer.shift.copy_(torch.from_numpy(rng.integers(-2, 12, 3)))
+    layer.low.copy_(torch.from_numpy(rng.integers(-(2**14), 0, 3)))
+    layer.high.copy_(torch.from_numpy(rng.integers(0, 2**14, 3)))
+    x, residual = (
+        rng.integers(-500, 500, (5, height, width)),
+        rng.integers(-99, 99, (3, height, width)),
+    )
+    layer.prepare(torch.channels_last)
+    with exact.exact_arithmetic(CPU):
+        got = layer(*(torch.from_numpy(a[None]).float() for a in (x, residual)))
+    np.testing.assert_array_equal(got[0].numpy(), reference.convolve(layer, x, residual))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_uncentring_never_leaves_32_bits(seed: int) -> None:
+    shape = tiny().shape(0)
+    rng = np.random.default_rng(seed)
+    k = shape.mixtures
+    largest = np.repeat([1, 2**17 - 1, 1, 2**14], 3 * k)
+    values = rng.choice([-1, 1], (12 * k, 2, 2)) * largest[:, None, None]
+    got = uncentre(torch.from_numpy(values[None]).int(), shape)
+    np.testing.assert_array_equal(got[0].numpy(), reference.uncentre(values, k))
+
+
+def test_identity_is_of_the_integers() -> None:
+    path = copy.deepcopy(integer_path())
+    assert path.identity() == integer_path().identity() != integer_path(seed=1).identity()
+    layer: IntegerConvolution = next(path.layers()).convolution
+    layer.weight[0, 0, 0, 0] += 1
+    assert path.identity() != integer_path().identity()
+
+
+def test_settings_that_round_are_overruled() -> None:
+    path: IntegerPath = copy.deepcopy(integer_path()).prepare(CPU)
+    symbols = pyramid(tiny(), smooth(32, 32))[2]
+    wanted, _ = path.predict(3, symbols, None)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            got, f = path.predict(3, symbols, None)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert f.dtype == torch.float32
+    assert torch.equal(got, wanted)
+
+
+def test_a_machine_that_rounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = torch.nn.functional.conv2d
+    monkeypatch.setattr(
+        exact.functional, "conv2d", lambda x, w, **k: real(x.bfloat16().float(), w, **k)
+    )
+    with pytest.raises(exact.InexactError, match="rounds inside float32 convolutions on cpu"):
+        copy.deepcopy(integer_path()).prepare(CPU)
