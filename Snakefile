@@ -3,6 +3,7 @@
 #
 #   snakemake -n                                        what would run, and why
 #   snakemake --cores all --configfile mine.yaml        your own data sets, models, methods
+#   snakemake --cores all exactness                     which settings decode each other's files
 #   snakemake --cores all reference                     then copy the results to results/reference/
 #   snakemake --report report.html                      one page with tables, figures, run times
 
@@ -21,6 +22,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/exactness.smk"
 include: "workflow/rules/reference.smk"
 
 

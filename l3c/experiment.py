@@ -83,6 +83,18 @@ class Evaluation(_Settings):
     repeats: int = Field(1, ge=1, le=100, description="timed runs per image; the median is kept")
 
 
+class Exactness(_Settings):
+    """The matrix of settings that decode each other's files: the target `exactness`."""
+
+    model: MethodKey = Field("l3c", description="key of `models`, with a recipe")
+    dataset: DatasetName = Field(description="the key of `datasets` whose images are cut")
+    crops: int = Field(100, ge=1, le=10_000, description="of odd sizes, up to 79 pixels a side")
+    settings: tuple[str, ...] | None = Field(None, description="names; all by default")
+    interpreters: dict[str, str] = Field(
+        {}, description="name -> path of a Python with another PyTorch and this package's needs"
+    )
+
+
 class Experiment(_Settings):
     """Everything a run depends on, apart from cores and memory."""
 
@@ -91,6 +103,7 @@ class Experiment(_Settings):
     train: DatasetName = Field(description="the key of `datasets` the models are trained on")
     models: dict[MethodKey, ModelSpec] = {}
     evaluate: Evaluation
+    exactness: Exactness | None = None
 
     def method_entries(self) -> dict[str, str]:
         """Key of each measured method (in file names, rows) -> its entry in the configuration."""
@@ -165,6 +178,8 @@ def _dataset_problems(experiment: Experiment) -> list[str]:
     problems = []
     named = [("train", experiment.train)]
     named += [("evaluate.datasets", name) for name in experiment.evaluate.datasets]
+    if experiment.exactness:
+        named.append(("exactness.dataset", experiment.exactness.dataset))
     for where, name in named:
         if name not in experiment.datasets:
             problems.append(f"{where}: {_unknown(name, 'data set', list(experiment.datasets))}")

@@ -24,7 +24,8 @@ def test_smoke_makes_everything(smoke):
     assert all(row.lossless and (run / row.stream).stat().st_size == row.num_bytes for row in rows)
     learned = [row for row in rows if row.bits_theory is not None]
     assert {row.key for row in learned} == LEARNED
-    for name in ("comparison.md", "comparison.csv", "comparison.tex", "rates.csv", "left_out.csv"):
+    tables = ["comparison.md", "comparison.csv", "comparison.tex", "rates.csv", "left_out.csv"]
+    for name in [*tables, "integer_cost.md", "integer_cost.csv"]:
         assert (run / "tables" / name).stat().st_size > 0
     for name in ("bpsp.svg", "bpsp.png", "speed.svg", "speed.png"):
         assert (run / "figures" / name).stat().st_size > 1000
@@ -49,7 +50,8 @@ def test_changed_recipe_runs_again_what_depends_on_it(smoke):
     recipe.write_text(text)
     test_set = ("measure_method", "synthetic-test", "rgb")
     made = {("train_model", "rgb"), ("convert_model", "rgb")}
-    assert planned == {*made, test_set, *AFTER_ROWS}
+    cost = {("measure_cost", "synthetic-test", "rgb"), ("make_cost_table",)}
+    assert planned == {*made, test_set, *cost, *AFTER_ROWS}
 
 
 @pytest.mark.slow

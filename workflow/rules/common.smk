@@ -30,7 +30,18 @@ TABLES += [f"{RUN}/tables/rates.csv", f"{RUN}/tables/left_out.csv"]
 FIGURES = expand(
     f"{RUN}/figures/{{plot}}.{{format}}", plot=["bpsp", "speed"], format=["svg", "png"]
 )
-RESULTS = [f"{RUN}/rows.csv", *TABLES, *FIGURES]
+COST = expand(f"{RUN}/tables/integer_cost.{{format}}", format=["md", "csv"])
+RESULTS = [
+    f"{RUN}/rows.csv",
+    *TABLES,
+    *FIGURES,
+    *(COST if EXPERIMENT.trained() else []),
+]
+MATRIX = EXPERIMENT.exactness
+if MATRIX and MATRIX.model in EXPERIMENT.trained():
+    EXACTNESS = expand(f"{RUN}/exactness/matrix.{{format}}", format=["md", "csv"])
+else:
+    EXACTNESS = []
 
 
 def one_of(names):
@@ -114,6 +125,20 @@ def get_manifests():
     )
 
 
+def get_cost_rows():
+    """Costs of the integer path of every model on every data set."""
+    return expand(
+        f"{RUN}/integer/{{dataset}}/{{model}}.csv",
+        dataset=EXPERIMENT.evaluate.datasets,
+        model=EXPERIMENT.trained(),
+    )
+
+
+def get_labels():
+    """Key of a model -> its label in tables."""
+    return {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
+
+
 def get_cards():
     """Cards of the models whose weights are measured."""
     return expand(f"{RUN}/models/{{model}}.json", model=EXPERIMENT.trained())
@@ -129,4 +154,4 @@ def get_reference_results(wildcards):
             "results/reference/ holds the results of the default configuration: run the target "
             "`reference` without --configfile and --config."
         )
-    return RESULTS
+    return [*RESULTS, *EXACTNESS]

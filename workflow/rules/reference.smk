@@ -2,7 +2,9 @@
 # Nothing of it is an input of `all`, so that a fresh clone measures by itself.
 
 REFERENCE = Path("results", "reference")
-COPIES = [str(REFERENCE / Path(path).relative_to(RUN)) for path in RESULTS]
+COPIES = [
+    str(REFERENCE / Path(path).relative_to(RUN)) for path in [*RESULTS, *EXACTNESS]
+]
 
 
 rule reference:

@@ -1,0 +1,189 @@
+"""What the integer path costs against the float network: bytes and seconds by scale."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from l3c.codec import Codec
+from l3c.evaluation.tables import markdown_table
+from l3c.zoo import open_codec
+
+REPEATS = 5
+SIDE = 1024  # of an image, at most so much is taken
+
+
+@dataclass(frozen=True)
+class ScaleCost:
+    """Sums over the images of a data set, of one scale of one model.
+
+    Attributes:
+        dataset, model: keys.
+        scale: whose symbols are coded: "x", "z1", ..., or "total".
+        images: how many.
+        float_bytes, integer_bytes: of the streams of that scale.
+        float_s, integer_s: of predicting its parameters, medians over runs that take turns.
+    """
+
+    dataset: str
+    model: str
+    scale: str
+    images: int
+    float_bytes: int
+    integer_bytes: int
+    float_s: float
+    integer_s: float
+
+    @property
+    def bytes_percent(self) -> float:
+        """Bytes of the integer path above those of the float network, in percent."""
+        return 100 * (self.integer_bytes / self.float_bytes - 1)
+
+    @property
+    def time_ratio(self) -> float:
+        """Seconds of the integer path over those of the float network; nan without any."""
+        return self.integer_s / self.float_s if self.float_s else float("nan")
+
+
+def measure_cost(
+    dataset: str, model: str, weights: Path, images: Iterable[npt.NDArray[np.uint8]]
+) -> list[ScaleCost]:
+    """Encodes images with both paths of a model on the CPU.
+
+    Args:
+        dataset: for the rows.
+        model: for the rows.
+        weights: of a model with an integer path.
+        images: uint8 (H, W, 3), each coded as one tile, cut to SIDE.
+
+    Returns:
+        One row for each scale, the finest first, and the total.
+    """
+    codecs = [open_codec(weights, "cpu", kind) for kind in ("float", "integer")]
+    scales = codecs[0].network.scales
+    num_bytes = np.zeros((2, scales + 1), int)
+    seconds = np.zeros((2, scales + 1))
+    count = 0
+    for image in images:
+        count += 1
+        image = image[:SIDE, :SIDE]
+        for i, codec in enumerate(codecs):
+            num_bytes[i] += [len(stream) for stream in reversed(codec.encode(image))]
+        with torch.inference_mode():
+            pyramid = codecs[0].network.bottlenecks(codecs[0].pad(image))
+            symbols = [bottleneck.symbols for bottleneck in pyramid]
+            runs = [[_seconds(codec, symbols) for codec in codecs] for _ in range(REPEATS + 1)]
+        for i in range(2):
+            for s in range(scales):
+                seconds[i, s] += statistics.median(run[i][s] for run in runs[1:])
+    names = ["x", *(f"z{s}" for s in range(1, scales + 1))]
+    parts = [(name, slice(s, s + 1)) for s, name in enumerate(names)] + [("total", slice(None))]
+    return [
+        ScaleCost(
+            dataset,
+            model,
+            name,
+            count,
+            *(int(n) for n in num_bytes[:, part].sum(axis=1)),
+            *(round(float(n), 6) for n in seconds[:, part].sum(axis=1)),
+        )
+        for name, part in parts
+    ]
+
+
+def _seconds(codec: Codec, symbols: list[Tensor]) -> list[float]:
+    """Of predicting the parameters of z^(0), ..., z^(S-1)."""
+    spent: list[float] = []
+    above = None
+    for s in range(codec.network.scales, 0, -1):
+        start = time.perf_counter()
+        _, above = codec.predict(s, symbols[s - 1], above)
+        spent.insert(0, time.perf_counter() - start)
+    return spent
+
+
+def cost_csv(rows: Sequence[ScaleCost]) -> str:
+    """All rows, with percent and ratio."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*(item.name for item in fields(ScaleCost)), "bytes_percent", "time_ratio"])
+    for row in rows:
+        writer.writerow(
+            [*asdict(row).values(), f"{row.bytes_percent:.4f}", f"{row.time_ratio:.4f}"]
+        )
+    return text.getvalue()
+
+
+def read_cost(path: Path) -> list[ScaleCost]:
+    """Inverse of `cost_csv`."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            ScaleCost(
+                row["dataset"],
+                row["model"],
+                row["scale"],
+                int(row["images"]),
+                int(row["float_bytes"]),
+                int(row["integer_bytes"]),
+                float(row["float_s"]),
+                float(row["integer_s"]),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def cost_markdown(
+    rows: Sequence[ScaleCost], labels: Mapping[str, str], notes: Sequence[str]
+) -> str:
+    """A table for each data set.
+
+    Args:
+        rows: to show.
+        labels: key of a model -> its name.
+        notes: to stand below.
+    """
+    head = (
+        ("Model", "l"),
+        ("scale", "l"),
+        ("float32, bytes", "r"),
+        ("integer, bytes", "r"),
+        ("more", "r"),
+        ("float32, s", "r"),
+        ("integer, s", "r"),
+        ("ratio", "r"),
+    )
+    parts = ["# What integers cost", ""]
+    for dataset in dict.fromkeys(row.dataset for row in rows):
+        lines = [
+            [
+                labels.get(row.model, row.model),
+                row.scale,
+                f"{row.float_bytes:,}",
+                f"{row.integer_bytes:,}",
+                f"{row.bytes_percent:+.3f} %",
+                f"{row.float_s:.4f}" if row.float_s else "-",
+                f"{row.integer_s:.4f}" if row.integer_s else "-",
+                f"{row.time_ratio:.2f}" if row.float_s else "-",
+            ]
+            for row in rows
+            if row.dataset == dataset
+        ]
+        count = next(row.images for row in rows if row.dataset == dataset)
+        parts += [f"## {dataset}, {count} images", "", *markdown_table(head, lines), ""]
+    parts += [
+        "* Bytes of the streams of each scale; the coarsest has a uniform CDF in both.",
+        "* Seconds to predict the mixture parameters of that scale on the CPU, medians of runs in "
+        "which both take turns. The float network and the integer path predict the same things.",
+        *(f"* {note}" for note in notes),
+    ]
+    return "\n".join(parts) + "\n"

@@ -1,0 +1,76 @@
+# What the integer path costs, a part of `all`; and the matrix of settings that decode each other's files,
+# which takes minutes: `snakemake --cores all exactness`.
+
+
+rule measure_cost:
+    input:
+        manifest=get_manifest,
+        weights=f"{RUN}/models/{{model}}.safetensors",
+    output:
+        rows=f"{RUN}/integer/{{dataset}}/{{model}}.csv",
+    log:
+        f"{RUN}/logs/measure_cost/{{dataset}}/{{model}}.log",
+    conda:
+        "../../environment.yml"
+    threads: EXCLUSIVE
+    resources:
+        mem_mb=4000,
+    script:
+        "../scripts/measure_cost.py"
+
+
+rule make_cost_table:
+    input:
+        rows=get_cost_rows(),
+    output:
+        markdown=report(
+            f"{RUN}/tables/integer_cost.md",
+            caption="../report/integer_cost.rst",
+            category="Tables",
+            labels={"content": "cost of integers", "format": "Markdown"},
+        ),
+        csv=f"{RUN}/tables/integer_cost.csv",
+    log:
+        f"{RUN}/logs/make_cost_table.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        labels=get_labels(),
+    script:
+        "../scripts/make_cost_table.py"
+
+
+if EXACTNESS:
+
+    rule exactness:
+        input:
+            EXACTNESS,
+
+    rule measure_exactness:
+        input:
+            manifest=f"{RUN}/data/{MATRIX.dataset}/manifest.csv",
+            weights=f"{RUN}/models/{MATRIX.model}.safetensors",
+        output:
+            csv=f"{RUN}/exactness/matrix.csv",
+            markdown=report(
+                f"{RUN}/exactness/matrix.md",
+                caption="../report/exactness.rst",
+                category="Exactness",
+                labels={"content": "encoder x decoder settings", "format": "Markdown"},
+            ),
+        log:
+            f"{RUN}/logs/measure_exactness.log",
+        benchmark:
+            f"{RUN}/benchmarks/measure_exactness.tsv"
+        conda:
+            "../../environment.yml"
+        threads: EXCLUSIVE
+        resources:
+            mem_mb=4000,
+        params:
+            exactness=MATRIX.model_dump(),
+        script:
+            "../scripts/measure_exactness.py"

@@ -1,0 +1,18 @@
+"""Bytes and seconds of one model on one data set, in float32 and in integers."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.data.datasets import kept_images
+    from l3c.evaluation.integer_cost import cost_csv, measure_cost
+    from l3c.evaluation.rows import write_text
+
+    rows = measure_cost(
+        snakemake.wildcards.dataset,
+        snakemake.wildcards.model,
+        Path(snakemake.input.weights),
+        (image for _, image in kept_images(Path(snakemake.input.manifest))),
+    )
+    write_text(Path(snakemake.output.rows), cost_csv(rows))
