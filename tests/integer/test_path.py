@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import KINDS, integer_path, noise, smooth, tiny
 
+from l3c.codec import Codec
 from l3c.config import Kind
 from l3c.integer import exact, reference
 from l3c.integer.convolution import BoundError, Bounds, IntegerConvolution, as_int64
@@ -44,19 +45,11 @@ def test_float32_carries_what_int64_says(kind: Kind, memory_format: torch.memory
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_stands_for_the_float_network(kind: Kind) -> None:
-    network, path = tiny(kind), copy.deepcopy(integer_path(kind)).prepare(CPU)
-    symbols = pyramid(network, smooth(48, 40))
-    above = float_above = None
-    for s in range(network.scales, 0, -1):
-        with torch.no_grad():
-            raw, float_above = network.predict(s, network.values(symbols[s - 1]), float_above)
-        integers, above = path.predict(s, symbols[s - 1], above)
-        shape = network.shape(s - 1)
-        mu = slice(shape.channels * shape.mixtures, 2 * shape.channels * shape.mixtures)
-        error = (integers[:, mu] / 256 - raw[:, mu]).abs()
-        assert float(error.median()) < 0.1  # of a symbol
-        if path.shared:
-            above = None
+    image = smooth(48, 40)
+    wanted = Codec(tiny(kind)).bits_theory(image)
+    codec = Codec(tiny(kind), "cpu", copy.deepcopy(integer_path(kind)))
+    assert codec.bits_theory(image) == pytest.approx(wanted, rel=0.01)
+    assert 8 * sum(map(len, codec.encode(image))) == pytest.approx(wanted, rel=0.03)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,77 @@
+"""Writes golden models and files of the integer path, once: what exists is never written again.
+
+    PYTHONPATH=.:tests/helpers python tests/integer/make_golden.py
+
+`tests/data/golden/integer-<case>.safetensors` holds integers only, `.l3c` a file of an image, and
+`integer.json` the settings of each network, its identity and the SHA-256 of the image's pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import save_file
+from tiny_models import noise, smooth
+
+from l3c.codec import Codec
+from l3c.coding import encode_picture
+from l3c.config import ModelSettings
+from l3c.integer.conversion import convert
+from l3c.integer.files import compact
+from l3c.model.initialization import initialize
+from l3c.model.network import Network
+from l3c.picture import Picture
+
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
+_UNIT: dict[str, Any] = {
+    "parametrization": "unit",
+    "initialization": "pyramid",
+    "channel_coefficients": "centred",
+}
+CASES: dict[str, dict[str, Any]] = {
+    "l3c": {"kind": "l3c", **_UNIT},
+    "rgb": {"kind": "rgb", **_UNIT, "dilations": (2,)},
+    "rgb-shared": {"kind": "rgb_shared", **_UNIT, "channel_coefficients": "linear"},
+    "paper": {"kind": "l3c", "bottleneck": 4},
+    "paper-rgb": {"kind": "rgb"},
+}
+SHAPE: dict[str, Any] = {
+    "scales": 2,
+    "features": 12,
+    "blocks": 1,
+    "mixtures": 2,
+    "dilations": (1, 2),
+}
+
+
+def main() -> None:
+    """Writes the cases that are not there."""
+    listed = GOLDEN / "integer.json"
+    known = json.loads(listed.read_text()) if listed.exists() else {}
+    for seed, (case, settings) in enumerate(CASES.items()):
+        if case in known:
+            continue
+        network = Network(ModelSettings(**(SHAPE | settings)))
+        initialize(network, seed)
+        path = convert(network, [smooth(64, 64), smooth(40, 24)])
+        image = np.concatenate([smooth(19, 27), noise(6, 27, 3)])
+        data = encode_picture(Picture.from_array(image), Codec(network, "cpu", path))
+        save_file(
+            {name: compact(value).contiguous() for name, value in path.state_dict().items()},
+            GOLDEN / f"integer-{case}.safetensors",
+        )
+        (GOLDEN / f"integer-{case}.l3c").write_bytes(data)
+        known[case] = {
+            "settings": network.settings.model_dump(mode="json"),
+            "identity": path.identity().hex(),
+            "pixel_sha256": hashlib.sha256(image.tobytes()).hexdigest(),
+        }
+    listed.write_text(json.dumps(known, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
