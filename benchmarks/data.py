@@ -76,13 +76,13 @@ def of_network(weights: Path, image: Path, size: int = 512) -> Sample:
     from l3c.codec import parameters
     from l3c.zoo import open_codec
 
-    codec = open_codec(weights, "cpu")
+    codec = open_codec(weights, "cpu", "float")
     with Image.open(image) as opened:
         pixels: npt.NDArray[Any] = np.asarray(opened.convert("RGB"))[:size, :size]
     height, width = pixels.shape[:2]
     with torch.inference_mode():
         pyramid = codec.network.bottlenecks(codec.pad(pixels))
-        *_, (_, raw) = codec.predictions([p.values for p in pyramid], pixels.shape)
+        *_, (_, raw) = codec.predictions([p.symbols for p in pyramid], pixels.shape)
     return Sample(
         f"{weights.stem} on {image.name} {height}x{width}",
         codec.network.shape(0),

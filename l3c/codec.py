@@ -7,7 +7,8 @@ Encoder and decoder call the same predictor on the same symbols, one tile at a t
 path its answers are the same on any machine. In floating point they are the same on one machine,
 as long as shapes and memory layout are, and the number of threads too: PyTorch was seen to round a
 convolution of tiny inputs (up to 11 positions) differently with two threads, and none of larger
-ones. Small scales are therefore predicted by one thread (`benchmarks.agreement` shows it).
+ones. Small scales are therefore predicted by one thread; `l3c.evaluation.exactness` measures what
+that is worth.
 """
 
 from __future__ import annotations

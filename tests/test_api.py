@@ -121,3 +121,22 @@ def test_paths_and_animations_are_refused(model: l3c.Model) -> None:
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
     with pytest.raises(PictureError, match="animated or multi-page"):
         model.encode(Image.open(file))
+
+
+def test_no_network_is_opened_for_what_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_model(*arguments: object) -> None:
+        raise AssertionError("opened a model")
+
+    monkeypatch.setattr("l3c.zoo.open_codec", no_model)
+    grey = smooth(9, 11, 1)
+    assert (l3c.decode(l3c.encode(grey)) == grey).all()
+
+
+def test_floating_point_is_a_setting(tmp_path: Path) -> None:
+    weights, image = write_model(tmp_path), smooth(20, 30)
+    exact, floating = (l3c.open_model(weights, "cpu", kind) for kind in ("integer", "float"))
+    assert exact.identity != floating.identity
+    for writer, reader in ((exact, floating), (floating, exact)):
+        assert (reader.decode(writer.encode(image)) == image).all()
+    with pytest.raises(ValueError, match="arithmetic must be one of integer, float, got 'fixed'"):
+        l3c.open_model(weights, "cpu", "fixed")  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ convolution that any of the above would spoil and refuses to go on where it was.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -33,19 +34,45 @@ class InexactError(RuntimeError):
 @contextmanager
 def exact_arithmetic(device: torch.device) -> Iterator[None]:
     """In this context float32 convolutions on a device are exact on integers up to 2^24."""
-    backends = torch.backends
-    with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode())
-        stack.enter_context(torch.autocast(device.type, enabled=False))
+    # Inference mode and autocast belong to the thread, the rest to the process.
+    with torch.inference_mode(), torch.autocast(device.type, enabled=False), _PROCESS:
+        yield
+
+
+class _ProcessSettings:
+    """Settings of the process, as the first thread that enters finds them until the last leaves."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._before = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._threads:
+                self._before = self._change()
+            self._threads += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._threads -= 1
+            if not self._threads:
+                self._before.close()
+
+    @staticmethod
+    def _change() -> ExitStack:
+        backends, stack = torch.backends, ExitStack()
         stack.enter_context(backends.nnpack.flags(enabled=False))
-        if device.type == "cuda":
+        for name in ("conv", "matmul"):
+            holder = getattr(backends.mkldnn, name)
+            stack.enter_context(_set(holder, "fp32_precision", _PRECISION))
+        if torch.version.cuda is not None:
             stack.enter_context(_set(backends.cudnn, "enabled", False))
             stack.enter_context(_set(backends.cuda.matmul, "fp32_precision", _PRECISION))
-        else:
-            for part in ("conv", "matmul"):
-                holder = getattr(backends.mkldnn, part)
-                stack.enter_context(_set(holder, "fp32_precision", _PRECISION))
-        yield
+        return stack
+
+
+_PROCESS = _ProcessSettings()
 
 
 @contextmanager

@@ -227,3 +227,15 @@ def test_a_wrong_model_is_said_once(run: Run, photo: Path, tmp_path: Path) -> No
     content = json.loads(run("encode", photo, "--model", weights, "--json").out)
     assert content["exit_code"] == 4
     assert content["error"]["type"] == "ModelError"
+
+
+def test_the_arithmetic_of_a_file_is_said(run: Run, photo: Path, tmp_path: Path) -> None:
+    exact, floating = tmp_path / "exact.l3c", tmp_path / "floating.l3c"
+    assert run("encode", photo, "-o", exact).code == 0
+    ended = run("encode", photo, "-o", floating, "--arithmetic", "float", "--json")
+    assert json.loads(ended.out)["files"][0]["arithmetic"] == "float32 on cpu"
+    for path, text in ((exact, "integer"), (floating, "float32 on cpu")):
+        assert f"(l3c-small), {text}" in run("info", path).out
+        assert run("verify", path).code == 0
+    assert exact.read_bytes() != floating.read_bytes()
+    assert run("encode", photo, "--arithmetic", "fixed").code == 2

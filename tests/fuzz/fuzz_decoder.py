@@ -8,6 +8,7 @@ network and fallback see the changed bytes; only the checksum of the pixels is l
 """
 
 import argparse
+import copy
 import dataclasses
 import random
 import resource
@@ -19,7 +20,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from tiny_models import noise, smooth, tiny
+from tiny_models import integer_path, noise, smooth, tiny
 
 from coder import tiles
 from coder.container import Container, Tile, pack, unpack
@@ -102,7 +103,7 @@ class Mutator:
 def run(codec: Codec, picture: Picture, data: bytes, salvage: bool) -> str:
     """What the decoder says, in a word. Anything but a CoderError is raised."""
     try:
-        decoded = decode_picture(data, lambda identity, device: codec, salvage=salvage)
+        decoded = decode_picture(data, lambda identity, arithmetic: codec, salvage=salvage)
     except CoderError as error:
         str(error)
         return type(error).__name__
@@ -116,7 +117,7 @@ def run(codec: Codec, picture: Picture, data: bytes, salvage: bool) -> str:
 
 def fuzz(inputs: int, seed: int) -> tuple[Counter[str], list[str], float]:
     """How often each answer came, the findings, and the seconds of the slowest input."""
-    codec = Codec(tiny())
+    codec = Codec(tiny(), "cpu", copy.deepcopy(integer_path()))
     mutate, answers, longest = Mutator(codec, seed), Counter[str](), 0.0
     findings = []
     for i in range(inputs):

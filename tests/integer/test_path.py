@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -151,6 +152,23 @@ def test_settings_that_round_are_overruled() -> None:
         torch.set_float32_matmul_precision(before)
     assert f.dtype == torch.float32
     assert torch.equal(got, wanted)
+
+
+def test_settings_come_back_when_the_last_thread_leaves() -> None:
+    torch.set_float32_matmul_precision("medium")
+    try:
+        matmul = torch.backends.mkldnn.matmul
+        before = matmul.fp32_precision
+        first, second = exact.exact_arithmetic(CPU), exact.exact_arithmetic(CPU)
+        first.__enter__()
+        with ThreadPoolExecutor(1) as other:
+            other.submit(second.__enter__).result()
+            first.__exit__(None, None, None)
+            assert matmul.fp32_precision == "ieee" != before
+            other.submit(second.__exit__, None, None, None).result()
+        assert matmul.fp32_precision == before
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
 def test_a_machine_that_rounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,31 @@
+"""The cost of integers: bytes of both paths by scale, as rows and as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tiny_models import smooth, write_model
+
+from l3c.evaluation.integer_cost import cost_csv, cost_markdown, measure_cost, read_cost
+from l3c.zoo import open_codec
+
+
+def test_bytes_are_those_of_the_streams(tmp_path: Path) -> None:
+    weights, image = write_model(tmp_path), smooth(24, 40)
+    rows = measure_cost("photos", "l3c", weights, [image, image])
+    assert [row.scale for row in rows] == ["x", "z1", "z2", "z3", "total"]
+    streams = open_codec(weights, "cpu", "integer").encode(image)
+    assert [row.integer_bytes for row in rows[:4]] == [2 * len(s) for s in reversed(streams)]
+    assert rows[-1].float_bytes == sum(row.float_bytes for row in rows[:4])
+    assert rows[3].float_bytes == rows[3].integer_bytes  # uniform
+    assert rows[0].images == 2
+    assert abs(rows[-1].bytes_percent) < 5
+    assert rows[-1].time_ratio > 0
+
+    path = tmp_path / "rows.csv"
+    path.write_text(cost_csv(rows))
+    assert read_cost(path) == rows
+    text = cost_markdown(rows, {"l3c": "L3C"}, ["a machine"])
+    assert "## photos, 2 images" in text
+    assert text.count("| L3C ") == 5
+    assert "* a machine" in text
