@@ -54,7 +54,7 @@ def calibrate(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Cali
         images: uint8 (H, W, 3); sides are cut to multiples of 2^S.
 
     Raises:
-        ValueError: no image of at least 2^S pixels a side.
+        ValueError: no image of at least 2^S pixels a side, or activations that are not finite.
     """
     result, multiple = Calibration(), 1 << network.scales
     for image in images:
@@ -73,6 +73,8 @@ def calibrate(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Cali
         result.subpixels += batch.numel()
     if not result.subpixels:
         raise ValueError(f"no image with {multiple} pixels a side to calibrate on")
+    if not all(np.isfinite(inputs.moment).all() for inputs in result.inputs.values()):
+        raise ValueError("the network's activations are not finite: it cannot be converted")
     return result
 
 

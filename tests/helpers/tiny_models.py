@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from l3c.config import Kind, ModelSettings, Recipe
@@ -34,6 +35,16 @@ def tiny(kind: Kind = "l3c", seed: int = 0) -> Network:
         )
     )
     initialize(network, seed)
+    return stir(network, seed)
+
+
+@torch.no_grad()
+def stir(network: Network, seed: int) -> Network:
+    """Some noise in the decoder path: as it starts, a small one has many weights of 0."""
+    generator = torch.Generator().manual_seed(seed)
+    for part in (network.predictors, network.classifiers):
+        for parameter in part.parameters():
+            parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
     return network
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from safetensors.torch import save_file
-from tiny_models import noise, smooth
+from tiny_models import noise, smooth, stir
 
 from l3c.codec import Codec
 from l3c.coding import encode_picture
@@ -57,6 +57,7 @@ def main() -> None:
             continue
         network = Network(ModelSettings(**(SHAPE | settings)))
         initialize(network, seed)
+        stir(network, seed)
         path = convert(network, [smooth(64, 64), smooth(40, 24)])
         image = np.concatenate([smooth(19, 27), noise(6, 27, 3)])
         data = encode_picture(Picture.from_array(image), Codec(network, "cpu", path))

@@ -32,7 +32,7 @@ def test_rounding_in_turn_beats_rounding_to_nearest() -> None:
     assert np.abs(rounded * 0.25 - weights).max() < 1.5  # near, if not nearest
     nearest = np.rint(weights / 0.25)
     error, plain = (np.square((q * 0.25 - weights) @ x).mean() for q in (rounded, nearest))
-    assert error < 0.05 * plain
+    assert error < 0.1 * plain
 
 
 def test_unseen_and_identical_inputs_are_rounded_too() -> None:
@@ -75,7 +75,7 @@ def test_weights_that_are_not_finite_are_refused() -> None:
     network: Network = tiny()
     with torch.no_grad():
         network.predictors[0].head.weight[0] = float("nan")
-    with pytest.raises((ValueError, RuntimeError)):
+    with pytest.raises(ValueError, match="activations are not finite"):
         convert(network, [smooth(32, 32)])
 
 
