@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,8 +29,11 @@ class ModelSettings(_Settings):
     mixtures: int = Field(10, ge=1, le=64, description="K, logistics of each mixture")
     bottleneck: int = Field(5, ge=3, le=31, description="C, channels of z")
     levels: int = Field(25, ge=2, le=255, description="L, levels of the quantizer of z")
-    dilations: tuple[int, ...] = Field(
-        (1, 2, 4), min_length=1, description="of the parallel convolutions of the classifier"
+    dilations: tuple[Annotated[int, Field(ge=1, le=64)], ...] = Field(
+        (1, 2, 4),
+        min_length=1,
+        max_length=16,
+        description="of the parallel convolutions of the classifier",
     )
     parametrization: Literal["paper", "unit"] = Field(
         "paper",

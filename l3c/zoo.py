@@ -18,6 +18,8 @@ from l3c.arithmetic import DEFAULT as DEFAULT_ARITHMETIC
 from l3c.arithmetic import KINDS, Arithmetic, Kind
 
 if TYPE_CHECKING:  # cards are read without PyTorch, which takes seconds to import
+    from torch import Tensor
+
     from l3c.codec import Codec
     from l3c.integer.path import IntegerPath
     from l3c.model.network import Network
@@ -31,6 +33,10 @@ _FOLDERS = (_PACKAGE / "released", _PACKAGE.parent / "models")  # installed; in 
 
 class ModelError(ValueError):
     """Weights or card cannot be used; the message names the file and the reason."""
+
+
+class NoIntegersError(ModelError):
+    """A model without an integer path, where one is needed."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +112,40 @@ def load_network(model: Model) -> tuple[Network, IntegerPath | None]:
     Raises:
         ModelError: weights and card do not fit each other, or the weights are not safetensors.
     """
+    from l3c.integer import files
+    from l3c.integer.convolution import BoundError
+
+    network, integers = _load(model)
+    if not integers:
+        return network, None
+    try:
+        return network, files.load(network, integers)
+    except BoundError as error:
+        raise ModelError(
+            f"{model.weights}: the integer path is not exact, or the card's recipe is another "
+            f"model's: {error}"
+        ) from None
+    except RuntimeError as error:
+        raise _misfit(model, error) from None
+
+
+def load_float_network(model: Model) -> Network:
+    """The network of a model, float32, whatever its integer path is.
+
+    Raises:
+        ModelError: as `load_network`.
+    """
+    return _load(model)[0]
+
+
+def _load(model: Model) -> tuple[Network, dict[str, Tensor]]:
+    """The network, and the integers of the file."""
     from pydantic import ValidationError
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from l3c.config import Recipe
     from l3c.integer import files
-    from l3c.integer.convolution import BoundError
     from l3c.model.network import Network
 
     card = model.weights.with_suffix(".json")
@@ -124,13 +157,15 @@ def load_network(model: Model) -> tuple[Network, IntegerPath | None]:
     try:
         weights, integers = files.split(load_file(model.weights))
         network.load_state_dict(weights)
-        return network, files.load(network, integers) if integers else None
     except OSError as error:
         raise ModelError(f"{model.weights}: cannot be read ({error.strerror or error})") from None
-    except BoundError as error:
-        raise ModelError(f"{model.weights}: the integer path is not exact: {error}") from None
     except (SafetensorError, RuntimeError) as error:
-        raise ModelError(f"{model.weights}: weights do not fit their card ({error})") from None
+        raise _misfit(model, error) from None
+    return network, integers
+
+
+def _misfit(model: Model, error: Exception) -> ModelError:
+    return ModelError(f"{model.weights}: weights do not fit their card ({error})")
 
 
 @lru_cache(maxsize=4)
@@ -140,7 +175,7 @@ def _codec(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> Co
     model = read_model(weights)
     network, path = load_network(model)
     if arithmetic == "integer" and path is None:
-        raise ModelError(
+        raise NoIntegersError(
             f"{weights}: has no integer path: add one with `python -m l3c.integer.add`, or code in "
             "floating point"
         )
@@ -148,8 +183,8 @@ def _codec(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> Co
     expected = model.identity(arithmetic)
     if expected and expected != codec.identity:
         raise ModelError(
-            f"{weights}: these are weights of model {codec.identity.hex()}, the card says "
-            f"{expected.hex()}: one of the two was changed"
+            f"{weights}: weights and recipe make model {codec.identity.hex()}, the card says "
+            f"{expected.hex()}: one of them was changed"
         )
     return codec
 
@@ -168,6 +203,7 @@ def open_codec(
 
     Raises:
         ModelError: the model cannot be used.
+        l3c.integer.exact.InexactError: this machine rounds where integers must be exact.
         ValueError: no such device or arithmetic here.
     """
     if arithmetic not in KINDS:
@@ -202,11 +238,15 @@ def find_codec(
     kind, seen = arithmetic.kind, []
     for model in _candidates(more):
         known = model.identity(kind)
-        if not known and kind == "float":
-            known = open_codec(model, device, kind).identity
+        if not known:  # the card does not say
+            try:
+                known = open_codec(model, device, kind).identity
+            except NoIntegersError:
+                seen.append(f"{model.name} (without an integer path)")
+                continue
         if known == identity:
             return open_codec(model, device, kind)
-        seen.append(f"{model.name} ({known.hex() or 'without an integer path'})")
+        seen.append(f"{model.name} ({known.hex()})")
     raise ModelMismatchError(
         f"written with model {identity.hex()}, which is not here; there are: "
         f"{', '.join(seen) or 'none'}. Name the weights that it was written with (--model)"

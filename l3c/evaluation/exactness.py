@@ -167,7 +167,11 @@ def measure(
         answer = _run(decoder, request) if distinct else {}
         for kind in KINDS:
             known = distinct.get(kind, [])
-            outcomes = dict(zip(known, answer[kind], strict=True)) if known else {}
+            told = answer[kind] if known else []
+            if isinstance(told, str):
+                failures[kind, decoder.name] = told
+                told = known = []
+            outcomes = dict(zip(known, told, strict=True))
             for encoder in tried:
                 key = (kind, encoder.name)
                 reason = failures.get(key) or failures.get((kind, decoder.name), "")
@@ -184,8 +188,9 @@ def _run(setting: Setting, request: dict[str, Any]) -> dict[Kind, Any]:
         question, answer = Path(folder, "question"), Path(folder, "answer")
         question.write_bytes(pickle.dumps({"setting": setting, **request}))
         root = str(Path(__file__).resolve().parents[2])
-        environment = {**os.environ, **setting.environment, "PYTHONPATH": root}
+        environment = {**os.environ, "PYTHONPATH": root}
         environment.pop("OMP_NUM_THREADS", None)
+        environment |= setting.environment
         ended = subprocess.run(
             [
                 setting.python or sys.executable,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from l3c.data.sources import folder_photos
 from l3c.integer.files import add_integer_path
-from l3c.zoo import load_network, read_model
+from l3c.zoo import load_float_network, read_model
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("images", type=Path, help="folder of RGB photographs to calibrate on")
     arguments = parser.parse_args()
     model = read_model(arguments.weights)
-    network, _ = load_network(model)
+    network = load_float_network(model)
     images = {photo.name: photo.read() for photo in folder_photos(arguments.images)}
     add_integer_path(network, model.card, images, arguments.weights)
     print(arguments.weights)

@@ -73,8 +73,9 @@ def calibrate(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Cali
         result.subpixels += batch.numel()
     if not result.subpixels:
         raise ValueError(f"no image with {multiple} pixels a side to calibrate on")
-    if not all(np.isfinite(inputs.moment).all() for inputs in result.inputs.values()):
-        raise ValueError("the network's activations are not finite: it cannot be converted")
+    for inputs in result.inputs.values():
+        if not (np.isfinite(inputs.moment).all() and np.isfinite(inputs.sensitivity).all()):
+            raise ValueError("the network's activations are not finite: it cannot be converted")
     return result
 
 

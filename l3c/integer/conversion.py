@@ -4,7 +4,8 @@ An activation x of channel c becomes the integer rne(x 2^e), clipped to MARGIN t
 the calibration photographs. Rounding costs about sensitivity / 24 * 4^-e nats; every channel gets
 the e at which this is COST for a sub-pixel, so that channels that carry a mean to 1 in 2,000 have
 fine grids and all others short integers. Each filter then takes the finest power-of-two grid at
-which none of its partial sums can exceed 2^24. docs/integer.md has the derivation and the figures.
+which its L1 norm times the largest inputs stays within 2^24. docs/integer.md has the derivation and
+the figures.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def convert(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Intege
             should not be those that are measured.
 
     Raises:
-        BoundError: a bound is exceeded whatever the grids, as by weights that are not finite.
-        ValueError: no image is large enough.
+        BoundError: what a filter adds to its residual exceeds the bound, whatever its own grid.
+        ValueError: no image is large enough, or the network is not finite on them.
     """
     network = network.eval()
     statistics = calibrate(network, images)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 CARRIER_BITS = 24  # float32 holds every integer of magnitude up to 2^24
+MOST_TERMS = 1 << 14  # of a filter: 2^24 weights times 2^24 inputs then fit 64 bits
 
 Integers = npt.NDArray[np.int64]
 
@@ -96,21 +97,24 @@ class IntegerConvolution(nn.Module):
         Raises:
             BoundError: it exceeds 2^24, or clipping is not defined.
         """
+        weight, bias, shift = as_int64(self.weight), as_int64(self.bias), as_int64(self.shift)
+        limit = 1 << CARRIER_BITS
         if bool((self.low > self.high).any()):
             raise BoundError(f"{name}: clips to an empty range")
-        if int(self.shift.abs().max()) > CARRIER_BITS:
+        if np.abs(shift).max() > CARRIER_BITS:
             raise BoundError(f"{name}: shifts by more than {CARRIER_BITS} bits")
-        sums = inputs.largest_sum(as_int64(self.weight), as_int64(self.bias))
-        # A negative shift multiplies; the residual and the rounding come on top of the result.
-        shift = as_int64(self.shift)
-        results = np.ceil(np.ldexp(sums.astype(np.float64), -shift))
+        # First the integers themselves, so that no term below leaves 2^48, and no sum 64 bits.
+        if max(np.abs(weight).max(), np.abs(bias).max()) > limit or weight[0].size > MOST_TERMS:
+            raise BoundError(f"{name}: weights or terms beyond any proof")
+        sums = inputs.largest_sum(weight, bias)
+        largest = int(max(sums.max(), self.bounds.magnitude.max()))
         if residual is not None:
-            results += residual.magnitude
-        largest = int(max(sums.max(), results.max(), self.bounds.magnitude.max()))
-        if largest > 1 << CARRIER_BITS:
+            # Without one, a negative shift only moves the exponent of an exact sum.
+            results = np.ceil(np.ldexp(sums.astype(np.float64), -shift)) + residual.magnitude
+            largest = max(largest, int(results.max()))
+        if largest > limit:
             raise BoundError(
-                f"{name}: a partial sum can reach {largest}, more than 2^{CARRIER_BITS} = "
-                f"{1 << CARRIER_BITS}"
+                f"{name}: a partial sum can reach {largest}, more than 2^{CARRIER_BITS} = {limit}"
             )
         return largest
 

@@ -11,8 +11,11 @@ deviate, and what is done against each:
   direct algorithm; cuDNN, which chooses among all of them, is off, and PyTorch then multiplies
   matrices with cuBLAS.
 
-Environment variables can still overrule these settings, and a library can change. `check` runs a
-convolution that any of the above would spoil and refuses to go on where it was.
+Environment variables can still overrule these settings, and a library can change. `check` runs two
+convolutions that such arithmetic spoils (bfloat16, TF32, each of them in two parts, Winograd's
+smallest: tried in emulation) and refuses to go on where one was. The settings belong to the
+process: while integers are predicted in one thread, floating-point results in another may differ in
+their last bits from those at other times.
 """
 
 from __future__ import annotations
@@ -95,17 +98,23 @@ def check(device: torch.device, channels: int) -> None:
     Raises:
         InexactError: they differ.
     """
-    # 4095 * 15 * 16 * 9 < 2^24, and 12 bits are more than the operands of bfloat16 or TF32 have.
     generator = torch.Generator().manual_seed(0)
-    inner = min(channels, 16)
     x = torch.randint(-4095, 4096, (2, channels, 16, 16), generator=generator)
-    w = torch.randint(-15, 16, (channels, channels, 3, 3), generator=generator)
-    w[:, inner:] = 0
-    with exact_arithmetic(device):
-        y = functional.conv2d(x.float().to(device), w.float().to(device), padding=1).cpu()
-        patches = functional.unfold(x.double(), 3, padding=1).long()
-        expected = (w.flatten(1) @ patches).view(y.shape)
-    if not torch.equal(y.long(), expected):
+    # 4095 * 15 * 16 * 9 < 2^24, and 12 bits are more than the operands of bfloat16 or TF32 have.
+    many = torch.randint(-15, 16, (channels, channels, 3, 3), generator=generator)
+    many[:, min(channels, 16) :] = 0
+    # One weight of 12 bits in each filter: products of 24 bits, which operands in two parts, or
+    # transformed ones, do not give.
+    single = torch.zeros_like(many)
+    rows = torch.arange(channels)
+    single.flatten(1)[rows, 7 * rows % single[0].numel()] = 2049 + 2 * (37 * rows % 1023)
+    patches = functional.unfold(x.double(), 3, padding=1).long()
+    exact = True
+    for w in (many, single):
+        with exact_arithmetic(device):
+            y = functional.conv2d(x.float().to(device), w.float().to(device), padding=1).cpu()
+        exact &= torch.equal(y.long(), (w.flatten(1) @ patches).view(y.shape))
+    if not exact:
         raise InexactError(
             f"PyTorch {torch.__version__} rounds inside float32 convolutions on {device.type} "
             "here, so that nothing can be decoded exactly: look for environment variables that "

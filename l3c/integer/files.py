@@ -69,12 +69,17 @@ def write(target: Path, weights: Mapping[str, Tensor], path: IntegerPath) -> str
 
 
 def split(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The float weights and the integers of a model file, the latter without their prefix."""
-    integers = {
-        name.removeprefix(PREFIX): value.int()
-        for name, value in tensors.items()
-        if name.startswith(PREFIX)
-    }
+    """The float weights and the integers of a model file, the latter without their prefix.
+
+    Raises:
+        RuntimeError: integers that are of another type.
+    """
+    integers = {}
+    for name, value in tensors.items():
+        if name.startswith(PREFIX):
+            if value.dtype not in _TYPES:
+                raise RuntimeError(f"{name} is {value.dtype}, not an integer of up to 32 bits")
+            integers[name.removeprefix(PREFIX)] = value.int()
     return {k: v for k, v in tensors.items() if not k.startswith(PREFIX)}, integers
 
 

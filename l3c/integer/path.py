@@ -20,7 +20,8 @@ from coder.shape import MixtureShape
 from coder.tables import LAMBDA_BITS
 from l3c.config import ModelSettings
 from l3c.integer import exact
-from l3c.integer.convolution import Bounds, IntegerConvolution, as_int64
+from l3c.integer.convolution import BoundError, Bounds, IntegerConvolution, as_int64
+from l3c.integer.grids import parameter_grids
 from l3c.model.layers import members
 
 IDENTITY_BYTES = 8
@@ -114,7 +115,8 @@ class Layer:
 class IntegerPath(nn.Module):
     """The predictors and classifiers of a network, by its settings.
 
-    Its state is integers only. Before use it must be filled, `check`ed, and `prepare`d.
+    Its state is integers only. Before use it must be filled, `check`ed, and `prepare`d, which moves
+    it to a device: a path serves one codec.
     """
 
     def __init__(self, settings: ModelSettings, shapes: list[MixtureShape]) -> None:
@@ -179,6 +181,11 @@ class IntegerPath(nn.Module):
         Raises:
             BoundError: one exceeds what float32 carries exactly.
         """
+        for classifier in members(self.classifiers, IntegerClassifier):
+            _, low, high = parameter_grids(classifier.shape)
+            clips = classifier.out.bounds
+            if (clips.low < low).any() or (clips.high > high).any():
+                raise BoundError("classifier, out: clips beyond the coder's grids")
         return {
             layer.name: layer.convolution.check(layer.inputs, layer.residual, layer.name)
             for layer in self.layers()

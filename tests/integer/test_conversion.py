@@ -79,6 +79,15 @@ def test_weights_that_are_not_finite_are_refused() -> None:
         convert(network, [smooth(32, 32)])
 
 
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_parameters_that_are_not_finite_are_refused(name: str) -> None:
+    network: Network = tiny()
+    with torch.no_grad():
+        getattr(network.classifiers[0].out, name)[0] = float("inf")
+    with pytest.raises(ValueError, match="activations are not finite"):
+        convert(network, [smooth(32, 32)])
+
+
 def test_a_model_file_holds_both_paths(tmp_path: Path) -> None:
     target = tmp_path / "model.safetensors"
     card = {"name": "x", "recipe": {"name": "x", "model": tiny().settings.model_dump(mode="json")}}

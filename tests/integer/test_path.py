@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import KINDS, integer_path, noise, smooth, tiny
+from torch.nn.functional import conv2d
 
 from l3c.codec import Codec
 from l3c.config import Kind
@@ -93,6 +95,29 @@ def test_what_could_be_rounded_is_refused() -> None:
         filled(1, -1).check(inputs, None, "x")
 
 
+def test_integers_that_would_wrap_the_proof_are_refused() -> None:
+    inputs = Bounds(np.zeros(4, np.int64), np.full(4, 1 << 24))
+    with pytest.raises(BoundError, match="beyond any proof"):
+        filled(-(2**31), 1).check(inputs, None, "x")
+    layer = filled(0, 1)
+    layer.shift.fill_(-(2**31))
+    with pytest.raises(BoundError, match="shifts by more than 24 bits"):
+        layer.check(inputs, None, "x")
+    path = copy.deepcopy(integer_path())
+    path.classifiers[0].out.high.fill_(1 << 24)
+    with pytest.raises(BoundError, match="clips beyond the coder's grids"):
+        path.check()
+
+
+def test_a_negative_shift_alone_is_exact() -> None:
+    inputs = Bounds(np.zeros(4, np.int64), np.full(4, 1 << 10))
+    layer = filled(400, 1 << 20)
+    layer.shift.fill_(-5)
+    assert layer.check(inputs, None, "x") == 400 * 36 << 10
+    with pytest.raises(BoundError, match="more than"):
+        layer.check(inputs, Bounds(np.zeros(2), np.ones(2)), "x")
+
+
 @given(st.integers(-(2**24), 2**24), st.integers(-4, 24))
 def test_rounds_to_nearest_ties_to_even(value: int, shift: int) -> None:
     exactly = value * 2.0**-shift
@@ -171,10 +196,37 @@ def test_settings_come_back_when_the_last_thread_leaves() -> None:
         torch.set_float32_matmul_precision("highest")
 
 
-def test_a_machine_that_rounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = torch.nn.functional.conv2d
-    monkeypatch.setattr(
-        exact.functional, "conv2d", lambda x, w, **k: real(x.bfloat16().float(), w, **k)
+def in_bfloat16(x: torch.Tensor, w: torch.Tensor, padding: int) -> torch.Tensor:
+    return conv2d(x.bfloat16().float(), w, padding=padding)
+
+
+def in_two_bfloat16(x: torch.Tensor, w: torch.Tensor, padding: int) -> torch.Tensor:
+    (x1, x2), (w1, w2) = (
+        (a.bfloat16().float(), (a - a.bfloat16().float()).bfloat16().float()) for a in (x, w)
     )
+    parts = [conv2d(a, b, padding=padding) for a, b in ((x1, w1), (x1, w2), (x2, w1))]
+    return parts[0] + parts[1] + parts[2]
+
+
+def by_winograd(x: torch.Tensor, w: torch.Tensor, padding: int) -> torch.Tensor:
+    """F(2x2, 3x3): Lavin and Gray (2016)."""
+    bt = torch.tensor([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1.0]])
+    g = torch.tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1.0]])
+    at = torch.tensor([[1, 1, 1, 0], [0, 1, -1, -1.0]])
+    n, _, height, width = x.shape
+    tiles = torch.nn.functional.pad(x, [padding] * 4).unfold(2, 4, 2).unfold(3, 4, 2)
+    products = torch.einsum("nihwab,oiab->nohwab", bt @ tiles @ bt.T, g @ w @ g.T)
+    y = at @ products @ at.T  # (N, O, H / 2, W / 2, 2, 2)
+    return y.permute(0, 1, 2, 4, 3, 5).reshape(n, len(w), height, width)
+
+
+@pytest.mark.parametrize("wrong", [in_bfloat16, in_two_bfloat16, by_winograd])
+def test_a_machine_that_rounds_is_refused(
+    wrong: Callable[..., torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = torch.Generator().manual_seed(1)
+    x, w = (torch.randint(-9, 9, (1, 2, 8, 8), generator=generator).float() for _ in range(2))
+    assert torch.equal(wrong(x, w[:, :, :3, :3], 1), conv2d(x, w[:, :, :3, :3], padding=1))
+    monkeypatch.setattr(exact.functional, "conv2d", wrong)
     with pytest.raises(exact.InexactError, match="rounds inside float32 convolutions on cpu"):
         copy.deepcopy(integer_path()).prepare(CPU)
