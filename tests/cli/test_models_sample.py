@@ -36,7 +36,7 @@ def test_a_card_of_other_weights_is_found_out(
     shutil.copy(model.with_suffix(".json"), tmp_path / "x.json")
     ended = run("models", tmp_path / "x.safetensors", tmp_path / "nowhere.safetensors")
     assert ended.code == 4
-    assert "x.safetensors: these are weights of model" in ended.err
+    assert "x.safetensors: weights and recipe make model" in ended.err
     assert "nowhere.json: the model's card cannot be read" in ended.err
 
 
