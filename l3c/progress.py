@@ -20,9 +20,17 @@ class Progress:
         label: what is being done, first word of every line.
         unit: what one step is, e.g. "image".
         every_s: least seconds between two plain lines.
+        silent: shows nothing, as for all processes but one.
     """
 
-    def __init__(self, total: int, label: str, unit: str = "step", every_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        total: int,
+        label: str,
+        unit: str = "step",
+        every_s: float = 10.0,
+        silent: bool = False,
+    ) -> None:
         self.total = total
         self.label = label
         self.unit = unit
@@ -31,7 +39,8 @@ class Progress:
         self._start = time.monotonic()
         self._last_line = self._start
         self._bar: tqdm[Any] | None = None
-        if sys.stderr.isatty():
+        self._silent = silent
+        if not silent and sys.stderr.isatty():
             self._bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr)
 
     def update(self, steps: int = 1, **values: float | str) -> None:
@@ -41,6 +50,8 @@ class Progress:
             self._bar.update(steps)
             if values:
                 self._bar.set_postfix({k: _short(v) for k, v in values.items()})
+            return
+        if self._silent:
             return
         now = time.monotonic()
         if now - self._last_line >= self.every_s or self.done >= self.total:

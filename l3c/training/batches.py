@@ -39,22 +39,30 @@ class Crops:
         self.images = images
         self.settings = settings
 
-    def batch(self, step: int) -> tuple[Tensor, list[str]]:
-        """Of a step: uint8 (N, 3, crop, crop), and the names of the images it came from."""
+    def batch(self, step: int, share: range | None = None) -> tuple[Tensor, list[str]]:
+        """Of a step: uint8 (N, 3, crop, crop), and the names of the images it came from.
+
+        Args:
+            step: 0-based.
+            share: which crops of the batch to take; all by default.
+        """
         settings = self.settings
+        share = range(settings.batch) if share is None else share
         rng = np.random.default_rng([settings.seed, step])
-        crops = np.empty((settings.batch, settings.crop, settings.crop, 3), np.uint8)
-        names = []
-        for i in range(settings.batch):
+        crops = np.empty((len(share), settings.crop, settings.crop, 3), np.uint8)
+        names: list[str] = []
+        for i in range(settings.batch):  # all of them, so that the share does not change them
             name = self.names[rng.integers(len(self.names))]
             image = self.images[name]
             top = rng.integers(image.shape[0] - settings.crop + 1)
             left = rng.integers(image.shape[1] - settings.crop + 1)
+            flip = rng.integers(2)
+            turn = int(rng.integers(4)) if settings.rotate else 0
+            if i not in share:
+                continue
             crop = image[top : top + settings.crop, left : left + settings.crop]
-            if rng.integers(2):
+            if flip:
                 crop = crop[:, ::-1]
-            if settings.rotate:
-                crop = np.rot90(crop, int(rng.integers(4)))
-            crops[i] = crop
+            crops[len(names)] = np.rot90(crop, turn)
             names.append(name)
         return torch.from_numpy(crops).permute(0, 3, 1, 2), names

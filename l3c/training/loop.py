@@ -24,6 +24,7 @@ from l3c.progress import Progress
 from l3c.training import files, optimizers
 from l3c.training.batches import Crops
 from l3c.training.errors import TrainingError
+from l3c.training.parallel import Workers, join
 
 CHECKPOINT_EVERY_S = 20.0
 METRICS_EVERY = 25  # steps that one row of the metrics averages
@@ -37,6 +38,7 @@ def train(
     weights: Path,
     checkpoint: Path,
     name: str | None = None,
+    device: str = "cpu",
 ) -> None:
     """Trains a network and writes `weights`, its card (.json) and its metrics (.csv) beside them.
 
@@ -51,14 +53,30 @@ def train(
         weights: path of the safetensors file to write.
         checkpoint: path of the training state, kept up to date while training, removed at the end.
         name: of the model in tables; the recipe's by default.
+        device: "cpu" or "cuda". Under torchrun its processes share each batch.
 
     Raises:
         TrainingError: images that do not fit the recipe, or a loss that is not finite.
     """
+    with join(device) as workers:
+        _train(workers, recipe, images, data_sha256, weights, checkpoint, name or recipe.name)
+        workers.wait()
+
+
+def _train(
+    workers: Workers,
+    recipe: Recipe,
+    images: Mapping[str, npt.NDArray[np.uint8]],
+    data_sha256: str,
+    weights: Path,
+    checkpoint: Path,
+    label: str,
+) -> None:
     settings = recipe.train
-    crops = Crops(images, settings)
+    crops, share = Crops(images, settings), workers.share(settings.batch)
     network = Network(recipe.model)
     initialize(network, settings.seed)
+    network = network.to(workers.device)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optims = optimizers.make_optimizers(network, settings)
@@ -74,21 +92,22 @@ def train(
     def save(step: int, spent: float) -> None:
         content = {"identity": identity, "step": step, "seconds": spent, "metrics": metrics}
         content |= {"network": network.state_dict(), "optimizers": optimizers.state(optims)}
-        files.save_checkpoint(checkpoint, content)
+        if workers.main:
+            files.save_checkpoint(checkpoint, content)
 
     start = time.perf_counter() - seconds
     last_save = -math.inf if saved is None else time.perf_counter()
     window: list[float] = []
-    label = name or recipe.name
-    with Progress(settings.steps, f"train {label}") as progress:
+    loss_of = workers.loss_of(network)
+    with Progress(settings.steps, f"train {label}", silent=not workers.main) as progress:
         progress.update(done)
         for step in range(done, settings.steps):
-            batch, names = crops.batch(step)
+            batch, names = crops.batch(step, share)
             optimizers.set_rate(optims, optimizers.rate_factor(step, settings))
-            with torch.autocast("cpu", torch.bfloat16, settings.precision == "bfloat16"):
-                bits = network.training_bits(batch)
-            loss = bits / batch.numel()
-            value = float(loss.detach())
+            half = settings.precision == "bfloat16"
+            with torch.autocast(workers.device.type, torch.bfloat16, half):
+                loss = loss_of(batch.to(workers.device))
+            value = workers.mean(loss.detach())
             if not math.isfinite(value):
                 save(step, time.perf_counter() - start)
                 raise TrainingError(
@@ -112,6 +131,8 @@ def train(
                     save(step + 1, now - start)
                     last_save = now
     seconds = time.perf_counter() - start
+    if not workers.main:
+        return
 
     files.write_weights(weights, network.state_dict())
     _write_metrics(weights.with_suffix(".csv"), metrics)
@@ -123,6 +144,8 @@ def train(
         "steps": settings.steps,
         "train_s": round(seconds, 1),
         "threads": torch.get_num_threads(),
+        "processes": workers.size,
+        "device": workers.device.type,
         "final_train_bpsp": metrics[-1][1],
         "images": len(images),
         "data_sha256": data_sha256,

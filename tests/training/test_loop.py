@@ -87,11 +87,11 @@ def test_resumed_run_ends_with_the_same_weights(
     calls = []
     batch = loop.Crops.batch
 
-    def killed(self: loop.Crops, step: int) -> Any:
+    def killed(self: loop.Crops, step: int, share: range) -> Any:
         calls.append(step)
         if len(calls) == 7:
             raise KeyboardInterrupt
-        return batch(self, step)
+        return batch(self, step, share)
 
     monkeypatch.setattr(loop.Crops, "batch", killed)
     with pytest.raises(KeyboardInterrupt):

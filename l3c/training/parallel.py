@@ -1,0 +1,105 @@
+"""One process, or several under torchrun that share the work of each step.
+
+Each process computes the loss of its part of the batch; DistributedDataParallel averages the
+gradients, so that all take the same step. The batch, and with it the training, is the same for any
+number of processes, but for the order in which gradients are added.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from l3c.model.network import Network
+from l3c.training.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The processes of a training, as one of them sees them.
+
+    Attributes:
+        rank: of this process, 0..size - 1; rank 0 writes files and reports.
+        size: how many there are.
+        device: of this process.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes and reports."""
+        return self.rank == 0
+
+    def share(self, batch: int) -> range:
+        """Which of the images of a batch are this process's.
+
+        Raises:
+            TrainingError: the batch cannot be shared evenly.
+        """
+        if batch % self.size:
+            raise TrainingError(
+                f"a batch of {batch} cannot be shared by {self.size} processes: take a number of "
+                "processes that divides train.batch"
+            )
+        return range(self.rank, batch, self.size)
+
+    def loss_of(self, network: Network) -> nn.Module:
+        """A module that maps a batch to its loss in bits, whose gradients are averaged."""
+        loss = _Loss(network)
+        if self.size == 1:
+            return loss
+        devices = [self.device] if self.device.type == "cuda" else None
+        return DistributedDataParallel(loss, device_ids=devices)
+
+    def mean(self, value: Tensor) -> float:
+        """Of a number of each process."""
+        if self.size > 1:
+            value = value.clone()
+            distributed.all_reduce(value)
+        return float(value) / self.size
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.size > 1:
+            distributed.barrier()
+
+
+class _Loss(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Cross-entropy of uint8 images (N, 3, H, W) over their sub-pixels, in bits."""
+        return self.network.training_bits(images) / images.numel()
+
+
+@contextmanager
+def join(device: str = "cpu") -> Iterator[Workers]:
+    """The processes that torchrun started, or this one alone.
+
+    Args:
+        device: "cpu", or "cuda": then each process of a machine has a GPU of its own.
+    """
+    if "RANK" not in os.environ:
+        yield Workers(0, 1, torch.device(device))
+        return
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    local = int(os.environ.get("LOCAL_RANK", rank))
+    place = torch.device(device, local) if device == "cuda" else torch.device(device)
+    if place.type == "cuda":
+        torch.cuda.set_device(place)
+    distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
+    try:
+        yield Workers(rank, size, place)
+    finally:
+        distributed.destroy_process_group()

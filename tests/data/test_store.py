@@ -1,0 +1,72 @@
+"""The training store: the very pixels, mapped; incomplete or foreign ones are refused."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_models import noise
+
+from l3c.config import TrainSettings
+from l3c.data import store
+from l3c.data.store import Store, StoreError, write_store
+from l3c.training.batches import Crops
+
+IMAGES = {f"{i}.png": noise(20 + i, 31 - i, 3) for i in range(7)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(store, "SHARD_BYTES", 3000)  # two images a shard
+    write_store(tmp_path / "store", IMAGES.items(), "d" * 64)
+    return tmp_path / "store"
+
+
+def test_images_come_back_mapped(folder: Path) -> None:
+    opened = Store(folder, "d" * 64)
+    assert list(opened) == list(IMAGES)
+    for name, image in IMAGES.items():
+        assert np.array_equal(opened[name], image)
+        assert not opened[name].flags.writeable
+    assert len(list(folder.glob("shard-*.rgb"))) == 4
+
+
+def test_crops_are_those_of_the_images(folder: Path) -> None:
+    settings = TrainSettings(crop=16, batch=5, rotate=True)
+    mapped, held = Crops(Store(folder), settings), Crops(IMAGES, settings)
+    for step in range(3):
+        (a, names), (b, same) = mapped.batch(step), held.batch(step)
+        assert names == same
+        assert (a == b).all()
+
+
+def test_what_is_not_the_store_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="nowhere: no complete training store"):
+        Store(tmp_path / "nowhere")
+    with pytest.raises(StoreError, match="made from another preparation of the images; delete it"):
+        Store(folder, "e" * 64)
+    shard = folder / "shard-0002.rgb"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(StoreError, match=r"shard-0002\.rgb: missing or cut off; delete it"):
+        Store(folder)
+    (folder / store.INDEX).write_text("{")
+    with pytest.raises(StoreError, match=r"index\.json: not the index of a store"):
+        Store(folder)
+    (folder / store.INDEX).write_text('{"version": 99}')
+    with pytest.raises(StoreError, match="of another version"):
+        Store(folder)
+
+
+def test_a_full_disk_leaves_no_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: object, image: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store._Shards, "append", full)
+    with pytest.raises(
+        StoreError, match=r"cannot be written \(No space left on device\); what was"
+    ):
+        write_store(folder, IMAGES.items(), "d" * 64)
+    with pytest.raises(StoreError, match="no complete training store"):
+        Store(folder)

@@ -1,0 +1,73 @@
+"""A toy training in a process of its own, for tests of several: `train_toy.py FOLDER STEPS`.
+
+Writes `FOLDER/toy.safetensors`, its card, and its metrics with a row for each step.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from l3c.config import ModelSettings, Recipe, TrainSettings
+from l3c.training import loop
+
+MODEL = ModelSettings(
+    scales=2,
+    features=12,
+    blocks=1,
+    mixtures=2,
+    dilations=(1, 2),
+    parametrization="unit",
+    initialization="pyramid",
+    channel_coefficients="centred",
+)
+
+
+def toy(steps: int) -> Recipe:
+    """A recipe of few weights and small crops.
+
+    Muon, and the quantizer of a learned z, amplify the last bit of a gradient from step to step: so
+    that processes can be compared, Adam trains the rest.
+    """
+    train = TrainSettings(
+        steps=steps,
+        crop=16,
+        batch=4,
+        optimizer="adam",
+        learning_rate=1e-4,
+        extractor_rate=0,
+        schedule="cosine",
+        clip_norm=1.0,
+        rotate=True,
+    )
+    return Recipe(name="toy", model=MODEL, train=train)
+
+
+def photographs() -> dict[str, np.ndarray]:
+    """Two gradients with noise, uint8 (H, W, 3)."""
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(0, 200, 40)[:, None, None] + np.linspace(0, 50, 32)[None, :, None]
+    noisy = (ramp + rng.normal(0, 4, (40, 32, 3))).clip(0, 255).astype(np.uint8)
+    return {"a": noisy, "b": np.full((16, 16, 3), 99, np.uint8)}
+
+
+def main() -> None:
+    """Trains."""
+    folder, steps = Path(sys.argv[1]), int(sys.argv[2])
+    torch.set_num_threads(1)
+    loop.METRICS_EVERY = 1
+    loop.CHECKPOINT_EVERY_S = 0.0
+    loop.train(
+        toy(steps),
+        photographs(),
+        data_sha256="d" * 64,
+        weights=folder / "toy.safetensors",
+        checkpoint=folder / "toy.pt",
+    )
+
+
+if __name__ == "__main__":
+    main()

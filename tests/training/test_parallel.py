@@ -1,0 +1,76 @@
+"""Several processes train as one does: over gloo here, over NCCL on GPUs."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from train_toy import toy
+
+from l3c.training.errors import TrainingError
+from l3c.training.parallel import Workers
+
+ROOT = Path(__file__).parents[2]
+TOY = ROOT / "tests" / "helpers" / "train_toy.py"
+
+
+def start(folder: Path, steps: int, **environment: str) -> subprocess.Popen[bytes]:
+    folder.mkdir(exist_ok=True)
+    paths = {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, str(TOY), str(folder), str(steps)],
+        env={**os.environ, **paths, **environment},
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def losses(folder: Path) -> list[float]:
+    with (folder / "toy.csv").open(newline="") as file:
+        return [float(row["train_bpsp"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.slow
+def test_two_processes_lose_what_one_does(tmp_path: Path) -> None:
+    steps = 100
+    assert start(tmp_path / "one", steps).wait() == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    both = [start(tmp_path / "two", steps, RANK=str(rank), **shared) for rank in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert len(one) == len(two) == steps
+    assert max(abs(a - b) for a, b in zip(one, two, strict=True)) < 1e-5
+    assert one[-1] < one[0]
+
+
+@pytest.mark.slow
+def test_a_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
+    steps = 60
+    assert start(tmp_path / "whole", steps).wait() == 0
+    process = start(tmp_path / "killed", steps)
+    checkpoint = tmp_path / "killed" / "toy.pt"
+    while not checkpoint.exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "toy.safetensors").exists()
+    assert start(tmp_path / "killed", steps).wait() == 0
+    whole, resumed = (tmp_path / name / "toy.safetensors" for name in ("whole", "killed"))
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
+def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+    workers = Workers(1, 3, torch.device("cpu"))
+    assert list(workers.share(6)) == [1, 4]
+    with pytest.raises(TrainingError, match="a batch of 4 cannot be shared by 3 processes"):
+        workers.share(toy(1).train.batch)
