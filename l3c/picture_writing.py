@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +15,7 @@ from PIL import PngImagePlugin
 
 from l3c.picture import MODE_NAMES, Mode, Picture, PictureError, Section
 from l3c.picture_reading import one_line
+from l3c.whole_files import whole_file
 
 _XMP_CHUNK = b"XML:com.adobe.xmp\x00\x00\x00\x00\x00"  # keyword, not compressed, no language
 _IHDR_END = 8 + 25
@@ -43,17 +43,11 @@ def write_picture(path: str | Path, picture: Picture) -> None:
     writer = _BY_SUFFIX[suffix]
     if problem := _what_is_lost(writer, picture):
         raise PictureError(problem, str(path))
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with whole_file(path) as file:
             writer.write(file, picture)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
     except OSError as error:
         raise PictureError(f"cannot be written: {one_line(error)}", str(path)) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def encode_png(picture: Picture) -> bytes:

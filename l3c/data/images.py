@@ -7,7 +7,6 @@ a converted image is not a result on the file that the user named.
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +28,7 @@ from l3c.picture_reading import (
     reading_problem,
     tiff_problem,
 )
+from l3c.whole_files import whole_file
 
 __all__ = [
     "FOREIGN_SUFFIXES",
@@ -108,7 +108,7 @@ def write_png(path: Path, image: RGBImage, text: Mapping[str, str] | None = None
     """Writes `image` as a PNG that appears whole or not at all.
 
     Args:
-        path: where to; its folder exists. A killed process leaves at most a hidden `.part` file.
+        path: where to; its folder exists.
         image: uint8 (H, W, 3).
         text: ASCII key -> text, stored in the file (read_png_text returns it).
     """
@@ -116,12 +116,8 @@ def write_png(path: Path, image: RGBImage, text: Mapping[str, str] | None = None
     info = PngImagePlugin.PngInfo()
     for key, value in (text or {}).items():
         info.add_itxt(key, value)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        Image.fromarray(image).save(part, format="PNG", pnginfo=info)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        Image.fromarray(image).save(file, format="PNG", pnginfo=info)
 
 
 def read_png_text(path: Path) -> dict[str, str]:

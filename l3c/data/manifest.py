@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from l3c.data.errors import DatasetError
 from l3c.data.images import ImageError, RGBImage, pixel_sha256, read_rgb
+from l3c.whole_files import write_whole
 
 IMAGES = "images"  # folder of the kept images, beside the manifest
 
@@ -53,15 +54,11 @@ _TEXT = {"reason", "licence", "image", "source"}  # an empty cell is "" here, an
 
 def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
     """Writes the rows as CSV; the file appears whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(row.model_dump() for row in rows)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.model_dump() for row in rows)
+    write_whole(path, text.getvalue().encode("utf-8"))
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from l3c.data.errors import DatasetError
+from l3c.whole_files import write_whole
 
 RGB = npt.NDArray[np.uint8]
 
@@ -52,7 +52,7 @@ def write_store(folder: Path, images: Iterable[tuple[str, RGB]], data_sha256: st
                 height, width = image.shape[:2]
                 entries.append((name, height, width, *shards.append(image)))
         index = {"version": VERSION, "data_sha256": data_sha256, "images": entries}
-        _write_whole(folder / INDEX, json.dumps(index).encode())
+        write_whole(folder / INDEX, json.dumps(index).encode())
     except OSError as error:
         raise StoreError(
             f"{folder}: the training store cannot be written ({error.strerror or error}); what was "
@@ -145,11 +145,3 @@ class _Shards:
 
 def _shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:04d}.rgb"
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)

@@ -16,8 +16,9 @@ from l3c.data.images import pixel_sha256
 from l3c.evaluation.decoder import DecodeFailedError, DecodeProcess
 from l3c.evaluation.environment import environment, hardware
 from l3c.evaluation.methods import MethodSource
-from l3c.evaluation.rows import MethodRecord, ResultRow, bits_per_subpixel, write_bytes
+from l3c.evaluation.rows import MethodRecord, ResultRow, bits_per_subpixel
 from l3c.progress import Progress
+from l3c.whole_files import write_whole
 
 
 class LosslessError(ValueError):
@@ -105,7 +106,7 @@ def _measure_image(
 ) -> ResultRow:
     data, encode_s = _encode(method, image, place.repeats, warm_up)
     stream = place.streams / f"{name}{method.suffix}"
-    write_bytes(stream, data)
+    write_whole(stream, data)
     try:
         runs = [decoder.decode(stream) for _ in range(place.repeats + warm_up)]
     except DecodeFailedError as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from l3c.whole_files import write_whole
 
 
 class RowError(ValueError):
@@ -156,13 +157,5 @@ def read_record(path: Path) -> MethodRecord:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all: under a temporary name first, then renamed."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """As `write_text`, for bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    os.replace(part, path)
+    """Writes a text that appears whole or not at all."""
+    write_whole(path, text.encode("utf-8"))

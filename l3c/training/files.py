@@ -3,49 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from safetensors.torch import save as safetensors_bytes
 
 from l3c.training.errors import TrainingError
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Writes to a temporary name beside `path`, syncs, and renames."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+from l3c.whole_files import whole_file, write_whole
 
 
 def write_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
     """Writes weights as safetensors, contiguous."""
-    data = safetensors_bytes({name: value.contiguous() for name, value in weights.items()})
-    write_atomically(path, lambda file: file.write(data))
+    write_whole(path, safetensors_bytes({k: v.contiguous() for k, v in weights.items()}))
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes a JSON file for people to read."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_whole(path, text.encode())
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Writes a training state."""
-    write_atomically(path, lambda file: torch.save(content, file))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as file:
+        torch.save(content, file)
 
 
 def load_checkpoint(path: Path, identity: str) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ from l3c.training import files, optimizers
 from l3c.training.batches import Crops
 from l3c.training.errors import TrainingError
 from l3c.training.parallel import Workers, join
+from l3c.whole_files import write_whole
 
 CHECKPOINT_EVERY_S = 20.0
 METRICS_EVERY = 25  # steps that one row of the metrics averages
@@ -167,4 +168,4 @@ def _write_metrics(path: Path, metrics: list[list[float]]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["step", "train_bpsp", "seconds"])
     writer.writerows(metrics)
-    files.write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    write_whole(path, text.getvalue().encode())

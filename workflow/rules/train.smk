@@ -2,9 +2,28 @@
 # some of the photographs then make the integers that decode the same everywhere.
 
 
+rule build_store:
+    input:
+        manifest=f"{RUN}/data/{EXPERIMENT.train}/manifest.csv",
+    output:
+        index=f"{RUN}/store/{EXPERIMENT.train}/index.json",
+    log:
+        f"{RUN}/logs/build_store/{EXPERIMENT.train}.log",
+    benchmark:
+        f"{RUN}/benchmarks/build_store/{EXPERIMENT.train}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    script:
+        "../scripts/build_store.py"
+
+
 rule train_model:
     input:
         manifest=f"{RUN}/data/{EXPERIMENT.train}/manifest.csv",
+        store=f"{RUN}/store/{EXPERIMENT.train}/index.json",
     output:
         weights=f"{RUN}/trained/{{model}}.safetensors",
         card=f"{RUN}/trained/{{model}}.json",
@@ -29,6 +48,7 @@ rule train_model:
 rule convert_model:
     input:
         manifest=f"{RUN}/data/{EXPERIMENT.train}/manifest.csv",
+        store=f"{RUN}/store/{EXPERIMENT.train}/index.json",
         weights=f"{RUN}/trained/{{model}}.safetensors",
         card=f"{RUN}/trained/{{model}}.json",
     output:

@@ -5,11 +5,13 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.data.datasets import kept_images
+    from l3c.data.datasets import manifest_sha256
+    from l3c.data.store import Store
     from l3c.integer.files import add_integer_path
     from l3c.zoo import load_network, read_model
 
     model = read_model(Path(snakemake.input.weights))
     network, _ = load_network(model)
-    images = dict(kept_images(Path(snakemake.input.manifest)))
+    data_sha256 = manifest_sha256(Path(snakemake.input.manifest))
+    images = Store(Path(snakemake.input.store).parent, data_sha256)
     add_integer_path(network, model.card, images, Path(snakemake.output.weights))
