@@ -69,7 +69,10 @@ def synthetic(height: int, width: int, shape: MixtureShape, seed: int = 0) -> Sa
 
 
 def of_network(weights: Path, image: Path, size: int = 512) -> Sample:
-    """The parameters that a trained network gives an image's pixels (its top left part)."""
+    """The parameters that a trained network gives an image's pixels (its top left part).
+
+    Of an interlaced network they are those of its last stage, half of the pixels.
+    """
     import torch
     from PIL import Image
 
@@ -81,13 +84,15 @@ def of_network(weights: Path, image: Path, size: int = 512) -> Sample:
         pixels: npt.NDArray[Any] = np.asarray(opened.convert("RGB"))[:size, :size]
     height, width = pixels.shape[:2]
     with torch.inference_mode():
-        pyramid = codec.network.bottlenecks(codec.pad(pixels))
-        *_, (_, raw) = codec.predictions([p.symbols for p in pyramid], pixels.shape)
+        planes = codec.planes(pixels)
+        *_, (_, predicted) = codec.predictions(planes)
+    symbols = [target.of(planes[0])[0].flatten(1).T.numpy() for target, _ in predicted]
+    count = sum(map(len, symbols))
     return Sample(
         f"{weights.stem} on {image.name} {height}x{width}",
         codec.network.shape(0),
-        height,
+        count // width,
         width,
-        pixels.reshape(-1, 3).astype(np.uint16),
-        parameters(raw),
+        np.concatenate(symbols).astype(np.uint16),
+        parameters([raw for _, raw in predicted]),
     )

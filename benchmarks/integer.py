@@ -42,9 +42,9 @@ def codecs(settings: ModelSettings, photos: list[npt.NDArray[np.uint8]]) -> tupl
 
 def seconds(codec: Codec, image: npt.NDArray[np.uint8]) -> float:
     """Of predicting all scales."""
-    pyramid = codec.network.bottlenecks(codec.pad(image))
+    planes = codec.planes(image)
     start = time.perf_counter()
-    for _ in codec.predictions([bottleneck.symbols for bottleneck in pyramid], image.shape):
+    for _ in codec.predictions(planes):
         pass
     return time.perf_counter() - start
 

@@ -31,6 +31,7 @@ from l3c.integer.path import IntegerPath
 from l3c.model.identity import model_identity
 from l3c.model.mixture import coded, negative_log_likelihood
 from l3c.model.network import Network
+from l3c.model.stages import Lattice, Stage
 
 RGB = npt.NDArray[np.uint8]
 
@@ -71,22 +72,24 @@ class Codec:
 
     @property
     def streams(self) -> int:
-        """Number of streams of a tile: one for each scale."""
-        return self.network.scales + 1
+        """Number of streams of a tile: z^(S), and one for each stage."""
+        return len(self.network.stages) + 1
 
     @torch.inference_mode()
     def encode(self, tile: RGB) -> list[bytes]:
-        """Streams of z^(S), ..., z^(1), x.
+        """Streams of z^(S), and of every stage in the order of decoding.
 
         Args:
             tile: uint8 (H, W, 3), any size from 1x1.
         """
         network = self.network
-        pyramid = network.bottlenecks(self.pad(tile))
-        targets = [torch.from_numpy(tile.reshape(-1, 3)), *(_rows(p.symbols) for p in pyramid)]
-        streams = [_encode_uniform(targets[-1].cpu().numpy(), network.shape(network.scales))]
-        for s, raw in self.predictions([p.symbols for p in pyramid], tile.shape):
-            streams.append(self._encode_mixture(targets[s], raw, network.shape(s)))
+        planes = self.planes(tile)
+        top = _rows(planes[-1]).cpu().numpy()
+        streams = [_encode_uniform(top, network.shape(network.scales))]
+        for stage, predicted in self.predictions(planes):
+            symbols = [target.of(planes[stage.s - 1]) for target, _ in predicted]
+            raws = [raw for _, raw in predicted]
+            streams.append(self._encode_mixture(symbols, raws, network.shape(stage.s - 1)))
         return streams
 
     @torch.inference_mode()
@@ -97,19 +100,19 @@ class Codec:
             CorruptStreamError: streams that cannot be of this size. Other altered bytes give other
                 pixels: whoever calls compares a checksum.
         """
-        network, multiple = self.network, 1 << self.network.scales
-        rows, columns = -(-height // multiple), -(-width // multiple)
-        shape = network.shape(network.scales)
-        symbols = torch.from_numpy(_decode_uniform(streams[0], rows * columns, shape))
-        above = None
-        for s in range(network.scales, 0, -1):
-            z = symbols.to(self.device).view(1, rows, columns, -1).permute(0, 3, 1, 2).long()
-            raw, above = self.predict(s, z, above)
-            rows, columns = (2 * rows, 2 * columns) if s > 1 else (height, width)
-            shape = network.shape(s - 1)
-            stream = streams[network.scales + 1 - s]
-            symbols = self._decode_mixture(stream, raw[:, :, :rows, :columns], shape)
-        return symbols.cpu().numpy().astype(np.uint8).reshape(height, width, 3)
+        planes = self.blank_planes(height, width)
+        top = self.network.shape(self.network.scales)
+        coarsest = _decode_uniform(streams[0], planes[-1][0, 0].numel(), top)
+        planes[-1].copy_(_plane(coarsest, planes[-1]))
+        for (stage, predicted), stream in zip(self.predictions(planes), streams[1:], strict=True):
+            shape = self.network.shape(stage.s - 1)
+            symbols = self._decode_mixture(stream, [raw for _, raw in predicted], shape)
+            for target, _ in predicted:
+                pixels = target.of(planes[stage.s - 1])
+                count = pixels[0, 0].numel()
+                pixels.copy_(_plane(symbols[:count], pixels))
+                symbols = symbols[count:]
+        return planes[0][0].permute(1, 2, 0).cpu().numpy().astype(np.uint8)
 
     def bits_theory(self, tile: RGB) -> float:
         """Cross-entropy of a tile in bits: an ideal coder's size, see `mixture.coded`."""
@@ -119,17 +122,35 @@ class Codec:
     def bits_by_scale(self, tile: RGB) -> list[float]:
         """Cross-entropy of x, z^(1), ..., z^(S), in bits; padding of the image does not count."""
         network = self.network
-        pyramid = network.bottlenecks(self.pad(tile))
-        image = torch.from_numpy(tile.transpose(2, 0, 1).copy())[None].to(self.device)
-        targets = [image, *(p.symbols for p in pyramid)]
-        top = network.shape(network.scales)
-        bits = [targets[-1].numel() * float(np.log2(top.levels))]
-        for s, raw in self.predictions([p.symbols for p in pyramid], tile.shape):
+        planes = self.planes(tile)
+        bits = [0.0] * network.scales
+        for stage, predicted in self.predictions(planes):
+            s = stage.s - 1
             levels = network.shape(s).levels
-            mixture = network.split(s, self.reals(s, raw))
-            nats = negative_log_likelihood(targets[s].float(), mixture, levels)
-            bits.insert(0, float(coded(nats, levels).sum()) / float(np.log(2)))
-        return bits
+            for target, raw in predicted:
+                mixture = network.split(s, self.reals(s, raw))
+                pixels = target.of(planes[s]).float()
+                nats = negative_log_likelihood(pixels, mixture, levels)
+                bits[s] += float(coded(nats, levels).sum()) / float(np.log(2))
+        top = network.shape(network.scales)
+        return [*bits, planes[-1].numel() * float(np.log2(top.levels))]
+
+    def planes(self, tile: RGB) -> list[Tensor]:
+        """Symbols of x, z^(1), ..., z^(S): int64 (1, C, H, W), x without padding."""
+        image = torch.from_numpy(tile.transpose(2, 0, 1)[None].copy()).to(self.device)
+        pyramid = self.network.bottlenecks(self.pad(tile))
+        return [image.long(), *(bottleneck.symbols for bottleneck in pyramid)]
+
+    def blank_planes(self, height: int, width: int) -> list[Tensor]:
+        """Zeros of the same sizes."""
+        network = self.network
+        multiple = 1 << network.scales
+        padded = [-(-side // multiple) * multiple for side in (height, width)]
+        sizes = [(height, width), *([n >> s for n in padded] for s in range(1, network.scales + 1))]
+        return [
+            torch.zeros(1, network.shape(s).channels, *size, dtype=torch.int64, device=self.device)
+            for s, size in enumerate(sizes)
+        ]
 
     def pad(self, tile: RGB) -> Tensor:
         """uint8 (1, 3, H', W'), sides divisible by 2^S, by repeating the last row and column."""
@@ -139,36 +160,44 @@ class Codec:
         return torch.from_numpy(padded.transpose(2, 0, 1)[None].copy()).to(self.device)
 
     def predictions(
-        self, symbols: list[Tensor], size: tuple[int, ...]
-    ) -> Iterator[tuple[int, Tensor]]:
-        """Parameters (1, P, H, W) of z^(S-1), ..., z^(0), in this order, with their s.
+        self, planes: list[Tensor]
+    ) -> Iterator[tuple[Stage, list[tuple[Lattice, Tensor]]]]:
+        """Every stage with its targets and their parameters (1, P, H, W), cut to those there are.
 
         Args:
-            symbols: of z^(1), ..., z^(S), int64 (1, C, H, W).
-            size: of the image, to which its parameters are cut.
+            planes: symbols of x, z^(1), ..., z^(S), int64 (1, C, H, W). They are read stage by
+                stage: a decoder fills in what it was given before it asks for the next.
         """
         above = None
-        for s in range(self.network.scales, 0, -1):
-            raw, above = self.predict(s, symbols[s - 1], above)
-            height, width = raw.shape[2:] if s > 1 else size[:2]
-            yield s - 1, raw[:, :, :height, :width]
+        for stage in self.network.stages:
+            raws, above = self.predict(stage, stage.seen(planes), above)
+            plane = planes[stage.s - 1]
+            predicted = []
+            for target, raw in zip(stage.targets, raws, strict=True):
+                height, width = target.of(plane).shape[2:]
+                predicted.append((target, raw[:, :, :height, :width]))
+            yield stage, predicted
 
-    def predict(self, s: int, symbols: Tensor, above: Tensor | None) -> tuple[Tensor, Any]:
-        """Parameters of z^(s-1) for the coder, and f^(s) to be handed over at the next scale.
+    def predict(
+        self, stage: Stage, symbols: Tensor, above: Tensor | None
+    ) -> tuple[list[Tensor], Any]:
+        """Parameters of a stage's targets for the coder, and features for the next stage.
 
         Args:
-            s: 1..S.
-            symbols: of z^(s), int64 (N, C, H, W).
-            above: f^(s+1), as this method gave it.
+            stage: of the network.
+            symbols: of what it is the first to see, int64 (N, C, H, W).
+            above: features, as this method gave them for the stage before.
 
         Returns:
-            (N, P, 2H, 2W): float32, or int32 on the coder's grids with an integer path.
+            (N, P, H', W') for each target: float32, or int32 on the coder's grids with an integer
+            path.
         """
         if self._path is not None:
-            return self._path.predict(s, symbols, above)
+            return self._path.predict(stage, symbols, above)
         with _threads(1 if symbols[0, 0].numel() <= SMALL else torch.get_num_threads()):
-            values = self.network.values(symbols).contiguous(memory_format=self._memory_format)
-            return self.network.predict(s, values, above)
+            s = stage.s if stage.source is None else stage.s - 1
+            values = self.network.values(s, symbols).contiguous(memory_format=self._memory_format)
+            return self.network.predict(stage, values, above)
 
     def reals(self, s: int, raw: Tensor) -> Tensor:
         """What the parameters of z^(s) stand for, float32 as `Network.predict` gives them."""
@@ -177,20 +206,32 @@ class Codec:
         bits = torch.from_numpy(parameter_grids(self.network.shape(s))[0]).to(raw.device)
         return raw / torch.exp2(bits.float()).view(1, -1, 1, 1)
 
-    def _encode_mixture(self, symbols: Tensor, raw: Tensor, shape: MixtureShape) -> bytes:
+    def _encode_mixture(
+        self, symbols: list[Tensor], raws: list[Tensor], shape: MixtureShape
+    ) -> bytes:
+        rows = _joined([_rows(each) for each in symbols])
         if self.device.type == "cuda":
-            return cuda.encode_mixture(symbols.to(self.device), raw[0].flatten(1).T, shape)
-        return range_coder.encode_mixture(symbols.numpy(), parameters(raw), shape)
+            return cuda.encode_mixture(rows, _joined([_by_pixel(raw) for raw in raws]), shape)
+        return range_coder.encode_mixture(rows.numpy(), parameters(raws), shape)
 
-    def _decode_mixture(self, data: bytes, raw: Tensor, shape: MixtureShape) -> Tensor:
+    def _decode_mixture(self, data: bytes, raws: list[Tensor], shape: MixtureShape) -> Tensor:
         if self.device.type == "cuda":
-            return cuda.decode_mixture(data, raw[0].flatten(1).T, shape)
-        return torch.from_numpy(range_coder.decode_mixture(data, parameters(raw), shape))
+            return cuda.decode_mixture(data, _joined([_by_pixel(raw) for raw in raws]), shape)
+        return torch.from_numpy(range_coder.decode_mixture(data, parameters(raws), shape))
 
 
-def parameters(raw: Tensor) -> npt.NDArray[Any]:
-    """(1, P, H, W) -> (H W, P); a view of channels-last parameters without padding."""
-    return raw[0].permute(1, 2, 0).flatten(0, 1).contiguous().numpy()
+def parameters(raws: list[Tensor]) -> npt.NDArray[Any]:
+    """Each (1, P, H, W) -> all (pixels, P); one tensor in channels-last is not copied."""
+    return _joined([_by_pixel(raw) for raw in raws]).contiguous().numpy()
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """One after the other; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _by_pixel(raw: Tensor) -> Tensor:
+    return raw[0].permute(1, 2, 0).flatten(0, 1)
 
 
 @contextmanager
@@ -206,8 +247,16 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _rows(symbols: Tensor) -> Tensor:
-    return symbols[0].permute(1, 2, 0).reshape(-1, symbols.shape[1])
+def _rows(plane: Tensor) -> Tensor:
+    """(1, C, H, W) -> (H W, C)."""
+    return plane[0].permute(1, 2, 0).reshape(-1, plane.shape[1])
+
+
+def _plane(rows: npt.NDArray[Any] | Tensor, like: Tensor) -> Tensor:
+    """Inverse of `_rows`: (H W, C), any integers -> int64 (1, C, H, W)."""
+    _, channels, height, width = like.shape
+    symbols = torch.as_tensor(rows, device=like.device).view(height, width, channels)
+    return symbols.permute(2, 0, 1)[None].long()
 
 
 def _uniform_cdf(levels: int) -> npt.NDArray[np.uint32]:

@@ -35,6 +35,11 @@ class ModelSettings(_Settings):
         max_length=16,
         description="of the parallel convolutions of the classifier",
     )
+    interlaced: bool = Field(
+        False,
+        description="false: all pixels of a scale at once (the paper's); true: of every 2x2 block "
+        "the first, then the last, then the other two, each given those before",
+    )
     parametrization: Literal["paper", "unit"] = Field(
         "paper",
         description="paper: images enter less their mean, mixture means leave in pixel values; "

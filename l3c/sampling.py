@@ -35,22 +35,22 @@ def sample_scales(codec: Codec, rgb: RGB, seed: int = 0) -> list[Sample]:
         rgb: uint8 (H, W, 3).
         seed: of the random numbers; each sample has its own stream of them.
     """
-    network, (height, width) = codec.network, rgb.shape[:2]
-    padded = codec.pad(rgb)
+    network = codec.network
+    stored = codec.planes(rgb)
     bits = [part / rgb.size for part in codec.bits_by_scale(rgb)]
-    stored = [pyramid.symbols for pyramid in network.bottlenecks(padded)]
     names = ["x", *(f"z{s}" for s in range(1, network.scales))]
     samples = [Sample("truth", rgb, sum(bits))]
     for finest in range(1, network.scales + 1):  # z^(finest) and above are stored
         generator = torch.Generator(codec.device).manual_seed(seed + finest)
-        above = drawn = None
-        for s in range(network.scales, 0, -1):
-            symbols = stored[s - 1] if drawn is None else drawn
-            raw, above = codec.predict(s, symbols, above)
-            if s <= finest:
-                mixture = network.split(s - 1, codec.reals(s - 1, raw))
-                drawn = sample(mixture, network.shape(s - 1).levels, generator)
-        assert drawn is not None
-        image = drawn[0, :, :height, :width].permute(1, 2, 0).cpu().numpy().astype(np.uint8)
+        planes = [*codec.blank_planes(*rgb.shape[:2])[:finest], *stored[finest:]]
+        for stage, predicted in codec.predictions(planes):
+            s = stage.s - 1
+            if s >= finest:
+                continue
+            for target, raw in predicted:
+                mixture = network.split(s, codec.reals(s, raw))
+                pixels = sample(mixture, network.shape(s).levels, generator)
+                target.of(planes[s]).copy_(pixels)
+        image = planes[0][0].permute(1, 2, 0).cpu().numpy().astype(np.uint8)
         samples.append(Sample("-".join(names[:finest]), image, sum(bits[finest:])))
     return samples

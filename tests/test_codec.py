@@ -5,25 +5,24 @@ import pytest
 from tiny_models import KINDS, noise, smooth, tiny
 
 from l3c.codec import Codec
-from l3c.config import Kind
 
 CODECS = {kind: Codec(tiny(kind)) for kind in KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", [(1, 1), (1, 9), (3, 5), (8, 8), (17, 31), (64, 40)])
-def test_round_trip_of_noise_and_flat_tiles(kind: Kind, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 1), (3, 5), (8, 8), (17, 31), (64, 40)])
+def test_round_trip_of_noise_and_flat_tiles(kind: str, size: tuple[int, int]) -> None:
     codec = CODECS[kind]
     for tile in (noise(*size, 3), np.full((*size, 3), 255, np.uint8), np.zeros((*size, 3), "u1")):
         streams = codec.encode(tile)
-        assert len(streams) == codec.streams == 4
+        assert len(streams) == codec.streams == (10 if kind.endswith("interlaced") else 4)
         decoded = codec.decode(streams, *size)
         assert decoded.dtype == np.uint8
         assert (decoded == tile).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_size_is_close_to_the_cross_entropy(kind: Kind) -> None:
+def test_size_is_close_to_the_cross_entropy(kind: str) -> None:
     tile = smooth(96, 128)
     num_bytes = sum(map(len, CODECS[kind].encode(tile)))
     assert 8 * num_bytes == pytest.approx(CODECS[kind].bits_theory(tile), rel=5e-3)
@@ -37,4 +36,4 @@ def test_padding_is_not_coded() -> None:
 
 def test_identity_depends_on_weights_and_settings() -> None:
     assert Codec(tiny("l3c")).identity == CODECS["l3c"].identity
-    assert len({CODECS[kind].identity for kind in KINDS} | {Codec(tiny("l3c", 1)).identity}) == 4
+    assert len({CODECS[kind].identity for kind in KINDS} | {Codec(tiny("l3c", 1)).identity}) == 7

@@ -19,6 +19,7 @@ from l3c.coding import decode_picture, encode_picture
 from l3c.evaluation.exactness import Setting
 from l3c.integer import reference
 from l3c.integer.path import IntegerPath
+from l3c.model.stages import Stage
 from l3c.picture import Picture
 from l3c.zoo import load_network, read_model
 
@@ -35,18 +36,20 @@ class SettingCodec(Codec):
         self._batch = setting.batch
         self._reference = path if setting.carrier == "numpy" else None
 
-    def predict(self, s: int, symbols: Tensor, above: Any) -> tuple[Tensor, Any]:
+    def predict(self, stage: Stage, symbols: Tensor, above: Any) -> tuple[list[Tensor], Any]:
         """See `Codec.predict`: as one of a batch, or in NumPy's int64."""
         if self._reference is not None:
-            return _reference(self._reference, s, symbols, above)
-        # Of f^(s) the whole batch is handed on, of the parameters one image.
-        raw, f = super().predict(s, symbols.expand(self._batch, -1, -1, -1), above)
-        return raw[-1:], f
+            return _reference(self._reference, stage, symbols, above)
+        # Of the features the whole batch is handed on, of the parameters one image.
+        raws, f = super().predict(stage, symbols.expand(self._batch, -1, -1, -1), above)
+        return [raw[-1:] for raw in raws], f
 
 
-def _reference(path: IntegerPath, s: int, symbols: Tensor, above: Any) -> tuple[Tensor, Any]:
-    raw, f = reference.predict(path, s, symbols[0].numpy(), above)
-    return torch.from_numpy(raw.astype(np.int32))[None], f
+def _reference(
+    path: IntegerPath, stage: Stage, symbols: Tensor, above: Any
+) -> tuple[list[Tensor], Any]:
+    raws, f = reference.predict(path, stage, symbols[0].numpy(), above)
+    return [torch.from_numpy(raw.astype(np.int32))[None] for raw in raws], f
 
 
 def why_not(setting: Setting, kind: Kind) -> str:

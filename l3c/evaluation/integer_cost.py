@@ -78,11 +78,13 @@ def measure_cost(
         count += 1
         image = image[:SIDE, :SIDE]
         for i, codec in enumerate(codecs):
-            num_bytes[i] += [len(stream) for stream in reversed(codec.encode(image))]
+            top, *streams = codec.encode(image)
+            num_bytes[i, scales] += len(top)
+            for stage, stream in zip(codec.network.stages, streams, strict=True):
+                num_bytes[i, stage.s - 1] += len(stream)
         with torch.inference_mode():
-            pyramid = codecs[0].network.bottlenecks(codecs[0].pad(image))
-            symbols = [bottleneck.symbols for bottleneck in pyramid]
-            runs = [[_seconds(codec, symbols) for codec in codecs] for _ in range(REPEATS + 1)]
+            planes = codecs[0].planes(image)
+            runs = [[_seconds(codec, planes) for codec in codecs] for _ in range(REPEATS + 1)]
         for i in range(2):
             for s in range(scales):
                 seconds[i, s] += statistics.median(run[i][s] for run in runs[1:])
@@ -101,14 +103,14 @@ def measure_cost(
     ]
 
 
-def _seconds(codec: Codec, symbols: list[Tensor]) -> list[float]:
+def _seconds(codec: Codec, planes: list[Tensor]) -> list[float]:
     """Of predicting the parameters of z^(0), ..., z^(S-1)."""
-    spent: list[float] = []
-    above = None
-    for s in range(codec.network.scales, 0, -1):
-        start = time.perf_counter()
-        _, above = codec.predict(s, symbols[s - 1], above)
-        spent.insert(0, time.perf_counter() - start)
+    spent = [0.0] * codec.network.scales
+    start = time.perf_counter()
+    for stage, _ in codec.predictions(planes):
+        now = time.perf_counter()
+        spent[stage.s - 1] += now - start
+        start = now
     return spent
 
 

@@ -10,7 +10,7 @@ the figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ from l3c.model.head import ProbabilityClassifier
 from l3c.model.layers import ResidualBlock, members
 from l3c.model.network import Network
 from l3c.model.predictor import Predictor
+from l3c.model.stages import Stage
 
 COST = 1e-6  # nats for a sub-pixel that the rounding of one channel may cost
 FINEST, COARSEST = 12, -4  # e
@@ -70,41 +71,42 @@ def convert(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Intege
     statistics = calibrate(network, images)
     path = IntegerPath(network.settings, [network.shape(s) for s in range(network.scales + 1)])
     above: Grid | None = None
-    for s in range(len(path.predictors), 0, -1):
-        above = _Converter(network, s, statistics).fill(
-            members(path.predictors, IntegerPredictor)[s - 1],
-            members(path.classifiers, IntegerClassifier)[s - 1],
-            above,
-        )
+    owners = path.owners()
+    for stage in path.stages:
+        if stage in owners:
+            above = _Converter(network, stage, statistics).fill(path, above)
     path.check()
     return path
 
 
 class _Converter:
-    """One predictor and its classifier."""
+    """The predictor and the classifiers of a stage."""
 
-    def __init__(self, network: Network, s: int, statistics: Calibration) -> None:
-        self.network, self.s = network, s
-        self.predictor = members(network.predictors, Predictor)[s - 1]
-        self.classifier = members(network.classifiers, ProbabilityClassifier)[s - 1]
+    def __init__(self, network: Network, stage: Stage, statistics: Calibration) -> None:
+        self.network, self.stage = network, stage
+        self.predictor = members(network.predictors, Predictor)[stage.predictor]
         self.statistics = statistics
 
-    def fill(
-        self, predictor: IntegerPredictor, classifier: IntegerClassifier, above: Grid | None
-    ) -> Grid:
+    def fill(self, path: IntegerPath, above: Grid | None) -> Grid | None:
         """Fills the integer counterparts.
 
         Args:
-            predictor: D^(s).
-            classifier: of z^(s-1).
-            above: of f^(s+1).
+            path: to fill.
+            above: of the features that the stage before hands on.
 
         Returns:
-            The grid of f^(s).
+            The grid of the features that this stage hands on, if it does.
         """
-        stream = _stream(self.predictor)
-        exponent = above.exponent if above else self._exponent(stream)
+        predictor = members(path.predictors, IntegerPredictor)[self.stage.predictor]
+        stream = self._stream(self.stage)
+        up = self.predictor.up
+        before = up is not None and self.predictor.upsample == "before"
+        exponent = above.exponent if above and not before else self._stream_exponent()
         grids = [self._grid(convolution, exponent) for convolution in stream]
+        if up is not None and before:
+            assert predictor.up is not None
+            assert above is not None
+            self._fill(predictor.up, up.conv, above, self._fused(grids[0]).taken(np.repeat, 4))
 
         self._fill_head(predictor.head, grids[0])
         theirs = members(self.predictor.stack.blocks, ResidualBlock)
@@ -114,28 +116,66 @@ class _Converter:
             self._fill(block.conv1, theirs[i].conv1, grids[i], middle)
             self._fill(block.conv2, second, middle, grids[i + 1])
         self._fill(predictor.last, self.predictor.stack.last, grids[-2], grids[-1])
-        f = self._features()
-        self._fill(predictor.up, self.predictor.up.conv, grids[-1], f.taken(np.repeat, 4))
+        f = grids[-1]
+        if up is not None and not before:
+            assert predictor.up is not None
+            f = self._features()
+            self._fill(predictor.up, up.conv, grids[-1], f.taken(np.repeat, 4))
+        for index in self.stage.classifiers:
+            self._fill_classifier(members(path.classifiers, IntegerClassifier)[index], index, f)
+        return f if self.stage.hands_on else None
 
-        out = self.classifier.out
-        b = self._grid(out, self._exponent([out]))
-        branches = members(classifier.branches, IntegerConvolution)
+    def _fill_classifier(self, target: IntegerClassifier, index: int, f: Grid) -> None:
+        classifier = members(self.network.classifiers, ProbabilityClassifier)[index]
+        b = self._grid(classifier.out, self._exponent([classifier.out]))
+        branches = members(target.branches, IntegerConvolution)
         features = len(b.exponent) // len(branches)
-        for i, source in enumerate(members(self.classifier.branches, nn.Conv2d)):
+        for i, source in enumerate(members(classifier.branches, nn.Conv2d)):
             part = b.taken(np.take, range(i * features, (i + 1) * features))
             self._fill(branches[i], source, f, part)
-        self._fill_out(classifier.out, b)
-        return f
+        self._fill_out(target.out, classifier, b)
+
+    def _end(self, stage: Stage) -> nn.Conv2d:
+        """A convolution that sees the features of a stage."""
+        classifiers = members(self.network.classifiers, ProbabilityClassifier)
+        return members(classifiers[stage.classifiers[0]].branches, nn.Conv2d)[0]
+
+    def _stream(self, stage: Stage) -> list[nn.Conv2d]:
+        """The convolutions whose inputs are the residual stream: x_0, x_1, ..., y."""
+        predictor = members(self.network.predictors, Predictor)[stage.predictor]
+        blocks = members(predictor.stack.blocks, ResidualBlock)
+        after = predictor.up is not None and predictor.upsample == "after"
+        end = predictor.up.conv if predictor.up is not None and after else self._end(stage)
+        return [*(block.conv1 for block in blocks), predictor.stack.last, end]
+
+    def _stream_exponent(self) -> Reals:
+        """Of the residual stream, which all stages of an interlaced scale share."""
+        stages = [stage for stage in self.network.stages if stage.s == self.stage.s]
+        return self._exponent([use for stage in stages for use in self._stream(stage)])
 
     def _features(self) -> Grid:
         """Of f^(s), which shares its exponents with the residual stream of the next scale."""
-        branch = members(self.classifier.branches, nn.Conv2d)[0]
+        branch = self._end(self.stage)
         users = [branch]
-        if self.s > 1 and len(self.network.predictors) > 1:
-            users += _stream(members(self.network.predictors, Predictor)[self.s - 2])
+        if self.stage.hands_on and self.stage.s > 1:
+            finer = self.network.stages[self.network.stages.index(self.stage) + 1]
+            users += self._stream(finer)
         return self._grid(branch, self._exponent(users))
 
-    def _exponent(self, convolutions: Sequence[nn.Conv2d]) -> Reals:
+    def _fused(self, start: Grid) -> Grid:
+        """Of upsampled features, from the start of the stream, which is their sum with the head.
+
+        They are at most as large as the start and the head together; the head sees values of at
+        most 1, or of 255 where pixels are not scaled.
+        """
+        weight, bias = _reals(self.predictor.head)
+        fed = np.abs(self._fed()).max(axis=1)
+        head = np.abs(weight[:, :, 0, 0]) @ fed + np.abs(bias)
+        top = np.ceil(start.bounds.magnitude + np.ldexp(head, start.exponent.astype(int)))
+        high = top.clip(1, 1 << (CARRIER_BITS - 2)).astype(np.int64)
+        return Grid(start.exponent, Bounds(-high, high))
+
+    def _exponent(self, convolutions: Iterable[nn.Conv2d]) -> Reals:
         """E of the inputs of some convolutions, which share it."""
         inputs = [self.statistics.inputs[convolution] for convolution in convolutions]
         sensitivity = np.sum([each.sensitivity for each in inputs], axis=0)
@@ -152,12 +192,11 @@ class _Converter:
 
     def _fill_head(self, target: IntegerConvolution, output: Grid) -> None:
         """Folds in how the float network is fed: its value is gain v + offset for the integer v."""
-        network, s, head = self.network, self.s, self.predictor.head
-        levels, channels = network.shape(s).levels, network.shape(s).channels
-        ends = torch.tensor([0, levels - 1]).view(2, 1, 1, 1).expand(2, channels, 1, 1)
-        first, last = network.values(ends)[:, :, 0, 0].double().numpy()
+        levels = self.network.seen_shape(self.stage).levels
+        first, last = self._fed().T
+        channels = len(first)
         gain, offset = (last - first) / (2 * (levels - 1)), (first + last) / 2
-        weight, bias = _reals(head)
+        weight, bias = _reals(self.predictor.head)
         scale = np.exp2(output.exponent)
         bias = (bias + weight[:, :, 0, 0] @ offset) * scale
         weight = weight * gain[None, :, None, None] * scale[:, None, None, None]
@@ -165,6 +204,13 @@ class _Converter:
         # All inputs are as likely as another: nothing is known that rounding could make use of.
         moment = np.diag(np.append(top.astype(float) ** 2, 1.0))
         _fill(target, weight, bias, Bounds(-top, top), output.bounds, moment)
+
+    def _fed(self) -> Reals:
+        """What the head sees for the lowest and the highest symbol, (C, 2)."""
+        shape = self.network.seen_shape(self.stage)
+        ends = torch.tensor([0, shape.levels - 1]).view(1, 1, 1, 2).expand(1, shape.channels, 1, 2)
+        s = self.stage.s if self.stage.source is None else self.stage.s - 1
+        return self.network.values(s, ends)[0, :, 0].double().numpy()
 
     def _fill(
         self, target: IntegerConvolution, source: nn.Conv2d, inputs: Grid, output: Grid
@@ -176,14 +222,16 @@ class _Converter:
         moment = self._moment(source, inputs)
         _fill(target, weight, bias, inputs.bounds, output.bounds, moment)
 
-    def _fill_out(self, target: IntegerConvolution, inputs: Grid) -> None:
+    def _fill_out(
+        self, target: IntegerConvolution, classifier: ProbabilityClassifier, inputs: Grid
+    ) -> None:
         """To the coder's grids, with the units of the classifier folded in."""
         source, unit, offset = (
-            self.classifier.out,
-            self.classifier.unit.flatten().double().numpy(),
-            self.classifier.offset.flatten().double().numpy(),
+            classifier.out,
+            classifier.unit.flatten().double().numpy(),
+            classifier.offset.flatten().double().numpy(),
         )
-        bits, low, high = parameter_grids(self.classifier.shape)
+        bits, low, high = parameter_grids(classifier.shape)
         weight, bias = _reals(source)
         scale = np.exp2(bits)
         bias = (bias * unit + offset) * scale
@@ -197,12 +245,6 @@ class _Converter:
         places = source.kernel_size[0] * source.kernel_size[1]
         scale = np.append(np.exp2(inputs.exponent).repeat(places), 1.0)
         return self.statistics.inputs[source].moment * np.outer(scale, scale)
-
-
-def _stream(predictor: Predictor) -> list[nn.Conv2d]:
-    """The convolutions whose inputs are the residual stream: x_0, x_1, ..., y."""
-    blocks = members(predictor.stack.blocks, ResidualBlock)
-    return [*(block.conv1 for block in blocks), predictor.stack.last, predictor.up.conv]
 
 
 def _reals(convolution: nn.Conv2d) -> tuple[Reals, Reals]:

@@ -23,6 +23,8 @@ from l3c.integer import exact
 from l3c.integer.convolution import BoundError, Bounds, IntegerConvolution, as_int64
 from l3c.integer.grids import parameter_grids
 from l3c.model.layers import members
+from l3c.model.predictor import Upsampling
+from l3c.model.stages import Stage, finest, make_stages
 
 IDENTITY_BYTES = 8
 VERSION = 1  # of the arithmetic: another definition of any operation is another identity
@@ -43,24 +45,31 @@ class IntegerBlock(nn.Module):
 
 
 class IntegerPredictor(nn.Module):
-    """z^(s) as 2 symbol - (L - 1), and f^(s+1) -> f^(s).
+    """Symbols as 2 symbol - (L - 1), and the features of the stage before -> features.
 
-    One grid serves the residual stream from its head to its end, and f^(s+1): adding is exact.
+    One grid serves the residual stream from its head to its end, and what is added to its start:
+    adding is exact.
     """
 
-    def __init__(self, channels: int, features: int, blocks: int) -> None:
+    def __init__(self, channels: int, features: int, blocks: int, upsample: Upsampling) -> None:
         super().__init__()
+        self.upsample = upsample
         self.head = IntegerConvolution(channels, features, 1)
         self.blocks = nn.ModuleList(IntegerBlock(features) for _ in range(blocks))
         self.last = IntegerConvolution(features, features, 3)
-        self.up = IntegerConvolution(features, 4 * features, 3)
+        self.up = None if upsample == "none" else IntegerConvolution(features, 4 * features, 3)
 
     def forward(self, z: Tensor, above: Tensor | None) -> Tensor:
-        """(N, C, H, W) and (N, Cf, H, W) -> (N, Cf, 2H, 2W)."""
+        """(N, C, H, W) and features, see `l3c.model.predictor.Predictor` -> (N, Cf, H', W')."""
+        if self.up is not None and self.upsample == "before":
+            above = functional.pixel_shuffle(self.up(above), 2)
         x = start = self.head(z, above)
         for block in self.blocks:
             x = block(x)
-        return functional.pixel_shuffle(self.up(self.last(x, start)), 2)
+        x = self.last(x, start)
+        if self.up is not None and self.upsample == "after":
+            x = functional.pixel_shuffle(self.up(x), 2)
+        return x
 
 
 class IntegerClassifier(nn.Module):
@@ -130,34 +139,54 @@ class IntegerPath(nn.Module):
         self.shapes = shapes
         self.scales = settings.scales
         self.shared = settings.kind == "rgb_shared"
+        self.interlaced = settings.interlaced
+        self.stages = make_stages(self.scales, interlaced=self.interlaced, shared=self.shared)
         self.dilations = settings.dilations
         self.centred = settings.channel_coefficients == "centred"
         self.features = features = settings.features
-        predicted = range(1, 2 if self.shared else self.scales + 1)
         self.predictors = nn.ModuleList(
-            IntegerPredictor(shapes[s].channels, features, settings.blocks) for s in predicted
+            IntegerPredictor(
+                self.seen_shape(stage).channels, features, settings.blocks, stage.upsample
+            )
+            for stage in self.owners()
         )
         self.classifiers = nn.ModuleList(
             IntegerClassifier(
                 features,
                 settings.dilations,
-                shapes[s - 1],
-                self.centred and shapes[s - 1].coupled,
+                shapes[stage.s - 1],
+                self.centred and shapes[stage.s - 1].coupled,
             )
-            for s in predicted
+            for stage in finest(self.stages, lambda stage: stage.classifiers)
         )
         self._memory_format = torch.channels_last
         self._device = torch.device("cpu")
+
+    def seen_shape(self, stage: Stage) -> MixtureShape:
+        """Channels and levels of what a stage is the first to see."""
+        return self.shapes[stage.s if stage.source is None else stage.s - 1]
+
+    def owners(self) -> list[Stage]:
+        """The finest stage of each predictor."""
+        return finest(self.stages, lambda stage: (stage.predictor,))
 
     def layers(self) -> Iterator[Layer]:
         """Every convolution, the coarsest scale first, with the bounds of what enters it."""
         above: Bounds | None = None
         predictors = members(self.predictors, IntegerPredictor)
         classifiers = members(self.classifiers, IntegerClassifier)
-        for s in range(len(predictors), 0, -1):
-            predictor, classifier = predictors[s - 1], classifiers[s - 1]
-            top = np.full(self.shapes[s].channels, self.shapes[s].levels - 1, np.int64)
-            name = f"scale {s}, predictor"
+        owners = self.owners()
+        for stage in self.stages:
+            if stage not in owners:
+                continue
+            predictor = predictors[stage.predictor]
+            where = f"scale {stage.s}" + (f", stage {stage.group}" if self.interlaced else "")
+            name = f"{where}, predictor"
+            if predictor.up is not None and predictor.upsample == "before":
+                assert above is not None
+                yield Layer(f"{name}, up", predictor.up, above, None)
+                above = shuffled(predictor.up.bounds)
+            top = np.full(self.seen_shape(stage).channels, self.seen_shape(stage).levels - 1)
             yield Layer(f"{name}, head", predictor.head, Bounds(-top, top), above)
             x = predictor.head.bounds
             for i, block in enumerate(members(predictor.blocks, IntegerBlock), start=1):
@@ -165,15 +194,18 @@ class IntegerPath(nn.Module):
                 yield Layer(f"{name}, block {i}, conv2", block.conv2, block.conv1.bounds, x)
                 x = block.conv2.bounds
             yield Layer(f"{name}, last", predictor.last, x, predictor.head.bounds)
-            yield Layer(f"{name}, up", predictor.up, predictor.last.bounds, None)
-            f = shuffled(predictor.up.bounds)
-            name = f"scale {s}, classifier"
-            branches = members(classifier.branches, IntegerConvolution)
-            for i, branch in enumerate(branches, start=1):
-                yield Layer(f"{name}, branch {i}", branch, f, None)
-            b = concatenated([branch.bounds for branch in branches])
-            yield Layer(f"{name}, out", classifier.out, b, None)
-            above = None if self.shared else f
+            f = predictor.last.bounds
+            if predictor.up is not None and predictor.upsample == "after":
+                yield Layer(f"{name}, up", predictor.up, f, None)
+                f = shuffled(predictor.up.bounds)
+            for number, index in enumerate(stage.classifiers, start=1):
+                name = f"{where}, classifier" + (f" {number}" if self.interlaced else "")
+                branches = members(classifiers[index].branches, IntegerConvolution)
+                for i, branch in enumerate(branches, start=1):
+                    yield Layer(f"{name}, branch {i}", branch, f, None)
+                b = concatenated([branch.bounds for branch in branches])
+                yield Layer(f"{name}, out", classifiers[index].out, b, None)
+            above = f if stage.hands_on else None
 
     def check(self) -> dict[str, int]:
         """The largest magnitude that any partial sum of each convolution can have, by its name.
@@ -208,24 +240,26 @@ class IntegerPath(nn.Module):
             layer.convolution.prepare(memory_format)
         return self
 
-    def predict(self, s: int, symbols: Tensor, above: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Mixture parameters of z^(s-1), and the features f^(s) for the next finer scale.
+    def predict(
+        self, stage: Stage, symbols: Tensor, above: Tensor | None
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """Mixture parameters of a stage's targets, and the features for the next stage.
 
         Args:
-            s: 1..S.
-            symbols: of z^(s), int64 (N, C, H, W), each in 0..L-1.
-            above: f^(s+1), as given back for it; None at the coarsest scale.
+            stage: one of `stages`.
+            symbols: of what it is the first to see, int64 (N, C, H, W), each in 0..L-1.
+            above: features, as given back by the stage before; None at the first.
 
         Returns:
-            int32 (N, P, 2H, 2W) on the coder's grids, and f^(s), integers in float32 (N, Cf, 2H,
-            2W).
+            int32 (N, P, H', W') on the coder's grids for each target, and the features, integers
+            in float32, see `Network.predict`.
         """
-        index = min(s, len(self.predictors)) - 1
         with exact.exact_arithmetic(self._device):
-            z = (2 * symbols - (self.shapes[s].levels - 1)).float()
+            z = (2 * symbols - (self.seen_shape(stage).levels - 1)).float()
             z = z.contiguous(memory_format=self._memory_format)
-            f = self.predictors[index](z, None if self.shared else above)
-            return self.classifiers[index](f), f
+            f = self.predictors[stage.predictor](z, above)
+            raws = [self.classifiers[index](f) for index in stage.classifiers]
+            return raws, f if stage.hands_on else None
 
     def identity(self) -> bytes:
         """8 bytes of a SHA-256 over all that the parameters depend on, and nothing else."""
@@ -240,6 +274,8 @@ class IntegerPath(nn.Module):
                 for shape in self.shapes
             ],
         }
+        if self.interlaced:
+            shape["interlaced"] = True
         digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode())
         for name, value in sorted(self.state_dict().items()):
             digest.update(f"{name} {tuple(value.shape)}".encode())

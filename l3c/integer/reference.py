@@ -14,37 +14,46 @@ from coder.tables import LAMBDA_BITS
 from l3c.integer.convolution import IntegerConvolution, as_int64
 from l3c.integer.path import IntegerBlock, IntegerClassifier, IntegerPath, IntegerPredictor
 from l3c.model.layers import members
+from l3c.model.stages import Stage
 
 Integers = npt.NDArray[np.int64]
 
 
 def predict(
-    path: IntegerPath, s: int, symbols: Integers, above: Integers | None
-) -> tuple[Integers, Integers]:
+    path: IntegerPath, stage: Stage, symbols: Integers, above: Integers | None
+) -> tuple[list[Integers], Integers | None]:
     """What `IntegerPath.predict` gives, for one image.
 
     Args:
         path: of a network.
-        s: 1..S.
-        symbols: of z^(s), (C, H, W).
-        above: f^(s+1) (Cf, H, W); None at the coarsest scale.
+        stage: one of its stages.
+        symbols: of what the stage is the first to see, (C, H, W).
+        above: features that the stage before gave (Cf, H, W); None at the first.
 
     Returns:
-        Parameters on the coder's grids (P, 2H, 2W), and f^(s) (Cf, 2H, 2W).
+        Parameters on the coder's grids (P, H', W') for each target, and features (Cf, H', W').
     """
-    index = min(s, len(path.predictors)) - 1
-    predictor = members(path.predictors, IntegerPredictor)[index]
-    classifier = members(path.classifiers, IntegerClassifier)[index]
-    z = 2 * symbols.astype(np.int64) - (path.shapes[s].levels - 1)
-    x = start = convolve(predictor.head, z, None if path.shared else above)
+    predictor = members(path.predictors, IntegerPredictor)[stage.predictor]
+    z = 2 * symbols.astype(np.int64) - (path.seen_shape(stage).levels - 1)
+    if predictor.up is not None and predictor.upsample == "before":
+        assert above is not None
+        above = pixel_shuffle(convolve(predictor.up, above))
+    x = start = convolve(predictor.head, z, above)
     for block in members(predictor.blocks, IntegerBlock):
         x = convolve(block.conv2, convolve(block.conv1, x), x)
-    f = pixel_shuffle(convolve(predictor.up, convolve(predictor.last, x, start)))
+    f = convolve(predictor.last, x, start)
+    if predictor.up is not None and predictor.upsample == "after":
+        f = pixel_shuffle(convolve(predictor.up, f))
+    classifiers = members(path.classifiers, IntegerClassifier)
+    raws = [classify(classifiers[index], f) for index in stage.classifiers]
+    return raws, f if stage.hands_on else None
+
+
+def classify(classifier: IntegerClassifier, f: Integers) -> Integers:
+    """Features (Cf, H, W) -> parameters on the coder's grids (P, H, W)."""
     branches = [convolve(branch, f) for branch in members(classifier.branches, IntegerConvolution)]
     parameters = convolve(classifier.out, np.concatenate(branches))
-    return uncentre(
-        parameters, path.shapes[s - 1].mixtures
-    ) if classifier.centred else parameters, f
+    return uncentre(parameters, classifier.shape.mixtures) if classifier.centred else parameters
 
 
 def convolve(layer: IntegerConvolution, x: Integers, residual: Integers | None = None) -> Integers:

@@ -13,6 +13,10 @@ through it for thousands of steps. Here the skip paths start as a linear predict
   green mean follows red, and blue follows green, by 0.9 (Eq. 7). At the marked positions they are
   as narrow as the quantizer's step.
 
+Interlaced networks need no interpolation of z alone: channels 0..2 carry z, 3..5 the pixels A and
+6..8 the pixels B (see `l3c.model.stages`) of the same features, and the classifiers start as means
+of the neighbours that are known.
+
 The pixels of a scale are independent given z. If z were the mean of four pixels, the mean would be
 paid for twice, in z and in the four; a sampled pixel that z knows is nearly free where it comes
 again. On photographs this start is 0.3 (L = 50) to 0.5 bpsp (L = 80) below the same with means.
@@ -24,21 +28,23 @@ are amplified: how sure a prediction can be depends on contrasts, which are smal
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from l3c.model.extractor import Extractor
 from l3c.model.head import LAMBDA_GAIN, ProbabilityClassifier
-from l3c.model.layers import ResidualBlock, ResidualStack
+from l3c.model.layers import ResidualBlock, ResidualStack, members
 from l3c.model.network import Network
 from l3c.model.predictor import Predictor
+from l3c.model.stages import C_BELOW, C_RIGHT, A, B, Lattice, Stage, finest
 
 FOLLOW = 0.9  # lambda of G from R and of B from G at the start
 CHROMA_GAIN = 1.0  # z of colour differences; more would clip strong colours
 CARRIERS = 16  # feature channels that start without noise: the linear predictor and room for more
 MARK = 8  # channel of f: 1 where z was sampled, else 0
-BRANCH_DAMPING = 0.5  # of the residual branches
+BRANCH_DAMPING = 0.5  # of the residual branches of two blocks; of more, less: noise adds up
 Z_DAMPING = 0.1  # of what channels of z beyond the third see
 OUTPUT_DAMPING = 0.002  # of the random part of logits and log sigma
 PIXEL_SIGMA = (4.5 / 127.5, 2.3 / 127.5, 2.3 / 127.5)  # of R, and of G and B given the ones before
@@ -71,22 +77,90 @@ def initialize(network: Network, seed: int) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    learned = settings.kind == "l3c"
     for module in network.modules():
         if isinstance(module, ResidualBlock):
-            _damp_branch(module.conv2)
+            _damp_branch(module.conv2, settings.blocks)
         elif isinstance(module, ResidualStack):
-            _damp_branch(module.last)
+            _damp_branch(module.last, settings.blocks)
         elif isinstance(module, Extractor):
             _start_extractor(module)
-        elif isinstance(module, Predictor):
-            _start_predictor(module, learned)
-        elif isinstance(module, ProbabilityClassifier):
-            _start_classifier(module, learned)
+    for stage in finest(network.stages, lambda stage: (stage.predictor,)):
+        if network.settings.interlaced:
+            _start_interlaced(network, stage)
+        else:
+            _start_joint(network, stage)
 
 
-def _damp_branch(convolution: nn.Conv2d) -> None:
-    convolution.weight.mul_(BRANCH_DAMPING)
+def _start_joint(network: Network, stage: Stage) -> None:
+    learned = network.settings.kind == "l3c"
+    predictor = members(network.predictors, Predictor)[stage.predictor]
+    _start_predictor(predictor, learned)
+    for classifier in _classifiers(network, stage):
+        _start_classifier(classifier, _alone(1, 1)[None], "marked" if learned else "nowhere")
+
+
+def _start_interlaced(network: Network, stage: Stage) -> None:
+    learned = network.settings.kind == "l3c"
+    predictor = members(network.predictors, Predictor)[stage.predictor]
+    head = predictor.head.weight
+    head[:CARRIERS] = 0
+    colors = learned and (stage.source is None or stage.s > 1)
+    first = 3 * stage.group
+    head[first : first + 3, :3, 0, 0] = _z_from_color().inverse() if colors else torch.eye(3)
+    _see_contrast_of(predictor)
+    if predictor.up is not None:
+        predictor.up.conv.weight[: 4 * CARRIERS] = 0
+    for target, classifier in zip(stage.targets, _classifiers(network, stage), strict=True):
+        known = learned and target == A
+        kernels = _from_neighbours(target) if learned else _from_means(target)
+        _start_classifier(classifier, kernels, "everywhere" if known else "nowhere")
+
+
+def _classifiers(network: Network, stage: Stage) -> list[ProbabilityClassifier]:
+    found = members(network.classifiers, ProbabilityClassifier)
+    return [found[index] for index in stage.classifiers]
+
+
+def _alone(row: int, column: int) -> Tensor:
+    """A 3x3 kernel with one 1."""
+    kernel = torch.zeros(3, 3)
+    kernel[row, column] = 1
+    return kernel
+
+
+def _from_neighbours(target: Lattice) -> Tensor:
+    """The mean of the known pixels next to the target: kernels (3, 3, 3) on z, A and B."""
+    kernels = torch.zeros(3, 3, 3)
+    if target == A:
+        kernels[0] = _alone(1, 1)  # z is A
+    elif target == B:
+        kernels[1, 1:, 1:] = 0.25
+    elif target == C_RIGHT:
+        kernels[1, 1, 1:] = kernels[2, :2, 1] = 0.25
+    else:
+        kernels[1, 1:, 1] = kernels[2, 1, :2] = 0.25
+    return kernels
+
+
+def _from_means(target: Lattice) -> Tensor:
+    """The same where z is the mean of a block: interpolated for A and B.
+
+    Both C together are what A and B leave of the mean; how they differ is taken from their
+    neighbours. That is averaged with the mean of the neighbours.
+    """
+    kernels = torch.zeros(3, 3, 3)
+    if target in (A, B):
+        kernels[0] = torch.outer(_bilinear(target.row, False), _bilinear(target.column, False))
+        return kernels
+    kernels[0] = 2 * _alone(1, 1)
+    kernels[1:] = -0.5 * _alone(1, 1)
+    right, below = _from_neighbours(C_RIGHT), _from_neighbours(C_BELOW)
+    kernels += (right - below) / 2 if target == C_RIGHT else (below - right) / 2
+    return (kernels + _from_neighbours(target)) / 2
+
+
+def _damp_branch(convolution: nn.Conv2d, blocks: int) -> None:
+    convolution.weight.mul_(BRANCH_DAMPING * math.sqrt(2 / max(blocks, 2)))
     convolution.weight[:CARRIERS] = 0
 
 
@@ -121,9 +195,8 @@ def _start_predictor(predictor: Predictor, learned: bool) -> None:
     else:
         for c in range(3):
             head[3 + c, c, 0, 0] = 1
-    first = next((m for m in predictor.stack.blocks if isinstance(m, ResidualBlock)), None)
-    if first is not None:
-        _see_contrast(first.conv1.weight, CONTRAST_CARRIERS)
+    _see_contrast_of(predictor)
+    assert predictor.up is not None
     up = predictor.up.conv.weight  # output 4 c + 2 row + column of the pixel shuffle
     up[: 4 * CARRIERS] = 0
     for row in range(2):
@@ -137,6 +210,12 @@ def _start_predictor(predictor: Predictor, learned: bool) -> None:
         bias = predictor.up.conv.bias
         assert bias is not None
         bias[4 * MARK] = 1
+
+
+def _see_contrast_of(predictor: Predictor) -> None:
+    first = next(iter(members(predictor.stack.blocks, ResidualBlock)), None)
+    if first is not None:
+        _see_contrast(first.conv1.weight[:, :CARRIERS], CONTRAST_CARRIERS)
 
 
 def _bilinear(phase: int, sampled: bool) -> Tensor:
@@ -157,16 +236,27 @@ def _z_from_color() -> Tensor:
     return torch.tensor([[0.25, 0.5, 0.25], [g, -g, 0.0], [0.0, -g, g]])
 
 
-def _start_classifier(classifier: ProbabilityClassifier, learned: bool) -> None:
+def _start_classifier(
+    classifier: ProbabilityClassifier,
+    kernels: Tensor,
+    sampled: Literal["everywhere", "marked", "nowhere"],
+) -> None:
+    """Mixtures centred on what kernels make of the carriers.
+
+    Args:
+        classifier: to fill.
+        kernels: (sources, 3, 3) on channels 0..2, 3..5, ... of the features.
+        sampled: where z was sampled from, so that it knows the pixel.
+    """
     shape, gain = classifier.shape, classifier.gain
     c, k = shape.channels, shape.mixtures
     branch = classifier.branches[0]
     assert isinstance(branch, nn.Conv2d)
-    _see_contrast(branch.weight[:, :3], CONTRAST_IMAGE)
+    _see_contrast(branch.weight[:, : 3 * len(kernels)], CONTRAST_IMAGE)
     branch.weight[:3] = 0
     for i in range(3):
-        _identity(branch, i, i)
-    if learned:
+        branch.weight[i, i : 3 * len(kernels) : 3] = kernels
+    if sampled == "marked":
         branch.weight[3] = 0
         _identity(branch, MARK, 3)
     out, bias = classifier.out.weight, classifier.out.bias
@@ -192,8 +282,10 @@ def _start_classifier(classifier: ProbabilityClassifier, learned: bool) -> None:
         centre[:3] = _z_from_color()
         sigma = torch.full((c,), Z_SIGMA)
     weight[1, :, :, :3] += centre.unsqueeze(1)
-    if learned:
+    narrow = math.log(SAMPLED_PIXEL if shape.coupled else SAMPLED_Z)
+    if sampled == "marked":
         weight[:, :, :, 3] = 0
-        weight[2, :, :, 3] = math.log(SAMPLED_PIXEL if shape.coupled else SAMPLED_Z) / gain
+        weight[2, :, :, 3] = narrow / gain
     start[0] = -RARITY * width / gain
-    start[2] = (sigma.log().unsqueeze(1) + width) / gain
+    known = narrow if sampled == "everywhere" else 0.0
+    start[2] = (sigma.log().unsqueeze(1) + width + known) / gain

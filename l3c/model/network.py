@@ -5,7 +5,8 @@ All three describe an image by a pyramid z^(0) = x, z^(1), ..., z^(S) and
     p(x, z^(1), ..., z^(S)) = p(z^(S)) * prod_s p(z^(s-1) | f^(s)),    f^(s) = D^(s)(z^(s), f^(s+1))
 
 with a uniform p(z^(S)) (L3C Eq. 2). They differ in how z is made: L3C learns it, RGB and RGB Shared
-downsample the image. A coder needs only `bottlenecks`, `predict` and `shape`.
+downsample the image. Interlaced networks predict the pixels of a scale in three stages instead of
+all at once (`l3c.model.stages`). A coder needs only `bottlenecks`, `stages`, `predict` and `shape`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from l3c.model.extractor import Extractor
 from l3c.model.head import ProbabilityClassifier
 from l3c.model.predictor import Predictor
 from l3c.model.quantizer import quantize, to_values
+from l3c.model.stages import Stage, finest, make_stages
 
 # Of the outputs for logits and log sigma, in the "unit" parametrisation: an optimiser that moves
 # every weight alike must be slow for means that are right to 1 in 255; these would not follow.
@@ -51,30 +53,38 @@ class Network(nn.Module):
         super().__init__()
         self.settings = settings
         self.scales = settings.scales
-        learned, shared = settings.kind == "l3c", settings.kind == "rgb_shared"
+        self.stages = make_stages(
+            settings.scales,
+            interlaced=settings.interlaced,
+            shared=settings.kind == "rgb_shared",
+        )
         features, blocks = settings.features, settings.blocks
         self.extractors = nn.ModuleList(
             Extractor(3 if s == 1 else features, features, blocks, settings.bottleneck)
             for s in range(1, self.scales + 1)
-            if learned
+            if settings.kind == "l3c"
         )
-        predicted = range(1, 2 if shared else self.scales + 1)
         self.predictors = nn.ModuleList(
-            Predictor(self.shape(s).channels, features, blocks) for s in predicted
+            Predictor(self.seen_shape(stage).channels, features, blocks, stage.upsample)
+            for stage in finest(self.stages, lambda stage: (stage.predictor,))
         )
         self.classifiers = nn.ModuleList(
             ProbabilityClassifier(
                 features,
                 settings.dilations,
-                self.shape(s - 1),
-                *self._units(s - 1),
+                self.shape(stage.s - 1),
+                *self._units(stage.s - 1),
                 settings.channel_coefficients == "centred",
             )
-            for s in predicted
+            for stage in finest(self.stages, lambda stage: stage.classifiers)
         )
         self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
 
     mean: Tensor
+
+    def seen_shape(self, stage: Stage) -> MixtureShape:
+        """Channels and levels of what a stage is the first to see."""
+        return self.shape(stage.s if stage.source is None else stage.s - 1)
 
     def shape(self, s: int) -> MixtureShape:
         """What the mixture of z^(s) describes; its channels and levels also hold for z^(S)."""
@@ -98,10 +108,11 @@ class Network(nn.Module):
         """
         if self.settings.kind == "l3c":
             return self._learned_bottlenecks(images)
-        pyramid, scale = [], images
+        scale = images
+        pyramid: list[Bottleneck] = []
         for _ in range(self.scales):
             scale = downsample(scale)
-            pyramid.append(Bottleneck(scale.long(), self.values(scale)))
+            pyramid.append(Bottleneck(scale.long(), self.values(len(pyramid) + 1, scale)))
         return pyramid
 
     def _learned_bottlenecks(self, images: Tensor) -> list[Bottleneck]:
@@ -117,29 +128,32 @@ class Network(nn.Module):
             pyramid.append(Bottleneck(symbols, values))
         return pyramid
 
-    def values(self, symbols: Tensor) -> Tensor:
-        """What the predictor is fed for symbols of z^(s), s >= 1: float32, same shape."""
-        if self.settings.kind == "l3c":
+    def values(self, s: int, symbols: Tensor) -> Tensor:
+        """What a predictor is fed for symbols of z^(s): float32, same shape."""
+        if s > 0 and self.settings.kind == "l3c":
             return to_values(symbols, self.settings.levels)
-        if self.settings.parametrization == "paper":
-            return symbols.float() - self.mean
-        return symbols.float() / 127.5 - 1
+        if self.settings.parametrization == "unit":
+            return symbols.float() / 127.5 - 1
+        return symbols.float() - self.mean
 
-    def predict(self, s: int, values: Tensor, above: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Mixture parameters of z^(s-1), and the features f^(s) for the next finer scale.
+    def predict(
+        self, stage: Stage, values: Tensor, above: Tensor | None
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """Mixture parameters of a stage's targets, and the features for the next stage.
 
         Args:
-            s: 1..S.
-            values: of z^(s), float32 (N, C, H, W).
-            above: f^(s+1) (N, Cf, H, W); None at the coarsest scale, and always for RGB Shared.
+            stage: one of `stages`.
+            values: of what it is the first to see, `stage.seen`, float32 (N, C, H, W).
+            above: features that the stage before gave; None at the first.
 
         Returns:
-            Raw parameters (N, P, 2H, 2W), see `ProbabilityClassifier`, and f^(s) (N, Cf, 2H, 2W),
-            or None where the scales do not share features.
+            Raw parameters (N, P, H', W') for each target, see `ProbabilityClassifier`: H' = 2H if
+            it is all pixels of z^(s-1), else H' = H. And the features (N, Cf, H', W'), or None
+            where the next stage is of a scale that shares none.
         """
-        index = min(s, len(self.predictors)) - 1
-        f = self.predictors[index](values, above)
-        return self.classifiers[index](f), None if self.settings.kind == "rgb_shared" else f
+        f = self.predictors[stage.predictor](values, above)
+        raws = [self.classifiers[index](f) for index in stage.classifiers]
+        return raws, f if stage.hands_on else None
 
     def split(self, s: int, raw: Tensor) -> mixture.Mixture:
         """The raw parameters of z^(s) by kind."""
@@ -162,19 +176,24 @@ class Network(nn.Module):
 
     def coded_bits(self, images: Tensor, pyramid: list[Bottleneck], scales: int) -> list[Tensor]:
         """Cross-entropy of z^(0), ..., z^(scales - 1)."""
-        bits: list[Tensor] = []
+        values = [self.values(0, images), *(bottleneck.values for bottleneck in pyramid)]
+        bits = [torch.zeros((), device=images.device) for _ in range(scales)]
         above = None
-        for s in range(scales, 0, -1):
-            raw, above = self.predict(s, pyramid[s - 1].values, above)
-            levels = self.shape(s - 1).levels
-            if s == 1:
-                target = images.float()
+        for stage in self.stages:
+            if stage.s > scales:
+                continue
+            s = stage.s - 1
+            raws, above = self.predict(stage, stage.seen(values), above)
+            levels = self.shape(s).levels
+            if s == 0:
+                plane = images.float()
             elif self.settings.kind == "l3c":  # values, not symbols: they carry the gradient to z
-                target = (pyramid[s - 2].values + 1) * ((levels - 1) / 2)
+                plane = (pyramid[s - 1].values + 1) * ((levels - 1) / 2)
             else:
-                target = pyramid[s - 2].symbols.float()
-            nats = mixture.negative_log_likelihood(target, self.split(s - 1, raw), levels)
-            bits.insert(0, nats.sum() / math.log(2))
+                plane = pyramid[s - 1].symbols.float()
+            for target, raw in zip(stage.targets, raws, strict=True):
+                nats = mixture.negative_log_likelihood(target.of(plane), self.split(s, raw), levels)
+                bits[s] = bits[s] + nats.sum() / math.log(2)
         return bits
 
 

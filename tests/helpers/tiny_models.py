@@ -18,13 +18,21 @@ from l3c.model.identity import model_identity
 from l3c.model.initialization import initialize
 from l3c.model.network import Network
 
-KINDS: list[Kind] = ["l3c", "rgb", "rgb_shared"]
+KINDS: dict[str, tuple[Kind, bool]] = {  # by name: the kind, and whether it is interlaced
+    "l3c": ("l3c", False),
+    "rgb": ("rgb", False),
+    "rgb_shared": ("rgb_shared", False),
+    "l3c_interlaced": ("l3c", True),
+    "rgb_interlaced": ("rgb", True),
+    "rgb_shared_interlaced": ("rgb_shared", True),
+}
 
 
-def tiny(kind: Kind = "l3c", seed: int = 0) -> Network:
+def tiny(kind: str = "l3c", seed: int = 0) -> Network:
     network = Network(
         ModelSettings(
-            kind=kind,
+            kind=KINDS[kind][0],
+            interlaced=KINDS[kind][1],
             features=12,
             blocks=1,
             mixtures=2,
@@ -49,12 +57,12 @@ def stir(network: Network, seed: int) -> Network:
 
 
 @functools.cache
-def integer_path(kind: Kind = "l3c", seed: int = 0) -> IntegerPath:
+def integer_path(kind: str = "l3c", seed: int = 0) -> IntegerPath:
     """Of `tiny(kind, seed)`."""
     return convert(tiny(kind, seed), [smooth(64, 64), smooth(40, 24)])
 
 
-def write_model(folder: Path, kind: Kind = "l3c", seed: int = 0, name: str = "model") -> Path:
+def write_model(folder: Path, kind: str = "l3c", seed: int = 0, name: str = "model") -> Path:
     """`tiny(kind, seed)` as files: the path of its weights, the card beside it."""
     network, path = tiny(kind, seed), integer_path(kind, seed)
     weights = folder / f"{name}.safetensors"

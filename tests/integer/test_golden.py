@@ -18,6 +18,7 @@ from l3c.coding import decode_picture, encode_picture
 from l3c.config import ModelSettings
 from l3c.integer import files, reference
 from l3c.model.network import Network
+from l3c.model.stages import Stage
 from l3c.picture import Picture
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
@@ -34,10 +35,10 @@ def codec_of(case: str, kind: type[Codec] = Codec) -> Codec:
 class NumPyCodec(Codec):
     """Predicts with the reference."""
 
-    def predict(self, s: int, symbols: Tensor, above: Any) -> tuple[Tensor, Any]:
+    def predict(self, stage: Stage, symbols: Tensor, above: Any) -> tuple[list[Tensor], Any]:
         assert self._path is not None
-        raw, f = reference.predict(self._path, s, symbols[0].numpy(), above)
-        return torch.from_numpy(raw.astype(np.int32))[None], f
+        raws, f = reference.predict(self._path, stage, symbols[0].numpy(), above)
+        return [torch.from_numpy(raw.astype(np.int32))[None] for raw in raws], f
 
 
 @pytest.mark.parametrize("kind", [Codec, NumPyCodec])

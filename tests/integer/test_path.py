@@ -15,39 +15,34 @@ from tiny_models import KINDS, integer_path, noise, smooth, tiny
 from torch.nn.functional import conv2d
 
 from l3c.codec import Codec
-from l3c.config import Kind
 from l3c.integer import exact, reference
 from l3c.integer.convolution import BoundError, Bounds, IntegerConvolution, as_int64
 from l3c.integer.path import IntegerPath, uncentre
-from l3c.model.network import Network
 
 CPU = torch.device("cpu")
 
 
-def pyramid(network: Network, image: np.ndarray) -> list[torch.Tensor]:
-    batch = torch.from_numpy(image.transpose(2, 0, 1)[None].copy())
-    with torch.no_grad():
-        return [bottleneck.symbols for bottleneck in network.bottlenecks(batch)]
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
-def test_float32_carries_what_int64_says(kind: Kind, memory_format: torch.memory_format) -> None:
+def test_float32_carries_what_int64_says(kind: str, memory_format: torch.memory_format) -> None:
     network, path = tiny(kind), copy.deepcopy(integer_path(kind)).prepare(CPU, memory_format)
-    symbols = pyramid(network, np.concatenate([smooth(24, 32), noise(24, 32, 3)]))
+    image = np.concatenate([smooth(24, 32), noise(24, 32, 3)])
+    planes = Codec(network).planes(image)
     above = wanted_above = None
-    for s in range(network.scales, 0, -1):
-        raw, above = path.predict(s, symbols[s - 1], above)
-        wanted, wanted_above = reference.predict(path, s, symbols[s - 1][0].numpy(), wanted_above)
-        assert raw.dtype == torch.int32
-        np.testing.assert_array_equal(raw[0].numpy(), wanted)
-        np.testing.assert_array_equal(above[0].numpy(), wanted_above)
-        if path.shared:
-            above = None
+    for stage in network.stages:
+        seen = stage.seen(planes)
+        raws, above = path.predict(stage, seen, above)
+        wanted, wanted_above = reference.predict(path, stage, seen[0].numpy(), wanted_above)
+        for raw, parameters in zip(raws, wanted, strict=True):
+            assert raw.dtype == torch.int32
+            np.testing.assert_array_equal(raw[0].numpy(), parameters)
+        assert (above is None) == (wanted_above is None)
+        if above is not None:
+            np.testing.assert_array_equal(above[0].numpy(), wanted_above)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_stands_for_the_float_network(kind: Kind) -> None:
+def test_stands_for_the_float_network(kind: str) -> None:
     image = smooth(48, 40)
     wanted = Codec(tiny(kind)).bits_theory(image)
     codec = Codec(tiny(kind), "cpu", copy.deepcopy(integer_path(kind)))
@@ -56,7 +51,7 @@ def test_stands_for_the_float_network(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_partial_sum_fits_the_carrier(kind: Kind) -> None:
+def test_every_partial_sum_fits_the_carrier(kind: str) -> None:
     largest = integer_path(kind).check()
     assert len(largest) == len(list(integer_path(kind).layers()))
     assert 1 << 20 < max(largest.values()) <= 1 << 24
@@ -166,15 +161,17 @@ def test_identity_is_of_the_integers() -> None:
 
 def test_settings_that_round_are_overruled() -> None:
     path: IntegerPath = copy.deepcopy(integer_path()).prepare(CPU)
-    symbols = pyramid(tiny(), smooth(32, 32))[2]
-    wanted, _ = path.predict(3, symbols, None)
+    stage = path.stages[0]
+    seen = stage.seen(Codec(tiny()).planes(smooth(32, 32)))
+    (wanted,), _ = path.predict(stage, seen, None)
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     try:
         with torch.autocast("cpu", torch.bfloat16):
-            got, f = path.predict(3, symbols, None)
+            (got,), f = path.predict(stage, seen, None)
     finally:
         torch.set_float32_matmul_precision(before)
+    assert f is not None
     assert f.dtype == torch.float32
     assert torch.equal(got, wanted)
 

@@ -91,8 +91,8 @@ def test_rgb_shared_uses_one_predictor_without_fusion() -> None:
     network = small("rgb_shared")
     assert len(network.predictors) == len(network.classifiers) == 1
     z = torch.zeros(1, 3, 4, 4)
-    for s in (1, 2, 3):
-        raw, above = network.predict(s, z, None)
+    for stage in network.stages:
+        (raw,), above = network.predict(stage, z, None)
         assert above is None
         assert raw.shape == (1, network.shape(0).parameters, 8, 8)
 
@@ -104,7 +104,7 @@ def test_the_pyramid_starts_as_an_interpolation(kind: Kind) -> None:
     image = row.expand(1, 3, 48, 48).to(torch.uint8)
     with torch.no_grad():
         pyramid = network.bottlenecks(image)
-        raw, _ = network.predict(1, pyramid[0].values, None)
+        (raw,), _ = network.predict(network.stages[-1], pyramid[0].values, None)
     predicted = network.split(0, raw).mu[0, 8:-8, 8:-8, 0]  # of red, away from the borders
     assert (predicted - row[8:-8, None]).abs().max() < 3
 
@@ -114,7 +114,7 @@ def test_the_pixels_that_z_was_sampled_from_start_nearly_free() -> None:
     network = small("l3c", features=16, levels=255)
     with torch.no_grad():
         pyramid = network.bottlenecks(image)
-        raw, _ = network.predict(1, pyramid[0].values, None)
+        (raw,), _ = network.predict(network.stages[-1], pyramid[0].values, None)
     mixture = network.split(0, raw)
     bits = negative_log_likelihood(image.float(), mixture, 256)[0].mean(-1) / math.log(2)
     assert bits[::2, ::2].mean() < 0.3 * bits[1::2, 1::2].mean()
