@@ -101,6 +101,10 @@ class Experiment(_Settings):
     run: str = Field(min_length=1, description="folder everything is written below")
     datasets: dict[DatasetName, DatasetSpec] = Field(min_length=1)
     train: DatasetName = Field(description="the key of `datasets` the models are trained on")
+    validation: DatasetName | None = Field(
+        None,
+        description="the key of `datasets` whose photographs tell how training goes; or null",
+    )
     models: dict[MethodKey, ModelSpec] = {}
     evaluate: Evaluation
     exactness: Exactness | None = None
@@ -123,7 +127,8 @@ class Experiment(_Settings):
 
     def used_datasets(self) -> list[str]:
         """The data sets this run builds: those measured, and the training set if it is needed."""
-        names = [*self.evaluate.datasets, *([self.train] if self.trained() else [])]
+        training = [self.train, self.validation] if self.trained() else []
+        names = [*self.evaluate.datasets, *(name for name in training if name)]
         return list(dict.fromkeys(names))
 
 
@@ -177,6 +182,8 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
 def _dataset_problems(experiment: Experiment) -> list[str]:
     problems = []
     named = [("train", experiment.train)]
+    if experiment.validation:
+        named.append(("validation", experiment.validation))
     named += [("evaluate.datasets", name) for name in experiment.evaluate.datasets]
     if experiment.exactness:
         named.append(("exactness.dataset", experiment.exactness.dataset))

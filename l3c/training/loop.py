@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from l3c.config import Recipe
 from l3c.model.identity import model_identity
@@ -25,10 +26,13 @@ from l3c.training import files, optimizers
 from l3c.training.batches import Crops
 from l3c.training.errors import TrainingError
 from l3c.training.parallel import Workers, join
+from l3c.training.validation import validation_bpsp
 from l3c.whole_files import write_whole
 
 CHECKPOINT_EVERY_S = 20.0
-METRICS_EVERY = 25  # steps that one row of the metrics averages
+METRICS_EVERY = 25  # steps that one row of the metrics averages, at least
+VALIDATE_ROWS = 20  # rows of the metrics from one validation to the next
+MOST_ROWS = 2000  # of the metrics, about; longer runs average more steps
 
 
 def train(
@@ -38,6 +42,7 @@ def train(
     data_sha256: str,
     weights: Path,
     checkpoint: Path,
+    validation: Tensor | None = None,
     name: str | None = None,
     device: str = "cpu",
 ) -> None:
@@ -53,6 +58,7 @@ def train(
         data_sha256: identity of the images, kept in the card.
         weights: path of the safetensors file to write.
         checkpoint: path of the training state, kept up to date while training, removed at the end.
+        validation: crops whose bpsp the metrics and the card shall give, uint8 (N, 3, H, W).
         name: of the model in tables; the recipe's by default.
         device: "cpu" or "cuda". Under torchrun its processes share each batch.
 
@@ -60,7 +66,8 @@ def train(
         TrainingError: images that do not fit the recipe, or a loss that is not finite.
     """
     with join(device) as workers:
-        _train(workers, recipe, images, data_sha256, weights, checkpoint, name or recipe.name)
+        label = name or recipe.name
+        _train(workers, recipe, images, data_sha256, weights, checkpoint, validation, label)
         workers.wait()
 
 
@@ -71,6 +78,7 @@ def _train(
     data_sha256: str,
     weights: Path,
     checkpoint: Path,
+    validation: Tensor | None,
     label: str,
 ) -> None:
     settings = recipe.train
@@ -83,7 +91,8 @@ def _train(
     optims = optimizers.make_optimizers(network, settings)
     optimizers.set_rate(optims, 1.0)
     identity = _identity(recipe, data_sha256)
-    done, seconds, metrics = 0, 0.0, []
+    done, seconds = 0, 0.0
+    metrics: list[dict[str, float | None]] = []
     saved = files.load_checkpoint(checkpoint, identity)
     if saved is not None:
         network.load_state_dict(saved["network"])
@@ -99,6 +108,7 @@ def _train(
     start = time.perf_counter() - seconds
     last_save = -math.inf if saved is None else time.perf_counter()
     window: list[float] = []
+    every = max(METRICS_EVERY, settings.steps // MOST_ROWS)
     loss_of = workers.loss_of(network)
     with Progress(settings.steps, f"train {label}", silent=not workers.main) as progress:
         progress.update(done)
@@ -125,8 +135,17 @@ def _train(
             window.append(value)
             progress.update(1, bpsp=value)
             now = time.perf_counter()
-            if len(window) == METRICS_EVERY or step + 1 == settings.steps:
-                metrics.append([step + 1, float(np.mean(window)), round(now - start, 3)])
+            last = step + 1 == settings.steps
+            if (step + 1) % every == 0 or last:
+                row = {"step": step + 1, "train_bpsp": float(np.mean(window))}
+                row |= {"seconds": round(now - start, 3), "validation_bpsp": None}
+                if (
+                    validation is not None
+                    and workers.main
+                    and (last or (step + 1) % (VALIDATE_ROWS * every) == 0)
+                ):
+                    row["validation_bpsp"] = validation_bpsp(network, validation)
+                metrics.append(row)
                 window = []
                 if now - last_save > CHECKPOINT_EVERY_S and step + 1 < settings.steps:
                     save(step + 1, now - start)
@@ -147,7 +166,8 @@ def _train(
         "threads": torch.get_num_threads(),
         "processes": workers.size,
         "device": workers.device.type,
-        "final_train_bpsp": metrics[-1][1],
+        "final_train_bpsp": metrics[-1]["train_bpsp"],
+        "validation_bpsp": metrics[-1]["validation_bpsp"],
         "images": len(images),
         "data_sha256": data_sha256,
         "recipe": recipe.model_dump(mode="json"),
@@ -163,9 +183,9 @@ def _identity(recipe: Recipe, data_sha256: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _write_metrics(path: Path, metrics: list[list[float]]) -> None:
+def _write_metrics(path: Path, metrics: list[dict[str, float | None]]) -> None:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["step", "train_bpsp", "seconds"])
+    writer = csv.DictWriter(text, list(metrics[0]), lineterminator="\n")
+    writer.writeheader()
     writer.writerows(metrics)
     write_whole(path, text.getvalue().encode())

@@ -15,12 +15,15 @@ from l3c.model.network import Network
 KINDS: list[Kind] = ["l3c", "rgb", "rgb_shared"]
 
 
-def small(kind: Kind, features: int = 12, levels: int = 25) -> Network:
+def small(
+    kind: Kind, features: int = 12, levels: int = 25, blocks: int = 1, interlaced: bool = False
+) -> Network:
     settings = ModelSettings(
         kind=kind,
         features=features,
-        blocks=1,
+        blocks=blocks,
         mixtures=2,
+        interlaced=interlaced,
         levels=levels,
         parametrization="unit",
         initialization="pyramid",
@@ -49,9 +52,10 @@ def test_paper_classifier_sizes() -> None:
     assert network.shape(1).parameters == 150
 
 
+@pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_bits_by_scale(kind: Kind) -> None:
-    network, images = small(kind), smooth_images(2, 16)
+def test_bits_by_scale(kind: Kind, interlaced: bool) -> None:
+    network, images = small(kind, interlaced=interlaced), smooth_images(2, 16)
     with torch.no_grad():
         bits = network.bits(images)
         loss = network.training_bits(images)
@@ -63,13 +67,17 @@ def test_bits_by_scale(kind: Kind) -> None:
     assert loss.item() == pytest.approx(sum(b.item() for b in coded), rel=1e-5)
 
 
+@pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_pyramid_initialization_starts_near_a_bilinear_predictor(kind: Kind) -> None:
+def test_pyramid_initialization_starts_near_a_bilinear_predictor(
+    kind: Kind, interlaced: bool
+) -> None:
     images = smooth_images(4, 64)
-    plain = Network(small(kind).settings.model_copy(update={"initialization": "default"}))
+    network = small(kind, interlaced=interlaced)
+    plain = Network(network.settings.model_copy(update={"initialization": "default"}))
     initialize(plain, 0)
     with torch.no_grad():
-        start = sum(small(kind).bits(images)) / images.numel()
+        start = sum(network.bits(images)) / images.numel()
         default = sum(plain.bits(images)) / images.numel()
     assert start < 0.8 * default
 
@@ -118,6 +126,32 @@ def test_the_pixels_that_z_was_sampled_from_start_nearly_free() -> None:
     mixture = network.split(0, raw)
     bits = negative_log_likelihood(image.float(), mixture, 256)[0].mean(-1) / math.log(2)
     assert bits[::2, ::2].mean() < 0.3 * bits[1::2, 1::2].mean()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_interlaced_stages_start_as_interpolations(kind: Kind) -> None:
+    network = small(kind, features=16, levels=255, interlaced=True)
+    ramp = 60 + 2 * torch.arange(48)[None, :] + torch.arange(48)[:, None]
+    image = ramp.expand(1, 3, 48, 48).to(torch.uint8)
+    with torch.no_grad():
+        planes = [network.values(0, image), *(z.values for z in network.bottlenecks(image))]
+        above = None
+        for stage in network.stages:
+            raws, above = network.predict(stage, stage.seen(planes), above)
+            for target, raw in zip(stage.targets, raws, strict=True):
+                red = network.split(stage.s - 1, raw).mu[0, 4:-4, 4:-4, 0, 0]
+                if stage.s == 1:
+                    assert (red - target.of(ramp)[4:-4, 4:-4]).abs().max() < 3
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_the_pyramid_starts_as_well_at_full_size(interlaced: bool) -> None:
+    images = smooth_images(1, 32)
+    sizes = {"interlaced": interlaced, "levels": 255}
+    with torch.no_grad():
+        little = float(sum(small("l3c", features=16, **sizes).bits(images)))
+        full = float(sum(small("l3c", features=64, blocks=8, **sizes).bits(images)))
+    assert full < 1.1 * little
 
 
 def test_pyramid_initialization_needs_its_parametrization() -> None:

@@ -16,6 +16,7 @@ from l3c.model.network import Network
 from l3c.training import loop
 from l3c.training.errors import TrainingError
 from l3c.training.optimizers import MUON_RATIO, make_optimizers
+from l3c.training.validation import validation_bpsp
 
 RECIPE = Recipe(
     name="toy",
@@ -72,10 +73,37 @@ def test_writes_weights_card_and_metrics(tmp_path: Path) -> None:
     assert Recipe.model_validate(card["recipe"]) == RECIPE
     assert "model.blocks: 0 instead of 8" in card["deviations"]
     rows = list(csv.reader(weights.with_suffix(".csv").read_text().splitlines()))
-    assert rows[0] == ["step", "train_bpsp", "seconds"]
+    assert rows[0] == ["step", "train_bpsp", "seconds", "validation_bpsp"]
+    assert rows[-1][3] == ""
+    assert card["validation_bpsp"] is None
     assert rows[-1][0] == "12"
     assert float(rows[-1][1]) == card["final_train_bpsp"]
     assert not (tmp_path / "checkpoints" / "toy.pt").exists()
+
+
+def test_validation_is_measured_now_and_then_and_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "METRICS_EVERY", 2)
+    monkeypatch.setattr(loop, "VALIDATE_ROWS", 2)
+    crops = torch.from_numpy(photographs()["a"][:16, :16].transpose(2, 0, 1)[None].copy())
+    weights = tmp_path / "toy.safetensors"
+    loop.train(
+        RECIPE.model_copy(update={"train": RECIPE.train.model_copy(update={"steps": 10})}),
+        photographs(),
+        data_sha256="d" * 64,
+        weights=weights,
+        checkpoint=tmp_path / "toy.pt",
+        validation=crops,
+    )
+    rows = list(csv.DictReader(weights.with_suffix(".csv").read_text().splitlines()))
+    assert [bool(row["validation_bpsp"]) for row in rows] == [False, True, False, True, True]
+    network = Network(RECIPE.model)
+    network.load_state_dict(load_file(weights))
+    measured = validation_bpsp(network, crops)
+    card = json.loads(weights.with_suffix(".json").read_text())
+    assert card["validation_bpsp"] == float(rows[-1]["validation_bpsp"])
+    assert measured == pytest.approx(card["validation_bpsp"], rel=1e-6)
 
 
 def test_resumed_run_ends_with_the_same_weights(

@@ -70,6 +70,13 @@ def get_source_state(wildcards):
     return source_state(EXPERIMENT.datasets[wildcards.dataset])
 
 
+def get_validation():
+    """Manifest of the photographs that training is validated on, if there are any."""
+    if EXPERIMENT.validation is None:
+        return []
+    return [f"{RUN}/data/{EXPERIMENT.validation}/manifest.csv"]
+
+
 def get_recipe(wildcards):
     """Settings that make a model: the values of the recipe, not its file, so that a comment changed
     there trains nothing again."""

@@ -24,6 +24,7 @@ rule train_model:
     input:
         manifest=f"{RUN}/data/{EXPERIMENT.train}/manifest.csv",
         store=f"{RUN}/store/{EXPERIMENT.train}/index.json",
+        validation=get_validation(),
     output:
         weights=f"{RUN}/trained/{{model}}.safetensors",
         card=f"{RUN}/trained/{{model}}.json",

@@ -6,17 +6,20 @@ from l3c.workflow_job import job
 
 with job(snakemake):
     from l3c.config import Recipe
-    from l3c.data.datasets import manifest_sha256
+    from l3c.data.datasets import kept_images, manifest_sha256
     from l3c.data.store import Store
     from l3c.training.loop import train
+    from l3c.training.validation import middle_crops
 
     data_sha256 = manifest_sha256(Path(snakemake.input.manifest))
+    validation = [middle_crops(kept_images(Path(path))) for path in snakemake.input.validation]
     train(
         Recipe.model_validate(snakemake.params.recipe),
         Store(Path(snakemake.input.store).parent, data_sha256),
         data_sha256=data_sha256,
         weights=Path(snakemake.output.weights),
         checkpoint=Path(snakemake.params.checkpoint),
+        validation=validation[0] if validation else None,
         # From the configuration, not from params: another label in the tables trains nothing again.
         name=snakemake.config["models"][snakemake.wildcards.model]["name"],
     )
