@@ -37,25 +37,32 @@ class Muon(Optimizer):
         """Moves all parameters that have a gradient."""
         assert closure is None
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                average = self.state[parameter].setdefault("average", torch.zeros_like(parameter))
-                average.lerp_(parameter.grad, 1 - group["momentum"])
-                update = parameter.grad.lerp(average, group["momentum"])
-                parameter.sub_(group["lr"] * _orthogonal(update))
+            learning = [p for p in group["params"] if p.grad is not None]
+            for shape in dict.fromkeys(p.shape for p in learning):
+                alike = [p for p in learning if p.shape == shape]
+                updates = torch.stack([self._update(p, group["momentum"]) for p in alike])
+                steps = _orthogonal(updates) * group["lr"]
+                for parameter, step in zip(alike, steps, strict=True):
+                    parameter.sub_(step.view_as(parameter))
+
+    def _update(self, parameter: nn.Parameter, momentum: float) -> Tensor:
+        """Nesterov's average of the gradients, as a matrix."""
+        assert parameter.grad is not None
+        average = self.state[parameter].setdefault("average", torch.zeros_like(parameter))
+        average.lerp_(parameter.grad, 1 - momentum)
+        return parameter.grad.lerp(average, momentum).flatten(1)
 
 
-def _orthogonal(update: Tensor) -> Tensor:
-    matrix = update.flatten(1)
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
+def _orthogonal(updates: Tensor) -> Tensor:
+    """Of matrices (N, outputs, inputs): singular values near 1, or more for tall matrices."""
+    tall = updates.shape[1] > updates.shape[2]
+    x = updates.mT if tall else updates
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(5):
-        gram = x @ x.T
-        x = 3.4445 * x + (2.0315 * gram @ gram - 4.775 * gram) @ x
-    x = x.T if tall else x
-    return (x * math.sqrt(max(1.0, x.shape[0] / x.shape[1]))).view_as(update)
+        gram = x @ x.mT
+        x = torch.baddbmm(x, 2.0315 * gram @ gram - 4.775 * gram, x, beta=3.4445)
+    x = x.mT if tall else x
+    return x * math.sqrt(max(1.0, x.shape[1] / x.shape[2]))
 
 
 def make_optimizers(network: Network, settings: TrainSettings) -> list[Optimizer]:
