@@ -14,7 +14,6 @@ that is worth.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from l3c.model.identity import model_identity
 from l3c.model.mixture import coded, negative_log_likelihood
 from l3c.model.network import Network
 from l3c.model.stages import Lattice, Stage
+from l3c.threads import torch_threads
 
 RGB = npt.NDArray[np.uint8]
 
@@ -194,7 +194,7 @@ class Codec:
         """
         if self._path is not None:
             return self._path.predict(stage, symbols, above)
-        with _threads(1 if symbols[0, 0].numel() <= SMALL else torch.get_num_threads()):
+        with torch_threads(1 if symbols[0, 0].numel() <= SMALL else None):
             s = stage.s if stage.source is None else stage.s - 1
             values = self.network.values(s, symbols).contiguous(memory_format=self._memory_format)
             return self.network.predict(stage, values, above)
@@ -232,19 +232,6 @@ def _joined(parts: list[Tensor]) -> Tensor:
 
 def _by_pixel(raw: Tensor) -> Tensor:
     return raw[0].permute(1, 2, 0).flatten(0, 1)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if count == before:
-        yield
-        return
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _rows(plane: Tensor) -> Tensor:

@@ -80,6 +80,12 @@ class TrainSettings(_Settings):
     )
     channels_last: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="CPU threads, all by default; more do not help small batches, and the weights "
+        "depend on their number",
+    )
     seed: int = 0
 
 
@@ -96,7 +102,7 @@ class Recipe(_Settings):
         for part, paper in (("model", ModelSettings()), ("train", TrainSettings())):
             ours = getattr(self, part).model_dump()
             for key, published in paper.model_dump().items():
-                if key not in ("kind", "seed") and ours[key] != published:
+                if key not in ("kind", "seed", "threads") and ours[key] != published:
                     lines.append(f"{part}.{key}: {ours[key]} instead of {published}")
         return lines
 

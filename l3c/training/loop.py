@@ -22,6 +22,7 @@ from l3c.model.identity import model_identity
 from l3c.model.initialization import initialize
 from l3c.model.network import Network
 from l3c.progress import Progress
+from l3c.threads import torch_threads
 from l3c.training import files, optimizers
 from l3c.training.batches import Crops
 from l3c.training.errors import TrainingError
@@ -65,7 +66,7 @@ def train(
     Raises:
         TrainingError: images that do not fit the recipe, or a loss that is not finite.
     """
-    with join(device) as workers:
+    with join(device) as workers, torch_threads(recipe.train.threads):
         label = name or recipe.name
         _train(workers, recipe, images, data_sha256, weights, checkpoint, validation, label)
         workers.wait()

@@ -83,6 +83,11 @@ def get_recipe(wildcards):
     return RECIPES[wildcards.model].model_dump(mode="json")
 
 
+def get_train_threads(wildcards):
+    """As many as the recipe says, so that small models train side by side; else all."""
+    return RECIPES[wildcards.model].train.threads or EXCLUSIVE
+
+
 def get_weights(wildcards):
     """Weights of a learned method, none of a classical one."""
     if wildcards.method not in EXPERIMENT.models:

@@ -35,7 +35,7 @@ rule train_model:
         f"{RUN}/benchmarks/train_model/{{model}}.tsv"
     conda:
         "../../environment.yml"
-    threads: EXCLUSIVE
+    threads: get_train_threads
     resources:
         mem_mb=4000,
     params:
