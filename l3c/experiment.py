@@ -26,8 +26,13 @@ from pydantic import (
 from baselines.registry import METHODS
 from l3c.arithmetic import DEFAULT, Kind
 from l3c.config import Recipe, RecipeError, load_recipe
+from l3c.data.catalogue import ImageSet, is_archive, read_catalogue
 from l3c.data.datasets import DatasetSpec
+from l3c.data.errors import DatasetError
+from l3c.data.sources import LIST_SUFFIX
 from l3c.evaluation.published import PublishedError, editions, read_published
+
+CATALOGUE = "config/datasets.tsv"
 
 # Both become names of files and wildcards of the workflow.
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -55,6 +60,12 @@ class ModelSpec(_Settings):
     recipe: str | None = Field(
         None, description="YAML file; relative to the working directory or the workflow"
     )
+    train: DatasetName | None = Field(
+        None, description="the key of `datasets` this model is trained on; by default that of all"
+    )
+    validation: DatasetName | None = Field(
+        None, description="the key of `datasets` it is validated on; by default that of all"
+    )
     same_as: MethodKey | None = Field(
         None, description="instead of a recipe: the key of another model, whose weights are used"
     )
@@ -76,6 +87,9 @@ class Evaluation(_Settings):
     methods: tuple[str, ...] = Field(
         min_length=1,
         description="keys of `models`, keys of classical codecs, or paths of Python files",
+    )
+    methods_on: dict[DatasetName, tuple[str, ...]] = Field(
+        {}, description="for some of the data sets, fewer of `methods` than all"
     )
     published: str | None = Field(
         None, description="data set and edition in results/published.csv, e.g. Open Images v3"
@@ -99,6 +113,9 @@ class Experiment(_Settings):
     """Everything a run depends on, apart from cores and memory."""
 
     run: str = Field(min_length=1, description="folder everything is written below")
+    downloads: str = Field(
+        "results/downloads", min_length=1, description="folder of image sets that are downloaded"
+    )
     datasets: dict[DatasetName, DatasetSpec] = Field(min_length=1)
     train: DatasetName = Field(description="the key of `datasets` the models are trained on")
     validation: DatasetName | None = Field(
@@ -125,11 +142,29 @@ class Experiment(_Settings):
         """Keys of the models whose weights are measured; others are not trained."""
         return list(dict.fromkeys(map(self.trained_as, self.learned())))
 
+    def trained_on(self, key: str) -> str:
+        """Key of the data set a model is trained on."""
+        return self.models[self.trained_as(key)].train or self.train
+
+    def validated_on(self, key: str) -> str | None:
+        """Key of the data set a model is validated on, if it is."""
+        return self.models[self.trained_as(key)].validation or self.validation
+
+    def measured(self, dataset: str) -> list[str]:
+        """Keys of the methods that are measured on a data set."""
+        return [*map(method_key, self.evaluate.methods_on.get(dataset, self.evaluate.methods))]
+
+    def measured_models(self, dataset: str) -> list[str]:
+        """Keys of the models whose weights are measured on a data set."""
+        learned = [key for key in self.measured(dataset) if key in self.models]
+        return list(dict.fromkeys(map(self.trained_as, learned)))
+
     def used_datasets(self) -> list[str]:
-        """The data sets this run builds: those measured, and the training set if it is needed."""
-        training = [self.train, self.validation] if self.trained() else []
-        names = [*self.evaluate.datasets, *(name for name in training if name)]
-        return list(dict.fromkeys(names))
+        """The data sets this run builds: those measured, and those needed for training."""
+        names: list[str | None] = [*self.evaluate.datasets]
+        for key in self.trained():
+            names += [self.trained_on(key), self.validated_on(key)]
+        return [name for name in dict.fromkeys(names) if name]
 
 
 def method_key(entry: str) -> str:
@@ -161,7 +196,11 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
         experiment = Experiment.model_validate(dict(config))
     except ValidationError as error:
         raise ExperimentError([_explain(item) for item in error.errors()]) from None
-    problems = [*_dataset_problems(experiment), *_method_problems(experiment)]
+    try:
+        catalogue = read_catalogue(root / CATALOGUE)
+    except DatasetError as error:
+        raise ExperimentError([str(error)]) from None
+    problems = [*_dataset_problems(experiment, catalogue), *_method_problems(experiment)]
     problems += _published_problems(experiment, root)
     recipes = {}
     for key in experiment.trained():
@@ -179,11 +218,14 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
     return experiment, recipes
 
 
-def _dataset_problems(experiment: Experiment) -> list[str]:
+def _dataset_problems(experiment: Experiment, catalogue: Mapping[str, ImageSet]) -> list[str]:
     problems = []
     named = [("train", experiment.train)]
     if experiment.validation:
         named.append(("validation", experiment.validation))
+    for key, spec in experiment.models.items():
+        uses = {"train": spec.train, "validation": spec.validation}
+        named += [(f"models.{key}.{where}", name) for where, name in uses.items() if name]
     named += [("evaluate.datasets", name) for name in experiment.evaluate.datasets]
     if experiment.exactness:
         named.append(("exactness.dataset", experiment.exactness.dataset))
@@ -192,15 +234,23 @@ def _dataset_problems(experiment: Experiment) -> list[str]:
             problems.append(f"{where}: {_unknown(name, 'data set', list(experiment.datasets))}")
     for name in experiment.used_datasets():
         spec = experiment.datasets.get(name)
-        if spec is None or spec.source in ("embedded", "synthetic"):
+        if spec is None or spec.source in ("embedded", "synthetic") or spec.source in catalogue:
             continue
-        folder = Path(spec.source).expanduser()
-        if not folder.is_dir():
-            kind = "is a file, not a folder" if folder.exists() else "does not exist"
-            problems.append(
-                f"datasets.{name}.source: the folder {spec.source} {kind}; give a folder of "
-                "images, or one of: embedded, synthetic"
-            )
+        path = Path(spec.source).expanduser()
+        readable = path.suffix == LIST_SUFFIX or is_archive(path.name)
+        if path.is_dir() or (path.is_file() and readable):
+            continue
+        known = ["embedded", "synthetic", *catalogue]
+        if path.exists():
+            wrong = f"the file {spec.source} is no folder, archive or list (.txt) of images"
+        elif "/" in spec.source or readable:
+            wrong = f"{spec.source} does not exist"
+        else:
+            wrong = f"the folder {spec.source} does not exist"
+        problems.append(
+            f"datasets.{name}.source: {wrong}; give a folder, an archive or a list of images, or "
+            f"one of: {', '.join(known)}"
+        )
     return problems
 
 
@@ -224,6 +274,15 @@ def _method_problems(experiment: Experiment) -> list[str]:
         if key in seen:
             problems.append(f"evaluate.methods: {entry} and {seen[key]} have the same key {key!r}")
         seen[key] = entry
+    for dataset, methods in experiment.evaluate.methods_on.items():
+        where = f"evaluate.methods_on.{dataset}"
+        if dataset not in experiment.evaluate.datasets:
+            problems.append(f"{where}: not in evaluate.datasets")
+        problems += [
+            f"{where}: {entry} is not in evaluate.methods"
+            for entry in methods
+            if entry not in experiment.evaluate.methods
+        ]
     return problems
 
 

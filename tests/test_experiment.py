@@ -57,7 +57,7 @@ def test_unknown_key_is_answered_with_the_allowed_ones(config):
     config["evaluate"]["metods"] = []
     (problem,) = problems(config)
     assert problem.startswith('evaluate.metods: unknown key "metods". Did you mean "methods"?')
-    assert "datasets, methods, published, repeats" in problem
+    assert "datasets, methods, methods_on, published, repeats" in problem
 
 
 def test_unknown_key_below_an_optional_part(config):
@@ -77,7 +77,7 @@ def test_unknown_key_below_an_optional_part(config):
         (("datasets", "toy", "subset"), "tset", "should be 'train' or 'test'"),
         (("datasets", "toy", "subset"), None, 'subset is missing: "train" or "test"'),
         (("datasets", "mine", "source"), "nowhere", "the folder nowhere does not exist"),
-        (("datasets", "mine", "source"), "own.py", "is a file, not a folder"),
+        (("datasets", "mine", "source"), "own.py", "the file own.py is no folder, archive or list"),
         (("evaluate", "datasets"), ["mime"], 'Did you mean "mine"? Allowed: mine, toy'),
         (("train",), "mime", 'train: unknown data set "mime". Did you mean "mine"?'),
         (("evaluate", "methods"), ["pngg"], 'unknown method "pngg". Did you mean "png"?'),

@@ -23,6 +23,7 @@ from l3c.data.images import (
 )
 from l3c.data.manifest import (
     IMAGES,
+    MANIFEST,
     ManifestRow,
     kept_images,
     manifest_sha256,
@@ -30,7 +31,7 @@ from l3c.data.manifest import (
     write_manifest,
 )
 from l3c.data.prepare import Preparation, choose_factor, factor_range, prepare_image
-from l3c.data.sources import Photo, folder_photos, folder_state
+from l3c.data.sources import LIST_SUFFIX, Photo, folder_photos, folder_state, listed_photos
 from l3c.data.synthetic import synthetic_photos
 from l3c.progress import Progress
 
@@ -39,9 +40,12 @@ __all__ = [
     "DatasetSpec",
     "ManifestRow",
     "build_dataset",
+    "build_shard",
     "kept_images",
     "manifest_sha256",
+    "merge_shards",
     "read_manifest",
+    "shard_path",
     "source_state",
 ]
 
@@ -56,10 +60,14 @@ class DatasetSpec(BaseModel):
 
     Attributes:
         source: "embedded" (photographs inside installed packages), "synthetic" (a few generated
-            images), or a folder, searched with the folders below it.
+            images), a folder, searched with the folders below it, or a text file (.txt) with the
+            path of an image in each line. In the workflow also an archive (.zip, .tar, .tar.gz) or
+            the name of an image set in config/datasets.tsv, which are unpacked or downloaded first.
         subset: train or test, for the two built-in sources only.
         prepare: how the photographs are scaled and filtered; null takes the images as they are.
         limit: stop after this many photographs were kept, in the order of their paths; null: all.
+        shards: so many jobs prepare the photographs side by side.
+        licence: one line for the manifest; image sets that are downloaded have their own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,6 +76,8 @@ class DatasetSpec(BaseModel):
     subset: Literal["train", "test"] | None = None
     prepare: Preparation | None = None
     limit: int | None = Field(default=None, ge=1)
+    shards: int = Field(default=1, ge=1, le=1024)
+    licence: str = ""
 
     @model_validator(mode="after")
     def _subset_fits(self) -> Self:
@@ -77,12 +87,15 @@ class DatasetSpec(BaseModel):
             raise ValueError(
                 f"subset belongs to the sources {', '.join(_BUILT_IN)}, not to a folder"
             )
+        if self.shards > 1 and self.limit is not None:
+            raise ValueError("limit needs shards: 1: it counts photographs in their order")
         return self
 
 
 def source_state(spec: DatasetSpec) -> str:
-    """What changes when the photographs of a user's folder do; empty for built-in ones."""
-    return "" if spec.source in _BUILT_IN else folder_state(Path(spec.source).expanduser())
+    """What changes when the photographs of a user's folder do; empty for other sources."""
+    path = Path(spec.source).expanduser()
+    return "" if spec.source in _BUILT_IN or not path.is_dir() else folder_state(path)
 
 
 def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Path:
@@ -103,9 +116,51 @@ def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Pa
         DatasetError: one line that names a missing or empty source, or why nothing was kept.
     """
     photos = _photos(spec, out_dir)
-    images, manifest = out_dir / IMAGES, out_dir / "manifest.csv"
+    (out_dir / MANIFEST).unlink(missing_ok=True)  # it speaks for every image beside it
+    rows, read = _make_all(photos, spec, out_dir, progress)
+    return _finish(spec, out_dir, rows, len(photos) - read)
+
+
+def build_shard(spec: DatasetSpec, out_dir: Path, shard: int) -> Path:
+    """Prepares every `spec.shards`-th photograph, from number `shard` on, like `build_dataset`.
+
+    Returns:
+        The path of the shard's rows, which `merge_shards` reads.
+
+    Raises:
+        DatasetError: a missing or empty source.
+    """
+    photos = _photos(spec, out_dir)[shard :: spec.shards]
+    rows, _ = _make_all(photos, spec, out_dir, progress=True)
+    target = shard_path(out_dir, shard, spec.shards)
+    target.parent.mkdir(exist_ok=True)
+    write_manifest(target, rows)
+    return target
+
+
+def merge_shards(spec: DatasetSpec, out_dir: Path) -> Path:
+    """The manifest of a data set whose shards are all there; see `build_dataset`.
+
+    Raises:
+        DatasetError: a shard is missing, or none has kept an image.
+    """
+    parts = [shard_path(out_dir, shard, spec.shards) for shard in range(spec.shards)]
+    rows = [row for part in parts for row in read_manifest(part)]
+    rows.sort(key=lambda row: row.source)  # the order without shards; copies keep theirs
+    return _finish(spec, out_dir, rows, 0)
+
+
+def shard_path(out_dir: Path, shard: int, shards: int) -> Path:
+    """Where the rows of a shard are."""
+    return out_dir / "shards" / f"{shard}-of-{shards}.csv"
+
+
+def _make_all(
+    photos: list[Photo], spec: DatasetSpec, out_dir: Path, progress: bool
+) -> tuple[list[ManifestRow], int]:
+    """The rows of photographs up to the limit, their images written, and how many were read."""
+    images = out_dir / IMAGES
     images.mkdir(parents=True, exist_ok=True)
-    manifest.unlink(missing_ok=True)  # while it is there, it speaks for every image beside it
     rows: list[ManifestRow] = []
     read = kept = 0
     bar = Progress(len(photos), out_dir.name, "photograph") if progress else None
@@ -119,10 +174,15 @@ def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Pa
             rows += made
             if bar:
                 bar.update()
-    _remove_others(images, rows)
-    _report(spec, rows, len(photos) - read)
-    write_manifest(manifest, rows)
-    return manifest
+    return rows, read
+
+
+def _finish(spec: DatasetSpec, out_dir: Path, rows: list[ManifestRow], not_read: int) -> Path:
+    """Removes what is not of this data set, says what was dropped, and writes the manifest."""
+    _remove_others(out_dir / IMAGES, rows)
+    _report(spec, rows, not_read)
+    write_manifest(out_dir / MANIFEST, rows)
+    return out_dir / MANIFEST
 
 
 def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
@@ -130,7 +190,9 @@ def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
         assert spec.subset is not None  # DatasetSpec checked it
         return _BUILT_IN[spec.source](spec.subset)
     folder = Path(spec.source).expanduser()
-    photos = folder_photos(folder)
+    if folder.suffix == LIST_SUFFIX and folder.is_file():
+        return listed_photos(folder, spec.licence)
+    photos = folder_photos(folder, spec.licence)
     inside, outside = folder.resolve(), out_dir.resolve()
     if outside.is_relative_to(inside) or inside.is_relative_to(outside):
         # The images written there would be found as sources, or be written over them.
@@ -145,6 +207,7 @@ def _make(photo: Photo, prepare: Preparation | None, images: Path) -> list[Manif
     """The rows of one photograph, its images written: one for each copy, or one if none can be."""
     copies = prepare.copies if prepare else 1
     image = None
+    digest = None
     rows = []
     try:
         digest = photo.digest()
@@ -157,19 +220,26 @@ def _make(photo: Photo, prepare: Preparation | None, images: Path) -> list[Manif
                     image = photo.read()
                     if prepare:  # too small is true of all copies: one row says it
                         factor_range(image.shape[0], image.shape[1], prepare)
-                row = _make_copy(photo, image, copy, prepare, path, key)
+                about = _about(photo, digest, image)
+                row = _make_copy(photo, image, copy, prepare, path, key, about)
             rows.append(row)
         return rows
     except (ImageError, Dropped) as error:
-        about = _about(photo, image)
+        about = _about(photo, digest, image)
         return [ManifestRow(image=photo.name, status="dropped", reason=error.reason, **about)]
 
 
 def _make_copy(
-    photo: Photo, image: RGBImage, copy: int, prepare: Preparation | None, path: Path, key: str
+    photo: Photo,
+    image: RGBImage,
+    copy: int,
+    prepare: Preparation | None,
+    path: Path,
+    key: str,
+    about: dict[str, Any],
 ) -> ManifestRow:
     """One prepared image, written to `path`, or the reason why it is dropped."""
-    about = _about(photo, image) | {"image": path.stem, "factor": 1.0}
+    about = about | {"image": path.stem, "factor": 1.0}
     if prepare:
         height, width = image.shape[:2]
         about["factor"] = choose_factor(height, width, photo.source, copy, prepare)
@@ -185,9 +255,10 @@ def _make_copy(
     return row
 
 
-def _about(photo: Photo, image: RGBImage | None) -> dict[str, Any]:
+def _about(photo: Photo, digest: str | None, image: RGBImage | None) -> dict[str, Any]:
     """The columns that describe the source; its size where it could be read."""
     about: dict[str, Any] = {"source": _text(photo.source), "licence": photo.licence}
+    about["source_sha256"] = digest
     if image is not None:
         about |= {"source_height": image.shape[0], "source_width": image.shape[1]}
     return about

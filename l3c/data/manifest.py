@@ -15,6 +15,7 @@ from l3c.data.errors import DatasetError
 from l3c.data.images import ImageError, RGBImage, pixel_sha256, read_rgb
 from l3c.whole_files import write_whole
 
+MANIFEST = "manifest.csv"
 IMAGES = "images"  # folder of the kept images, beside the manifest
 
 
@@ -28,6 +29,7 @@ class ManifestRow(BaseModel):
         reason: why it was dropped; empty for a kept one.
         height, width: size in pixels, as kept.
         source_height, source_width: size in pixels of the source, where it could be read.
+        source_sha256: of the source's file, or what tells its pixels apart; None if unreadable.
         factor: scaling factor from source to image; 1 for an image taken as it is.
         pixel_sha256: l3c.data.images.pixel_sha256 of the kept image.
         licence: one line, empty where it is not known.
@@ -43,6 +45,7 @@ class ManifestRow(BaseModel):
     width: int | None = None
     source_height: int | None = None
     source_width: int | None = None
+    source_sha256: str | None = None
     factor: float | None = None
     pixel_sha256: str | None = None
     licence: str = ""

@@ -16,6 +16,7 @@ from pathlib import Path
 from l3c.data.errors import DatasetError
 from l3c.data.images import FOREIGN_SUFFIXES, READABLE_SUFFIXES, RGBImage, file_sha256, read_rgb
 
+LIST_SUFFIX = ".txt"
 _KINDS_SHOWN = 6
 _LONGEST_NAME = 80  # of a file name's 255 bytes; leaves room for the marks of copies and suffixes
 
@@ -44,8 +45,35 @@ def file_photo(name: str, path: Path, source: str, licence: str = "") -> Photo:
     return Photo(name, source, licence, partial(read_rgb, path), partial(file_sha256, path))
 
 
-def folder_photos(folder: Path) -> list[Photo]:
-    """All image files below a folder, sorted by their path inside it.
+def listed_photos(path: Path, licence: str = "") -> list[Photo]:
+    """The image files that a text file names, one in each line, in its order.
+
+    Paths are relative to the folder of the text file. Empty lines are passed over.
+
+    Raises:
+        DatasetError: the list cannot be read, is empty, or names a file twice or one that is
+            missing.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
+    sources = [line.strip() for line in lines if line.strip()]
+    if not sources:
+        raise DatasetError(f"{path}: names no image; write the path of one in each line")
+    repeated = [source for source, count in Counter(sources).items() if count > 1]
+    if repeated:
+        raise DatasetError(f"{path}: names {repeated[0]} more than once")
+    missing = [source for source in sources if not (path.parent / source).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise DatasetError(f"{path}: no such file: {missing[0]}{more}; paths start at its folder")
+    names = unique_names(sources)
+    return [file_photo(names[each], path.parent / each, each, licence) for each in sources]
+
+
+def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
+    """All image files below a folder, sorted by their path inside it, under one licence.
 
     Links are followed, each folder is visited once. Hidden files and folders, and files without the
     suffix of an image, are left out; one line on stderr counts them.
@@ -70,7 +98,7 @@ def folder_photos(folder: Path) -> list[Photo]:
         )
     paths = sorted(path.relative_to(folder).as_posix() for path in images)
     names = unique_names(paths)
-    return [file_photo(names[path], folder / path, path) for path in paths]
+    return [file_photo(names[path], folder / path, path, licence) for path in paths]
 
 
 def folder_state(folder: Path) -> str:

@@ -22,15 +22,15 @@ class Context:
 
     Attributes:
         rows: all result rows.
-        manifests: data set -> its manifest; the training set is among them.
-        train: key of the training set.
+        manifests: data set -> its manifest; the training sets are among them.
+        trained_on: model key -> the data set it was trained on.
         cards: model key -> its card.
         published: label of the published values, None without them.
     """
 
     rows: Sequence[ResultRow]
     manifests: Mapping[str, Sequence[ManifestRow]]
-    train: str
+    trained_on: Mapping[str, str]
     cards: Mapping[str, Mapping[str, Any]]
     published: str | None
 
@@ -67,11 +67,12 @@ def _dataset_notes(dataset: str, summaries: Sequence[Summary], context: Context)
             f"; and {len(dropped) - LISTED} more in left_out.csv" if len(dropped) > LISTED else ""
         )
         notes.append(f"{len(dropped)} left out: {named}{more}.")
-    if context.cards and shares_pixels(kept, context.manifests[context.train]):
-        notes.append(
-            f"**Images of this data set are in the training set {context.train} too:** the learned "
-            "methods have seen them."
-        )
+    for train in dict.fromkeys(context.trained_on.values()):
+        if shares_pixels(kept, context.manifests[train]):
+            notes.append(
+                f"**Images of this data set are in the training set {train} too:** the learned "
+                "methods have seen them."
+            )
     for item in summaries:
         if item.totals is None and item.key:
             notes.append(f"{item.method}: not measured ({item.reason}).")
@@ -120,6 +121,7 @@ def _models(comparison: Mapping[str, Sequence[Summary]], context: Context) -> li
         ("steps", "r"),
         ("training time", "r"),
         ("recipe", "l"),
+        ("trained on", "l"),
     )
     labels = {item.key: item.method for summaries in comparison.values() for item in summaries}
     lines = [
@@ -129,16 +131,11 @@ def _models(comparison: Mapping[str, Sequence[Summary]], context: Context) -> li
             f"{card['steps']:,}",
             _duration(float(card["train_s"])),
             _recipe_name(card),
+            f"{context.trained_on[key]}, {card['images']:,} images",
         ]
         for key, card in context.cards.items()
     ]
-    kept = sum(row.status == "kept" for row in context.manifests[context.train])
-    below = f"Trained on {context.train} ({kept} images)."
-    return [
-        *markdown_table(head, lines),
-        "",
-        f"{below} Each card lists what differs from the paper.",
-    ]
+    return [*markdown_table(head, lines), "", "Each card lists what differs from the paper."]
 
 
 def _recipe_name(card: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -17,11 +18,14 @@ from l3c.data.datasets import (
     DatasetError,
     DatasetSpec,
     build_dataset,
+    build_shard,
     kept_images,
     manifest_sha256,
+    merge_shards,
     read_manifest,
 )
 from l3c.data.images import write_png
+from l3c.data.prepare import Preparation
 from l3c.data.synthetic import synthetic_image
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -60,7 +64,7 @@ def reads(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
     seen: list[str] = []
     real = datasets.folder_photos
 
-    def spy(path: Path) -> list[datasets.Photo]:
+    def spy(path: Path, licence: str) -> list[datasets.Photo]:
         def watch(photo: datasets.Photo) -> datasets.Photo:
             def read() -> np.ndarray:
                 seen.append(photo.source)
@@ -68,7 +72,7 @@ def reads(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
 
             return datasets.Photo(photo.name, photo.source, photo.licence, read, photo.digest)
 
-        return [watch(photo) for photo in real(path)]
+        return [watch(photo) for photo in real(path, licence)]
 
     monkeypatch.setattr(datasets, "folder_photos", spy)
     return seen
@@ -290,3 +294,32 @@ def test_a_file_that_is_no_manifest_is_named(tmp_path: Path) -> None:
 def test_wrong_specs_are_refused(wrong: dict[str, object], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         DatasetSpec.model_validate(wrong)
+
+
+def test_shards_together_are_the_data_set(tmp_path: Path) -> None:
+    source = fill(tmp_path / "in", 7)
+    spec = DatasetSpec(source=str(source), prepare=Preparation(min_side=32, copies=2))
+    whole = build_dataset(spec, tmp_path / "whole")
+    sharded = spec.model_copy(update={"shards": 3})
+    out = tmp_path / "sharded"
+    for shard in (2, 0, 1):
+        build_shard(sharded, out, shard)
+    assert merge_shards(sharded, out).read_bytes() == whole.read_bytes()
+    assert manifest_sha256(out / "manifest.csv") == manifest_sha256(whole)
+    names = {path.name for path in (out / "images").iterdir()}
+    assert names == {path.name for path in (tmp_path / "whole" / "images").iterdir()}
+
+
+def test_a_missing_shard_is_named(tmp_path: Path) -> None:
+    spec = DatasetSpec(source=str(fill(tmp_path / "in", 3)), shards=2)
+    build_shard(spec, tmp_path / "out", 0)
+    with pytest.raises(DatasetError, match=r"1-of-2\.csv: no such manifest"):
+        merge_shards(spec, tmp_path / "out")
+
+
+def test_the_source_and_its_hash_are_in_the_manifest(tmp_path: Path) -> None:
+    source = fill(tmp_path / "in", 1)
+    spec = DatasetSpec(source=str(source), licence="CC0")
+    (row,) = read_manifest(build_dataset(spec, tmp_path / "out"))
+    assert row.source_sha256 == hashlib.sha256((source / row.source).read_bytes()).hexdigest()
+    assert row.licence == "CC0"

@@ -14,7 +14,7 @@ from l3c.data import embedded
 from l3c.data.embedded import EMBEDDED, embedded_photos
 from l3c.data.errors import DatasetError
 from l3c.data.images import write_png
-from l3c.data.sources import folder_photos, unique_names
+from l3c.data.sources import folder_photos, listed_photos, unique_names
 from l3c.data.synthetic import synthetic_photos
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -169,3 +169,31 @@ def test_synthetic_images_are_small_and_different() -> None:
     assert len({photo.digest() for photo in photos}) == 9
     assert all(64 <= side <= 96 for image in images for side in image.shape[:2])
     assert all(image.dtype == np.uint8 and image.std() > 10 for image in images)
+
+
+def test_a_list_names_the_photographs_in_its_order(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("b.png", "a b.png"):
+        write_png(tmp_path / "in" / name, PIXELS)
+    path = tmp_path / "list.txt"
+    path.write_text("in/b.png\n\nin/a b.png\n")
+    photos = listed_photos(path, "free")
+    assert [photo.source for photo in photos] == ["in/b.png", "in/a b.png"]
+    assert {photo.licence for photo in photos} == {"free"}
+    assert len(photos[0].digest()) == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "names no image"),
+        ("a.png\na.png\n", "names a.png more than once"),
+        ("a.png\nb.png\nc.png\n", "no such file: b.png and 1 more"),
+    ],
+)
+def test_a_useless_list_is_one_line_that_says_why(tmp_path: Path, text: str, said: str) -> None:
+    write_png(tmp_path / "a.png", PIXELS)
+    path = tmp_path / "list.txt"
+    path.write_text(text)
+    with pytest.raises(DatasetError, match=rf"list\.txt: {said}"):
+        listed_photos(path)

@@ -55,8 +55,9 @@ def context(rows):
     train = ManifestRow(image="t", source="t", status="kept", pixel_sha256="9" * 64)
     recipe = {"name": "small"}
     card = {"name": "L3C", "parameters": 1234567, "steps": 2000, "train_s": 200.0, "recipe": recipe}
+    card["images"] = 1
     manifests = {"toy": [*kept, dropped], "train": [train]}
-    return Context(rows, manifests, "train", {"l3c": card}, "Open Images v3")
+    return Context(rows, manifests, {"l3c": "train"}, {"l3c": card}, "Open Images v3")
 
 
 def lines_of(text):

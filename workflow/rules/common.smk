@@ -1,13 +1,15 @@
 # Validation of the configuration, wildcard constraints, and every helper function of the rules.
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from l3c.data.datasets import source_state
-from l3c.experiment import ExperimentError, check_experiment
+from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
+from l3c.data.datasets import shard_path, source_state
+from l3c.experiment import CATALOGUE, ExperimentError, check_experiment
 from l3c.workflow_lock import hold_main_lock
 
 # Before Snakemake takes its own lock: what a killed run left of it is removed, see the module.
@@ -20,6 +22,13 @@ except ExperimentError as error:
     raise WorkflowError(str(error)) from None
 
 RUN = EXPERIMENT.run.rstrip("/")
+IMAGE_SETS = read_catalogue(ROOT / CATALOGUE)
+# What must be fetched before a data set can be prepared: an image set, or an archive to be unpacked.
+FETCHED = {
+    name: spec.source if spec.source in IMAGE_SETS else name
+    for name, spec in EXPERIMENT.datasets.items()
+    if spec.source in IMAGE_SETS or is_archive(spec.source)
+}
 PUBLISHED = str(ROOT / "results" / "published.csv")
 # More than any machine has: Snakemake cuts it down to --cores, so such a job runs alone. Training
 # wants every core, and a timing would be worth nothing beside another job.
@@ -51,6 +60,9 @@ def one_of(names):
 
 wildcard_constraints:
     dataset=one_of(EXPERIMENT.datasets),
+    images=one_of(dict.fromkeys(FETCHED.values())),
+    shard=r"\d+",
+    shards=r"\d+",
     model=one_of(EXPERIMENT.trained()),
     method=one_of(EXPERIMENT.method_entries()),
 
@@ -60,9 +72,37 @@ def get_manifest(wildcards):
     return f"{RUN}/data/{wildcards.dataset}/manifest.csv"
 
 
+def get_image_set(wildcards):
+    """What is to be fetched."""
+    if wildcards.images in IMAGE_SETS:
+        return asdict(IMAGE_SETS[wildcards.images])
+    return asdict(local_set(Path(EXPERIMENT.datasets[wildcards.images].source)))
+
+
+def get_fetched(wildcards):
+    """The list of fetched files that a data set is made from, if it is."""
+    if wildcards.dataset not in FETCHED:
+        return []
+    return [f"{EXPERIMENT.downloads}/{FETCHED[wildcards.dataset]}/files.csv"]
+
+
+def get_shards(wildcards):
+    """Rows of all shards of a data set that is prepared by several jobs."""
+    shards = EXPERIMENT.datasets[wildcards.dataset].shards
+    folder = Path(f"{RUN}/data/{wildcards.dataset}")
+    return [str(shard_path(folder, k, shards)) for k in range(shards) if shards > 1]
+
+
 def get_dataset_spec(wildcards):
-    """Settings that make a data set."""
-    return EXPERIMENT.datasets[wildcards.dataset].model_dump()
+    """Settings that make a data set; where it is fetched, with its folder and licence."""
+    spec = EXPERIMENT.datasets[wildcards.dataset]
+    if wildcards.dataset in FETCHED:
+        fetched = FETCHED[wildcards.dataset]
+        changed = {"source": f"{EXPERIMENT.downloads}/{fetched}/{FILES}"}
+        if fetched in IMAGE_SETS and not spec.licence:
+            changed["licence"] = IMAGE_SETS[fetched].licence
+        spec = spec.model_copy(update=changed)
+    return spec.model_dump()
 
 
 def get_source_state(wildcards):
@@ -70,11 +110,20 @@ def get_source_state(wildcards):
     return source_state(EXPERIMENT.datasets[wildcards.dataset])
 
 
-def get_validation():
-    """Manifest of the photographs that training is validated on, if there are any."""
-    if EXPERIMENT.validation is None:
-        return []
-    return [f"{RUN}/data/{EXPERIMENT.validation}/manifest.csv"]
+def get_training_manifest(wildcards):
+    """Manifest of the photographs that a model is trained on."""
+    return f"{RUN}/data/{EXPERIMENT.trained_on(wildcards.model)}/manifest.csv"
+
+
+def get_store(wildcards):
+    """The same photographs as raw pixels."""
+    return f"{RUN}/store/{EXPERIMENT.trained_on(wildcards.model)}/index.json"
+
+
+def get_validation(wildcards):
+    """Manifest of the photographs that a model is validated on, if there are any."""
+    name = EXPERIMENT.validated_on(wildcards.model)
+    return [f"{RUN}/data/{name}/manifest.csv"] if name else []
 
 
 def get_recipe(wildcards):
@@ -123,11 +172,11 @@ def is_available(entry):
 
 def get_rows(extension):
     """Files of every method on every data set: rows (csv) or records (json)."""
-    return expand(
-        f"{RUN}/rows/{{dataset}}/{{method}}.{extension}",
-        dataset=EXPERIMENT.evaluate.datasets,
-        method=EXPERIMENT.method_entries(),
-    )
+    return [
+        f"{RUN}/rows/{dataset}/{method}.{extension}"
+        for dataset in EXPERIMENT.evaluate.datasets
+        for method in EXPERIMENT.measured(dataset)
+    ]
 
 
 def get_manifests():
@@ -139,11 +188,11 @@ def get_manifests():
 
 def get_cost_rows():
     """Costs of the integer path of every model on every data set."""
-    return expand(
-        f"{RUN}/integer/{{dataset}}/{{model}}.csv",
-        dataset=EXPERIMENT.evaluate.datasets,
-        model=EXPERIMENT.trained(),
-    )
+    return [
+        f"{RUN}/integer/{dataset}/{model}.csv"
+        for dataset in EXPERIMENT.evaluate.datasets
+        for model in EXPERIMENT.measured_models(dataset)
+    ]
 
 
 def get_labels():

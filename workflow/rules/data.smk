@@ -1,7 +1,51 @@
-# Images as the methods see them: prepared, checked, written as PNG, listed in a manifest.
+# Images as the methods see them: fetched where they are not here yet, prepared, checked, written as PNG,
+# listed in a manifest.
+
+
+localrules:
+    fetch_images,
+
+
+rule fetch_images:
+    output:
+        # The files beside it are no output: Snakemake would delete them when a download is interrupted.
+        files=f"{EXPERIMENT.downloads}/{{images}}/files.csv",
+    log:
+        f"{EXPERIMENT.downloads}/{{images}}/fetch.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        image_set=get_image_set,
+    script:
+        "../scripts/fetch_images.py"
+
+
+rule prepare_shard:
+    input:
+        files=get_fetched,
+    output:
+        rows=f"{RUN}/data/{{dataset}}/shards/{{shard}}-of-{{shards}}.csv",
+    log:
+        f"{RUN}/logs/prepare_shard/{{dataset}}/{{shard}}-of-{{shards}}.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        spec=get_dataset_spec,
+        state=get_source_state,
+    script:
+        "../scripts/prepare_shard.py"
 
 
 rule build_dataset:
+    input:
+        files=get_fetched,
+        shards=get_shards,
     output:
         # The images beside it are no output: Snakemake would delete them when a build is interrupted,
         # and the next one could not go on from them. The manifest holds a hash of each.

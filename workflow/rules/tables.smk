@@ -39,7 +39,7 @@ rule make_table:
     params:
         datasets=list(EXPERIMENT.evaluate.datasets),
         used=EXPERIMENT.used_datasets(),
-        train=EXPERIMENT.train,
+        trained_on={key: EXPERIMENT.trained_on(key) for key in EXPERIMENT.trained()},
         trained=EXPERIMENT.trained(),
         published=EXPERIMENT.evaluate.published,
     script:

@@ -4,13 +4,13 @@
 
 rule build_store:
     input:
-        manifest=f"{RUN}/data/{EXPERIMENT.train}/manifest.csv",
+        manifest=get_manifest,
     output:
-        index=f"{RUN}/store/{EXPERIMENT.train}/index.json",
+        index=f"{RUN}/store/{{dataset}}/index.json",
     log:
-        f"{RUN}/logs/build_store/{EXPERIMENT.train}.log",
+        f"{RUN}/logs/build_store/{{dataset}}.log",
     benchmark:
-        f"{RUN}/benchmarks/build_store/{EXPERIMENT.train}.tsv"
+        f"{RUN}/benchmarks/build_store/{{dataset}}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -22,9 +22,9 @@ rule build_store:
 
 rule train_model:
     input:
-        manifest=f"{RUN}/data/{EXPERIMENT.train}/manifest.csv",
-        store=f"{RUN}/store/{EXPERIMENT.train}/index.json",
-        validation=get_validation(),
+        manifest=get_training_manifest,
+        store=get_store,
+        validation=get_validation,
     output:
         weights=f"{RUN}/trained/{{model}}.safetensors",
         card=f"{RUN}/trained/{{model}}.json",
@@ -48,8 +48,8 @@ rule train_model:
 
 rule convert_model:
     input:
-        manifest=f"{RUN}/data/{EXPERIMENT.train}/manifest.csv",
-        store=f"{RUN}/store/{EXPERIMENT.train}/index.json",
+        manifest=get_training_manifest,
+        store=get_store,
         weights=f"{RUN}/trained/{{model}}.safetensors",
         card=f"{RUN}/trained/{{model}}.json",
     output:

@@ -5,7 +5,11 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.data.datasets import DatasetSpec, build_dataset
+    from l3c.data.datasets import DatasetSpec, build_dataset, merge_shards
 
     spec = DatasetSpec.model_validate(snakemake.params.spec)
-    build_dataset(spec, Path(snakemake.output.manifest).parent)
+    folder = Path(snakemake.output.manifest).parent
+    if spec.shards > 1:
+        merge_shards(spec, folder)
+    else:
+        build_dataset(spec, folder)

@@ -25,7 +25,7 @@ with job(snakemake):
         for key, path in zip(params.trained, snakemake.input.cards, strict=True)
     }
     comparison = {name: summarize(rows, records, published, name) for name in params.datasets}
-    context = notes.Context(rows, manifests, params.train, cards, params.published)
+    context = notes.Context(rows, manifests, params.trained_on, cards, params.published)
     markdown = tables.comparison_markdown(comparison, notes.make_notes(comparison, context))
     for path, text in (
         (snakemake.output.markdown, markdown),

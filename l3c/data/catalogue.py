@@ -1,0 +1,98 @@
+"""The image sets of the field that can be downloaded: config/datasets.tsv, one row each.
+
+Columns: the name that a configuration gives as `source`; a title that says which edition; the
+licence in one line; the URLs, in which {0..2} stands for 0, 1, 2; their checksums where they are
+known, separated by spaces like the URLs; about how many GB are downloaded; and, where what is
+downloaded is a list, the column of it whose URLs are the images.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from l3c.data.errors import DatasetError
+
+COLUMNS = ("name", "title", "licence", "urls", "checksums", "gb", "images_from")
+FILES = "files"  # folder of the images of a set, as they were published
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A row of the catalogue.
+
+    Attributes:
+        name: by which configurations call it.
+        title: with the edition.
+        licence: one line.
+        urls: archives, image files, or one archive with a list.
+        checksums: of each URL, "sha256:..." or "md5:...", or None where it is not known.
+        gb: about what is downloaded, in 10^9 bytes.
+        images_from: column of the list, in a CSV file, that holds the URLs of the images; or "".
+    """
+
+    name: str
+    title: str
+    licence: str
+    urls: tuple[str, ...]
+    checksums: tuple[str | None, ...]
+    gb: float
+    images_from: str
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name is to be unpacked."""
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def local_set(archive: Path) -> ImageSet:
+    """The images of an archive on this machine, as an image set."""
+    return ImageSet(archive.name, archive.name, "", (str(archive),), (None,), 0.0, "")
+
+
+def read_catalogue(path: Path) -> dict[str, ImageSet]:
+    """Name -> image set.
+
+    Raises:
+        DatasetError: the file is missing, or a row of it is not as described above.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise DatasetError(f"{path}: its first line is not {', '.join(COLUMNS)}")
+            sets = [_image_set(path, number, row) for number, row in enumerate(reader, start=2)]
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
+    return {image_set.name: image_set for image_set in sets}
+
+
+def _image_set(path: Path, number: int, row: dict[str, str]) -> ImageSet:
+    try:
+        urls = tuple(url for pattern in row["urls"].split() for url in expand(pattern))
+        checksums: tuple[str | None, ...] = tuple(row["checksums"].split()) or (None,) * len(urls)
+        gb = float(row["gb"])
+    except (AttributeError, ValueError):  # None stands for missing cells
+        raise DatasetError(f"{path}, line {number}: missing cells, or gb is no number") from None
+    if not urls or len(checksums) != len(urls):
+        raise DatasetError(f"{path}, line {number}: {len(urls)} URLs, {len(checksums)} checksums")
+    return ImageSet(
+        row["name"], row["title"], row["licence"], urls, checksums, gb, row["images_from"]
+    )
+
+
+def expand(pattern: str) -> list[str]:
+    """`a{08..10}` -> `a08`, `a09`, `a10`."""
+    found = _RANGE.search(pattern)
+    if not found:
+        return [pattern]
+    first, last = found.groups()
+    return [
+        f"{pattern[: found.start()]}{number:0{len(first)}d}{rest}"
+        for number in range(int(first), int(last) + 1)
+        for rest in expand(pattern[found.end() :])
+    ]
