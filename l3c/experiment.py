@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -121,6 +121,9 @@ class Experiment(_Settings):
     validation: DatasetName | None = Field(
         None,
         description="the key of `datasets` whose photographs tell how training goes; or null",
+    )
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="what the models are trained on; with cuda each job asks for one GPU"
     )
     models: dict[MethodKey, ModelSpec] = {}
     evaluate: Evaluation

@@ -2,8 +2,9 @@
 
 Columns: the name that a configuration gives as `source`; a title that says which edition; the
 licence in one line; the URLs, in which {0..2} stands for 0, 1, 2; their checksums where they are
-known, separated by spaces like the URLs; about how many GB are downloaded; and, where what is
-downloaded is a list, the column of it whose URLs are the images.
+known, separated by spaces like the URLs; about how many GB are downloaded, how many images that is,
+and of how many megapixels each; and, where what is downloaded is a list, the column of it whose
+URLs are the images.
 """
 
 from __future__ import annotations
@@ -15,7 +16,17 @@ from pathlib import Path
 
 from l3c.data.errors import DatasetError
 
-COLUMNS = ("name", "title", "licence", "urls", "checksums", "gb", "images_from")
+COLUMNS = (
+    "name",
+    "title",
+    "licence",
+    "urls",
+    "checksums",
+    "gb",
+    "images",
+    "megapixels",
+    "images_from",
+)
 FILES = "files"  # folder of the images of a set, as they were published
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -32,6 +43,8 @@ class ImageSet:
         urls: archives, image files, or one archive with a list.
         checksums: of each URL, "sha256:..." or "md5:...", or None where it is not known.
         gb: about what is downloaded, in 10^9 bytes.
+        images: about how many.
+        megapixels: of an image, about, in 10^6 pixels.
         images_from: column of the list, in a CSV file, that holds the URLs of the images; or "".
     """
 
@@ -41,6 +54,8 @@ class ImageSet:
     urls: tuple[str, ...]
     checksums: tuple[str | None, ...]
     gb: float
+    images: int
+    megapixels: float
     images_from: str
 
 
@@ -51,7 +66,7 @@ def is_archive(name: str) -> bool:
 
 def local_set(archive: Path) -> ImageSet:
     """The images of an archive on this machine, as an image set."""
-    return ImageSet(archive.name, archive.name, "", (str(archive),), (None,), 0.0, "")
+    return ImageSet(archive.name, archive.name, "", (str(archive),), (None,), 0.0, 0, 0.0, "")
 
 
 def read_catalogue(path: Path) -> dict[str, ImageSet]:
@@ -75,13 +90,15 @@ def _image_set(path: Path, number: int, row: dict[str, str]) -> ImageSet:
     try:
         urls = tuple(url for pattern in row["urls"].split() for url in expand(pattern))
         checksums: tuple[str | None, ...] = tuple(row["checksums"].split()) or (None,) * len(urls)
-        gb = float(row["gb"])
+        sizes = float(row["gb"]), int(row["images"]), float(row["megapixels"])
     except (AttributeError, ValueError):  # None stands for missing cells
-        raise DatasetError(f"{path}, line {number}: missing cells, or gb is no number") from None
+        raise DatasetError(
+            f"{path}, line {number}: missing cells, or a size that is no number"
+        ) from None
     if not urls or len(checksums) != len(urls):
         raise DatasetError(f"{path}, line {number}: {len(urls)} URLs, {len(checksums)} checksums")
     return ImageSet(
-        row["name"], row["title"], row["licence"], urls, checksums, gb, row["images_from"]
+        row["name"], row["title"], row["licence"], urls, checksums, *sizes, row["images_from"]
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from l3c.model.network import Network
 from l3c.training.errors import TrainingError
+from l3c.training.gpus import claim_gpu
 
 
 @dataclass(frozen=True)
@@ -89,17 +90,18 @@ def join(device: str = "cpu") -> Iterator[Workers]:
 
     Args:
         device: "cpu", or "cuda": then each process of a machine has a GPU of its own.
+
+    Raises:
+        TrainingError: no free GPU.
     """
-    if "RANK" not in os.environ:
-        yield Workers(0, 1, torch.device(device))
-        return
-    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    local = int(os.environ.get("LOCAL_RANK", rank))
-    place = torch.device(device, local) if device == "cuda" else torch.device(device)
-    if place.type == "cuda":
-        torch.cuda.set_device(place)
-    distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
-    try:
-        yield Workers(rank, size, place)
-    finally:
-        distributed.destroy_process_group()
+    with ExitStack() as stack:
+        place = torch.device(device)
+        if device == "cuda":
+            place = torch.device("cuda", stack.enter_context(claim_gpu()))
+            torch.cuda.set_device(place)
+        if "RANK" not in os.environ:
+            yield Workers(0, 1, place)
+            return
+        distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
+        stack.callback(distributed.destroy_process_group)
+        yield Workers(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), place)

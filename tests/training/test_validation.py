@@ -25,8 +25,13 @@ def test_many_photographs_are_thinned_out_evenly() -> None:
 
 
 def test_no_photograph_is_said() -> None:
-    with pytest.raises(TrainingError, match="no photograph of 128x128 pixels to validate on"):
-        middle_crops([("small", noise(9, 9, 3))])
+    with pytest.raises(TrainingError, match="no photograph to validate on"):
+        middle_crops([])
+
+
+def test_small_images_are_taken_whole() -> None:
+    crops = middle_crops([("a", noise(32, 32, 3)), ("b", noise(40, 33, 3))])
+    assert crops.shape == (2, 3, 32, 32)
 
 
 def test_bpsp_counts_every_scale() -> None:

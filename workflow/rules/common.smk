@@ -1,12 +1,14 @@
 # Validation of the configuration, wildcard constraints, and every helper function of the rules.
 
 import re
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
 
+from l3c.costs import cost_lines, read_throughput
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
 from l3c.experiment import CATALOGUE, ExperimentError, check_experiment
@@ -51,6 +53,13 @@ if MATRIX and MATRIX.model in EXPERIMENT.trained():
     EXACTNESS = expand(f"{RUN}/exactness/matrix.{{format}}", format=["md", "csv"])
 else:
     EXACTNESS = []
+
+
+# Snakemake says only later that this is a dry run, so the command line has to.
+if any(re.fullmatch(r"-[a-z]*n[a-z]*|--dry-?run", word) for word in sys.argv):
+    MEASURED = read_throughput(ROOT / "results" / "reference" / "throughput.csv")
+    for line in cost_lines(EXPERIMENT, RECIPES, IMAGE_SETS, MEASURED):
+        print(line, file=sys.stderr)
 
 
 def one_of(names):

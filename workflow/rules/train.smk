@@ -38,8 +38,10 @@ rule train_model:
     threads: get_train_threads
     resources:
         mem_mb=4000,
+        gpu=1 if EXPERIMENT.device == "cuda" else 0,
     params:
         recipe=get_recipe,
+        device=EXPERIMENT.device,
         # No output: Snakemake deletes those of a killed job, and training resumes from this one.
         checkpoint=f"{RUN}/checkpoints/{{model}}.pt",
     script:

@@ -20,6 +20,7 @@ with job(snakemake):
         weights=Path(snakemake.output.weights),
         checkpoint=Path(snakemake.params.checkpoint),
         validation=validation[0] if validation else None,
+        device=snakemake.params.device,
         # From the configuration, not from params: another label in the tables trains nothing again.
         name=snakemake.config["models"][snakemake.wildcards.model]["name"],
     )

@@ -1,0 +1,149 @@
+"""How fast training is, and which share of the machine's peak it reaches.
+
+    python -m benchmarks.throughput [--recipe config/recipes/paper-l3c.yaml] [--batch 30]
+        [--variants float32,bfloat16,...] [--append results/reference/throughput.csv]
+
+Whole steps of the recipe's training on random crops: forward, backward, optimiser. The variants take
+turns, and their medians are compared with the first. A variant is a precision, "+nchw" for PyTorch's
+default layout instead of channels-last, and "+compile" for torch.compile. The peak is that of a
+matrix product of 4096x4096 in the same precision, measured in the same run; operations are those of
+the convolutions, as PyTorch counts them. Weights and crops do not matter for speed: none are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from l3c.config import Recipe, load_recipe
+from l3c.evaluation.environment import hardware
+from l3c.model.initialization import initialize
+from l3c.model.network import Network
+from l3c.training import optimizers
+from l3c.training.parallel import Workers
+
+COLUMNS = (
+    "recipe", "device", "threads", "torch", "variant", "crop", "batch",
+    "images_per_s", "ratio", "tflop_per_s", "peak_share",
+)  # fmt: skip
+PEAK_SIDE = 4096
+
+
+def step_of(recipe: Recipe, variant: str, device: torch.device, batch: int) -> Callable[[], None]:
+    """One training step as the loop does it, without reading crops."""
+    precision, *options = variant.split("+")
+    settings = recipe.train
+    network = Network(recipe.model)
+    initialize(network, 0)
+    network = network.to(device)
+    layout = torch.contiguous_format if "nchw" in options else torch.channels_last
+    network = network.to(memory_format=layout)  # type: ignore[call-overload]
+    optims = optimizers.make_optimizers(network, settings)
+    loss_of: Any = Workers(0, 1, device).loss_of(network)
+    if "compile" in options:
+        loss_of = torch.compile(loss_of)
+    shape = (batch, 3, settings.crop, settings.crop)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8).to(device)
+
+    def step() -> None:
+        with torch.autocast(device.type, torch.bfloat16, precision == "bfloat16"):
+            loss = loss_of(images)
+        network.zero_grad(set_to_none=True)
+        loss.backward()
+        for optimizer in optims:
+            optimizer.step()
+
+    return step
+
+
+def seconds(work: Callable[[], Any], device: torch.device) -> float:
+    """Of one call, its end waited for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def peak_flops(precision: str, device: torch.device) -> float:
+    """Operations a second of a large matrix product."""
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    a, b = (torch.randn(PEAK_SIDE, PEAK_SIDE, device=device, dtype=dtype) for _ in range(2))
+    runs = [seconds(lambda: a @ b, device) for _ in range(4)]
+    return 2 * PEAK_SIDE**3 / min(runs[1:])
+
+
+def measure(
+    recipe: Recipe, variants: list[str], device: torch.device, batch: int, runs: int
+) -> list[dict[str, Any]]:
+    """One row for each variant."""
+    steps = [step_of(recipe, variant, device, batch) for variant in variants]
+    with FlopCounterMode(display=False) as counter:
+        steps[0]()
+    flops = counter.get_total_flops()
+    for step in steps:
+        seconds(step, device)  # compiles, allocates
+    samples = [[seconds(step, device) for step in steps] for _ in range(runs)]
+    medians = [statistics.median(run[i] for run in samples) for i in range(len(steps))]
+    rows = []
+    for variant, median in zip(variants, medians, strict=True):
+        peak = peak_flops(variant.split("+")[0], device)
+        values = (
+            recipe.name,
+            torch.cuda.get_device_name(device) if device.type == "cuda" else hardware(),
+            torch.get_num_threads(),
+            torch.__version__,
+            variant,
+            recipe.train.crop,
+            batch,
+            f"{batch / median:.4g}",
+            f"{medians[0] / median:.3f}",
+            f"{flops / median / 1e12:.4g}",
+            f"{flops / median / peak:.3f}",
+        )
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
+    return rows
+
+
+def main() -> None:
+    """Prints the rows, and appends them to a file."""
+    parser = argparse.ArgumentParser(description="Throughput of training.")
+    parser.add_argument("--recipe", type=Path, default=Path("config/recipes/paper-l3c.yaml"))
+    parser.add_argument("--batch", type=int, help="images of a step; the recipe's by default")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--variants", default="float32,float32+nchw,bfloat16")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--append", type=Path, help="CSV file that `snakemake -n` reads")
+    arguments = parser.parse_args()
+    recipe = load_recipe(arguments.recipe)
+    rows = measure(
+        recipe,
+        arguments.variants.split(","),
+        torch.device(arguments.device),
+        arguments.batch or recipe.train.batch,
+        arguments.runs,
+    )
+    for row in rows:
+        print(", ".join(f"{key} {value}" for key, value in row.items()))
+    if arguments.append:
+        new = not arguments.append.exists()
+        with arguments.append.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            if new:
+                writer.writeheader()
+            writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()

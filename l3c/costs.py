@@ -1,0 +1,120 @@
+"""What a run will cost before it starts: downloads, disk, and hours of training.
+
+Sizes are estimates from the catalogue; hours are steps over throughput that was measured somewhere
+(`python -m benchmarks.throughput`), and stand for no other machine.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from l3c.config import Recipe
+from l3c.data.catalogue import ImageSet
+from l3c.data.datasets import DatasetSpec
+from l3c.experiment import Experiment
+
+PNG_BYTES = 1.6  # of a prepared pixel, about 4.3 bits per sub-pixel
+STORE_BYTES = 3.0
+ASPECT = 4 / 3  # of photographs
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """A measured training: crops of a size in a second, on a device."""
+
+    recipe: str
+    device: str
+    crop: int
+    images_per_s: float
+
+    @property
+    def pixels_per_s(self) -> float:
+        """Of the crops."""
+        return self.images_per_s * self.crop**2
+
+
+def read_throughput(path: Path) -> list[Throughput]:
+    """The fastest measured variant of each recipe on each device; none if there is no file."""
+    if not path.exists():
+        return []
+    best: dict[tuple[str, str], Throughput] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            each = Throughput(
+                row["recipe"], row["device"], int(row["crop"]), float(row["images_per_s"])
+            )
+            known = best.get((each.recipe, each.device))
+            if known is None or known.images_per_s < each.images_per_s:
+                best[each.recipe, each.device] = each
+    return list(best.values())
+
+
+def cost_lines(
+    experiment: Experiment,
+    recipes: Mapping[str, Recipe],
+    catalogue: Mapping[str, ImageSet],
+    measured: Sequence[Throughput],
+) -> list[str]:
+    """Lines to show before a run; none where nothing is downloaded.
+
+    Args:
+        experiment: to run.
+        recipes: model key -> recipe, of the models that are trained.
+        catalogue: of the image sets.
+        measured: throughput of training. A model is compared with the recipe of its own name or,
+            where that was not measured, of its kind at the paper's size.
+    """
+    used = {name: experiment.datasets[name] for name in experiment.used_datasets()}
+    sets = {spec.source for spec in used.values() if spec.source in catalogue}
+    if not sets:
+        return []
+    download = sum(catalogue[name].gb for name in sets)
+    pixels = {
+        name: prepared_pixels(spec, catalogue[spec.source])
+        for name, spec in used.items()
+        if spec.source in catalogue
+    }
+    trained = {experiment.trained_on(key) for key in experiment.trained()}
+    disk = 2 * download  # a set's archives are removed once all of it is unpacked
+    disk += sum(pixels.values()) * PNG_BYTES / 1e9
+    disk += sum(pixels.get(name, 0.0) for name in trained) * STORE_BYTES / 1e9
+    lines = [
+        f"About {download:,.0f} GB to download, up to {disk:,.0f} GB on disk "
+        f"({len(sets)} image sets; local folders are not counted)."
+    ]
+    for key, recipe in recipes.items():
+        lines.append(f"Training {experiment.models[key].name}: {_training(recipe, measured)}.")
+    return lines
+
+
+def prepared_pixels(spec: DatasetSpec, image_set: ImageSet) -> float:
+    """Pixels of a data set once it is prepared, about."""
+    each = image_set.megapixels * 1e6
+    copies = 1
+    if spec.prepare is not None:
+        copies = spec.prepare.copies
+        short = math.sqrt(each / ASPECT)
+        if spec.prepare.longer_side is not None:
+            factor = spec.prepare.longer_side / (short * ASPECT)
+        else:
+            factor = (min(1.0, spec.prepare.min_side / short) + spec.prepare.max_factor) / 2
+        each *= min(1.0, factor) ** 2
+    return min(image_set.images, spec.limit or image_set.images) * copies * each
+
+
+def _training(recipe: Recipe, measured: Sequence[Throughput]) -> str:
+    settings = recipe.train
+    work = f"{settings.steps:,} steps of {settings.batch} crops of {settings.crop}x{settings.crop}"
+    names = (recipe.name, f"paper-{recipe.model.kind.replace('_', '-')}")
+    known = [each for name in names for each in measured if each.recipe == name]
+    hours = {
+        each.device: settings.steps * settings.batch * settings.crop**2 / each.pixels_per_s / 3600
+        for each in reversed(known)
+    }
+    if not hours:
+        return f"{work}; throughput not measured (python -m benchmarks.throughput)"
+    return f"{work}, {', '.join(f'{each:,.0f} hours of {name}' for name, each in hours.items())}"
