@@ -3,11 +3,12 @@
     python -m benchmarks.throughput [--recipe config/recipes/paper-l3c.yaml] [--batch 30]
         [--variants float32,bfloat16,...] [--append results/reference/throughput.csv]
 
-Whole steps of the recipe's training on random crops: forward, backward, optimiser. The variants take
-turns, and their medians are compared with the first. A variant is a precision, "+nchw" for PyTorch's
-default layout instead of channels-last, and "+compile" for torch.compile. The peak is that of a
-matrix product of 4096x4096 in the same precision, measured in the same run; operations are those of
-the convolutions, as PyTorch counts them. Weights and crops do not matter for speed: none are shown.
+Whole steps of the recipe's training on random crops: forward, backward, optimiser. The variants
+take turns, and their medians are compared with the first. A variant is a precision, "+nchw" for
+PyTorch's default layout instead of channels-last, and "+compile" for torch.compile. The peak is
+that of a matrix product of 4096x4096 in the same precision, measured in the same run; operations
+are those of the convolutions, as PyTorch counts them. Weights and crops do not matter for speed:
+none are shown.
 """
 
 from __future__ import annotations
