@@ -105,6 +105,9 @@ class Experiment(_Settings):
         None,
         description="the key of `datasets` whose photographs tell how training goes; or null",
     )
+    board: bool = Field(
+        False, description="training writes curves and pictures for TensorBoard to <run>/board"
+    )
     models: dict[MethodKey, ModelSpec] = {}
     evaluate: Evaluation
     exactness: Exactness | None = None
