@@ -105,12 +105,12 @@ class Experiment(_Settings):
         None,
         description="the key of `datasets` whose photographs tell how training goes; or null",
     )
-    board: bool = Field(
-        False, description="training writes curves and pictures for TensorBoard to <run>/board"
-    )
     models: dict[MethodKey, ModelSpec] = {}
     evaluate: Evaluation
     exactness: Exactness | None = None
+    board: bool = Field(
+        False, description="training writes curves and pictures for TensorBoard to <run>/board"
+    )
 
     def method_entries(self) -> dict[str, str]:
         """Key of each measured method (in file names, rows) -> its entry in the configuration."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,7 @@ from train_toy import photographs, toy
 
 from l3c.training import loop
 from l3c.training.board import INSTALL, Board, heat_map, pictures
+from l3c.training.parallel import Workers
 
 WRITER = "torch.utils.tensorboard"
 CURVES = ["images_per_s", "learning_rate_factor", "train_bpsp", "validation_bpsp"]
@@ -103,6 +105,16 @@ def test_a_training_that_fails_closes_its_board(
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, tmp_path / "board")
     assert written[-1] == ("closed", -1)
+
+
+def test_only_the_main_process_writes(
+    tmp_path: Path, written: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = Workers(1, 1, torch.device("cpu"))
+    monkeypatch.setattr(loop, "join", lambda device: nullcontext(second))
+    with pytest.raises(FileNotFoundError, match=r"toy\.safetensors"):  # nor does it write weights
+        run(tmp_path, tmp_path / "board", steps=4)
+    assert written == []
 
 
 def test_without_tensorboard_it_is_said_once_and_training_goes_on(
