@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -96,15 +96,30 @@ class Recipe(_Settings):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
 
+    def settings(self) -> dict[str, Any]:
+        """All of them, from model.kind to train.seed."""
+        parts = {"model": self.model, "train": self.train}
+        return {
+            f"{part}.{key}": value
+            for part, settings in parts.items()
+            for key, value in settings.model_dump().items()
+        }
+
     def deviations(self) -> list[str]:
         """Every setting that differs from the paper's, one readable line each."""
-        lines = []
-        for part, paper in (("model", ModelSettings()), ("train", TrainSettings())):
-            ours = getattr(self, part).model_dump()
-            for key, published in paper.model_dump().items():
-                if key not in ("kind", "seed", "threads") and ours[key] != published:
-                    lines.append(f"{part}.{key}: {ours[key]} instead of {published}")
-        return lines
+        ours = self.settings()
+        return [
+            f"{key}: {ours[key]} instead of {published}"
+            for key, published in paper_settings().items()
+            if ours[key] != published
+        ]
+
+
+def paper_settings() -> dict[str, Any]:
+    """The paper's, without those that it has several of, or says nothing of."""
+    unspecified = ("model.kind", "train.seed", "train.threads")
+    settings = Recipe(name="paper").settings()
+    return {key: value for key, value in settings.items() if key not in unspecified}
 
 
 def load_recipe(path: Path | str) -> Recipe:

@@ -128,6 +128,9 @@ class Experiment(_Settings):
     models: dict[MethodKey, ModelSpec] = {}
     evaluate: Evaluation
     exactness: Exactness | None = None
+    board: bool = Field(
+        False, description="training writes curves and pictures for TensorBoard to <run>/board"
+    )
 
     def method_entries(self) -> dict[str, str]:
         """Key of each measured method (in file names, rows) -> its entry in the configuration."""

@@ -8,19 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from l3c.cli.batch import InputError, run_jobs
-from l3c.cli.exits import Exit
+from l3c.cli.exits import Exit, UsageError
 from l3c.cli.inputs import Job, Source, find_sources
+from l3c.cli.model_table import ModelFacts, print_comparison, shown
 from l3c.cli.outcome import Outcome
 from l3c.cli.report import Report
-from l3c.zoo import DEFAULT, Model, open_codec, read_model, released
+from l3c.config import Recipe
+from l3c.zoo import DEFAULT, Model, named_model, open_codec, read_model, released
 
 SUFFIX = ".safetensors"
-_COLUMNS = ("name", "kind", "parameters", "identity", "steps", "trained on", "check")
-_ROW = "{:<16} {:<11} {:>11} {:<17} {:>8} {:<28} {}"
+_COLUMNS = (
+    *("name", "kind", "parameters", "identity", "steps", "validation bpsp", "trained on", "check"),
+)
+_ROW = "{:<16} {:<11} {:>11} {:<17} {:>8} {:>15} {:<28} {}"
+_FROM_CARD = (
+    *("steps", "train_s", "processes", "threads", "device", "images", "data_sha256"),
+    *("final_train_bpsp", "validation_bpsp", "versions", "licence", "released"),
+)
 
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
+    if args.compare:
+        return _compare(args.paths, as_json=args.json)
     known = {str(model.weights): model for model in released()}
     jobs = [Job(Source(model.weights, Path()), None) for model in known.values()]
     jobs += [Job(source, None, source.problem) for source in find_sources(args.paths, {SUFFIX})]
@@ -29,7 +39,8 @@ def run(args: argparse.Namespace) -> Exit:
         if job.source.path is None:
             raise InputError("a model is read from its file and the card beside it")
         name = str(job.source.path)
-        return _describe(known.get(name) or read_model(name))
+        fields = _fields(known.get(name) or read_model(name))
+        return Outcome(_ROW.format(*_cells(fields)), fields)
 
     if not args.json:
         print(_ROW.format(*_COLUMNS) if jobs else "no model comes with this installation")
@@ -38,11 +49,30 @@ def run(args: argparse.Namespace) -> Exit:
         return report.finish()
 
 
-def _describe(model: Model) -> Outcome:
-    codec = open_codec(model, "cpu")  # fails where weights, card and identity do not agree
-    card = model.card
+def _compare(names: list[str], *, as_json: bool) -> Exit:
+    if len(names) < 2:
+        raise UsageError(
+            f"--compare takes two models or more, got {len(names)}: released names, or "
+            ".safetensors files"
+        )
+    facts = []
+    for name in names:
+        model = named_model(name)
+        fields = _fields(model)
+        facts.append(ModelFacts(name, fields, Recipe.model_validate(model.card["recipe"])))
+    print_comparison(facts, as_json=as_json)
+    return Exit.GOOD
+
+
+def _fields(model: Model) -> dict[str, Any]:
+    """What its file and its card say; None for what the card does not.
+
+    Raises:
+        ModelError: weights, card and identity do not agree.
+    """
+    codec = open_codec(model, "cpu")
     settings = codec.network.settings
-    fields: dict[str, Any] = {
+    return {
         "input": str(model.weights),
         "name": model.name,
         "default": model.name == DEFAULT,
@@ -50,26 +80,14 @@ def _describe(model: Model) -> Outcome:
         "parameters": sum(weights.numel() for weights in codec.network.parameters()),
         "identity": codec.identity.hex(),
         "float_identity": model.identity("float").hex() or None,
-        "steps": card.get("steps"),
-        "images": card.get("images"),
-        "data_sha256": card.get("data_sha256"),
-        "licence": card.get("licence"),
+        **{key: model.card.get(key) for key in _FROM_CARD},
         "check": "good" if model.identity() else "no identity in the card",
     }
-    text = _ROW.format(*(_shown(value) for value in _cells(fields)))
-    return Outcome(text, fields)
 
 
-def _cells(fields: dict[str, Any]) -> Iterator[Any]:
-    yield fields["name"]
-    yield fields["kind"]
-    yield f"{fields['parameters']:,}"
-    yield fields["identity"]
-    yield fields["steps"]
+def _cells(fields: dict[str, Any]) -> Iterator[str]:
+    for key in ("name", "kind", "parameters", "identity", "steps", "validation_bpsp"):
+        yield shown(key, fields[key])
     data = fields["data_sha256"]
-    yield f"{fields['images']} images ({data[:12]})" if data else None
+    yield f"{fields['images']} images ({shown('data_sha256', data)})" if data else "-"
     yield fields["check"]
-
-
-def _shown(value: Any) -> str:
-    return "-" if value is None else str(value)

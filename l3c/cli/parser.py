@@ -191,7 +191,17 @@ def _models(commands: Any) -> None:
         "List the models that come with the package, and others that are named.",
         "Each is loaded, and its identity compared with its card.",
     )
-    parser.add_argument("paths", nargs="*", help=".safetensors files or folders of them")
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="MODEL",
+        help=".safetensors files or folders of them; with --compare files and released names",
+    )
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="two models or more side by side: size, training, results, and how recipes differ",
+    )
     _json(parser)
 
 

@@ -25,6 +25,7 @@ from l3c.progress import Progress
 from l3c.threads import torch_threads
 from l3c.training import files, optimizers
 from l3c.training.batches import Crops
+from l3c.training.board import Board
 from l3c.training.errors import TrainingError
 from l3c.training.parallel import Workers, join
 from l3c.training.validation import validation_bpsp
@@ -44,6 +45,7 @@ def train(
     weights: Path,
     checkpoint: Path,
     validation: Tensor | None = None,
+    board: Path | None = None,
     name: str | None = None,
     device: str = "cpu",
 ) -> None:
@@ -60,6 +62,8 @@ def train(
         weights: path of the safetensors file to write.
         checkpoint: path of the training state, kept up to date while training, removed at the end.
         validation: crops whose bpsp the metrics and the card shall give, uint8 (N, 3, H, W).
+        board: folder of TensorBoard's event files: the metrics, and at every validation pictures of
+            its first crop, see `Board`. None writes none.
         name: of the model in tables; the recipe's by default.
         device: "cpu" or "cuda". Under torchrun its processes share each batch.
 
@@ -68,7 +72,7 @@ def train(
     """
     with join(device) as workers, torch_threads(recipe.train.threads):
         label = name or recipe.name
-        _train(workers, recipe, images, data_sha256, weights, checkpoint, validation, label)
+        _train(workers, recipe, images, data_sha256, weights, checkpoint, validation, board, label)
         workers.wait()
 
 
@@ -80,6 +84,7 @@ def _train(
     weights: Path,
     checkpoint: Path,
     validation: Tensor | None,
+    board: Path | None,
     label: str,
 ) -> None:
     settings = recipe.train
@@ -111,11 +116,16 @@ def _train(
     window: list[float] = []
     every = max(METRICS_EVERY, settings.steps // MOST_ROWS)
     loss_of = workers.loss_of(network)
-    with Progress(settings.steps, f"train {label}", silent=not workers.main) as progress:
+    with (
+        Board(board if workers.main else None, done) as shown,
+        Progress(settings.steps, f"train {label}", silent=not workers.main) as progress,
+    ):
         progress.update(done)
+        window_start = time.perf_counter()
         for step in range(done, settings.steps):
             batch, names = crops.batch(step, share)
-            optimizers.set_rate(optims, optimizers.rate_factor(step, settings))
+            factor = optimizers.rate_factor(step, settings)
+            optimizers.set_rate(optims, factor)
             half = settings.precision == "bfloat16"
             with torch.autocast(workers.device.type, torch.bfloat16, half):
                 loss = loss_of(batch.to(workers.device))
@@ -138,19 +148,29 @@ def _train(
             now = time.perf_counter()
             last = step + 1 == settings.steps
             if (step + 1) % every == 0 or last:
+                row: dict[str, float | None]
                 row = {"step": step + 1, "train_bpsp": float(np.mean(window))}
                 row |= {"seconds": round(now - start, 3), "validation_bpsp": None}
+                speed = len(window) * settings.batch / (now - window_start)
                 if (
                     validation is not None
                     and workers.main
                     and (last or (step + 1) % (VALIDATE_ROWS * every) == 0)
                 ):
                     row["validation_bpsp"] = validation_bpsp(network, validation)
+                    shown.images(step + 1, network, validation[0])
+                shown.scalars(
+                    step + 1,
+                    train_bpsp=row["train_bpsp"],
+                    validation_bpsp=row["validation_bpsp"],
+                    learning_rate_factor=factor,
+                    images_per_s=speed,
+                )
                 metrics.append(row)
-                window = []
                 if now - last_save > CHECKPOINT_EVERY_S and step + 1 < settings.steps:
                     save(step + 1, now - start)
                     last_save = now
+                window, window_start = [], time.perf_counter()
     seconds = time.perf_counter() - start
     if not workers.main:
         return

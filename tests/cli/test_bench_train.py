@@ -116,11 +116,11 @@ def test_an_interrupted_training_goes_on(
     monkeypatch.setattr(loop, "METRICS_EVERY", 2)
     steps = []
 
-    def batch(crops: loop.Crops, step: int) -> object:
+    def batch(crops: loop.Crops, step: int, share: range) -> object:
         steps.append(step)
         if len(steps) == 4:
             raise KeyboardInterrupt
-        return real(crops, step)
+        return real(crops, step, share)
 
     real = loop.Crops.batch
     monkeypatch.setattr(loop.Crops, "batch", batch)

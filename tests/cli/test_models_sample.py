@@ -1,10 +1,12 @@
 """`l3c models` and `l3c sample`."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from command import Run, files_in
 from PIL import Image
 
@@ -27,6 +29,89 @@ def test_models_for_scripts(run: Run, other_model: Path) -> None:
     assert (default["name"], default["default"]) == ("l3c-small", True)
     assert (other["kind"], other["check"]) == ("l3c", "good")
     assert other["parameters"] > 1000
+    assert (other["steps"], other["validation_bpsp"]) == (None, None)
+
+
+@pytest.fixture
+def trained(other_model: Path, tmp_path: Path) -> Path:
+    """The other model with all that a card can say, trained for 20 steps at another rate."""
+    weights = tmp_path / "trained.safetensors"
+    shutil.copy(other_model, weights)
+    card = json.loads(other_model.with_suffix(".json").read_text())
+    card["recipe"]["train"] |= {"steps": 20, "learning_rate": 0.003}
+    card |= {"steps": 20, "train_s": 4.5, "processes": 1, "threads": 2, "device": "cpu"}
+    card |= {"images": 6, "data_sha256": "0123456789abcdef" * 4, "licence": "CC0-1.0"}
+    card |= {"final_train_bpsp": 4.25, "validation_bpsp": 4.5, "released": "2026-11-22"}
+    card |= {"versions": {"torch": "2.13.0", "python": "3.11.7"}}
+    weights.with_suffix(".json").write_text(json.dumps(card))
+    return weights
+
+
+def test_the_list_shows_validation(run: Run, trained: Path) -> None:
+    head, first, second = run("models", trained).out.splitlines()
+    start = head.index("validation bpsp")
+    shown = [line[start : start + len("validation bpsp")].strip() for line in (first, second)]
+    assert shown == ["-", "4.500"]
+    assert "6 images (0123456789ab)" in second
+
+
+def test_models_are_compared(run: Run, trained: Path) -> None:
+    ended = run("models", "--compare", "l3c-small", trained)
+    assert (ended.code, ended.err) == (0, "")
+    head, *lines = ended.out.splitlines()
+    assert head.split() == ["l3c-small", str(trained)]
+    rows = {row[0]: row[1:] for row in (re.split("  +", line.strip()) for line in lines)}
+    card = read_model(trained).card
+    assert rows["kind"] == ["l3c", "l3c"]
+    assert len(set(rows["parameters"])) == 1
+    assert rows["identity"][1] == card["integer_identity"] != rows["identity"][0]
+    assert rows["float identity"][1] == card["identity"]
+    assert rows["steps"] == ["-", "20"]
+    assert rows["training seconds"] == ["-", "4.5"]
+    assert [rows[name][1] for name in ("processes", "threads", "device")] == ["1", "2", "cpu"]
+    assert (rows["images"], rows["data"]) == (["-", "6"], ["-", "0123456789ab"])
+    assert (rows["train bpsp"], rows["validation bpsp"]) == (["-", "4.250"], ["-", "4.500"])
+    assert (rows["licence"], rows["released"]) == (["-", "CC0-1.0"], ["-", "2026-11-22"])
+    assert (rows["torch"], rows["python"]) == (["-", "2.13.0"], ["-", "3.11.7"])
+    names = list(rows)
+    differ, alike = map(names.index, ("settings that differ", "settings alike, unlike the paper"))
+    assert names[differ + 1 : differ + 3] == ["train.steps", "train.learning_rate"]
+    assert rows["train.steps"] == ["700000", "20", "700000"]
+    assert rows["train.learning_rate"] == ["0.0001", "0.003", "0.0001"]
+    assert "model.blocks" in names[alike:]
+    assert rows["model.blocks"] == ["1", "1", "8"]
+    assert "model.scales" not in rows
+
+
+def test_a_model_compared_with_itself_differs_in_nothing(run: Run, trained: Path) -> None:
+    ended = run("models", trained, trained, trained, "--compare")
+    assert ended.code == 0
+    assert "settings that differ" not in ended.out
+    assert "settings alike, unlike the paper" in ended.out
+
+
+def test_a_comparison_for_scripts(run: Run, trained: Path, other_model: Path) -> None:
+    content = json.loads(run("models", "--compare", other_model, trained, "--json").out)
+    assert content["differing"] == ["train.steps", "train.learning_rate"]
+    other, ours = content["models"]
+    assert (other["steps"], ours["steps"], ours["validation_bpsp"]) == (None, 20, 4.5)
+    assert ours["settings"]["train.steps"] == 20
+    assert "train.steps: 20 instead of 700000" in ours["deviations"]
+    assert ours["versions"] == {"torch": "2.13.0", "python": "3.11.7"}
+
+
+def test_a_comparison_needs_two_models_that_are_there(
+    run: Run, model: Path, other_model: Path, tmp_path: Path
+) -> None:
+    ended = run("models", "--compare", other_model)
+    assert (ended.code, "--compare takes two models or more, got 1" in ended.err) == (2, True)
+    ended = run("models", "--compare", other_model, "nameless")
+    assert (ended.code, "there are: l3c-small" in ended.err) == (4, True)
+    shutil.copy(other_model, tmp_path / "x.safetensors")
+    shutil.copy(model.with_suffix(".json"), tmp_path / "x.json")
+    ended = run("models", "--compare", other_model, tmp_path / "x.safetensors")
+    assert (ended.code, ended.out) == (4, "")
+    assert "weights and recipe make model" in ended.err
 
 
 def test_a_card_of_other_weights_is_found_out(

@@ -21,6 +21,8 @@ with job(snakemake):
         checkpoint=Path(snakemake.params.checkpoint),
         validation=validation[0] if validation else None,
         device=snakemake.params.device,
-        # From the configuration, not from params: another label in the tables trains nothing again.
+        # From the configuration, not from params: another label in the tables trains nothing again,
+        # and neither does a board that is switched on or off.
+        board=Path(snakemake.params.board) if snakemake.config.get("board") else None,
         name=snakemake.config["models"][snakemake.wildcards.model]["name"],
     )
