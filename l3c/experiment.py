@@ -229,8 +229,8 @@ def _dataset_problems(experiment: Experiment, catalogue: Mapping[str, ImageSet])
     named = [("train", experiment.train)]
     if experiment.validation:
         named.append(("validation", experiment.validation))
-    for key, spec in experiment.models.items():
-        uses = {"train": spec.train, "validation": spec.validation}
+    for key, model in experiment.models.items():
+        uses = {"train": model.train, "validation": model.validation}
         named += [(f"models.{key}.{where}", name) for where, name in uses.items() if name]
     named += [("evaluate.datasets", name) for name in experiment.evaluate.datasets]
     if experiment.exactness:

@@ -1,8 +1,10 @@
 """The workflow itself: what it makes, what it makes again, and what it says when it cannot."""
 
 import csv
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +160,42 @@ def test_lossy_method_stops_the_run_and_names_the_image(make_workflow, tmp_path)
     (line,) = [line for line in text.splitlines() if line.startswith("Error in measure_method: ")]
     assert "method lossy is not lossless on image test-0 of toy" in line
     assert not (tmp_path / "out/rows.csv").exists()
+
+
+@pytest.mark.slow
+def test_an_archive_is_fetched_prepared_in_shards_and_measured(make_workflow, tmp_path):
+    random = np.random.default_rng(0)
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        for name in ("a", "b", "c"):
+            path = tmp_path / f"{name}.png"
+            Image.fromarray(random.integers(0, 200, (20, 30, 3), np.uint8)).save(path)
+            archive.write(path, f"photos/{name}.png")
+    spec = {"source": "mine.zip", "shards": 2, "prepare": {"min_side": 8}, "licence": "CC0"}
+    workflow = make_workflow(datasets={"mine": spec})
+    code, text = workflow.run()
+    assert code == 0, text
+    assert [row.image for row in read_rows(tmp_path / "out/rows.csv")] == [
+        f"mine_photos_{name}" for name in "abc"
+    ]
+    files = (tmp_path / "results/downloads/mine/files.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in files[1:]] == [
+        f"mine/photos/{name}.png" for name in "abc"
+    ]
+    manifest = (tmp_path / "out/data/mine/manifest.csv").read_text()
+    assert manifest.count("CC0") == 3
+    (tmp_path / "out/data/mine/shards/1-of-2.csv").unlink()
+    assert ("prepare_shard", "mine", "1", "2") in workflow.planned()
+    assert workflow.run()[0] == 0
+    assert (tmp_path / "out/data/mine/manifest.csv").read_text() == manifest
+
+
+def test_a_dry_run_of_the_papers_configuration_says_what_it_costs(make_workflow, tmp_path):
+    workflow = make_workflow()
+    workflow.configfile = ROOT / "config" / "paper.yaml"
+    code, text = workflow.run("--dry-run")
+    assert code == 0, text
+    assert re.search(r"About \d+ GB to download, up to [\d,]+ GB on disk \(11 image sets", text)
+    trained = re.findall(r"^Training (.*): 700,000 steps of 30 crops", text, re.MULTILINE)
+    assert trained == ["L3C", "RGB", "RGB Shared", "L3C (ImageNet32)", "L3C (ImageNet64)"]
+    assert text.count("rule train_model:") == 5
+    assert not (tmp_path / "results").exists()

@@ -1,0 +1,82 @@
+"""Image sets from URL to a folder of files and their list: archives, single images, lists of URLs."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from tiny_models import noise
+
+from l3c.data.catalogue import FILES, ImageSet, local_set
+from l3c.data.errors import DatasetError
+from l3c.data.fetching import fetch_set
+from l3c.data.images import read_rgb, write_png
+
+
+def image_set(*urls: Path | str, images_from: str = "") -> ImageSet:
+    return ImageSet(
+        "toy", "Toy", "free", tuple(map(str, urls)), (None,) * len(urls), 0.1, 2, 0.1, images_from
+    )
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[Path]:
+    folder = tmp_path / "published"
+    folder.mkdir()
+    paths = [folder / "a.png", folder / "b.png"]
+    for index, path in enumerate(paths):
+        write_png(path, noise(8, 9 + index, 3))
+    return paths
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def listed(path: Path) -> dict[str, str]:
+    return {row["path"]: row["sha256"] for row in csv.DictReader(io.StringIO(path.read_text()))}
+
+
+def test_single_images_are_listed_with_their_hashes(images: list[Path], tmp_path: Path) -> None:
+    result = fetch_set(image_set(*images), tmp_path / "out")
+    assert listed(result) == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in images
+    }
+    assert read_rgb(tmp_path / "out" / FILES / "b.png").shape == (8, 10, 3)
+
+
+def test_an_archive_is_unpacked_below_its_name_and_removed(
+    images: list[Path], tmp_path: Path
+) -> None:
+    members = {"photos/a.png": images[0].read_bytes(), "README": b"hello"}
+    archive = zipped(tmp_path / "set.zip", members)
+    result = fetch_set(local_set(archive), tmp_path / "out")
+    assert list(listed(result)) == ["set/photos/a.png"]
+    assert archive.exists()  # the user's own
+    assert not (tmp_path / "out" / "archives").exists()
+
+
+def test_a_list_of_urls_is_followed(images: list[Path], tmp_path: Path) -> None:
+    table = "File,TIFF\n" + "".join(f"{path.stem},{path.as_uri()}\n" for path in images)
+    archive = zipped(tmp_path / "list.zip", {"list.csv": table.encode()})
+    result = fetch_set(image_set(archive, images_from="TIFF"), tmp_path / "out")
+    assert list(listed(result)) == ["a.png", "b.png"]
+
+
+def test_a_list_without_the_column_is_said(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "list.zip", {"list.csv": b"File,NEF\n"})
+    with pytest.raises(DatasetError, match=r"no CSV file with a column TIFF .*list\.csv"):
+        fetch_set(image_set(archive, images_from="TIFF"), tmp_path / "out")
+
+
+def test_a_set_without_images_is_said(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "set.zip", {"README": b"hello"})
+    with pytest.raises(DatasetError, match="toy: no image file in "):
+        fetch_set(image_set(archive), tmp_path / "out")
