@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 
@@ -24,3 +25,10 @@ class Dropped(ValueError):  # noqa: N818  (a verdict about a sound image, not a 
 
 class DatasetError(ValueError):
     """A data set that cannot be used at all; one line that names it and says what to do."""
+
+
+def disk_problem(error: OSError, folder: Path) -> str:
+    """Why nothing can be written below a folder, in words that follow "path: "."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk of {folder} is full; make room"
+    return f"cannot read or write {error.filename or folder} ({error.strerror or error})"
