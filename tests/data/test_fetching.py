@@ -1,4 +1,4 @@
-"""Image sets from URL to a folder of files and their list: archives, single images, lists of URLs."""
+"""From URLs to a folder of files and their list: archives, single images, lists of URLs."""
 
 from __future__ import annotations
 
