@@ -186,9 +186,9 @@ def test_an_archive_is_fetched_prepared_in_shards_and_measured(make_workflow, tm
     assert before.count("CC0") == 3
     manifest.unlink()
     (tmp_path / "out/data/mine/shards/1-of-2.csv").unlink()
-    shards = {job for job in workflow.planned() if job[0] == "prepare_shard"}
-    assert shards == {("prepare_shard", "mine", "1", "2")}
-    assert workflow.run()[0] == 0
+    planned = workflow.planned("out/data/mine/manifest.csv")
+    assert planned == {("prepare_shard", "mine", "1", "2"), ("build_dataset", "mine")}
+    assert workflow.run("out/data/mine/manifest.csv")[0] == 0
     assert manifest.read_text() == before
 
 
