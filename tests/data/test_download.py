@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
 import os
 import re
@@ -33,7 +34,7 @@ class Server(ThreadingHTTPServer):
 
     Attributes:
         content: of the file.
-        etag, last_modified, content_type: sent with it; the first two unless empty.
+        etag, last_modified, content_type, content_encoding: sent with it, unless empty.
         ranges, if_range: whether those headers are obeyed.
         cuts: for the next requests, after how many bytes the connection is cut.
         answers: status of the next requests, instead of the file.
@@ -52,6 +53,7 @@ class Server(ThreadingHTTPServer):
         self.etag = '"one"'
         self.last_modified = ""
         self.content_type = "application/octet-stream"
+        self.content_encoding = ""
         self.ranges = True
         self.if_range = True
         self.cuts: list[int] = []
@@ -99,6 +101,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("ETag", server.etag)
         if server.last_modified:
             self.send_header("Last-Modified", server.last_modified)
+        if server.content_encoding:
+            self.send_header("Content-Encoding", server.content_encoding)
         self.send_header("Content-Type", server.content_type)
         if server.announced is not None:
             self.send_header("Content-Length", str(size - first + server.announced))
@@ -158,6 +162,12 @@ def test_a_file_comes_whole(server: Server, target: Path, name: str) -> None:
     assert target.read_bytes() == CONTENT
     assert names(target) == ["file.zip"]
     assert server.seen == [(None, None)]
+
+
+def test_a_gz_that_the_server_calls_an_encoding_stays_one(server: Server, target: Path) -> None:
+    server.content, server.content_encoding = gzip.compress(CONTENT), "x-gzip"
+    get(server, target, None)
+    assert target.read_bytes() == server.content
 
 
 def test_a_cut_is_continued_in_the_same_call(server: Server, target: Path) -> None:
