@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
     """A file to write to, beside `path`, that takes its name once all is on the disk.
 
     An existing file is replaced. After an error there is no new file; a killed process leaves at
@@ -18,13 +18,16 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
     Args:
         path: in a folder that exists.
+        durable: wait until the disk has it, so that a power cut cannot leave it empty: milliseconds
+            a file. Not worth it for many small files that can be made again.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -149,7 +149,7 @@ class _Members:
         """Writes a file unless it is there."""
         self.make_folder(path.parent, name)
         if not _is_file(path, size):
-            with content() as source, whole_file(path) as file:
+            with content() as source, whole_file(path, durable=False) as file:
                 shutil.copyfileobj(source, file, _MB)
                 if file.tell() != size:
                     raise EOFError(f"{name} has {file.tell()} of {size} bytes")
