@@ -38,6 +38,9 @@ CASES: dict[str, dict[str, Any]] = {
     "rgb-shared": {"kind": "rgb_shared", **_UNIT, "channel_coefficients": "linear"},
     "paper": {"kind": "l3c", "bottleneck": 4},
     "paper-rgb": {"kind": "rgb"},
+    "interlaced": {"kind": "l3c", "interlaced": True, **_UNIT},
+    "interlaced-rgb": {"kind": "rgb", "interlaced": True, **_UNIT},
+    "interlaced-shared": {"kind": "rgb_shared", "interlaced": True},
 }
 SHAPE: dict[str, Any] = {
     "scales": 2,
