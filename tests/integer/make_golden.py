@@ -40,7 +40,12 @@ CASES: dict[str, dict[str, Any]] = {
     "paper-rgb": {"kind": "rgb"},
     "interlaced": {"kind": "l3c", "interlaced": True, **_UNIT},
     "interlaced-rgb": {"kind": "rgb", "interlaced": True, **_UNIT},
-    "interlaced-shared": {"kind": "rgb_shared", "interlaced": True},
+    "interlaced-shared": {
+        "kind": "rgb_shared",
+        "interlaced": True,
+        **_UNIT,
+        "channel_coefficients": "linear",
+    },
 }
 SHAPE: dict[str, Any] = {
     "scales": 2,
