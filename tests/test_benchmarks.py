@@ -1,13 +1,21 @@
-"""The comparison of coders runs, and says so where a peer is missing."""
+"""Benchmarks run, and the comparison of coders says so where a peer is missing."""
 
 import csv
 from pathlib import Path
 
 import pytest
+from tiny_models import smooth
 
-from benchmarks import compare, methods
+from benchmarks import compare, methods, recipes, throughput
 from benchmarks.data import rgb_shape, synthetic
 from benchmarks.rate import rate_cost
+from l3c.config import Recipe
+from l3c.costs import read_throughput
+from l3c.data.datasets import DatasetSpec, build_dataset
+from l3c.data.images import write_png
+from l3c.data.store import store_of
+
+RECIPES = Path(__file__).parents[1] / "config" / "recipes"
 
 
 def test_comparison_writes_one_row_a_method(
@@ -35,3 +43,43 @@ def test_cost_in_size_keeps_the_promise() -> None:
     assert cost.lanes == 2
     assert 0 < cost.cost < 0.05
     assert 0 <= cost.lanes_cost < 0.05
+
+
+def test_throughput_is_measured_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throughput, "PEAK_SIDE", 64)
+    out = tmp_path / "throughput.csv"
+    command = ["throughput", "--recipe", str(RECIPES / "toy-l3c.yaml"), "--device", "cpu"]
+    command += ["--variants", "float32,float32+nchw", "--runs", "1", "--append", str(out)]
+    monkeypatch.setattr("sys.argv", command)
+    throughput.main()
+    throughput.main()
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [row["variant"] for row in rows] == ["float32", "float32+nchw"] * 2
+    assert all(float(row["images_per_s"]) > 0 for row in rows)
+    assert rows[0]["ratio"] == "1.000"
+    assert len(read_throughput(out)) == 1
+
+
+def test_recipes_get_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    write_png(source / "a.png", smooth(64, 64))
+    manifest = build_dataset(DatasetSpec(source=str(source)), tmp_path / "data")
+    store_of(manifest, tmp_path / "store")
+    monkeypatch.setattr(recipes, "step_seconds", lambda recipe, store, folder: 0.5)
+    out = tmp_path / "curves.csv"
+    command = ["recipes", *(str(RECIPES / f"toy-{kind}.yaml") for kind in ("l3c", "rgb"))]
+    command += ["--store", str(tmp_path / "store"), "--validation", str(tmp_path / "data")]
+    monkeypatch.setattr("sys.argv", [*command, "--seconds", "2", "--out", str(out)])
+    recipes.main()
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [(row["recipe"], row["step"]) for row in rows] == [("toy-l3c", "4"), ("toy-rgb", "4")]
+    assert "toy-rgb: 4 steps in" in capsys.readouterr().out
+
+
+def test_a_shortened_recipe_keeps_its_schedule() -> None:
+    short = recipes.with_steps(Recipe(name="paper"), 7000)
+    assert short.train.steps == 7000
+    assert short.train.decay_steps == round(35_580 / 100)

@@ -64,8 +64,9 @@ def _train(
 ) -> None:
     import torch
 
-    from l3c.data.datasets import DatasetSpec, build_dataset, kept_images, manifest_sha256
+    from l3c.data.datasets import DatasetSpec, build_dataset
     from l3c.data.prepare import Preparation
+    from l3c.data.store import store_of
     from l3c.integer.files import add_integer_path
     from l3c.training.loop import train
     from l3c.zoo import load_network
@@ -76,11 +77,11 @@ def _train(
     # An absolute path, since some names, such as "embedded", mean built-in images.
     spec = DatasetSpec(source=str(Path(args.folder).absolute()), prepare=prepare)
     manifest = build_dataset(spec, data)
-    images = dict(kept_images(manifest))
+    images = store_of(manifest, data / "store")
     train(
         recipe,
         images,
-        data_sha256=manifest_sha256(manifest),
+        data_sha256=images.data_sha256,
         weights=weights,
         checkpoint=checkpoint,
         name=weights.stem,

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from l3c.data.embedded import embedded_photos
-from l3c.data.errors import DatasetError, Dropped
+from l3c.data.errors import DatasetError, Dropped, disk_problem
 from l3c.data.images import (
     ImageError,
     RGBImage,
@@ -251,7 +251,13 @@ def _make_copy(
     row = ManifestRow(
         status="kept", height=height, width=width, pixel_sha256=pixel_sha256(image), **about
     )
-    write_png(path, image, {_KEY: key, _ROW: row.model_dump_json()})
+    try:
+        write_png(path, image, {_KEY: key, _ROW: row.model_dump_json()})
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: {disk_problem(error, path.parent)}; what was prepared is kept, and the same "
+            "command goes on"
+        ) from error
     return row
 
 

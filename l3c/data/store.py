@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from l3c.data.errors import DatasetError
+from l3c.data.manifest import kept_images, manifest_sha256
 from l3c.whole_files import write_whole
 
 RGB = npt.NDArray[np.uint8]
@@ -58,6 +59,20 @@ def write_store(folder: Path, images: Iterable[tuple[str, RGB]], data_sha256: st
             f"{folder}: the training store cannot be written ({error.strerror or error}); what was "
             "prepared is kept: make room, and run the same command again"
         ) from error
+
+
+def store_of(manifest: Path, folder: Path) -> Store:
+    """The store of a data set's kept images; written if it is not there, or is of other images.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    data_sha256 = manifest_sha256(manifest)
+    try:
+        return Store(folder, data_sha256)
+    except StoreError:
+        write_store(folder, kept_images(manifest), data_sha256)
+        return Store(folder, data_sha256)
 
 
 class Store(Mapping[str, RGB]):

@@ -29,7 +29,6 @@ from l3c.training.board import Board
 from l3c.training.errors import TrainingError
 from l3c.training.parallel import Workers, join
 from l3c.training.validation import validation_bpsp
-from l3c.whole_files import write_whole
 
 CHECKPOINT_EVERY_S = 20.0
 METRICS_EVERY = 25  # steps that one row of the metrics averages, at least
@@ -209,4 +208,4 @@ def _write_metrics(path: Path, metrics: list[dict[str, float | None]]) -> None:
     writer = csv.DictWriter(text, list(metrics[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(metrics)
-    write_whole(path, text.getvalue().encode())
+    files.write(path, text.getvalue().encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import os
 import shutil
@@ -181,6 +182,25 @@ def test_a_killed_build_leaves_whole_files_and_continues(
     assert sorted(os.listdir(out / "images")) == [f"p{index}.png" for index in range(4)]
     fresh = build(folder, tmp_path / "fresh", prepare=SMALL)
     assert manifest.read_bytes() == fresh.read_bytes()
+
+
+def test_a_full_disk_is_said_and_what_is_prepared_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = fill(tmp_path / "in"), tmp_path / "out"
+    real, written = datasets.write_png, []
+
+    def full(path: Path, image: np.ndarray, text: dict[str, str]) -> None:
+        written.append(path)
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, image, text)
+
+    monkeypatch.setattr(datasets, "write_png", full)
+    with pytest.raises(DatasetError, match=r"p2\.png: the disk of .* is full; make room; what was"):
+        build(source, out)
+    build(source, out)
+    assert [path.name for path in written[3:]] == ["p2.png", "p3.png"]
 
 
 def test_nothing_stale_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

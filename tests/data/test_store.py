@@ -11,7 +11,9 @@ from tiny_models import noise
 
 from l3c.config import TrainSettings
 from l3c.data import store
-from l3c.data.store import Store, StoreError, write_store
+from l3c.data.datasets import DatasetSpec, build_dataset
+from l3c.data.images import write_png
+from l3c.data.store import Store, StoreError, store_of, write_store
 from l3c.training.batches import Crops
 
 IMAGES = {f"{i}.png": noise(20 + i, 31 - i, 3) for i in range(7)}
@@ -40,6 +42,20 @@ def test_crops_are_those_of_the_images(folder: Path) -> None:
         (a, names), (b, same) = mapped.batch(step), held.batch(step)
         assert names == same
         assert (a == b).all()
+
+
+def test_a_store_is_written_when_its_images_change(tmp_path: Path) -> None:
+    source, data = tmp_path / "in", tmp_path / "data"
+    source.mkdir()
+    write_png(source / "a.png", noise(8, 9, 3))
+    spec = DatasetSpec(source=str(source))
+    first = store_of(build_dataset(spec, data), data / "store")
+    assert list(first) == ["a"]
+    written = (data / "store" / "index.json").stat().st_mtime_ns
+    store_of(data / "manifest.csv", data / "store")
+    assert (data / "store" / "index.json").stat().st_mtime_ns == written
+    write_png(source / "b.png", noise(9, 9, 3))
+    assert list(store_of(build_dataset(spec, data), data / "store")) == ["a", "b"]
 
 
 def test_what_is_not_the_store_is_refused(folder: Path, tmp_path: Path) -> None:

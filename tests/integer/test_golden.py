@@ -51,7 +51,9 @@ def test_golden_files_decode_for_ever(case: str, kind: type[Codec]) -> None:
     assert hashlib.sha256(samples.tobytes()).hexdigest() == CASES[case]["pixel_sha256"]
 
 
-@pytest.mark.parametrize("case", ["rgb", "rgb-shared", "paper-rgb", "interlaced-rgb", "interlaced-shared"])
+@pytest.mark.parametrize(
+    "case", ["rgb", "rgb-shared", "paper-rgb", "interlaced-rgb", "interlaced-shared"]
+)
 def test_golden_images_give_the_same_bytes(case: str) -> None:
     """Of the kinds without floating point in the encoder, that is; z of L3C may differ."""
     codec = codec_of(case)

@@ -1,6 +1,7 @@
 """Training: deterministic, resumable to the bit, and it says why when it stops."""
 
 import csv
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from safetensors.torch import load_file
 from l3c.config import ModelSettings, Recipe, TrainSettings
 from l3c.model.initialization import initialize
 from l3c.model.network import Network
-from l3c.training import loop
+from l3c.training import files, loop
 from l3c.training.errors import TrainingError
 from l3c.training.optimizers import MUON_RATIO, make_optimizers
 from l3c.training.validation import validation_bpsp
@@ -131,14 +132,41 @@ def test_resumed_run_ends_with_the_same_weights(
 
 
 def test_checkpoint_of_another_recipe_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = RECIPE.model_copy(update={"train": RECIPE.train.model_copy(update={"seed": 1})})
     expected = run(tmp_path / "clean").read_bytes()
     checkpoint = tmp_path / "used" / "checkpoints" / "toy.pt"
     checkpoint.parent.mkdir(parents=True)
     torch.save({"identity": loop._identity(other, "d" * 64), "step": 11}, checkpoint)
+    kept = checkpoint.read_bytes()
     assert run(tmp_path / "used").read_bytes() == expected
+    assert checkpoint.with_name("toy.other.pt").read_bytes() == kept
+    assert "toy.pt: of another recipe or other images; kept as toy.other.pt" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "METRICS_EVERY", 4)
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    expected = run(tmp_path / "clean").read_bytes()
+    writes: list[Path] = []
+    real = files.write_whole
+
+    def full(path: Path, content: bytes) -> None:
+        writes.append(path)
+        if len(writes) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, content)
+
+    monkeypatch.setattr(files, "write_whole", full)
+    with pytest.raises(TrainingError, match=r"toy\.pt: the disk of .* is full; make room"):
+        run(tmp_path / "full")
+    assert torch.load(writes[0])["step"] == 4
+    assert run(tmp_path / "full").read_bytes() == expected
 
 
 def test_unreadable_checkpoint_is_named(tmp_path: Path) -> None:

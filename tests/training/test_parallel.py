@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import socket
@@ -13,8 +14,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from train_toy import toy
+import yaml
+from train_toy import photographs, toy
 
+from l3c.data.store import write_store
+from l3c.training.__main__ import main
 from l3c.training.errors import TrainingError
 from l3c.training.parallel import Workers
 
@@ -51,6 +55,38 @@ def test_two_processes_lose_what_one_does(tmp_path: Path) -> None:
     assert len(one) == len(two) == steps
     assert max(abs(a - b) for a, b in zip(one, two, strict=True)) < 1e-5
     assert one[-1] < one[0]
+
+
+@pytest.mark.slow
+def test_torchrun_trains_a_recipe_on_a_store(tmp_path: Path) -> None:
+    write_store(tmp_path / "store", photographs().items(), "d" * 64)
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(toy(4).model_dump(mode="json")))
+    command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "l3c.training", str(tmp_path / "toy.yaml")]
+    weights = tmp_path / "toy.safetensors"
+    command += ["--store", str(tmp_path / "store"), "--weights", str(weights)]
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    card = json.loads(weights.with_suffix(".json").read_text())
+    assert card["processes"] == 2
+    assert card["data_sha256"] == "d" * 64
+    assert len(losses(tmp_path)) == 1
+
+
+def test_what_cannot_be_trained_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["l3c.training", "no.yaml", "--store", str(tmp_path), "--weights", "x.safetensors"]
+    monkeypatch.setattr("sys.argv", command)
+    assert main() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no complete training store" in line
 
 
 @pytest.mark.slow

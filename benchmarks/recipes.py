@@ -1,0 +1,96 @@
+"""Recipes against each other at equal time: validation bpsp after so many seconds of training each.
+
+    python -m benchmarks.recipes config/recipes/a.yaml config/recipes/b.yaml
+        --store results/run/store/embedded-train --validation results/run/data/embedded-test
+        [--seconds 300] [--out curves.csv]
+
+The step of each recipe is timed first; its `steps`, and with them its schedule, then are what fits
+into the time. The learning rate of the "exponential" schedule falls as often as in the whole
+training. Everything else stays as the recipe says. Train on photographs that are not validated on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tempfile
+import time
+from pathlib import Path
+
+from torch import Tensor
+
+from l3c.config import Recipe, load_recipe
+from l3c.data.manifest import MANIFEST, kept_images
+from l3c.data.store import Store
+from l3c.training.loop import train
+from l3c.training.validation import middle_crops
+from l3c.zoo import read_model
+
+PROBE = (3, 13)  # steps of two short trainings, whose difference in time is that of the steps
+
+
+def with_steps(recipe: Recipe, steps: int) -> Recipe:
+    """The same recipe in fewer steps, its schedule shortened alike."""
+    settings = recipe.train
+    decay_steps = max(1, round(settings.decay_steps * steps / settings.steps))
+    changed = settings.model_copy(update={"steps": steps, "decay_steps": decay_steps})
+    return recipe.model_copy(update={"train": changed})
+
+
+def trained(recipe: Recipe, store: Store, validation: Tensor | None, folder: Path) -> Path:
+    """The weights of a recipe; card and curve are beside them."""
+    weights = folder / f"{recipe.name}-{recipe.train.steps}.safetensors"
+    train(
+        recipe,
+        store,
+        data_sha256=store.data_sha256,
+        weights=weights,
+        checkpoint=weights.with_suffix(".pt"),
+        validation=validation,
+    )
+    return weights
+
+
+def step_seconds(recipe: Recipe, store: Store, folder: Path) -> float:
+    """Of one step."""
+    spent = []
+    for steps in PROBE:
+        start = time.perf_counter()
+        trained(with_steps(recipe, steps), store, None, folder)
+        spent.append(time.perf_counter() - start)
+    return (spent[1] - spent[0]) / (PROBE[1] - PROBE[0])
+
+
+def main() -> None:
+    """Trains and prints."""
+    parser = argparse.ArgumentParser(description="Recipes at equal time.")
+    parser.add_argument("recipes", type=Path, nargs="+")
+    parser.add_argument("--store", type=Path, required=True, help="folder of a training store")
+    parser.add_argument("--validation", type=Path, required=True, help="folder of a data set")
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--out", type=Path, help="CSV file for the curves of all")
+    arguments = parser.parse_args()
+    store = Store(arguments.store)
+    validation = middle_crops(kept_images(arguments.validation / MANIFEST))
+    curves = []
+    with tempfile.TemporaryDirectory() as folder:
+        for path in arguments.recipes:
+            recipe = load_recipe(path)
+            steps = max(1, int(arguments.seconds / step_seconds(recipe, store, Path(folder))))
+            weights = trained(with_steps(recipe, steps), store, validation, Path(folder))
+            card = read_model(weights).card
+            print(
+                f"{recipe.name}: {steps:,} steps in {card['train_s']:.0f} s, "
+                f"validation {card['validation_bpsp']:.4f} bpsp"
+            )
+            with weights.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+                curves += [{"recipe": recipe.name} | row for row in csv.DictReader(file)]
+    if arguments.out:
+        with arguments.out.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(curves[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(curves)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Trains a recipe on a store, in one process or in several under torchrun.
+
+    python -m l3c.training RECIPE --store results/run/store/photos --weights mine.safetensors
+    torchrun --nproc-per-node 4 -m l3c.training RECIPE --store ... --weights ... --device cuda
+
+The workflow does the same in its rule train_model, in one process. A killed training goes on from
+`<weights>.checkpoint`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from l3c.config import RecipeError, load_recipe
+from l3c.data.errors import DatasetError
+from l3c.data.manifest import MANIFEST, kept_images
+from l3c.data.store import Store
+from l3c.training.errors import TrainingError
+from l3c.training.loop import train
+from l3c.training.validation import middle_crops
+
+
+def main() -> int:
+    """Trains; 1 if it cannot, with one line that says why."""
+    parser = argparse.ArgumentParser(description="Train a recipe, also under torchrun.")
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--store", type=Path, required=True, help="folder of a training store")
+    parser.add_argument("--weights", type=Path, required=True, help=".safetensors file to write")
+    parser.add_argument("--validation", type=Path, help="folder of a data set, with its manifest")
+    parser.add_argument("--board", type=Path, help="folder for TensorBoard")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    arguments = parser.parse_args()
+    try:
+        store = Store(arguments.store)
+        validation = arguments.validation and kept_images(arguments.validation / MANIFEST)
+        train(
+            load_recipe(arguments.recipe),
+            store,
+            data_sha256=store.data_sha256,
+            weights=arguments.weights,
+            checkpoint=arguments.weights.with_suffix(".checkpoint"),
+            validation=middle_crops(validation) if validation else None,
+            board=arguments.board,
+            device=arguments.device,
+        )
+    except (RecipeError, DatasetError, TrainingError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
