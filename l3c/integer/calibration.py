@@ -6,6 +6,7 @@ are taken there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from l3c.model.network import Network
+from l3c.model.mixture import negative_log_likelihood, sample
+from l3c.model.network import Bottleneck, Network
+
+LOG_SIGMA_FLOOR = math.log(0.3)  # in symbols
 
 Reals = npt.NDArray[np.float64]
 
@@ -27,8 +31,8 @@ class Inputs:
 
     Attributes:
         largest: of the absolute values, by channel (I,).
-        sensitivity: sum over positions of the squared derivative of the bits, in nats, by channel
-            (I,): an error of variance v in channel i costs about v sensitivity[i] / 2 nats.
+        sensitivity: sum over positions of the squared derivative of the code length in nats, by
+            channel (I,): an error of variance v in channel i costs about v sensitivity[i] / 2 nats.
         moment: sum over positions of x x^T (I k k + 1, I k k + 1), for the values x under a kernel
             with a 1 for the bias.
     """
@@ -57,6 +61,7 @@ def calibrate(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Cali
         ValueError: no image of at least 2^S pixels a side, or activations that are not finite.
     """
     result, multiple = Calibration(), 1 << network.scales
+    generator = torch.Generator().manual_seed(0)
     for image in images:
         height, width = (side // multiple * multiple for side in image.shape[:2])
         if not height or not width:
@@ -65,8 +70,7 @@ def calibrate(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Cali
         with torch.no_grad():
             pyramid = network.bottlenecks(batch)
         with torch.enable_grad(), _taps(network, result) as activations:
-            bits = torch.stack(network.coded_bits(batch, pyramid, network.scales)).sum()
-            bits.backward()
+            _nats_of_samples(network, batch, pyramid, generator).backward()
         for convolution, x in activations:
             _add_sensitivity(result.inputs[convolution], x)
         network.zero_grad(set_to_none=True)
@@ -77,6 +81,30 @@ def calibrate(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Cali
         if not (np.isfinite(inputs.moment).all() and np.isfinite(inputs.sensitivity).all()):
             raise ValueError("the network's activations are not finite: it cannot be converted")
     return result
+
+
+def _nats_of_samples(
+    network: Network, batch: Tensor, pyramid: list[Bottleneck], generator: torch.Generator
+) -> Tensor:
+    """The code length of symbols that are drawn from the mixtures the network predicts.
+
+    The expected square of its derivative is the Fisher information. That of the true symbols would
+    be 0 where they are predicted to certainty, and let such means be rounded to wrong symbols. For
+    the same reason no sigma counts as less than exp(LOG_SIGMA_FLOOR).
+    """
+    values = [network.values(0, batch), *(bottleneck.values for bottleneck in pyramid)]
+    nats = torch.zeros(())
+    above = None
+    for stage in network.stages:
+        raws, above = network.predict(stage, stage.seen(values), above)
+        levels = network.shape(stage.s - 1).levels
+        for raw in raws:
+            mixture = network.split(stage.s - 1, raw)
+            mixture = mixture._replace(log_sigma=mixture.log_sigma.clamp(min=LOG_SIGMA_FLOOR))
+            with torch.no_grad():
+                drawn = sample(mixture, levels, generator).float()
+            nats = nats + negative_log_likelihood(drawn, mixture, levels).sum()
+    return nats
 
 
 @contextmanager
@@ -125,5 +153,4 @@ def _add_values(convolution: nn.Conv2d, x: Tensor, result: Calibration) -> None:
 
 def _add_sensitivity(inputs: Inputs, x: Tensor) -> None:
     if x.grad is not None:
-        nats = x.grad.double() * np.log(2)
-        inputs.sensitivity += nats.square().sum((0, 2, 3)).numpy()
+        inputs.sensitivity += x.grad.double().square().sum((0, 2, 3)).numpy()

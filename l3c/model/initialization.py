@@ -15,7 +15,7 @@ through it for thousands of steps. Here the skip paths start as a linear predict
 
 Interlaced networks need no interpolation of z alone: channels 0..2 carry z, 3..5 the pixels A and
 6..8 the pixels B (see `l3c.model.stages`) of the same features, and the classifiers start as means
-of the neighbours that are known.
+of the neighbours that are known. Where z is predicted, these are z's own channels, not colours.
 
 The pixels of a scale are independent given z. If z were the mean of four pixels, the mean would be
 paid for twice, in z and in the four; a sampled pixel that z knows is nearly free where it comes
@@ -96,7 +96,8 @@ def _start_joint(network: Network, stage: Stage) -> None:
     predictor = members(network.predictors, Predictor)[stage.predictor]
     _start_predictor(predictor, learned)
     for classifier in _classifiers(network, stage):
-        _start_classifier(classifier, _alone(1, 1)[None], "marked" if learned else "nowhere")
+        sampled = "marked" if learned else "nowhere"
+        _start_classifier(classifier, _alone(1, 1)[None], sampled, _z_from_color())
 
 
 def _start_interlaced(network: Network, stage: Stage) -> None:
@@ -104,16 +105,17 @@ def _start_interlaced(network: Network, stage: Stage) -> None:
     predictor = members(network.predictors, Predictor)[stage.predictor]
     head = predictor.head.weight
     head[:CARRIERS] = 0
-    colors = learned and (stage.source is None or stage.s > 1)
+    from_z = learned and stage.s == 1 and stage.source is None  # to pixels, in R, G, B
     first = 3 * stage.group
-    head[first : first + 3, :3, 0, 0] = _z_from_color().inverse() if colors else torch.eye(3)
+    head[first : first + 3, :3, 0, 0] = _z_from_color().inverse() if from_z else torch.eye(3)
     _see_contrast_of(predictor)
     if predictor.up is not None:
         predictor.up.conv.weight[: 4 * CARRIERS] = 0
     for target, classifier in zip(stage.targets, _classifiers(network, stage), strict=True):
         known = learned and target == A
         kernels = _from_neighbours(target) if learned else _from_means(target)
-        _start_classifier(classifier, kernels, "everywhere" if known else "nowhere")
+        sampled = "everywhere" if known else "nowhere"
+        _start_classifier(classifier, kernels, sampled, torch.eye(3))
 
 
 def _classifiers(network: Network, stage: Stage) -> list[ProbabilityClassifier]:
@@ -240,6 +242,7 @@ def _start_classifier(
     classifier: ProbabilityClassifier,
     kernels: Tensor,
     sampled: Literal["everywhere", "marked", "nowhere"],
+    z_from_carriers: Tensor,
 ) -> None:
     """Mixtures centred on what kernels make of the carriers.
 
@@ -247,6 +250,7 @@ def _start_classifier(
         classifier: to fill.
         kernels: (sources, 3, 3) on channels 0..2, 3..5, ... of the features.
         sampled: where z was sampled from, so that it knows the pixel.
+        z_from_carriers: (3, 3), what makes z of them, where it is z that is predicted.
     """
     shape, gain = classifier.shape, classifier.gain
     c, k = shape.channels, shape.mixtures
@@ -279,7 +283,7 @@ def _start_classifier(
             start[3] = torch.logit(start[3].clamp(min=0.02))
     else:
         centre = torch.zeros(c, 3)
-        centre[:3] = _z_from_color()
+        centre[:3] = z_from_carriers
         sigma = torch.full((c,), Z_SIGMA)
     weight[1, :, :, :3] += centre.unsqueeze(1)
     narrow = math.log(SAMPLED_PIXEL if shape.coupled else SAMPLED_Z)
