@@ -56,6 +56,11 @@ class ModelSettings(_Settings):
         "output, applied to what a channel before is off its own mean",
     )
 
+    @property
+    def stages(self) -> int:
+        """Stages, and streams, of each scale that is predicted: see `l3c.model.stages`."""
+        return 3 if self.interlaced else 1
+
 
 class TrainSettings(_Settings):
     """Optimiser and schedule; the defaults are the paper's, but for `steps` (about 700k there)."""

@@ -17,7 +17,7 @@ from l3c.cli.inputs import Job, find_sources
 from l3c.cli.outcome import Outcome, Sizes
 from l3c.cli.report import Report
 from l3c.coding import mode_of
-from l3c.config import Recipe
+from l3c.config import ModelSettings, Recipe
 from l3c.picture import Mode
 from l3c.pillow_plugin import SUFFIX
 from l3c.zoo import Model, ModelError, named_model, released
@@ -89,10 +89,10 @@ def _bytes_by_part(
             continue
         try:
             sizes = [len(part) for part in split_parts(tile.payload, len(names))]
-            found = dict(zip(names, sizes, strict=True))
+            found = list(zip(names, sizes, strict=True))
         except CorruptStreamError:
-            found = {"unreadable": len(tile.payload)}
-        for name, length in found.items():
+            found = [("unreadable", len(tile.payload))]
+        for name, length in found:
             parts[name] = parts.get(name, 0) + length
     parts["container"] = size - sum(parts.values())
     return parts
@@ -101,16 +101,18 @@ def _bytes_by_part(
 def _part_names(container: Container, mode: Mode, model: Model | None) -> list[str]:
     if not container.model:
         return ["fallback"]
-    scales = _scales(model)
-    if scales is None:
+    settings = _settings(model)
+    if settings is None:
         return ["streams"]
-    streams = [*(f"z{s}" for s in range(scales, 0, -1)), "x"]
-    return [*streams, "alpha"] if mode == Mode.RGBA else streams
+    predicted = ["x", *(f"z{s}" for s in range(1, settings.scales))]
+    streams = [name for name in reversed(predicted) for _ in range(settings.stages)]
+    alpha = ["alpha"] if mode == Mode.RGBA else []
+    return [f"z{settings.scales}", *streams, *alpha]
 
 
-def _scales(model: Model | None) -> int | None:
+def _settings(model: Model | None) -> ModelSettings | None:
     try:
-        return Recipe.model_validate(model.card["recipe"]).model.scales if model else None
+        return Recipe.model_validate(model.card["recipe"]).model if model else None
     except (KeyError, ValueError):
         return None
 

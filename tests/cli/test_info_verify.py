@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from command import Run
 from PIL import Image
-from tiny_models import smooth
+from tiny_models import smooth, write_model
 
 from coder import tiles
 
@@ -44,6 +44,19 @@ def test_bytes_by_part_add_up(run: Run, coded: Path) -> None:
         assert sum(parts[name].values()) == fields["bytes"]
         assert parts[name]["container"] < 64
         assert fields["flaws"] == []
+
+
+def test_streams_of_an_interlaced_model_are_counted_by_scale(run: Run, tmp_path: Path) -> None:
+    weights = write_model(tmp_path, "l3c_interlaced")
+    Image.fromarray(smooth(30, 44)).save(tmp_path / "a.png")
+    assert run("encode", tmp_path / "a.png", "--model", weights).code == 0
+    coded = tmp_path / "a.l3c"
+    (found,) = json.loads(run("info", coded, "--model", weights, "--json").out)["files"]
+    parts = found["bytes_by_part"]
+    assert list(parts) == ["container", "sections", "z3", "z2", "z1", "x"]
+    assert sum(parts.values()) == coded.stat().st_size
+    assert parts["container"] < 80
+    assert parts["x"] > parts["z1"] > parts["z2"]
 
 
 def test_info_needs_no_model(

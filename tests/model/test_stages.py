@@ -7,6 +7,7 @@ import itertools
 import pytest
 import torch
 
+from l3c.config import ModelSettings
 from l3c.model.stages import A, B, Stage, finest, make_stages
 
 
@@ -29,6 +30,12 @@ def test_a_stage_sees_what_the_stage_before_was_about() -> None:
         else:
             assert stage.source is None
             assert stage.s == before.s - 1
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_settings_know_the_number_of_stages(interlaced: bool) -> None:
+    settings = ModelSettings(scales=4, interlaced=interlaced)
+    assert len(make_stages(4, interlaced=interlaced, shared=False)) == 4 * settings.stages
 
 
 def test_what_is_seen_does_not_depend_on_padding() -> None:
