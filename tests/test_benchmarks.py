@@ -79,6 +79,15 @@ def test_recipes_get_the_same_time(
     assert "toy-rgb: 4 steps in" in capsys.readouterr().out
 
 
+def test_a_small_recipe_differs_in_size_alone() -> None:
+    paper = Recipe(name="paper")
+    small = recipes.small(paper)
+    changed = {key for key, value in small.settings().items() if paper.settings()[key] != value}
+    assert changed == {
+        *("model.features", "model.blocks", "model.mixtures", "train.crop", "train.batch")
+    }
+
+
 def test_a_shortened_recipe_keeps_its_schedule() -> None:
     short = recipes.with_steps(Recipe(name="paper"), 7000)
     assert short.train.steps == 7000

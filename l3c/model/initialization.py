@@ -55,6 +55,8 @@ RARITY = 0.5  # a component's weight falls with this power of its width
 CONTRAST_IMAGE = 3.0  # gain of filters without mean on the image and on f,
 CONTRAST_CARRIERS = 6.0  # and on a predictor's carriers
 
+Sampled = Literal["everywhere", "marked", "nowhere"]
+
 
 @torch.no_grad()
 def initialize(network: Network, seed: int) -> None:
@@ -96,7 +98,7 @@ def _start_joint(network: Network, stage: Stage) -> None:
     predictor = members(network.predictors, Predictor)[stage.predictor]
     _start_predictor(predictor, learned)
     for classifier in _classifiers(network, stage):
-        sampled = "marked" if learned else "nowhere"
+        sampled: Sampled = "marked" if learned else "nowhere"
         _start_classifier(classifier, _alone(1, 1)[None], sampled, _z_from_color())
 
 
@@ -114,7 +116,7 @@ def _start_interlaced(network: Network, stage: Stage) -> None:
     for target, classifier in zip(stage.targets, _classifiers(network, stage), strict=True):
         known = learned and target == A
         kernels = _from_neighbours(target) if learned else _from_means(target)
-        sampled = "everywhere" if known else "nowhere"
+        sampled: Sampled = "everywhere" if known else "nowhere"
         _start_classifier(classifier, kernels, sampled, torch.eye(3))
 
 
@@ -241,7 +243,7 @@ def _z_from_color() -> Tensor:
 def _start_classifier(
     classifier: ProbabilityClassifier,
     kernels: Tensor,
-    sampled: Literal["everywhere", "marked", "nowhere"],
+    sampled: Sampled,
     z_from_carriers: Tensor,
 ) -> None:
     """Mixtures centred on what kernels make of the carriers.
