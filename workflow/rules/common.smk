@@ -41,12 +41,13 @@ TABLES += [f"{RUN}/tables/rates.csv", f"{RUN}/tables/left_out.csv"]
 FIGURES = expand(
     f"{RUN}/figures/{{plot}}.{{format}}", plot=["bpsp", "speed"], format=["svg", "png"]
 )
+CURVES = expand(f"{RUN}/figures/training.{{format}}", format=["svg", "png"])
 COST = expand(f"{RUN}/tables/integer_cost.{{format}}", format=["md", "csv"])
 RESULTS = [
     f"{RUN}/rows.csv",
     *TABLES,
     *FIGURES,
-    *(COST if EXPERIMENT.trained() else []),
+    *([*COST, *CURVES] if EXPERIMENT.trained() else []),
 ]
 MATRIX = EXPERIMENT.exactness
 if MATRIX and MATRIX.model in EXPERIMENT.trained():

@@ -49,3 +49,27 @@ rule plot_speed:
         learned=EXPERIMENT.learned(),
     script:
         "../scripts/plot_speed.py"
+
+
+rule plot_training:
+    input:
+        metrics=expand(f"{RUN}/trained/{{model}}.csv", model=EXPERIMENT.trained()),
+    output:
+        svg=report(
+            f"{RUN}/figures/training.svg",
+            caption="../report/training.rst",
+            category="Figures",
+            labels={"content": "learning curves", "format": "SVG"},
+        ),
+        png=f"{RUN}/figures/training.png",
+    log:
+        f"{RUN}/logs/plot_training.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        labels=get_labels(),
+    script:
+        "../scripts/plot_training.py"

@@ -1,0 +1,42 @@
+"""Learning curves: what is read from metrics, and that all of it is drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from l3c.evaluation.training_curves import POINTS, draw_training, read_curve
+
+
+def metrics(path: Path, rows: int, every: int | None) -> Path:
+    lines = ["step,train_bpsp,seconds,validation_bpsp"]
+    for row in range(1, rows + 1):
+        validated = f"{9 - row / rows}" if every and row % every == 0 else ""
+        lines.append(f"{25 * row},{8 - row / rows},{60 * row},{validated}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_long_curves_are_averaged(tmp_path: Path) -> None:
+    curve = read_curve("L3C", metrics(tmp_path / "a.csv", 10 * POINTS, 100))
+    assert len(curve.train) == POINTS
+    assert curve.minutes[-1] == 10 * POINTS
+    assert curve.train[0] == pytest.approx(8 - 5.5 / (10 * POINTS))
+    assert curve.validation[:, 0].tolist() == [100 * i for i in range(1, 7)]
+    assert curve.validation[-1, 1] == 8
+
+
+def test_every_curve_is_drawn_and_named(tmp_path: Path) -> None:
+    curves = [
+        read_curve("One", metrics(tmp_path / "a.csv", 3, None)),
+        read_curve("Two", metrics(tmp_path / "b.csv", 5, 2)),
+    ]
+    assert curves[0].validation.shape == (0, 2)
+    (axes,) = draw_training(curves).axes
+    assert [text.get_text() for text in axes.texts] == ["One", "Two"]
+    heights = [text.xy[1] for text in axes.texts]  # type: ignore[attr-defined]
+    assert abs(heights[0] - heights[1]) > 0.01  # both end at 7
+    drawn = [np.asarray(line.get_ydata()).tolist() for line in axes.lines]
+    assert drawn[3] == [8.6, 8.2]

@@ -1,0 +1,16 @@
+"""Learning curves of all models."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.evaluation.style import save
+    from l3c.evaluation.training_curves import draw_training, read_curve
+
+    labels = snakemake.params.labels
+    curves = [
+        read_curve(name, Path(path))
+        for name, path in zip(labels.values(), snakemake.input.metrics, strict=True)
+    ]
+    save(draw_training(curves), Path(snakemake.output.svg), Path(snakemake.output.png))
