@@ -249,8 +249,8 @@ def _dataset_problems(experiment: Experiment, catalogue: Mapping[str, ImageSet])
         known = ["embedded", "synthetic", *catalogue]
         if path.exists():
             wrong = f"the file {spec.source} is no folder, archive or list (.txt) of images"
-        elif "/" in spec.source or readable:
-            wrong = f"{spec.source} does not exist"
+        elif readable:
+            wrong = f"the file {spec.source} does not exist"
         else:
             wrong = f"the folder {spec.source} does not exist"
         problems.append(
