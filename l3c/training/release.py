@@ -1,7 +1,8 @@
 """Makes a released model of a trained one: `python -m l3c.training.release WEIGHTS NAME`.
 
 Weights are kept in half precision, which is half the download; the identity that files written in
-floating point carry is that of the rounded weights. The integer path stays as it is.
+floating point carry is that of the rounded weights. The integer path stays as it is. The curve of
+the training, if it is named, is kept as `results/reference/training/NAME.csv`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from l3c.training import files
 from l3c.zoo import ModelError, load_network, read_model
 
 LICENCE = "Apache-2.0"
+CURVES = Path("results", "reference", "training")
 
 
 def release(weights: Path, name: str, folder: Path) -> Path:
@@ -60,8 +62,11 @@ def main() -> None:
     parser.add_argument("weights", type=Path, help="<model>.safetensors with its card beside it")
     parser.add_argument("name", help="by which users call it, e.g. l3c-small")
     parser.add_argument("--folder", type=Path, default=Path("models"))
+    parser.add_argument("--curve", type=Path, help="metrics of the training, trained/<model>.csv")
     arguments = parser.parse_args()
     print(release(arguments.weights, arguments.name, arguments.folder))
+    if arguments.curve:
+        files.write(CURVES / f"{arguments.name}.csv", arguments.curve.read_bytes())
 
 
 if __name__ == "__main__":
