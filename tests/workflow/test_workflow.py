@@ -51,7 +51,7 @@ def test_changed_recipe_runs_again_what_depends_on_it(smoke):
     planned = smoke.planned()
     recipe.write_text(text)
     test_set = ("measure_method", "synthetic-test", "rgb")
-    made = {("train_model", "rgb"), ("convert_model", "rgb")}
+    made = {("train_model", "rgb"), ("convert_model", "rgb"), ("plot_training",)}
     cost = {("measure_cost", "synthetic-test", "rgb"), ("make_cost_table",)}
     assert planned == {*made, test_set, *cost, *AFTER_ROWS}
 
