@@ -195,8 +195,8 @@ class Codec:
         if self._path is not None:
             return self._path.predict(stage, symbols, above)
         with torch_threads(1 if symbols[0, 0].numel() <= SMALL else None):
-            s = stage.s if stage.source is None else stage.s - 1
-            values = self.network.values(s, symbols).contiguous(memory_format=self._memory_format)
+            values = self.network.values(stage.source_scale, symbols)
+            values = values.contiguous(memory_format=self._memory_format)
             return self.network.predict(stage, values, above)
 
     def reals(self, s: int, raw: Tensor) -> Tensor:

@@ -62,9 +62,10 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
 
 def _fetch_listed(image_set: ImageSet, archives: Path, files: Path) -> None:
     urls = list(_listed_urls(image_set, archives))
-    with Progress(len(urls), image_set.name, "file"):
+    with Progress(len(urls), f"fetching {image_set.name}", "file") as bar:
         for url in urls:
             fetch(url, files / _name(url), progress=False)
+            bar.update()
 
 
 def _listed_urls(image_set: ImageSet, archives: Path) -> Iterator[str]:

@@ -104,19 +104,22 @@ def check_rgb(image: object) -> None:
         raise ValueError(f"expected shape (H, W, 3) with H, W >= 1, got {image.shape}")
 
 
-def write_png(path: Path, image: RGBImage, text: Mapping[str, str] | None = None) -> None:
+def write_png(
+    path: Path, image: RGBImage, text: Mapping[str, str] | None = None, durable: bool = True
+) -> None:
     """Writes `image` as a PNG that appears whole or not at all.
 
     Args:
         path: where to; its folder exists.
         image: uint8 (H, W, 3).
         text: ASCII key -> text, stored in the file (read_png_text returns it).
+        durable: see `whole_file`.
     """
     check_rgb(image)
     info = PngImagePlugin.PngInfo()
     for key, value in (text or {}).items():
         info.add_itxt(key, value)
-    with whole_file(path) as file:
+    with whole_file(path, durable) as file:
         Image.fromarray(image).save(file, format="PNG", pnginfo=info)
 
 

@@ -21,12 +21,12 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
+from l3c.data.catalogue import ARCHIVE_SUFFIXES
 from l3c.data.errors import DatasetError, disk_problem
 from l3c.data.images import write_png
 from l3c.progress import Progress
 from l3c.whole_files import whole_file
 
-_FORMATS = (".zip", ".tar", ".tar.gz", ".tgz")
 _SIDES = {3 * side * side: side for side in (32, 64)}  # bytes of a row of a batch -> pixels
 _BATCH = "data uint8 (N, 3072) or (N, 12288), and labels"
 _MB = 1_000_000
@@ -64,9 +64,9 @@ def unpack(archive: Path, folder: Path, progress: bool = True) -> int:
         UnpackError: a broken archive, a member that is unsafe (outside the folder, a link, a
             device), a batch of another kind, or a full disk. What is unpacked is kept.
     """
-    kind = next((kind for kind in _FORMATS if archive.name.lower().endswith(kind)), None)
+    kind = next((kind for kind in ARCHIVE_SUFFIXES if archive.name.lower().endswith(kind)), None)
     if kind is None:
-        known = " ".join(_FORMATS)
+        known = " ".join(ARCHIVE_SUFFIXES)
         raise UnpackError(f"{archive}: no archive by its name; name one that ends in {known}")
     if not archive.is_file():
         raise UnpackError(f"{archive}: no such file; fetch it first")
@@ -254,7 +254,7 @@ def _unpack_batch(
                         image = folder / f"{index:07}.png"
                         if not _is_file(image):
                             planes = np.frombuffer(row, np.uint8).reshape(3, side, side)
-                            write_png(image, planes.transpose(1, 2, 0))
+                            write_png(image, planes.transpose(1, 2, 0), durable=False)
                         bar.update()
         except (*_BROKEN, ValueError, KeyError) as error:
             raise members.refusal(

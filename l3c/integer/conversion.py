@@ -209,8 +209,7 @@ class _Converter:
         """What the head sees for the lowest and the highest symbol, (C, 2)."""
         shape = self.network.seen_shape(self.stage)
         ends = torch.tensor([0, shape.levels - 1]).view(1, 1, 1, 2).expand(1, shape.channels, 1, 2)
-        s = self.stage.s if self.stage.source is None else self.stage.s - 1
-        return self.network.values(s, ends)[0, :, 0].double().numpy()
+        return self.network.values(self.stage.source_scale, ends)[0, :, 0].double().numpy()
 
     def _fill(
         self, target: IntegerConvolution, source: nn.Conv2d, inputs: Grid, output: Grid

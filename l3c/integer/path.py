@@ -164,7 +164,7 @@ class IntegerPath(nn.Module):
 
     def seen_shape(self, stage: Stage) -> MixtureShape:
         """Channels and levels of what a stage is the first to see."""
-        return self.shapes[stage.s if stage.source is None else stage.s - 1]
+        return self.shapes[stage.source_scale]
 
     def owners(self) -> list[Stage]:
         """The finest stage of each predictor."""

@@ -84,7 +84,7 @@ class Network(nn.Module):
 
     def seen_shape(self, stage: Stage) -> MixtureShape:
         """Channels and levels of what a stage is the first to see."""
-        return self.shape(stage.s if stage.source is None else stage.s - 1)
+        return self.shape(stage.source_scale)
 
     def shape(self, s: int) -> MixtureShape:
         """What the mixture of z^(s) describes; its channels and levels also hold for z^(S)."""

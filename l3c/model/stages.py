@@ -63,6 +63,11 @@ class Stage:
     upsample: Upsampling
     hands_on: bool
 
+    @property
+    def source_scale(self) -> int:
+        """The scale of what this stage is the first to see: s, or s - 1 with a source."""
+        return self.s if self.source is None else self.s - 1
+
     def seen(self, planes: list[Tensor]) -> Tensor:
         """What the predictor is fed, from z^(0), ..., z^(S): (N, C, H, W).
 
