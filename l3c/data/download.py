@@ -1,50 +1,41 @@
 """Files from the network: continued where they stopped, checked, there whole or not at all.
 
-Bytes go to `<target>.part`; `<target>.part.json` beside it says of which version of which file they
-are (URL, ETag, Last-Modified, size), so that only that one is continued. The part takes the name of
-the target once it is complete and its checksum is right.
+What came is a `Part` until it is complete (`l3c.data.part`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-import shutil
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from l3c.data.errors import DatasetError, disk_problem
-from l3c.progress import Progress
-from l3c.whole_files import write_whole
+from l3c.data.part import (
+    AGAIN,
+    CONTINUE,
+    FailedError,
+    Part,
+    Version,
+    check_room,
+    digest,
+    part_paths,
+    receive,
+)
 
 if TYPE_CHECKING:
     import requests
 
-try:
-    import fcntl
-except ImportError:  # Windows: two downloads of one file are not told from each other
-    fcntl = None  # type: ignore[assignment]
-
 CHUNK = 1 << 18  # bytes read at once; at most so many are lost when a connection drops
 PAUSES_S = (1.0, 5.0, 20.0, 60.0)  # between tries that bring nothing new; one try more than pauses
 TIMEOUT_S = 60.0  # for a connection, and between two pieces of an answer
-MB = 1_000_000
 
 _HEX_DIGITS = {"sha256": 64, "sha1": 40, "md5": 32}
 _WORTH_A_RETRY = {408, 429}  # and 5xx: a server in trouble, not a wrong request
-
-# What the user can do.
-_CONTINUE = "what came is kept, and the same command continues"
-_ANEW = "the same command starts anew"
-_AGAIN = "run the same command again later"
 
 
 class DownloadError(DatasetError):
@@ -76,144 +67,26 @@ def fetch(url: str, target: Path, checksum: str | None = None, progress: bool = 
     by_hand = f"or put the file at {target} by hand{known}"
     try:
         _fetch(url, target, checksum, progress)
-    except _FailedError as error:
+    except FailedError as error:
         raise DownloadError(f"{url}: {error}; {error.remedy}, {by_hand}") from error
     except OSError as error:
         problem = disk_problem(error, target.parent)
-        raise DownloadError(f"{url}: {problem}; {_CONTINUE}, {by_hand}") from error
+        raise DownloadError(f"{url}: {problem}; {CONTINUE}, {by_hand}") from error
     return target
-
-
-class _FailedError(Exception):
-    """The end of a download: why, and what the user can do."""
-
-    def __init__(self, reason: str, remedy: str = _AGAIN) -> None:
-        super().__init__(reason)
-        self.remedy = remedy
 
 
 class _DroppedError(Exception):
     """The end of one try, after which another one may succeed; why, in words."""
 
 
-@dataclass(frozen=True)
-class _Version:
-    """What bytes are of. A local file has its time of writing (ns) as ETag.
-
-    Attributes:
-        size: bytes of the whole file, if known.
-    """
-
-    url: str
-    etag: str | None
-    last_modified: str | None
-    size: int | None
-
-    @property
-    def guard(self) -> str | None:
-        """For If-Range, which takes no weak ETag: those may be equal for unequal bytes."""
-        weak = self.etag is None or self.etag.startswith("W/")
-        return self.last_modified if weak else self.etag
-
-    def fits(self, other: _Version) -> bool:
-        """Whether both may be one version: nothing that both say differs."""
-        mine, theirs = asdict(self), asdict(other)
-        return all(None in (mine[key], theirs[key]) or mine[key] == theirs[key] for key in mine)
-
-
-def _part_paths(target: Path) -> tuple[Path, Path]:
-    """The part and its note."""
-    return target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.part.json")
-
-
-class _Part:
-    """The bytes that came so far, open for more, and the note of what they are of.
-
-    Attributes:
-        size: bytes that came.
-        version: what they are of; None if they cannot be continued.
-    """
-
-    def __init__(self, target: Path, url: str) -> None:
-        self.path, self._note = _part_paths(target)
-        self._file = self.path.open("ab")
-        try:
-            self._lock()
-        except BaseException:
-            self._file.close()
-            raise
-        self.size = self.path.stat().st_size
-        self.version = self._read_note()
-        if self.version is not None:
-            whole = self.version.size
-            if self.version.url != url or (whole is not None and self.size > whole):
-                self.version = None
-
-    def _lock(self) -> None:
-        """Two processes that append to one file would spoil it; the lock goes with the process."""
-        busy = _FailedError("another process is fetching it", "wait for that")
-        if fcntl is not None:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # Opened just before the other one finished: this is the target now, not a part.
-                if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
-                    raise busy
-            except (BlockingIOError, FileNotFoundError):
-                raise busy from None
-            except OSError:  # a network disk without locks
-                pass
-
-    def _read_note(self) -> _Version | None:
-        try:
-            return _Version(**json.loads(self._note.read_bytes()))
-        except (OSError, ValueError, TypeError):
-            return None
-
-    @property
-    def is_complete(self) -> bool:
-        return self.version is not None and self.version.size == self.size
-
-    def start(self, version: _Version | None) -> None:
-        """Drops all bytes; the next ones are of `version`."""
-        self._file.truncate(0)
-        self.size = 0
-        self.version = version
-        if version is not None:
-            write_whole(self._note, json.dumps(asdict(version)).encode())
-
-    def append(self, data: bytes) -> None:
-        self._file.write(data)
-        self.size += len(data)
-
-    def finish(self, target: Path, checksum: str | None) -> None:
-        """Gives the part the name of the target if its checksum is right, else removes it."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        if checksum is not None and (got := _digest(self.path, checksum)) != checksum:
-            self.remove()
-            raise _FailedError(f"another file came: expected {checksum}, got {got}", _ANEW)
-        os.replace(self.path, target)
-        self.remove()
-
-    def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
-
-    def __enter__(self) -> _Part:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._file.close()
-
-
 def _fetch(url: str, target: Path, checksum: str | None, progress: bool) -> None:
     if checksum is not None:
         checksum = _parsed(checksum)
     if target.is_dir():
-        raise _FailedError(f"{target} is a folder, not a file", "move it away")
+        raise FailedError(f"{target} is a folder, not a file", "move it away")
     if target.exists():
-        if checksum is None or _digest(target, checksum) == checksum:
-            for leftover in _part_paths(target):  # the user put the target there by hand
+        if checksum is None or digest(target, checksum) == checksum:
+            for leftover in part_paths(target):  # the user put the target there by hand
                 leftover.unlink(missing_ok=True)
             return
         if progress:
@@ -224,7 +97,7 @@ def _fetch(url: str, target: Path, checksum: str | None, progress: bool) -> None
     target.parent.mkdir(parents=True, exist_ok=True)
     if source is not None and _link(source, target):
         return
-    with _Part(target, url) as part:
+    with Part(target, url) as part:
         if source is not None:
             _copy(url, source, part, target, progress)
         else:
@@ -236,16 +109,8 @@ def _parsed(checksum: str) -> str:
     name, _, digits = checksum.strip().lower().partition(":")
     if name not in _HEX_DIGITS or not re.fullmatch(f"[0-9a-f]{{{_HEX_DIGITS[name]}}}", digits):
         kinds = ", ".join(f"{name}:<{count} hex digits>" for name, count in _HEX_DIGITS.items())
-        raise _FailedError(f"expected a checksum {kinds}, got {checksum}", "correct it")
+        raise FailedError(f"expected a checksum {kinds}, got {checksum}", "correct it")
     return f"{name}:{digits}"
-
-
-def _digest(path: Path, like: str) -> str:
-    """The checksum of a file, of the same kind as another one."""
-    name = like.partition(":")[0]
-    with path.open("rb") as file:
-        new = partial(hashlib.new, name, usedforsecurity=False)
-        return f"{name}:{hashlib.file_digest(file, new).hexdigest()}"
 
 
 # Local files
@@ -259,15 +124,15 @@ def _local(url: str) -> Path | None:
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(unquote(parts.path))
     if parts.scheme not in ("http", "https"):
-        raise _FailedError("neither http(s):// nor file:///, nor a path", "correct it")
+        raise FailedError("neither http(s):// nor file:///, nor a path", "correct it")
     return None
 
 
 def _check_source(source: Path, checksum: str | None) -> None:
     if not source.is_file():
-        raise _FailedError("no such file on this machine", "name an existing one")
-    if checksum is not None and (got := _digest(source, checksum)) != checksum:
-        raise _FailedError(f"another file: expected {checksum}, got {got}", "name the right one")
+        raise FailedError("no such file on this machine", "name an existing one")
+    if checksum is not None and (got := digest(source, checksum)) != checksum:
+        raise FailedError(f"another file: expected {checksum}, got {got}", "name the right one")
 
 
 def _link(source: Path, target: Path) -> bool:
@@ -283,23 +148,23 @@ def _link(source: Path, target: Path) -> bool:
     return True
 
 
-def _copy(url: str, source: Path, part: _Part, target: Path, progress: bool) -> None:
+def _copy(url: str, source: Path, part: Part, target: Path, progress: bool) -> None:
     stat = source.stat()
-    version = _Version(url, str(stat.st_mtime_ns), None, stat.st_size)
+    version = Version(url, str(stat.st_mtime_ns), None, stat.st_size)
     if part.version != version:
         part.start(version)
-    _check_room(part, target.parent)
+    check_room(part, target.parent)
     with source.open("rb") as file:
         file.seek(part.size)
-        _receive(iter(partial(file.read, CHUNK), b""), part, target.name, progress)
+        receive(iter(partial(file.read, CHUNK), b""), part, target.name, progress)
     if not part.is_complete:
-        raise _FailedError("it changed while it was copied", _AGAIN)
+        raise FailedError("it changed while it was copied", AGAIN)
 
 
 # http
 
 
-def _download(url: str, part: _Part, target: Path, checked: bool, progress: bool) -> None:
+def _download(url: str, part: Part, target: Path, checked: bool, progress: bool) -> None:
     """All tries.
 
     Args:
@@ -320,17 +185,15 @@ def _download(url: str, part: _Part, target: Path, checked: bool, progress: bool
                 furthest, tries = part.size, 0
             tries += 1
             if tries > len(PAUSES_S):
-                kept = _CONTINUE if part.size else _AGAIN
-                raise _FailedError(
-                    f"gave up after {tries} tries, the last: {error}", kept
-                ) from None
+                kept = CONTINUE if part.size else AGAIN
+                raise FailedError(f"gave up after {tries} tries, the last: {error}", kept) from None
             pause = PAUSES_S[tries - 1]
             if progress:
                 print(f"{url}: {error}; trying again in {pause:.0f} s", file=sys.stderr)
         time.sleep(pause)
 
 
-def _download_rest(url: str, part: _Part, target: Path, checked: bool, progress: bool) -> None:
+def _download_rest(url: str, part: Part, target: Path, checked: bool, progress: bool) -> None:
     """One try."""
     headers = {"Accept-Encoding": "identity"}  # the file's own bytes, which the size counts
     if part.version is None or not (part.version.guard or checked):
@@ -344,7 +207,7 @@ def _download_rest(url: str, part: _Part, target: Path, checked: bool, progress:
     with _get(url, headers) as response:
         if _begin(url, response, part, target):
             return
-        _check_room(part, target.parent)
+        check_room(part, target.parent)
         _receive_body(response, part, target.name, progress)
 
 
@@ -353,23 +216,23 @@ def _get(url: str, headers: dict[str, str]) -> requests.Response:
         import requests
     except ModuleNotFoundError:
         install = "install it with pip install 'l3c-bench[workflow]'"
-        raise _FailedError("the package requests, which fetches it, is missing", install) from None
+        raise FailedError("the package requests, which fetches it, is missing", install) from None
     try:
         return requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S)
     except (requests.ConnectionError, requests.Timeout) as error:
         raise _DroppedError(f"no connection ({_words(error)})") from error
     except requests.RequestException as error:
-        raise _FailedError(f"cannot be asked for ({_words(error)})") from error
+        raise FailedError(f"cannot be asked for ({_words(error)})") from error
 
 
-def _begin(url: str, response: requests.Response, part: _Part, target: Path) -> bool:
+def _begin(url: str, response: requests.Response, part: Part, target: Path) -> bool:
     """Makes the part ready for the body that follows; True if nothing is missing."""
     status = f"{response.status_code} {response.reason}".strip()
     code = response.status_code
     if code in _WORTH_A_RETRY or code >= 500:
         raise _DroppedError(f"the server answers {status}")
     if code not in (200, 206, 416):
-        raise _FailedError(f"the server answers {status}")
+        raise FailedError(f"the server answers {status}")
     first, size = _content_range(response) if code != 200 else (0, _content_length(response))
     if code == 416:
         whole = part.version is not None and part.version.size is None and part.size == size
@@ -379,8 +242,8 @@ def _begin(url: str, response: requests.Response, part: _Part, target: Path) -> 
             raise _DroppedError(f"the server has nothing after {came} bytes ({status})")
         return True
     if _is_page(response) and target.suffix.lower() not in (".html", ".htm"):
-        raise _FailedError("a web page came, not the file; it may want a login or another URL")
-    version = _Version(
+        raise FailedError("a web page came, not the file; it may want a login or another URL")
+    version = Version(
         url, response.headers.get("ETag"), response.headers.get("Last-Modified"), size
     )
     if code == 200:
@@ -393,7 +256,7 @@ def _begin(url: str, response: requests.Response, part: _Part, target: Path) -> 
     return False
 
 
-def _receive_body(response: requests.Response, part: _Part, label: str, progress: bool) -> None:
+def _receive_body(response: requests.Response, part: Part, label: str, progress: bool) -> None:
     import urllib3
 
     assert part.version is not None
@@ -402,7 +265,7 @@ def _receive_body(response: requests.Response, part: _Part, label: str, progress
     try:
         # Not decoded: a server that calls a .gz "Content-Encoding: gzip" means the file itself.
         body = response.raw.stream(CHUNK, decode_content=False)
-        _receive(body, part, label, progress)
+        receive(body, part, label, progress)
     except urllib3.exceptions.HTTPError as error:
         reason = f" ({_words(error)})"
     if part.is_complete or (size is None and not reason):
@@ -437,31 +300,3 @@ def _words(error: BaseException) -> str:
         error = inner
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split()) or type(error).__name__
-
-
-# Both
-
-
-def _check_room(part: _Part, folder: Path) -> None:
-    """Refuses to start what cannot end well, if the size is known."""
-    if part.version is None or part.version.size is None:
-        return
-    needed = part.version.size - part.size
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise _FailedError(
-            f"{needed / 1e9:.2f} GB more are needed, the disk of {folder} has {free / 1e9:.2f} GB "
-            "free; make room",
-            _CONTINUE,
-        )
-
-
-def _receive(chunks: Iterable[bytes], part: _Part, label: str, progress: bool) -> None:
-    before = part.size
-    size = part.version.size if part.version is not None else None
-    total = 0 if size is None else (size - before) // MB
-    with Progress(total, f"fetching {label}", "megabyte", silent=not (progress and total)) as bar:
-        for chunk in chunks:
-            part.append(chunk)
-            if steps := (part.size - before) // MB - bar.done:
-                bar.update(steps)

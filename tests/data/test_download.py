@@ -22,6 +22,7 @@ import pytest
 
 from l3c.data import download
 from l3c.data.download import DownloadError, fetch
+from l3c.data.part import Part
 
 CONTENT = bytes(range(256)) * 400
 SIZE = len(CONTENT)
@@ -425,18 +426,18 @@ def test_a_disk_without_room_is_refused_before_the_start(
 def test_a_disk_that_fills_keeps_what_came(
     server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = download._Part.append
+    real = Part.append
 
-    def append(self: download._Part, data: bytes) -> None:
+    def append(self: Part, data: bytes) -> None:
         if self.size >= 5 * PIECE:
             raise OSError(errno.ENOSPC, "No space left on device")
         real(self, data)
 
-    monkeypatch.setattr(download._Part, "append", append)
+    monkeypatch.setattr(Part, "append", append)
     with pytest.raises(DownloadError, match="is full; make room; what came is kept, and the same"):
         get(server, target)
     assert not target.exists()
-    monkeypatch.setattr(download._Part, "append", real)
+    monkeypatch.setattr(Part, "append", real)
     get(server, target)
     assert server.seen == [(None, None), (f"bytes={5 * PIECE}-", '"one"')]
     assert target.read_bytes() == CONTENT
@@ -474,7 +475,7 @@ def test_another_file_in_its_place_is_replaced(
 def test_two_processes_do_not_mix(server: Server, target: Path) -> None:
     target.parent.mkdir()
     with (
-        download._Part(target, server.url()),
+        Part(target, server.url()),
         pytest.raises(DownloadError, match="another process is fetching it; wait for that"),
     ):
         get(server, target)
@@ -512,16 +513,16 @@ def test_local_files_on_another_disk_are_copied_and_continued(
     monkeypatch.setattr(download, "CHUNK", PIECE)
     source = tmp_path / "source.zip"
     source.write_bytes(CONTENT)
-    real = download._Part.append
+    real = Part.append
     sizes: list[int] = []
 
-    def append(self: download._Part, data: bytes) -> None:
+    def append(self: Part, data: bytes) -> None:
         sizes.append(self.size)
         if len(sizes) == 6:
             raise KeyboardInterrupt
         real(self, data)
 
-    monkeypatch.setattr(download._Part, "append", append)
+    monkeypatch.setattr(Part, "append", append)
     with pytest.raises(KeyboardInterrupt):
         fetch(str(source), target, SHA256)
     fetch(str(source), target, SHA256)
