@@ -118,12 +118,20 @@ class Codec:
         """Cross-entropy of a tile in bits: an ideal coder's size, see `mixture.coded`."""
         return sum(self.bits_by_scale(tile))
 
-    @torch.inference_mode()
     def bits_by_scale(self, tile: RGB) -> list[float]:
         """Cross-entropy of x, z^(1), ..., z^(S), in bits; padding of the image does not count."""
+        return [float(plane.sum()) for plane in self.symbol_bits(tile)]
+
+    @torch.inference_mode()
+    def symbol_bits(self, tile: RGB) -> list[Tensor]:
+        """Cross-entropy of each symbol of x, z^(1), ..., z^(S), in bits.
+
+        Returns:
+            float64 (C, H, W) for each scale, as large as its plane: x without padding, z^(s) with.
+        """
         network = self.network
         planes = self.planes(tile)
-        bits = [0.0] * network.scales
+        bits = [torch.zeros_like(plane[0], dtype=torch.float64) for plane in planes]
         for stage, predicted in self.predictions(planes):
             s = stage.s - 1
             levels = network.shape(s).levels
@@ -131,9 +139,10 @@ class Codec:
                 mixture = network.split(s, self.reals(s, raw))
                 pixels = target.of(planes[s]).float()
                 nats = negative_log_likelihood(pixels, mixture, levels)
-                bits[s] += float(coded(nats, levels).sum()) / float(np.log(2))
-        top = network.shape(network.scales)
-        return [*bits, planes[-1].numel() * float(np.log2(top.levels))]
+                coded_bits = coded(nats, levels)[0].permute(2, 0, 1) / float(np.log(2))
+                target.of(bits[s]).copy_(coded_bits)
+        bits[-1].fill_(float(np.log2(network.shape(network.scales).levels)))
+        return bits
 
     def planes(self, tile: RGB) -> list[Tensor]:
         """Symbols of x, z^(1), ..., z^(S): int64 (1, C, H, W), x without padding."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from l3c.codec import RGB, Codec
 from l3c.model.mixture import sample
+from l3c.model.network import Network
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,18 @@ class Sample:
     bpsp: float
 
 
+def uniform_bpsp(network: Network, height: int, width: int) -> float:
+    """What z^(S) costs, by its number of symbols alone, in bits per sub-pixel of the image.
+
+    C log2(L) / (3 * 4^S) for every image whose sides 2^S divides: 5 log2(25) / 192 = 0.121 for the
+    paper's network (Sec. 5.4).
+    """
+    scales = network.scales
+    top = network.shape(scales)
+    symbols = top.channels * math.prod(-(-side >> scales) for side in (height, width))
+    return symbols * math.log2(top.levels) / (3 * height * width)
+
+
 @torch.inference_mode()
 def sample_scales(codec: Codec, rgb: RGB, seed: int = 0) -> list[Sample]:
     """The image itself, then x sampled given z^(1)..z^(S), x and z^(1) given z^(2)..z^(S), and on.
@@ -39,6 +53,8 @@ def sample_scales(codec: Codec, rgb: RGB, seed: int = 0) -> list[Sample]:
     stored = codec.planes(rgb)
     bits = [part / rgb.size for part in codec.bits_by_scale(rgb)]
     names = ["x", *(f"z{s}" for s in range(1, network.scales))]
+    top = uniform_bpsp(network, *rgb.shape[:2])
+    assert math.isclose(bits[-1], top, rel_tol=1e-9), f"z^(S) costs {bits[-1]}, not {top} bpsp"
     samples = [Sample("truth", rgb, sum(bits))]
     for finest in range(1, network.scales + 1):  # z^(finest) and above are stored
         generator = torch.Generator(codec.device).manual_seed(seed + finest)

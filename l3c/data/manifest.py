@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -91,14 +91,20 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         raise DatasetError(f"{path}: not a manifest: {error}; build the data set again") from None
 
 
-def kept_images(path: Path) -> Iterator[tuple[str, RGBImage]]:
+def kept_images(
+    path: Path, names: Collection[str] | None = None
+) -> Iterator[tuple[str, RGBImage]]:
     """Name and pixels, uint8 (H, W, 3), of each kept image, one at a time, in the manifest's order.
+
+    Args:
+        path: of the manifest.
+        names: of the images to read, if not all.
 
     Raises:
         DatasetError: if an image is missing or is not the one that the manifest names.
     """
     for row in read_manifest(path):
-        if row.status == "kept":
+        if row.status == "kept" and (names is None or row.image in names):
             file = path.parent / IMAGES / f"{row.image}.png"
             try:
                 image = read_rgb(file)

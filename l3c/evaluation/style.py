@@ -21,6 +21,10 @@ GRID = "#e4e4e4"
 LEARNED_MARKER = "o"
 CLASSICAL_MARKER = "s"
 PUBLISHED_MARKER = "D"
+# Maps of matplotlib whose lightness rises evenly, so that they survive grey: of the values of a
+# bottleneck, and of bits.
+VALUE_MAP = "viridis"
+BITS_MAP = "inferno"
 
 _SETTINGS: Any = {
     "font.family": "DejaVu Sans",  # comes inside matplotlib, so figures look the same everywhere
@@ -75,6 +79,19 @@ def quiet_axis(axes: Axes, direction: str) -> None:
     """Grid lines along one axis ("x" or "y"), no ticks on the other."""
     axes.grid(axis=direction)  # type: ignore[arg-type]
     axes.tick_params(axis="both", length=0)
+
+
+def scale_label(name: str) -> str:
+    """ "z1" -> z with 1 as its superscript, in mathematical type."""
+    return f"$z^{{({name[1:]})}}$" if name.startswith("z") else f"${name}$"
+
+
+def picture_axes(axes: Axes) -> None:
+    """No frame, no ticks: the axes hold a picture."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
 
 
 def save(figure: Figure, svg: Path, png: Path) -> None:

@@ -1,0 +1,178 @@
+"""Bits by scale and channel of learned models: measured, as CSV, and as stacked bars."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from l3c.codec import RGB, Codec
+from l3c.evaluation import style
+from l3c.evaluation.rows import bits_per_subpixel
+
+# Of x, z1, z2, ...: neighbours differ in lightness, and so in grey.
+_SHADES = ("#33526e", "#d55e00", "#f0a94e", "#f5ddbf", "#767676", "#bcbcbc")
+_BAR = 0.46  # height, of 1
+
+
+@dataclass(frozen=True)
+class ChannelBits:
+    """What one channel of one scale costs in one image.
+
+    Attributes:
+        dataset, model: keys.
+        image: its name.
+        height, width: pixels of what was measured of it.
+        scale: "x", "z1", "z2", ...
+        channel: "R", "G", "B", or a number from 1 for those of a learned bottleneck.
+        bits: cross-entropy of all its symbols; those of the coarsest scale are equally likely.
+    """
+
+    dataset: str
+    model: str
+    image: str
+    height: int
+    width: int
+    scale: str
+    channel: str
+    bits: float
+
+
+def measure_bits(
+    dataset: str, model: str, codec: Codec, images: Iterable[tuple[str, RGB]]
+) -> list[ChannelBits]:
+    """The rows of a model: all scales and channels of each image, the finest scale first.
+
+    Args:
+        dataset: for the rows.
+        model: for the rows.
+        codec: of the model.
+        images: names and uint8 (H, W, 3), each coded as one tile.
+    """
+    rows = []
+    for name, image in images:
+        height, width = image.shape[:2]
+        for s, plane in enumerate(codec.symbol_bits(image)):
+            colors = codec.network.shape(s).coupled
+            for c, bits in enumerate(plane.sum(dim=(1, 2)).tolist()):
+                channel = "RGB"[c] if colors else str(c + 1)
+                scale = f"z{s}" if s else "x"
+                rows.append(ChannelBits(dataset, model, name, height, width, scale, channel, bits))
+    return rows
+
+
+def bits_csv(rows: Sequence[ChannelBits]) -> str:
+    """All rows; floats keep every digit."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [item.name for item in fields(ChannelBits)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(asdict, rows))
+    return text.getvalue()
+
+
+def read_bits(path: Path) -> list[ChannelBits]:
+    """Inverse of `bits_csv`."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            ChannelBits(
+                **{
+                    **row,
+                    "height": int(row["height"]),
+                    "width": int(row["width"]),
+                    "bits": float(row["bits"]),
+                }
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def mean_bpsp(rows: Sequence[ChannelBits]) -> dict[str, dict[str, dict[str, float]]]:
+    """Model -> scale -> channel -> bits per sub-pixel of the image, mean over the images."""
+    means: dict[str, dict[str, dict[str, float]]] = {}
+    images: dict[str, set[str]] = {}
+    for row in rows:
+        images.setdefault(row.model, set()).add(row.image)
+    for row in rows:
+        channels = means.setdefault(row.model, {}).setdefault(row.scale, {})
+        bpsp = bits_per_subpixel(row.bits, row.height, row.width) / len(images[row.model])
+        channels[row.channel] = channels.get(row.channel, 0.0) + bpsp
+    return means
+
+
+def draw_bits(rows: Sequence[ChannelBits], labels: Mapping[str, str]) -> Figure:
+    """A bar for each model, its parts the channels of all scales.
+
+    Args:
+        rows: of one data set.
+        labels: key of a model -> its name.
+    """
+    means = mean_bpsp(rows)
+    figure = style.new_figure(8.6, 1.15 + 0.78 * len(means))
+    axes = figure.subplots()
+    dataset, count = rows[0].dataset, len({row.image for row in rows})
+    axes.set_title(f"{dataset}, mean of {count} image{'s' if count > 1 else ''}")
+    axes.set_xlabel("cross-entropy in bits per sub-pixel (less is better)")
+    totals = {
+        model: sum(sum(channels.values()) for channels in scales.values())
+        for model, scales in means.items()
+    }
+    axes.set_xlim(0, 1.25 * max(totals.values()))
+    axes.set_ylim(len(means) - 0.62, -0.62)
+    axes.set_yticks(
+        range(len(means)), [labels.get(model, model) for model in means], fontweight="bold"
+    )
+    style.quiet_axis(axes, "x")
+    axes.spines["left"].set_visible(False)
+    names = list(dict.fromkeys(scale for scales in means.values() for scale in scales))
+    handles = [Patch(color=_shade(i), label=style.scale_label(name)) for i, name in enumerate(names)]
+    figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), columnspacing=1.4)
+    for position, (model, scales) in enumerate(means.items()):
+        _draw_bar(figure, axes, position, scales)
+        axes.annotate(
+            f"{totals[model]:.2f}",
+            (totals[model], position),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            fontweight="bold",
+        )
+    return figure
+
+
+def _shade(index: int) -> str:
+    return _SHADES[min(index, len(_SHADES) - 1)]
+
+
+def _draw_bar(
+    figure: Figure, axes: Axes, position: int, scales: Mapping[str, Mapping[str, float]]
+) -> None:
+    """The bar, the names of the channels that have room, and above it what each scale costs."""
+    width = axes.get_xlim()[1]
+    inches = 0.8 * figure.get_figwidth()  # of the axes, about
+    left = end = 0.0
+    for i, (scale, channels) in enumerate(scales.items()):
+        color = _shade(i)
+        start = left
+        for channel, bpsp in channels.items():
+            axes.barh(
+                position, bpsp, _BAR, left, color=color, edgecolor="white", linewidth=0.4
+            )
+            if bpsp / width * inches > 0.16:
+                ink = "white" if sum(to_rgb(color)) < 1.6 else style.INK
+                middle = left + bpsp / 2
+                axes.text(
+                    middle, position, channel, ha="center", va="center", fontsize=9, color=ink
+                )
+            left += bpsp
+        # Above the part where it starts, or as far right of that as the one before reaches.
+        at = max(start, end)
+        text = f"{style.scale_label(scale)} {left - start:.2f}"
+        axes.text(at, position - _BAR / 2 - 0.06, text, va="bottom", fontsize=9)
+        end = at + 0.62 / inches * width

@@ -1,0 +1,108 @@
+"""The bottlenecks of a learned model as heat maps beside the photograph (L3C Fig. A1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+
+from l3c.codec import RGB, Codec
+from l3c.evaluation import style
+
+CHANNELS = 3  # of each scale that are shown, as in the paper
+_PHOTO = 3  # times as wide as a map
+_MAP = 1.55  # inches, the longer side of a heat map
+
+
+@dataclass(frozen=True)
+class Bottlenecks:
+    """A photograph and what the extractors make of it.
+
+    Attributes:
+        name: of the image.
+        image: uint8 (H, W, 3).
+        values: of z^(1), ..., z^(S), float32 (C, H / 2^s, W / 2^s) in [-1, 1].
+    """
+
+    name: str
+    image: RGB
+    values: list[npt.NDArray[np.float32]]
+
+
+@torch.inference_mode()
+def bottlenecks(codec: Codec, name: str, image: RGB) -> Bottlenecks:
+    """The first channels of all scales, values and not symbols.
+
+    Args:
+        codec: of a model that learns its bottlenecks.
+        name: of the image.
+        image: uint8 (H, W, 3).
+
+    Raises:
+        ValueError: a model whose z are smaller images, which need no heat map.
+    """
+    if codec.network.settings.kind != "l3c":
+        raise ValueError(f"{codec.network.settings.kind} has no learned bottlenecks, its z are images")
+    pyramid = codec.network.bottlenecks(codec.pad(image))
+    values = [each.values[0, :CHANNELS].float().cpu().numpy() for each in pyramid]
+    return Bottlenecks(name, image, values)
+
+
+def draw_heat_maps(photographs: Sequence[Bottlenecks], label: str) -> Figure:
+    """A block for each photograph: the image, and a row of maps for each scale.
+
+    Args:
+        photographs: at least one.
+        label: of the model.
+    """
+    blocks = [_size(photograph) for photograph in photographs]
+    heights = [height for _, height in blocks]
+    widest = max(width for width, _ in blocks)
+    figure = style.new_figure(widest + 1.6, sum(heights) + 0.1)
+    ratios = {"height_ratios": heights, "width_ratios": [widest, 0.16]}
+    grid = figure.add_gridspec(len(blocks), 2, **ratios)
+    for row, photograph in enumerate(photographs):
+        _draw_block(figure, grid[row, 0], photograph)
+    colors = ScalarMappable(Normalize(-1, 1), style.VALUE_MAP)
+    bar = figure.colorbar(colors, cax=figure.add_subplot(grid[:, 1]), ticks=[-1, -0.5, 0, 0.5, 1])
+    bar.set_label(f"value of the bottleneck, {label}")
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    return figure
+
+
+def _size(photograph: Bottlenecks) -> tuple[float, float]:
+    """Inches of a block."""
+    height, width = photograph.image.shape[:2]
+    unit = _MAP / max(height, width)
+    rows, columns = len(photograph.values), min(CHANNELS, len(photograph.values[0]))
+    return (_PHOTO + columns) * (unit * width + 0.06), rows * (unit * height + 0.06) + 0.3
+
+
+def _draw_block(figure: Figure, place: SubplotSpec, photograph: Bottlenecks) -> None:
+    rows, columns = len(photograph.values), len(photograph.values[0])
+    grid = place.subgridspec(rows, columns + 1, width_ratios=[_PHOTO] + [1] * columns)
+    axes = figure.add_subplot(grid[:, 0])
+    style.picture_axes(axes)
+    axes.set_anchor("N")
+    axes.imshow(photograph.image)
+    height, width = photograph.image.shape[:2]
+    axes.set_title(f"{photograph.name}, {width} × {height}", fontsize=10)
+    for s, values in enumerate(photograph.values, 1):
+        for c, plane in enumerate(values):
+            axes = figure.add_subplot(grid[s - 1, c + 1])
+            style.picture_axes(axes)
+            axes.imshow(plane, style.VALUE_MAP, vmin=-1, vmax=1, interpolation="nearest")
+            if s == 1:
+                axes.set_title(f"channel {c + 1}", loc="center", fontsize=10, fontweight="normal")
+            if c == 0:
+                size = f"{plane.shape[1]} × {plane.shape[0]}"
+                axes.set_ylabel(
+                    f"{style.scale_label(f'z{s}')}\n{size}", rotation=0, ha="right", va="center", fontsize=9
+                )
