@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from l3c.costs import cost_lines, read_throughput
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
+from l3c.evaluation.provenance import code_state, configuration_of
 from l3c.experiment import CATALOGUE, ExperimentError, check_experiment
 from l3c.workflow_lock import hold_main_lock
 
@@ -31,6 +32,8 @@ FETCHED = {
     for name, spec in EXPERIMENT.datasets.items()
     if spec.source in IMAGE_SETS or is_archive(spec.source)
 }
+# What all tables and figures carry: commit, configuration, data, models, versions.
+PROVENANCE = f"{RUN}/provenance.json"
 PUBLISHED = str(ROOT / "results" / "published.csv")
 # More than any machine has: Snakemake cuts it down to --cores, so such a job runs alone. Training
 # wants every core, and a timing would be worth nothing beside another job.
@@ -45,6 +48,7 @@ CURVES = expand(f"{RUN}/figures/training.{{format}}", format=["svg", "png"])
 COST = expand(f"{RUN}/tables/integer_cost.{{format}}", format=["md", "csv"])
 RESULTS = [
     f"{RUN}/rows.csv",
+    PROVENANCE,
     *TABLES,
     *FIGURES,
     *([*COST, *CURVES] if EXPERIMENT.trained() else []),
@@ -203,6 +207,17 @@ def get_cost_rows():
         for dataset in EXPERIMENT.evaluate.datasets
         for model in EXPERIMENT.measured_models(dataset)
     ]
+
+
+def get_code_state():
+    """The commit of this workflow, so that what it makes is made again by another one."""
+    return asdict(code_state(ROOT))
+
+
+def get_configuration():
+    """What decides the results: the configuration and the recipes it names."""
+    recipes = {key: recipe.model_dump(mode="json") for key, recipe in RECIPES.items()}
+    return configuration_of(EXPERIMENT.model_dump(mode="json"), recipes)
 
 
 def get_labels():
