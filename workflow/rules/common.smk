@@ -231,13 +231,15 @@ def get_cards():
 
 
 def get_reference_results(wildcards):
-    """Results that are copied for visitors; those of the default configuration only."""
+    """Results that are copied for visitors; the default folder is for the default configuration."""
     default = yaml.safe_load(
         (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
     )
-    if check_experiment(default, ROOT)[0] != EXPERIMENT:
+    default = check_experiment(default, ROOT)[0]
+    if EXPERIMENT.reference == default.reference and EXPERIMENT != default:
         raise WorkflowError(
-            "results/reference/ holds the results of the default configuration: run the target "
-            "`reference` without --configfile and --config."
+            f"{default.reference}/ holds the results of the default configuration: run the target "
+            "`reference` without --configfile and --config, or name another folder, for example "
+            f"`--config reference={default.reference}/mine`."
         )
     return [*RESULTS, *EXACTNESS]
