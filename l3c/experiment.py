@@ -116,6 +116,11 @@ class Experiment(_Settings):
     downloads: str = Field(
         "results/downloads", min_length=1, description="folder of image sets that are downloaded"
     )
+    reference: str = Field(
+        "results/reference",
+        min_length=1,
+        description="folder that the target `reference` copies tables, figures and rows to",
+    )
     datasets: dict[DatasetName, DatasetSpec] = Field(min_length=1)
     train: DatasetName = Field(description="the key of `datasets` the models are trained on")
     validation: DatasetName | None = Field(

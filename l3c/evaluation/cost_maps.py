@@ -15,6 +15,7 @@ from l3c.codec import RGB, Codec
 from l3c.evaluation import style
 from l3c.evaluation.rows import bits_per_subpixel
 
+_WINDOW = 4  # pixels a side: whole periods of the grids of the two finest scales
 _BRIGHTEST = 99.5  # percentile of the costs that the brightest colour stands for
 _WIDTH, _HEIGHT = 4.1, 4.1  # inches, of a picture at most
 
@@ -80,15 +81,14 @@ def spread(planes: Sequence[Costs]) -> Costs:
     return costs
 
 
-def block_means(costs: Costs) -> Costs:
-    """Means of 2 x 2 pixels, an odd last row or column left out.
+def local_means(costs: Costs) -> Costs:
+    """Mean over a window around each pixel, float64 (H - 3, W - 3).
 
-    An interlaced network spends most bits on the first pixel of each such block: drawn pixel by
-    pixel its grid would hide the picture.
+    An interlaced network spends most bits on the first pixel of each block of 2 x 2, at every
+    scale: drawn pixel by pixel its grids would hide the picture.
     """
-    height, width = (length - length % 2 for length in costs.shape)
-    blocks = costs[:height, :width].reshape(height // 2, 2, width // 2, 2)
-    means: Costs = blocks.mean(axis=(1, 3))
+    window = tuple(min(_WINDOW, length) for length in costs.shape)
+    means: Costs = np.lib.stride_tricks.sliding_window_view(costs, window).mean(axis=(2, 3))
     return means
 
 
@@ -104,7 +104,7 @@ def draw_cost_maps(maps: Sequence[CostMap], label: str) -> Figure:
     width = max(width for width, _ in sizes)
     figure = style.new_figure(2 * width + 1.2, sum(heights) + 0.3)
     grid = figure.subplots(len(maps), 2, squeeze=False, height_ratios=heights)
-    shown = [block_means(each.costs) for each in maps]
+    shown = [local_means(each.costs) for each in maps]
     brightest = float(np.percentile(np.concatenate([costs.ravel() for costs in shown]), _BRIGHTEST))
     for (left, right), each, costs in zip(grid, maps, shown, strict=True):
         for axes in (left, right):
@@ -118,7 +118,7 @@ def draw_cost_maps(maps: Sequence[CostMap], label: str) -> Figure:
         right.set_title(text, fontsize=10)
     colors = ScalarMappable(Normalize(0, brightest), style.BITS_MAP)
     bar = figure.colorbar(colors, ax=grid, fraction=0.04, pad=0.02, extend="max")
-    bar.set_label("bits per pixel, all scales, means of 2 × 2 pixels")
+    bar.set_label("bits per pixel, all scales, local means")
     bar.outline.set_visible(False)  # type: ignore[operator]
     return figure
 

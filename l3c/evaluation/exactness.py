@@ -213,14 +213,14 @@ def _run(setting: Setting, request: dict[str, Any]) -> dict[Kind, Any]:
         return found
 
 
-def matrix_csv(cells: Sequence[Cell]) -> str:
+def matrix_csv(cells: Sequence[Cell], provenance: str) -> str:
     """One row for each cell, with its counts."""
-    lines = ["arithmetic,encoder,decoder,outcome,exact,refused,wrong,reason"]
+    lines = ["arithmetic,encoder,decoder,outcome,exact,refused,wrong,reason,provenance"]
     for cell in cells:
         counts = ",".join(str(cell.counts.get(word, 0)) for word in reversed(ORDER))
         text = '"' + cell.reason.replace('"', "'") + '"' if cell.reason else ""
         names = f'{cell.arithmetic},"{cell.encoder}","{cell.decoder}"'
-        lines.append(f"{names},{cell.word},{counts},{text}")
+        lines.append(f"{names},{cell.word},{counts},{text},{provenance}")
     return "\n".join(lines) + "\n"
 
 

@@ -114,15 +114,16 @@ def _seconds(codec: Codec, planes: list[Tensor]) -> list[float]:
     return spent
 
 
-def cost_csv(rows: Sequence[ScaleCost]) -> str:
-    """All rows, with percent and ratio."""
+def cost_csv(rows: Sequence[ScaleCost], provenance: str = "") -> str:
+    """All rows, with percent and ratio; in a table of results with its provenance."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*(item.name for item in fields(ScaleCost)), "bytes_percent", "time_ratio"])
+    last = {"provenance": provenance} if provenance else {}
+    names = [item.name for item in fields(ScaleCost)]
+    writer.writerow([*names, "bytes_percent", "time_ratio", *last])
     for row in rows:
-        writer.writerow(
-            [*asdict(row).values(), f"{row.bytes_percent:.4f}", f"{row.time_ratio:.4f}"]
-        )
+        derived = [f"{row.bytes_percent:.4f}", f"{row.time_ratio:.4f}"]
+        writer.writerow([*asdict(row).values(), *derived, *last.values()])
     return text.getvalue()
 
 

@@ -161,15 +161,15 @@ def _machine(comparison: Mapping[str, Sequence[Summary]], context: Context) -> l
     ]
 
 
-def left_out_csv(manifests: Mapping[str, Sequence[ManifestRow]]) -> str:
+def left_out_csv(manifests: Mapping[str, Sequence[ManifestRow]], provenance: str) -> str:
     """Every dropped image of every data set with its reason."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["dataset", "image", "source", "reason"])
+    writer.writerow(["dataset", "image", "source", "reason", "provenance"])
     for dataset, manifest in manifests.items():
         for row in manifest:
             if row.status == "dropped":
-                writer.writerow([dataset, row.image, row.source, row.reason])
+                writer.writerow([dataset, row.image, row.source, row.reason, provenance])
     return text.getvalue()
 
 

@@ -94,8 +94,15 @@ def picture_axes(axes: Axes) -> None:
         spine.set_visible(False)
 
 
-def save(figure: Figure, svg: Path, png: Path) -> None:
-    """Writes both forms, without dates, so that the same rows give the same bytes."""
+def save(figure: Figure, svg: Path, png: Path, stamp: str) -> None:
+    """Writes both forms, without dates, so that the same rows give the same bytes.
+
+    Args:
+        figure: to write.
+        svg: file of the vector form.
+        png: file of the pixels.
+        stamp: of its provenance, kept as the description inside both.
+    """
     svg.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(svg, metadata={"Date": None}, facecolor="white")
-    figure.savefig(png, metadata={"Software": None}, facecolor="white")
+    figure.savefig(svg, metadata={"Date": None, "Description": stamp}, facecolor="white")
+    figure.savefig(png, metadata={"Software": None, "Description": stamp}, facecolor="white")

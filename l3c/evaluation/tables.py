@@ -35,22 +35,25 @@ _SPEEDS: dict[str, _Value] = {
 }
 
 
-def rates_csv(comparison: Comparison) -> str:
+def rates_csv(comparison: Comparison, provenance: str) -> str:
     """Rates only: byte-identical whenever sizes and cross-entropies are, on any machine."""
-    return _csv(comparison, _RATES, with_version=False)
+    return _csv(comparison, _RATES, provenance, with_version=False)
 
 
-def comparison_csv(comparison: Comparison) -> str:
+def comparison_csv(comparison: Comparison, provenance: str) -> str:
     """Every column: rates, published values, speeds, versions; one line per data set and method."""
-    return _csv(comparison, _RATES | _SPEEDS, with_version=True)
+    return _csv(comparison, _RATES | _SPEEDS, provenance, with_version=True)
 
 
-def _csv(comparison: Comparison, columns: Mapping[str, _Value], with_version: bool) -> str:
+def _csv(
+    comparison: Comparison, columns: Mapping[str, _Value], provenance: str, with_version: bool
+) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     head = ["dataset", "key", "method", *columns, "lossless", "vs_l3c_percent"]
     head += ["published_bpsp", "published_confidence", "published_vs_l3c_percent", "status"]
-    writer.writerow([*head, "settings", "version"] if with_version else head)
+    head += ["settings", "version"] if with_version else []
+    writer.writerow([*head, "provenance"])
     for dataset, summaries in comparison.items():
         for item in summaries:
             result = item.totals
@@ -62,7 +65,7 @@ def _csv(comparison: Comparison, columns: Mapping[str, _Value], with_version: bo
             line += [_round(item.published_vs_reference, 2)]
             line += ["measured" if result else f"{NOT_MEASURED}: {item.reason}"]
             line += [item.settings, item.version] if with_version else []
-            writer.writerow(["" if cell is None else cell for cell in line])
+            writer.writerow(["" if cell is None else cell for cell in [*line, provenance]])
     return text.getvalue()
 
 
@@ -113,13 +116,15 @@ def _cells(item: Summary) -> list[str]:
     ]
 
 
-def comparison_markdown(comparison: Comparison, notes: Mapping[str, Sequence[str]]) -> str:
-    """One table per data set, each with its notes below; notes under "" close the page."""
+def comparison_markdown(
+    comparison: Comparison, notes: Mapping[str, Sequence[str]], stamp: str
+) -> str:
+    """One table per data set, each with its notes below; notes under "" and the stamp close it."""
     parts = ["# Comparison", ""]
     for dataset, summaries in comparison.items():
         parts += [f"## {dataset}", "", *markdown_table(_HEAD, map(_cells, summaries)), ""]
         parts += [*(f"* {note}" for note in notes.get(dataset, ())), ""]
-    parts += ["## Notes", "", *notes.get("", ())]
+    parts += ["## Notes", "", *notes.get("", ()), "", f"Provenance: {stamp}."]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -147,10 +152,10 @@ def markdown_table(head: Sequence[tuple[str, str]], lines: Iterable[Sequence[str
     return [pad(titles), pad(rule), *map(pad, body)]
 
 
-def comparison_latex(comparison: Comparison) -> str:
+def comparison_latex(comparison: Comparison, stamp: str) -> str:
     """One booktabs table per data set; the marks are explained in its caption."""
     columns = "".join(side for _, side in _HEAD)
-    parts = ["% Needs \\usepackage{booktabs}. Written by the workflow from rows.csv."]
+    parts = ["% Needs \\usepackage{booktabs}. Written by the workflow from rows.csv.", f"% {stamp}"]
     for dataset, summaries in comparison.items():
         parts += [
             "\\begin{table}",

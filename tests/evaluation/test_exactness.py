@@ -51,7 +51,7 @@ def test_tables_show_every_cell() -> None:
     assert "| 1 base | = |" in text
     assert "| 1 base | 2 refused |" in text
     assert "1 of 1 cells ran: 0 exact, 1 refused, 0 wrong." in text
-    assert matrix_csv(cells).splitlines()[2] == 'float,"base","base",refused,1,2,0,'
+    assert matrix_csv(cells, "id").splitlines()[2] == 'float,"base","base",refused,1,2,0,,id'
 
 
 @pytest.mark.slow

@@ -95,7 +95,9 @@ def test_labels_touch_neither_each_other_nor_points():
 
 def test_the_same_rows_give_the_same_bytes(rows, tmp_path):
     for name in ("first", "second"):
-        save(draw_speed(rows, ["l3c"]), tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
+        save(draw_speed(rows, ["l3c"]), tmp_path / f"{name}.svg", tmp_path / f"{name}.png", "stamp")
+    assert "stamp" in (tmp_path / "first.svg").read_text()
+    assert b"Description\0stamp" in (tmp_path / "first.png").read_bytes()
     for kind in ("svg", "png"):
         first, second = ((tmp_path / f"{name}.{kind}").read_bytes() for name in ("first", "second"))
         assert first == second

@@ -11,6 +11,8 @@ from l3c.evaluation.published import PublishedValue
 from l3c.evaluation.summary import summarize, totals
 from l3c.evaluation.tables import comparison_csv, comparison_latex, comparison_markdown, rates_csv
 
+ID, STAMP = "c0ffee-0123", "commit c0ffee; configuration 0123"
+
 
 def value(method, bpsp, confidence="recalled"):
     return PublishedValue("1", "Open Images", "v3", method, "bpsp", bpsp, "bpsp", confidence, "")
@@ -86,13 +88,14 @@ def test_differences_are_ours_to_ours_and_published_to_published(comparison):
 
 
 def test_csv_has_a_line_for_everything_measured_or_not(comparison):
-    lines = lines_of(comparison_csv(comparison))
+    lines = lines_of(comparison_csv(comparison, ID))
     assert lines["toy", "L3C"]["mean_bpsp"] == "3.0"
     assert lines["toy", "L3C"]["gap_percent"] == "0.251"
     assert lines["toy", "L3C"]["lossless"] == "2/2"
     assert lines["toy", "FLIF"]["status"] == "not measured: no node"
     assert lines["toy", "FLIF"]["mean_bpsp"] == ""
     assert lines["toy", "PixelCNN"]["published_confidence"] == "recalled"
+    assert {line["provenance"] for line in lines.values()} == {ID}
 
 
 def test_rates_do_not_know_the_clock_or_the_machine(rows, make_record, comparison):
@@ -102,12 +105,12 @@ def test_rates_do_not_know_the_clock_or_the_machine(rows, make_record, compariso
         make_record(key="jpeg2000", method="JPEG 2000"),
     ]
     one, two = ({"toy": summarize(r, records, PUBLISHED, "toy")} for r in (rows, slower))
-    assert rates_csv(one) == rates_csv(two)
-    assert comparison_csv(one) != comparison_csv(two)
+    assert rates_csv(one, ID) == rates_csv(two, ID)
+    assert comparison_csv(one, ID) != comparison_csv(two, ID)
 
 
 def test_markdown_says_what_is_what(comparison, context):
-    text = comparison_markdown(comparison, make_notes(comparison, context))
+    text = comparison_markdown(comparison, make_notes(comparison, context), STAMP)
     lines = text.splitlines()[4:10]
     table = {line.split("|")[1].strip(): line for line in lines}
     assert "2.000†" in table["L3C"]  # recalled
@@ -122,18 +125,20 @@ def test_markdown_says_what_is_what(comparison, context):
     assert "a machine, 2 cores; Python 3.11" in text
     assert "unverified" in text
     assert "have seen them" not in text
+    assert text.endswith(f"\n\nProvenance: {STAMP}.\n")
     assert len({len(line) for line in lines}) == 1  # the columns line up
 
 
 def test_a_test_image_that_was_trained_on_is_said(comparison, context):
     context.manifests["train"].append(context.manifests["toy"][0])
-    text = comparison_markdown(comparison, make_notes(comparison, context))
+    text = comparison_markdown(comparison, make_notes(comparison, context), STAMP)
     assert "the learned methods have seen them" in text
 
 
 def test_latex_is_escaped(comparison):
-    text = comparison_latex({"my_set": comparison["toy"]})
+    text = comparison_latex({"my_set": comparison["toy"]}, STAMP)
     assert "my\\_set" in text
+    assert f"\n% {STAMP}\n" in text
     assert "JPEG 2000$^\\ddagger$" in text
     assert "2.000$^\\dagger$" in text
     assert "+50.0 \\%" in text
@@ -142,7 +147,7 @@ def test_latex_is_escaped(comparison):
 
 
 def test_left_out_lists_every_dropped_image(context):
-    assert left_out_csv(context.manifests).splitlines() == [
-        "dataset,image,source,reason",
-        "toy,c,c.png,greyscale",
+    assert left_out_csv(context.manifests, ID).splitlines() == [
+        "dataset,image,source,reason,provenance",
+        f"toy,c,c.png,greyscale,{ID}",
     ]

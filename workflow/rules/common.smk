@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from l3c.costs import cost_lines, read_throughput
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
+from l3c.evaluation.provenance import code_state, configuration_of
 from l3c.experiment import CATALOGUE, ExperimentError, check_experiment
 from l3c.workflow_lock import hold_main_lock
 
@@ -31,6 +32,8 @@ FETCHED = {
     for name, spec in EXPERIMENT.datasets.items()
     if spec.source in IMAGE_SETS or is_archive(spec.source)
 }
+# What all tables and figures carry: commit, configuration, data, models, versions.
+PROVENANCE = f"{RUN}/provenance.json"
 PUBLISHED = str(ROOT / "results" / "published.csv")
 # More than any machine has: Snakemake cuts it down to --cores, so such a job runs alone. Training
 # wants every core, and a timing would be worth nothing beside another job.
@@ -45,6 +48,7 @@ CURVES = expand(f"{RUN}/figures/training.{{format}}", format=["svg", "png"])
 COST = expand(f"{RUN}/tables/integer_cost.{{format}}", format=["md", "csv"])
 RESULTS = [
     f"{RUN}/rows.csv",
+    PROVENANCE,
     *TABLES,
     *FIGURES,
     *([*COST, *CURVES] if EXPERIMENT.trained() else []),
@@ -205,6 +209,17 @@ def get_cost_rows():
     ]
 
 
+def get_code_state():
+    """The commit of this workflow, so that what it makes is made again by another one."""
+    return asdict(code_state(ROOT))
+
+
+def get_configuration():
+    """What decides the results: the configuration and the recipes it names."""
+    recipes = {key: recipe.model_dump(mode="json") for key, recipe in RECIPES.items()}
+    return configuration_of(EXPERIMENT.model_dump(mode="json"), recipes)
+
+
 def get_labels():
     """Key of a model -> its label in tables."""
     return {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
@@ -216,13 +231,15 @@ def get_cards():
 
 
 def get_reference_results(wildcards):
-    """Results that are copied for visitors; those of the default configuration only."""
+    """Results that are copied for visitors; the default folder is for the default configuration."""
     default = yaml.safe_load(
         (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
     )
-    if check_experiment(default, ROOT)[0] != EXPERIMENT:
+    default = check_experiment(default, ROOT)[0]
+    if EXPERIMENT.reference == default.reference and EXPERIMENT != default:
         raise WorkflowError(
-            "results/reference/ holds the results of the default configuration: run the target "
-            "`reference` without --configfile and --config."
+            f"{default.reference}/ holds the results of the default configuration: run the target "
+            "`reference` without --configfile and --config, or name another folder, for example "
+            f"`--config reference={default.reference}/mine`."
         )
     return [*RESULTS, *EXACTNESS]

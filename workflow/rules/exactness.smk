@@ -21,6 +21,7 @@ rule measure_cost:
 
 rule make_cost_table:
     input:
+        provenance=PROVENANCE,
         rows=get_cost_rows(),
     output:
         markdown=report(
@@ -51,6 +52,8 @@ if EXACTNESS:
 
     rule measure_exactness:
         input:
+            # Not measured again for another commit; the stamp is of the one it was measured with.
+            provenance=ancient(PROVENANCE),
             manifest=f"{RUN}/data/{MATRIX.dataset}/manifest.csv",
             weights=f"{RUN}/models/{MATRIX.model}.safetensors",
         output:

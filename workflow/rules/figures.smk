@@ -3,6 +3,7 @@
 
 rule plot_bpsp:
     input:
+        provenance=PROVENANCE,
         rows=f"{RUN}/rows.csv",
         published=PUBLISHED,
     output:
@@ -29,6 +30,7 @@ rule plot_bpsp:
 
 rule plot_speed:
     input:
+        provenance=PROVENANCE,
         rows=f"{RUN}/rows.csv",
     output:
         svg=report(
@@ -53,6 +55,7 @@ rule plot_speed:
 
 rule plot_training:
     input:
+        provenance=PROVENANCE,
         metrics=expand(f"{RUN}/trained/{{model}}.csv", model=EXPERIMENT.trained()),
     output:
         svg=report(

@@ -1,7 +1,8 @@
-# Results of the default run for visitors of the repository: `snakemake --cores all reference`.
+# Results for visitors of the repository: `snakemake --cores all reference`. Those of the default run lie in
+# results/reference/, those of another configuration in the folder that it names.
 # Nothing of it is an input of `all`, so that a fresh clone measures by itself.
 
-REFERENCE = Path("results", "reference")
+REFERENCE = Path(EXPERIMENT.reference)
 COPIES = [
     str(REFERENCE / Path(path).relative_to(RUN)) for path in [*RESULTS, *EXACTNESS]
 ]

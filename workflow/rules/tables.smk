@@ -1,8 +1,31 @@
-# Rows -> the comparison, published values beside ours.
+# Rows -> the comparison, published values beside ours; and what all tables and figures are made from.
+
+
+rule record_provenance:
+    input:
+        manifests=get_manifests(),
+        cards=get_cards(),
+    output:
+        provenance=PROVENANCE,
+    log:
+        f"{RUN}/logs/record_provenance.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        code=get_code_state(),
+        configuration=get_configuration(),
+        datasets=EXPERIMENT.used_datasets(),
+        models=EXPERIMENT.trained(),
+    script:
+        "../scripts/record_provenance.py"
 
 
 rule make_table:
     input:
+        provenance=PROVENANCE,
         rows=f"{RUN}/rows.csv",
         records=get_rows("json"),
         manifests=get_manifests(),

@@ -8,11 +8,14 @@ from l3c.workflow_job import job
 with job(snakemake):
     from l3c.data.datasets import read_manifest
     from l3c.evaluation import notes, tables
+    from l3c.evaluation.provenance import read_id, read_stamp
     from l3c.evaluation.published import bpsp_of, read_published
     from l3c.evaluation.rows import read_record, read_rows, write_text
     from l3c.evaluation.summary import summarize
 
     params = snakemake.params
+    stamp = read_stamp(Path(snakemake.input.provenance))
+    made_from = read_id(Path(snakemake.input.provenance))
     rows = read_rows(Path(snakemake.input.rows))
     records = [read_record(Path(path)) for path in snakemake.input.records]
     published = bpsp_of(read_published(Path(snakemake.input.published)), params.published)
@@ -26,12 +29,12 @@ with job(snakemake):
     }
     comparison = {name: summarize(rows, records, published, name) for name in params.datasets}
     context = notes.Context(rows, manifests, params.trained_on, cards, params.published)
-    markdown = tables.comparison_markdown(comparison, notes.make_notes(comparison, context))
+    markdown = tables.comparison_markdown(comparison, notes.make_notes(comparison, context), stamp)
     for path, text in (
         (snakemake.output.markdown, markdown),
-        (snakemake.output.csv, tables.comparison_csv(comparison)),
-        (snakemake.output.latex, tables.comparison_latex(comparison)),
-        (snakemake.output.rates, tables.rates_csv(comparison)),
-        (snakemake.output.left_out, notes.left_out_csv(manifests)),
+        (snakemake.output.csv, tables.comparison_csv(comparison, made_from)),
+        (snakemake.output.latex, tables.comparison_latex(comparison, stamp)),
+        (snakemake.output.rates, tables.rates_csv(comparison, made_from)),
+        (snakemake.output.left_out, notes.left_out_csv(manifests, made_from)),
     ):
         write_text(Path(path), text)

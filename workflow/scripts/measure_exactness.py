@@ -9,6 +9,7 @@ with job(snakemake):
     from l3c.data.datasets import kept_images
     from l3c.evaluation import exactness
     from l3c.evaluation.environment import environment, hardware
+    from l3c.evaluation.provenance import read_id, read_stamp
     from l3c.evaluation.rows import write_text
 
     chosen = snakemake.params.exactness
@@ -19,11 +20,13 @@ with job(snakemake):
     cells = exactness.measure(
         Path(snakemake.input.weights), images, tried, lambda text: print(text, file=sys.stderr)
     )
+    provenance = Path(snakemake.input.provenance)
     notes = [
         f"Model {chosen['model']}, crops of {chosen['dataset']}.",
         f"{hardware()}; {environment()}.",
+        f"Provenance: {read_stamp(provenance)}.",
     ]
-    write_text(Path(snakemake.output.csv), exactness.matrix_csv(cells))
+    write_text(Path(snakemake.output.csv), exactness.matrix_csv(cells, read_id(provenance)))
     markdown = exactness.matrix_markdown(cells, len(images), notes)
     write_text(Path(snakemake.output.markdown), markdown)
     wrong = [cell for cell in cells if cell.arithmetic == "integer" and cell.word != "exact"]

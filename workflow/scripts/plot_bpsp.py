@@ -6,6 +6,7 @@ from l3c.workflow_job import job
 
 with job(snakemake):
     from l3c.evaluation.figures import draw_bpsp
+    from l3c.evaluation.provenance import read_stamp
     from l3c.evaluation.published import bpsp_of, read_published
     from l3c.evaluation.rows import read_rows
     from l3c.evaluation.style import save
@@ -14,4 +15,5 @@ with job(snakemake):
     published = bpsp_of(read_published(Path(snakemake.input.published)), label)
     rows = read_rows(Path(snakemake.input.rows))
     figure = draw_bpsp(rows, snakemake.params.learned, published, label)
-    save(figure, Path(snakemake.output.svg), Path(snakemake.output.png))
+    stamp = read_stamp(Path(snakemake.input.provenance))
+    save(figure, Path(snakemake.output.svg), Path(snakemake.output.png), stamp)

@@ -5,6 +5,7 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
+    from l3c.evaluation.provenance import read_stamp
     from l3c.evaluation.style import save
     from l3c.evaluation.training_curves import draw_training, read_curve
 
@@ -13,4 +14,5 @@ with job(snakemake):
         read_curve(name, Path(path))
         for name, path in zip(labels.values(), snakemake.input.metrics, strict=True)
     ]
-    save(draw_training(curves), Path(snakemake.output.svg), Path(snakemake.output.png))
+    stamp = read_stamp(Path(snakemake.input.provenance))
+    save(draw_training(curves), Path(snakemake.output.svg), Path(snakemake.output.png), stamp)
