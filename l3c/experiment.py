@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -33,6 +34,7 @@ from l3c.data.sources import LIST_SUFFIX
 from l3c.evaluation.published import PublishedError, editions, read_published
 
 CATALOGUE = "config/datasets.tsv"
+MAX_PICTURES = 8  # photographs of a figure
 
 # Both become names of files and wildcards of the workflow.
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -109,6 +111,33 @@ class Exactness(_Settings):
     )
 
 
+class Pictures(_Settings):
+    """Figures of photographs, and of what a model makes of them: samples, z, where bits go."""
+
+    model: MethodKey | None = Field(
+        None, description="key of a measured model; by default the first of `evaluate.methods`"
+    )
+    dataset: DatasetName | None = Field(
+        None, description="one of `evaluate.datasets`, whose photographs are shown; the first"
+    )
+    images: int | tuple[str, ...] = Field(
+        2, description="names of photographs as its manifest has them, or how many of the first"
+    )
+    bits_images: int = Field(
+        16, ge=1, description="bits by scale and channel are means over so many of the first"
+    )
+
+    @field_validator("images", mode="before")
+    @classmethod
+    def _count_or_names(cls, value: object) -> object:
+        listed = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+        counted = isinstance(value, int) and not isinstance(value, bool)
+        size = value if counted else len(value) if listed else 0  # type: ignore[arg-type]
+        if not 1 <= size <= MAX_PICTURES:  # type: ignore[operator]
+            raise ValueError(f"needs a count or a list of names, 1 to {MAX_PICTURES} of them")
+        return value
+
+
 class Experiment(_Settings):
     """Everything a run depends on, apart from cores and memory."""
 
@@ -133,6 +162,7 @@ class Experiment(_Settings):
     models: dict[MethodKey, ModelSpec] = {}
     evaluate: Evaluation
     exactness: Exactness | None = None
+    pictures: Pictures | None = None
     board: bool = Field(
         False, description="training writes curves and pictures for TensorBoard to <run>/board"
     )
@@ -152,6 +182,13 @@ class Experiment(_Settings):
     def trained(self) -> list[str]:
         """Keys of the models whose weights are measured; others are not trained."""
         return list(dict.fromkeys(map(self.trained_as, self.learned())))
+
+    def pictured(self) -> tuple[str, str] | None:
+        """Keys of the model and the data set that pictures are made of, if there are any."""
+        if self.pictures is None or not self.learned():
+            return None
+        model = self.trained_as(self.pictures.model or self.learned()[0])
+        return model, self.pictures.dataset or self.evaluate.datasets[0]
 
     def trained_on(self, key: str) -> str:
         """Key of the data set a model is trained on."""
@@ -212,7 +249,7 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
     except DatasetError as error:
         raise ExperimentError([str(error)]) from None
     problems = [*_dataset_problems(experiment, catalogue), *_method_problems(experiment)]
-    problems += _published_problems(experiment, root)
+    problems += [*_picture_problems(experiment), *_published_problems(experiment, root)]
     recipes = {}
     for key in experiment.trained():
         recipe = experiment.models[key].recipe if key in experiment.models else None
@@ -294,6 +331,21 @@ def _method_problems(experiment: Experiment) -> list[str]:
             for entry in methods
             if entry not in experiment.evaluate.methods
         ]
+    return problems
+
+
+def _picture_problems(experiment: Experiment) -> list[str]:
+    pictures = experiment.pictures
+    if pictures is None:
+        return []
+    problems = []
+    if pictures.model and pictures.model not in experiment.learned():
+        unknown = _unknown(pictures.model, "measured model", experiment.learned() or ["none"])
+        problems.append(f"pictures.model: {unknown}")
+    if pictures.dataset and pictures.dataset not in experiment.evaluate.datasets:
+        measured = list(experiment.evaluate.datasets)
+        unknown = _unknown(pictures.dataset, "measured data set", measured)
+        problems.append(f"pictures.dataset: {unknown}")
     return problems
 
 

@@ -91,9 +91,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         raise DatasetError(f"{path}: not a manifest: {error}; build the data set again") from None
 
 
-def kept_images(
-    path: Path, names: Collection[str] | None = None
-) -> Iterator[tuple[str, RGBImage]]:
+def kept_images(path: Path, names: Collection[str] | None = None) -> Iterator[tuple[str, RGBImage]]:
     """Name and pixels, uint8 (H, W, 3), of each kept image, one at a time, in the manifest's order.
 
     Args:

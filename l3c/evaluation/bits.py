@@ -82,12 +82,14 @@ def read_bits(path: Path) -> list[ChannelBits]:
     with path.open(encoding="utf-8", newline="") as file:
         return [
             ChannelBits(
-                **{
-                    **row,
-                    "height": int(row["height"]),
-                    "width": int(row["width"]),
-                    "bits": float(row["bits"]),
-                }
+                row["dataset"],
+                row["model"],
+                row["image"],
+                int(row["height"]),
+                int(row["width"]),
+                row["scale"],
+                row["channel"],
+                float(row["bits"]),
             )
             for row in csv.DictReader(file)
         ]
@@ -131,7 +133,8 @@ def draw_bits(rows: Sequence[ChannelBits], labels: Mapping[str, str]) -> Figure:
     style.quiet_axis(axes, "x")
     axes.spines["left"].set_visible(False)
     names = list(dict.fromkeys(scale for scales in means.values() for scale in scales))
-    handles = [Patch(color=_shade(i), label=style.scale_label(name)) for i, name in enumerate(names)]
+    labelled = enumerate(map(style.scale_label, names))
+    handles = [Patch(color=_shade(i), label=label) for i, label in labelled]
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), columnspacing=1.4)
     for position, (model, scales) in enumerate(means.items()):
         _draw_bar(figure, axes, position, scales)
@@ -161,9 +164,7 @@ def _draw_bar(
         color = _shade(i)
         start = left
         for channel, bpsp in channels.items():
-            axes.barh(
-                position, bpsp, _BAR, left, color=color, edgecolor="white", linewidth=0.4
-            )
+            axes.barh(position, bpsp, _BAR, left, color=color, edgecolor="white", linewidth=0.4)
             if bpsp / width * inches > 0.16:
                 ink = "white" if sum(to_rgb(color)) < 1.6 else style.INK
                 middle = left + bpsp / 2

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from l3c.codec import RGB, Codec
 from l3c.evaluation import style
@@ -118,8 +119,9 @@ def draw_cost_maps(maps: Sequence[CostMap], label: str) -> Figure:
         right.set_title(text, fontsize=10)
     colors = ScalarMappable(Normalize(0, brightest), style.BITS_MAP)
     bar = figure.colorbar(colors, ax=grid, fraction=0.04, pad=0.02, extend="max")
-    bar.set_label("bits per pixel, all scales, local means")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.set_label(f"bits per pixel, all scales (means of {_WINDOW} {style.TIMES} {_WINDOW})")
+    bar.locator = MaxNLocator(5, steps=[1, 2, 5, 10])
+    bar.outline.set_visible(False)
     return figure
 
 

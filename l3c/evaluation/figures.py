@@ -15,6 +15,7 @@ from l3c.evaluation import style
 from l3c.evaluation.labels import place_labels
 from l3c.evaluation.published import PublishedValue, normalize
 from l3c.evaluation.rows import ResultRow
+from l3c.evaluation.tables import EXTERNAL_MARK
 
 RAW = "raw"  # the control, 8 bpsp by definition
 
@@ -28,7 +29,8 @@ class Bar:
         learned: decides colour and marker.
         bpsp: of each image.
         mean: of `bpsp`.
-        decode_s_per_mp: decoding seconds for a million pixels, all images together.
+        encode_s_per_mp, decode_s_per_mp: seconds for a million pixels, all images together.
+        in_process: whether those are without the start of a program.
     """
 
     key: str
@@ -36,7 +38,14 @@ class Bar:
     learned: bool
     bpsp: tuple[float, ...]
     mean: float
+    encode_s_per_mp: float
     decode_s_per_mp: float
+    in_process: bool
+
+    @property
+    def marked(self) -> str:
+        """Its name, with a mark where times include the start of a program."""
+        return self.method if self.in_process else f"{self.method} {EXTERNAL_MARK}"
 
 
 def bars_of(rows: Sequence[ResultRow], learned: Sequence[str], dataset: str) -> list[Bar]:
@@ -49,9 +58,12 @@ def bars_of(rows: Sequence[ResultRow], learned: Sequence[str], dataset: str) -> 
     for key, group in groups.items():
         bpsp = tuple(row.bpsp for row in group)
         megapixels = sum(row.height * row.width for row in group) / 1e6
-        seconds = sum(row.decode_s for row in group) / megapixels
+        encode_s = sum(row.encode_s for row in group) / megapixels
+        decode_s = sum(row.decode_s for row in group) / megapixels
         mean = sum(bpsp) / len(bpsp)
-        bars.append(Bar(key, group[0].method, key in learned, bpsp, mean, seconds))
+        alone = all(row.in_process for row in group)
+        name = group[0].method
+        bars.append(Bar(key, name, key in learned, bpsp, mean, encode_s, decode_s, alone))
     return sorted(bars, key=lambda bar: (bar.mean, bar.key))
 
 
@@ -127,6 +139,7 @@ def _draw_bars(axes: Axes, bars: Sequence[Bar], published: Mapping[str, Publishe
         tick.set_fontweight("bold" if bar.learned else "normal")
     axes.set_ylim(len(bars) - 0.45, -0.55)
     axes.set_xlim(left=0)
+    axes.xaxis.set_tick_params(labelbottom=True)
     style.quiet_axis(axes, "x")
     axes.spines["left"].set_visible(False)
 
@@ -157,14 +170,14 @@ def _legend_bpsp(figure: Figure, label: str | None, verified: bool) -> None:
 
 
 def draw_speed(rows: Sequence[ResultRow], learned: Sequence[str]) -> Figure:
-    """Mean bpsp against decoding time, with the Pareto front; one panel for each data set."""
+    """Mean bpsp against encoding and decoding time, each with its Pareto front.
+
+    Two panels side by side for each data set, on one scale of bpsp.
+    """
     datasets = _datasets(rows)
-    figure = style.new_figure(7.6, 0.5 + 4.2 * max(len(datasets), 1))
-    grid = figure.subplots(max(len(datasets), 1), 1, squeeze=False)
-    for axes, dataset in zip(grid[:, 0], datasets, strict=False):
-        axes.set_title(dataset)
-        axes.set_xlabel("decoding time in seconds per megapixel (less is better)")
-        axes.set_ylabel("bits per sub-pixel (less is better)")
+    lines = max(len(datasets), 1)
+    figure = style.new_figure(11.6, 0.6 + 4.4 * lines)
+    grid = figure.subplots(lines, 2, squeeze=False, sharey="row")
     if not datasets:
         _say_nothing_measured(grid[0, 0])
     handles = [
@@ -173,14 +186,36 @@ def draw_speed(rows: Sequence[ResultRow], learned: Sequence[str]) -> Figure:
         Line2D([], [], color=style.QUIET, linewidth=1.2, label="best trade-offs (Pareto front)"),
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.4)
-    for axes, dataset in zip(grid[:, 0], datasets, strict=False):
-        _draw_points(figure, axes, bars_of(rows, learned, dataset))
+    panels = []
+    for line, dataset in zip(grid, datasets, strict=False):
+        bars = bars_of(rows, learned, dataset)
+        shown = [bar for bar in bars if bar.key != RAW] or bars
+        line[0].set_title(dataset)
+        line[0].set_ylabel("bits per sub-pixel (less is better)")
+        notes = [
+            f"not shown: {bar.method} ({bar.mean:.2f} bpsp)" for bar in bars if bar not in shown
+        ]
+        if not all(bar.in_process for bar in shown):
+            notes.append(f"{EXTERNAL_MARK} with the start of a program")
+        line[1].set_title("; ".join(notes), loc="right", fontsize=8.5, fontweight="normal")
+        for axes, what in zip(line, ("encoding", "decoding"), strict=True):
+            axes.set_xlabel(f"{what} time in seconds per megapixel (less is better)")
+            seconds = [
+                bar.encode_s_per_mp if what == "encoding" else bar.decode_s_per_mp for bar in shown
+            ]
+            panels.append((axes, shown, seconds, _draw_points(axes, shown, seconds)))
+    for axes, shown, seconds, front in panels:  # last: labels are placed in the final layout
+        points = [(time, bar.mean) for time, bar in zip(seconds, shown, strict=True)]
+        colors = [style.color_of(bar.learned) for bar in shown]
+        place_labels(figure, axes, points, [bar.marked for bar in shown], colors, [front])
     return figure
 
 
-def _draw_points(figure: Figure, axes: Axes, bars: Sequence[Bar]) -> None:
-    shown = [bar for bar in bars if bar.key != RAW] or list(bars)
-    points = [(bar.decode_s_per_mp, bar.mean) for bar in shown]
+def _draw_points(
+    axes: Axes, shown: Sequence[Bar], seconds: Sequence[float]
+) -> list[tuple[float, float]]:
+    """Draws methods and their Pareto front; returns the corners of that line."""
+    points = [(time, bar.mean) for time, bar in zip(seconds, shown, strict=True)]
     axes.set_xscale("log")
     for bar, point in zip(shown, points, strict=True):
         axes.scatter(
@@ -211,12 +246,7 @@ def _draw_points(figure: Figure, axes: Axes, bars: Sequence[Bar]) -> None:
     is_short = max(times) < 10 * min(times)
     axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5) if is_short else range(2, 10)))
     axes.xaxis.set_minor_formatter(plain if is_short else NullFormatter())
-    left_out = [bar for bar in bars if bar not in shown]
-    if left_out:
-        text = ", ".join(f"{bar.method} ({bar.mean:.2f} bpsp)" for bar in left_out)
-        axes.set_title(f"not shown: {text}", loc="right", fontsize=8.5, fontweight="normal")
-    colors = [style.color_of(bar.learned) for bar in shown]
-    place_labels(figure, axes, points, [bar.method for bar in shown], colors, corners)
+    return corners
 
 
 def _dot(color: str, marker: str, label: str, hollow: bool = False) -> Line2D:

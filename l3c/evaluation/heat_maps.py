@@ -49,7 +49,7 @@ def bottlenecks(codec: Codec, name: str, image: RGB) -> Bottlenecks:
         ValueError: a model whose z are smaller images, which need no heat map.
     """
     if codec.network.settings.kind != "l3c":
-        raise ValueError(f"{codec.network.settings.kind} has no learned bottlenecks, its z are images")
+        raise ValueError(f"{codec.network.settings.kind}: its z are images, not learned")
     pyramid = codec.network.bottlenecks(codec.pad(image))
     values = [each.values[0, :CHANNELS].float().cpu().numpy() for each in pyramid]
     return Bottlenecks(name, image, values)
@@ -73,7 +73,7 @@ def draw_heat_maps(photographs: Sequence[Bottlenecks], label: str) -> Figure:
     colors = ScalarMappable(Normalize(-1, 1), style.VALUE_MAP)
     bar = figure.colorbar(colors, cax=figure.add_subplot(grid[:, 1]), ticks=[-1, -0.5, 0, 0.5, 1])
     bar.set_label(f"value of the bottleneck, {label}")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return figure
 
 
@@ -93,7 +93,7 @@ def _draw_block(figure: Figure, place: SubplotSpec, photograph: Bottlenecks) -> 
     axes.set_anchor("N")
     axes.imshow(photograph.image)
     height, width = photograph.image.shape[:2]
-    axes.set_title(f"{photograph.name}, {width} × {height}", fontsize=10)
+    axes.set_title(f"{photograph.name}, {width} {style.TIMES} {height}", fontsize=10)
     for s, values in enumerate(photograph.values, 1):
         for c, plane in enumerate(values):
             axes = figure.add_subplot(grid[s - 1, c + 1])
@@ -102,7 +102,6 @@ def _draw_block(figure: Figure, place: SubplotSpec, photograph: Bottlenecks) -> 
             if s == 1:
                 axes.set_title(f"channel {c + 1}", loc="center", fontsize=10, fontweight="normal")
             if c == 0:
-                size = f"{plane.shape[1]} × {plane.shape[0]}"
-                axes.set_ylabel(
-                    f"{style.scale_label(f'z{s}')}\n{size}", rotation=0, ha="right", va="center", fontsize=9
-                )
+                size = f"{plane.shape[1]} {style.TIMES} {plane.shape[0]}"
+                label = f"{style.scale_label(f'z{s}')}\n{size}"
+                axes.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)

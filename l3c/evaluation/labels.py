@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
@@ -23,7 +24,7 @@ def place_labels(
     points: Sequence[tuple[float, float]],
     texts: Sequence[str],
     colors: Sequence[str],
-    line: Sequence[tuple[float, float]] = (),
+    lines: Sequence[Sequence[tuple[float, float]]] = (),
 ) -> list[Annotation]:
     """Writes a label beside each point.
 
@@ -36,14 +37,15 @@ def place_labels(
         points: in data coordinates.
         texts: one for each point.
         colors: of the texts.
-        line: corners of a drawn line that labels avoid, in data coordinates.
+        lines: corners of drawn lines that labels avoid, in data coordinates.
     """
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     frame = axes.get_window_extent(renderer)
     pixels = _pixels(axes, points)
     taken = [Bbox.from_extents(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in pixels]
-    taken += _boxes_along(_pixels(axes, line))
+    for line in lines:
+        taken += _boxes_along(_pixels(axes, line))
     labels = []
     for index in sorted(range(len(texts)), key=lambda i: -len(texts[i])):
         label = axes.annotate(
@@ -54,6 +56,7 @@ def place_labels(
             color=colors[index],
             fontsize=9.5,
             va="bottom",
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],  # over grid lines
         )
         size = label.get_window_extent(renderer)
         x, y = pixels[index]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 # Label shown beside every value whose confidence is not "primary".
 UNVERIFIED = "unverified"
+SAMPLES = "S5.4"  # section of the paper that samples images
 
 
 class PublishedError(ValueError):
@@ -81,6 +82,11 @@ def bpsp_of(values: list[PublishedValue], label: str | None) -> dict[str, Publis
         for value in values
         if value.label == label and value.quantity == "bpsp"
     }
+
+
+def samples_of(values: list[PublishedValue]) -> list[PublishedValue]:
+    """The paper's own example: the whole image, x sampled, x and z1 sampled, and on."""
+    return [value for value in values if value.table == SAMPLES]
 
 
 def normalize(name: str) -> str:

@@ -13,8 +13,6 @@ from l3c.data.images import write_png
 from l3c.evaluation.published import PublishedValue
 from l3c.sampling import sample_scales, uniform_bpsp
 
-SECTION = "S5.4"  # of the paper, as results/published.csv names it
-
 
 @dataclass(frozen=True)
 class SampleRow:
@@ -58,15 +56,15 @@ def write_samples(
     """
     scales = codec.network.scales
     names = ["x", *(f"z{s}" for s in range(1, scales + 1))]
-    top = uniform_bpsp(codec.network, *image.shape[:2])
+    height, width = image.shape[:2]
+    top = uniform_bpsp(codec.network, height, width)
     rows = []
     for count, sample in enumerate(sample_scales(codec, image)):
         file = f"{name}-{sample.name}.png"
         write_png(folder / file, sample.image)
         sampled, stored = " ".join(names[:count]), " ".join(names[count:])
-        size = image.shape[:2]
         rows.append(
-            SampleRow(dataset, model, name, *size, sampled, stored, sample.bpsp, top, file)
+            SampleRow(dataset, model, name, height, width, sampled, stored, sample.bpsp, top, file)
         )
     return rows
 
@@ -85,21 +83,19 @@ def read_sample_rows(path: Path) -> list[SampleRow]:
     with path.open(encoding="utf-8", newline="") as file:
         return [
             SampleRow(
-                **{
-                    **row,
-                    "height": int(row["height"]),
-                    "width": int(row["width"]),
-                    "bpsp": float(row["bpsp"]),
-                    "uniform_bpsp": float(row["uniform_bpsp"]),
-                }
+                row["dataset"],
+                row["model"],
+                row["image"],
+                int(row["height"]),
+                int(row["width"]),
+                row["sampled"],
+                row["stored"],
+                float(row["bpsp"]),
+                float(row["uniform_bpsp"]),
+                row["file"],
             )
             for row in csv.DictReader(file)
         ]
-
-
-def published_samples(values: Sequence[PublishedValue]) -> list[PublishedValue]:
-    """The paper's own example: the whole image, x sampled, x and z1 sampled, and on."""
-    return [value for value in values if value.table == SECTION]
 
 
 def samples_table(
@@ -109,7 +105,7 @@ def samples_table(
 
     Args:
         rows: of any number of photographs.
-        published: see `published_samples`; of another image and model, only the order compares.
+        published: see `published.samples_of`; of another image and model, only the order compares.
         provenance: short id of the run.
     """
     text = io.StringIO()

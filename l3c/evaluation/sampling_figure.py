@@ -38,8 +38,8 @@ def draw_samples(rows: Sequence[SampleRow], folder: Path, label: str) -> Figure:
     top = ladders[0][0].stored.split()[-1]
     values = " and ".join(sorted({f"{row.uniform_bpsp:.4f}" for row in rows}))
     figure.supxlabel(
-        f"{label}; bpsp: bits per sub-pixel of what is stored. {style.scale_label(top)} alone costs "
-        f"{values} bpsp by its size, whatever it holds.",
+        f"{label}; bpsp: bits per sub-pixel of what is stored. {style.scale_label(top)} alone "
+        f"costs {values} bpsp by its size, whatever it holds.",
         fontsize=9,
         x=0.01,
         ha="left",
@@ -55,7 +55,7 @@ def _heading(row: SampleRow) -> str:
 
 
 def _range(scales: str) -> str:
-    """ "x z1 z2" -> x to z2."""
+    """Neighbouring scales, as "x z1 z2", in few words: x to z2."""
     first, *others = map(style.scale_label, scales.split())
     if not others:
         return first

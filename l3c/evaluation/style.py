@@ -25,6 +25,7 @@ PUBLISHED_MARKER = "D"
 # bottleneck, and of bits.
 VALUE_MAP = "viridis"
 BITS_MAP = "inferno"
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 _SETTINGS: Any = {
     "font.family": "DejaVu Sans",  # comes inside matplotlib, so figures look the same everywhere
@@ -82,7 +83,7 @@ def quiet_axis(axes: Axes, direction: str) -> None:
 
 
 def scale_label(name: str) -> str:
-    """ "z1" -> z with 1 as its superscript, in mathematical type."""
+    """A scale, "x" or "z1", in mathematical type: the number of z as its superscript."""
     return f"$z^{{({name[1:]})}}$" if name.startswith("z") else f"${name}$"
 
 

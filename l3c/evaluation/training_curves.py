@@ -12,10 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from l3c.evaluation import style
+from l3c.evaluation.labels import place_labels
 
 POINTS = 60  # of a curve: each is the mean of so many steps that this many are left
+# Each curve differs from the others in at least two of colour, line and marker.
 SHADES = ("#d55e00", "#33526e", "#8a8a8a", "#b8860b", "#111111")
 LINES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D")
 
 
 @dataclass(frozen=True)
@@ -62,38 +65,25 @@ def draw_training(curves: Sequence[Curve]) -> Figure:
     axes.set_xlabel("minutes of training")
     axes.set_ylabel("bits per sub-pixel (less is better)")
     style.quiet_axis(axes, "y")
-    ends = []
     for i, curve in enumerate(curves):
         color, line = SHADES[i % len(SHADES)], LINES[i % len(LINES)]
+        marker = MARKERS[i % len(MARKERS)]
         axes.plot(curve.minutes, curve.train, color=color, linestyle=line, linewidth=1.6)
-        axes.plot(*curve.validation.T, color=color, linestyle="", marker="o", markersize=4)
-        ends.append((float(curve.minutes[-1]), float(curve.train[-1]), curve.name, color))
-    if ends:
-        axes.set_xlim(0, 1.18 * max(minutes for minutes, *_ in ends))
-        low, high = axes.get_ylim()
-        heights = _apart([end[1] for end in ends], 0.05 * (high - low))
-        for (minutes, _, name, color), height in zip(ends, heights, strict=True):
-            axes.annotate(
-                name,
-                (minutes, height),
-                (5, 0),
-                textcoords="offset points",
-                va="center",
-                color=color,
-            )
+        axes.plot(*curve.validation.T, color=color, linestyle="", marker=marker, markersize=4)
+    if curves:
+        axes.set_xlim(0, 1.18 * max(float(curve.minutes[-1]) for curve in curves))
     handles = [Line2D([], [], color=style.QUIET, linewidth=1.6, label="crops trained on, means")]
     if any(len(curve.validation) for curve in curves):
         dot = Line2D([], [], color=style.QUIET, linestyle="", marker="o", markersize=4)
         dot.set_label("validation crops, all scales")
         handles.append(dot)
     figure.legend(handles=handles, loc="outside upper left", ncols=2, columnspacing=1.4)
+    place_labels(
+        figure,
+        axes,
+        [(float(curve.minutes[-1]), float(curve.train[-1])) for curve in curves],
+        [curve.name for curve in curves],
+        [SHADES[i % len(SHADES)] for i in range(len(curves))],
+        [list(zip(curve.minutes, curve.train, strict=True)) for curve in curves],
+    )
     return figure
-
-
-def _apart(heights: Sequence[float], least: float) -> list[float]:
-    """The same heights, moved up where labels would touch."""
-    moved = [0.0] * len(heights)
-    last = -np.inf
-    for index in np.argsort(heights):
-        last = moved[index] = max(heights[index], last + least)
-    return moved

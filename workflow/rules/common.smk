@@ -12,6 +12,7 @@ from l3c.costs import cost_lines, read_throughput
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
 from l3c.evaluation.provenance import code_state, configuration_of
+from l3c.evaluation.published import read_published, samples_of
 from l3c.experiment import CATALOGUE, ExperimentError, check_experiment
 from l3c.workflow_lock import hold_main_lock
 
@@ -53,6 +54,17 @@ RESULTS = [
     *FIGURES,
     *([*COST, *CURVES] if EXPERIMENT.trained() else []),
 ]
+# Model and data set of the pictures; the one shows heat maps if its bottlenecks are learned.
+PICTURED = EXPERIMENT.pictured()
+PICTURES = []
+if PICTURED:
+    plots = ["samples", "cost_maps", "bits"]
+    plots += ["heat_maps"] if RECIPES[PICTURED[0]].model.kind == "l3c" else []
+    PICTURES = expand(
+        f"{RUN}/figures/{{plot}}.{{format}}", plot=plots, format=["svg", "png"]
+    )
+    PICTURES += [f"{RUN}/tables/samples.csv", f"{RUN}/pictures/bits.csv"]
+RESULTS += PICTURES
 MATRIX = EXPERIMENT.exactness
 if MATRIX and MATRIX.model in EXPERIMENT.trained():
     EXACTNESS = expand(f"{RUN}/exactness/matrix.{{format}}", format=["md", "csv"])
@@ -223,6 +235,12 @@ def get_configuration():
 def get_labels():
     """Key of a model -> its label in tables."""
     return {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
+
+
+def get_published_samples():
+    """Bits per sub-pixel of the paper's own example of samples, as text for a caption."""
+    values = samples_of(read_published(Path(PUBLISHED)))
+    return ", ".join(f"{value.value:g}" for value in values)
 
 
 def get_cards():

@@ -1,0 +1,165 @@
+# Photographs, and what a model makes of them: samples, heat maps of its bottlenecks, and where its bits go.
+
+if PICTURED:
+
+    rule sample_scales:
+        input:
+            manifest=f"{RUN}/data/{PICTURED[1]}/manifest.csv",
+            weights=f"{RUN}/models/{PICTURED[0]}.safetensors",
+        output:
+            images=directory(f"{RUN}/pictures/samples"),
+            rows=f"{RUN}/pictures/samples.csv",
+        log:
+            f"{RUN}/logs/sample_scales.log",
+        benchmark:
+            f"{RUN}/benchmarks/sample_scales.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+        params:
+            model=PICTURED[0],
+            dataset=PICTURED[1],
+            images=EXPERIMENT.pictures.images,
+        script:
+            "../scripts/sample_scales.py"
+
+    rule plot_samples:
+        input:
+            provenance=PROVENANCE,
+            images=f"{RUN}/pictures/samples",
+            rows=f"{RUN}/pictures/samples.csv",
+            published=PUBLISHED,
+        output:
+            svg=report(
+                f"{RUN}/figures/samples.svg",
+                caption="../report/samples.rst",
+                category="Pictures",
+                labels={"content": "samples given coarser scales", "format": "SVG"},
+            ),
+            png=f"{RUN}/figures/samples.png",
+            csv=report(
+                f"{RUN}/tables/samples.csv",
+                caption="../report/samples.rst",
+                category="Pictures",
+                labels={"content": "samples given coarser scales", "format": "CSV"},
+            ),
+        log:
+            f"{RUN}/logs/plot_samples.log",
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+        params:
+            label=get_labels()[PICTURED[0]],
+            published=get_published_samples(),  # for the caption
+        script:
+            "../scripts/plot_samples.py"
+
+    rule plot_heat_maps:
+        input:
+            provenance=PROVENANCE,
+            manifest=f"{RUN}/data/{PICTURED[1]}/manifest.csv",
+            weights=f"{RUN}/models/{PICTURED[0]}.safetensors",
+        output:
+            svg=report(
+                f"{RUN}/figures/heat_maps.svg",
+                caption="../report/heat_maps.rst",
+                category="Pictures",
+                labels={"content": "heat maps of the bottlenecks", "format": "SVG"},
+            ),
+            png=f"{RUN}/figures/heat_maps.png",
+        log:
+            f"{RUN}/logs/plot_heat_maps.log",
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+        params:
+            label=get_labels()[PICTURED[0]],
+            images=EXPERIMENT.pictures.images,
+        script:
+            "../scripts/plot_heat_maps.py"
+
+    rule plot_cost_maps:
+        input:
+            provenance=PROVENANCE,
+            manifest=f"{RUN}/data/{PICTURED[1]}/manifest.csv",
+            weights=f"{RUN}/models/{PICTURED[0]}.safetensors",
+        output:
+            svg=report(
+                f"{RUN}/figures/cost_maps.svg",
+                caption="../report/cost_maps.rst",
+                category="Pictures",
+                labels={"content": "where the bits go", "format": "SVG"},
+            ),
+            png=f"{RUN}/figures/cost_maps.png",
+        log:
+            f"{RUN}/logs/plot_cost_maps.log",
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+        params:
+            label=get_labels()[PICTURED[0]],
+            images=EXPERIMENT.pictures.images,
+        script:
+            "../scripts/plot_cost_maps.py"
+
+    rule measure_bits:
+        input:
+            manifest=f"{RUN}/data/{PICTURED[1]}/manifest.csv",
+            weights=expand(
+                f"{RUN}/models/{{model}}.safetensors",
+                model=EXPERIMENT.measured_models(PICTURED[1]),
+            ),
+        output:
+            csv=report(
+                f"{RUN}/pictures/bits.csv",
+                caption="../report/bits.rst",
+                category="Pictures",
+                labels={"content": "bits by scale and channel", "format": "CSV"},
+            ),
+        log:
+            f"{RUN}/logs/measure_bits.log",
+        benchmark:
+            f"{RUN}/benchmarks/measure_bits.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+        params:
+            models=EXPERIMENT.measured_models(PICTURED[1]),
+            dataset=PICTURED[1],
+            images=EXPERIMENT.pictures.bits_images,
+        script:
+            "../scripts/measure_bits.py"
+
+    rule plot_bits:
+        input:
+            provenance=PROVENANCE,
+            csv=f"{RUN}/pictures/bits.csv",
+        output:
+            svg=report(
+                f"{RUN}/figures/bits.svg",
+                caption="../report/bits.rst",
+                category="Pictures",
+                labels={"content": "bits by scale and channel", "format": "SVG"},
+            ),
+            png=f"{RUN}/figures/bits.png",
+        log:
+            f"{RUN}/logs/plot_bits.log",
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=500,
+        params:
+            labels=get_labels(),
+        script:
+            "../scripts/plot_bits.py"

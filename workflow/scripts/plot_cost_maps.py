@@ -1,0 +1,22 @@
+"""What each pixel costs, beside the photographs."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.evaluation.cost_maps import cost_map, draw_cost_maps
+    from l3c.evaluation.photographs import choose, cut
+    from l3c.evaluation.provenance import read_stamp
+    from l3c.evaluation.style import save
+    from l3c.zoo import open_codec
+
+    params = snakemake.params
+    codec = open_codec(Path(snakemake.input.weights), "cpu")
+    shown = [
+        cost_map(codec, name, cut(image, 1 << codec.network.scales))
+        for name, image in choose(Path(snakemake.input.manifest), params.images)
+    ]
+    figure = draw_cost_maps(shown, params.label)
+    stamp = read_stamp(Path(snakemake.input.provenance))
+    save(figure, Path(snakemake.output.svg), Path(snakemake.output.png), stamp)
