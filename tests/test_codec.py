@@ -28,6 +28,17 @@ def test_size_is_close_to_the_cross_entropy(kind: str) -> None:
     assert 8 * num_bytes == pytest.approx(CODECS[kind].bits_theory(tile), rel=5e-3)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (17, 31)])
+def test_bits_of_symbols_add_up_to_the_cross_entropy(kind: str, size: tuple[int, int]) -> None:
+    codec, tile = CODECS[kind], smooth(*size)
+    planes = codec.symbol_bits(tile)
+    assert planes[0].shape == (3, *size)
+    assert [plane.shape for plane in planes] == [plane.shape[1:] for plane in codec.planes(tile)]
+    assert all((plane > 0).all() for plane in planes)
+    assert sum(float(plane.sum()) for plane in planes) == pytest.approx(codec.bits_theory(tile))
+
+
 def test_padding_is_not_coded() -> None:
     whole = noise(64, 64, 3)
     image = [len(CODECS["rgb"].encode(tile)[-1]) for tile in (whole, whole[:57, :57].copy())]

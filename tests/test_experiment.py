@@ -53,6 +53,23 @@ def test_only_models_that_are_measured_are_trained(config, tmp_path):
     assert checked.used_datasets() == ["mine", "toy"]
 
 
+def test_pictures_are_of_the_first_model_and_data_set_unless_named(config, tmp_path):
+    (tmp_path / "r.yaml").write_text("name: r\nmodel: {kind: rgb}\n")
+    config["models"] = {
+        "a": {"name": "A", "recipe": "r.yaml"},
+        "b": {"name": "B", "recipe": "r.yaml"},
+        "b_float": {"name": "C", "same_as": "b"},
+    }
+    config["pictures"] = {}
+    assert check_experiment(config, ROOT)[0].pictured() is None  # no model is measured
+    config["evaluate"] = {"datasets": ["mine", "toy"], "methods": ["png", "a", "b_float"]}
+    assert check_experiment(config, ROOT)[0].pictured() == ("a", "mine")
+    config["pictures"] = {"model": "b_float", "dataset": "toy", "images": ["x"]}
+    assert check_experiment(config, ROOT)[0].pictured() == ("b", "toy")
+    config["pictures"] = None
+    assert check_experiment(config, ROOT)[0].pictured() is None
+
+
 def test_unknown_key_is_answered_with_the_allowed_ones(config):
     config["evaluate"]["metods"] = []
     (problem,) = problems(config)
@@ -84,6 +101,12 @@ def test_unknown_key_below_an_optional_part(config):
         (("evaluate", "methods"), ["none.py"], "the file none.py does not exist"),
         (("evaluate", "methods"), ["own.py", "./own.py"], "have the same key 'own'"),
         (("evaluate", "published"), "Open Images v4", 'Did you mean "Open Images v3"?'),
+        (("pictures",), {"dataset": "toy"}, 'unknown measured data set "toy". Allowed: mine'),
+        (("pictures",), {"model": "l3c"}, 'pictures.model: unknown measured model "l3c"'),
+        (("pictures",), {"images": []}, "pictures.images = []: needs a count or a list of names"),
+        (("pictures",), {"images": 99}, "needs a count or a list of names, 1 to 8 of them"),
+        (("pictures",), {"images": "a"}, "pictures.images = 'a': needs a count or a list"),
+        (("pictures",), {"image": 1}, 'pictures.image: unknown key "image". Did you mean "images"'),
         (("models",), {"png": {"name": "x", "recipe": "x"}}, "is the key of a classical codec"),
         (("models",), {"A-b": {"name": "x", "recipe": "x"}}, "a name of letters, digits and _"),
     ],

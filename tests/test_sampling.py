@@ -9,8 +9,10 @@ from tiny_models import smooth, tiny
 
 from coder.shape import MixtureShape
 from l3c.codec import Codec
+from l3c.config import ModelSettings
 from l3c.model import mixture
-from l3c.sampling import sample_scales
+from l3c.model.network import Network
+from l3c.sampling import sample_scales, uniform_bpsp
 
 
 def test_samples_follow_their_mixture() -> None:
@@ -26,6 +28,15 @@ def test_samples_follow_their_mixture() -> None:
     assert (red[red < 120]).std() == pytest.approx(2 * math.pi / math.sqrt(3), rel=0.1)
     assert (green - 0.5 * red).mean() == pytest.approx(90, abs=2)
     assert blue.mean() == pytest.approx(90, abs=2)
+
+
+def test_the_coarsest_scale_of_the_papers_network_costs_a_constant() -> None:
+    paper = Network(ModelSettings(kind="l3c"))
+    assert (paper.scales, paper.shape(3).channels, paper.shape(3).levels) == (3, 5, 25)
+    for size in ((8, 8), (512, 768), (40, 104)):
+        assert uniform_bpsp(paper, *size) == pytest.approx(5 * math.log2(25) / 192)
+    assert uniform_bpsp(paper, 512, 512) == pytest.approx(0.121, abs=5e-4)
+    assert uniform_bpsp(paper, 9, 8) == pytest.approx(2 * 8 / 9 * 5 * math.log2(25) / 192)
 
 
 def test_each_sample_stores_less_than_the_one_before() -> None:

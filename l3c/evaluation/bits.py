@@ -163,9 +163,10 @@ def _draw_bar(
     for i, (scale, channels) in enumerate(scales.items()):
         color = _shade(i)
         start = left
+        is_named = min(channels.values()) / width * inches > 0.16
         for channel, bpsp in channels.items():
             axes.barh(position, bpsp, _BAR, left, color=color, edgecolor="white", linewidth=0.4)
-            if bpsp / width * inches > 0.16:
+            if is_named:
                 ink = "white" if sum(to_rgb(color)) < 1.6 else style.INK
                 middle = left + bpsp / 2
                 axes.text(

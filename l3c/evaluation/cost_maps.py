@@ -101,9 +101,9 @@ def draw_cost_maps(maps: Sequence[CostMap], label: str) -> Figure:
         label: of the model.
     """
     sizes = [_size(each.image) for each in maps]
-    heights = [height + 0.4 for _, height in sizes]
+    heights = [height + 0.3 for _, height in sizes]
     width = max(width for width, _ in sizes)
-    figure = style.new_figure(2 * width + 1.2, sum(heights) + 0.3)
+    figure = style.new_figure(2 * width + 1.2, sum(heights) + 0.05)
     grid = figure.subplots(len(maps), 2, squeeze=False, height_ratios=heights)
     shown = [local_means(each.costs) for each in maps]
     brightest = float(np.percentile(np.concatenate([costs.ravel() for costs in shown]), _BRIGHTEST))
@@ -119,7 +119,7 @@ def draw_cost_maps(maps: Sequence[CostMap], label: str) -> Figure:
         right.set_title(text, fontsize=10)
     colors = ScalarMappable(Normalize(0, brightest), style.BITS_MAP)
     bar = figure.colorbar(colors, ax=grid, fraction=0.04, pad=0.02, extend="max")
-    bar.set_label(f"bits per pixel, all scales (means of {_WINDOW} {style.TIMES} {_WINDOW})")
+    bar.set_label("bits per pixel, all scales")
     bar.locator = MaxNLocator(5, steps=[1, 2, 5, 10])
     bar.outline.set_visible(False)
     return figure

@@ -90,7 +90,7 @@ def _draw_block(figure: Figure, place: SubplotSpec, photograph: Bottlenecks) -> 
     grid = place.subgridspec(rows, columns + 1, width_ratios=[_PHOTO] + [1] * columns)
     axes = figure.add_subplot(grid[:, 0])
     style.picture_axes(axes)
-    axes.set_anchor("N")
+    axes.set_anchor("NW")
     axes.imshow(photograph.image)
     height, width = photograph.image.shape[:2]
     axes.set_title(f"{photograph.name}, {width} {style.TIMES} {height}", fontsize=10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,6 +19,15 @@ _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
 _DISTANCES = (10.0, 17.0, 26.0, 38.0)  # pixels from the point; farther ones get a thin line
 
 
+class _Place(NamedTuple):
+    """Where a label may stand: cost without other labels, offset from its point, all in pixels."""
+
+    cost: float
+    offset: tuple[float, float]
+    box: Bbox
+    far: bool
+
+
 def place_labels(
     figure: Figure,
     axes: Axes,
@@ -28,8 +38,8 @@ def place_labels(
 ) -> list[Annotation]:
     """Writes a label beside each point.
 
-    Each label takes the place, of several around its point, that covers least of what is there; the
-    points stand in the order of their texts' length, since long labels are the hardest to place.
+    Each label takes the place, of several around its point, that covers least of what is there.
+    Who chooses first matters: of several orders the one with the least covered in all is taken.
 
     Args:
         figure: holds the axes; its layout must be final except for the labels.
@@ -43,11 +53,10 @@ def place_labels(
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     frame = axes.get_window_extent(renderer)
     pixels = _pixels(axes, points)
-    taken = [Bbox.from_extents(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in pixels]
-    for line in lines:
-        taken += _boxes_along(_pixels(axes, line))
-    labels = []
-    for index in sorted(range(len(texts)), key=lambda i: -len(texts[i])):
+    marks = [Bbox.from_extents(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in pixels]
+    drawn = [box for line in lines for box in _boxes_along(_pixels(axes, line))]
+    labels, places = [], []
+    for index, (x, y) in enumerate(pixels):
         label = axes.annotate(
             texts[index],
             points[index],
@@ -59,33 +68,53 @@ def place_labels(
             path_effects=[withStroke(linewidth=2.5, foreground="white")],  # over grid lines
         )
         size = label.get_window_extent(renderer)
-        x, y = pixels[index]
-        own = taken[index]
-        others = [box for box in taken if box is not own]
-        _, offset, box, far = min(
-            _candidates(x, y, size.width, size.height, others, frame),
-            key=lambda candidate: candidate[0],
-        )
-        # Offsets in points, unlike those in pixels, hold for every resolution of the file.
-        label.set_position(_to_points(figure, *offset))
-        taken.append(box)
+        others = [*marks[:index], *marks[index + 1 :], *drawn]
         labels.append(label)
+        places.append(_candidates(x, y, size.width, size.height, others, frame))
+    for index, (_, (right, up), box, far) in enumerate(_arrange(places, texts, pixels)):
+        # Offsets in points, unlike those in pixels, hold for every resolution of the file.
+        labels[index].set_position(_to_points(figure, right, up))
         if far:
             arrow = {"arrowstyle": "-", "color": colors[index], "lw": 0.6, "shrinkB": 5}
             axes.annotate(
                 "",
                 points[index],
-                xytext=_to_points(figure, *_nearest(box, x, y)),
+                xytext=_to_points(figure, *_nearest(box, *pixels[index])),
                 textcoords="offset points",
                 arrowprops=arrow,
             )
     return labels
 
 
+def _arrange(
+    places: Sequence[Sequence[_Place]],
+    texts: Sequence[str],
+    pixels: Sequence[tuple[float, float]],
+) -> list[_Place]:
+    """One of the places of each label, so that labels cover little of each other."""
+    by_length = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+    by_column = sorted(range(len(texts)), key=lambda i: pixels[i])
+    best: list[_Place] = []
+    least = float("inf")
+    for order in (by_length, by_length[::-1], by_column, by_column[::-1]):
+        chosen: dict[int, _Place] = {}
+        total = 0.0
+        for index in order:
+            costs = [
+                place.cost + 10 * sum(_overlap(place.box, other.box) for other in chosen.values())
+                for place in places[index]
+            ]
+            total += min(costs)
+            chosen[index] = places[index][costs.index(min(costs))]
+        if total < least:
+            least, best = total, [chosen[index] for index in range(len(texts))]
+    return best
+
+
 def _candidates(
     x: float, y: float, width: float, height: float, taken: Sequence[Bbox], frame: Bbox
-) -> list[tuple[float, tuple[float, float], Bbox, bool]]:
-    """(cost, offset, box, is far) of each place for a label around the pixel (x, y)."""
+) -> list[_Place]:
+    """The places for a label around the pixel (x, y)."""
     places = []
     for rank, distance in enumerate(_DISTANCES):
         for order, (right, up) in enumerate(_SIDES):
@@ -96,7 +125,7 @@ def _candidates(
             covered = sum(_overlap(box, other) for other in taken)
             outside = width * height - _overlap(box, frame, gap=0.0)
             cost = 10 * covered + 40 * outside + 30 * rank + order
-            places.append((cost, (left - x, low - y), box, rank > 1))
+            places.append(_Place(cost, (left - x, low - y), box, rank > 1))
     return places
 
 

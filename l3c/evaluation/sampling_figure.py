@@ -26,7 +26,7 @@ def draw_samples(rows: Sequence[SampleRow], folder: Path, label: str) -> Figure:
     ladders = [[row for row in rows if row.image == name] for name in names]
     columns = len(ladders[0])
     heights = [_WIDTH * ladder[0].height / ladder[0].width + 0.35 for ladder in ladders]
-    figure = style.new_figure(columns * (_WIDTH + 0.06), sum(heights) + 0.65)
+    figure = style.new_figure(columns * (_WIDTH + 0.06), sum(heights) + 0.8)
     grid = figure.subplots(len(ladders), columns, squeeze=False, height_ratios=heights)
     for ladder, line in zip(ladders, grid, strict=True):
         for row, axes in zip(ladder, line, strict=True):
@@ -38,8 +38,8 @@ def draw_samples(rows: Sequence[SampleRow], folder: Path, label: str) -> Figure:
     top = ladders[0][0].stored.split()[-1]
     values = " and ".join(sorted({f"{row.uniform_bpsp:.4f}" for row in rows}))
     figure.supxlabel(
-        f"{label}; bpsp: bits per sub-pixel of what is stored. {style.scale_label(top)} alone "
-        f"costs {values} bpsp by its size, whatever it holds.",
+        f"{label}; bpsp: bits per sub-pixel of what is stored.\n"
+        f"{style.scale_label(top)} alone costs {values} bpsp by its size, whatever it holds.",
         fontsize=9,
         x=0.01,
         ha="left",

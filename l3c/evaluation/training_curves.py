@@ -65,6 +65,7 @@ def draw_training(curves: Sequence[Curve]) -> Figure:
     axes.set_xlabel("minutes of training")
     axes.set_ylabel("bits per sub-pixel (less is better)")
     style.quiet_axis(axes, "y")
+    axes.margins(y=0.12)  # room for names above and below
     for i, curve in enumerate(curves):
         color, line = SHADES[i % len(SHADES)], LINES[i % len(LINES)]
         marker = MARKERS[i % len(MARKERS)]

@@ -37,6 +37,7 @@ def test_bars_are_sorted_and_know_their_speed(rows):
         ("raw", False),
     ]
     assert bars[0].mean == pytest.approx((1600 + 1840) / 2 / 600)
+    assert bars[0].encode_s_per_mp == pytest.approx(0.5 / 400e-6)
     assert bars[0].decode_s_per_mp == pytest.approx(1.0 / 400e-6)
 
 
@@ -63,11 +64,21 @@ def test_bpsp_has_a_panel_for_each_data_set(rows):
 
 
 def test_speed_leaves_the_control_out_and_says_so(rows):
-    axes = draw_speed(rows, ["l3c"]).axes[0]
-    assert axes.get_xscale() == "log"
-    assert "second" in axes.get_xlabel()
-    assert "Raw pixels (8.2" in axes.get_title(loc="right")
-    assert {text.get_text() for text in axes.texts} == {"L3C", "PNG"}
+    panels = draw_speed(rows, ["l3c"]).axes
+    assert len(panels) == 4  # two data sets
+    assert "encoding time in seconds" in panels[0].get_xlabel()
+    assert "decoding time in seconds" in panels[1].get_xlabel()
+    assert panels[1].get_title(loc="right").startswith("not shown: Raw pixels (8.2")
+    for axes in panels:
+        assert axes.get_xscale() == "log"
+        assert {text.get_text() for text in axes.texts} == {"L3C", "PNG"}
+        assert axes.get_ylim() == panels[0].get_ylim()
+
+
+def test_speed_marks_times_with_the_start_of_a_program(make_row):
+    axes = draw_speed([make_row(in_process=False)], []).axes
+    assert axes[0].texts[0].get_text() == "PNG ‡"
+    assert axes[1].get_title(loc="right") == "‡ with the start of a program"
 
 
 @pytest.mark.parametrize("draw", [lambda: draw_bpsp([], [], {}, None), lambda: draw_speed([], [])])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from l3c.evaluation.bits import read_bits
 from l3c.evaluation.rows import read_rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +19,7 @@ LEARNED = {"l3c", "l3c_float", "rgb", "rgb_shared"}
 # What follows every change of the configuration: whatever is shown carries its provenance.
 SHOWN = {("record_provenance",), ("collect_rows",), ("make_table",), ("make_cost_table",)}
 SHOWN |= {("plot_bpsp",), ("plot_speed",), ("plot_training",), ("all",)}
+SHOWN |= {("plot_samples",), ("plot_heat_maps",), ("plot_cost_maps",), ("plot_bits",)}
 
 
 @pytest.mark.slow
@@ -31,8 +33,11 @@ def test_smoke_makes_everything(smoke):
     tables = ["comparison.md", "comparison.csv", "comparison.tex", "rates.csv", "left_out.csv"]
     for name in [*tables, "integer_cost.md", "integer_cost.csv"]:
         assert (run / "tables" / name).stat().st_size > 0
-    for name in ("bpsp.svg", "bpsp.png", "speed.svg", "speed.png"):
-        assert (run / "figures" / name).stat().st_size > 1000
+    for name in ("bpsp", "speed", "samples", "heat_maps", "cost_maps", "bits"):
+        for kind in ("svg", "png"):
+            assert (run / "figures" / f"{name}.{kind}").stat().st_size > 1000
+    assert {row.model for row in read_bits(run / "pictures/bits.csv")} == LEARNED - {"l3c_float"}
+    assert len(list((run / "pictures/samples").glob("test-0-*.png"))) == 3
     assert not (smoke.folder / "results" / "reference").exists()
 
 
@@ -55,7 +60,7 @@ def test_changed_recipe_runs_again_what_depends_on_it(smoke):
     test_set = ("measure_method", "synthetic-test", "rgb")
     made = {("train_model", "rgb"), ("convert_model", "rgb")}
     cost = ("measure_cost", "synthetic-test", "rgb")
-    assert planned == {*made, test_set, cost, *SHOWN}
+    assert planned == {*made, test_set, cost, ("measure_bits",), *SHOWN}
 
 
 @pytest.mark.slow

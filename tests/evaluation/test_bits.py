@@ -1,0 +1,54 @@
+"""Bits by scale and channel: they add up, survive their file, and are drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_models import noise, smooth, tiny
+
+from l3c.codec import Codec
+from l3c.evaluation.bits import bits_csv, draw_bits, mean_bpsp, measure_bits, read_bits
+
+IMAGES = [("smooth", smooth(21, 34)), ("noise", noise(8, 16, 3))]
+LABELS = {"l3c": "L3C", "rgb": "RGB"}
+CODECS = {kind: Codec(tiny(kind)) for kind in LABELS}
+ROWS = {kind: measure_bits("toy", kind, codec, IMAGES) for kind, codec in CODECS.items()}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_channels_add_up_to_the_cross_entropy(kind: str) -> None:
+    for name, image in IMAGES:
+        rows = [row for row in ROWS[kind] if row.image == name]
+        assert sum(row.bits for row in rows) == pytest.approx(CODECS[kind].bits_theory(image))
+        assert {row.scale for row in rows} == {"x", "z1", "z2", "z3"}
+        assert [row.channel for row in rows if row.scale == "x"] == ["R", "G", "B"]
+        numbered = [row.channel for row in rows if row.scale == "z3"]
+        assert numbered == (["1", "2", "3", "4", "5"] if kind == "l3c" else ["R", "G", "B"])
+
+
+def test_rows_survive_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "bits.csv"
+    path.write_text(bits_csv(ROWS["l3c"]))
+    assert read_bits(path) == ROWS["l3c"]
+
+
+def test_means_are_of_bits_per_sub_pixel() -> None:
+    means = mean_bpsp([*ROWS["l3c"], *ROWS["rgb"]])
+    for kind, codec in CODECS.items():
+        whole = [codec.bits_theory(image) / image.size for _, image in IMAGES]
+        total = sum(sum(channels.values()) for channels in means[kind].values())
+        assert total == pytest.approx(sum(whole) / 2)
+
+
+@pytest.mark.parametrize("kinds", [["l3c"], ["rgb"], ["l3c", "rgb"]])
+def test_each_model_is_a_bar(kinds: list[str]) -> None:
+    rows = [row for kind in kinds for row in ROWS[kind]]
+    (axes,) = draw_bits(rows, LABELS).axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == [LABELS[kind] for kind in kinds]
+    assert axes.get_title(loc="left") == "toy, mean of 2 images"
+    for position, scales in enumerate(mean_bpsp(rows).values()):
+        parts = [part for part in axes.patches if abs(part.get_y() + 0.23 - position) < 1e-6]
+        total = sum(sum(channels.values()) for channels in scales.values())
+        assert sum(part.get_width() for part in parts) == pytest.approx(total)
+        assert f"{total:.2f}" in {text.get_text() for text in axes.texts}
