@@ -27,7 +27,7 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/exactness.smk"
-include: "workflow/rules/notebooks.smk"
+include: "workflow/rules/html.smk"
 include: "workflow/rules/reference.smk"
 
 
@@ -35,4 +35,5 @@ rule all:
     default_target: True
     input:
         RESULTS,
+        list(PAGES),
         NOTEBOOKS,

@@ -21,30 +21,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
-PARAMETERS = "parameters"  # tag of the cell whose values can be given from outside
+from l3c.notebooks.reading import PARAMETERS, NotebookError, read
+
 _ARGV = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 _LONGEST = 80  # characters of a folder of sockets, whose paths may have about 100
 _STARTUP_S = 300  # a cold disk under load; a kernel that fails to start says so at once
-
-
-class NotebookError(ValueError):
-    """A notebook that is none, or that does not run to its end; the message names the cell."""
-
-
-def read(path: Path) -> NotebookNode:
-    """A notebook as it lies on the disk.
-
-    Raises:
-        NotebookError: it cannot be read, or is no notebook of format 4.
-    """
-    try:
-        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-        nbformat.validate(notebook)
-    except OSError as error:
-        raise NotebookError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, AttributeError) as error:
-        raise NotebookError(f"{path}: not a notebook ({error})") from None
-    return notebook
 
 
 def execute(

@@ -1,4 +1,4 @@
-"""An executed notebook -> one HTML page that needs no network, no script and no other file."""
+"""An executed notebook, or Markdown -> an HTML page that needs no network, script or other file."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import html
 import importlib.resources
 
 from nbconvert import HTMLExporter
+from nbconvert.filters.markdown import markdown2html
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
+
+from l3c.notebooks.reading import title_of
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -34,16 +37,16 @@ def to_page(notebook: NotebookNode) -> str:
     """
     exporter = HTMLExporter(template_name="basic", exclude_anchor_links=True)
     body, _ = exporter.from_notebook_node(notebook)
-    css = importlib.resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     colors = HtmlFormatter(style="default").get_style_defs(".highlight")
-    return _PAGE.format(title=html.escape(title_of(notebook)), css=f"{css}{colors}", body=body)
+    return _page(title_of(notebook), body, colors)
 
 
-def title_of(notebook: NotebookNode) -> str:
-    """The first heading, else a word."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            for line in cell.source.splitlines():
-                if line.startswith("#"):
-                    return str(line.lstrip("#").strip())
-    return "Notebook"
+def markdown_page(text: str) -> str:
+    """A page of tables; its first line is the title."""
+    title = text.partition("\n")[0].lstrip("#").strip()
+    return _page(title, markdown2html(text))
+
+
+def _page(title: str, body: str, more_css: str = "") -> str:
+    css = importlib.resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    return _PAGE.format(title=html.escape(title), css=css + more_css, body=body)

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from l3c.notebooks.execution import PARAMETERS, NotebookError, read
+from l3c.notebooks.reading import PARAMETERS, NotebookError, read
 from l3c.whole_files import write_whole
 
 # Everything else there differs between programs and machines.

@@ -14,6 +14,7 @@ from l3c.data.datasets import shard_path, source_state
 from l3c.evaluation.provenance import code_state, configuration_of
 from l3c.evaluation.published import read_published, samples_of
 from l3c.experiment import CATALOGUE, ExperimentError, check_experiment, resolve
+from l3c.notebooks.reading import read, title_of
 from l3c.workflow_lock import hold_main_lock
 
 # Before Snakemake takes its own lock: what a killed run left of it is removed, see the module.
@@ -65,6 +66,12 @@ if PICTURED:
     )
     PICTURES += [f"{RUN}/tables/samples.csv", f"{RUN}/pictures/bits.csv"]
 RESULTS += PICTURES
+# Tables as a browser shows them, each with the caption of its name.
+PAGES = {
+    str(Path(path).with_suffix(".html")): Path(path).stem
+    for path in RESULTS
+    if path.startswith(f"{RUN}/tables/") and path.endswith(".md")
+}
 NOTEBOOKS = expand(
     f"{RUN}/notebooks/{{notebook}}.{{format}}",
     notebook=EXPERIMENT.notebook_files(),
@@ -257,6 +264,11 @@ def get_cards():
 def get_notebook(wildcards):
     """The notebook as its author left it."""
     return str(resolve(EXPERIMENT.notebook_files()[wildcards.notebook], ROOT))
+
+
+def get_notebook_labels(wildcards):
+    """Its heading, for the report."""
+    return {"content": title_of(read(Path(get_notebook(wildcards))))}
 
 
 def get_notebook_parameters():

@@ -1,4 +1,28 @@
-# Notebooks, executed once all else is there, with pages that can be read without Jupyter.
+# What is read rather than used: tables as pages, and notebooks, executed once all else is there.
+
+
+rule render_tables:
+    input:
+        tables=[str(Path(page).with_suffix(".md")) for page in PAGES],
+    output:
+        pages=[
+            report(
+                page,
+                caption=f"../report/{name}.rst",
+                category="Tables",
+                labels={"content": name.replace("_", " ")},
+            )
+            for page, name in PAGES.items()
+        ],
+    log:
+        f"{RUN}/logs/render_tables.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    script:
+        "../scripts/render_tables.py"
 
 
 rule execute_notebook:
@@ -12,7 +36,7 @@ rule execute_notebook:
             f"{RUN}/notebooks/{{notebook}}.html",
             caption="../report/notebook.rst",
             category="Notebooks",
-            labels={"content": "{notebook}", "format": "HTML"},
+            labels=get_notebook_labels,
         ),
     log:
         f"{RUN}/logs/execute_notebook/{{notebook}}.log",
