@@ -35,5 +35,5 @@ rule all:
     default_target: True
     input:
         RESULTS,
-        list(PAGES),
+        list(TABLE_PAGES),
         NOTEBOOKS,

@@ -1,6 +1,7 @@
 """Notebooks are executed by a kernel of this interpreter, and say in one line what went wrong."""
 
 import os
+import re
 import sys
 from html.parser import HTMLParser
 
@@ -8,8 +9,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from l3c.notebooks import execution
 from l3c.notebooks.execution import add_stamp, execute
-from l3c.notebooks.page import to_page
+from l3c.notebooks.page import markdown_page, to_page
 from l3c.notebooks.reading import NotebookError, title_of
 
 PLOT = """\
@@ -71,7 +73,8 @@ def test_an_error_names_notebook_cell_and_error(make_notebook):
     assert "raise KeyError" in str(caught.value.__cause__)  # the traceback, for the log
 
 
-def test_a_kernel_that_dies_is_said(make_notebook):
+def test_a_kernel_that_dies_is_said(make_notebook, monkeypatch):
+    monkeypatch.setattr(execution, "_LONGEST", 0)  # as in a folder whose path is too long: TCP
     path = make_notebook("import os\nos._exit(9)")
     with pytest.raises(NotebookError, match=r"some\.ipynb, cell 2: the kernel died"):
         execute(path)
@@ -89,6 +92,13 @@ def test_what_is_no_notebook_is_said(tmp_path):
         (tmp_path / "bad.ipynb").write_text(text)
         with pytest.raises(NotebookError, match=r"bad\.ipynb: not a notebook"):
             execute(tmp_path / "bad.ipynb")
+
+
+def test_markdown_becomes_a_page_that_needs_nothing_else():
+    page = markdown_page("# Rates & more\n\n| a | b |\n| - | -: |\n| L3C | 2.991† |\n")
+    assert "<title>Rates &amp; more</title>" in page
+    assert re.search(r"<td[^>]*>2.991†</td>", page)
+    assert loaded(page) == []
 
 
 def test_a_notebook_without_a_heading_has_a_title():

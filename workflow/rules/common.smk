@@ -67,7 +67,7 @@ if PICTURED:
     PICTURES += [f"{RUN}/tables/samples.csv", f"{RUN}/pictures/bits.csv"]
 RESULTS += PICTURES
 # Tables as a browser shows them, each with the caption of its name.
-PAGES = {
+TABLE_PAGES = {
     str(Path(path).with_suffix(".html")): Path(path).stem
     for path in RESULTS
     if path.startswith(f"{RUN}/tables/") and path.endswith(".md")

@@ -3,7 +3,7 @@
 
 rule render_tables:
     input:
-        tables=[str(Path(page).with_suffix(".md")) for page in PAGES],
+        tables=[str(Path(page).with_suffix(".md")) for page in TABLE_PAGES],
     output:
         pages=[
             report(
@@ -12,7 +12,7 @@ rule render_tables:
                 category="Tables",
                 labels={"content": name.replace("_", " ")},
             )
-            for page, name in PAGES.items()
+            for page, name in TABLE_PAGES.items()
         ],
     log:
         f"{RUN}/logs/render_tables.log",
