@@ -1,11 +1,10 @@
-"""What a run has left, for notebooks: rows, tables, figures, and where they come from."""
+"""What a run has left, for notebooks: rows, tables, figures."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
 
-from l3c.evaluation.provenance import Provenance, read_provenance
 from l3c.evaluation.rows import ResultRow, RowError, read_rows
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -32,12 +31,6 @@ class RunFolder:
         """Keys of the learned methods."""
         keys = [row.key for row in self.rows if row.bits_theory is not None]
         return list(dict.fromkeys(keys))
-
-    @cached_property
-    def provenance(self) -> Provenance | None:
-        """What the tables and figures are made from; None where the run did not say."""
-        path = self.path / "provenance.json"
-        return read_provenance(path) if path.is_file() else None
 
     def tables(self) -> dict[str, str]:
         """Name -> Markdown text of every table, by name."""

@@ -16,7 +16,7 @@ def test_rows_tables_and_figures_of_a_run(tmp_path, make_row):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     run = open_run(tmp_path)
-    assert (len(run.rows), run.learned, run.provenance) == (2, ["l3c"], None)
+    assert (len(run.rows), run.learned) == (2, ["l3c"])
     assert run.tables() == {"b": "tables/b.md", "paper/a": "tables/paper/a.md"}
     assert list(run.figures()) == ["bpsp", "speed"]
     assert all(path.is_file() for path in run.figures().values())
