@@ -39,6 +39,7 @@ MAX_PICTURES = 8  # photographs of a figure
 # Both become names of files and wildcards of the workflow.
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 MethodKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+NOTEBOOK_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 
 class ExperimentError(ValueError):
@@ -163,6 +164,10 @@ class Experiment(_Settings):
     evaluate: Evaluation
     exactness: Exactness | None = None
     pictures: Pictures | None = None
+    notebooks: tuple[str, ...] = Field(
+        (),
+        description="files (.ipynb) that are executed once all else is there, into <run>/notebooks",
+    )
     board: bool = Field(
         False, description="training writes curves and pictures for TensorBoard to <run>/board"
     )
@@ -207,6 +212,10 @@ class Experiment(_Settings):
         learned = [key for key in self.measured(dataset) if key in self.models]
         return list(dict.fromkeys(map(self.trained_as, learned)))
 
+    def notebook_files(self) -> dict[str, str]:
+        """Name of each notebook -> its path in the configuration."""
+        return {Path(path).stem: path for path in self.notebooks}
+
     def used_datasets(self) -> list[str]:
         """The data sets this run builds: those measured, and those needed for training."""
         names: list[str | None] = [*self.evaluate.datasets]
@@ -249,7 +258,8 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
     except DatasetError as error:
         raise ExperimentError([str(error)]) from None
     problems = [*_dataset_problems(experiment, catalogue), *_method_problems(experiment)]
-    problems += [*_picture_problems(experiment), *_published_problems(experiment, root)]
+    problems += [*_picture_problems(experiment), *_notebook_problems(experiment, root)]
+    problems += _published_problems(experiment, root)
     recipes = {}
     for key in experiment.trained():
         recipe = experiment.models[key].recipe if key in experiment.models else None
@@ -346,6 +356,23 @@ def _picture_problems(experiment: Experiment) -> list[str]:
         measured = list(experiment.evaluate.datasets)
         unknown = _unknown(pictures.dataset, "measured data set", measured)
         problems.append(f"pictures.dataset: {unknown}")
+    return problems
+
+
+def _notebook_problems(experiment: Experiment, root: Path) -> list[str]:
+    problems = []
+    seen: dict[str, str] = {}
+    for path in experiment.notebooks:
+        name = Path(path).stem
+        if not path.endswith(".ipynb"):
+            problems.append(f"notebooks: {path} is no notebook (.ipynb)")
+        elif not resolve(path, root).is_file():
+            problems.append(f"notebooks: the file {path} does not exist")
+        elif not re.fullmatch(NOTEBOOK_NAME, name):
+            problems.append(f"notebooks: rename {path}; letters, digits, _ . and - make a name")
+        elif name in seen:
+            problems.append(f"notebooks: {path} and {seen[name]} would be written to one file")
+        seen[name] = path
     return problems
 
 

@@ -163,3 +163,22 @@ def test_default_configuration_fits_its_schema():
     checked = experiment.Experiment.model_validate(default)
     assert checked.trained() == ["l3c", "rgb", "rgb_shared"]
     assert checked.train not in checked.evaluate.datasets
+
+
+def test_notebooks_are_found_and_written_to_files_of_their_own(config, tmp_path):
+    config["notebooks"] = ["mine.ipynb", "notebooks/results.ipynb"]
+    assert problems(config) == ["notebooks: the file mine.ipynb does not exist"]
+    (tmp_path / "mine.ipynb").write_text("")
+    checked, _ = check_experiment(config, ROOT)
+    assert checked.notebook_files() == {
+        "mine": "mine.ipynb",
+        "results": "notebooks/results.ipynb",
+    }
+    (tmp_path / "results.ipynb").write_text("")
+    (tmp_path / "my own.ipynb").write_text("")
+    config["notebooks"] = ["results.ipynb", "notebooks/results.ipynb", "own.py", "my own.ipynb"]
+    assert problems(config) == [
+        "notebooks: notebooks/results.ipynb and results.ipynb would be written to one file",
+        "notebooks: own.py is no notebook (.ipynb)",
+        "notebooks: rename my own.ipynb; letters, digits, _ . and - make a name",
+    ]

@@ -79,17 +79,18 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 def draw_bpsp(
     rows: Sequence[ResultRow],
     learned: Sequence[str],
-    published: Mapping[str, PublishedValue],
-    label: str | None,
+    published: Mapping[str, PublishedValue] | None = None,
+    label: str | None = None,
 ) -> Figure:
     """Means as bars, images as dots, published values as diamonds; one panel for each data set.
 
     Args:
         rows: of any number of data sets.
         learned: keys of the learned methods.
-        published: bpsp by normalized method name.
+        published: bpsp by normalized method name, if any are to be shown.
         label: of the published edition, for the legend.
     """
+    published = published or {}
     datasets = _datasets(rows)
     panels = [bars_of(rows, learned, dataset) for dataset in datasets]
     lines = sum(len(bars) for bars in panels)

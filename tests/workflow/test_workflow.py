@@ -1,6 +1,7 @@
 """The workflow itself: what it makes, what it makes again, and what it says when it cannot."""
 
 import csv
+import json
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEARNED = {"l3c", "l3c_float", "rgb", "rgb_shared"}
 # What follows every change of the configuration: whatever is shown carries its provenance.
 SHOWN = {("record_provenance",), ("collect_rows",), ("make_table",), ("make_cost_table",)}
+SHOWN |= {("render_tables",), ("execute_notebook", "results"), ("execute_notebook", "one_image")}
 SHOWN |= {("plot_bpsp",), ("plot_speed",), ("plot_training",), ("all",)}
 SHOWN |= {("plot_samples",), ("plot_heat_maps",), ("plot_cost_maps",), ("plot_bits",)}
 
@@ -38,6 +40,9 @@ def test_smoke_makes_everything(smoke):
             assert (run / "figures" / f"{name}.{kind}").stat().st_size > 1000
     assert {row.model for row in read_bits(run / "pictures/bits.csv")} == LEARNED - {"l3c_float"}
     assert len(list((run / "pictures/samples").glob("test-0-*.png"))) == 3
+    for name in ("tables/comparison.html", "notebooks/results.html", "notebooks/one_image.html"):
+        assert "Provenance: " in (run / name).read_text()
+    assert "MODEL = 'results/smoke/models/l3c" in (run / "notebooks/one_image.ipynb").read_text()
     assert not (smoke.folder / "results" / "reference").exists()
 
 
@@ -76,7 +81,23 @@ def test_another_method_measures_that_one_only(smoke):
 def test_report_is_made(smoke):
     code, text = smoke.run("--report", "report.html")
     assert code == 0, text
-    assert (smoke.folder / "report.html").stat().st_size > 100_000
+    report = (smoke.folder / "report.html").read_text().replace("\\n", " ")
+    assert "This run (results/smoke) measured 7 methods on synthetic-test." in report
+    for heading in ("Tables and figures of a run", "A walk through one photograph"):
+        assert f'"labels": {{"content": "{heading}"}}' in report
+    # Two labels, one of them with two values in halves of a category, break the page (snakemake 9).
+    assert all(len(json.loads(labels)) == 1 for labels in re.findall(r'"labels": ({.*?})', report))
+
+
+def test_every_result_of_the_report_has_a_caption_and_one_label():
+    rules = [path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")]
+    captions = re.findall(r'caption=f?"\.\./report/([^"]*)"', "".join(rules))
+    assert len(captions) > 5
+    for name in captions:
+        assert "{" in name or (ROOT / "workflow" / "report" / name).is_file()
+    for labels in re.findall(r"labels=(\{[^}]*\}|[^\s,]+)", "".join(rules)):
+        assert labels.startswith('{"content": ') or labels.startswith("get_"), labels
+        assert labels.count('": ') <= 1, labels
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
 from l3c.evaluation.provenance import code_state, configuration_of
 from l3c.evaluation.published import read_published, samples_of
-from l3c.experiment import CATALOGUE, ExperimentError, check_experiment
+from l3c.experiment import CATALOGUE, ExperimentError, check_experiment, resolve
+from l3c.notebooks.reading import read, title_of
 from l3c.workflow_lock import hold_main_lock
 
 # Before Snakemake takes its own lock: what a killed run left of it is removed, see the module.
@@ -65,6 +66,17 @@ if PICTURED:
     )
     PICTURES += [f"{RUN}/tables/samples.csv", f"{RUN}/pictures/bits.csv"]
 RESULTS += PICTURES
+# Tables as a browser shows them, each with the caption of its name.
+TABLE_PAGES = {
+    str(Path(path).with_suffix(".html")): Path(path).stem
+    for path in RESULTS
+    if path.startswith(f"{RUN}/tables/") and path.endswith(".md")
+}
+NOTEBOOKS = expand(
+    f"{RUN}/notebooks/{{notebook}}.{{format}}",
+    notebook=EXPERIMENT.notebook_files(),
+    format=["ipynb", "html"],
+)
 MATRIX = EXPERIMENT.exactness
 if MATRIX and MATRIX.model in EXPERIMENT.trained():
     EXACTNESS = expand(f"{RUN}/exactness/matrix.{{format}}", format=["md", "csv"])
@@ -91,6 +103,7 @@ wildcard_constraints:
     shards=r"\d+",
     model=one_of(EXPERIMENT.trained()),
     method=one_of(EXPERIMENT.method_entries()),
+    notebook=one_of(EXPERIMENT.notebook_files()),
 
 
 def get_manifest(wildcards):
@@ -246,6 +259,24 @@ def get_published_samples():
 def get_cards():
     """Cards of the models whose weights are measured."""
     return expand(f"{RUN}/models/{{model}}.json", model=EXPERIMENT.trained())
+
+
+def get_notebook(wildcards):
+    """The notebook as its author left it."""
+    return str(resolve(EXPERIMENT.notebook_files()[wildcards.notebook], ROOT))
+
+
+def get_notebook_labels(wildcards):
+    """Its heading, for the report."""
+    return {"content": title_of(read(Path(get_notebook(wildcards))))}
+
+
+def get_notebook_parameters():
+    """What notebooks are told of a run: its folder, and the first model that learns its bottlenecks;
+    with none, they keep the model that comes with the package."""
+    models = [key for key, recipe in RECIPES.items() if recipe.model.kind == "l3c"]
+    weights = [f"{RUN}/models/{key}.safetensors" for key in models]
+    return {"RUN": RUN} | {"MODEL": path for path in weights[:1]}
 
 
 def get_reference_results(wildcards):

@@ -11,7 +11,7 @@ rule plot_bpsp:
             f"{RUN}/figures/bpsp.svg",
             caption="../report/bpsp.rst",
             category="Figures",
-            labels={"content": "bits per sub-pixel", "format": "SVG"},
+            labels={"content": "bits per sub-pixel"},
         ),
         png=f"{RUN}/figures/bpsp.png",
     log:
@@ -37,7 +37,7 @@ rule plot_speed:
             f"{RUN}/figures/speed.svg",
             caption="../report/speed.rst",
             category="Figures",
-            labels={"content": "rate against decoding time", "format": "SVG"},
+            labels={"content": "rate against decoding time"},
         ),
         png=f"{RUN}/figures/speed.png",
     log:
@@ -62,7 +62,7 @@ rule plot_training:
             f"{RUN}/figures/training.svg",
             caption="../report/training.rst",
             category="Figures",
-            labels={"content": "learning curves", "format": "SVG"},
+            labels={"content": "learning curves"},
         ),
         png=f"{RUN}/figures/training.png",
     log:

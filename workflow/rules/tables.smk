@@ -32,17 +32,12 @@ rule make_table:
         cards=get_cards(),
         published=PUBLISHED,
     output:
-        markdown=report(
-            f"{RUN}/tables/comparison.md",
-            caption="../report/comparison.rst",
-            category="Tables",
-            labels={"content": "comparison", "format": "Markdown"},
-        ),
+        markdown=f"{RUN}/tables/comparison.md",
         csv=report(
             f"{RUN}/tables/comparison.csv",
             caption="../report/comparison.rst",
             category="Tables",
-            labels={"content": "comparison", "format": "CSV"},
+            labels={"content": "comparison (CSV)"},
         ),
         latex=f"{RUN}/tables/comparison.tex",
         rates=f"{RUN}/tables/rates.csv",
@@ -50,7 +45,7 @@ rule make_table:
             f"{RUN}/tables/left_out.csv",
             caption="../report/left_out.rst",
             category="Tables",
-            labels={"content": "images left out", "format": "CSV"},
+            labels={"content": "images left out (CSV)"},
         ),
     log:
         f"{RUN}/logs/make_table.log",
