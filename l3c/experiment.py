@@ -30,7 +30,7 @@ from l3c.data.catalogue import ImageSet, is_archive, read_catalogue
 from l3c.data.datasets import DatasetSpec
 from l3c.data.errors import DatasetError
 from l3c.data.sources import LIST_SUFFIX
-from l3c.evaluation.published import PublishedError, editions, read_published
+from l3c.evaluation.published import PublishedError, editions, normalize, read_published
 
 CATALOGUE = "config/datasets.tsv"
 
@@ -72,6 +72,9 @@ class ModelSpec(_Settings):
     arithmetic: Kind = Field(
         DEFAULT, description="of the network: integer decodes exactly on every machine"
     )
+    published_as: str | None = Field(
+        None, description="its method in results/published.csv, where neither key nor name says it"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -91,8 +94,10 @@ class Evaluation(_Settings):
     methods_on: dict[DatasetName, tuple[str, ...]] = Field(
         {}, description="for some of the data sets, fewer of `methods` than all"
     )
-    published: str | None = Field(
-        None, description="data set and edition in results/published.csv, e.g. Open Images v3"
+    published: dict[DatasetName, str] = Field(
+        {},
+        description="for some of `datasets`, which data set and edition of results/published.csv "
+        "stands beside it, e.g. Open Images v3",
     )
     repeats: int = Field(1, ge=1, le=100, description="timed runs per image; the median is kept")
 
@@ -160,6 +165,11 @@ class Experiment(_Settings):
     def validated_on(self, key: str) -> str | None:
         """Key of the data set a model is validated on, if it is."""
         return self.models[self.trained_as(key)].validation or self.validation
+
+    def published_as(self) -> dict[str, str]:
+        """Key of a model -> its method in results/published.csv, where its settings say so."""
+        named = {key: model.published_as for key, model in self.models.items()}
+        return {key: name for key, name in named.items() if name is not None}
 
     def measured(self, dataset: str) -> list[str]:
         """Keys of the methods that are measured on a data set."""
@@ -298,16 +308,24 @@ def _method_problems(experiment: Experiment) -> list[str]:
 
 
 def _published_problems(experiment: Experiment, root: Path) -> list[str]:
-    wanted = experiment.evaluate.published
-    if wanted is None:
-        return []
     try:
-        allowed = editions(read_published(root / "results" / "published.csv"))
+        values = read_published(root / "results" / "published.csv")
     except PublishedError as error:
         return [str(error)]
-    if wanted in allowed:
-        return []
-    return [f"evaluate.published: {_unknown(wanted, 'edition', [*allowed, 'null'])}"]
+    problems = []
+    for dataset, label in experiment.evaluate.published.items():
+        if dataset not in experiment.datasets:
+            unknown = _unknown(dataset, "data set", list(experiment.datasets))
+            problems.append(f"evaluate.published: {unknown}")
+        if label not in editions(values):
+            unknown = _unknown(label, "edition", editions(values))
+            problems.append(f"evaluate.published.{dataset}: {unknown}")
+    methods = list(dict.fromkeys(value.method for value in values))
+    for key, name in experiment.published_as().items():
+        if normalize(name) not in map(normalize, methods):
+            unknown = _unknown(name, "published method", methods)
+            problems.append(f"models.{key}.published_as: {unknown}")
+    return problems
 
 
 def _unknown(value: str, kind: str, allowed: list[str]) -> str:

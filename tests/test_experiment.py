@@ -9,6 +9,7 @@ from l3c import experiment
 from l3c.experiment import ExperimentError, check_experiment, method_key, resolve
 
 ROOT = Path(__file__).resolve().parent.parent
+A = {"name": "A", "recipe": "r.yaml"}
 
 
 @pytest.fixture
@@ -83,7 +84,10 @@ def test_unknown_key_below_an_optional_part(config):
         (("evaluate", "methods"), ["pngg"], 'unknown method "pngg". Did you mean "png"?'),
         (("evaluate", "methods"), ["none.py"], "the file none.py does not exist"),
         (("evaluate", "methods"), ["own.py", "./own.py"], "have the same key 'own'"),
-        (("evaluate", "published"), "Open Images v4", 'Did you mean "Open Images v3"?'),
+        (("evaluate", "published"), "Open Images v3", "should be a valid dictionary"),
+        (("evaluate", "published"), {"mine": "Open Images v4"}, 'Did you mean "Open Images v3"?'),
+        (("evaluate", "published"), {"mime": "DIV2K v3"}, 'published: unknown data set "mime"'),
+        (("models",), {"a": A | {"published_as": "L3D"}}, 'published method "L3D". Did you mean'),
         (("models",), {"png": {"name": "x", "recipe": "x"}}, "is the key of a classical codec"),
         (("models",), {"A-b": {"name": "x", "recipe": "x"}}, "a name of letters, digits and _"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,19 +69,34 @@ def read_published(path: Path) -> list[PublishedValue]:
     return values
 
 
-def editions(values: list[PublishedValue]) -> list[str]:
+def editions(values: Sequence[PublishedValue]) -> list[str]:
     """Labels that hold whole-image bpsp of at least two methods, in the order of the file."""
     labels = [value.label for value in values if value.quantity == "bpsp"]
     return [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
 
 
-def bpsp_of(values: list[PublishedValue], label: str | None) -> dict[str, PublishedValue]:
+def bpsp_of(values: Sequence[PublishedValue], label: str | None) -> dict[str, PublishedValue]:
     """Published bpsp of one edition, keyed by `normalize(method)`, in the order of the file."""
     return {
         normalize(value.method): value
         for value in values
         if value.label == label and value.quantity == "bpsp"
     }
+
+
+def published_name(
+    key: str, method: str, published_as: Mapping[str, str], published: Collection[str]
+) -> str:
+    """Under which normalized name a method was published, "" if it was not.
+
+    Args:
+        key: of the method. A learned one is known by it: its row in the paper fixes the key.
+        method: label of the method, by which a codec is known.
+        published_as: key -> name, for methods that neither key nor label gives away.
+        published: normalized names.
+    """
+    names = (published_as[key],) if key in published_as else (key, method)
+    return next((name for name in map(normalize, names) if name in published), "")
 
 
 def normalize(name: str) -> str:

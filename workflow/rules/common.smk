@@ -11,7 +11,9 @@ from snakemake.exceptions import WorkflowError
 from l3c.costs import cost_lines, read_throughput
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
+from l3c.evaluation.counterparts import find_counterparts
 from l3c.evaluation.provenance import code_state, configuration_of
+from l3c.evaluation.published import read_published
 from l3c.experiment import CATALOGUE, ExperimentError, check_experiment
 from l3c.workflow_lock import hold_main_lock
 
@@ -89,7 +91,9 @@ def get_manifest(wildcards):
 def get_image_set(wildcards):
     """What is to be fetched."""
     if wildcards.images in IMAGE_SETS:
-        return asdict(IMAGE_SETS[wildcards.images])
+        described = asdict(IMAGE_SETS[wildcards.images])
+        del described["published_as"]  # nothing that is fetched depends on it
+        return described
     return asdict(local_set(Path(EXPERIMENT.datasets[wildcards.images].source)))
 
 
@@ -218,6 +222,17 @@ def get_configuration():
     """What decides the results: the configuration and the recipes it names."""
     recipes = {key: recipe.model_dump(mode="json") for key, recipe in RECIPES.items()}
     return configuration_of(EXPERIMENT.model_dump(mode="json"), recipes)
+
+
+def get_counterparts():
+    """Key of a data set -> the published one it stands for, for those that have one."""
+    found = find_counterparts(
+        EXPERIMENT.datasets,
+        EXPERIMENT.evaluate.published,
+        IMAGE_SETS,
+        read_published(Path(PUBLISHED)),
+    )
+    return {name: asdict(counterpart) for name, counterpart in found.items()}
 
 
 def get_labels():

@@ -24,6 +24,7 @@ rule plot_bpsp:
     params:
         published=EXPERIMENT.evaluate.published,
         learned=EXPERIMENT.learned(),
+        published_as=EXPERIMENT.published_as(),
     script:
         "../scripts/plot_bpsp.py"
 

@@ -64,6 +64,7 @@ rule make_table:
         used=EXPERIMENT.used_datasets(),
         trained_on={key: EXPERIMENT.trained_on(key) for key in EXPERIMENT.trained()},
         trained=EXPERIMENT.trained(),
-        published=EXPERIMENT.evaluate.published,
+        counterparts=get_counterparts(),
+        published_as=EXPERIMENT.published_as(),
     script:
         "../scripts/make_table.py"
