@@ -80,4 +80,4 @@ def span(interval: Interval | None, digits: int = 3) -> str:
 
 def plain(value: float) -> str:
     """Three significant digits, without an exponent for what codecs need."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}".rstrip(".")

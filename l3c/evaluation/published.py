@@ -27,6 +27,7 @@ class PublishedValue:
         value: the number.
         confidence: "primary" (read in the paper's appendix or the authors' README) or "recalled".
         note: remark, may be empty.
+        text: the number as it is written in the file, "" for values from elsewhere.
     """
 
     table: str
@@ -38,11 +39,17 @@ class PublishedValue:
     unit: str
     confidence: str
     note: str
+    text: str = ""
 
     @property
     def label(self) -> str:
         """Data set and edition, as the configuration names them."""
         return f"{self.dataset} {self.edition}"
+
+    @property
+    def printed(self) -> str:
+        """The number with the digits it was published with."""
+        return self.text or f"{self.value:g}"
 
     @property
     def verified(self) -> bool:
@@ -63,7 +70,8 @@ def read_published(path: Path) -> list[PublishedValue]:
     values = []
     for number, line in enumerate(csv.DictReader(text.splitlines()), start=2):
         try:
-            values.append(PublishedValue(**{**line, "value": float(line["value"])}))  # type: ignore[arg-type]
+            written = {"value": float(line["value"]), "text": line["value"]}
+            values.append(PublishedValue(**{**line, **written}))  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError) as error:
             raise PublishedError(f"{path}, line {number}: {error}") from None
     return values

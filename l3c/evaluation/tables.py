@@ -102,7 +102,7 @@ def _cells(item: Summary) -> list[str]:
     published = NONE
     if item.published:
         mark = "" if item.published.verified else UNVERIFIED_MARK
-        published = f"{item.published.value:.3f}{mark}"
+        published = f"{item.published.printed}{mark}"
     ours = [NOT_MEASURED, NONE, NONE]
     if result is not None:
         ours = [f"{result.mean_bpsp:.3f}", span(result.mean_interval)]

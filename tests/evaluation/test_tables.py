@@ -17,7 +17,9 @@ ID, STAMP = "c0ffee-0123", "commit c0ffee; configuration 0123"
 
 
 def value(method, bpsp, confidence="recalled"):
-    return PublishedValue("1", "Open Images", "v3", method, "bpsp", bpsp, "bpsp", confidence, "")
+    return PublishedValue(
+        "1", "Open Images", "v3", method, "bpsp", bpsp, "bpsp", confidence, "", f"{bpsp:.3f}"
+    )
 
 
 PUBLISHED = {

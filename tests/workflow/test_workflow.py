@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEARNED = {"l3c", "l3c_float", "rgb", "rgb_shared"}
 # What follows every change of the configuration: whatever is shown carries its provenance.
 SHOWN = {("record_provenance",), ("collect_rows",), ("make_table",), ("make_cost_table",)}
+SHOWN |= {("make_paper_tables",)}
 SHOWN |= {("plot_bpsp",), ("plot_speed",), ("plot_training",), ("all",)}
 SHOWN |= {("plot_stages",), ("plot_batches",)}
 
@@ -32,7 +33,9 @@ def test_smoke_makes_everything(smoke):
     learned = [row for row in rows if row.bits_theory is not None]
     assert {row.key for row in learned} == LEARNED
     tables = ["comparison.md", "comparison.csv", "comparison.tex", "rates.csv", "left_out.csv"]
-    for name in [*tables, "integer_cost.md", "integer_cost.csv"]:
+    numbers = ("1", "2", "3", "A1", "A2", "A3")
+    paper = [f"paper/table{number}.{kind}" for number in numbers for kind in ("md", "csv", "tex")]
+    for name in [*tables, "integer_cost.md", "integer_cost.csv", "paper/paper.md", *paper]:
         assert (run / "tables" / name).stat().st_size > 0
     timing = read_timing(run / "timing.csv")
     assert {row.key for row in timing} == {"l3c", "png"}

@@ -58,10 +58,18 @@ if set(EXPERIMENT.timed()) & set(EXPERIMENT.models):
 if EXPERIMENT.batched():
     SPEED += [f"{RUN}/batches.csv"]
     SPEED += expand(f"{RUN}/figures/batches.{{format}}", format=["svg", "png"])
+PAPER_NUMBERS = ["1", "2", "3", "A1", "A2", "A3"]
+PAPER_TABLES = [f"{RUN}/tables/paper/paper.md"]
+PAPER_TABLES += expand(
+    f"{RUN}/tables/paper/table{{number}}.{{format}}",
+    number=PAPER_NUMBERS,
+    format=["md", "csv", "tex"],
+)
 RESULTS = [
     f"{RUN}/rows.csv",
     PROVENANCE,
     *TABLES,
+    *PAPER_TABLES,
     *FIGURES,
     *([*COST, *CURVES] if EXPERIMENT.trained() else []),
     *SPEED,
@@ -206,6 +214,16 @@ def get_rows(extension):
         for dataset in EXPERIMENT.evaluate.datasets
         for method in EXPERIMENT.measured(dataset)
     ]
+
+
+def get_timing_rows():
+    """Timings of crops, if this run has any."""
+    return [f"{RUN}/timing.csv"] if EXPERIMENT.timed() else []
+
+
+def get_batch_rows():
+    """Times by batch size, if this run has any."""
+    return [f"{RUN}/batches.csv"] if EXPERIMENT.batched() else []
 
 
 def get_manifests():
