@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from l3c.evaluation.batch_rows import read_batches
 from l3c.evaluation.bits import read_bits
 from l3c.evaluation.rows import read_rows
+from l3c.evaluation.timing_rows import read_timing
 
 ROOT = Path(__file__).resolve().parents[2]
 LEARNED = {"l3c", "l3c_float", "rgb", "rgb_shared"}
@@ -22,6 +24,8 @@ SHOWN = {("record_provenance",), ("collect_rows",), ("make_table",), ("make_cost
 SHOWN |= {("render_tables",), ("execute_notebook", "results"), ("execute_notebook", "one_image")}
 SHOWN |= {("plot_bpsp",), ("plot_speed",), ("plot_training",), ("all",)}
 SHOWN |= {("plot_samples",), ("plot_heat_maps",), ("plot_cost_maps",), ("plot_bits",)}
+SHOWN |= {("make_paper_tables",)}
+SHOWN |= {("plot_stages",), ("plot_batches",)}
 
 
 @pytest.mark.slow
@@ -33,9 +37,11 @@ def test_smoke_makes_everything(smoke):
     learned = [row for row in rows if row.bits_theory is not None]
     assert {row.key for row in learned} == LEARNED
     tables = ["comparison.md", "comparison.csv", "comparison.tex", "rates.csv", "left_out.csv"]
-    for name in [*tables, "integer_cost.md", "integer_cost.csv"]:
+    numbers = ("1", "2", "3", "A1", "A2", "A3")
+    paper = [f"paper/table{number}.{kind}" for number in numbers for kind in ("md", "csv", "tex")]
+    for name in [*tables, "integer_cost.md", "integer_cost.csv", "paper/paper.md", *paper]:
         assert (run / "tables" / name).stat().st_size > 0
-    for name in ("bpsp", "speed", "samples", "heat_maps", "cost_maps", "bits"):
+    for name in ("bpsp", "speed", "samples", "heat_maps", "cost_maps", "bits", "stages", "batches"):
         for kind in ("svg", "png"):
             assert (run / "figures" / f"{name}.{kind}").stat().st_size > 1000
     assert {row.model for row in read_bits(run / "pictures/bits.csv")} == LEARNED - {"l3c_float"}
@@ -43,6 +49,10 @@ def test_smoke_makes_everything(smoke):
     for name in ("tables/comparison.html", "notebooks/results.html", "notebooks/one_image.html"):
         assert "Provenance: " in (run / name).read_text()
     assert "MODEL = 'results/smoke/models/l3c" in (run / "notebooks/one_image.ipynb").read_text()
+    timing = read_timing(run / "timing.csv")
+    assert {row.key for row in timing} == {"l3c", "png"}
+    operations = {row.operation for row in read_batches(run / "batches.csv")}
+    assert operations == {"sample", "encode", "decode"}
     assert not (smoke.folder / "results" / "reference").exists()
 
 

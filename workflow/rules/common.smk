@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from l3c.costs import cost_lines, read_throughput
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
+from l3c.evaluation.counterparts import find_counterparts
 from l3c.evaluation.provenance import code_state, configuration_of
 from l3c.evaluation.published import read_published, samples_of
 from l3c.experiment import CATALOGUE, ExperimentError, check_experiment, resolve
@@ -48,12 +49,31 @@ FIGURES = expand(
 )
 CURVES = expand(f"{RUN}/figures/training.{{format}}", format=["svg", "png"])
 COST = expand(f"{RUN}/tables/integer_cost.{{format}}", format=["md", "csv"])
+SPEED = (
+    []
+)  # rows and figures of the section `timing`, as far as something is measured for them
+if EXPERIMENT.timed():
+    SPEED += [f"{RUN}/timing.csv"]
+if set(EXPERIMENT.timed()) & set(EXPERIMENT.models):
+    SPEED += expand(f"{RUN}/figures/stages.{{format}}", format=["svg", "png"])
+if EXPERIMENT.batched():
+    SPEED += [f"{RUN}/batches.csv"]
+    SPEED += expand(f"{RUN}/figures/batches.{{format}}", format=["svg", "png"])
+PAPER_NUMBERS = ["1", "2", "3", "A1", "A2", "A3"]
+PAPER_TABLES = [f"{RUN}/tables/paper/paper.md"]
+PAPER_TABLES += expand(
+    f"{RUN}/tables/paper/table{{number}}.{{format}}",
+    number=PAPER_NUMBERS,
+    format=["md", "csv", "tex"],
+)
 RESULTS = [
     f"{RUN}/rows.csv",
     PROVENANCE,
     *TABLES,
+    *PAPER_TABLES,
     *FIGURES,
     *([*COST, *CURVES] if EXPERIMENT.trained() else []),
+    *SPEED,
 ]
 # Model and data set of the pictures; the one shows heat maps if its bottlenecks are learned.
 PICTURED = EXPERIMENT.pictured()
@@ -114,7 +134,9 @@ def get_manifest(wildcards):
 def get_image_set(wildcards):
     """What is to be fetched."""
     if wildcards.images in IMAGE_SETS:
-        return asdict(IMAGE_SETS[wildcards.images])
+        described = asdict(IMAGE_SETS[wildcards.images])
+        del described["published_as"]  # nothing that is fetched depends on it
+        return described
     return asdict(local_set(Path(EXPERIMENT.datasets[wildcards.images].source)))
 
 
@@ -218,6 +240,16 @@ def get_rows(extension):
     ]
 
 
+def get_timing_rows():
+    """Timings of crops, if this run has any."""
+    return [f"{RUN}/timing.csv"] if EXPERIMENT.timed() else []
+
+
+def get_batch_rows():
+    """Times by batch size, if this run has any."""
+    return [f"{RUN}/batches.csv"] if EXPERIMENT.batched() else []
+
+
 def get_manifests():
     """Manifests of every data set this run uses."""
     return expand(
@@ -245,6 +277,17 @@ def get_configuration():
     return configuration_of(EXPERIMENT.model_dump(mode="json"), recipes)
 
 
+def get_counterparts():
+    """Key of a data set -> the published one it stands for, for those that have one."""
+    found = find_counterparts(
+        EXPERIMENT.datasets,
+        EXPERIMENT.evaluate.published,
+        IMAGE_SETS,
+        read_published(Path(PUBLISHED)),
+    )
+    return {name: asdict(counterpart) for name, counterpart in found.items()}
+
+
 def get_labels():
     """Key of a model -> its label in tables."""
     return {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
@@ -254,6 +297,21 @@ def get_published_samples():
     """Bits per sub-pixel of the paper's own example of samples, as text for a caption."""
     values = samples_of(read_published(Path(PUBLISHED)))
     return ", ".join(f"{value.value:g}" for value in values)
+
+
+def get_timing(wildcards):
+    """Which crops, and how often; not which methods, so that another one measures itself alone."""
+    return EXPERIMENT.timing.model_dump(exclude={"methods", "batches"})
+
+
+def get_batches(wildcards):
+    """Which batches, and how often."""
+    return EXPERIMENT.timing.batches.model_dump(exclude={"models"})
+
+
+def get_timing_manifest(wildcards):
+    """Manifest of the data set whose images are cut for timings."""
+    return f"{RUN}/data/{EXPERIMENT.timing.dataset}/manifest.csv"
 
 
 def get_cards():

@@ -59,6 +59,50 @@ rule make_table:
         used=EXPERIMENT.used_datasets(),
         trained_on={key: EXPERIMENT.trained_on(key) for key in EXPERIMENT.trained()},
         trained=EXPERIMENT.trained(),
-        published=EXPERIMENT.evaluate.published,
+        counterparts=get_counterparts(),
+        published_as=EXPERIMENT.published_as(),
     script:
         "../scripts/make_table.py"
+
+
+rule make_paper_tables:
+    input:
+        provenance=PROVENANCE,
+        rows=f"{RUN}/rows.csv",
+        records=get_rows("json"),
+        timing=get_timing_rows(),
+        batches=get_batch_rows(),
+        published=PUBLISHED,
+    output:
+        page=report(
+            f"{RUN}/tables/paper/paper.md",
+            caption="../report/paper.rst",
+            category="Tables",
+            labels={"content": "all tables of the paper", "format": "Markdown"},
+        ),
+        markdown=[
+            report(
+                f"{RUN}/tables/paper/table{number}.md",
+                caption=f"../report/table{number}.rst",
+                category="Tables",
+                labels={
+                    "content": f"Table {number} of the paper",
+                    "format": "Markdown",
+                },
+            )
+            for number in PAPER_NUMBERS
+        ],
+        csv=expand(f"{RUN}/tables/paper/table{{number}}.csv", number=PAPER_NUMBERS),
+        latex=expand(f"{RUN}/tables/paper/table{{number}}.tex", number=PAPER_NUMBERS),
+    log:
+        f"{RUN}/logs/make_paper_tables.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        counterparts=get_counterparts(),
+        published_as=EXPERIMENT.published_as(),
+    script:
+        "../scripts/make_paper_tables.py"
