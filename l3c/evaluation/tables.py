@@ -162,7 +162,7 @@ def comparison_latex(comparison: Comparison, stamp: str) -> str:
             "  \\centering\\small",
             f"  \\caption{{Lossless compression of {_tex(dataset)}: mean bits per sub-pixel over "
             "images, whole files. $\\dagger$ published value not checked against the paper; "
-            "$\\ddagger$ external program, its start counts.}",
+            "$\\ddagger$ external program, the way to it counts.}",
             f"  \\begin{{tabular}}{{{columns}}}",
             "    \\toprule",
             "    " + " & ".join(_tex(title) for title, _ in _HEAD) + " \\\\",
