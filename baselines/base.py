@@ -49,7 +49,7 @@ class Method(ABC):
         key: identifier in configuration and file names, lower case `[a-z0-9_]+`.
         suffix: of the bitstream's file, with its dot, e.g. ".jxl".
         settings: what the encoder was told, e.g. "effort=7, lossless".
-        in_process: False where an external program runs, whose start counts into the timings.
+        in_process: False where an external program does the work: timings include the way to it.
         stopwatch: set by who measures; a method with stages tells it where the time goes.
     """
 

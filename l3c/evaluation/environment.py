@@ -35,24 +35,32 @@ def peak_mib(device: str = "cpu", *, children: bool = False) -> float:
     Args:
         device: on the CPU it is that of the process, with Python, its libraries and all that they
             have loaded; on a CUDA device, that of the tensors there.
-        children: instead of this process, the largest of the programs that it ran. Linux counts
-            the size of this one in, if it is larger.
+        children: instead of this process, the largest of the programs that it has started. Of
+            those that have ended Linux counts the size of this one in, if it is larger.
     """
-    per_mib = 2**20 if sys.platform == "darwin" else 1024
-    if children:
-        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / per_mib
     if device == "cuda":
         import torch
 
         return torch.cuda.max_memory_allocated() / 2**20
+    per_mib = 2**20 if sys.platform == "darwin" else 1024
+    if children:
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / per_mib
+        lists = Path("/proc/self/task").glob("*/children")
+        running = [pid for path in lists for pid in path.read_text(encoding="ascii").split()]
+        return max([ended, *(_high_water_mib(pid) or 0.0 for pid in running)])
+    return _high_water_mib("self") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_mib
+
+
+def _high_water_mib(process: str) -> float | None:
+    """As Linux counts it for a process id; None elsewhere."""
     try:
         # Not ru_maxrss: Linux hands that of the parent on to a program it starts.
-        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
     except OSError:
-        pass  # not Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_mib
+        pass
+    return None
 
 
 def cores() -> int:

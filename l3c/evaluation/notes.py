@@ -108,8 +108,8 @@ def _definitions(external: bool, published: bool) -> list[str]:
     ]
     if external:
         lines.append(
-            f"* {EXTERNAL_MARK} runs an external program: its start, and files as input and "
-            "output, are in the times."
+            f"* {EXTERNAL_MARK} runs an external program: the way to it, by files, is in the "
+            "times, and its start unless it stays."
         )
     if published:
         lines.append(

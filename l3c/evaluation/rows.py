@@ -43,7 +43,9 @@ class ResultRow(BaseModel):
     encode_s: float = Field(ge=0, description="seconds, image in memory to bytes in memory")
     decode_s: float = Field(ge=0, description="seconds, bytes in memory to image in memory")
     lossless: bool = Field(description="the decoded pixels equal the original's")
-    in_process: bool = Field(description="false: times include the start of an external program")
+    in_process: bool = Field(
+        description="false: an external program does it, times include the way to it"
+    )
     settings: str = Field(description="settings of the method")
     version: str = Field(description="library and version")
     stream: str = Field(min_length=1, description="the file, relative to the run's folder")

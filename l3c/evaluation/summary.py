@@ -27,7 +27,7 @@ class Totals:
         encode_s, decode_s: mean seconds per image.
         encode_mb_s, decode_mb_s: 10^6 bytes of raw pixels over seconds, all images together.
         threads: what the method was given.
-        in_process: False where times include the start of an external program.
+        in_process: False where an external program does the work, and times include the way to it.
     """
 
     images: int

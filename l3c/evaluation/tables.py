@@ -149,7 +149,7 @@ def comparison_latex(comparison: Comparison, stamp: str) -> str:
             "  \\centering\\small",
             f"  \\caption{{Lossless compression of {tex(dataset)}: mean bits per sub-pixel over "
             "images, whole files. $\\dagger$ published value not checked against the paper; "
-            "$\\ddagger$ external program, its start counts.}",
+            "$\\ddagger$ external program, the way to it counts.}",
             *(f"  {line}" for line in latex_tabular(_HEAD, map(_cells, summaries))),
             "\\end{table}",
         ]
