@@ -23,6 +23,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/exactness.smk"
+include: "workflow/rules/page.smk"
 include: "workflow/rules/reference.smk"
 
 
@@ -30,3 +31,4 @@ rule all:
     default_target: True
     input:
         RESULTS,
+        PAGE,

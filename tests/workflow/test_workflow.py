@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,13 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from l3c.evaluation.provenance import read_stamp
 from l3c.evaluation.rows import read_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 LEARNED = {"l3c", "l3c_float", "rgb", "rgb_shared"}
 # What follows every change of the configuration: whatever is shown carries its provenance.
 SHOWN = {("record_provenance",), ("collect_rows",), ("make_table",), ("make_cost_table",)}
-SHOWN |= {("plot_bpsp",), ("plot_speed",), ("plot_training",), ("all",)}
+SHOWN |= {("plot_bpsp",), ("plot_speed",), ("plot_training",), ("make_results_page",), ("all",)}
+# What depends on nothing but code, configuration and photographs: no time, no place, no machine.
+RATES = ["provenance.json", "tables/rates.csv", "tables/left_out.csv", "figures/bpsp.svg"]
 
 
 @pytest.mark.slow
@@ -34,6 +38,42 @@ def test_smoke_makes_everything(smoke):
     for name in ("bpsp.svg", "bpsp.png", "speed.svg", "speed.png"):
         assert (run / "figures" / name).stat().st_size > 1000
     assert not (smoke.folder / "results" / "reference").exists()
+    page = (run / "README.md").read_text()
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert {"rows.csv", "tables/comparison.tex", "figures/bpsp.png"} <= set(links)
+    assert [link for link in links if not (run / link).is_file()] == []
+    assert page.rstrip().endswith(f"Provenance: {read_stamp(run / 'provenance.json')}.")
+
+
+@pytest.mark.slow
+def test_the_same_commit_and_configuration_give_the_same_rates_byte_for_byte(smoke, tmp_path):
+    shutil.copytree(smoke.folder / "config", tmp_path / "config")
+    again = type(smoke)(tmp_path, tmp_path / "config" / "smoke.yaml")
+    code, text = again.run("--config", "run=elsewhere")
+    assert code == 0, text
+    first, second = smoke.folder / "results" / "smoke", tmp_path / "elsewhere"
+
+    def made(run):
+        weights = [f"{folder}/*.safetensors" for folder in ("trained", "models")]
+        paths = [path for pattern in (*weights, "streams/**/*") for path in run.glob(pattern)]
+        names = [str(path.relative_to(run)) for path in paths if path.is_file()]
+        return {name: (run / name).read_bytes() for name in [*RATES, *names]}
+
+    ours, theirs = made(first), made(second)
+    assert len(ours) == len(RATES) + 2 * 3 + 3 * 7  # weights of models; images by methods
+    assert set(ours) == set(theirs)
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+    rates = [
+        [
+            (row.key, row.image, row.num_bytes, row.bits_theory)
+            for row in read_rows(run / "rows.csv")
+        ]
+        for run in (first, second)
+    ]
+    assert rates[0] == rates[1]
+    # Where a run lies is in none of its tables, whatever they tell.
+    tables = [path.read_text() for path in (second / "tables").rglob("*") if path.is_file()]
+    assert not any("elsewhere" in text or str(tmp_path) in text for text in tables)
 
 
 @pytest.mark.slow

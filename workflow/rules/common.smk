@@ -53,6 +53,7 @@ RESULTS = [
     *FIGURES,
     *([*COST, *CURVES] if EXPERIMENT.trained() else []),
 ]
+PAGE = f"{RUN}/README.md"
 MATRIX = EXPERIMENT.exactness
 if MATRIX and MATRIX.model in EXPERIMENT.trained():
     EXACTNESS = expand(f"{RUN}/exactness/matrix.{{format}}", format=["md", "csv"])
@@ -228,6 +229,15 @@ def get_labels():
 def get_cards():
     """Cards of the models whose weights are measured."""
     return expand(f"{RUN}/models/{{model}}.json", model=EXPERIMENT.trained())
+
+
+def get_captions(results):
+    """Files that say in a sentence what tables and figures show, as far as there are any."""
+    return [
+        str(caption)
+        for stem in dict.fromkeys(Path(path).stem for path in results)
+        if (caption := ROOT / "workflow" / "report" / f"{stem}.rst").is_file()
+    ]
 
 
 def get_reference_results(wildcards):
