@@ -9,13 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from l3c.cli.report import print_json
-from l3c.evaluation.compare import (
-    DatasetDifference,
-    MethodDifference,
-    RunDifference,
-    size_verdict,
-    time_verdict,
-)
+from l3c.evaluation.compare import DatasetDifference, MethodDifference, RunDifference
+from l3c.evaluation.difference import size_verdict, time_verdict
 from l3c.evaluation.provenance import SHORT
 from l3c.evaluation.result_folder import ResultFolder
 

@@ -6,13 +6,8 @@ import pytest
 
 from l3c.data.manifest import ManifestRow, write_manifest
 from l3c.evaluation.changes import Change
-from l3c.evaluation.compare import (
-    NothingSharedError,
-    compare,
-    difference,
-    size_verdict,
-    time_verdict,
-)
+from l3c.evaluation.compare import NothingSharedError, compare
+from l3c.evaluation.difference import difference, size_verdict, time_verdict
 from l3c.evaluation.provenance import CodeState, Provenance, ProvenanceError, write_provenance
 from l3c.evaluation.result_folder import ResultFolder, ResultFolderError, read_result_folder
 from l3c.evaluation.rows import RowError, write_rows
