@@ -54,9 +54,9 @@ def test_the_same_commit_and_configuration_give_the_same_rates_byte_for_byte(smo
     first, second = smoke.folder / "results" / "smoke", tmp_path / "elsewhere"
 
     def made(run):
-        weights = [f"{folder}/*.safetensors" for folder in ("trained", "models")]
-        paths = [path for pattern in (*weights, "streams/**/*") for path in run.glob(pattern)]
-        names = [str(path.relative_to(run)) for path in paths if path.is_file()]
+        patterns = ["trained/*.safetensors", "models/*.safetensors", "streams/*/*/[!.]*"]
+        paths = [path for pattern in patterns for path in run.glob(pattern)]
+        names = [str(path.relative_to(run)) for path in paths]
         return {name: (run / name).read_bytes() for name in [*RATES, *names]}
 
     ours, theirs = made(first), made(second)
