@@ -109,6 +109,40 @@ class Exactness(_Settings):
     )
 
 
+class Batches(_Settings):
+    """What is measured by batch size (Table A3)."""
+
+    models: tuple[MethodKey, ...] = Field(
+        min_length=1, description="keys of `models`; those that are not measured are left out"
+    )
+    side: int = Field(32, ge=1, le=4096, description="height and width of the images, pixels")
+    sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 30, 60, 120, 240, 480, 960), min_length=1, description="images sampled at once"
+    )
+    coded: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 30, 120), description="images encoded and decoded, one after the other"
+    )
+    single: int | None = Field(
+        320, ge=1, le=4096, description="one image of this side is sampled too (Table 2); or null"
+    )
+    repeats: int = Field(3, ge=1, le=100, description="clocked runs of each, after a warm-up")
+
+
+class Timing(_Settings):
+    """Speed: crops encoded and decoded, by stage (Tables 3 and A1), and by batch size."""
+
+    dataset: DatasetName = Field(description="the key of `datasets` whose images are cut")
+    methods: tuple[str, ...] | None = Field(
+        None, description="of evaluate.methods; by default all but models with arithmetic float"
+    )
+    crops: int = Field(2, ge=1, le=100_000, description="one of each image, then a second, ...")
+    side: int = Field(
+        512, ge=1, le=16_384, description="of a crop, pixels; smaller images are mirrored"
+    )
+    repeats: int = Field(3, ge=1, le=100, description="clocked runs of a crop, after a warm-up")
+    batches: Batches | None = Field(None, description="or null: nothing is measured by batch size")
+
+
 class Experiment(_Settings):
     """Everything a run depends on, apart from cores and memory."""
 
@@ -133,6 +167,7 @@ class Experiment(_Settings):
     models: dict[MethodKey, ModelSpec] = {}
     evaluate: Evaluation
     exactness: Exactness | None = None
+    timing: Timing | None = Field(None, description="or null: no speed is measured on crops")
     board: bool = Field(
         False, description="training writes curves and pictures for TensorBoard to <run>/board"
     )
@@ -170,9 +205,29 @@ class Experiment(_Settings):
         learned = [key for key in self.measured(dataset) if key in self.models]
         return list(dict.fromkeys(map(self.trained_as, learned)))
 
+    def timed(self) -> list[str]:
+        """Keys of the methods whose speed is measured on crops."""
+        if self.timing is None:
+            return []
+        if self.timing.methods is not None:
+            return [*map(method_key, self.timing.methods)]
+        models = self.models
+        return [
+            key
+            for key in self.method_entries()
+            if key not in models or models[key].arithmetic != "float"
+        ]
+
+    def batched(self) -> list[str]:
+        """Keys of the models whose speed is measured by batch size."""
+        if self.timing is None or self.timing.batches is None:
+            return []
+        return [key for key in self.timing.batches.models if key in self.learned()]
+
     def used_datasets(self) -> list[str]:
         """The data sets this run builds: those measured, and those needed for training."""
         names: list[str | None] = [*self.evaluate.datasets]
+        names += [self.timing.dataset] if self.timing else []
         for key in self.trained():
             names += [self.trained_on(key), self.validated_on(key)]
         return [name for name in dict.fromkeys(names) if name]
@@ -212,7 +267,7 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
     except DatasetError as error:
         raise ExperimentError([str(error)]) from None
     problems = [*_dataset_problems(experiment, catalogue), *_method_problems(experiment)]
-    problems += _published_problems(experiment, root)
+    problems += [*_timing_problems(experiment), *_published_problems(experiment, root)]
     recipes = {}
     for key in experiment.trained():
         recipe = experiment.models[key].recipe if key in experiment.models else None
@@ -240,6 +295,8 @@ def _dataset_problems(experiment: Experiment, catalogue: Mapping[str, ImageSet])
     named += [("evaluate.datasets", name) for name in experiment.evaluate.datasets]
     if experiment.exactness:
         named.append(("exactness.dataset", experiment.exactness.dataset))
+    if experiment.timing:
+        named.append(("timing.dataset", experiment.timing.dataset))
     for where, name in named:
         if name not in experiment.datasets:
             problems.append(f"{where}: {_unknown(name, 'data set', list(experiment.datasets))}")
@@ -294,6 +351,24 @@ def _method_problems(experiment: Experiment) -> list[str]:
             for entry in methods
             if entry not in experiment.evaluate.methods
         ]
+    return problems
+
+
+def _timing_problems(experiment: Experiment) -> list[str]:
+    timing = experiment.timing
+    if timing is None:
+        return []
+    problems = [
+        f"timing.methods: {entry} is not in evaluate.methods"
+        for entry in timing.methods or ()
+        if entry not in experiment.evaluate.methods
+    ]
+    models = [*experiment.models]
+    problems += [
+        f"timing.batches.models: {_unknown(key, 'model', models)}"
+        for key in (timing.batches.models if timing.batches else ())
+        if key not in experiment.models
+    ]
     return problems
 
 
@@ -356,10 +431,17 @@ def _model(kind: Any) -> type[BaseModel] | None:
 
 def schemas() -> dict[str, str]:
     """File name -> text of each JSON Schema below workflow/schemas/."""
+    from l3c.evaluation.batch_rows import BatchRow
     from l3c.evaluation.rows import ResultRow
+    from l3c.evaluation.timing_rows import TimingRow
 
     head = "# Written by `python -m l3c.experiment`; do not edit.\n"
-    models: dict[str, type[BaseModel]] = {"config": Experiment, "row": ResultRow}
+    models: dict[str, type[BaseModel]] = {
+        "config": Experiment,
+        "row": ResultRow,
+        "timing_row": TimingRow,
+        "batch_row": BatchRow,
+    }
     return {
         f"{name}.schema.yaml": head
         + yaml.safe_dump(

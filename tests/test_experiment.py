@@ -43,6 +43,34 @@ def test_valid_configuration_is_typed(config):
     assert (checked.trained(), recipes) == ([], {})
 
 
+def test_what_is_timed(config, tmp_path):
+    (tmp_path / "r.yaml").write_text("name: r\nmodel: {kind: rgb}\n")
+    config["models"] = {
+        "a": {"name": "A", "recipe": "r.yaml"},
+        "a_float": {"name": "B", "same_as": "a", "arithmetic": "float"},
+        "other": {"name": "C", "recipe": "r.yaml"},
+    }
+    config["evaluate"]["methods"] = ["a", "a_float", "png", "own.py"]
+    checked, _ = check_experiment(config, ROOT)
+    assert (checked.timed(), checked.batched()) == ([], [])
+    config["timing"] = {"dataset": "toy", "batches": {"models": ["a", "other"]}}
+    checked, _ = check_experiment(config, ROOT)
+    assert (checked.timed(), checked.batched()) == (["a", "png", "own"], ["a"])
+    config["train"] = "mine"
+    config["timing"]["methods"] = ["a_float", "own.py"]
+    checked, _ = check_experiment(config, ROOT)
+    assert checked.timed() == ["a_float", "own"]
+    assert checked.used_datasets() == ["mine", "toy"]
+
+
+def test_problems_of_a_timing(config):
+    config["timing"] = {"dataset": "tyo", "methods": ["webp"], "batches": {"models": ["l3c"]}}
+    found = "; ".join(problems(config))
+    assert 'timing.dataset: unknown data set "tyo". Did you mean "toy"?' in found
+    assert "timing.methods: webp is not in evaluate.methods" in found
+    assert 'timing.batches.models: unknown model "l3c"' in found
+
+
 def test_only_models_that_are_measured_are_trained(config, tmp_path):
     (tmp_path / "r.yaml").write_text("name: r\nmodel: {kind: rgb}\n")
     config["models"] = {"a": {"name": "A", "recipe": "r.yaml"}, "b": {"name": "B", "recipe": "no"}}

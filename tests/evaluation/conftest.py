@@ -3,7 +3,9 @@
 import pytest
 from result_rows import result_row
 
+from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.rows import MethodRecord
+from l3c.evaluation.timing_rows import TimingRow
 
 
 @pytest.fixture
@@ -19,5 +21,62 @@ def make_record():
     def make(**fields):
         values = {"dataset": "toy", "key": "png", "method": "PNG", "measured": True, "reason": ""}
         return MethodRecord(**(values | {"settings": "level=9", "version": "libpng 1.6"} | fields))
+
+    return make
+
+
+@pytest.fixture
+def make_timing():
+    """The total of an encoding run; keywords replace fields."""
+
+    def make(**fields):
+        values = {
+            "dataset": "toy",
+            "method": "L3C",
+            "key": "l3c",
+            "device": "cpu",
+            "device_name": "a processor",
+            "threads": 2,
+            "image": "a+0+0",
+            "height": 512,
+            "width": 512,
+            "direction": "encode",
+            "stage": "total",
+            "scale": "",
+            "run": 0,
+            "seconds": 0.25,
+            "num_bytes": 300,
+            "in_process": True,
+            "peak_mib": None,
+            "settings": "integer",
+            "version": "torch 2",
+            "hardware": "a machine, 2 cores",
+            "environment": "Python 3.11",
+        }
+        return TimingRow(**(values | fields))
+
+    return make
+
+
+@pytest.fixture
+def make_batch():
+    """One image sampled; keywords replace fields."""
+
+    def make(**fields):
+        values = {
+            "key": "l3c",
+            "method": "L3C",
+            "device": "cpu",
+            "device_name": "a processor",
+            "threads": 2,
+            "side": 32,
+            "batch": 1,
+            "operation": "sample",
+            "run": 0,
+            "seconds": 0.5,
+            "hardware": "a machine, 2 cores",
+            "environment": "Python 3.11",
+        }
+        return BatchRow(**(values | fields))
 
     return make

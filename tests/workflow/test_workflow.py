@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from l3c.evaluation.batch_rows import read_batches
 from l3c.evaluation.provenance import read_stamp
 from l3c.evaluation.rows import read_rows
+from l3c.evaluation.timing_rows import read_timing
 
 ROOT = Path(__file__).resolve().parents[2]
 LEARNED = {"l3c", "l3c_float", "rgb", "rgb_shared"}
 # What follows every change of the configuration: whatever is shown carries its provenance.
 SHOWN = {("record_provenance",), ("collect_rows",), ("make_table",), ("make_cost_table",)}
-SHOWN |= {("plot_bpsp",), ("plot_speed",), ("plot_training",), ("make_results_page",), ("all",)}
+SHOWN |= {("plot_bpsp",), ("plot_speed",), ("plot_training",), ("plot_stages",), ("plot_batches",)}
+SHOWN |= {("make_results_page",), ("all",)}
 # What depends on nothing but code, configuration and photographs: no time, no place, no machine.
 RATES = ["provenance.json", "tables/rates.csv", "tables/left_out.csv", "figures/bpsp.svg"]
 
@@ -35,8 +38,13 @@ def test_smoke_makes_everything(smoke):
     tables = ["comparison.md", "comparison.csv", "comparison.tex", "rates.csv", "left_out.csv"]
     for name in [*tables, "integer_cost.md", "integer_cost.csv"]:
         assert (run / "tables" / name).stat().st_size > 0
-    for name in ("bpsp.svg", "bpsp.png", "speed.svg", "speed.png"):
-        assert (run / "figures" / name).stat().st_size > 1000
+    timing = read_timing(run / "timing.csv")
+    assert {row.key for row in timing} == {"l3c", "png"}
+    operations = {row.operation for row in read_batches(run / "batches.csv")}
+    assert operations == {"sample", "encode", "decode"}
+    for plot in ("bpsp", "speed", "stages", "batches"):
+        for kind in ("svg", "png"):
+            assert (run / "figures" / f"{plot}.{kind}").stat().st_size > 1000
     assert not (smoke.folder / "results" / "reference").exists()
     page = (run / "README.md").read_text()
     links = re.findall(r"\]\(([^)]+)\)", page)

@@ -46,12 +46,23 @@ FIGURES = expand(
 )
 CURVES = expand(f"{RUN}/figures/training.{{format}}", format=["svg", "png"])
 COST = expand(f"{RUN}/tables/integer_cost.{{format}}", format=["md", "csv"])
+SPEED = (
+    []
+)  # rows and figures of the section `timing`, as far as something is measured for them
+if EXPERIMENT.timed():
+    SPEED += [f"{RUN}/timing.csv"]
+if set(EXPERIMENT.timed()) & set(EXPERIMENT.models):
+    SPEED += expand(f"{RUN}/figures/stages.{{format}}", format=["svg", "png"])
+if EXPERIMENT.batched():
+    SPEED += [f"{RUN}/batches.csv"]
+    SPEED += expand(f"{RUN}/figures/batches.{{format}}", format=["svg", "png"])
 RESULTS = [
     f"{RUN}/rows.csv",
     PROVENANCE,
     *TABLES,
     *FIGURES,
     *([*COST, *CURVES] if EXPERIMENT.trained() else []),
+    *SPEED,
 ]
 PAGE = f"{RUN}/README.md"
 MATRIX = EXPERIMENT.exactness
@@ -224,6 +235,21 @@ def get_configuration():
 def get_labels():
     """Key of a model -> its label in tables."""
     return {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
+
+
+def get_timing(wildcards):
+    """Which crops, and how often; not which methods, so that another one measures itself alone."""
+    return EXPERIMENT.timing.model_dump(exclude={"methods", "batches"})
+
+
+def get_batches(wildcards):
+    """Which batches, and how often."""
+    return EXPERIMENT.timing.batches.model_dump(exclude={"models"})
+
+
+def get_timing_manifest(wildcards):
+    """Manifest of the data set whose images are cut for timings."""
+    return f"{RUN}/data/{EXPERIMENT.timing.dataset}/manifest.csv"
 
 
 def get_cards():

@@ -76,3 +76,50 @@ rule plot_training:
         labels=get_labels(),
     script:
         "../scripts/plot_training.py"
+
+
+rule plot_stages:
+    input:
+        provenance=PROVENANCE,
+        rows=f"{RUN}/timing.csv",
+    output:
+        svg=report(
+            f"{RUN}/figures/stages.svg",
+            caption="../report/stages.rst",
+            category="Figures",
+            labels={"content": "where the time goes", "format": "SVG"},
+        ),
+        png=f"{RUN}/figures/stages.png",
+    log:
+        f"{RUN}/logs/plot_stages.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    script:
+        "../scripts/plot_stages.py"
+
+
+rule plot_batches:
+    input:
+        provenance=PROVENANCE,
+        rows=f"{RUN}/batches.csv",
+        published=PUBLISHED,
+    output:
+        svg=report(
+            f"{RUN}/figures/batches.svg",
+            caption="../report/batches.rst",
+            category="Figures",
+            labels={"content": "time by batch size", "format": "SVG"},
+        ),
+        png=f"{RUN}/figures/batches.png",
+    log:
+        f"{RUN}/logs/plot_batches.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    script:
+        "../scripts/plot_batches.py"
