@@ -10,9 +10,12 @@ from typing import Any
 
 from l3c.cli.report import print_json
 from l3c.evaluation.compare import DatasetDifference, MethodDifference, RunDifference
+from l3c.evaluation.compare_timing import TimingDifference
 from l3c.evaluation.difference import size_verdict, time_verdict
 from l3c.evaluation.provenance import SHORT
 from l3c.evaluation.result_folder import ResultFolder
+
+Row = tuple[str, str, str, str]  # what, A, B, the verdict
 
 _LISTED = 5  # names that a line gives before it says how many more there are
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -30,6 +33,9 @@ def print_difference(
     for dataset in found.datasets:
         print()
         print("\n".join(_dataset_lines(dataset)))
+    if found.timing:
+        print()
+        print("\n".join(_timing_lines(found.timing)))
     for letter, names in (("A", found.datasets_only_a), ("B", found.datasets_only_b)):
         if names:
             print(f"\ndata sets only in {letter}: {_listed(names)}")
@@ -48,14 +54,7 @@ def _origin(folder: ResultFolder) -> str:
 def _dataset_lines(dataset: DatasetDifference) -> Iterator[str]:
     count = len(dataset.images)
     yield f"{dataset.dataset}: {count} image{'' if count == 1 else 's'} in both"
-    tables = list(_tables(dataset.methods)) if dataset.methods else []
-    cells = [row for table in tables for row in table]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for table in tables:
-        yield ""
-        for name, a, b, verdict in table:
-            numbers = f"{a:>{widths[1]}}  {b:>{widths[2]}}"
-            yield f"  {name:<{widths[0]}}  {numbers}  {verdict}"
+    yield from _aligned(list(_tables(dataset.methods)) if dataset.methods else [])
     left = {
         "methods only in A": dataset.methods_only_a,
         "methods only in B": dataset.methods_only_b,
@@ -68,14 +67,38 @@ def _dataset_lines(dataset: DatasetDifference) -> Iterator[str]:
     yield from (f"  {what}: {_listed(names)}" for what, names in left.items() if names)
 
 
-def _tables(methods: Sequence[MethodDifference]) -> Iterator[list[Sequence[str]]]:
+def _aligned(tables: Sequence[Sequence[Row]]) -> Iterator[str]:
+    """Tables below each other: names and verdicts to the left, numbers to the right."""
+    cells = [row for table in tables for row in table]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for table in tables:
+        yield ""
+        for name, a, b, verdict in table:
+            yield f"  {name:<{widths[0]}}  {a:>{widths[1]}}  {b:>{widths[2]}}  {verdict}"
+
+
+def _timing_lines(timing: Sequence[TimingDifference]) -> Iterator[str]:
+    """A table for each data set."""
+    for dataset, items in groupby(timing, lambda item: item.setting.dataset):
+        table: list[Row] = [("ms per crop", "A", "B", "B is")]
+        for item in items:
+            setting, seconds = item.setting, item.seconds
+            threads = "1 thread" if setting.threads == 1 else f"{setting.threads} threads"
+            name = f"{item.method}, {setting.direction}, {setting.device}, {threads}"
+            a, b = map(_milliseconds, (seconds.a, seconds.b))
+            table.append((name, a, b, time_verdict(seconds)))
+        yield f"{dataset}: timing of crops, medians of repeated runs"
+        yield from _aligned([table])
+
+
+def _tables(methods: Sequence[MethodDifference]) -> Iterator[list[Row]]:
     """Sizes, then times, each with its head."""
     for column, title, shown, verdict in (
         ("bpsp", "bpsp", "{:.3f}".format, size_verdict),
         ("encode_s", "encode ms", _milliseconds, time_verdict),
         ("decode_s", "decode ms", _milliseconds, time_verdict),
     ):
-        lines: list[Sequence[str]] = [(title, "A", "B", "B is")]
+        lines: list[Row] = [(title, "A", "B", "B is")]
         for method in methods:
             change = getattr(method, column)
             lines.append((method.method, shown(change.a), shown(change.b), verdict(change)))
@@ -115,6 +138,7 @@ def _content(a: ResultFolder, b: ResultFolder, found: RunDifference) -> dict[str
         "datasets": [_dataset_content(dataset) for dataset in found.datasets],
         "datasets_only_a": found.datasets_only_a,
         "datasets_only_b": found.datasets_only_b,
+        "timing": [_timing_content(item) for item in found.timing],
         "changes": [asdict(change) for change in found.changes],
         "not_compared": found.not_compared,
         "exit_code": 0,
@@ -132,4 +156,10 @@ def _dataset_content(dataset: DatasetDifference) -> dict[str, Any]:
         fields["bpsp"]["verdict"] = size_verdict(method.bpsp)
         fields["encode_s"]["verdict"] = time_verdict(method.encode_s)
         fields["decode_s"]["verdict"] = time_verdict(method.decode_s)
+    return content
+
+
+def _timing_content(item: TimingDifference) -> dict[str, Any]:
+    content = asdict(item.setting) | {"method": item.method, "seconds": asdict(item.seconds)}
+    content["seconds"]["verdict"] = time_verdict(item.seconds)
     return content

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from l3c.evaluation.changes import Change, changes, not_compared
+from l3c.evaluation.compare_timing import TimingDifference, compare_timing
 from l3c.evaluation.difference import Difference, difference
 from l3c.evaluation.result_folder import ResultFolder
 from l3c.evaluation.rows import ResultRow
@@ -62,6 +63,7 @@ class RunDifference:
     Attributes:
         datasets: those that both measured.
         datasets_only_a, datasets_only_b: keys of the others.
+        timing: of the crops that both clocked.
         changes: what was changed between the runs.
         not_compared: name of a folder -> what it does not say, of which the other one speaks.
     """
@@ -69,6 +71,7 @@ class RunDifference:
     datasets: list[DatasetDifference]
     datasets_only_a: list[str]
     datasets_only_b: list[str]
+    timing: list[TimingDifference]
     changes: list[Change]
     not_compared: dict[str, list[str]]
 
@@ -88,10 +91,12 @@ def compare(a: ResultFolder, b: ResultFolder) -> RunDifference:
     datasets = [_dataset(name, rows, two[name]) for name, rows in one.items() if name in two]
     if not any(dataset.methods for dataset in datasets):
         raise NothingSharedError(_why_nothing(a.name, b.name, one, two, datasets))
+    left_out = {(dataset.dataset, image) for dataset in datasets for image in dataset.other_pixels}
     return RunDifference(
         datasets,
         datasets_only_a=[name for name in one if name not in two],
         datasets_only_b=[name for name in two if name not in one],
+        timing=compare_timing(a.timing, b.timing, left_out),
         changes=changes(a, b),
         not_compared=not_compared(a, b),
     )

@@ -11,6 +11,7 @@ from typing import Any
 from l3c.data.manifest import MANIFEST, manifest_sha256
 from l3c.evaluation.provenance import Provenance, read_provenance
 from l3c.evaluation.rows import ResultRow, RowError, check_rows, read_rows
+from l3c.evaluation.timing_rows import TimingRow, read_timing
 
 
 class ResultFolderError(ValueError):
@@ -24,6 +25,7 @@ class ResultFolder:
     Attributes:
         name: of the folder, as the user gave it.
         rows: all of them, checked against each other.
+        timing: of crops, by method and setting; empty where nothing was clocked.
         provenance: None in folders of older versions.
         cards: key of a model -> its card; empty where only results were copied.
         manifests: data set -> SHA-256 over the pixels of its kept images; empty likewise.
@@ -31,6 +33,7 @@ class ResultFolder:
 
     name: str
     rows: Sequence[ResultRow]
+    timing: Sequence[TimingRow]
     provenance: Provenance | None
     cards: Mapping[str, Mapping[str, Any]]
     manifests: Mapping[str, str]
@@ -58,10 +61,11 @@ def read_result_folder(folder: Path | str) -> ResultFolder:
         check_rows(found)
     except RowError as error:
         raise RowError(f"{rows}: {error}") from None
-    provenance = path / "provenance.json"
+    timing, provenance = path / "timing.csv", path / "provenance.json"
     return ResultFolder(
         name=str(folder),
         rows=found,
+        timing=read_timing(timing) if timing.is_file() else [],
         provenance=read_provenance(provenance) if provenance.is_file() else None,
         cards={card.stem: _read_card(card) for card in sorted(path.glob("models/*.json"))},
         manifests={

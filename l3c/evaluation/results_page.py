@@ -12,6 +12,8 @@ from l3c.evaluation.rows import ResultRow
 # Path in the run, without its suffix -> what the page calls it; others are called by their path.
 TITLES = {
     "rows": "Rows",
+    "timing": "Rows of timing",
+    "batches": "Rows of batches",
     "provenance": "Provenance",
     "tables/comparison": "The comparison",
     "tables/rates": "Rates alone, to compare runs with",
@@ -19,9 +21,13 @@ TITLES = {
     "tables/integer_cost": "What integers cost",
     "figures/bpsp": "Bits per sub-pixel by method",
     "figures/speed": "Rate against decoding time",
+    "figures/stages": "Seconds by stage and scale",
+    "figures/batches": "Seconds per image against batch size",
     "figures/training": "Learning curves",
     "exactness/matrix": "Which settings decode each other's files",
 }
+# What is captioned by another name than its own.
+CAPTIONS = {"batches": "batch_rows"}
 # Of these, the tables themselves are shown on the page.
 SHOWN = ("tables/comparison",)
 _FORMATS = {".md": "Markdown", ".tex": "LaTeX"}
@@ -109,7 +115,9 @@ def _links(files: Sequence[str]) -> str:
 
 
 def _caption(name: str, captions: Mapping[str, str], more: str = "") -> str:
-    return f"{captions.get(PurePosixPath(name).name, '')} {more}".strip()
+    """What it shows, in the Markdown of a caption written for Snakemake's report."""
+    caption = captions.get(CAPTIONS.get(name, PurePosixPath(name).name), "").replace("``", "`")
+    return f"{caption} {more}".strip()
 
 
 def _measured(facts: RunFacts) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from command import Run
-from result_rows import result_row
+from result_rows import result_row, timing_row
 
 from l3c.evaluation.provenance import CodeState, Provenance, write_provenance
 from l3c.evaluation.rows import write_rows
+from l3c.evaluation.timing_rows import write_timing
 
 
 @pytest.fixture
@@ -87,6 +88,27 @@ def test_copies_without_provenance_and_other_machines_are_said(
     assert "methods only in A: WebP" in out
     assert "machine\n    hardware: a machine, 2 cores -> " in out
     assert f"since {tmp_path / 'copy'} does not say: code, configuration, data, versions" in out
+
+
+def test_timing_is_shown_by_setting(run: Run, folders: list[Path]) -> None:
+    for folder, seconds in zip(folders, (1.0, 0.75), strict=True):
+        rows = [
+            timing_row(image=f"{image}+0+0", threads=threads, seconds=seconds)
+            for image in "abcdef"
+            for threads in (1, 2)
+        ]
+        write_timing(folder / "timing.csv", rows)
+    lines = run("compare", *folders).out.splitlines()
+    start = lines.index("toy: timing of crops, medians of repeated runs")
+    assert [" ".join(line.split()) for line in lines[start + 2 : start + 5]] == [
+        "ms per crop A B B is",
+        "L3C, encode, cpu, 1 thread 1000 750 faster by 25.0 % (25.0 to 25.0)",
+        "L3C, encode, cpu, 2 threads 1000 750 faster by 25.0 % (25.0 to 25.0)",
+    ]
+    content = json.loads(run("compare", *folders, "--json").out)
+    first = content["timing"][0]
+    assert (first["key"], first["threads"], first["seconds"]["images"]) == ("l3c", 1, 6)
+    assert first["seconds"]["verdict"] == "faster by 25.0 % (25.0 to 25.0)"
 
 
 def test_a_comparison_for_scripts(run: Run, folders: list[Path]) -> None:

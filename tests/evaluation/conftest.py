@@ -1,11 +1,10 @@
 """Rows as a run writes them, without a run."""
 
 import pytest
-from result_rows import result_row
+from result_rows import result_row, timing_row
 
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.rows import MethodRecord
-from l3c.evaluation.timing_rows import TimingRow
 
 
 @pytest.fixture
@@ -28,34 +27,7 @@ def make_record():
 @pytest.fixture
 def make_timing():
     """The total of an encoding run; keywords replace fields."""
-
-    def make(**fields):
-        values = {
-            "dataset": "toy",
-            "method": "L3C",
-            "key": "l3c",
-            "device": "cpu",
-            "device_name": "a processor",
-            "threads": 2,
-            "image": "a+0+0",
-            "height": 512,
-            "width": 512,
-            "direction": "encode",
-            "stage": "total",
-            "scale": "",
-            "run": 0,
-            "seconds": 0.25,
-            "num_bytes": 300,
-            "in_process": True,
-            "peak_mib": None,
-            "settings": "integer",
-            "version": "torch 2",
-            "hardware": "a machine, 2 cores",
-            "environment": "Python 3.11",
-        }
-        return TimingRow(**(values | fields))
-
-    return make
+    return timing_row
 
 
 @pytest.fixture

@@ -19,12 +19,13 @@ IMAGES = "abcdefgh"
 def make_folder(make_row):
     """A run of one method on eight images; keywords replace fields of every row."""
 
-    def make(name="A", images=IMAGES, provenance=None, cards=None, manifests=None, **fields):
+    def make(name="A", images=IMAGES, timing=(), provenance=None, **fields):
+        cards, manifests = fields.pop("cards", {}), fields.pop("manifests", {})
         rows = [
             make_row(**{"image": image, "num_bytes": 300 + 10 * i} | fields)
             for i, image in enumerate(images)
         ]
-        return ResultFolder(name, rows, provenance, cards or {}, manifests or {})
+        return ResultFolder(name, rows, timing, provenance, cards, manifests)
 
     return make
 
@@ -109,8 +110,8 @@ def test_only_shared_images_and_methods_are_compared(make_folder):
     jpegxl = make_folder(key="jpegxl", method="JPEG XL").rows
     webp = make_folder(key="webp", method="WebP").rows
     other = make_folder(dataset="other").rows
-    a = ResultFolder("A", [*a.rows, *webp, *other], None, {}, {})
-    b = ResultFolder("B", [*b.rows, *jpegxl], None, {}, {})
+    a = ResultFolder("A", [*a.rows, *webp, *other], [], None, {}, {})
+    b = ResultFolder("B", [*b.rows, *jpegxl], [], None, {}, {})
     found = compare(a, b)
     (dataset,) = found.datasets
     assert [method.key for method in dataset.methods] == ["png"]
@@ -131,6 +132,33 @@ def test_runs_with_nothing_in_common_say_what_they_have(make_folder):
             compare(a, b)
 
 
+def test_timing_is_compared_by_setting_over_the_medians_of_shared_crops(make_folder, make_timing):
+    def clocked(seconds, crops=IMAGES, **fields):
+        return [
+            make_timing(image=f"{crop}+0+0", run=run, seconds=seconds * factor, **fields)
+            for crop in crops
+            for run, factor in enumerate((0.9, 1.0, 7.0))
+        ]
+
+    stages = clocked(0.5, stage="network", scale="x")
+    a = make_folder(timing=[*clocked(1.0), *stages, *clocked(1.0, threads=1)])
+    decode = clocked(1.0, direction="decode")
+    b = make_folder("B", timing=[*clocked(0.8, crops="bcdefghx"), *clocked(1, threads=1), *decode])
+    many, one = compare(a, b).timing
+    assert (many.setting.threads, many.setting.direction, many.method) == (2, "encode", "L3C")
+    assert (many.seconds.images, many.seconds.a, many.seconds.b) == (7, 1.0, 0.8)
+    assert time_verdict(many.seconds) == "faster by 20.0 % (20.0 to 20.0)"
+    assert (one.setting.threads, one.seconds.images) == (1, 8)
+
+
+def test_crops_of_other_pixels_are_not_compared(make_folder, make_timing, make_row):
+    timing = [make_timing(image=f"{image}+8+16") for image in "ab"]
+    a, b = make_folder(timing=timing), make_folder("B", timing=timing)
+    b.rows[0] = make_row(image="a", pixel_sha256="1" * 64)
+    assert compare(a, b).timing[0].seconds.images == 1
+    assert compare(a, make_folder("B")).timing == []
+
+
 def test_changes_of_methods_and_machine_come_from_rows(make_folder):
     a = make_folder()
     b = make_folder("B", version="libpng 1.7", hardware="another, 8 cores", threads=8)
@@ -147,7 +175,7 @@ def test_settings_of_a_method_that_one_run_lacks_are_no_change(make_folder):
     a = make_folder()
     webp = make_folder(key="webp", method="WebP", settings="level=0").rows
     named = make_folder(method="My PNG").rows
-    b = ResultFolder("B", [*named, *webp], None, {}, {})
+    b = ResultFolder("B", [*named, *webp], [], None, {}, {})
     assert changed(a, b) == {("methods", "png label"): ("PNG", "My PNG")}
 
 

@@ -33,6 +33,7 @@ COMPARISON = """# Comparison
 """
 OUTPUTS = [
     "rows.csv",
+    "batches.csv",
     "tables/comparison.md",
     "tables/comparison.csv",
     "tables/comparison.tex",
@@ -57,7 +58,11 @@ def make_page(make_row):
         models = {"l3c": "0123456789abcdef"} if models is None else models
         provenance = Provenance(code, {}, {}, models, {"numpy": "2.4.6"})
         facts = RunFacts(rows, provenance, {"l3c": "L3C"})
-        captions = {"bpsp": "Lower is better.", "rows": "One row each."}
+        captions = {
+            "bpsp": "Lower is better.",
+            "rows": "One ``row`` each.",
+            "batch_rows": "Batches.",
+        }
         return results_page(facts, outputs, captions, {"tables/comparison.md": COMPARISON}.get)
 
     return make
@@ -95,7 +100,8 @@ def test_every_output_is_linked_once_or_shown(make_page):
     assert {target for _, target in links} == set(OUTPUTS)
     assert "![Bits per sub-pixel by method](figures/bpsp.png)" in text
     assert "Lower is better. Files: [SVG](figures/bpsp.svg), [PNG](figures/bpsp.png)." in text
-    assert "* Rows ([CSV](rows.csv)). One row each.\n" in text
+    assert "* Rows ([CSV](rows.csv)). One `row` each.\n" in text
+    assert "* Rows of batches ([CSV](batches.csv)). Batches.\n" in text
     assert "([Markdown](tables/comparison.md), [CSV](tables/comparison.csv), [LaTeX](" in text
 
 

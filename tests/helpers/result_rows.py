@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from l3c.evaluation.rows import ResultRow
+from l3c.evaluation.timing_rows import TimingRow
 
 
 def result_row(**fields: Any) -> ResultRow:
@@ -32,3 +33,31 @@ def result_row(**fields: Any) -> ResultRow:
     } | fields
     bits = 8 * values["num_bytes"] / (3 * values["height"] * values["width"])
     return ResultRow(**({"bpsp": bits} | values))
+
+
+def timing_row(**fields: Any) -> TimingRow:
+    """The total of an encoding run; keywords replace fields."""
+    values: dict[str, Any] = {
+        "dataset": "toy",
+        "method": "L3C",
+        "key": "l3c",
+        "device": "cpu",
+        "device_name": "a processor",
+        "threads": 2,
+        "image": "a+0+0",
+        "height": 512,
+        "width": 512,
+        "direction": "encode",
+        "stage": "total",
+        "scale": "",
+        "run": 0,
+        "seconds": 0.25,
+        "num_bytes": 300,
+        "in_process": True,
+        "peak_mib": None,
+        "settings": "integer",
+        "version": "torch 2",
+        "hardware": "a machine, 2 cores",
+        "environment": "Python 3.11",
+    }
+    return TimingRow(**(values | fields))

@@ -257,13 +257,9 @@ def get_cards():
     return expand(f"{RUN}/models/{{model}}.json", model=EXPERIMENT.trained())
 
 
-def get_captions(results):
-    """Files that say in a sentence what tables and figures show, as far as there are any."""
-    return [
-        str(caption)
-        for stem in dict.fromkeys(Path(path).stem for path in results)
-        if (caption := ROOT / "workflow" / "report" / f"{stem}.rst").is_file()
-    ]
+def get_captions():
+    """Files that say in a sentence what a table or a figure shows, named as it is."""
+    return sorted(map(str, (ROOT / "workflow" / "report").glob("*.rst")))
 
 
 def get_reference_results(wildcards):

@@ -6,7 +6,7 @@ rule make_results_page:
         provenance=PROVENANCE,
         rows=f"{RUN}/rows.csv",
         results=RESULTS,
-        captions=get_captions(RESULTS),
+        captions=get_captions(),
     output:
         page=PAGE,
     log:

@@ -36,7 +36,7 @@ use rule make_results_page as make_reference_page with:
         provenance=PROVENANCE,
         rows=f"{RUN}/rows.csv",
         results=get_reference_results,
-        captions=get_captions([*RESULTS, *EXACTNESS]),
+        captions=get_captions(),
     output:
         page=str(REFERENCE / "README.md"),
     log:
