@@ -55,6 +55,10 @@ def _dataset_lines(dataset: DatasetDifference) -> Iterator[str]:
     count = len(dataset.images)
     yield f"{dataset.dataset}: {count} image{'' if count == 1 else 's'} in both"
     yield from _aligned(list(_tables(dataset.methods)) if dataset.methods else [])
+    if dataset.control_percent and any(dataset.control_percent):
+        least, largest = dataset.control_percent
+        yield ""
+        yield f"  times of codecs that were not changed moved by {least:+.1f} to {largest:+.1f} %"
     left = {
         "methods only in A": dataset.methods_only_a,
         "methods only in B": dataset.methods_only_b,
@@ -86,7 +90,7 @@ def _timing_lines(timing: Sequence[TimingDifference]) -> Iterator[str]:
             threads = "1 thread" if setting.threads == 1 else f"{setting.threads} threads"
             name = f"{item.method}, {setting.direction}, {setting.device}, {threads}"
             a, b = map(_milliseconds, (seconds.a, seconds.b))
-            table.append((name, a, b, time_verdict(seconds)))
+            table.append((name, a, b, time_verdict(seconds, "crop")))
         yield f"{dataset}: timing of crops, medians of repeated runs"
         yield from _aligned([table])
 
@@ -151,7 +155,7 @@ def _folder(folder: ResultFolder) -> dict[str, Any]:
 
 
 def _dataset_content(dataset: DatasetDifference) -> dict[str, Any]:
-    content = asdict(dataset)
+    content = asdict(dataset) | {"control_percent": dataset.control_percent}
     for fields, method in zip(content["methods"], dataset.methods, strict=True):
         fields["bpsp"]["verdict"] = size_verdict(method.bpsp)
         fields["encode_s"]["verdict"] = time_verdict(method.encode_s)
@@ -161,5 +165,5 @@ def _dataset_content(dataset: DatasetDifference) -> dict[str, Any]:
 
 def _timing_content(item: TimingDifference) -> dict[str, Any]:
     content = asdict(item.setting) | {"method": item.method, "seconds": asdict(item.seconds)}
-    content["seconds"]["verdict"] = time_verdict(item.seconds)
+    content["seconds"]["verdict"] = time_verdict(item.seconds, "crop")
     return content

@@ -24,6 +24,7 @@ class MethodDifference:
         key, method: of the method; the label as in A.
         bpsp: bits per sub-pixel.
         encode_s, decode_s: seconds per image.
+        unchanged: a codec of the same version and settings, with the same bytes, and none of ours.
     """
 
     key: str
@@ -31,6 +32,7 @@ class MethodDifference:
     bpsp: Difference
     encode_s: Difference
     decode_s: Difference
+    unchanged: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,13 @@ class DatasetDifference:
     images_only_a: list[str]
     images_only_b: list[str]
     other_pixels: list[str]
+
+    @property
+    def control_percent(self) -> tuple[float, float] | None:
+        """Least and largest change of the times of unchanged codecs: what the machine did."""
+        times = [time for m in self.methods if m.unchanged for time in (m.encode_s, m.decode_s)]
+        percents = [time.percent for time in times if time.percent is not None]
+        return (min(percents), max(percents)) if percents else None
 
 
 @dataclass(frozen=True)
@@ -145,8 +154,16 @@ def _method(a: Mapping[str, ResultRow], b: Mapping[str, ResultRow]) -> MethodDif
         return difference(one, two)
 
     first = pairs[0][0]
+    bpsp = compared("bpsp")
+    alike = all((x.version, x.settings) == (y.version, y.settings) for x, y in pairs)
+    classical = all(row.bits_theory is None for pair in pairs for row in pair)
     return MethodDifference(
-        first.key, first.method, *(compared(name) for name in ("bpsp", "encode_s", "decode_s"))
+        key=first.key,
+        method=first.method,
+        bpsp=bpsp,
+        encode_s=compared("encode_s"),
+        decode_s=compared("decode_s"),
+        unchanged=alike and classical and bpsp.equal,
     )
 
 

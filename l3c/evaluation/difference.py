@@ -62,19 +62,19 @@ def size_verdict(change: Difference) -> str:
     return "same bytes" if change.equal else _verdict(change, "smaller", "larger")
 
 
-def time_verdict(change: Difference) -> str:
-    """What came of the time, B against A, in percent of A's seconds."""
-    return "same time" if change.equal else _verdict(change, "faster", "slower")
+def time_verdict(change: Difference, of: str = "image") -> str:
+    """What came of the time, B against A, in percent of A's seconds, for an image or a crop."""
+    return "same time" if change.equal else _verdict(change, "faster", "slower", of)
 
 
-def _verdict(change: Difference, less: str, more: str) -> str:
+def _verdict(change: Difference, less: str, more: str, of: str = "image") -> str:
     if change.percent is None:
         return "not comparable: A is 0"
     word = less if change.percent < 0 else more
     size = abs(change.percent)
     if change.low is None or change.high is None:
-        images = "1 image" if change.images == 1 else f"{change.images} images"
-        return f"{word} by {_digits(size)(size)} % on {images}, too few for an interval"
+        count = f"{change.images} {of}{'' if change.images == 1 else 's'}"
+        return f"{word} by {_digits(size)(size)} % on {count}, too few for an interval"
     if change.low <= 0 <= change.high:
         return "no difference beyond chance"
     shown = _digits(size)

@@ -54,6 +54,7 @@ def test_runs_are_compared(run: Run, folders: list[Path]) -> None:
     assert lines[bpsp + 2].endswith("  smaller by 10.0 % (10.0 to 10.0)")
     assert lines[bpsp + 2].split()[:3] == ["WebP", "3.153", "2.838"]
     assert ["encode", "ms", "A", "B", "B", "is"] in [line.split() for line in lines]
+    assert "not changed" not in ended.out
     assert ["PNG", "250", "250", "same", "time"] in [line.split() for line in lines]
     assert "  images only in A: h" in lines
     assert "  images only in B: x, y" in lines
@@ -78,12 +79,13 @@ def test_a_run_compared_with_itself_differs_in_nothing(run: Run, folders: list[P
 def test_copies_without_provenance_and_other_machines_are_said(
     run: Run, folders: list[Path], tmp_path: Path
 ) -> None:
-    other = {"num_bytes": 301, "hardware": "another"}
+    other = {"decode_s": 0.15, "hardware": "another"}
     rows = [result_row(image=image, height=10 + i, **other) for i, image in enumerate("abcdef")]
     write_rows(tmp_path / "copy" / "rows.csv", [*rows, result_row(dataset="more")])
     out = run("compare", folders[0], tmp_path / "copy").out
     assert "(without provenance.json)" in out
     assert "different machines or threads" in out
+    assert "times of codecs that were not changed moved by +0.0 to +20.0 %" in out
     assert "data sets only in B: more" in out
     assert "methods only in A: WebP" in out
     assert "machine\n    hardware: a machine, 2 cores -> " in out

@@ -159,6 +159,24 @@ def test_crops_of_other_pixels_are_not_compared(make_folder, make_timing, make_r
     assert compare(a, make_folder("B")).timing == []
 
 
+def test_times_of_unchanged_codecs_are_the_control(make_folder):
+    def folder(name, encode_s, decode_s, **png):
+        l3c = {"key": "l3c", "method": "L3C", "bits_theory": 2000.0, "decode_s": 9 * decode_s}
+        rows = [
+            *make_folder(encode_s=encode_s, decode_s=decode_s, **png).rows,
+            *make_folder(**l3c).rows,
+        ]
+        return ResultFolder(name, rows, [], None, {}, {})
+
+    a, b = folder("A", 1.0, 2.0), folder("B", 1.1, 1.9)
+    (dataset,) = compare(a, b).datasets
+    assert [method.unchanged for method in dataset.methods] == [True, False]
+    assert dataset.control_percent == pytest.approx((-5, 10))
+    for changed_png in ({"version": "libpng 1.7"}, {"settings": "level=1"}, {"num_bytes": 400}):
+        (dataset,) = compare(a, folder("B", 1.1, 1.9, **changed_png)).datasets
+        assert dataset.control_percent is None
+
+
 def test_changes_of_methods_and_machine_come_from_rows(make_folder):
     a = make_folder()
     b = make_folder("B", version="libpng 1.7", hardware="another, 8 cores", threads=8)
