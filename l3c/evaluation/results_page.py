@@ -27,7 +27,7 @@ TITLES = {
     "exactness/matrix": "Which settings decode each other's files",
 }
 # What is captioned by another name than its own.
-CAPTIONS = {"batches": "batch_rows"}
+CAPTIONS = {"batches": "batch_rows", "exactness/matrix": "exactness"}
 # Of these, the tables themselves are shown on the page.
 SHOWN = ("tables/comparison",)
 _FORMATS = {".md": "Markdown", ".tex": "LaTeX"}
