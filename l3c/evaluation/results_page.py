@@ -20,7 +20,7 @@ TITLES = {
     "tables/left_out": "Images left out",
     "tables/integer_cost": "What integers cost",
     "tables/paper/paper": "All tables of the paper, published values beside ours",
-    **{f"tables/paper/table{n}": f"Table {n} of the paper" for n in "1 2 3 A1 A2 A3".split()},
+    **{f"tables/paper/table{n}": f"Table {n} of the paper" for n in (1, 2, 3, "A1", "A2", "A3")},
     "figures/bpsp": "Bits per sub-pixel by method",
     "figures/speed": "Rate against decoding time",
     "figures/stages": "Seconds by stage and scale",
