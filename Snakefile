@@ -29,6 +29,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/exactness.smk"
 include: "workflow/rules/html.smk"
+include: "workflow/rules/page.smk"
 include: "workflow/rules/reference.smk"
 
 
@@ -38,3 +39,4 @@ rule all:
         RESULTS,
         list(TABLE_PAGES),
         NOTEBOOKS,
+        PAGE,

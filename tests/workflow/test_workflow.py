@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,7 @@ from PIL import Image
 
 from l3c.evaluation.batch_rows import read_batches
 from l3c.evaluation.bits import read_bits
+from l3c.evaluation.provenance import read_stamp
 from l3c.evaluation.rows import read_rows
 from l3c.evaluation.timing_rows import read_timing
 
@@ -25,7 +27,10 @@ SHOWN |= {("render_tables",), ("execute_notebook", "results"), ("execute_noteboo
 SHOWN |= {("plot_bpsp",), ("plot_speed",), ("plot_training",), ("all",)}
 SHOWN |= {("plot_samples",), ("plot_heat_maps",), ("plot_cost_maps",), ("plot_bits",)}
 SHOWN |= {("make_paper_tables",)}
-SHOWN |= {("plot_stages",), ("plot_batches",)}
+SHOWN |= {("plot_stages",), ("plot_batches",), ("make_results_page",)}
+# What depends on nothing but code, configuration and photographs: no time, no place, no machine.
+RATES = ["provenance.json", "tables/rates.csv", "tables/left_out.csv", "figures/bpsp.svg"]
+RATES += ["tables/paper/table1.csv", "tables/paper/tableA2.csv"]
 
 
 @pytest.mark.slow
@@ -54,6 +59,42 @@ def test_smoke_makes_everything(smoke):
     operations = {row.operation for row in read_batches(run / "batches.csv")}
     assert operations == {"sample", "encode", "decode"}
     assert not (smoke.folder / "results" / "reference").exists()
+    page = (run / "README.md").read_text()
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert {"rows.csv", "tables/comparison.tex", "figures/bpsp.png"} <= set(links)
+    assert [link for link in links if not (run / link).is_file()] == []
+    assert page.rstrip().endswith(f"Provenance: {read_stamp(run / 'provenance.json')}.")
+
+
+@pytest.mark.slow
+def test_the_same_commit_and_configuration_give_the_same_rates_byte_for_byte(smoke, tmp_path):
+    shutil.copytree(smoke.folder / "config", tmp_path / "config")
+    again = type(smoke)(tmp_path, tmp_path / "config" / "smoke.yaml")
+    code, text = again.run("--config", "run=elsewhere")
+    assert code == 0, text
+    first, second = smoke.folder / "results" / "smoke", tmp_path / "elsewhere"
+
+    def made(run):
+        patterns = ["trained/*.safetensors", "models/*.safetensors", "streams/*/*/[!.]*"]
+        paths = [path for pattern in patterns for path in run.glob(pattern)]
+        names = [str(path.relative_to(run)) for path in paths]
+        return {name: (run / name).read_bytes() for name in [*RATES, *names]}
+
+    ours, theirs = made(first), made(second)
+    assert len(ours) == len(RATES) + 2 * 3 + 3 * 7  # weights of models; images by methods
+    assert set(ours) == set(theirs)
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+    rates = [
+        [
+            (row.key, row.image, row.num_bytes, row.bits_theory)
+            for row in read_rows(run / "rows.csv")
+        ]
+        for run in (first, second)
+    ]
+    assert rates[0] == rates[1]
+    # Where a run lies is in none of its tables, whatever they tell.
+    tables = [path.read_text() for path in (second / "tables").rglob("*") if path.is_file()]
+    assert not any("elsewhere" in text or str(tmp_path) in text for text in tables)
 
 
 @pytest.mark.slow

@@ -97,6 +97,7 @@ NOTEBOOKS = expand(
     notebook=EXPERIMENT.notebook_files(),
     format=["ipynb", "html"],
 )
+PAGE = f"{RUN}/README.md"
 MATRIX = EXPERIMENT.exactness
 if MATRIX and MATRIX.model in EXPERIMENT.trained():
     EXACTNESS = expand(f"{RUN}/exactness/matrix.{{format}}", format=["md", "csv"])
@@ -335,6 +336,11 @@ def get_notebook_parameters():
     models = [key for key, recipe in RECIPES.items() if recipe.model.kind == "l3c"]
     weights = [f"{RUN}/models/{key}.safetensors" for key in models]
     return {"RUN": RUN} | {"MODEL": path for path in weights[:1]}
+
+
+def get_captions():
+    """Files that say in a sentence what a table or a figure shows, named as it is."""
+    return sorted(map(str, (ROOT / "workflow" / "report").glob("*.rst")))
 
 
 def get_reference_results(wildcards):
