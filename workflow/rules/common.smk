@@ -38,6 +38,7 @@ PUBLISHED = str(ROOT / "results" / "published.csv")
 # More than any machine has: Snakemake cuts it down to --cores, so such a job runs alone. Training
 # wants every core, and a timing would be worth nothing beside another job.
 EXCLUSIVE = 1024
+GPU_THREADS = 4  # of a training on a GPU: its own and the one that reads crops, with some to spare
 
 TABLES = expand(f"{RUN}/tables/comparison.{{format}}", format=["md", "csv", "tex"])
 TABLES += [f"{RUN}/tables/rates.csv", f"{RUN}/tables/left_out.csv"]
@@ -147,8 +148,10 @@ def get_recipe(wildcards):
 
 
 def get_train_threads(wildcards):
-    """As many as the recipe says, so that small models train side by side; else all."""
-    return RECIPES[wildcards.model].train.threads or EXCLUSIVE
+    """As many as the recipe says, so that small models train side by side; on a GPU those that feed
+    it, so that each GPU can have a training; else all."""
+    rest = GPU_THREADS if EXPERIMENT.device == "cuda" else EXCLUSIVE
+    return RECIPES[wildcards.model].train.threads or rest
 
 
 def get_weights(wildcards):
