@@ -32,7 +32,7 @@ from l3c.training import optimizers
 from l3c.training.parallel import Workers
 
 COLUMNS = (
-    "recipe", "device", "threads", "torch", "variant", "crop", "batch",
+    "recipe", "kind", "device", "threads", "torch", "variant", "crop", "batch",
     "images_per_s", "ratio", "tflop_per_s", "peak_share",
 )  # fmt: skip
 PEAK_SIDE = 4096
@@ -102,6 +102,7 @@ def measure(
         peak = peak_flops(variant.split("+")[0], device)
         values = (
             recipe.name,
+            device.type,
             torch.cuda.get_device_name(device) if device.type == "cuda" else hardware(),
             torch.get_num_threads(),
             torch.__version__,

@@ -1,5 +1,6 @@
 # Validation of the configuration, wildcard constraints, and every helper function of the rules.
 
+import atexit
 import re
 import sys
 from dataclasses import asdict
@@ -64,8 +65,9 @@ else:
 # Snakemake says only later that this is a dry run, so the command line has to.
 if any(re.fullmatch(r"-[a-z]*n[a-z]*|--dry-?run", word) for word in sys.argv):
     MEASURED = read_throughput(ROOT / "results" / "reference" / "throughput.csv")
-    for line in cost_lines(EXPERIMENT, RECIPES, IMAGE_SETS, MEASURED):
-        print(line, file=sys.stderr)
+    if COSTS := cost_lines(EXPERIMENT, RECIPES, IMAGE_SETS, MEASURED):
+        # At the end, where hundreds of jobs do not push it out of sight.
+        atexit.register(print, "\n".join(COSTS), file=sys.stderr)
 
 
 def one_of(names):
