@@ -5,7 +5,8 @@
 
 Whole steps of the recipe's training on random crops: forward, backward, optimiser. The variants
 take turns, and their medians are compared with the first. A variant is a precision, "+nchw" for
-PyTorch's default layout instead of channels-last, and "+compile" for torch.compile. The peak is
+PyTorch's default layout instead of channels-last, and "+compile" for torch.compile. On one thread
+of a CPU seconds are those that the processor spends on it, whatever else runs. The peak is
 that of a matrix product of 4096x4096 in the same precision, measured in the same run; operations
 are those of the convolutions, as PyTorch counts them. Weights and crops do not matter for speed:
 none are shown.
@@ -68,13 +69,15 @@ def step_of(recipe: Recipe, variant: str, device: torch.device, batch: int) -> C
 
 def seconds(work: Callable[[], Any], device: torch.device) -> float:
     """Of one call, its end waited for."""
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    start = time.perf_counter()
+    start = clock()
     work()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def peak_flops(precision: str, device: torch.device) -> float:
