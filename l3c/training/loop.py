@@ -29,7 +29,7 @@ from l3c.training import files, optimizers
 from l3c.training.batches import Crops
 from l3c.training.board import Board
 from l3c.training.errors import TrainingError
-from l3c.training.parallel import Workers, join
+from l3c.training.parallel import Workers, join, lost_contact
 from l3c.training.validation import validation_bpsp
 
 CHECKPOINT_EVERY_S = 20.0
@@ -54,6 +54,8 @@ def train(
 ) -> None:
     """Trains a network and writes `weights`, its card (.json) and its metrics (.csv) beside them.
 
+    The metrics are also written with every checkpoint, so that they can be read meanwhile.
+
     The loss is the cross-entropy of all coded scales over the sub-pixels of the image (L3C Eq. 10),
     in bits. A run that was killed goes on from the last checkpoint and ends with the same weights
     on the same machine.
@@ -73,12 +75,23 @@ def train(
         about: what the card says besides, such as the licence.
 
     Raises:
-        TrainingError: images that do not fit the recipe, or a loss that is not finite.
+        TrainingError: images that do not fit the recipe, a loss that is not finite, a full disk, or
+            another process of the training that ended.
     """
     with join(device) as workers, torch_threads(recipe.train.threads):
         about = {"name": name or recipe.name, "compiled": compiled} | dict(about or {})
-        _train(workers, recipe, images, data_sha256, weights, checkpoint, validation, board, about)
-        workers.wait()
+        try:
+            _train(
+                workers, recipe, images, data_sha256, weights, checkpoint, validation, board, about
+            )
+            workers.wait()
+        except RuntimeError as error:
+            if not lost_contact(error):
+                raise
+            raise TrainingError(
+                f"{checkpoint}: another process of the training ended, see what it said; the same "
+                "command goes on from this checkpoint"
+            ) from error
 
 
 def _train(
@@ -181,6 +194,8 @@ def _train(
                 metrics.append(row)
                 if now - last_save > CHECKPOINT_EVERY_S and step + 1 < settings.steps:
                     save(checkpoint, step + 1, now - start)
+                    if workers.main:
+                        _write_metrics(weights.with_suffix(".csv"), metrics)
                     last_save = now
                 window, window_start = [], time.perf_counter()
     seconds = time.perf_counter() - start

@@ -131,6 +131,8 @@ def test_resumed_run_ends_with_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "resumed")
     assert not (tmp_path / "resumed" / "toy.safetensors").exists()
+    metrics = (tmp_path / "resumed" / "toy.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in metrics] == ["step", "4"]
     resumed = run(tmp_path / "resumed").read_bytes()
     assert calls == [0, 1, 2, 3, 4, 5, 6, *range(4, 12)]
     assert resumed == whole
@@ -163,7 +165,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
     def full(path: Path, content: bytes) -> None:
         writes.append(path)
-        if len(writes) == 2:
+        if len(writes) == 3:  # after the first checkpoint and its metrics
             raise OSError(errno.ENOSPC, "No space left on device")
         real(path, content)
 
