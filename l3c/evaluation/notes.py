@@ -60,6 +60,10 @@ def _dataset_notes(dataset: str, summaries: Sequence[Summary], context: Context)
     manifest = context.manifests[dataset]
     kept = [row for row in manifest if row.status == "kept"]
     notes = [f"{len(kept)} images measured, each decoded from its file and equal to the original."]
+    licences = sorted({row.licence for row in kept if row.licence})
+    if licences:
+        more = "; and others in the manifest" if len(licences) > LISTED else ""
+        notes.append(f"Source and licence of the images: {'; '.join(licences[:LISTED])}{more}.")
     dropped = [row for row in manifest if row.status == "dropped"]
     if dropped:
         named = "; ".join(f"{row.source}: {row.reason}" for row in dropped[:LISTED])

@@ -111,13 +111,15 @@ def get_shards(wildcards):
 
 
 def get_dataset_spec(wildcards):
-    """Settings that make a data set; where it is fetched, with its folder and licence."""
+    """Settings that make a data set; where it is fetched, with its folder, and with edition and
+    licence, which the manifest carries into every result."""
     spec = EXPERIMENT.datasets[wildcards.dataset]
     if wildcards.dataset in FETCHED:
         fetched = FETCHED[wildcards.dataset]
         changed = {"source": f"{EXPERIMENT.downloads}/{fetched}/{FILES}"}
         if fetched in IMAGE_SETS and not spec.licence:
-            changed["licence"] = IMAGE_SETS[fetched].licence
+            image_set = IMAGE_SETS[fetched]
+            changed["licence"] = f"{image_set.title}: {image_set.licence}"
         spec = spec.model_copy(update=changed)
     return spec.model_dump()
 
