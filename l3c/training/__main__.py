@@ -3,13 +3,15 @@
     python -m l3c.training RECIPE --store results/run/store/photos --weights mine.safetensors
     torchrun --nproc-per-node 4 -m l3c.training RECIPE --store ... --weights ... --device cuda
 
-The workflow does the same in its rule train_model, in one process. A killed training goes on from
+The workflow does the same in its rules train_model and convert_model, in one process: the weights
+get their integer path, with which files decode the same everywhere. A killed training goes on from
 `<weights>.checkpoint`.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -17,9 +19,11 @@ from l3c.config import RecipeError, load_recipe
 from l3c.data.errors import DatasetError
 from l3c.data.manifest import MANIFEST, kept_images, kept_licences, manifest_sha256
 from l3c.data.store import Store
+from l3c.integer.files import add_integer_path
 from l3c.training.errors import TrainingError
 from l3c.training.loop import train
 from l3c.training.validation import middle_crops
+from l3c.zoo import load_float_network, read_model
 
 
 def main() -> int:
@@ -56,6 +60,9 @@ def main() -> int:
                 "data_licences": kept_licences(manifest) if manifest else ["not stated"],
             },
         )
+        if os.environ.get("RANK", "0") == "0":
+            model = read_model(arguments.weights)
+            add_integer_path(load_float_network(model), model.card, store, model.weights)
     except (RecipeError, DatasetError, TrainingError) as error:
         print(error, file=sys.stderr)
         return 1

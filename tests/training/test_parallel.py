@@ -21,6 +21,7 @@ from l3c.data.store import write_store
 from l3c.training.__main__ import main
 from l3c.training.errors import TrainingError
 from l3c.training.parallel import Workers, lost_contact
+from l3c.zoo import open_codec
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests" / "helpers" / "train_toy.py"
@@ -78,6 +79,7 @@ def test_torchrun_trains_a_recipe_on_a_store(tmp_path: Path) -> None:
     card = json.loads(weights.with_suffix(".json").read_text())
     assert card["processes"] == 2
     assert card["data_sha256"] == "d" * 64
+    assert open_codec(weights, "cpu").identity.hex() == card["integer_identity"]
     assert len(losses(tmp_path)) == 1
 
 
