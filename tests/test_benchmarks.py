@@ -46,7 +46,7 @@ def test_cost_in_size_keeps_the_promise() -> None:
 
 
 def test_throughput_is_measured_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throughput, "PEAK_SIDE", 64)
+    monkeypatch.setitem(throughput.PEAK_SIDES, "cpu", 64)
     out = tmp_path / "throughput.csv"
     command = ["throughput", "--recipe", str(RECIPES / "toy-l3c.yaml"), "--device", "cpu"]
     command += ["--variants", "float32,float32+nchw", "--runs", "1", "--append", str(out)]
