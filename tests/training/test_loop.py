@@ -176,6 +176,22 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     assert run(tmp_path / "full").read_bytes() == expected
 
 
+def test_a_compiled_training_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+
+    def compile(module: torch.nn.Module) -> torch.nn.Module:
+        compiled.append(module)
+        return module
+
+    monkeypatch.setattr(torch, "compile", compile)
+    plain = run(tmp_path / "plain")
+    assert not compiled
+    weights = run(tmp_path / "compiled", compiled=True)
+    assert len(compiled) == 1
+    assert json.loads(weights.with_suffix(".json").read_text())["compiled"]
+    assert weights.read_bytes() == plain.read_bytes()  # no name of a parameter depends on it
+
+
 def test_progress_shows_rate_and_time_left(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
