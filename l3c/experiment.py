@@ -199,6 +199,14 @@ class Experiment(_Settings):
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="what the models are trained on; with cuda each job asks for one GPU"
     )
+    compile: bool = Field(
+        False,
+        description="training with torch.compile: a slow start, faster steps; weights differ in "
+        "rounding. Nothing is trained again when it is switched",
+    )
+    licence: str = Field(
+        "", description="of the weights that are trained, one line for the models' cards"
+    )
     models: dict[MethodKey, ModelSpec] = {}
     evaluate: Evaluation
     exactness: Exactness | None = None

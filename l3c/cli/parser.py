@@ -178,6 +178,14 @@ def _train(commands: Any) -> None:
         help="take the images as they are, neither scaled nor chosen",
     )
     parser.add_argument("--data", help="folder for the prepared images (default: beside the model)")
+    parser.add_argument(
+        "--validation",
+        metavar="FOLDER",
+        help="other photographs, prepared alike, whose bpsp is measured while training",
+    )
+    parser.add_argument(
+        "--licence", default="not stated", help="of the model, one line for its card"
+    )
     parser.add_argument("--force", action="store_true", help="replace a model that exists")
     _json(parser)
     _quiet(parser)

@@ -66,6 +66,10 @@ def _dataset_notes(dataset: str, summaries: Sequence[Summary], context: Context)
     counterpart = context.counterparts.get(dataset)
     if counterpart:
         notes.append(f"Published: L3C paper, {counterpart.label}; {counterpart.words}.")
+    licences = sorted({row.licence for row in kept if row.licence})
+    if licences:
+        more = "; and others in the manifest" if len(licences) > LISTED else ""
+        notes.append(f"Source and licence of the images: {'; '.join(licences[:LISTED])}{more}.")
     dropped = [row for row in manifest if row.status == "dropped"]
     if dropped:
         named = "; ".join(f"{row.source}: {row.reason}" for row in dropped[:LISTED])

@@ -54,7 +54,13 @@ def comparison(rows, make_record):
 @pytest.fixture
 def context(rows):
     kept = [
-        ManifestRow(image=name, source=name, status="kept", pixel_sha256=str(i) * 64)
+        ManifestRow(
+            image=name,
+            source=name,
+            status="kept",
+            pixel_sha256=str(i) * 64,
+            licence='Toy32, "small" edition: CC0',
+        )
         for i, name in enumerate("ab")
     ]
     dropped = ManifestRow(image="c", source="c.png", status="dropped", reason="greyscale")
@@ -144,6 +150,7 @@ def test_markdown_says_what_is_what(comparison, context):
     assert "not measured" in table["FLIF"]
     assert "* FLIF: not measured (no node)." in text
     assert "* 1 left out: c.png: greyscale." in text
+    assert '* Source and licence of the images: Toy32, "small" edition: CC0.' in text
     assert "Only published, not measured here: PixelCNN." in text
     assert "1,234,567" in text
     assert "3.3 min" in text

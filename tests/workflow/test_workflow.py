@@ -280,4 +280,6 @@ def test_a_dry_run_of_the_papers_configuration_says_what_it_costs(make_workflow,
     trained = re.findall(r"^Training (.*): 700,000 steps of 30 crops", text, re.MULTILINE)
     assert trained == ["L3C", "RGB", "RGB Shared", "L3C (ImageNet32)", "L3C (ImageNet64)"]
     assert text.count("rule train_model:") == 5
+    last = text.strip().splitlines()[-1]
+    assert last.startswith(("All trainings together:", "GPU hours are not known:"))
     assert not (tmp_path / "results").exists()

@@ -1,5 +1,6 @@
 # Validation of the configuration, wildcard constraints, and every helper function of the rules.
 
+import atexit
 import re
 import sys
 from dataclasses import asdict
@@ -41,6 +42,7 @@ PUBLISHED = str(ROOT / "results" / "published.csv")
 # More than any machine has: Snakemake cuts it down to --cores, so such a job runs alone. Training
 # wants every core, and a timing would be worth nothing beside another job.
 EXCLUSIVE = 1024
+GPU_THREADS = 4  # of a training on a GPU: its own and the one that reads crops, with some to spare
 
 TABLES = expand(f"{RUN}/tables/comparison.{{format}}", format=["md", "csv", "tex"])
 TABLES += [f"{RUN}/tables/rates.csv", f"{RUN}/tables/left_out.csv"]
@@ -108,8 +110,9 @@ else:
 # Snakemake says only later that this is a dry run, so the command line has to.
 if any(re.fullmatch(r"-[a-z]*n[a-z]*|--dry-?run", word) for word in sys.argv):
     MEASURED = read_throughput(ROOT / "results" / "reference" / "throughput.csv")
-    for line in cost_lines(EXPERIMENT, RECIPES, IMAGE_SETS, MEASURED):
-        print(line, file=sys.stderr)
+    if COSTS := cost_lines(EXPERIMENT, RECIPES, IMAGE_SETS, MEASURED):
+        # At the end, where hundreds of jobs do not push it out of sight.
+        atexit.register(print, "\n".join(COSTS), file=sys.stderr)
 
 
 def one_of(names):
@@ -156,13 +159,15 @@ def get_shards(wildcards):
 
 
 def get_dataset_spec(wildcards):
-    """Settings that make a data set; where it is fetched, with its folder and licence."""
+    """Settings that make a data set; where it is fetched, with its folder, and with edition and
+    licence, which the manifest carries into every result."""
     spec = EXPERIMENT.datasets[wildcards.dataset]
     if wildcards.dataset in FETCHED:
         fetched = FETCHED[wildcards.dataset]
         changed = {"source": f"{EXPERIMENT.downloads}/{fetched}/{FILES}"}
         if fetched in IMAGE_SETS and not spec.licence:
-            changed["licence"] = IMAGE_SETS[fetched].licence
+            image_set = IMAGE_SETS[fetched]
+            changed["licence"] = f"{image_set.title}: {image_set.licence}"
         spec = spec.model_copy(update=changed)
     return spec.model_dump()
 
@@ -195,8 +200,10 @@ def get_recipe(wildcards):
 
 
 def get_train_threads(wildcards):
-    """As many as the recipe says, so that small models train side by side; else all."""
-    return RECIPES[wildcards.model].train.threads or EXCLUSIVE
+    """As many as the recipe says, so that small models train side by side; on a GPU those that feed
+    it, so that each GPU can have a training; else all."""
+    rest = GPU_THREADS if EXPERIMENT.device == "cuda" else EXCLUSIVE
+    return RECIPES[wildcards.model].train.threads or rest
 
 
 def get_weights(wildcards):
