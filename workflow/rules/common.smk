@@ -15,6 +15,7 @@ from l3c.data.datasets import shard_path, source_state
 from l3c.evaluation.counterparts import find_counterparts
 from l3c.evaluation.provenance import code_state, configuration_of
 from l3c.evaluation.published import read_published, samples_of
+from l3c.evaluation.results_page import TITLES
 from l3c.experiment import CATALOGUE, ExperimentError, check_experiment, resolve
 from l3c.notebooks.reading import read, title_of
 from l3c.workflow_lock import hold_main_lock
@@ -343,6 +344,12 @@ def get_notebook_parameters():
     models = [key for key, recipe in RECIPES.items() if recipe.model.kind == "l3c"]
     weights = [f"{RUN}/models/{key}.safetensors" for key in models]
     return {"RUN": RUN} | {"MODEL": path for path in weights[:1]}
+
+
+def get_page_labels(page):
+    """Title of a table that is shown as a page."""
+    name = Path(page).relative_to(RUN).with_suffix("").as_posix()
+    return {"content": TITLES.get(name, name)}
 
 
 def get_captions():

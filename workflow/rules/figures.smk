@@ -88,7 +88,7 @@ rule plot_stages:
             f"{RUN}/figures/stages.svg",
             caption="../report/stages.rst",
             category="Figures",
-            labels={"content": "where the time goes", "format": "SVG"},
+            labels={"content": "where the time goes"},
         ),
         png=f"{RUN}/figures/stages.png",
     log:
@@ -112,7 +112,7 @@ rule plot_batches:
             f"{RUN}/figures/batches.svg",
             caption="../report/batches.rst",
             category="Figures",
-            labels={"content": "time by batch size", "format": "SVG"},
+            labels={"content": "time by batch size"},
         ),
         png=f"{RUN}/figures/batches.png",
     log:

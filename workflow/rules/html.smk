@@ -10,7 +10,7 @@ rule render_tables:
                 page,
                 caption=f"../report/{name}.rst",
                 category="Tables",
-                labels={"content": name.replace("_", " ")},
+                labels=get_page_labels(page),
             )
             for page, name in TABLE_PAGES.items()
         ],

@@ -74,24 +74,8 @@ rule make_paper_tables:
         batches=get_batch_rows(),
         published=PUBLISHED,
     output:
-        page=report(
-            f"{RUN}/tables/paper/paper.md",
-            caption="../report/paper.rst",
-            category="Tables",
-            labels={"content": "all tables of the paper", "format": "Markdown"},
-        ),
-        markdown=[
-            report(
-                f"{RUN}/tables/paper/table{number}.md",
-                caption=f"../report/table{number}.rst",
-                category="Tables",
-                labels={
-                    "content": f"Table {number} of the paper",
-                    "format": "Markdown",
-                },
-            )
-            for number in PAPER_NUMBERS
-        ],
+        page=f"{RUN}/tables/paper/paper.md",
+        markdown=expand(f"{RUN}/tables/paper/table{{number}}.md", number=PAPER_NUMBERS),
         csv=expand(f"{RUN}/tables/paper/table{{number}}.csv", number=PAPER_NUMBERS),
         latex=expand(f"{RUN}/tables/paper/table{{number}}.tex", number=PAPER_NUMBERS),
     log:

@@ -32,7 +32,7 @@ rule collect_timing:
             f"{RUN}/timing.csv",
             caption="../report/timing.rst",
             category="Rows",
-            labels={"content": "one row per crop, run and stage", "format": "CSV"},
+            labels={"content": "one row per crop, run and stage (CSV)"},
         ),
     log:
         f"{RUN}/logs/collect_timing.log",
@@ -76,7 +76,7 @@ rule collect_batches:
             f"{RUN}/batches.csv",
             caption="../report/batch_rows.rst",
             category="Rows",
-            labels={"content": "one row per batch and run", "format": "CSV"},
+            labels={"content": "one row per batch and run (CSV)"},
         ),
     log:
         f"{RUN}/logs/collect_batches.log",
