@@ -17,7 +17,6 @@ rule make_results_page:
     resources:
         mem_mb=500,
     params:
-        run=RUN,
         labels=get_labels(),
     script:
         "../scripts/make_results_page.py"

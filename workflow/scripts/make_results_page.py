@@ -9,7 +9,7 @@ with job(snakemake):
     from l3c.evaluation.results_page import RunFacts, results_page
     from l3c.evaluation.rows import read_rows, write_text
 
-    run = Path(snakemake.params.run)
+    run = Path(snakemake.input.rows).parent
     captions = {
         Path(path).stem: " ".join(Path(path).read_text(encoding="utf-8").split())
         for path in snakemake.input.captions
