@@ -66,7 +66,7 @@ def _train(
 
     from l3c.data.datasets import DatasetSpec, build_dataset
     from l3c.data.manifest import kept_images, kept_licences
-    from l3c.data.prepare import Preparation
+    from l3c.data.prepare import Preparation, deviations
     from l3c.data.store import store_of
     from l3c.integer.files import add_integer_path
     from l3c.training.loop import train
@@ -92,7 +92,11 @@ def _train(
         checkpoint=checkpoint,
         validation=validation,
         name=weights.stem,
-        about={"licence": args.licence, "data_licences": kept_licences(manifest)},
+        about={
+            "licence": args.licence,
+            "data_licences": kept_licences(manifest),
+            "data_deviations": deviations(prepare),
+        },
     )
     model = read_model(weights)
     network, _ = load_network(model)

@@ -58,6 +58,23 @@ class Preparation(BaseModel):
         return self
 
 
+def deviations(preparation: Preparation | None) -> list[str]:
+    """How images were prepared otherwise than the paper's, one readable line each.
+
+    Args:
+        preparation: of the images; None if they were taken as they are.
+    """
+    if preparation is None:
+        return ["prepare: none, the images as they are"]
+    paper = Preparation().model_dump()
+    ours = preparation.model_dump()
+    return [
+        f"prepare.{key}: {value} instead of {paper[key]}"
+        for key, value in ours.items()
+        if value != paper[key]
+    ]
+
+
 def factor_range(height: int, width: int, preparation: Preparation) -> tuple[float, float]:
     """Smallest and largest factor by which an image of this size may be scaled.
 

@@ -109,6 +109,7 @@ def test_a_trained_model_can_be_used(run: Run, photos: Path, tmp_path: Path) -> 
     card = json.loads((tmp_path / "mine.json").read_text())
     assert 0 < card["validation_bpsp"] < 16
     assert (card["licence"], card["data_licences"]) == ("CC0-1.0", ["not stated"])
+    assert card["data_deviations"] == ["prepare.min_side: 32 instead of 512"]
     image = smooth(20, 20)
     assert (l3c.decode(l3c.encode(image, weights), model=weights) == image).all()
     ended = run(*train)

@@ -16,6 +16,7 @@ from l3c.data.prepare import (
     Dropped,
     Preparation,
     choose_factor,
+    deviations,
     factor_range,
     mean_saturation_value,
     prepare_image,
@@ -125,3 +126,12 @@ def test_bright_and_saturated_images_are_dropped_with_their_figures() -> None:
 def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         Preparation.model_validate(wrong)
+
+
+def test_what_differs_from_the_paper_is_said():
+    assert deviations(Preparation()) == []
+    assert deviations(Preparation(min_side=192, copies=4)) == [
+        "prepare.min_side: 192 instead of 512",
+        "prepare.copies: 4 instead of 1",
+    ]
+    assert deviations(None) == ["prepare: none, the images as they are"]

@@ -6,13 +6,20 @@ from l3c.workflow_job import job
 
 with job(snakemake):
     from l3c.config import Recipe
+    from l3c.data.datasets import DatasetSpec
     from l3c.data.manifest import kept_images, kept_licences, manifest_sha256
+    from l3c.data.prepare import deviations
     from l3c.data.store import Store
     from l3c.training.loop import train
     from l3c.training.validation import middle_crops
 
     manifest = Path(snakemake.input.manifest)
     data_sha256 = manifest_sha256(manifest)
+    trained_on = (
+        snakemake.config["models"][snakemake.wildcards.model].get("train")
+        or snakemake.config["train"]
+    )
+    spec = DatasetSpec.model_validate(snakemake.config["datasets"][trained_on])
     validation = [middle_crops(kept_images(Path(path))) for path in snakemake.input.validation]
     train(
         Recipe.model_validate(snakemake.params.recipe),
@@ -30,5 +37,6 @@ with job(snakemake):
         about={
             "licence": snakemake.config.get("licence") or "not stated",
             "data_licences": kept_licences(manifest),
+            "data_deviations": deviations(spec.prepare),
         },
     )
