@@ -70,21 +70,24 @@ def mean_times(
         rows: of any methods.
         direction: of the coding.
     """
-    runs: dict[Setting, dict[tuple[str, str], dict[str, list[float]]]] = {}
+    runs: dict[Setting, dict[tuple[str, int], dict[tuple[str, str], float]]] = {}
     for row in rows:
         if row.direction == direction:
             setting = Setting(row.method, row.device, row.device_name, row.threads)
-            crops = runs.setdefault(setting, {}).setdefault((row.scale or ALL, row.stage), {})
-            crops.setdefault(row.image, []).append(row.seconds)
+            stages = runs.setdefault(setting, {}).setdefault((row.image, row.run), {})
+            stages[row.scale or ALL, row.stage] = row.seconds
     found: dict[Setting, Times] = {}
-    for setting, parts in runs.items():
-        times = {
-            part: statistics.fmean(map(statistics.median, crops.values()))
-            for part, crops in parts.items()
-        }
-        if len(times) > 1:
-            rest = 2 * times[ALL, TOTAL] - sum(times.values())  # the total is among them
-            found[setting] = {**times, (ALL, REST): max(0.0, rest)}
+    for setting, by_run in runs.items():
+        parts: dict[tuple[str, str], dict[str, list[float]]] = {}
+        for (image, _), stages in by_run.items():
+            rest = 2 * stages[ALL, TOTAL] - sum(stages.values())  # the total is among them
+            for part, seconds in (stages | {(ALL, REST): max(0.0, rest)}).items():
+                parts.setdefault(part, {}).setdefault(image, []).append(seconds)
+        if len(parts) > 2:  # more than the total and the rest
+            found[setting] = {
+                part: statistics.fmean(map(statistics.median, crops.values()))
+                for part, crops in parts.items()
+            }
     return found
 
 
