@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tiny_models import smooth, write_model
 
+from l3c.evaluation import integer_cost
 from l3c.evaluation.integer_cost import cost_csv, cost_markdown, measure_cost, read_cost
 from l3c.zoo import open_codec
 
@@ -29,3 +31,11 @@ def test_bytes_are_those_of_the_streams(tmp_path: Path) -> None:
     assert "## photos, 2 images" in text
     assert text.count("| L3C ") == 5
     assert "* a machine" in text
+
+
+def test_of_a_large_data_set_the_first_images_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(integer_cost, "IMAGES", 1)
+    rows = measure_cost("photos", "l3c", write_model(tmp_path), [smooth(8, 8)] * 3)
+    assert {row.images for row in rows} == {1}
