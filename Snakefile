@@ -16,14 +16,20 @@ min_version("9.0")
 configfile: f"{workflow.basedir}/config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/timing.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/exactness.smk"
+include: "workflow/rules/html.smk"
+include: "workflow/rules/page.smk"
 include: "workflow/rules/reference.smk"
 
 
@@ -31,3 +37,6 @@ rule all:
     default_target: True
     input:
         RESULTS,
+        list(TABLE_PAGES),
+        NOTEBOOKS,
+        PAGE,

@@ -22,8 +22,9 @@ class FlifRunError(RuntimeError):
 class Flif(Method):
     """FLIF through the native `flif`, or WebAssembly under Node.js; effort 60, interlaced.
 
-    Pixels travel through files in a temporary folder, and the program (under Node.js, also the
-    compilation of its WebAssembly, about 0.15 s) starts anew for every image: timings include that.
+    Pixels travel through files in a temporary folder: timings include that. The native program is
+    started anew for every image. Under Node.js one process stays and has its WebAssembly compiled
+    once; what its just-in-time compiler knows of one image it keeps for the next.
     Truncated streams are refused. Of flipped bytes not all are noticed: whether a checksum follows
     is coded behind the pixels, so damage can switch the check off and decode to other pixels.
     """

@@ -23,6 +23,10 @@ class LearnedMethod(Method):
         name: label of the table row.
         weights: `<model>.safetensors`, its card `<model>.json` beside it.
         arithmetic: of the decoder path.
+        device: "cpu" or "cuda".
+
+    Attributes:
+        codec: of the model.
 
     Raises:
         l3c.zoo.ModelError: naming the file that cannot be used.
@@ -31,35 +35,42 @@ class LearnedMethod(Method):
     suffix = ".l3c"
 
     def __init__(
-        self, key: str, name: str, weights: Path | str, arithmetic: Kind = DEFAULT
+        self,
+        key: str,
+        name: str,
+        weights: Path | str,
+        arithmetic: Kind = DEFAULT,
+        device: str = "cpu",
     ) -> None:
         self.key = key
         self.name = name
-        self._codec = open_codec(weights, "cpu", arithmetic)
-        model = self._codec.network.settings
+        self.codec = open_codec(weights, device, arithmetic)
+        model = self.codec.network.settings
         self.settings = (
             f"{model.kind}, Cf={model.features}, blocks={model.blocks}, K={model.mixtures}, "
-            f"{self._codec.arithmetic.text}, {FREQUENCY_BITS}-bit frequencies"
+            f"{self.codec.arithmetic.text}, {FREQUENCY_BITS}-bit frequencies"
         )
 
     def version(self) -> str:
         """PyTorch's version, and the identity of the model in the container."""
-        return f"torch {torch.__version__}, model {self._codec.identity.hex()}"
+        return f"torch {torch.__version__}, model {self.codec.identity.hex()}"
 
     def encode(self, image: Image) -> bytes:
         """See `Method`."""
         check_image(image)
-        return encode_picture(Picture.from_array(image), self._codec)
+        return encode_picture(Picture.from_array(image), self.codec, stopwatch=self.stopwatch)
 
     def decode(self, data: bytes) -> Image:
         """See `Method`."""
         try:
-            picture = decode_picture(data, lambda identity, arithmetic: self._codec).picture
+            decoded = decode_picture(
+                data, lambda identity, arithmetic: self.codec, stopwatch=self.stopwatch
+            )
         except CoderError as error:
             raise DecodeError(self.name, str(error)) from error
-        return picture.samples
+        return decoded.picture.samples
 
     def bits_theory(self, image: Image) -> float:
         """See `Method`."""
         check_image(image)
-        return bits_theory(Picture.from_array(image), self._codec)
+        return bits_theory(Picture.from_array(image), self.codec)

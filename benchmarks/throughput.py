@@ -5,10 +5,10 @@
 
 Whole steps of the recipe's training on random crops: forward, backward, optimiser. The variants
 take turns, and their medians are compared with the first. A variant is a precision, "+nchw" for
-PyTorch's default layout instead of channels-last, and "+compile" for torch.compile. The peak is
-that of a matrix product of 4096x4096 in the same precision, measured in the same run; operations
-are those of the convolutions, as PyTorch counts them. Weights and crops do not matter for speed:
-none are shown.
+PyTorch's default layout instead of channels-last, and "+compile" for torch.compile. On one thread
+of a CPU seconds are those that the processor spends on it, whatever else runs. The peak is that of
+a large matrix product in the same precision, measured in the same run; operations are those of the
+convolutions, as PyTorch counts them. Weights and crops do not matter for speed: none are shown.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from l3c.training import optimizers
 from l3c.training.parallel import Workers
 
 COLUMNS = (
-    "recipe", "device", "threads", "torch", "variant", "crop", "batch",
+    "recipe", "kind", "device", "threads", "torch", "variant", "crop", "batch",
     "images_per_s", "ratio", "tflop_per_s", "peak_share",
 )  # fmt: skip
-PEAK_SIDE = 4096
+PEAK_SIDES = {"cpu": 1024, "cuda": 4096}  # large enough that a larger one is no faster
 
 
 def step_of(recipe: Recipe, variant: str, device: torch.device, batch: int) -> Callable[[], None]:
@@ -68,21 +68,32 @@ def step_of(recipe: Recipe, variant: str, device: torch.device, batch: int) -> C
 
 def seconds(work: Callable[[], Any], device: torch.device) -> float:
     """Of one call, its end waited for."""
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    start = time.perf_counter()
+    start = clock()
     work()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def peak_flops(precision: str, device: torch.device) -> float:
     """Operations a second of a large matrix product."""
+    side = PEAK_SIDES[device.type]
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    a, b = (torch.randn(PEAK_SIDE, PEAK_SIDE, device=device, dtype=dtype) for _ in range(2))
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     runs = [seconds(lambda: a @ b, device) for _ in range(4)]
-    return 2 * PEAK_SIDE**3 / min(runs[1:])
+    return 2 * side**3 / min(runs[1:])
+
+
+def device_name(device: torch.device) -> str:
+    """Of a GPU, or of the processor and how many of its threads are used."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{hardware()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def measure(
@@ -97,12 +108,14 @@ def measure(
         seconds(step, device)  # compiles, allocates
     samples = [[seconds(step, device) for step in steps] for _ in range(runs)]
     medians = [statistics.median(run[i] for run in samples) for i in range(len(steps))]
+    precisions = [variant.split("+")[0] for variant in variants]
+    peaks = {precision: peak_flops(precision, device) for precision in dict.fromkeys(precisions)}
     rows = []
-    for variant, median in zip(variants, medians, strict=True):
-        peak = peak_flops(variant.split("+")[0], device)
+    for variant, precision, median in zip(variants, precisions, medians, strict=True):
         values = (
             recipe.name,
-            torch.cuda.get_device_name(device) if device.type == "cuda" else hardware(),
+            device.type,
+            device_name(device),
             torch.get_num_threads(),
             torch.__version__,
             variant,
@@ -111,7 +124,7 @@ def measure(
             f"{batch / median:.4g}",
             f"{medians[0] / median:.3f}",
             f"{flops / median / 1e12:.4g}",
-            f"{flops / median / peak:.3f}",
+            f"{flops / median / peaks[precision]:.3f}",
         )
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows

@@ -30,12 +30,13 @@ from l3c.integer.path import IntegerPath
 from l3c.model.identity import model_identity
 from l3c.model.mixture import coded, negative_log_likelihood
 from l3c.model.network import Network
-from l3c.model.stages import Lattice, Stage
+from l3c.model.stages import Lattice, Stage, scale_name
+from l3c.stopwatch import Stopwatch, timed
 from l3c.threads import torch_threads
 
 RGB = npt.NDArray[np.uint8]
 
-SMALL = 2048  # positions of a scale that one thread predicts: little work, far above those seen
+SMALL = 2048  # positions that one thread predicts: little work, far above those seen
 
 
 class Codec:
@@ -76,42 +77,54 @@ class Codec:
         return len(self.network.stages) + 1
 
     @torch.inference_mode()
-    def encode(self, tile: RGB) -> list[bytes]:
+    def encode(self, tile: RGB, stopwatch: Stopwatch | None = None) -> list[bytes]:
         """Streams of z^(S), and of every stage in the order of decoding.
 
         Args:
             tile: uint8 (H, W, 3), any size from 1x1.
+            stopwatch: is told where the time goes.
         """
         network = self.network
-        planes = self.planes(tile)
-        top = _rows(planes[-1]).cpu().numpy()
-        streams = [_encode_uniform(top, network.shape(network.scales))]
-        for stage, predicted in self.predictions(planes):
-            symbols = [target.of(planes[stage.s - 1]) for target, _ in predicted]
-            raws = [raw for _, raw in predicted]
-            streams.append(self._encode_mixture(symbols, raws, network.shape(stage.s - 1)))
+        with timed(stopwatch, "network"):
+            planes = self.planes(tile)
+        with timed(stopwatch, "range_coder", scale_name(network.scales)):
+            top = _rows(planes[-1]).cpu().numpy()
+            streams = [_encode_uniform(top, network.shape(network.scales))]
+        for stage, predicted in self.predictions(planes, stopwatch):
+            s = stage.s - 1
+            with timed(stopwatch, "coder", scale_name(s)):
+                symbols = [target.of(planes[s]) for target, _ in predicted]
+                raws = [raw for _, raw in predicted]
+                streams.append(self._encode_mixture(symbols, raws, network.shape(s)))
         return streams
 
     @torch.inference_mode()
-    def decode(self, streams: list[bytes], height: int, width: int) -> RGB:
+    def decode(
+        self, streams: list[bytes], height: int, width: int, stopwatch: Stopwatch | None = None
+    ) -> RGB:
         """Inverse of `encode`: uint8 (height, width, 3).
 
         Raises:
             CorruptStreamError: streams that cannot be of this size. Other altered bytes give other
                 pixels: whoever calls compares a checksum.
         """
+        network = self.network
         planes = self.blank_planes(height, width)
-        top = self.network.shape(self.network.scales)
-        coarsest = _decode_uniform(streams[0], planes[-1][0, 0].numel(), top)
-        planes[-1].copy_(_plane(coarsest, planes[-1]))
-        for (stage, predicted), stream in zip(self.predictions(planes), streams[1:], strict=True):
-            shape = self.network.shape(stage.s - 1)
-            symbols = self._decode_mixture(stream, [raw for _, raw in predicted], shape)
-            for target, _ in predicted:
-                pixels = target.of(planes[stage.s - 1])
-                count = pixels[0, 0].numel()
-                pixels.copy_(_plane(symbols[:count], pixels))
-                symbols = symbols[count:]
+        with timed(stopwatch, "range_coder", scale_name(network.scales)):
+            top = network.shape(network.scales)
+            coarsest = _decode_uniform(streams[0], planes[-1][0, 0].numel(), top)
+            planes[-1].copy_(_plane(coarsest, planes[-1]))
+        stages = self.predictions(planes, stopwatch)
+        for (stage, predicted), stream in zip(stages, streams[1:], strict=True):
+            s = stage.s - 1
+            with timed(stopwatch, "coder", scale_name(s)):
+                raws = [raw for _, raw in predicted]
+                symbols = self._decode_mixture(stream, raws, network.shape(s))
+                for target, _ in predicted:
+                    pixels = target.of(planes[s])
+                    count = pixels[0, 0].numel()
+                    pixels.copy_(_plane(symbols[:count], pixels))
+                    symbols = symbols[count:]
         return planes[0][0].permute(1, 2, 0).cpu().numpy().astype(np.uint8)
 
     def bits_theory(self, tile: RGB) -> float:
@@ -150,14 +163,16 @@ class Codec:
         pyramid = self.network.bottlenecks(self.pad(tile))
         return [image.long(), *(bottleneck.symbols for bottleneck in pyramid)]
 
-    def blank_planes(self, height: int, width: int) -> list[Tensor]:
-        """Zeros of the same sizes."""
+    def blank_planes(self, height: int, width: int, batch: int = 1) -> list[Tensor]:
+        """Zeros of the same sizes, of `batch` images."""
         network = self.network
         multiple = 1 << network.scales
         padded = [-(-side // multiple) * multiple for side in (height, width)]
         sizes = [(height, width), *([n >> s for n in padded] for s in range(1, network.scales + 1))]
         return [
-            torch.zeros(1, network.shape(s).channels, *size, dtype=torch.int64, device=self.device)
+            torch.zeros(
+                batch, network.shape(s).channels, *size, dtype=torch.int64, device=self.device
+            )
             for s, size in enumerate(sizes)
         ]
 
@@ -169,17 +184,19 @@ class Codec:
         return torch.from_numpy(padded.transpose(2, 0, 1)[None].copy()).to(self.device)
 
     def predictions(
-        self, planes: list[Tensor]
+        self, planes: list[Tensor], stopwatch: Stopwatch | None = None
     ) -> Iterator[tuple[Stage, list[tuple[Lattice, Tensor]]]]:
-        """Every stage with its targets and their parameters (1, P, H, W), cut to those there are.
+        """Every stage with its targets and their parameters (N, P, H, W), cut to those there are.
 
         Args:
-            planes: symbols of x, z^(1), ..., z^(S), int64 (1, C, H, W). They are read stage by
+            planes: symbols of x, z^(1), ..., z^(S), int64 (N, C, H, W). They are read stage by
                 stage: a decoder fills in what it was given before it asks for the next.
+            stopwatch: is told how long the network takes.
         """
         above = None
         for stage in self.network.stages:
-            raws, above = self.predict(stage, stage.seen(planes), above)
+            with timed(stopwatch, "network", scale_name(stage.s - 1)):
+                raws, above = self.predict(stage, stage.seen(planes), above)
             plane = planes[stage.s - 1]
             predicted = []
             for target, raw in zip(stage.targets, raws, strict=True):
@@ -203,7 +220,7 @@ class Codec:
         """
         if self._path is not None:
             return self._path.predict(stage, symbols, above)
-        with torch_threads(1 if symbols[0, 0].numel() <= SMALL else None):
+        with torch_threads(1 if symbols[:, 0].numel() <= SMALL else None):
             values = self.network.values(stage.source_scale, symbols)
             values = values.contiguous(memory_format=self._memory_format)
             return self.network.predict(stage, values, above)
@@ -221,12 +238,15 @@ class Codec:
         rows = _joined([_rows(each) for each in symbols])
         if self.device.type == "cuda":
             return cuda.encode_mixture(rows, _joined([_by_pixel(raw) for raw in raws]), shape)
-        return range_coder.encode_mixture(rows.numpy(), parameters(raws), shape)
+        threads = torch.get_num_threads()
+        return range_coder.encode_mixture(rows.numpy(), parameters(raws), shape, threads)
 
     def _decode_mixture(self, data: bytes, raws: list[Tensor], shape: MixtureShape) -> Tensor:
         if self.device.type == "cuda":
             return cuda.decode_mixture(data, _joined([_by_pixel(raw) for raw in raws]), shape)
-        return torch.from_numpy(range_coder.decode_mixture(data, parameters(raws), shape))
+        threads = torch.get_num_threads()
+        symbols = range_coder.decode_mixture(data, parameters(raws), shape, threads)
+        return torch.from_numpy(symbols)
 
 
 def parameters(raws: list[Tensor]) -> npt.NDArray[Any]:
@@ -262,9 +282,10 @@ def _uniform_cdf(levels: int) -> npt.NDArray[np.uint32]:
 
 def _encode_uniform(symbols: npt.NDArray[Any], shape: MixtureShape) -> bytes:
     flat = symbols.reshape(-1)
-    return range_coder.encode(flat, _uniform_cdf(shape.levels), np.zeros(len(flat), np.int64))
+    rows = np.zeros(len(flat), np.int64)
+    return range_coder.encode(flat, _uniform_cdf(shape.levels), rows, torch.get_num_threads())
 
 
 def _decode_uniform(data: bytes, pixels: int, shape: MixtureShape) -> npt.NDArray[np.uint16]:
     rows = np.zeros(pixels * shape.channels, np.int64)
-    return range_coder.decode(data, _uniform_cdf(shape.levels), rows)
+    return range_coder.decode(data, _uniform_cdf(shape.levels), rows, torch.get_num_threads())

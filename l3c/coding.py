@@ -32,6 +32,7 @@ from coder.tiles import tile_grid, tile_rectangles
 from l3c import fallback
 from l3c.arithmetic import Arithmetic
 from l3c.picture import Mode, Picture, PictureError, Samples, Section, check_sections
+from l3c.stopwatch import Stopwatch, timed
 
 if TYPE_CHECKING:  # what the fallback codes alone, needs no PyTorch
     from l3c.codec import Codec
@@ -66,6 +67,7 @@ def encode_picture(
     codec: Codec | None,
     *,
     progress: Callable[[int], object] = lambda pixels: None,
+    stopwatch: Stopwatch | None = None,
 ) -> bytes:
     """The `.l3c` file of a picture.
 
@@ -74,29 +76,33 @@ def encode_picture(
         codec: of the network; without one, or for modes that it does not model, all samples go
             through the fallback.
         progress: told the number of pixels of each tile that is done.
+        stopwatch: told where the time goes.
     """
     height, width = picture.samples.shape[:2]
     used = codec if uses_network(picture.mode) else None
     rows, cols = tile_grid(height, width)
     tiles = []
     for rectangle in tile_rectangles(height, width, rows, cols):
-        samples = _cut(picture.samples, rectangle)
-        payload = pack_parts(_encode_tile(samples, picture.mode, used))
-        tiles.append(Tile.of(payload, samples))
+        with timed(stopwatch, "container"):
+            samples = _cut(picture.samples, rectangle)
+        streams = _encode_tile(samples, picture.mode, used, stopwatch)
+        with timed(stopwatch, "container"):
+            tiles.append(Tile.of(pack_parts(streams), samples))
         progress(samples.shape[0] * samples.shape[1])
-    return pack(
-        Container(
-            mode=int(picture.mode),
-            height=height,
-            width=width,
-            arithmetic=used.arithmetic if used else Arithmetic.NONE,
-            model=used.identity if used else b"",
-            rows=rows,
-            cols=cols,
-            sections=tuple((int(kind), content) for kind, content in picture.sections.items()),
-            tiles=tuple(tiles),
+    with timed(stopwatch, "container"):
+        return pack(
+            Container(
+                mode=int(picture.mode),
+                height=height,
+                width=width,
+                arithmetic=used.arithmetic if used else Arithmetic.NONE,
+                model=used.identity if used else b"",
+                rows=rows,
+                cols=cols,
+                sections=tuple((int(kind), content) for kind, content in picture.sections.items()),
+                tiles=tuple(tiles),
+            )
         )
-    )
 
 
 def decode_picture(
@@ -106,6 +112,7 @@ def decode_picture(
     region: Rectangle | None = None,
     salvage: bool = False,
     progress: Callable[[int], object] = lambda pixels: None,
+    stopwatch: Stopwatch | None = None,
 ) -> Decoded:
     """Inverse of `encode_picture`.
 
@@ -116,6 +123,7 @@ def decode_picture(
         region: decode only what this part of the picture needs, and return it.
         salvage: put zeros where a tile is damaged and list it, instead of raising.
         progress: told the number of pixels of each tile that is done.
+        stopwatch: told where the time goes.
 
     Raises:
         CoderError: one of its classes says what is wrong with the bytes.
@@ -123,9 +131,10 @@ def decode_picture(
         NotExactError: the bytes are intact, but the network's floating-point results differ here.
         ValueError: a region that is not inside the picture.
     """
-    container = unpack(data, damaged=salvage)
-    mode = mode_of(container)
-    sections = _sections(container, mode)
+    with timed(stopwatch, "container"):
+        container = unpack(data, damaged=salvage)
+        mode = mode_of(container)
+        sections = _sections(container, mode)
     codec = None
     if container.arithmetic != Arithmetic.NONE:
         codec = find_codec(container.model, Arithmetic(container.arithmetic))
@@ -149,20 +158,27 @@ def decode_picture(
         if rows.start >= rows.stop or columns.start >= columns.stop:
             continue
         try:
-            samples = decode_tile(tile, rectangle, mode, codec)
+            samples = decode_tile(tile, rectangle, mode, codec, stopwatch)
         except CoderError as error:
             if not salvage:
                 raise
             damaged.append(Damage(rectangle, error))
             continue
-        out[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x] = samples[
-            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-        ]
+        with timed(stopwatch, "container"):
+            out[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x] = samples[
+                rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+            ]
         progress(tile_height * tile_width)
     return Decoded(Picture(mode, out, sections), tuple(damaged))
 
 
-def decode_tile(tile: Tile, rectangle: Rectangle, mode: Mode, codec: Codec | None) -> Samples:
+def decode_tile(
+    tile: Tile,
+    rectangle: Rectangle,
+    mode: Mode,
+    codec: Codec | None,
+    stopwatch: Stopwatch | None = None,
+) -> Samples:
     """The samples (H, W, C) of a tile, compared with the checksum of the original.
 
     Raises:
@@ -170,17 +186,19 @@ def decode_tile(tile: Tile, rectangle: Rectangle, mode: Mode, codec: Codec | Non
         NotExactError: they were not, but other pixels came out.
     """
     _, _, height, width = rectangle
-    parts = split_parts(tile.check(rectangle), _part_count(mode, codec))
+    with timed(stopwatch, "container"):
+        parts = split_parts(tile.check(rectangle), _part_count(mode, codec))
     shape = (height, width, mode.channels)
     if codec is None:
         samples = fallback.decode(parts[0], shape, mode.dtype, mode.bits)
     else:
-        rgb = codec.decode(parts[: codec.streams], height, width)
+        rgb = codec.decode(parts[: codec.streams], height, width, stopwatch)
         samples = rgb
         if mode == Mode.RGBA:
             alpha = fallback.decode(parts[-1], (height, width, 1), mode.dtype, mode.bits)
             samples = np.concatenate([rgb, alpha], axis=2)
-    tile.check_pixels(samples, rectangle)
+    with timed(stopwatch, "container"):
+        tile.check_pixels(samples, rectangle)
     return samples
 
 
@@ -191,10 +209,12 @@ def bits_theory(picture: Picture, codec: Codec) -> float:
     return sum(codec.bits_theory(_cut(picture.samples, rectangle)) for rectangle in rectangles)
 
 
-def _encode_tile(samples: Samples, mode: Mode, codec: Codec | None) -> list[bytes]:
+def _encode_tile(
+    samples: Samples, mode: Mode, codec: Codec | None, stopwatch: Stopwatch | None
+) -> list[bytes]:
     if codec is None:
         return [fallback.encode(samples, mode.bits)]
-    streams = codec.encode(samples[:, :, :NETWORK_CHANNELS].copy())
+    streams = codec.encode(samples[:, :, :NETWORK_CHANNELS].copy(), stopwatch)
     if mode == Mode.RGBA:
         streams.append(fallback.encode(samples[:, :, NETWORK_CHANNELS:], mode.bits))
     return streams

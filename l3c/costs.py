@@ -1,7 +1,7 @@
 """What a run will cost before it starts: downloads, disk, and hours of training.
 
-Sizes are estimates from the catalogue; hours are steps over throughput that was measured somewhere
-(`python -m benchmarks.throughput`), and stand for no other machine.
+Sizes are estimates from the catalogue; hours are steps over throughput that was measured on a named
+device (`python -m benchmarks.throughput`), and stand for no other one.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ from l3c.data.datasets import DatasetSpec
 from l3c.experiment import Experiment
 
 PNG_BYTES = 1.6  # of a prepared pixel, about 4.3 bits per sub-pixel
+STREAM_BYTES = 1.3  # of a pixel in the file of a method, about 3.5 bits per sub-pixel
 STORE_BYTES = 3.0
+GPU = "cuda"  # kind of a device, as PyTorch calls it
+MEASURE = "python -m benchmarks.throughput --append results/reference/throughput.csv"
 ASPECT = 4 / 3  # of photographs
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """A measured training: crops of a size in a second, on a device."""
+    """A measured training: crops of a size in a second, on a device of a kind (cpu or cuda)."""
 
     recipe: str
+    kind: str
     device: str
     crop: int
     images_per_s: float
@@ -45,7 +49,11 @@ def read_throughput(path: Path) -> list[Throughput]:
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             each = Throughput(
-                row["recipe"], row["device"], int(row["crop"]), float(row["images_per_s"])
+                row["recipe"],
+                row["kind"],
+                row["device"],
+                int(row["crop"]),
+                float(row["images_per_s"]),
             )
             known = best.get((each.recipe, each.device))
             if known is None or known.images_per_s < each.images_per_s:
@@ -82,12 +90,32 @@ def cost_lines(
     disk = 2 * download  # a set's archives are removed once all of it is unpacked
     disk += sum(pixels.values()) * PNG_BYTES / 1e9
     disk += sum(pixels.get(name, 0.0) for name in trained) * STORE_BYTES / 1e9
+    measurements = {name: len(experiment.measured(name)) for name in experiment.evaluate.datasets}
+    files = sum(pixels.get(name, 0.0) * count for name, count in measurements.items())
+    disk += files * STREAM_BYTES / 1e9
     lines = [
         f"About {download:,.0f} GB to download, up to {disk:,.0f} GB on disk "
         f"({len(sets)} image sets; local folders are not counted)."
     ]
+    total: dict[str, float] = {}
+    kinds = set()
     for key, recipe in recipes.items():
-        lines.append(f"Training {experiment.models[key].name}: {_training(recipe, measured)}.")
+        hours = _hours(recipe, measured)
+        kinds |= {each.kind for each in hours}
+        for each, spent in hours.items():
+            total[each.device] = total.get(each.device, 0.0) + spent
+        shown = ", ".join(f"{spent:,.0f} hours of {each.device}" for each, spent in hours.items())
+        settings = recipe.train
+        lines.append(
+            f"Training {experiment.models[key].name}: {settings.steps:,} steps of "
+            f"{settings.batch} crops of {settings.crop}x{settings.crop}, "
+            f"{shown or 'never measured'}."
+        )
+    if len(recipes) > 1 and total:
+        shown = ", ".join(f"{spent:,.0f} hours of {device}" for device, spent in total.items())
+        lines.append(f"All trainings together: {shown}.")
+    if recipes and GPU not in kinds:
+        lines.append(f"GPU hours are not known: no GPU was measured yet; on one, run {MEASURE}")
     return lines
 
 
@@ -106,15 +134,11 @@ def prepared_pixels(spec: DatasetSpec, image_set: ImageSet) -> float:
     return min(image_set.images, spec.limit or image_set.images) * copies * each
 
 
-def _training(recipe: Recipe, measured: Sequence[Throughput]) -> str:
+def _hours(recipe: Recipe, measured: Sequence[Throughput]) -> dict[Throughput, float]:
+    """Of each device that was measured with the recipe, or else with its kind of network."""
     settings = recipe.train
-    work = f"{settings.steps:,} steps of {settings.batch} crops of {settings.crop}x{settings.crop}"
     names = (recipe.name, f"paper-{recipe.model.kind.replace('_', '-')}")
     known = [each for name in names for each in measured if each.recipe == name]
-    hours = {
-        each.device: settings.steps * settings.batch * settings.crop**2 / each.pixels_per_s / 3600
-        for each in reversed(known)
-    }
-    if not hours:
-        return f"{work}; throughput not measured (python -m benchmarks.throughput)"
-    return f"{work}, {', '.join(f'{each:,.0f} hours of {name}' for name, each in hours.items())}"
+    devices = {each.device: each for each in reversed(known)}
+    pixels = settings.steps * settings.batch * settings.crop**2
+    return {each: pixels / each.pixels_per_s / 3600 for each in devices.values()}

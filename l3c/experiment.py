@@ -31,7 +31,7 @@ from l3c.data.catalogue import ImageSet, is_archive, read_catalogue
 from l3c.data.datasets import DatasetSpec
 from l3c.data.errors import DatasetError
 from l3c.data.sources import LIST_SUFFIX
-from l3c.evaluation.published import PublishedError, editions, read_published
+from l3c.evaluation.published import PublishedError, editions, normalize, read_published
 
 CATALOGUE = "config/datasets.tsv"
 MAX_PICTURES = 8  # photographs of a figure
@@ -39,6 +39,7 @@ MAX_PICTURES = 8  # photographs of a figure
 # Both become names of files and wildcards of the workflow.
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 MethodKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+NOTEBOOK_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 
 class ExperimentError(ValueError):
@@ -74,6 +75,9 @@ class ModelSpec(_Settings):
     arithmetic: Kind = Field(
         DEFAULT, description="of the network: integer decodes exactly on every machine"
     )
+    published_as: str | None = Field(
+        None, description="its method in results/published.csv, where neither key nor name says it"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -93,8 +97,10 @@ class Evaluation(_Settings):
     methods_on: dict[DatasetName, tuple[str, ...]] = Field(
         {}, description="for some of the data sets, fewer of `methods` than all"
     )
-    published: str | None = Field(
-        None, description="data set and edition in results/published.csv, e.g. Open Images v3"
+    published: dict[DatasetName, str] = Field(
+        {},
+        description="for some of `datasets`, which data set and edition of results/published.csv "
+        "stands beside it, e.g. Open Images v3",
     )
     repeats: int = Field(1, ge=1, le=100, description="timed runs per image; the median is kept")
 
@@ -138,6 +144,40 @@ class Pictures(_Settings):
         return value
 
 
+class Batches(_Settings):
+    """What is measured by batch size (Table A3)."""
+
+    models: tuple[MethodKey, ...] = Field(
+        min_length=1, description="keys of `models`; those that are not measured are left out"
+    )
+    side: int = Field(32, ge=1, le=4096, description="height and width of the images, pixels")
+    sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 30, 60, 120, 240, 480, 960), min_length=1, description="images sampled at once"
+    )
+    coded: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 30, 120), description="images encoded and decoded, one after the other"
+    )
+    single: int | None = Field(
+        320, ge=1, le=4096, description="one image of this side is sampled too (Table 2); or null"
+    )
+    repeats: int = Field(3, ge=1, le=100, description="clocked runs of each, after a warm-up")
+
+
+class Timing(_Settings):
+    """Speed: crops encoded and decoded, by stage (Tables 3 and A1), and by batch size."""
+
+    dataset: DatasetName = Field(description="the key of `datasets` whose images are cut")
+    methods: tuple[str, ...] | None = Field(
+        None, description="of evaluate.methods; by default all but models with arithmetic float"
+    )
+    crops: int = Field(2, ge=1, le=100_000, description="one of each image, then a second, ...")
+    side: int = Field(
+        512, ge=1, le=16_384, description="of a crop, pixels; smaller images are mirrored"
+    )
+    repeats: int = Field(3, ge=1, le=100, description="clocked runs of a crop, after a warm-up")
+    batches: Batches | None = Field(None, description="or null: nothing is measured by batch size")
+
+
 class Experiment(_Settings):
     """Everything a run depends on, apart from cores and memory."""
 
@@ -159,10 +199,23 @@ class Experiment(_Settings):
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="what the models are trained on; with cuda each job asks for one GPU"
     )
+    compile: bool = Field(
+        False,
+        description="training with torch.compile: a slow start, faster steps; weights differ in "
+        "rounding. Nothing is trained again when it is switched",
+    )
+    licence: str = Field(
+        "", description="of the weights that are trained, one line for the models' cards"
+    )
     models: dict[MethodKey, ModelSpec] = {}
     evaluate: Evaluation
     exactness: Exactness | None = None
     pictures: Pictures | None = None
+    notebooks: tuple[str, ...] = Field(
+        (),
+        description="files (.ipynb) that are executed once all else is there, into <run>/notebooks",
+    )
+    timing: Timing | None = Field(None, description="or null: no speed is measured on crops")
     board: bool = Field(
         False, description="training writes curves and pictures for TensorBoard to <run>/board"
     )
@@ -198,6 +251,11 @@ class Experiment(_Settings):
         """Key of the data set a model is validated on, if it is."""
         return self.models[self.trained_as(key)].validation or self.validation
 
+    def published_as(self) -> dict[str, str]:
+        """Key of a model -> its method in results/published.csv, where its settings say so."""
+        named = {key: model.published_as for key, model in self.models.items()}
+        return {key: name for key, name in named.items() if name is not None}
+
     def measured(self, dataset: str) -> list[str]:
         """Keys of the methods that are measured on a data set."""
         return [*map(method_key, self.evaluate.methods_on.get(dataset, self.evaluate.methods))]
@@ -207,9 +265,33 @@ class Experiment(_Settings):
         learned = [key for key in self.measured(dataset) if key in self.models]
         return list(dict.fromkeys(map(self.trained_as, learned)))
 
+    def notebook_files(self) -> dict[str, str]:
+        """Name of each notebook -> its path in the configuration."""
+        return {Path(path).stem: path for path in self.notebooks}
+
+    def timed(self) -> list[str]:
+        """Keys of the methods whose speed is measured on crops."""
+        if self.timing is None:
+            return []
+        if self.timing.methods is not None:
+            return [*map(method_key, self.timing.methods)]
+        models = self.models
+        return [
+            key
+            for key in self.method_entries()
+            if key not in models or models[key].arithmetic != "float"
+        ]
+
+    def batched(self) -> list[str]:
+        """Keys of the models whose speed is measured by batch size."""
+        if self.timing is None or self.timing.batches is None:
+            return []
+        return [key for key in self.timing.batches.models if key in self.learned()]
+
     def used_datasets(self) -> list[str]:
         """The data sets this run builds: those measured, and those needed for training."""
         names: list[str | None] = [*self.evaluate.datasets]
+        names += [self.timing.dataset] if self.timing else []
         for key in self.trained():
             names += [self.trained_on(key), self.validated_on(key)]
         return [name for name in dict.fromkeys(names) if name]
@@ -249,7 +331,8 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
     except DatasetError as error:
         raise ExperimentError([str(error)]) from None
     problems = [*_dataset_problems(experiment, catalogue), *_method_problems(experiment)]
-    problems += [*_picture_problems(experiment), *_published_problems(experiment, root)]
+    problems += [*_picture_problems(experiment), *_notebook_problems(experiment, root)]
+    problems += [*_timing_problems(experiment), *_published_problems(experiment, root)]
     recipes = {}
     for key in experiment.trained():
         recipe = experiment.models[key].recipe if key in experiment.models else None
@@ -277,6 +360,8 @@ def _dataset_problems(experiment: Experiment, catalogue: Mapping[str, ImageSet])
     named += [("evaluate.datasets", name) for name in experiment.evaluate.datasets]
     if experiment.exactness:
         named.append(("exactness.dataset", experiment.exactness.dataset))
+    if experiment.timing:
+        named.append(("timing.dataset", experiment.timing.dataset))
     for where, name in named:
         if name not in experiment.datasets:
             problems.append(f"{where}: {_unknown(name, 'data set', list(experiment.datasets))}")
@@ -349,17 +434,60 @@ def _picture_problems(experiment: Experiment) -> list[str]:
     return problems
 
 
-def _published_problems(experiment: Experiment, root: Path) -> list[str]:
-    wanted = experiment.evaluate.published
-    if wanted is None:
+def _notebook_problems(experiment: Experiment, root: Path) -> list[str]:
+    problems = []
+    seen: dict[str, str] = {}
+    for path in experiment.notebooks:
+        name = Path(path).stem
+        if not path.endswith(".ipynb"):
+            problems.append(f"notebooks: {path} is no notebook (.ipynb)")
+        elif not resolve(path, root).is_file():
+            problems.append(f"notebooks: the file {path} does not exist")
+        elif not re.fullmatch(NOTEBOOK_NAME, name):
+            problems.append(f"notebooks: rename {path}; letters, digits, _ . and - make a name")
+        elif name in seen:
+            problems.append(f"notebooks: {path} and {seen[name]} would be written to one file")
+        seen[name] = path
+    return problems
+
+
+def _timing_problems(experiment: Experiment) -> list[str]:
+    timing = experiment.timing
+    if timing is None:
         return []
+    problems = [
+        f"timing.methods: {entry} is not in evaluate.methods"
+        for entry in timing.methods or ()
+        if entry not in experiment.evaluate.methods
+    ]
+    models = [*experiment.models]
+    problems += [
+        f"timing.batches.models: {_unknown(key, 'model', models)}"
+        for key in (timing.batches.models if timing.batches else ())
+        if key not in experiment.models
+    ]
+    return problems
+
+
+def _published_problems(experiment: Experiment, root: Path) -> list[str]:
     try:
-        allowed = editions(read_published(root / "results" / "published.csv"))
+        values = read_published(root / "results" / "published.csv")
     except PublishedError as error:
         return [str(error)]
-    if wanted in allowed:
-        return []
-    return [f"evaluate.published: {_unknown(wanted, 'edition', [*allowed, 'null'])}"]
+    problems = []
+    for dataset, label in experiment.evaluate.published.items():
+        if dataset not in experiment.datasets:
+            unknown = _unknown(dataset, "data set", list(experiment.datasets))
+            problems.append(f"evaluate.published: {unknown}")
+        if label not in editions(values):
+            unknown = _unknown(label, "edition", editions(values))
+            problems.append(f"evaluate.published.{dataset}: {unknown}")
+    methods = list(dict.fromkeys(value.method for value in values))
+    for key, name in experiment.published_as().items():
+        if normalize(name) not in map(normalize, methods):
+            unknown = _unknown(name, "published method", methods)
+            problems.append(f"models.{key}.published_as: {unknown}")
+    return problems
 
 
 def _unknown(value: str, kind: str, allowed: list[str]) -> str:
@@ -408,10 +536,17 @@ def _model(kind: Any) -> type[BaseModel] | None:
 
 def schemas() -> dict[str, str]:
     """File name -> text of each JSON Schema below workflow/schemas/."""
+    from l3c.evaluation.batch_rows import BatchRow
     from l3c.evaluation.rows import ResultRow
+    from l3c.evaluation.timing_rows import TimingRow
 
     head = "# Written by `python -m l3c.experiment`; do not edit.\n"
-    models: dict[str, type[BaseModel]] = {"config": Experiment, "row": ResultRow}
+    models: dict[str, type[BaseModel]] = {
+        "config": Experiment,
+        "row": ResultRow,
+        "timing_row": TimingRow,
+        "batch_row": BatchRow,
+    }
     return {
         f"{name}.schema.yaml": head
         + yaml.safe_dump(

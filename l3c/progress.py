@@ -21,6 +21,7 @@ class Progress:
         unit: what one step is, e.g. "image".
         every_s: least seconds between two plain lines.
         silent: shows nothing, as for all processes but one.
+        done: steps made before, by a run that this one goes on from; they took none of its time.
     """
 
     def __init__(
@@ -30,18 +31,20 @@ class Progress:
         unit: str = "step",
         every_s: float = 10.0,
         silent: bool = False,
+        done: int = 0,
     ) -> None:
         self.total = total
         self.label = label
         self.unit = unit
         self.every_s = every_s
-        self.done = 0
+        self.done = done
+        self._before = done
         self._start = time.monotonic()
         self._last_line = self._start
         self._bar: tqdm[Any] | None = None
         self._silent = silent
         if not silent and sys.stderr.isatty():
-            self._bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr)
+            self._bar = tqdm(total=total, initial=done, desc=label, unit=unit, file=sys.stderr)
 
     def update(self, steps: int = 1, **values: float | str) -> None:
         """Advances by `steps`; `values` (e.g. bpsp=3.2) are shown beside the count."""
@@ -60,7 +63,8 @@ class Progress:
 
     def _write_line(self, now: float, values: dict[str, float | str]) -> None:
         elapsed = now - self._start
-        left = elapsed / max(self.done, 1) * max(self.total - self.done, 0)
+        made = self.done - self._before
+        left = elapsed / max(made, 1) * max(self.total - self.done, 0)
         shown = "".join(f", {k} {_short(v)}" for k, v in values.items())
         print(
             f"{self.label}: {self.done}/{self.total} {self.unit}s{shown}, "

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from l3c.codec import RGB, Codec
 from l3c.model.mixture import sample
@@ -59,14 +61,46 @@ def sample_scales(codec: Codec, rgb: RGB, seed: int = 0) -> list[Sample]:
     for finest in range(1, network.scales + 1):  # z^(finest) and above are stored
         generator = torch.Generator(codec.device).manual_seed(seed + finest)
         planes = [*codec.blank_planes(*rgb.shape[:2])[:finest], *stored[finest:]]
-        for stage, predicted in codec.predictions(planes):
-            s = stage.s - 1
-            if s >= finest:
-                continue
-            for target, raw in predicted:
-                mixture = network.split(s, codec.reals(s, raw))
-                pixels = sample(mixture, network.shape(s).levels, generator)
-                target.of(planes[s]).copy_(pixels)
+        _draw(codec, planes, finest, generator)
         image = planes[0][0].permute(1, 2, 0).cpu().numpy().astype(np.uint8)
         samples.append(Sample("-".join(names[:finest]), image, sum(bits[finest:])))
     return samples
+
+
+@torch.inference_mode()
+def sample_images(
+    codec: Codec, count: int, height: int, width: int, seed: int = 0
+) -> npt.NDArray[np.uint8]:
+    """Images from nothing: z^(S) from its uniform prior, then every finer scale given it.
+
+    All images go through the network together.
+
+    Args:
+        codec: of the model.
+        count: how many.
+        height: of each.
+        width: of each.
+        seed: of the random numbers.
+
+    Returns:
+        uint8 (count, height, width, 3).
+    """
+    generator = torch.Generator(codec.device).manual_seed(seed)
+    planes = codec.blank_planes(height, width, count)
+    top = codec.network.shape(codec.network.scales)
+    planes[-1].random_(0, top.levels, generator=generator)
+    _draw(codec, planes, codec.network.scales, generator)
+    return planes[0].permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)
+
+
+def _draw(codec: Codec, planes: list[Tensor], finest: int, generator: torch.Generator) -> None:
+    """Fills the planes below `finest`, of a batch, with symbols from their mixtures."""
+    network = codec.network
+    for stage, predicted in codec.predictions(planes):
+        s = stage.s - 1
+        if s >= finest:
+            continue
+        for target, raw in predicted:
+            mixture = network.split(s, codec.reals(s, raw))
+            pixels = sample(mixture, network.shape(s).levels, generator)
+            target.of(planes[s]).copy_(pixels)

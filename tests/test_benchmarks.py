@@ -46,7 +46,7 @@ def test_cost_in_size_keeps_the_promise() -> None:
 
 
 def test_throughput_is_measured_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throughput, "PEAK_SIDE", 64)
+    monkeypatch.setitem(throughput.PEAK_SIDES, "cpu", 64)
     out = tmp_path / "throughput.csv"
     command = ["throughput", "--recipe", str(RECIPES / "toy-l3c.yaml"), "--device", "cpu"]
     command += ["--variants", "float32,float32+nchw", "--runs", "1", "--append", str(out)]
@@ -68,7 +68,7 @@ def test_recipes_get_the_same_time(
     write_png(source / "a.png", smooth(64, 64))
     manifest = build_dataset(DatasetSpec(source=str(source)), tmp_path / "data")
     store_of(manifest, tmp_path / "store")
-    monkeypatch.setattr(recipes, "step_seconds", lambda recipe, store, folder: 0.5)
+    monkeypatch.setattr(recipes, "step_seconds", lambda *arguments: 0.5)
     out = tmp_path / "curves.csv"
     command = ["recipes", *(str(RECIPES / f"toy-{kind}.yaml") for kind in ("l3c", "rgb"))]
     command += ["--store", str(tmp_path / "store"), "--validation", str(tmp_path / "data")]
@@ -76,7 +76,7 @@ def test_recipes_get_the_same_time(
     recipes.main()
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [(row["recipe"], row["step"]) for row in rows] == [("toy-l3c", "4"), ("toy-rgb", "4")]
-    assert "toy-rgb: 4 steps in" in capsys.readouterr().out
+    assert "toy-rgb: 4 steps of" in capsys.readouterr().out
 
 
 def test_a_small_recipe_differs_in_size_alone() -> None:
@@ -84,7 +84,8 @@ def test_a_small_recipe_differs_in_size_alone() -> None:
     small = recipes.small(paper)
     changed = {key for key, value in small.settings().items() if paper.settings()[key] != value}
     assert changed == {
-        *("model.features", "model.blocks", "model.mixtures", "train.crop", "train.batch")
+        *("model.features", "model.blocks", "model.mixtures", "train.crop", "train.batch"),
+        "train.threads",
     }
 
 

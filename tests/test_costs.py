@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
 from l3c.config import Recipe, TrainSettings
-from l3c.costs import Throughput, cost_lines, prepared_pixels, read_throughput
+from l3c.costs import STREAM_BYTES, Throughput, cost_lines, prepared_pixels, read_throughput
 from l3c.data.catalogue import ImageSet
 from l3c.data.datasets import DatasetSpec
 from l3c.data.prepare import Preparation
@@ -35,14 +37,42 @@ def test_nothing_is_said_where_nothing_is_downloaded() -> None:
 
 def test_downloads_disk_and_hours() -> None:
     # 1000x750 pixels become, by a factor between 512 / 750 and 0.8, about 0.41 megapixels.
-    measured = [Throughput("mine", "this CPU", 64, 1.0), Throughput("paper-l3c", "a GPU", 128, 50)]
-    size, hours = cost_lines(experiment("toy"), {"l3c": RECIPE}, {"toy": TOY}, measured)
+    cpu = Throughput("mine", "cpu", "this CPU", 64, 1.0)
+    gpu = Throughput("paper-l3c", "cuda", "a GPU", 128, 0.5)
+    size, hours = cost_lines(experiment("toy"), {"l3c": RECIPE}, {"toy": TOY}, [cpu, gpu])
     assert size.startswith("About 10 GB to download, up to 22 GB on disk (1 image sets")
     assert hours == (
-        "Training L3C: 3,600 steps of 10 crops of 64x64, 0 hours of a GPU, 10 hours of this CPU."
+        "Training L3C: 3,600 steps of 10 crops of 64x64, 5 hours of a GPU, 10 hours of this CPU."
     )
-    (_, unknown) = cost_lines(experiment("toy"), {"l3c": RECIPE}, {"toy": TOY}, [])
-    assert "throughput not measured (python -m benchmarks.throughput)" in unknown
+    _, *unknown = cost_lines(experiment("toy"), {"l3c": RECIPE}, {"toy": TOY}, [])
+    assert unknown[0].endswith("64x64, never measured.")
+    assert unknown[1].startswith("GPU hours are not known: no GPU was measured yet; on one, run")
+
+
+def test_all_trainings_are_added_up() -> None:
+    measured = [Throughput("paper-l3c", "cpu", "this CPU", 64, 1.0)]
+    recipes = {"l3c": RECIPE, "again": RECIPE}
+    two = experiment("toy")
+    two.models["again"] = two.models["l3c"]
+    *_, total, gpu = cost_lines(two, recipes, {"toy": TOY}, measured)
+    assert total == "All trainings together: 20 hours of this CPU."
+    assert "no GPU was measured" in gpu
+
+
+def test_files_of_every_method_are_counted() -> None:
+    many = Experiment.model_validate(
+        experiment("toy").model_dump()
+        | {"evaluate": {"datasets": ["data"], "methods": ["l3c", "png", "webp"]}}
+    )
+    big = dataclasses.replace(TOY, images=1_000_000)
+    disk = []
+    for each in (experiment("toy"), many):
+        (size,) = cost_lines(each, {}, {"toy": big}, [])
+        found = re.search(r"up to ([\d,]+) GB", size)
+        assert found
+        disk.append(float(found[1].replace(",", "")))
+    pixels = prepared_pixels(many.datasets["data"], big)
+    assert disk[1] - disk[0] == pytest.approx(2 * pixels * STREAM_BYTES / 1e9, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +92,8 @@ def test_prepared_pixels(settings: dict[str, object], pixels: float) -> None:
 def test_the_fastest_variant_counts(tmp_path: Path) -> None:
     path = tmp_path / "throughput.csv"
     assert read_throughput(path) == []
-    path.write_text("recipe,device,crop,images_per_s\na,x,128,2\na,x,128,3\na,y,128,1\n")
-    assert read_throughput(path) == [Throughput("a", "x", 128, 3), Throughput("a", "y", 128, 1)]
+    head = "recipe,kind,device,crop,images_per_s\n"
+    path.write_text(head + "a,cpu,x,128,2\na,cpu,x,128,3\na,cuda,y,128,1\n")
+    x, y = Throughput("a", "cpu", "x", 128, 3), Throughput("a", "cuda", "y", 128, 1)
+    assert read_throughput(path) == [x, y]
     assert read_throughput(path)[0].pixels_per_s == 3 * 128**2

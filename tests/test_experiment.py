@@ -9,6 +9,7 @@ from l3c import experiment
 from l3c.experiment import ExperimentError, check_experiment, method_key, resolve
 
 ROOT = Path(__file__).resolve().parent.parent
+A = {"name": "A", "recipe": "r.yaml"}
 
 
 @pytest.fixture
@@ -41,6 +42,34 @@ def test_valid_configuration_is_typed(config):
     assert checked.method_entries() == {"png": "png", "own": "own.py"}
     assert checked.used_datasets() == ["mine"]  # nothing is trained, so "toy" is not built
     assert (checked.trained(), recipes) == ([], {})
+
+
+def test_what_is_timed(config, tmp_path):
+    (tmp_path / "r.yaml").write_text("name: r\nmodel: {kind: rgb}\n")
+    config["models"] = {
+        "a": {"name": "A", "recipe": "r.yaml"},
+        "a_float": {"name": "B", "same_as": "a", "arithmetic": "float"},
+        "other": {"name": "C", "recipe": "r.yaml"},
+    }
+    config["evaluate"]["methods"] = ["a", "a_float", "png", "own.py"]
+    checked, _ = check_experiment(config, ROOT)
+    assert (checked.timed(), checked.batched()) == ([], [])
+    config["timing"] = {"dataset": "toy", "batches": {"models": ["a", "other"]}}
+    checked, _ = check_experiment(config, ROOT)
+    assert (checked.timed(), checked.batched()) == (["a", "png", "own"], ["a"])
+    config["train"] = "mine"
+    config["timing"]["methods"] = ["a_float", "own.py"]
+    checked, _ = check_experiment(config, ROOT)
+    assert checked.timed() == ["a_float", "own"]
+    assert checked.used_datasets() == ["mine", "toy"]
+
+
+def test_problems_of_a_timing(config):
+    config["timing"] = {"dataset": "tyo", "methods": ["webp"], "batches": {"models": ["l3c"]}}
+    found = "; ".join(problems(config))
+    assert 'timing.dataset: unknown data set "tyo". Did you mean "toy"?' in found
+    assert "timing.methods: webp is not in evaluate.methods" in found
+    assert 'timing.batches.models: unknown model "l3c"' in found
 
 
 def test_only_models_that_are_measured_are_trained(config, tmp_path):
@@ -100,13 +129,16 @@ def test_unknown_key_below_an_optional_part(config):
         (("evaluate", "methods"), ["pngg"], 'unknown method "pngg". Did you mean "png"?'),
         (("evaluate", "methods"), ["none.py"], "the file none.py does not exist"),
         (("evaluate", "methods"), ["own.py", "./own.py"], "have the same key 'own'"),
-        (("evaluate", "published"), "Open Images v4", 'Did you mean "Open Images v3"?'),
         (("pictures",), {"dataset": "toy"}, 'unknown measured data set "toy". Allowed: mine'),
         (("pictures",), {"model": "l3c"}, 'pictures.model: unknown measured model "l3c"'),
         (("pictures",), {"images": []}, "pictures.images = []: needs a count or a list of names"),
         (("pictures",), {"images": 99}, "needs a count or a list of names, 1 to 8 of them"),
         (("pictures",), {"images": "a"}, "pictures.images = 'a': needs a count or a list"),
         (("pictures",), {"image": 1}, 'pictures.image: unknown key "image". Did you mean "images"'),
+        (("evaluate", "published"), "Open Images v3", "should be a valid dictionary"),
+        (("evaluate", "published"), {"mine": "Open Images v4"}, 'Did you mean "Open Images v3"?'),
+        (("evaluate", "published"), {"mime": "DIV2K v3"}, 'published: unknown data set "mime"'),
+        (("models",), {"a": A | {"published_as": "L3D"}}, 'published method "L3D". Did you mean'),
         (("models",), {"png": {"name": "x", "recipe": "x"}}, "is the key of a classical codec"),
         (("models",), {"A-b": {"name": "x", "recipe": "x"}}, "a name of letters, digits and _"),
     ],
@@ -163,3 +195,22 @@ def test_default_configuration_fits_its_schema():
     checked = experiment.Experiment.model_validate(default)
     assert checked.trained() == ["l3c", "rgb", "rgb_shared"]
     assert checked.train not in checked.evaluate.datasets
+
+
+def test_notebooks_are_found_and_written_to_files_of_their_own(config, tmp_path):
+    config["notebooks"] = ["mine.ipynb", "notebooks/results.ipynb"]
+    assert problems(config) == ["notebooks: the file mine.ipynb does not exist"]
+    (tmp_path / "mine.ipynb").write_text("")
+    checked, _ = check_experiment(config, ROOT)
+    assert checked.notebook_files() == {
+        "mine": "mine.ipynb",
+        "results": "notebooks/results.ipynb",
+    }
+    (tmp_path / "results.ipynb").write_text("")
+    (tmp_path / "my own.ipynb").write_text("")
+    config["notebooks"] = ["results.ipynb", "notebooks/results.ipynb", "own.py", "my own.ipynb"]
+    assert problems(config) == [
+        "notebooks: notebooks/results.ipynb and results.ipynb would be written to one file",
+        "notebooks: own.py is no notebook (.ipynb)",
+        "notebooks: rename my own.ipynb; letters, digits, _ . and - make a name",
+    ]

@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny_models import smooth, tiny
+from tiny_models import integer_path, smooth, tiny
 
 from coder.shape import MixtureShape
 from l3c.codec import Codec
 from l3c.config import ModelSettings
 from l3c.model import mixture
 from l3c.model.network import Network
-from l3c.sampling import sample_scales, uniform_bpsp
+from l3c.sampling import sample_images, sample_scales, uniform_bpsp
 
 
 def test_samples_follow_their_mixture() -> None:
@@ -55,3 +55,13 @@ def test_each_sample_stores_less_than_the_one_before() -> None:
         assert not (sample.image == image).all()
     again = sample_scales(codec, image, seed=3)
     assert all((a.image == b.image).all() for a, b in zip(samples, again, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["l3c", "rgb_shared_interlaced"])
+def test_batches_are_sampled_from_nothing(kind: str) -> None:
+    codec = Codec(tiny(kind), path=integer_path(kind))
+    images = sample_images(codec, 3, 45, 30, seed=3)
+    assert (images.shape, images.dtype) == ((3, 45, 30, 3), np.uint8)
+    assert len({image.tobytes() for image in images}) == 3
+    assert (sample_images(codec, 3, 45, 30, seed=3) == images).all()
+    assert not (sample_images(codec, 3, 45, 30, seed=4) == images).all()

@@ -23,6 +23,7 @@ _PROPERTIES = {  # key of a model's fields -> what people call it
     "data_sha256": "data",
     "final_train_bpsp": "train bpsp",
     "validation_bpsp": "validation bpsp",
+    "date": "date",
     "licence": "licence",
     "released": "released",
 }

@@ -26,7 +26,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"l3c {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_encode, _decode, _info, _verify, _bench, _sample, _train, _models):
+    for add in (_encode, _decode, _info, _verify, _bench, _sample, _train, _models, _compare):
         add(commands)
     return parser.parse_args(argv)
 
@@ -178,6 +178,14 @@ def _train(commands: Any) -> None:
         help="take the images as they are, neither scaled nor chosen",
     )
     parser.add_argument("--data", help="folder for the prepared images (default: beside the model)")
+    parser.add_argument(
+        "--validation",
+        metavar="FOLDER",
+        help="other photographs, prepared alike, whose bpsp is measured while training",
+    )
+    parser.add_argument(
+        "--licence", default="not stated", help="of the model, one line for its card"
+    )
     parser.add_argument("--force", action="store_true", help="replace a model that exists")
     _json(parser)
     _quiet(parser)
@@ -202,6 +210,19 @@ def _models(commands: Any) -> None:
         action="store_true",
         help="two models or more side by side: size, training, results, and how recipes differ",
     )
+    _json(parser)
+
+
+def _compare(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "compare",
+        "Set the results of two runs side by side, and say what was changed between them.",
+        "Sizes and times are compared over the images that both runs measured, with 95 % "
+        "intervals.",
+    )
+    parser.add_argument("a", metavar="A", help="folder of a run's results, with rows.csv")
+    parser.add_argument("b", metavar="B", help="folder of those to be compared with it")
     _json(parser)
 
 

@@ -65,10 +65,12 @@ def _train(
     import torch
 
     from l3c.data.datasets import DatasetSpec, build_dataset
+    from l3c.data.manifest import kept_images, kept_licences
     from l3c.data.prepare import Preparation
     from l3c.data.store import store_of
     from l3c.integer.files import add_integer_path
     from l3c.training.loop import train
+    from l3c.training.validation import middle_crops
     from l3c.zoo import load_network
 
     if args.threads:
@@ -77,6 +79,10 @@ def _train(
     # An absolute path, since some names, such as "embedded", mean built-in images.
     spec = DatasetSpec(source=str(Path(args.folder).absolute()), prepare=prepare)
     manifest = build_dataset(spec, data)
+    validation = None
+    if args.validation:
+        spec = spec.model_copy(update={"source": str(Path(args.validation).absolute())})
+        validation = middle_crops(kept_images(build_dataset(spec, data / "validation")))
     images = store_of(manifest, data / "store")
     train(
         recipe,
@@ -84,7 +90,9 @@ def _train(
         data_sha256=images.data_sha256,
         weights=weights,
         checkpoint=checkpoint,
+        validation=validation,
         name=weights.stem,
+        about={"licence": args.licence, "data_licences": kept_licences(manifest)},
     )
     model = read_model(weights)
     network, _ = load_network(model)

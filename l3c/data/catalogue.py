@@ -3,8 +3,9 @@
 Columns: the name that a configuration gives as `source`; a title that says which edition; the
 licence in one line; the URLs, in which {0..2} stands for 0, 1, 2; their checksums where they are
 known, separated by spaces like the URLs; about how many GB are downloaded, how many images that is,
-and of how many megapixels each; and, where what is downloaded is a list, the column of it whose
-URLs are the images.
+and of how many megapixels each; where what is downloaded is a list, the column of it whose URLs are
+the images; and, where results were published on these very images, the name of the data set in
+results/published.csv.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ COLUMNS = (
     "images",
     "megapixels",
     "images_from",
+    "published_as",
 )
 FILES = "files"  # folder of the images of a set, as they were published
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -46,6 +48,7 @@ class ImageSet:
         images: about how many.
         megapixels: of an image, about, in 10^6 pixels.
         images_from: column of the list, in a CSV file, that holds the URLs of the images; or "".
+        published_as: name of this data set in results/published.csv; or "".
     """
 
     name: str
@@ -57,6 +60,7 @@ class ImageSet:
     images: int
     megapixels: float
     images_from: str
+    published_as: str = ""
 
 
 def is_archive(name: str) -> bool:
@@ -97,9 +101,8 @@ def _image_set(path: Path, number: int, row: dict[str, str]) -> ImageSet:
         ) from None
     if not urls or len(checksums) != len(urls):
         raise DatasetError(f"{path}, line {number}: {len(urls)} URLs, {len(checksums)} checksums")
-    return ImageSet(
-        row["name"], row["title"], row["licence"], urls, checksums, *sizes, row["images_from"]
-    )
+    last = row["images_from"], row["published_as"] or ""
+    return ImageSet(row["name"], row["title"], row["licence"], urls, checksums, *sizes, *last)
 
 
 def expand(pattern: str) -> list[str]:

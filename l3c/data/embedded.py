@@ -84,6 +84,19 @@ def embedded_photos(subset: Literal["train", "test"]) -> list[Photo]:
     ]
 
 
+def embedded_photo(scene: str) -> Photo:
+    """One of them by what it shows.
+
+    Raises:
+        DatasetError: none shows that; the message lists the scenes. Or as `embedded_photos`.
+    """
+    for one in EMBEDDED:
+        if one.scene == scene:
+            return file_photo(one.scene, _locate(one), f"{one.package}/{one.path}", one.licence)
+    scenes = ", ".join(dict.fromkeys(one.scene for one in EMBEDDED))
+    raise DatasetError(f'no embedded photograph is called "{scene}"; there are: {scenes}')
+
+
 def _locate(photo: EmbeddedPhoto) -> Path:
     install = _INSTALL[photo.package]
     try:

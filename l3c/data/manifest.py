@@ -113,6 +113,12 @@ def kept_images(path: Path, names: Collection[str] | None = None) -> Iterator[tu
             yield row.image, image
 
 
+def kept_licences(path: Path) -> list[str]:
+    """Licences of the kept images, each once; where none is stated, that is said."""
+    kept = (row for row in read_manifest(path) if row.status == "kept")
+    return sorted({row.licence or "not stated" for row in kept})
+
+
 def manifest_sha256(path: Path) -> str:
     """SHA-256 (hex) over the kept images' pixels, whatever their names, paths and order."""
     hashes = sorted(row.pixel_sha256 or "" for row in read_manifest(path) if row.status == "kept")

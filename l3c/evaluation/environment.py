@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +18,49 @@ def hardware() -> str:
     if memory:
         parts.append(f"{memory / 2**30:.0f} GB")
     return ", ".join(parts)
+
+
+def device_name(device: str) -> str:
+    """Name of the processor, or of the first CUDA device."""
+    if device != "cuda":
+        return _processor()
+    import torch
+
+    return torch.cuda.get_device_name()
+
+
+def peak_mib(device: str = "cpu", *, children: bool = False) -> float:
+    """The most memory held at once so far, in MiB; nothing is subtracted.
+
+    Args:
+        device: on the CPU it is that of the process, with Python, its libraries and all that they
+            have loaded; on a CUDA device, that of the tensors there.
+        children: instead of this process, the largest of the programs that it has started. Of
+            those that have ended Linux counts the size of this one in, if it is larger.
+    """
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 2**20
+    per_mib = 2**20 if sys.platform == "darwin" else 1024
+    if children:
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / per_mib
+        lists = Path("/proc/self/task").glob("*/children")
+        running = [pid for path in lists for pid in path.read_text(encoding="ascii").split()]
+        return max([ended, *(_high_water_mib(pid) or 0.0 for pid in running)])
+    return _high_water_mib("self") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_mib
+
+
+def _high_water_mib(process: str) -> float | None:
+    """As Linux counts it for a process id; None elsewhere."""
+    try:
+        # Not ru_maxrss: Linux hands that of the parent on to a program it starts.
+        for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return None
 
 
 def cores() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,9 +14,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from l3c.evaluation import style
 from l3c.evaluation.labels import place_labels
-from l3c.evaluation.published import PublishedValue, normalize
+from l3c.evaluation.layout import EXTERNAL_MARK
+from l3c.evaluation.published import PublishedValue, bpsp_of, published_name
 from l3c.evaluation.rows import ResultRow
-from l3c.evaluation.tables import EXTERNAL_MARK
 
 RAW = "raw"  # the control, 8 bpsp by definition
 
@@ -79,16 +80,18 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 def draw_bpsp(
     rows: Sequence[ResultRow],
     learned: Sequence[str],
-    published: Mapping[str, PublishedValue],
-    label: str | None,
+    published: Sequence[PublishedValue] = (),
+    labels: Mapping[str, str] = MappingProxyType({}),
+    published_as: Mapping[str, str] = MappingProxyType({}),
 ) -> Figure:
     """Means as bars, images as dots, published values as diamonds; one panel for each data set.
 
     Args:
         rows: of any number of data sets.
         learned: keys of the learned methods.
-        published: bpsp by normalized method name.
-        label: of the published edition, for the legend.
+        published: values of any data sets.
+        labels: data set -> label of the published values beside it, for those that have any.
+        published_as: key -> name in the paper, for methods that are called otherwise here.
     """
     datasets = _datasets(rows)
     panels = [bars_of(rows, learned, dataset) for dataset in datasets]
@@ -101,19 +104,28 @@ def draw_bpsp(
         sharex=True,
         gridspec_kw={"height_ratios": [len(bars) + 1 for bars in panels] or [1]},
     )
+    shown: list[PublishedValue] = []
     for axes, dataset, bars in zip(grid[:, 0], datasets, panels, strict=False):
-        _draw_bars(axes, bars, published)
+        theirs = bpsp_of(published, labels.get(dataset))
+        named = [(bar, published_name(bar.key, bar.method, published_as, theirs)) for bar in bars]
+        values = {bar.key: theirs[name] for bar, name in named if name}
+        _draw_bars(axes, bars, values)
+        shown += values.values()
         images = max(len(bar.bpsp) for bar in bars)
         axes.set_title(f"{dataset}, {images} image{'s' if images > 1 else ''}")
+        if values:
+            axes.set_title(
+                f"published: {labels[dataset]}", loc="right", fontsize=8.5, fontweight="normal"
+            )
     grid[-1, 0].set_xlabel("bits per sub-pixel, whole file (less is better)")
     if not panels:
         _say_nothing_measured(grid[0, 0])
-    values = [value for bars in panels for bar in bars for value in _published(bar, published)]
-    _legend_bpsp(figure, label if values else None, all(value.verified for value in values))
+    _legend_bpsp(figure, shown)
     return figure
 
 
 def _draw_bars(axes: Axes, bars: Sequence[Bar], published: Mapping[str, PublishedValue]) -> None:
+    """Draws the bars of a panel; published: key of a method -> its value."""
     for position, bar in enumerate(bars):
         color = style.color_of(bar.learned)
         axes.barh(position, bar.mean, height=0.62, color=style.pale(color), linewidth=0)
@@ -121,9 +133,9 @@ def _draw_bars(axes: Axes, bars: Sequence[Bar], published: Mapping[str, Publishe
         offsets = _spread(len(bar.bpsp))
         heights = [position + offset for offset in offsets]
         axes.scatter(bar.bpsp, heights, s=11, color=color, alpha=0.75, linewidth=0, zorder=3)
-        for value in _published(bar, published):
+        if bar.key in published:
             axes.scatter(
-                value.value,
+                published[bar.key].value,
                 position,
                 s=36,
                 marker=style.PUBLISHED_MARKER,
@@ -144,27 +156,21 @@ def _draw_bars(axes: Axes, bars: Sequence[Bar], published: Mapping[str, Publishe
     axes.spines["left"].set_visible(False)
 
 
-def _published(bar: Bar, published: Mapping[str, PublishedValue]) -> list[PublishedValue]:
-    """The published value of a method, in a list of none or one."""
-    names = (normalize(bar.key), normalize(bar.method))
-    return [published[name] for name in names if name in published][:1]
-
-
 def _spread(count: int) -> list[float]:
     """Heights of the dots within a bar: a fixed zigzag, so that near ones are seen apart."""
     pattern = (0.0, 0.16, -0.16, 0.08, -0.08)
     return [pattern[index % len(pattern)] if count > 1 else 0.0 for index in range(count)]
 
 
-def _legend_bpsp(figure: Figure, label: str | None, verified: bool) -> None:
+def _legend_bpsp(figure: Figure, published: Sequence[PublishedValue]) -> None:
     handles: list[Line2D | Patch] = [
         Patch(color=style.pale(style.LEARNED), label="learned (mean)"),
         Patch(color=style.pale(style.CLASSICAL), label="classical (mean)"),
         _dot(style.QUIET, ".", "one image"),
     ]
-    if label:
-        unverified = "" if verified else ", unverified"
-        text = f"published, {label}{unverified}"
+    if published:
+        unverified = "" if all(value.verified for value in published) else ", unverified"
+        text = f"published{unverified}"
         handles.append(_dot(style.PUBLISHED, style.PUBLISHED_MARKER, text, hollow=True))
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), columnspacing=1.4)
 

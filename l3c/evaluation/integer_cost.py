@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from l3c.codec import Codec
-from l3c.evaluation.tables import markdown_table
+from l3c.evaluation.layout import markdown_table
 from l3c.zoo import open_codec
 
 REPEATS = 5

@@ -19,6 +19,7 @@ class MethodSource:
         name: label of a learned method; "" for the others, which bring theirs.
         weights: of a learned method, None for the others.
         arithmetic: of a learned method.
+        device: of a learned method, "cpu" or "cuda".
     """
 
     key: str
@@ -26,6 +27,7 @@ class MethodSource:
     name: str = ""
     weights: Path | None = None
     arithmetic: Kind | None = None
+    device: str = "cpu"
 
     def load(self) -> Method:
         """Makes the method. Only a learned one imports PyTorch.
@@ -36,7 +38,8 @@ class MethodSource:
         if self.weights is not None:
             from baselines.learned import LearnedMethod
 
-            return LearnedMethod(self.key, self.name, self.weights, self.arithmetic or DEFAULT)
+            arithmetic = self.arithmetic or DEFAULT
+            return LearnedMethod(self.key, self.name, self.weights, arithmetic, self.device)
         from baselines.registry import get_method
 
         return get_method(self.entry)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from l3c.data.manifest import ManifestRow
+from l3c.evaluation.bootstrap import LEVEL
+from l3c.evaluation.counterparts import Counterpart
+from l3c.evaluation.layout import EXTERNAL_MARK, UNVERIFIED_MARK, markdown_table
 from l3c.evaluation.rows import ResultRow
 from l3c.evaluation.summary import Summary
-from l3c.evaluation.tables import EXTERNAL_MARK, UNVERIFIED_MARK, markdown_table
 
 LISTED = 10  # images left out that a note names; left_out.csv has them all
 
@@ -25,14 +27,14 @@ class Context:
         manifests: data set -> its manifest; the training sets are among them.
         trained_on: model key -> the data set it was trained on.
         cards: model key -> its card.
-        published: label of the published values, None without them.
+        counterparts: data set -> the published one beside it, for those that have one.
     """
 
     rows: Sequence[ResultRow]
     manifests: Mapping[str, Sequence[ManifestRow]]
     trained_on: Mapping[str, str]
     cards: Mapping[str, Mapping[str, Any]]
-    published: str | None
+    counterparts: Mapping[str, Counterpart]
 
 
 def make_notes(
@@ -46,8 +48,9 @@ def make_notes(
     marks = any(
         item.totals and not item.totals.in_process for s in comparison.values() for item in s
     )
+    published = any(item.published for s in comparison.values() for item in s)
     notes[""] = [
-        *_definitions(context, marks),
+        *_definitions(marks, published),
         "",
         *_models(comparison, context),
         "",
@@ -60,6 +63,13 @@ def _dataset_notes(dataset: str, summaries: Sequence[Summary], context: Context)
     manifest = context.manifests[dataset]
     kept = [row for row in manifest if row.status == "kept"]
     notes = [f"{len(kept)} images measured, each decoded from its file and equal to the original."]
+    counterpart = context.counterparts.get(dataset)
+    if counterpart:
+        notes.append(f"Published: L3C paper, {counterpart.label}; {counterpart.words}.")
+    licences = sorted({row.licence for row in kept if row.licence})
+    if licences:
+        more = "; and others in the manifest" if len(licences) > LISTED else ""
+        notes.append(f"Source and licence of the images: {'; '.join(licences[:LISTED])}{more}.")
     dropped = [row for row in manifest if row.status == "dropped"]
     if dropped:
         named = "; ".join(f"{row.source}: {row.reason}" for row in dropped[:LISTED])
@@ -88,11 +98,13 @@ def shares_pixels(kept: Sequence[ManifestRow], train: Sequence[ManifestRow]) -> 
     return any(row.pixel_sha256 in seen for row in kept)
 
 
-def _definitions(context: Context, external: bool) -> list[str]:
+def _definitions(external: bool, published: bool) -> list[str]:
     lines = [
         "* bpsp: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over "
         "images; *total bpsp*: all bits over all sub-pixels. *vs. L3C*: bpsp above (+) or below "
         "(-) L3C's, ours against ours and published against published.",
+        f"* *{LEVEL:.0f} % interval* of the mean, by a percentile bootstrap over images: how far "
+        "it may be that of other such images. Of few images it is too narrow.",
         "* *cross-entropy*: the learned model's own estimate of the rate, total, with the one in "
         "2^24 that every symbol keeps; *gap*: how far the real files lie above it.",
         "* Speeds are measured inside the process after a warm-up, each method alone on the "
@@ -100,14 +112,12 @@ def _definitions(context: Context, external: bool) -> list[str]:
     ]
     if external:
         lines.append(
-            f"* {EXTERNAL_MARK} runs an external program: its start, and files as input and "
-            "output, are in the times."
+            f"* {EXTERNAL_MARK} runs an external program: the way to it, by files, is in the "
+            "times, and its start unless it stays."
         )
-    if context.published:
+    if published:
         lines.append(
-            f"* *published*: L3C paper, {context.published}; not the images measured here, so "
-            "compare the order and the distances, not the values. "
-            f"{UNVERIFIED_MARK} recalled, not yet checked against the paper (unverified)."
+            f"* {UNVERIFIED_MARK} recalled, not yet checked against the paper (unverified)."
         )
     return lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class PublishedValue:
         value: the number.
         confidence: "primary" (read in the paper's appendix or the authors' README) or "recalled".
         note: remark, may be empty.
+        text: the number as it is written in the file, "" for values from elsewhere.
     """
 
     table: str
@@ -38,11 +40,17 @@ class PublishedValue:
     unit: str
     confidence: str
     note: str
+    text: str = ""
 
     @property
     def label(self) -> str:
         """Data set and edition, as the configuration names them."""
         return f"{self.dataset} {self.edition}"
+
+    @property
+    def printed(self) -> str:
+        """The number with the digits it was published with."""
+        return self.text or f"{self.value:g}"
 
     @property
     def verified(self) -> bool:
@@ -63,19 +71,20 @@ def read_published(path: Path) -> list[PublishedValue]:
     values = []
     for number, line in enumerate(csv.DictReader(text.splitlines()), start=2):
         try:
-            values.append(PublishedValue(**{**line, "value": float(line["value"])}))  # type: ignore[arg-type]
+            written = {"value": float(line["value"]), "text": line["value"]}
+            values.append(PublishedValue(**{**line, **written}))  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError) as error:
             raise PublishedError(f"{path}, line {number}: {error}") from None
     return values
 
 
-def editions(values: list[PublishedValue]) -> list[str]:
+def editions(values: Sequence[PublishedValue]) -> list[str]:
     """Labels that hold whole-image bpsp of at least two methods, in the order of the file."""
     labels = [value.label for value in values if value.quantity == "bpsp"]
     return [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
 
 
-def bpsp_of(values: list[PublishedValue], label: str | None) -> dict[str, PublishedValue]:
+def bpsp_of(values: Sequence[PublishedValue], label: str | None) -> dict[str, PublishedValue]:
     """Published bpsp of one edition, keyed by `normalize(method)`, in the order of the file."""
     return {
         normalize(value.method): value
@@ -87,6 +96,21 @@ def bpsp_of(values: list[PublishedValue], label: str | None) -> dict[str, Publis
 def samples_of(values: list[PublishedValue]) -> list[PublishedValue]:
     """The paper's own example: the whole image, x sampled, x and z1 sampled, and on."""
     return [value for value in values if value.table == SAMPLES]
+
+
+def published_name(
+    key: str, method: str, published_as: Mapping[str, str], published: Collection[str]
+) -> str:
+    """Under which normalized name a method was published, "" if it was not.
+
+    Args:
+        key: of the method. A learned one is known by it: its row in the paper fixes the key.
+        method: label of the method, by which a codec is known.
+        published_as: key -> name, for methods that neither key nor label gives away.
+        published: normalized names.
+    """
+    names = (published_as[key],) if key in published_as else (key, method)
+    return next((name for name in map(normalize, names) if name in published), "")
 
 
 def normalize(name: str) -> str:

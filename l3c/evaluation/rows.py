@@ -6,10 +6,13 @@ import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from l3c.whole_files import write_whole
+
+Row = TypeVar("Row", bound=BaseModel)
 
 
 class RowError(ValueError):
@@ -40,7 +43,9 @@ class ResultRow(BaseModel):
     encode_s: float = Field(ge=0, description="seconds, image in memory to bytes in memory")
     decode_s: float = Field(ge=0, description="seconds, bytes in memory to image in memory")
     lossless: bool = Field(description="the decoded pixels equal the original's")
-    in_process: bool = Field(description="false: times include the start of an external program")
+    in_process: bool = Field(
+        description="false: an external program does it, times include the way to it"
+    )
     settings: str = Field(description="settings of the method")
     version: str = Field(description="library and version")
     stream: str = Field(min_length=1, description="the file, relative to the run's folder")
@@ -74,11 +79,7 @@ def bits_per_subpixel(bits: float, height: int, width: int) -> float:
 
 def write_rows(path: Path, rows: Iterable[ResultRow]) -> None:
     """Writes rows as CSV, whole or not at all; floats keep every digit."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row.model_dump() for row in rows)
-    write_text(path, text.getvalue())
+    write_csv(path, ResultRow, rows)
 
 
 def read_rows(path: Path) -> list[ResultRow]:
@@ -87,17 +88,36 @@ def read_rows(path: Path) -> list[ResultRow]:
     Raises:
         RowError: naming file, line, column and what is wrong.
     """
+    return read_csv(path, ResultRow)
+
+
+def write_csv(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
+    """Writes rows of any kind as CSV, whole or not at all; floats keep every digit."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, tuple(kind.model_fields), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.model_dump() for row in rows)
+    write_text(path, text.getvalue())
+
+
+def read_csv(path: Path, kind: type[Row]) -> list[Row]:
+    """Reads rows of any kind and checks each against its schema.
+
+    Raises:
+        RowError: naming file, line, column and what is wrong.
+    """
+    columns = tuple(kind.model_fields)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise RowError(f"{path}: cannot be read ({error.strerror})") from None
     reader = csv.DictReader(lines)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise RowError(f"{path}: the columns are {reader.fieldnames}, expected {list(COLUMNS)}")
+    if tuple(reader.fieldnames or ()) != columns:
+        raise RowError(f"{path}: the columns are {reader.fieldnames}, expected {list(columns)}")
     rows = []
     for number, line in enumerate(reader, start=2):
         try:
-            rows.append(ResultRow.model_validate(line))
+            rows.append(kind.model_validate(line))
         except ValidationError as error:
             first = error.errors()[0]
             column = ".".join(map(str, first["loc"])) or "row"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from l3c.evaluation.published import PublishedValue, normalize
+from l3c.evaluation.bootstrap import Interval, mean_interval
+from l3c.evaluation.published import PublishedValue, normalize, published_name
 from l3c.evaluation.rows import MethodRecord, ResultRow
 
-# The method every other one is compared with, where it was measured.
+# The method every other one is compared with, where it was measured; a normalized name.
 REFERENCE = "l3c"
 
 
@@ -19,17 +20,19 @@ class Totals:
     Attributes:
         images: how many; all of them came back exactly, or the workflow had stopped.
         mean_bpsp: mean over images of each image's bpsp.
+        mean_interval: of `mean_bpsp`, bootstrap; None for one image.
         total_bpsp: all bits over all sub-pixels.
         theory_bpsp: cross-entropy in bits over all sub-pixels; None for classical codecs.
         gap_percent: file bits above the cross-entropy, in percent of it.
         encode_s, decode_s: mean seconds per image.
         encode_mb_s, decode_mb_s: 10^6 bytes of raw pixels over seconds, all images together.
         threads: what the method was given.
-        in_process: False where times include the start of an external program.
+        in_process: False where an external program does the work, and times include the way to it.
     """
 
     images: int
     mean_bpsp: float
+    mean_interval: Interval | None
     total_bpsp: float
     theory_bpsp: float | None
     gap_percent: float | None
@@ -72,6 +75,7 @@ def summarize(
     records: Sequence[MethodRecord],
     published: Mapping[str, PublishedValue],
     dataset: str,
+    published_as: Mapping[str, str],
 ) -> list[Summary]:
     """Summaries of one data set: the methods in the order of `records`, then those only published.
 
@@ -80,19 +84,19 @@ def summarize(
         records: of any data sets; one for each method that was to be measured.
         published: bpsp by normalized method name (`published.bpsp_of`).
         dataset: key of the data set.
+        published_as: key -> name in the paper, for methods that are called otherwise here.
     """
     measured = {
         record.key: totals([r for r in rows if (r.dataset, r.key) == (dataset, record.key)])
         for record in records
         if record.dataset == dataset
     }
-    ours = measured.get(REFERENCE)
-    theirs = published.get(normalize(REFERENCE))
+    ours = next((measured[key] for key in measured if is_reference(key, published_as)), None)
+    theirs = published.get(REFERENCE)
     summaries = []
     named: set[str] = set()
     for record in (record for record in records if record.dataset == dataset):
-        # A learned method's key is fixed by its table row in the paper, a codec's label is.
-        name = next((n for n in map(normalize, (record.key, record.method)) if n in published), "")
+        name = published_name(record.key, record.method, published_as, published)
         named.add(name)
         found = published.get(name)
         result = measured[record.key]
@@ -103,18 +107,23 @@ def summarize(
                 totals=result,
                 reason=record.reason,
                 published=found,
-                vs_reference=_above(_mean(result), _mean(ours)),
-                published_vs_reference=_above(_value(found), _value(theirs)),
+                vs_reference=percent_above(_mean(result), _mean(ours)),
+                published_vs_reference=percent_above(_value(found), _value(theirs)),
                 version=record.version,
                 settings=record.settings,
             )
         )
     for name, value in published.items():
         if name not in named:
-            above = _above(value.value, _value(theirs))
+            above = percent_above(value.value, _value(theirs))
             reason = "published only; not among the methods of this run"
             summaries.append(Summary("", value.method, None, reason, value, None, above, "", ""))
     return summaries
+
+
+def is_reference(key: str, published_as: Mapping[str, str]) -> bool:
+    """Whether a method is the one that others are compared with."""
+    return normalize(published_as.get(key, key)) == REFERENCE
 
 
 def totals(rows: Sequence[ResultRow]) -> Totals | None:
@@ -131,6 +140,7 @@ def totals(rows: Sequence[ResultRow]) -> Totals | None:
     return Totals(
         images=len(rows),
         mean_bpsp=sum(row.bpsp for row in rows) / len(rows),
+        mean_interval=mean_interval([row.bpsp for row in rows]),
         total_bpsp=bits / raw_bytes,
         theory_bpsp=None if theory_bits is None else theory_bits / raw_bytes,
         gap_percent=None if theory_bits is None else 100 * (bits / theory_bits - 1),
@@ -151,7 +161,8 @@ def _value(published: PublishedValue | None) -> float | None:
     return None if published is None else published.value
 
 
-def _above(value: float | None, reference: float | None) -> float | None:
+def percent_above(value: float | None, reference: float | None) -> float | None:
+    """How far a value lies above the reference's, in percent of that; None without either."""
     if value is None or not reference:
         return None
     return 100 * (value / reference - 1)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from l3c.evaluation.layout import (
+    EXTERNAL_MARK,
+    NONE,
+    UNVERIFIED_MARK,
+    latex_tabular,
+    markdown_table,
+    percent,
+    plain,
+    span,
+    tex,
+)
 from l3c.evaluation.summary import Summary, Totals
 
 NOT_MEASURED = "not measured"
-NONE = "\N{EN DASH}"
-UNVERIFIED_MARK = "†"
-EXTERNAL_MARK = "‡"
 
 Comparison = Mapping[str, Sequence[Summary]]  # data set -> its rows
 Cell = str | float | int | None
@@ -21,6 +29,8 @@ _Value = Callable[[Totals], Cell]
 _RATES: dict[str, _Value] = {
     "images": lambda t: t.images,
     "mean_bpsp": lambda t: _round(t.mean_bpsp, 4),
+    "mean_bpsp_low": lambda t: _round(t.mean_interval and t.mean_interval.low, 4),
+    "mean_bpsp_high": lambda t: _round(t.mean_interval and t.mean_interval.high, 4),
     "total_bpsp": lambda t: _round(t.total_bpsp, 4),
     "theory_bpsp": lambda t: _round(t.theory_bpsp, 4),
     "gap_percent": lambda t: _round(t.gap_percent, 3),
@@ -72,6 +82,7 @@ def _csv(
 _HEAD = (
     ("Method", "l"),
     ("bpsp", "r"),
+    ("95 % interval", "r"),
     ("vs. L3C", "r"),
     ("published bpsp", "r"),
     ("published vs. L3C", "r"),
@@ -91,15 +102,16 @@ def _cells(item: Summary) -> list[str]:
     published = NONE
     if item.published:
         mark = "" if item.published.verified else UNVERIFIED_MARK
-        published = f"{item.published.value:.3f}{mark}"
-    ours = [NOT_MEASURED, NONE] if result is None else [f"{result.mean_bpsp:.3f}"]
+        published = f"{item.published.printed}{mark}"
+    ours = [NOT_MEASURED, NONE, NONE]
     if result is not None:
-        ours.append(_percent(item.vs_reference))
+        ours = [f"{result.mean_bpsp:.3f}", span(result.mean_interval)]
+        ours.append(percent(item.vs_reference))
     cells = [
         item.method + _external(result),
         *ours,
         published,
-        _percent(item.published_vs_reference),
+        percent(item.published_vs_reference),
     ]
     if result is None:
         return cells + [NONE] * (len(_HEAD) - len(cells))
@@ -111,7 +123,7 @@ def _cells(item: Summary) -> list[str]:
         *cells,
         f"{result.total_bpsp:.3f}",
         *theory,
-        *(_plain(speed) for speed in speeds),
+        *(plain(speed) for speed in speeds),
         _lossless(result),
     ]
 
@@ -128,66 +140,20 @@ def comparison_markdown(
     return "\n".join(parts).rstrip() + "\n"
 
 
-def markdown_table(head: Sequence[tuple[str, str]], lines: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table, padded to be readable as text; head: (title, "l" or "r")."""
-    body = [[cell.replace("|", "\\|") for cell in line] for line in lines]
-    titles = [title for title, _ in head]
-    widths = [max(map(len, column)) for column in zip(titles, *body, strict=True)]
-
-    def pad(cells: Sequence[str]) -> str:
-        sides = [side for _, side in head]
-        return (
-            "| "
-            + " | ".join(
-                cell.ljust(width) if side == "l" else cell.rjust(width)
-                for cell, width, side in zip(cells, widths, sides, strict=True)
-            )
-            + " |"
-        )
-
-    rule = [
-        "-" * width if side == "l" else "-" * (width - 1) + ":"
-        for width, (_, side) in zip(widths, head, strict=True)
-    ]
-    return [pad(titles), pad(rule), *map(pad, body)]
-
-
 def comparison_latex(comparison: Comparison, stamp: str) -> str:
     """One booktabs table per data set; the marks are explained in its caption."""
-    columns = "".join(side for _, side in _HEAD)
     parts = ["% Needs \\usepackage{booktabs}. Written by the workflow from rows.csv.", f"% {stamp}"]
     for dataset, summaries in comparison.items():
         parts += [
             "\\begin{table}",
             "  \\centering\\small",
-            f"  \\caption{{Lossless compression of {_tex(dataset)}: mean bits per sub-pixel over "
+            f"  \\caption{{Lossless compression of {tex(dataset)}: mean bits per sub-pixel over "
             "images, whole files. $\\dagger$ published value not checked against the paper; "
-            "$\\ddagger$ external program, its start counts.}",
-            f"  \\begin{{tabular}}{{{columns}}}",
-            "    \\toprule",
-            "    " + " & ".join(_tex(title) for title, _ in _HEAD) + " \\\\",
-            "    \\midrule",
-            *("    " + " & ".join(map(_tex, _cells(item))) + " \\\\" for item in summaries),
-            "    \\bottomrule",
-            "  \\end{tabular}",
+            "$\\ddagger$ external program, the way to it counts.}",
+            *(f"  {line}" for line in latex_tabular(_HEAD, map(_cells, summaries))),
             "\\end{table}",
         ]
     return "\n".join(parts) + "\n"
-
-
-_TEX = {
-    "\\": "\\textbackslash{}",
-    UNVERIFIED_MARK: "$^\\dagger$",
-    EXTERNAL_MARK: "$^\\ddagger$",
-    NONE: "--",
-    "~": "\\textasciitilde{}",
-    "^": "\\textasciicircum{}",
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(sign, sign) for sign in text)
 
 
 def _external(result: Totals | None) -> str:
@@ -197,15 +163,6 @@ def _external(result: Totals | None) -> str:
 def _lossless(result: Totals) -> str:
     # A lossy image stops the workflow before a row is written, so every row counts.
     return f"{result.images}/{result.images}"
-
-
-def _percent(value: float | None) -> str:
-    return NONE if value is None else f"{value:+.1f} %"
-
-
-def _plain(value: float) -> str:
-    """Three significant digits, without an exponent for what codecs need."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _round(value: float | None, digits: int) -> float | None:

@@ -22,6 +22,11 @@ from torch import Tensor
 from l3c.model.predictor import Upsampling
 
 
+def scale_name(s: int) -> str:
+    """What z^(s) is called in rows and figures: "x" for the image, then "z1", "z2", ..."""
+    return f"z{s}" if s else "x"
+
+
 @dataclass(frozen=True)
 class Lattice:
     """The pixels at row + step i, column + step j of a plane."""

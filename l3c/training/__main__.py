@@ -3,23 +3,27 @@
     python -m l3c.training RECIPE --store results/run/store/photos --weights mine.safetensors
     torchrun --nproc-per-node 4 -m l3c.training RECIPE --store ... --weights ... --device cuda
 
-The workflow does the same in its rule train_model, in one process. A killed training goes on from
+The workflow does the same in its rules train_model and convert_model, in one process: the weights
+get their integer path, with which files decode the same everywhere. A killed training goes on from
 `<weights>.checkpoint`.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from l3c.config import RecipeError, load_recipe
 from l3c.data.errors import DatasetError
-from l3c.data.manifest import MANIFEST, kept_images
+from l3c.data.manifest import MANIFEST, kept_images, kept_licences, manifest_sha256
 from l3c.data.store import Store
+from l3c.integer.files import add_integer_path
 from l3c.training.errors import TrainingError
 from l3c.training.loop import train
 from l3c.training.validation import middle_crops
+from l3c.zoo import load_float_network, read_model
 
 
 def main() -> int:
@@ -30,10 +34,16 @@ def main() -> int:
     parser.add_argument("--weights", type=Path, required=True, help=".safetensors file to write")
     parser.add_argument("--validation", type=Path, help="folder of a data set, with its manifest")
     parser.add_argument("--board", type=Path, help="folder for TensorBoard")
+    parser.add_argument(
+        "--data", type=Path, help="folder of the data set that the store must be made from"
+    )
+    parser.add_argument("--compile", action="store_true", help="with torch.compile")
+    parser.add_argument("--licence", default="not stated", help="of the weights, for the card")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     arguments = parser.parse_args()
     try:
-        store = Store(arguments.store)
+        manifest = arguments.data and arguments.data / MANIFEST
+        store = Store(arguments.store, manifest_sha256(manifest) if manifest else None)
         validation = arguments.validation and kept_images(arguments.validation / MANIFEST)
         train(
             load_recipe(arguments.recipe),
@@ -44,7 +54,15 @@ def main() -> int:
             validation=middle_crops(validation) if validation else None,
             board=arguments.board,
             device=arguments.device,
+            compiled=arguments.compile,
+            about={
+                "licence": arguments.licence,
+                "data_licences": kept_licences(manifest) if manifest else ["not stated"],
+            },
         )
+        if os.environ.get("RANK", "0") == "0":
+            model = read_model(arguments.weights)
+            add_integer_path(load_float_network(model), model.card, store, model.weights)
     except (RecipeError, DatasetError, TrainingError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""One training to a GPU: a process claims a free one of this machine before it starts.
+"""One training to a GPU: a process claims a free one of this machine, or waits until one is free.
 
 The claim is a lock on a file, which the system releases when the process ends, however it ends.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,19 +18,21 @@ import torch
 
 from l3c.training.errors import TrainingError
 
+WAIT_S = 5.0  # between two looks for a free one
+
 
 @contextmanager
 def claim_gpu(folder: Path | None = None) -> Iterator[int]:
     """Index of a CUDA device that no other training has claimed, ours until the end.
 
-    Under torchrun, and where CUDA_VISIBLE_DEVICES names a single device, whoever started the
-    process has chosen; the lock is still taken.
+    Waits where all are claimed, and says so. Under torchrun, and where CUDA_VISIBLE_DEVICES names
+    a single device, whoever started the process has chosen; the lock is still taken.
 
     Args:
         folder: of the lock files, by default one that all processes of the user share.
 
     Raises:
-        TrainingError: no GPU, or none is free.
+        TrainingError: no GPU.
     """
     count = torch.cuda.device_count()
     if not count:
@@ -39,22 +43,34 @@ def claim_gpu(folder: Path | None = None) -> Iterator[int]:
     folder = folder or Path(tempfile.gettempdir()) / f"l3c-gpus-{os.getuid()}"
     folder.mkdir(parents=True, exist_ok=True)
     local = os.environ.get("LOCAL_RANK")
-    for index in range(count) if local is None else [int(local)]:
+    wanted = range(count) if local is None else [int(local)]
+    waits = False
+    while (claim := _first_free(wanted, folder)) is None:
+        if not waits:
+            print(
+                f"other trainings use all GPUs ({len(wanted)}); waiting until one ends; with "
+                f"--resources gpu={count} Snakemake starts no more than {count} at a time",
+                file=sys.stderr,
+            )
+        waits = True
+        time.sleep(WAIT_S)
+    index, lock = claim
+    try:
+        yield index
+    finally:
+        os.close(lock)  # releases it
+
+
+def _first_free(wanted: Iterable[int], folder: Path) -> tuple[int, int] | None:
+    """A device and the open file whose lock is its claim; None where all are claimed."""
+    for index in wanted:
         lock = os.open(folder / _name(index), os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return index, lock
         except BlockingIOError:
             os.close(lock)
-            continue
-        try:
-            yield index
-        finally:
-            os.close(lock)  # releases it
-        return
-    raise TrainingError(
-        f"all {count} GPUs are in use by other trainings; give Snakemake --resources gpu={count}, "
-        "so that no more start at a time"
-    )
+    return None
 
 
 def _name(index: int) -> str:

@@ -10,7 +10,9 @@ import math
 import platform
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +29,7 @@ from l3c.training import files, optimizers
 from l3c.training.batches import Crops
 from l3c.training.board import Board
 from l3c.training.errors import TrainingError
-from l3c.training.parallel import Workers, join
+from l3c.training.parallel import Workers, join, lost_contact
 from l3c.training.validation import validation_bpsp
 
 CHECKPOINT_EVERY_S = 20.0
@@ -47,8 +49,12 @@ def train(
     board: Path | None = None,
     name: str | None = None,
     device: str = "cpu",
+    compiled: bool = False,
+    about: Mapping[str, Any] | None = None,
 ) -> None:
     """Trains a network and writes `weights`, its card (.json) and its metrics (.csv) beside them.
+
+    The metrics are also written with every checkpoint, so that they can be read meanwhile.
 
     The loss is the cross-entropy of all coded scales over the sub-pixels of the image (L3C Eq. 10),
     in bits. A run that was killed goes on from the last checkpoint and ends with the same weights
@@ -65,14 +71,27 @@ def train(
             its first crop, see `Board`. None writes none.
         name: of the model in tables; the recipe's by default.
         device: "cpu" or "cuda". Under torchrun its processes share each batch.
+        compiled: with torch.compile: a slow start, faster steps, weights that differ in rounding.
+        about: what the card says besides, such as the licence.
 
     Raises:
-        TrainingError: images that do not fit the recipe, or a loss that is not finite.
+        TrainingError: images that do not fit the recipe, a loss that is not finite, a full disk, or
+            another process of the training that ended.
     """
     with join(device) as workers, torch_threads(recipe.train.threads):
-        label = name or recipe.name
-        _train(workers, recipe, images, data_sha256, weights, checkpoint, validation, board, label)
-        workers.wait()
+        about = {"name": name or recipe.name, "compiled": compiled} | dict(about or {})
+        try:
+            _train(
+                workers, recipe, images, data_sha256, weights, checkpoint, validation, board, about
+            )
+            workers.wait()
+        except RuntimeError as error:
+            if not lost_contact(error):
+                raise
+            raise TrainingError(
+                f"{checkpoint}: another process of the training ended, see what it said; the same "
+                "command goes on from this checkpoint"
+            ) from error
 
 
 def _train(
@@ -84,9 +103,9 @@ def _train(
     checkpoint: Path,
     validation: Tensor | None,
     board: Path | None,
-    label: str,
+    about: Mapping[str, Any],
 ) -> None:
-    settings = recipe.train
+    settings, label = recipe.train, about["name"]
     crops, share = Crops(images, settings), workers.share(settings.batch)
     network = Network(recipe.model)
     initialize(network, settings.seed)
@@ -98,31 +117,37 @@ def _train(
     identity = _identity(recipe, data_sha256)
     done, seconds = 0, 0.0
     metrics: list[dict[str, float | None]] = []
-    saved = files.load_checkpoint(checkpoint, identity)
+    saved = files.load_checkpoint(checkpoint, identity, workers.main)
     if saved is not None:
         network.load_state_dict(saved["network"])
         optimizers.load_state(optims, saved["optimizers"])
         done, seconds, metrics = saved["step"], saved["seconds"], saved["metrics"]
 
-    def save(step: int, spent: float) -> None:
+    def save(path: Path, step: int, spent: float) -> None:
         content = {"identity": identity, "step": step, "seconds": spent, "metrics": metrics}
         content |= {"network": network.state_dict(), "optimizers": optimizers.state(optims)}
         if workers.main:
-            files.save_checkpoint(checkpoint, content)
+            files.save_checkpoint(path, content)
 
     start = time.perf_counter() - seconds
     last_save = -math.inf if saved is None else time.perf_counter()
     window: list[float] = []
     every = max(METRICS_EVERY, settings.steps // MOST_ROWS)
-    loss_of = workers.loss_of(network)
+    loss_of: Any = workers.loss_of(network)
+    if about["compiled"]:
+        loss_of = torch.compile(loss_of)
     with (
+        ThreadPoolExecutor(1) as reader,  # of the next crops, while this step is computed
         Board(board if workers.main else None, done) as shown,
-        Progress(settings.steps, f"train {label}", silent=not workers.main) as progress,
+        Progress(settings.steps, f"train {label}", silent=not workers.main, done=done) as progress,
     ):
-        progress.update(done)
+        coming = reader.submit(crops.batch, done, share)
         window_start = time.perf_counter()
         for step in range(done, settings.steps):
-            batch, names = crops.batch(step, share)
+            batch, _ = coming.result()
+            last = step + 1 == settings.steps
+            if not last:
+                coming = reader.submit(crops.batch, step + 1, share)
             factor = optimizers.rate_factor(step, settings)
             optimizers.set_rate(optims, factor)
             half = settings.precision == "bfloat16"
@@ -130,11 +155,13 @@ def _train(
                 loss = loss_of(batch.to(workers.device))
             value = workers.mean(loss.detach())
             if not math.isfinite(value):
-                save(step, time.perf_counter() - start)
+                stopped = files.stopped_path(checkpoint)
+                save(stopped, step, time.perf_counter() - start)
+                names = ", ".join(dict.fromkeys(crops.batch(step)[1]))
                 raise TrainingError(
-                    f"{label}: loss is {value} at step {step}, on crops of {', '.join(names)}; "
-                    f"the state is kept in {checkpoint}; a lower learning_rate or clip_norm is the "
-                    "usual remedy"
+                    f"{label}: loss is {value} at step {step}, on crops of {names}; the state is "
+                    f"kept in {stopped}, earlier files stay as they are; a lower learning_rate or "
+                    "clip_norm is the usual remedy"
                 )
             network.zero_grad(set_to_none=True)
             loss.backward()
@@ -143,14 +170,13 @@ def _train(
             for optimizer in optims:
                 optimizer.step()
             window.append(value)
-            progress.update(1, bpsp=value)
             now = time.perf_counter()
-            last = step + 1 == settings.steps
+            speed = len(window) * settings.batch / (now - window_start)
+            progress.update(1, **{"bpsp": value, "img/s": speed})
             if (step + 1) % every == 0 or last:
                 row: dict[str, float | None]
                 row = {"step": step + 1, "train_bpsp": float(np.mean(window))}
                 row |= {"seconds": round(now - start, 3), "validation_bpsp": None}
-                speed = len(window) * settings.batch / (now - window_start)
                 if (
                     validation is not None
                     and workers.main
@@ -167,7 +193,9 @@ def _train(
                 )
                 metrics.append(row)
                 if now - last_save > CHECKPOINT_EVERY_S and step + 1 < settings.steps:
-                    save(step + 1, now - start)
+                    save(checkpoint, step + 1, now - start)
+                    if workers.main:
+                        _write_metrics(weights.with_suffix(".csv"), metrics)
                     last_save = now
                 window, window_start = [], time.perf_counter()
     seconds = time.perf_counter() - start
@@ -177,7 +205,7 @@ def _train(
     files.write_weights(weights, network.state_dict())
     _write_metrics(weights.with_suffix(".csv"), metrics)
     card = {
-        "name": label,
+        **about,
         "kind": recipe.model.kind,
         "identity": model_identity(network).hex(),
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -193,6 +221,7 @@ def _train(
         "recipe": recipe.model_dump(mode="json"),
         "deviations": recipe.deviations(),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
+        "date": files.today(),
     }
     files.write_json(weights.with_suffix(".json"), card)
     checkpoint.unlink(missing_ok=True)

@@ -84,6 +84,12 @@ class _Loss(nn.Module):
         return self.network.training_bits(images) / images.numel()
 
 
+def lost_contact(error: RuntimeError) -> bool:
+    """Whether an error means that another process of the training is not there any more."""
+    told = not isinstance(error, TrainingError)  # a RuntimeError too, whatever its files are called
+    return told and (isinstance(error, distributed.DistError) or "gloo/" in str(error))
+
+
 @contextmanager
 def join(device: str = "cpu") -> Iterator[Workers]:
     """The processes that torchrun started, or this one alone.

@@ -8,7 +8,6 @@ the training, if it is named, is kept as `results/reference/training/NAME.csv`.
 from __future__ import annotations
 
 import argparse
-from datetime import date
 from pathlib import Path
 
 import torch
@@ -49,7 +48,7 @@ def release(weights: Path, name: str, folder: Path) -> Path:
         "identity": model_identity(network).hex(),
         "precision": str(torch.float16).removeprefix("torch."),
         "sha256": sha256,
-        "released": date.today().isoformat(),
+        "released": files.today(),
         "licence": LICENCE,
     }
     files.write_json(target.with_suffix(".json"), model.card | changed)

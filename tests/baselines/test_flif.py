@@ -1,7 +1,9 @@
 """How FLIF is found and run; its round trips are in test_classical.py."""
 
+import gc
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -93,6 +95,48 @@ def test_a_truncated_interlaced_stream(keep: float) -> None:
         DecodeError, match=r"FLIF: cannot decode: .*(file end|CORRUPTION|prematurely)"
     ):
         method.decode(data[: int(keep * len(data))])
+
+
+def _wasm() -> flif_tool.WasmFlif:
+    tool = flif_tool.find_flif()
+    assert isinstance(tool, flif_tool.WasmFlif)
+    return tool
+
+
+@needs_wasm
+@pytest.mark.usefixtures("no_native")
+def test_one_process_does_all_images(tmp_path: Path) -> None:
+    wasm = _wasm()
+    first = wasm._started()
+    results = [wasm.run("-d", "none.flif", "none.ppm", folder=tmp_path) for _ in range(3)]
+    assert {result.returncode for result in results} == {1}
+    assert {result.stdout.strip() for result in results} == {
+        "Error: input file does not exist: none.flif"
+    }
+    assert wasm._started() is first
+    del wasm
+    gc.collect()
+    assert first.poll() is not None
+
+
+@needs_wasm
+@pytest.mark.usefixtures("no_native")
+def test_a_process_that_died_or_hangs_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wasm = _wasm()
+    first = wasm._started()
+    os.kill(first.pid, signal.SIGSTOP)
+    monkeypatch.setattr(flif_tool, "TIMEOUT_S", 0.2)
+    with pytest.raises(subprocess.TimeoutExpired):
+        wasm.run("-hvv", folder=tmp_path)
+    monkeypatch.undo()
+    assert first.returncode == -signal.SIGKILL
+    assert "FLIF" in wasm.version()
+    second = wasm._started()
+    second.kill()
+    second.wait()
+    assert "FLIF" in wasm.version()
 
 
 @pytest.mark.usefixtures("no_native")

@@ -97,12 +97,18 @@ def photos(tmp_path: Path) -> Path:
 def test_a_trained_model_can_be_used(run: Run, photos: Path, tmp_path: Path) -> None:
     weights = tmp_path / "mine.safetensors"
     train = ["train", photos, "-o", weights, "--recipe", TOY, "--min-side", 32, "--steps", 3]
-    ended = run(*train)
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.fromarray(smooth(80, 70)).save(other / "x.png")
+    ended = run(*train, "--validation", other, "--licence", "CC0-1.0")
     assert ended.code == 0
     assert ended.out.startswith(f"{weights}: ")
     assert "2 images, 3 steps" in ended.out
     assert {"mine.csv", "mine.json", "mine.safetensors"} <= set(files_in(tmp_path))
     assert not (tmp_path / "mine.checkpoint").exists()
+    card = json.loads((tmp_path / "mine.json").read_text())
+    assert 0 < card["validation_bpsp"] < 16
+    assert (card["licence"], card["data_licences"]) == ("CC0-1.0", ["not stated"])
     image = smooth(20, 20)
     assert (l3c.decode(l3c.encode(image, weights), model=weights) == image).all()
     ended = run(*train)

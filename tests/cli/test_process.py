@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from command import Run
 from PIL import Image
+from result_rows import result_row
 
 from l3c.cli import main
 from l3c.cli.exits import MEANINGS, Exit
 from l3c.cli.parser import parse
+from l3c.evaluation.rows import write_rows
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "l3c"]
@@ -56,7 +58,14 @@ def test_quick_answers_do_not_wait_for_pytorch(photo: Path) -> None:
         "except SystemExit as stop: end = stop.code\n"
         "assert not end and 'torch' not in sys.modules"
     )
-    for arguments in (["--help"], ["--version"], ["info", str(photo.with_suffix(".l3c"))]):
+    run = photo.parent / "run"
+    write_rows(run / "rows.csv", [result_row()])
+    for arguments in (
+        ["--help"],
+        ["--version"],
+        ["info", str(photo.with_suffix(".l3c"))],
+        ["compare", str(run), str(run)],
+    ):
         command = [sys.executable, "-c", code, *arguments]
         assert subprocess.run(command, stdout=subprocess.DEVNULL, cwd=ROOT).returncode == 0
 

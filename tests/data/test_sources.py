@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l3c.data import embedded
-from l3c.data.embedded import EMBEDDED, embedded_photos
+from l3c.data.embedded import EMBEDDED, embedded_photo, embedded_photos
 from l3c.data.errors import DatasetError
 from l3c.data.images import write_png
 from l3c.data.sources import folder_photos, listed_photos, unique_names
@@ -147,6 +147,18 @@ def test_embedded_photographs_are_there_and_split_by_scene() -> None:
     assert not scenes["train"] & scenes["test"]
     assert test[0].read().shape == (300, 451, 3)
     assert all(photo.licence for photo in train + test)
+
+
+def test_an_embedded_photograph_by_what_it_shows() -> None:
+    photo = embedded_photo("cat")
+    assert (photo.name, photo.source, photo.licence) == (
+        "cat",
+        "skimage/data/chelsea.png",
+        "CC0, Stefan van der Walt",
+    )
+    assert photo.read().shape == (300, 451, 3)
+    with pytest.raises(DatasetError, match=r'called "dog"; there are: astronaut, .*, cat, '):
+        embedded_photo("dog")
 
 
 def test_a_missing_package_or_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

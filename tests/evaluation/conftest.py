@@ -1,40 +1,16 @@
 """Rows as a run writes them, without a run."""
 
 import pytest
+from result_rows import result_row, timing_row
 
-from l3c.evaluation.rows import MethodRecord, ResultRow
+from l3c.evaluation.batch_rows import BatchRow
+from l3c.evaluation.rows import MethodRecord
 
 
 @pytest.fixture
 def make_row():
     """A row of a 10 x 20 image; keywords replace fields, bpsp follows num_bytes."""
-
-    def make(**fields):
-        values = {
-            "dataset": "toy",
-            "method": "PNG",
-            "key": "png",
-            "image": "a",
-            "height": 10,
-            "width": 20,
-            "num_bytes": 300,
-            "bits_theory": None,
-            "encode_s": 0.25,
-            "decode_s": 0.125,
-            "lossless": True,
-            "in_process": True,
-            "settings": "level=9",
-            "version": "libpng 1.6",
-            "stream": "streams/toy/png/a.png",
-            "pixel_sha256": "0" * 64,
-            "threads": 2,
-            "hardware": "a machine, 2 cores",
-            "environment": "Python 3.11",
-        } | fields
-        bits = 8 * values["num_bytes"] / (3 * values["height"] * values["width"])
-        return ResultRow(**({"bpsp": bits} | values))
-
-    return make
+    return result_row
 
 
 @pytest.fixture
@@ -44,5 +20,35 @@ def make_record():
     def make(**fields):
         values = {"dataset": "toy", "key": "png", "method": "PNG", "measured": True, "reason": ""}
         return MethodRecord(**(values | {"settings": "level=9", "version": "libpng 1.6"} | fields))
+
+    return make
+
+
+@pytest.fixture
+def make_timing():
+    """The total of an encoding run; keywords replace fields."""
+    return timing_row
+
+
+@pytest.fixture
+def make_batch():
+    """One image sampled; keywords replace fields."""
+
+    def make(**fields):
+        values = {
+            "key": "l3c",
+            "method": "L3C",
+            "device": "cpu",
+            "device_name": "a processor",
+            "threads": 2,
+            "side": 32,
+            "batch": 1,
+            "operation": "sample",
+            "run": 0,
+            "seconds": 0.5,
+            "hardware": "a machine, 2 cores",
+            "environment": "Python 3.11",
+        }
+        return BatchRow(**(values | fields))
 
     return make

@@ -9,7 +9,7 @@ from l3c.evaluation.labels import place_labels
 from l3c.evaluation.published import PublishedValue
 from l3c.evaluation.style import new_figure, save
 
-PUBLISHED = {"png": PublishedValue("1", "X", "v1", "PNG", "bpsp", 5.0, "bpsp", "recalled", "")}
+PUBLISHED = [PublishedValue("1", "X", "v1", "PNG", "bpsp", 5.0, "bpsp", "recalled", "")]
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_pareto_front():
 
 
 def test_bpsp_has_a_panel_for_each_data_set(rows):
-    figure = draw_bpsp(rows, ["l3c"], PUBLISHED, "X v1")
+    figure = draw_bpsp(rows, ["l3c"], PUBLISHED, {"two": "X v1"}, {})
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
         "one, 2 images",
         "two, 2 images",
@@ -58,8 +58,10 @@ def test_bpsp_has_a_panel_for_each_data_set(rows):
         "Raw pixels",
     ]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend[-1] == "published, X v1, unverified"
-    without = draw_bpsp(rows, ["l3c"], {}, None)
+    assert legend[-1] == "published, unverified"
+    right = [axes.get_title(loc="right") for axes in figure.axes]
+    assert right == ["", "published: X v1"]
+    without = draw_bpsp(rows, ["l3c"], PUBLISHED, {}, {})
     assert len(without.legends[0].get_texts()) == len(legend) - 1
 
 
@@ -81,7 +83,9 @@ def test_speed_marks_times_with_the_start_of_a_program(make_row):
     assert axes[1].get_title(loc="right") == "‡ with the start of a program"
 
 
-@pytest.mark.parametrize("draw", [lambda: draw_bpsp([], [], {}, None), lambda: draw_speed([], [])])
+@pytest.mark.parametrize(
+    "draw", [lambda: draw_bpsp([], [], [], {}, {}), lambda: draw_speed([], [])]
+)
 def test_nothing_measured_is_said(draw):
     assert draw().axes[0].texts[0].get_text() == "no method was measured"
 

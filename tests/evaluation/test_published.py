@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from l3c.evaluation.published import PublishedError, bpsp_of, editions, normalize, read_published
+from l3c.evaluation.published import (
+    PublishedError,
+    bpsp_of,
+    editions,
+    normalize,
+    published_name,
+    read_published,
+)
 
 FILE = Path(__file__).resolve().parents[2] / "results" / "published.csv"
 
@@ -25,6 +32,16 @@ def test_values_know_whether_they_were_verified():
 def test_names_meet_however_they_are_written():
     assert normalize("JPEG 2000") == normalize("JPEG2000") == normalize("jpeg2000")
     assert normalize("RGB Shared") == normalize("rgb_shared")
+
+
+def test_methods_are_known_by_what_they_were_published_as_then_key_then_label():
+    published = bpsp_of(read_published(FILE), "ImageNet32 v2")
+    own = {"l3c_imagenet32": "L3C"}
+    assert published_name("l3c_imagenet32", "L3C (ImageNet32)", own, published) == "l3c"
+    assert published_name("l3c_imagenet32", "L3C (ImageNet32)", {}, published) == ""
+    assert published_name("l3c", "Mine", {}, published) == "l3c"
+    assert published_name("openjpeg", "JPEG 2000", {}, published) == "jpeg2000"
+    assert published_name("l3c", "L3C", {"l3c": "FLIF"}, published) == ""  # not in that table
 
 
 def test_a_bad_line_is_named(tmp_path):

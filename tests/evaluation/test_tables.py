@@ -6,6 +6,8 @@ import io
 import pytest
 
 from l3c.data.manifest import ManifestRow
+from l3c.evaluation.counterparts import Counterpart
+from l3c.evaluation.layout import NONE
 from l3c.evaluation.notes import Context, left_out_csv, make_notes
 from l3c.evaluation.published import PublishedValue
 from l3c.evaluation.summary import summarize, totals
@@ -15,7 +17,9 @@ ID, STAMP = "c0ffee-0123", "commit c0ffee; configuration 0123"
 
 
 def value(method, bpsp, confidence="recalled"):
-    return PublishedValue("1", "Open Images", "v3", method, "bpsp", bpsp, "bpsp", confidence, "")
+    return PublishedValue(
+        "1", "Open Images", "v3", method, "bpsp", bpsp, "bpsp", confidence, "", f"{bpsp:.3f}"
+    )
 
 
 PUBLISHED = {
@@ -44,13 +48,19 @@ def comparison(rows, make_record):
         make_record(key="jpeg2000", method="JPEG 2000"),
         make_record(key="flif", method="FLIF", measured=False, reason="no node", version=""),
     ]
-    return {"toy": summarize(rows, records, PUBLISHED, "toy")}
+    return {"toy": summarize(rows, records, PUBLISHED, "toy", {})}
 
 
 @pytest.fixture
 def context(rows):
     kept = [
-        ManifestRow(image=name, source=name, status="kept", pixel_sha256=str(i) * 64)
+        ManifestRow(
+            image=name,
+            source=name,
+            status="kept",
+            pixel_sha256=str(i) * 64,
+            licence='Toy32, "small" edition: CC0',
+        )
         for i, name in enumerate("ab")
     ]
     dropped = ManifestRow(image="c", source="c.png", status="dropped", reason="greyscale")
@@ -59,7 +69,8 @@ def context(rows):
     card = {"name": "L3C", "parameters": 1234567, "steps": 2000, "train_s": 200.0, "recipe": recipe}
     card["images"] = 1
     manifests = {"toy": [*kept, dropped], "train": [train]}
-    return Context(rows, manifests, {"l3c": "train"}, {"l3c": card}, "Open Images v3")
+    counterparts = {"toy": Counterpart("Open Images v3", False, "")}
+    return Context(rows, manifests, {"l3c": "train"}, {"l3c": card}, counterparts)
 
 
 def lines_of(text):
@@ -69,6 +80,8 @@ def lines_of(text):
 def test_totals_by_hand(rows):
     result = totals(rows[:2])
     assert result.mean_bpsp == pytest.approx(3.0)
+    assert result.mean_interval == (2.0, 4.0)
+    assert totals(rows[:1]).mean_interval is None
     assert result.total_bpsp == pytest.approx(4800 / 1800)
     assert result.theory_bpsp == pytest.approx(4788 / 1800)
     assert result.gap_percent == pytest.approx(100 * 12 / 4788)
@@ -87,9 +100,26 @@ def test_differences_are_ours_to_ours_and_published_to_published(comparison):
     assert (pixelcnn.key, pixelcnn.published_vs_reference) == ("", pytest.approx(-50))
 
 
+def test_a_model_of_another_key_is_the_reference_where_it_was_published_as_it(
+    make_row, make_record
+):
+    rows = [
+        make_row(key="l3c_imagenet32", method="L3C (ImageNet32)", num_bytes=300),
+        make_row(key="jpeg2000", method="JPEG 2000", num_bytes=330),
+    ]
+    records = [make_record(key=row.key, method=row.method) for row in rows]
+    own = {"l3c_imagenet32": "L3C"}
+    l3c, jpeg2000, _ = summarize(rows, records, PUBLISHED, "toy", own)
+    assert (l3c.published.value, l3c.vs_reference) == (2.0, 0)
+    assert jpeg2000.vs_reference == pytest.approx(10)
+    assert summarize(rows, records, PUBLISHED, "toy", {})[0].vs_reference is None
+
+
 def test_csv_has_a_line_for_everything_measured_or_not(comparison):
     lines = lines_of(comparison_csv(comparison, ID))
     assert lines["toy", "L3C"]["mean_bpsp"] == "3.0"
+    assert lines["toy", "L3C"]["mean_bpsp_low"] == "2.0"
+    assert lines["toy", "L3C"]["mean_bpsp_high"] == "4.0"
     assert lines["toy", "L3C"]["gap_percent"] == "0.251"
     assert lines["toy", "L3C"]["lossless"] == "2/2"
     assert lines["toy", "FLIF"]["status"] == "not measured: no node"
@@ -104,7 +134,7 @@ def test_rates_do_not_know_the_clock_or_the_machine(rows, make_record, compariso
         make_record(key="l3c", method="L3C"),
         make_record(key="jpeg2000", method="JPEG 2000"),
     ]
-    one, two = ({"toy": summarize(r, records, PUBLISHED, "toy")} for r in (rows, slower))
+    one, two = ({"toy": summarize(r, records, PUBLISHED, "toy", {})} for r in (rows, slower))
     assert rates_csv(one, ID) == rates_csv(two, ID)
     assert comparison_csv(one, ID) != comparison_csv(two, ID)
 
@@ -114,16 +144,19 @@ def test_markdown_says_what_is_what(comparison, context):
     lines = text.splitlines()[4:10]
     table = {line.split("|")[1].strip(): line for line in lines}
     assert "2.000†" in table["L3C"]  # recalled
+    assert f"2.000{NONE}4.000" in table["L3C"]
     assert "3.000 " in table["JPEG 2000‡"]  # primary, external
     assert "+50.0 %" in table["JPEG 2000‡"]
     assert "not measured" in table["FLIF"]
     assert "* FLIF: not measured (no node)." in text
     assert "* 1 left out: c.png: greyscale." in text
+    assert '* Source and licence of the images: Toy32, "small" edition: CC0.' in text
     assert "Only published, not measured here: PixelCNN." in text
     assert "1,234,567" in text
     assert "3.3 min" in text
     assert "a machine, 2 cores; Python 3.11" in text
     assert "unverified" in text
+    assert "* Published: L3C paper, Open Images v3; other images than those measured" in text
     assert "have seen them" not in text
     assert text.endswith(f"\n\nProvenance: {STAMP}.\n")
     assert len({len(line) for line in lines}) == 1  # the columns line up

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from l3c.training import gpus
 from l3c.training.errors import TrainingError
 from l3c.training.gpus import claim_gpu
 
@@ -22,14 +23,25 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOCAL_RANK", raising=False)
 
 
-def test_each_process_gets_a_gpu_of_its_own(tmp_path: Path) -> None:
+def test_each_process_gets_a_gpu_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with contextlib.ExitStack() as stack:
         first, second = (stack.enter_context(claim_gpu(tmp_path)) for _ in range(2))
         assert (first, second) == (0, 1)
-        with pytest.raises(TrainingError, match=r"all 2 GPUs are in use .* --resources gpu=2"):
-            stack.enter_context(claim_gpu(tmp_path))
-    with claim_gpu(tmp_path) as again:
-        assert again == 0
+        looks = []
+
+        def sleep(seconds: float) -> None:
+            looks.append(seconds)
+            if len(looks) == 2:
+                stack.close()  # the other trainings end
+
+        monkeypatch.setattr(gpus.time, "sleep", sleep)
+        with claim_gpu(tmp_path) as third:
+            assert third == 0
+    assert looks == [gpus.WAIT_S] * 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "waiting until one ends; with --resources gpu=2" in line
 
 
 def test_torchrun_has_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import csv
 import errno
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def photographs() -> dict[str, np.ndarray]:
     return {"a": photograph, "b": np.full((16, 16, 3), 99, np.uint8)}
 
 
-def run(folder: Path, recipe: Recipe = RECIPE) -> Path:
+def run(folder: Path, recipe: Recipe = RECIPE, **more: Any) -> Path:
     weights = folder / "toy.safetensors"
     loop.train(
         recipe,
@@ -62,17 +63,21 @@ def run(folder: Path, recipe: Recipe = RECIPE) -> Path:
         data_sha256="d" * 64,
         weights=weights,
         checkpoint=folder / "checkpoints" / "toy.pt",
+        **more,
     )
     return weights
 
 
-def test_writes_weights_card_and_metrics(tmp_path: Path) -> None:
-    weights = run(tmp_path)
+def test_writes_weights_card_and_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
+    weights = run(tmp_path, about={"licence": "CC0-1.0"})
     card = json.loads(weights.with_suffix(".json").read_text())
     assert card["steps"] == 12
     assert card["images"] == 2
     assert Recipe.model_validate(card["recipe"]) == RECIPE
     assert "model.blocks: 0 instead of 8" in card["deviations"]
+    assert card["date"] == "2001-09-09"
+    assert (card["licence"], card["compiled"]) == ("CC0-1.0", False)
     rows = list(csv.reader(weights.with_suffix(".csv").read_text().splitlines()))
     assert rows[0] == ["step", "train_bpsp", "seconds", "validation_bpsp"]
     assert rows[-1][3] == ""
@@ -126,6 +131,8 @@ def test_resumed_run_ends_with_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "resumed")
     assert not (tmp_path / "resumed" / "toy.safetensors").exists()
+    metrics = (tmp_path / "resumed" / "toy.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in metrics] == ["step", "4"]
     resumed = run(tmp_path / "resumed").read_bytes()
     assert calls == [0, 1, 2, 3, 4, 5, 6, *range(4, 12)]
     assert resumed == whole
@@ -141,10 +148,10 @@ def test_checkpoint_of_another_recipe_is_not_used(
     torch.save({"identity": loop._identity(other, "d" * 64), "step": 11}, checkpoint)
     kept = checkpoint.read_bytes()
     assert run(tmp_path / "used").read_bytes() == expected
-    assert checkpoint.with_name("toy.other.pt").read_bytes() == kept
-    assert "toy.pt: of another recipe or other images; kept as toy.other.pt" in (
-        capsys.readouterr().err
-    )
+    (aside,) = checkpoint.parent.glob("toy.other-*.pt")
+    assert aside.read_bytes() == kept
+    said = capsys.readouterr().err
+    assert f"toy.pt: of another recipe or other images; kept as {aside.name}, training" in said
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
@@ -158,7 +165,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
     def full(path: Path, content: bytes) -> None:
         writes.append(path)
-        if len(writes) == 2:
+        if len(writes) == 3:  # after the first checkpoint and its metrics
             raise OSError(errno.ENOSPC, "No space left on device")
         real(path, content)
 
@@ -167,6 +174,32 @@ def test_a_full_disk_keeps_the_last_checkpoint(
         run(tmp_path / "full")
     assert torch.load(writes[0])["step"] == 4
     assert run(tmp_path / "full").read_bytes() == expected
+
+
+def test_a_compiled_training_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+
+    def compile(module: torch.nn.Module) -> torch.nn.Module:
+        compiled.append(module)
+        return module
+
+    monkeypatch.setattr(torch, "compile", compile)
+    plain = run(tmp_path / "plain")
+    assert not compiled
+    weights = run(tmp_path / "compiled", compiled=True)
+    assert len(compiled) == 1
+    assert json.loads(weights.with_suffix(".json").read_text())["compiled"]
+    assert weights.read_bytes() == plain.read_bytes()  # no name of a parameter depends on it
+
+
+def test_progress_shows_rate_and_time_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path)
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(
+        r"train toy: 12/12 steps, bpsp [\d.]+, img/s [\d.e+]+, \d+ s, 0 s left", line
+    )
 
 
 def test_unreadable_checkpoint_is_named(tmp_path: Path) -> None:
@@ -186,12 +219,23 @@ def test_crop_larger_than_an_image_is_named(tmp_path: Path) -> None:
 def test_loss_that_is_not_finite_stops_with_a_saved_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        loop.Network, "training_bits", lambda self, batch: torch.tensor(float("nan"))
-    )
-    with pytest.raises(TrainingError, match=r"loss is nan at step 0, on crops of [ab], [ab]"):
+    calls = []
+    bits = loop.Network.training_bits
+
+    def spoiled(self: Network, batch: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        return bits(self, batch) * (float("nan") if len(calls) == 4 else 1.0)
+
+    monkeypatch.setattr(loop.Network, "training_bits", spoiled)
+    monkeypatch.setattr(loop, "METRICS_EVERY", 2)
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    with pytest.raises(
+        TrainingError, match=r"loss is nan at step 3, on crops of [ab].*\.stopped\.pt"
+    ):
         run(tmp_path)
-    assert (tmp_path / "checkpoints" / "toy.pt").exists()
+    folder = tmp_path / "checkpoints"
+    assert torch.load(folder / "toy.stopped.pt")["step"] == 3
+    assert torch.load(folder / "toy.pt")["step"] == 2  # the last good state is left alone
 
 
 def test_extractors_at_rate_0_stay_as_they_start(tmp_path: Path) -> None:

@@ -20,19 +20,22 @@ from train_toy import photographs, toy
 from l3c.data.store import write_store
 from l3c.training.__main__ import main
 from l3c.training.errors import TrainingError
-from l3c.training.parallel import Workers
+from l3c.training.parallel import Workers, lost_contact
+from l3c.zoo import open_codec
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests" / "helpers" / "train_toy.py"
 
 
-def start(folder: Path, steps: int, **environment: str) -> subprocess.Popen[bytes]:
+def start(
+    folder: Path, steps: int, stderr: int = subprocess.DEVNULL, **environment: str
+) -> subprocess.Popen[bytes]:
     folder.mkdir(exist_ok=True)
     paths = {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, str(TOY), str(folder), str(steps)],
         env={**os.environ, **paths, **environment},
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
     )
 
 
@@ -76,6 +79,7 @@ def test_torchrun_trains_a_recipe_on_a_store(tmp_path: Path) -> None:
     card = json.loads(weights.with_suffix(".json").read_text())
     assert card["processes"] == 2
     assert card["data_sha256"] == "d" * 64
+    assert open_codec(weights, "cpu").identity.hex() == card["integer_identity"]
     assert len(losses(tmp_path)) == 1
 
 
@@ -103,6 +107,33 @@ def test_a_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
     assert start(tmp_path / "killed", steps).wait() == 0
     whole, resumed = (tmp_path / name / "toy.safetensors" for name in ("whole", "killed"))
     assert resumed.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_the_others_in_one_line(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    first, second = (
+        start(tmp_path, 100_000, stderr=subprocess.PIPE, RANK=str(rank), **shared)
+        for rank in range(2)
+    )
+    while not (tmp_path / "toy.pt").exists() and first.poll() is None:
+        time.sleep(0.005)
+    second.kill()
+    _, said = first.communicate()
+    assert first.returncode == 1
+    last = said.decode().splitlines()[-1]
+    assert f"{tmp_path / 'toy.pt'}: another process of the training ended" in last
+    second.communicate()
+
+
+def test_only_a_lost_process_counts_as_one() -> None:
+    assert lost_contact(RuntimeError("[third_party/gloo/gloo/transport/tcp/pair.cc:553] closed"))
+    assert lost_contact(torch.distributed.DistBackendError("NCCL timeout"))
+    assert not lost_contact(RuntimeError("out of memory"))
+    assert not lost_contact(TrainingError("loss is nan at step 1, on crops of gloo/a.png"))
 
 
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:

@@ -59,6 +59,8 @@ def make_workflow(tmp_path):
             "run": "out",
             "datasets": datasets or {"toy": {"source": "synthetic", "subset": "test"}},
             "evaluate": {"datasets": list(datasets or ["toy"]), "methods": ["png"]} | evaluate,
+            "notebooks": [],
+            "timing": None,
         }
         path = tmp_path / "config.yaml"
         path.write_text(yaml.safe_dump(config))

@@ -1,7 +1,9 @@
 """The workflow itself: what it makes, what it makes again, and what it says when it cannot."""
 
 import csv
+import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,15 +13,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from l3c.evaluation.batch_rows import read_batches
 from l3c.evaluation.bits import read_bits
+from l3c.evaluation.provenance import read_stamp
 from l3c.evaluation.rows import read_rows
+from l3c.evaluation.timing_rows import read_timing
 
 ROOT = Path(__file__).resolve().parents[2]
 LEARNED = {"l3c", "l3c_float", "rgb", "rgb_shared"}
 # What follows every change of the configuration: whatever is shown carries its provenance.
 SHOWN = {("record_provenance",), ("collect_rows",), ("make_table",), ("make_cost_table",)}
+SHOWN |= {("render_tables",), ("execute_notebook", "results"), ("execute_notebook", "one_image")}
 SHOWN |= {("plot_bpsp",), ("plot_speed",), ("plot_training",), ("all",)}
 SHOWN |= {("plot_samples",), ("plot_heat_maps",), ("plot_cost_maps",), ("plot_bits",)}
+SHOWN |= {("make_paper_tables",)}
+SHOWN |= {("plot_stages",), ("plot_batches",), ("make_results_page",)}
+# What depends on nothing but code, configuration and photographs: no time, no place, no machine.
+RATES = ["provenance.json", "tables/rates.csv", "tables/left_out.csv", "figures/bpsp.svg"]
+RATES += ["tables/paper/table1.csv", "tables/paper/tableA2.csv"]
 
 
 @pytest.mark.slow
@@ -31,14 +42,59 @@ def test_smoke_makes_everything(smoke):
     learned = [row for row in rows if row.bits_theory is not None]
     assert {row.key for row in learned} == LEARNED
     tables = ["comparison.md", "comparison.csv", "comparison.tex", "rates.csv", "left_out.csv"]
-    for name in [*tables, "integer_cost.md", "integer_cost.csv"]:
+    numbers = ("1", "2", "3", "A1", "A2", "A3")
+    paper = [f"paper/table{number}.{kind}" for number in numbers for kind in ("md", "csv", "tex")]
+    for name in [*tables, "integer_cost.md", "integer_cost.csv", "paper/paper.md", *paper]:
         assert (run / "tables" / name).stat().st_size > 0
-    for name in ("bpsp", "speed", "samples", "heat_maps", "cost_maps", "bits"):
+    for name in ("bpsp", "speed", "samples", "heat_maps", "cost_maps", "bits", "stages", "batches"):
         for kind in ("svg", "png"):
             assert (run / "figures" / f"{name}.{kind}").stat().st_size > 1000
     assert {row.model for row in read_bits(run / "pictures/bits.csv")} == LEARNED - {"l3c_float"}
     assert len(list((run / "pictures/samples").glob("test-0-*.png"))) == 3
+    for name in ("tables/comparison.html", "notebooks/results.html", "notebooks/one_image.html"):
+        assert "Provenance: " in (run / name).read_text()
+    assert "MODEL = 'results/smoke/models/l3c" in (run / "notebooks/one_image.ipynb").read_text()
+    timing = read_timing(run / "timing.csv")
+    assert {row.key for row in timing} == {"l3c", "png"}
+    operations = {row.operation for row in read_batches(run / "batches.csv")}
+    assert operations == {"sample", "encode", "decode"}
     assert not (smoke.folder / "results" / "reference").exists()
+    page = (run / "README.md").read_text()
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert {"rows.csv", "tables/comparison.tex", "figures/bpsp.png"} <= set(links)
+    assert [link for link in links if not (run / link).is_file()] == []
+    assert page.rstrip().endswith(f"Provenance: {read_stamp(run / 'provenance.json')}.")
+
+
+@pytest.mark.slow
+def test_the_same_commit_and_configuration_give_the_same_rates_byte_for_byte(smoke, tmp_path):
+    shutil.copytree(smoke.folder / "config", tmp_path / "config")
+    again = type(smoke)(tmp_path, tmp_path / "config" / "smoke.yaml")
+    code, text = again.run("--config", "run=elsewhere")
+    assert code == 0, text
+    first, second = smoke.folder / "results" / "smoke", tmp_path / "elsewhere"
+
+    def made(run):
+        patterns = ["trained/*.safetensors", "models/*.safetensors", "streams/*/*/[!.]*"]
+        paths = [path for pattern in patterns for path in run.glob(pattern)]
+        names = [str(path.relative_to(run)) for path in paths]
+        return {name: (run / name).read_bytes() for name in [*RATES, *names]}
+
+    ours, theirs = made(first), made(second)
+    assert len(ours) == len(RATES) + 2 * 3 + 3 * 7  # weights of models; images by methods
+    assert set(ours) == set(theirs)
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+    rates = [
+        [
+            (row.key, row.image, row.num_bytes, row.bits_theory)
+            for row in read_rows(run / "rows.csv")
+        ]
+        for run in (first, second)
+    ]
+    assert rates[0] == rates[1]
+    # Where a run lies is in none of its tables, whatever they tell.
+    tables = [path.read_text() for path in (second / "tables").rglob("*") if path.is_file()]
+    assert not any("elsewhere" in text or str(tmp_path) in text for text in tables)
 
 
 @pytest.mark.slow
@@ -76,7 +132,23 @@ def test_another_method_measures_that_one_only(smoke):
 def test_report_is_made(smoke):
     code, text = smoke.run("--report", "report.html")
     assert code == 0, text
-    assert (smoke.folder / "report.html").stat().st_size > 100_000
+    report = (smoke.folder / "report.html").read_text().replace("\\n", " ")
+    assert "This run (results/smoke) measured 7 methods on synthetic-test." in report
+    for heading in ("Tables and figures of a run", "A walk through one photograph"):
+        assert f'"labels": {{"content": "{heading}"}}' in report
+    # Two labels, one of them with two values in halves of a category, break the page (snakemake 9).
+    assert all(len(json.loads(labels)) == 1 for labels in re.findall(r'"labels": ({.*?})', report))
+
+
+def test_every_result_of_the_report_has_a_caption_and_one_label():
+    rules = [path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")]
+    captions = re.findall(r'caption=f?"\.\./report/([^"]*)"', "".join(rules))
+    assert len(captions) > 5
+    for name in captions:
+        assert "{" in name or (ROOT / "workflow" / "report" / name).is_file()
+    for labels in re.findall(r"labels=(\{[^}]*\}|[^\s,]+)", "".join(rules)):
+        assert labels.startswith('{"content": ') or labels.startswith("get_"), labels
+        assert labels.count('": ') <= 1, labels
 
 
 @pytest.mark.slow
@@ -208,4 +280,6 @@ def test_a_dry_run_of_the_papers_configuration_says_what_it_costs(make_workflow,
     trained = re.findall(r"^Training (.*): 700,000 steps of 30 crops", text, re.MULTILINE)
     assert trained == ["L3C", "RGB", "RGB Shared", "L3C (ImageNet32)", "L3C (ImageNet64)"]
     assert text.count("rule train_model:") == 5
+    last = text.strip().splitlines()[-1]
+    assert last.startswith(("All trainings together:", "GPU hours are not known:"))
     assert not (tmp_path / "results").exists()

@@ -1,5 +1,6 @@
 # Validation of the configuration, wildcard constraints, and every helper function of the rules.
 
+import atexit
 import re
 import sys
 from dataclasses import asdict
@@ -11,9 +12,12 @@ from snakemake.exceptions import WorkflowError
 from l3c.costs import cost_lines, read_throughput
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
+from l3c.evaluation.counterparts import find_counterparts
 from l3c.evaluation.provenance import code_state, configuration_of
 from l3c.evaluation.published import read_published, samples_of
-from l3c.experiment import CATALOGUE, ExperimentError, check_experiment
+from l3c.evaluation.results_page import TITLES
+from l3c.experiment import CATALOGUE, ExperimentError, check_experiment, resolve
+from l3c.notebooks.reading import read, title_of
 from l3c.workflow_lock import hold_main_lock
 
 # Before Snakemake takes its own lock: what a killed run left of it is removed, see the module.
@@ -39,6 +43,7 @@ PUBLISHED = str(ROOT / "results" / "published.csv")
 # More than any machine has: Snakemake cuts it down to --cores, so such a job runs alone. Training
 # wants every core, and a timing would be worth nothing beside another job.
 EXCLUSIVE = 1024
+GPU_THREADS = 4  # of a training on a GPU: its own and the one that reads crops, with some to spare
 
 TABLES = expand(f"{RUN}/tables/comparison.{{format}}", format=["md", "csv", "tex"])
 TABLES += [f"{RUN}/tables/rates.csv", f"{RUN}/tables/left_out.csv"]
@@ -47,12 +52,31 @@ FIGURES = expand(
 )
 CURVES = expand(f"{RUN}/figures/training.{{format}}", format=["svg", "png"])
 COST = expand(f"{RUN}/tables/integer_cost.{{format}}", format=["md", "csv"])
+SPEED = (
+    []
+)  # rows and figures of the section `timing`, as far as something is measured for them
+if EXPERIMENT.timed():
+    SPEED += [f"{RUN}/timing.csv"]
+if set(EXPERIMENT.timed()) & set(EXPERIMENT.models):
+    SPEED += expand(f"{RUN}/figures/stages.{{format}}", format=["svg", "png"])
+if EXPERIMENT.batched():
+    SPEED += [f"{RUN}/batches.csv"]
+    SPEED += expand(f"{RUN}/figures/batches.{{format}}", format=["svg", "png"])
+PAPER_NUMBERS = ["1", "2", "3", "A1", "A2", "A3"]
+PAPER_TABLES = [f"{RUN}/tables/paper/paper.md"]
+PAPER_TABLES += expand(
+    f"{RUN}/tables/paper/table{{number}}.{{format}}",
+    number=PAPER_NUMBERS,
+    format=["md", "csv", "tex"],
+)
 RESULTS = [
     f"{RUN}/rows.csv",
     PROVENANCE,
     *TABLES,
+    *PAPER_TABLES,
     *FIGURES,
     *([*COST, *CURVES] if EXPERIMENT.trained() else []),
+    *SPEED,
 ]
 # Model and data set of the pictures; the one shows heat maps if its bottlenecks are learned.
 PICTURED = EXPERIMENT.pictured()
@@ -65,6 +89,18 @@ if PICTURED:
     )
     PICTURES += [f"{RUN}/tables/samples.csv", f"{RUN}/pictures/bits.csv"]
 RESULTS += PICTURES
+# Tables as a browser shows them, each with the caption of its name.
+TABLE_PAGES = {
+    str(Path(path).with_suffix(".html")): Path(path).stem
+    for path in RESULTS
+    if path.startswith(f"{RUN}/tables/") and path.endswith(".md")
+}
+NOTEBOOKS = expand(
+    f"{RUN}/notebooks/{{notebook}}.{{format}}",
+    notebook=EXPERIMENT.notebook_files(),
+    format=["ipynb", "html"],
+)
+PAGE = f"{RUN}/README.md"
 MATRIX = EXPERIMENT.exactness
 if MATRIX and MATRIX.model in EXPERIMENT.trained():
     EXACTNESS = expand(f"{RUN}/exactness/matrix.{{format}}", format=["md", "csv"])
@@ -75,8 +111,9 @@ else:
 # Snakemake says only later that this is a dry run, so the command line has to.
 if any(re.fullmatch(r"-[a-z]*n[a-z]*|--dry-?run", word) for word in sys.argv):
     MEASURED = read_throughput(ROOT / "results" / "reference" / "throughput.csv")
-    for line in cost_lines(EXPERIMENT, RECIPES, IMAGE_SETS, MEASURED):
-        print(line, file=sys.stderr)
+    if COSTS := cost_lines(EXPERIMENT, RECIPES, IMAGE_SETS, MEASURED):
+        # At the end, where hundreds of jobs do not push it out of sight.
+        atexit.register(print, "\n".join(COSTS), file=sys.stderr)
 
 
 def one_of(names):
@@ -91,6 +128,7 @@ wildcard_constraints:
     shards=r"\d+",
     model=one_of(EXPERIMENT.trained()),
     method=one_of(EXPERIMENT.method_entries()),
+    notebook=one_of(EXPERIMENT.notebook_files()),
 
 
 def get_manifest(wildcards):
@@ -101,7 +139,9 @@ def get_manifest(wildcards):
 def get_image_set(wildcards):
     """What is to be fetched."""
     if wildcards.images in IMAGE_SETS:
-        return asdict(IMAGE_SETS[wildcards.images])
+        described = asdict(IMAGE_SETS[wildcards.images])
+        del described["published_as"]  # nothing that is fetched depends on it
+        return described
     return asdict(local_set(Path(EXPERIMENT.datasets[wildcards.images].source)))
 
 
@@ -120,13 +160,15 @@ def get_shards(wildcards):
 
 
 def get_dataset_spec(wildcards):
-    """Settings that make a data set; where it is fetched, with its folder and licence."""
+    """Settings that make a data set; where it is fetched, with its folder, and with edition and
+    licence, which the manifest carries into every result."""
     spec = EXPERIMENT.datasets[wildcards.dataset]
     if wildcards.dataset in FETCHED:
         fetched = FETCHED[wildcards.dataset]
         changed = {"source": f"{EXPERIMENT.downloads}/{fetched}/{FILES}"}
         if fetched in IMAGE_SETS and not spec.licence:
-            changed["licence"] = IMAGE_SETS[fetched].licence
+            image_set = IMAGE_SETS[fetched]
+            changed["licence"] = f"{image_set.title}: {image_set.licence}"
         spec = spec.model_copy(update=changed)
     return spec.model_dump()
 
@@ -159,8 +201,10 @@ def get_recipe(wildcards):
 
 
 def get_train_threads(wildcards):
-    """As many as the recipe says, so that small models train side by side; else all."""
-    return RECIPES[wildcards.model].train.threads or EXCLUSIVE
+    """As many as the recipe says, so that small models train side by side; on a GPU those that feed
+    it, so that each GPU can have a training; else all."""
+    rest = GPU_THREADS if EXPERIMENT.device == "cuda" else EXCLUSIVE
+    return RECIPES[wildcards.model].train.threads or rest
 
 
 def get_weights(wildcards):
@@ -205,6 +249,16 @@ def get_rows(extension):
     ]
 
 
+def get_timing_rows():
+    """Timings of crops, if this run has any."""
+    return [f"{RUN}/timing.csv"] if EXPERIMENT.timed() else []
+
+
+def get_batch_rows():
+    """Times by batch size, if this run has any."""
+    return [f"{RUN}/batches.csv"] if EXPERIMENT.batched() else []
+
+
 def get_manifests():
     """Manifests of every data set this run uses."""
     return expand(
@@ -232,6 +286,17 @@ def get_configuration():
     return configuration_of(EXPERIMENT.model_dump(mode="json"), recipes)
 
 
+def get_counterparts():
+    """Key of a data set -> the published one it stands for, for those that have one."""
+    found = find_counterparts(
+        EXPERIMENT.datasets,
+        EXPERIMENT.evaluate.published,
+        IMAGE_SETS,
+        read_published(Path(PUBLISHED)),
+    )
+    return {name: asdict(counterpart) for name, counterpart in found.items()}
+
+
 def get_labels():
     """Key of a model -> its label in tables."""
     return {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
@@ -243,9 +308,53 @@ def get_published_samples():
     return ", ".join(f"{value.value:g}" for value in values)
 
 
+def get_timing(wildcards):
+    """Which crops, and how often; not which methods, so that another one measures itself alone."""
+    return EXPERIMENT.timing.model_dump(exclude={"methods", "batches"})
+
+
+def get_batches(wildcards):
+    """Which batches, and how often."""
+    return EXPERIMENT.timing.batches.model_dump(exclude={"models"})
+
+
+def get_timing_manifest(wildcards):
+    """Manifest of the data set whose images are cut for timings."""
+    return f"{RUN}/data/{EXPERIMENT.timing.dataset}/manifest.csv"
+
+
 def get_cards():
     """Cards of the models whose weights are measured."""
     return expand(f"{RUN}/models/{{model}}.json", model=EXPERIMENT.trained())
+
+
+def get_notebook(wildcards):
+    """The notebook as its author left it."""
+    return str(resolve(EXPERIMENT.notebook_files()[wildcards.notebook], ROOT))
+
+
+def get_notebook_labels(wildcards):
+    """Its heading, for the report."""
+    return {"content": title_of(read(Path(get_notebook(wildcards))))}
+
+
+def get_notebook_parameters():
+    """What notebooks are told of a run: its folder, and the first model that learns its bottlenecks;
+    with none, they keep the model that comes with the package."""
+    models = [key for key, recipe in RECIPES.items() if recipe.model.kind == "l3c"]
+    weights = [f"{RUN}/models/{key}.safetensors" for key in models]
+    return {"RUN": RUN} | {"MODEL": path for path in weights[:1]}
+
+
+def get_page_labels(page):
+    """Title of a table that is shown as a page."""
+    name = Path(page).relative_to(RUN).with_suffix("").as_posix()
+    return {"content": TITLES.get(name, name)}
+
+
+def get_captions():
+    """Files that say in a sentence what a table or a figure shows, named as it is."""
+    return sorted(map(str, (ROOT / "workflow" / "report").glob("*.rst")))
 
 
 def get_reference_results(wildcards):

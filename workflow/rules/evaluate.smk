@@ -34,7 +34,7 @@ rule collect_rows:
             f"{RUN}/rows.csv",
             caption="../report/rows.rst",
             category="Rows",
-            labels={"content": "one row per method and image", "format": "CSV"},
+            labels={"content": "one row per method and image (CSV)"},
         ),
     log:
         f"{RUN}/logs/collect_rows.log",

@@ -24,12 +24,7 @@ rule make_cost_table:
         provenance=PROVENANCE,
         rows=get_cost_rows(),
     output:
-        markdown=report(
-            f"{RUN}/tables/integer_cost.md",
-            caption="../report/integer_cost.rst",
-            category="Tables",
-            labels={"content": "cost of integers", "format": "Markdown"},
-        ),
+        markdown=f"{RUN}/tables/integer_cost.md",
         csv=f"{RUN}/tables/integer_cost.csv",
     log:
         f"{RUN}/logs/make_cost_table.log",
@@ -62,7 +57,7 @@ if EXACTNESS:
                 f"{RUN}/exactness/matrix.md",
                 caption="../report/exactness.rst",
                 category="Exactness",
-                labels={"content": "encoder x decoder settings", "format": "Markdown"},
+                labels={"content": "encoder x decoder settings (Markdown)"},
             ),
         log:
             f"{RUN}/logs/measure_exactness.log",

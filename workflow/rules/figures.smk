@@ -11,7 +11,7 @@ rule plot_bpsp:
             f"{RUN}/figures/bpsp.svg",
             caption="../report/bpsp.rst",
             category="Figures",
-            labels={"content": "bits per sub-pixel", "format": "SVG"},
+            labels={"content": "bits per sub-pixel"},
         ),
         png=f"{RUN}/figures/bpsp.png",
     log:
@@ -24,6 +24,7 @@ rule plot_bpsp:
     params:
         published=EXPERIMENT.evaluate.published,
         learned=EXPERIMENT.learned(),
+        published_as=EXPERIMENT.published_as(),
     script:
         "../scripts/plot_bpsp.py"
 
@@ -37,7 +38,7 @@ rule plot_speed:
             f"{RUN}/figures/speed.svg",
             caption="../report/speed.rst",
             category="Figures",
-            labels={"content": "rate against decoding time", "format": "SVG"},
+            labels={"content": "rate against decoding time"},
         ),
         png=f"{RUN}/figures/speed.png",
     log:
@@ -62,7 +63,7 @@ rule plot_training:
             f"{RUN}/figures/training.svg",
             caption="../report/training.rst",
             category="Figures",
-            labels={"content": "learning curves", "format": "SVG"},
+            labels={"content": "learning curves"},
         ),
         png=f"{RUN}/figures/training.png",
     log:
@@ -76,3 +77,50 @@ rule plot_training:
         labels=get_labels(),
     script:
         "../scripts/plot_training.py"
+
+
+rule plot_stages:
+    input:
+        provenance=PROVENANCE,
+        rows=f"{RUN}/timing.csv",
+    output:
+        svg=report(
+            f"{RUN}/figures/stages.svg",
+            caption="../report/stages.rst",
+            category="Figures",
+            labels={"content": "where the time goes"},
+        ),
+        png=f"{RUN}/figures/stages.png",
+    log:
+        f"{RUN}/logs/plot_stages.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    script:
+        "../scripts/plot_stages.py"
+
+
+rule plot_batches:
+    input:
+        provenance=PROVENANCE,
+        rows=f"{RUN}/batches.csv",
+        published=PUBLISHED,
+    output:
+        svg=report(
+            f"{RUN}/figures/batches.svg",
+            caption="../report/batches.rst",
+            category="Figures",
+            labels={"content": "time by batch size"},
+        ),
+        png=f"{RUN}/figures/batches.png",
+    log:
+        f"{RUN}/logs/plot_batches.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    script:
+        "../scripts/plot_batches.py"

@@ -36,14 +36,14 @@ if PICTURED:
                 f"{RUN}/figures/samples.svg",
                 caption="../report/samples.rst",
                 category="Pictures",
-                labels={"content": "samples given coarser scales", "format": "SVG"},
+                labels={"content": "samples given coarser scales"},
             ),
             png=f"{RUN}/figures/samples.png",
             csv=report(
                 f"{RUN}/tables/samples.csv",
                 caption="../report/samples.rst",
                 category="Pictures",
-                labels={"content": "samples given coarser scales", "format": "CSV"},
+                labels={"content": "samples given coarser scales (CSV)"},
             ),
         log:
             f"{RUN}/logs/plot_samples.log",
@@ -68,7 +68,7 @@ if PICTURED:
                 f"{RUN}/figures/heat_maps.svg",
                 caption="../report/heat_maps.rst",
                 category="Pictures",
-                labels={"content": "heat maps of the bottlenecks", "format": "SVG"},
+                labels={"content": "heat maps of the bottlenecks"},
             ),
             png=f"{RUN}/figures/heat_maps.png",
         log:
@@ -94,7 +94,7 @@ if PICTURED:
                 f"{RUN}/figures/cost_maps.svg",
                 caption="../report/cost_maps.rst",
                 category="Pictures",
-                labels={"content": "where the bits go", "format": "SVG"},
+                labels={"content": "where the bits go"},
             ),
             png=f"{RUN}/figures/cost_maps.png",
         log:
@@ -122,7 +122,7 @@ if PICTURED:
                 f"{RUN}/pictures/bits.csv",
                 caption="../report/bits.rst",
                 category="Pictures",
-                labels={"content": "bits by scale and channel", "format": "CSV"},
+                labels={"content": "bits by scale and channel (CSV)"},
             ),
         log:
             f"{RUN}/logs/measure_bits.log",
@@ -149,7 +149,7 @@ if PICTURED:
                 f"{RUN}/figures/bits.svg",
                 caption="../report/bits.rst",
                 category="Pictures",
-                labels={"content": "bits by scale and channel", "format": "SVG"},
+                labels={"content": "bits by scale and channel"},
             ),
             png=f"{RUN}/figures/bits.png",
         log:

@@ -11,6 +11,7 @@ COPIES = [
 rule reference:
     input:
         COPIES,
+        str(REFERENCE / "README.md"),
 
 
 rule copy_reference:
@@ -27,3 +28,16 @@ rule copy_reference:
         mem_mb=500,
     script:
         "../scripts/copy_reference.py"
+
+
+# The page of the run knows nothing of the matrix of exactness, which is another target.
+use rule make_results_page as make_reference_page with:
+    input:
+        provenance=PROVENANCE,
+        rows=f"{RUN}/rows.csv",
+        results=get_reference_results,
+        captions=get_captions(),
+    output:
+        page=str(REFERENCE / "README.md"),
+    log:
+        f"{RUN}/logs/make_reference_page.log",

@@ -32,17 +32,12 @@ rule make_table:
         cards=get_cards(),
         published=PUBLISHED,
     output:
-        markdown=report(
-            f"{RUN}/tables/comparison.md",
-            caption="../report/comparison.rst",
-            category="Tables",
-            labels={"content": "comparison", "format": "Markdown"},
-        ),
+        markdown=f"{RUN}/tables/comparison.md",
         csv=report(
             f"{RUN}/tables/comparison.csv",
             caption="../report/comparison.rst",
             category="Tables",
-            labels={"content": "comparison", "format": "CSV"},
+            labels={"content": "comparison (CSV)"},
         ),
         latex=f"{RUN}/tables/comparison.tex",
         rates=f"{RUN}/tables/rates.csv",
@@ -50,7 +45,7 @@ rule make_table:
             f"{RUN}/tables/left_out.csv",
             caption="../report/left_out.rst",
             category="Tables",
-            labels={"content": "images left out", "format": "CSV"},
+            labels={"content": "images left out (CSV)"},
         ),
     log:
         f"{RUN}/logs/make_table.log",
@@ -64,6 +59,34 @@ rule make_table:
         used=EXPERIMENT.used_datasets(),
         trained_on={key: EXPERIMENT.trained_on(key) for key in EXPERIMENT.trained()},
         trained=EXPERIMENT.trained(),
-        published=EXPERIMENT.evaluate.published,
+        counterparts=get_counterparts(),
+        published_as=EXPERIMENT.published_as(),
     script:
         "../scripts/make_table.py"
+
+
+rule make_paper_tables:
+    input:
+        provenance=PROVENANCE,
+        rows=f"{RUN}/rows.csv",
+        records=get_rows("json"),
+        timing=get_timing_rows(),
+        batches=get_batch_rows(),
+        published=PUBLISHED,
+    output:
+        page=f"{RUN}/tables/paper/paper.md",
+        markdown=expand(f"{RUN}/tables/paper/table{{number}}.md", number=PAPER_NUMBERS),
+        csv=expand(f"{RUN}/tables/paper/table{{number}}.csv", number=PAPER_NUMBERS),
+        latex=expand(f"{RUN}/tables/paper/table{{number}}.tex", number=PAPER_NUMBERS),
+    log:
+        f"{RUN}/logs/make_paper_tables.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        counterparts=get_counterparts(),
+        published_as=EXPERIMENT.published_as(),
+    script:
+        "../scripts/make_paper_tables.py"

@@ -8,6 +8,7 @@ from l3c.workflow_job import job
 with job(snakemake):
     from l3c.data.datasets import read_manifest
     from l3c.evaluation import notes, tables
+    from l3c.evaluation.counterparts import Counterpart
     from l3c.evaluation.provenance import read_id, read_stamp
     from l3c.evaluation.published import bpsp_of, read_published
     from l3c.evaluation.rows import read_record, read_rows, write_text
@@ -18,7 +19,8 @@ with job(snakemake):
     made_from = read_id(Path(snakemake.input.provenance))
     rows = read_rows(Path(snakemake.input.rows))
     records = [read_record(Path(path)) for path in snakemake.input.records]
-    published = bpsp_of(read_published(Path(snakemake.input.published)), params.published)
+    values = read_published(Path(snakemake.input.published))
+    counterparts = {name: Counterpart(**fields) for name, fields in params.counterparts.items()}
     manifests = {
         name: read_manifest(Path(path))
         for name, path in zip(params.used, snakemake.input.manifests, strict=True)
@@ -27,8 +29,12 @@ with job(snakemake):
         key: json.loads(Path(path).read_text(encoding="utf-8"))
         for key, path in zip(params.trained, snakemake.input.cards, strict=True)
     }
-    comparison = {name: summarize(rows, records, published, name) for name in params.datasets}
-    context = notes.Context(rows, manifests, params.trained_on, cards, params.published)
+    comparison = {}
+    for name in params.datasets:
+        label = counterparts[name].label if name in counterparts else None
+        published = bpsp_of(values, label)
+        comparison[name] = summarize(rows, records, published, name, params.published_as)
+    context = notes.Context(rows, manifests, params.trained_on, cards, counterparts)
     markdown = tables.comparison_markdown(comparison, notes.make_notes(comparison, context), stamp)
     for path, text in (
         (snakemake.output.markdown, markdown),

@@ -6,12 +6,13 @@ from l3c.workflow_job import job
 
 with job(snakemake):
     from l3c.config import Recipe
-    from l3c.data.datasets import kept_images, manifest_sha256
+    from l3c.data.manifest import kept_images, kept_licences, manifest_sha256
     from l3c.data.store import Store
     from l3c.training.loop import train
     from l3c.training.validation import middle_crops
 
-    data_sha256 = manifest_sha256(Path(snakemake.input.manifest))
+    manifest = Path(snakemake.input.manifest)
+    data_sha256 = manifest_sha256(manifest)
     validation = [middle_crops(kept_images(Path(path))) for path in snakemake.input.validation]
     train(
         Recipe.model_validate(snakemake.params.recipe),
@@ -22,7 +23,12 @@ with job(snakemake):
         validation=validation[0] if validation else None,
         device=snakemake.params.device,
         # From the configuration, not from params: another label in the tables trains nothing again,
-        # and neither does a board that is switched on or off.
+        # and neither do a licence, or a board or a compiler that is switched on or off.
+        compiled=bool(snakemake.config.get("compile")),
         board=Path(snakemake.params.board) if snakemake.config.get("board") else None,
         name=snakemake.config["models"][snakemake.wildcards.model]["name"],
+        about={
+            "licence": snakemake.config.get("licence") or "not stated",
+            "data_licences": kept_licences(manifest),
+        },
     )

@@ -1,0 +1,17 @@
+"""`l3c compare`: two folders of results side by side, and what was changed between them."""
+
+from __future__ import annotations
+
+import argparse
+
+from l3c.cli.compare_table import print_difference
+from l3c.cli.exits import Exit
+from l3c.evaluation.compare import compare
+from l3c.evaluation.result_folder import read_result_folder
+
+
+def run(args: argparse.Namespace) -> Exit:
+    """Runs the command."""
+    a, b = map(read_result_folder, (args.a, args.b))
+    print_difference(a, b, compare(a, b), as_json=args.json)
+    return Exit.GOOD

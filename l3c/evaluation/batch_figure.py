@@ -1,0 +1,145 @@
+"""Batch rows -> a figure: seconds per image against batch size."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from l3c.evaluation import style
+from l3c.evaluation.batch_rows import BatchRow
+from l3c.evaluation.published import UNVERIFIED, PublishedValue
+
+TABLE = "A3"
+LOOKS = {  # of an operation: label, colour, marker
+    "sample": ("sampling", style.LEARNED, "o"),
+    "encode": ("encoding, one by one", style.CLASSICAL, "s"),
+    "decode": ("decoding, one by one", "#9a7b1f", "^"),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model was run: a panel."""
+
+    method: str
+    device_name: str
+    threads: int
+
+    @property
+    def title(self) -> str:
+        """One line."""
+        plural = "s" if self.threads > 1 else ""
+        return f"{self.method}, {self.device_name}, {self.threads} CPU thread{plural}"
+
+
+def seconds_per_image(
+    rows: Sequence[BatchRow],
+) -> dict[Place, dict[tuple[str, int], dict[int, float]]]:
+    """By place, operation and side, and batch size: medians over runs."""
+    runs: dict[Place, dict[tuple[str, int], dict[int, list[float]]]] = {}
+    for row in rows:
+        place = Place(row.method, row.device_name, row.threads)
+        sizes = runs.setdefault(place, {}).setdefault((row.operation, row.side), {})
+        sizes.setdefault(row.batch, []).append(row.seconds / row.batch)
+    return {
+        place: {
+            line: {batch: statistics.median(found) for batch, found in sorted(sizes.items())}
+            for line, sizes in lines.items()
+        }
+        for place, lines in runs.items()
+    }
+
+
+def published_samples(values: Sequence[PublishedValue]) -> dict[int, PublishedValue]:
+    """Published seconds per sampled image, by batch size (Table A3)."""
+    found = {}
+    for value in values:
+        size = re.fullmatch(r"sample_s bs(\d+)", value.quantity)
+        if size and value.table == TABLE:
+            found[int(size[1])] = value
+    return found
+
+
+def draw_batches(rows: Sequence[BatchRow], published: Mapping[int, PublishedValue]) -> Figure:
+    """A panel for each model and device, the published values in all of them."""
+    places = seconds_per_image(rows)
+    figure = style.new_figure(7.6, 0.6 + 4.0 * max(len(places), 1))
+    grid = figure.subplots(max(len(places), 1), 1, squeeze=False, sharex=True)
+    for axes, (place, lines) in zip(grid[:, 0], places.items(), strict=False):
+        axes.set_title(place.title)
+        _draw_panel(axes, lines, published)
+    if not places:
+        axes = grid[0, 0]
+        axes.text(0.5, 0.5, "no model was timed", ha="center", transform=axes.transAxes)
+    operations = {operation for lines in places.values() for operation, _ in lines}
+    handles = [
+        Line2D([], [], color=color, marker=marker, label=label)
+        for operation, (label, color, marker) in LOOKS.items()
+        if operation in operations
+    ]
+    if published:
+        verified = all(value.verified for value in published.values())
+        unverified = "" if verified else f", {UNVERIFIED}"
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=style.PUBLISHED,
+                marker=style.PUBLISHED_MARKER,
+                markerfacecolor="white",
+                linestyle=":",
+                label=f"sampling, published (Table {TABLE}){unverified}",
+            )
+        )
+    figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), columnspacing=1.4)
+    return figure
+
+
+def _draw_panel(
+    axes: Axes,
+    lines: Mapping[tuple[str, int], Mapping[int, float]],
+    published: Mapping[int, PublishedValue],
+) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    if published:
+        axes.plot(
+            list(published),
+            [value.value for value in published.values()],
+            color=style.PUBLISHED,
+            linestyle=":",
+            linewidth=1.2,
+            marker=style.PUBLISHED_MARKER,
+            markersize=5.5,
+            markerfacecolor="white",
+        )
+    sides = [side for (_, side), sizes in lines.items() if len(sizes) > 1]
+    for (operation, side), sizes in lines.items():
+        _, color, marker = LOOKS[operation]
+        seconds = list(sizes.values())
+        axes.plot(list(sizes), seconds, color=color, linewidth=1.5, marker=marker, markersize=5.5)
+        if side not in sides[:1]:
+            axes.annotate(
+                f"one image of {side}x{side} pixels",
+                (next(iter(sizes)), seconds[0]),
+                (9, 0),
+                textcoords="offset points",
+                va="center",
+                color=color,
+            )
+    size = f" of {sides[0]}x{sides[0]} pixels" if sides else ""
+    axes.set_xlabel(f"images{size} in a batch")
+    axes.set_ylabel("seconds per image (less is better)")
+    ticks = sorted({batch for sizes in lines.values() for batch in sizes} | set(published))
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.grid(axis="both")
+    axes.tick_params(axis="both", which="both", length=0)

@@ -1,0 +1,124 @@
+"""Seconds by batch size: sampling images, which the paper tabulates (Table A3), and coding them.
+
+Sampling draws z^(S) from its uniform prior and every finer scale given it, for all images of a
+batch together. Encoding and decoding take the images one by one, however many there are
+(`l3c.api.Model.encode_batch`): a decoder has to repeat the encoder's computation to the last bit
+whatever else is in its batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from l3c.api import Model, open_model
+from l3c.arithmetic import Kind
+from l3c.codec import Codec
+from l3c.evaluation.batch_rows import BatchRow
+from l3c.evaluation.environment import device_name, environment, hardware
+from l3c.evaluation.measure import LosslessError, describe_difference
+from l3c.evaluation.timing import devices
+from l3c.progress import Progress
+from l3c.sampling import sample_images
+from l3c.zoo import open_codec
+
+Operation = Literal["sample", "encode", "decode"]
+_Batch = tuple[int, int, dict[Operation, list[float]]]
+"""Side and number of the images, seconds of the runs of each operation."""
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """What is measured.
+
+    Attributes:
+        dataset: key of the data set that the images are from, for messages.
+        images: uint8 (N, side, side, 3) to encode and decode, at least as many as `coded` asks for.
+        sampled: (side, batch) of the images to sample.
+        coded: sizes of the batches to encode and decode.
+        repeats: clocked runs of each, after a warm-up.
+    """
+
+    dataset: str
+    images: npt.NDArray[np.uint8]
+    sampled: Sequence[tuple[int, int]]
+    coded: Sequence[int]
+    repeats: int
+
+
+def measure_batches(
+    key: str, name: str, weights: Path, arithmetic: Kind, plan: BatchPlan
+) -> list[BatchRow]:
+    """Measures one model on every device there is, with as many threads as PyTorch has.
+
+    Args:
+        key: of the model, for the rows.
+        name: its label.
+        weights: of the model.
+        arithmetic: of the model.
+        plan: what is measured.
+
+    Raises:
+        LosslessError: naming the model.
+    """
+    rows = []
+    found = devices()
+    count = len(found) * (len(plan.sampled) + len(plan.coded))
+    with Progress(count, f"{name} in batches", "measurement") as progress:
+        for device in found:
+            same = {
+                "key": key,
+                "method": name,
+                "device": device,
+                "device_name": device_name(device),
+                "threads": torch.get_num_threads(),
+                "hardware": hardware(),
+                "environment": environment(),
+            }
+            sampled = _sample(open_codec(weights, device, arithmetic), plan)
+            coded = _code(key, open_model(weights, device, arithmetic), plan)
+            for what in (sampled, coded):
+                for side, batch, runs in what:
+                    for operation, seconds in runs.items():
+                        of_batch = {"side": side, "batch": batch, "operation": operation}
+                        for run, spent in enumerate(seconds):
+                            of_run = {"run": run, "seconds": round(spent, 9)}
+                            rows.append(BatchRow.model_validate({**same, **of_batch, **of_run}))
+                    progress.update()
+    return rows
+
+
+def _sample(codec: Codec, plan: BatchPlan) -> Iterator[_Batch]:
+    for side, batch in plan.sampled:
+        runs = []
+        for seed in range(plan.repeats + 1):
+            start = time.perf_counter()
+            sample_images(codec, batch, side, side, seed)
+            runs.append(time.perf_counter() - start)
+        yield side, batch, {"sample": runs[1:]}
+
+
+def _code(key: str, model: Model, plan: BatchPlan) -> Iterator[_Batch]:
+    side = plan.images.shape[1]
+    for batch in plan.coded:
+        images = plan.images[:batch]
+        runs: dict[Operation, list[float]] = {"encode": [], "decode": []}
+        for _ in range(plan.repeats + 1):
+            start = time.perf_counter()
+            files = model.encode_batch(images)
+            middle = time.perf_counter()
+            decoded = model.decode_batch(files)
+            runs["decode"].append(time.perf_counter() - middle)
+            runs["encode"].append(middle - start)
+            for number, (image, back) in enumerate(zip(images, decoded, strict=True)):
+                if difference := describe_difference(image, back):
+                    what = f"{number} of a batch of {batch}"
+                    raise LosslessError(key, plan.dataset, what, difference)
+        yield side, batch, {operation: seconds[1:] for operation, seconds in runs.items()}

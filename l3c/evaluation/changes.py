@@ -1,0 +1,123 @@
+"""What differs between two runs besides what they measured: code, settings, models, machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from l3c.evaluation.result_folder import ResultFolder
+from l3c.evaluation.rows import ResultRow
+
+# How a training went, as its model's card says; its settings are in the recipe.
+_TRAINING = (
+    *("steps", "images", "data_sha256", "processes", "threads", "device"),
+    *("final_train_bpsp", "validation_bpsp"),
+)
+
+Facts = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that differs.
+
+    Attributes:
+        section: the kind of thing: one of the keys of `facts`.
+        what: which one, e.g. "rgb.train.steps" among the recipes.
+        a, b: its values; None where a run does not have it.
+    """
+
+    section: str
+    what: str
+    a: str | None
+    b: str | None
+
+
+def changes(a: ResultFolder, b: ResultFolder) -> list[Change]:
+    """Everything that both folders speak of, and do not agree on."""
+    one, two = facts(a), facts(b)
+    found = [
+        Change(section, what, one[section].get(what), two[section].get(what))
+        for section in one
+        if section in two
+        for what in dict.fromkeys([*one[section], *two[section]])
+        if one[section].get(what) != two[section].get(what)
+    ]
+    # Which methods a run has is told with the results; here, how those of both were set.
+    return [c for c in found if c.section != "methods" or None not in (c.a, c.b)]
+
+
+def not_compared(a: ResultFolder, b: ResultFolder) -> dict[str, list[str]]:
+    """Name of a folder -> the sections that only the other one speaks of."""
+    one, two = facts(a), facts(b)
+    missing = {
+        a.name: [section for section in two if section not in one],
+        b.name: [section for section in one if section not in two],
+    }
+    return {name: sections for name, sections in missing.items() if sections}
+
+
+def facts(folder: ResultFolder) -> dict[str, Facts]:
+    """Section -> what it is about -> value; without sections that the folder says nothing of."""
+    provenance, cards = folder.provenance, folder.cards
+    recipes = {key: card["recipe"] for key, card in cards.items() if "recipe" in card}
+    models = {key: str(card["identity"]) for key, card in cards.items() if "identity" in card}
+    found: dict[str, Facts] = {}
+    if provenance is not None:
+        state = "with changes" if provenance.code.changed else "as committed"
+        configuration = dict(provenance.configuration)
+        recipes = configuration.pop("recipes", {})
+        models = dict(provenance.models)
+        found["code"] = {"commit": provenance.code.commit or "none", "working tree": state}
+        found["configuration"] = dict(_flat(configuration))
+    data = folder.manifests if provenance is None else provenance.data
+    training = {
+        f"{key}.{name}": _rounded(card[name])
+        for key, card in cards.items()
+        for name in _TRAINING
+        if name in card
+    }
+    found |= {"recipes": dict(_flat(recipes)), "models": models, "training": training}
+    found |= {"data": dict(data), "versions": {} if provenance is None else provenance.versions}
+    found |= {"methods": _methods(folder.rows), "machine": _machine(folder.rows)}
+    return {section: about for section, about in found.items() if about}
+
+
+def _methods(rows: Iterable[ResultRow]) -> Facts:
+    """What each method is called, how it was set, and its version."""
+    said: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for what, value in (
+            ("label", row.method),
+            ("settings", row.settings),
+            ("version", row.version),
+        ):
+            said.setdefault(f"{row.key} {what}", {})[value] = None
+    return {what: " | ".join(values) for what, values in said.items()}
+
+
+def _machine(rows: Iterable[ResultRow]) -> Facts:
+    said: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for name in ("hardware", "environment", "threads"):
+            said.setdefault(name, {})[str(getattr(row, name))] = None
+    return {what: " | ".join(values) for what, values in said.items()}
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Path of keys joined by dots -> value, of nested mappings."""
+    if isinstance(value, Mapping) and (value or not path):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, _text(value)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _rounded(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else _text(value)

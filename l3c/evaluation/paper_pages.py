@@ -1,0 +1,249 @@
+"""Tables of the paper as CSV, Markdown and LaTeX. The same tables give the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from l3c.evaluation.bootstrap import LEVEL
+from l3c.evaluation.layout import (
+    EXTERNAL_MARK,
+    NONE,
+    UNVERIFIED_MARK,
+    Head,
+    latex_tabular,
+    markdown_table,
+    percent,
+    plain,
+    span,
+    tex,
+)
+from l3c.evaluation.paper_lines import (
+    BPSP,
+    MIB,
+    NOT_A_METHOD,
+    Line,
+    Measured,
+    PaperTable,
+    Section,
+)
+
+NOT_MEASURED = "not measured here"
+_DEFINITIONS = (
+    f"*published*: in the L3C paper, of the edition in the heading (v2: camera ready, v3: the "
+    f"third one). {UNVERIFIED_MARK} recalled, not yet checked against the paper (unverified).",
+    "*bpsp*: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over images; "
+    "*total bpsp*: all bits over all sub-pixels. *vs. L3C*: above (+) or below (-) L3C's, "
+    "published against published and ours against ours.",
+    f"*{LEVEL:.0f} % interval* of our mean, by a percentile bootstrap over images; of few images "
+    "it is too narrow.",
+    "Seconds of ours are medians over images and clocked runs, a warm-up left out, with the "
+    f"quartiles in brackets. {EXTERNAL_MARK} an external program, whose start is in its times.",
+    f"*{NOT_MEASURED}*: the run lacks the data set, the method or the device.",
+    "The learned methods measured are the models of this run: their settings stand below each "
+    "table, and their cards say in what they differ from the paper's.",
+)
+_CSV_HEAD = (
+    "table",
+    "section",
+    "published_on",
+    "line",
+    "quantity",
+    "unit",
+    "published",
+    "published_confidence",
+    "published_note",
+    "published_vs_l3c_percent",
+    "dataset",
+    "published_images",
+    "setting",
+    "measured",
+    "low",
+    "high",
+    "spread",
+    "total_bpsp",
+    "vs_l3c_percent",
+    "count",
+    "status",
+    "provenance",
+)
+
+
+def table_csv(table: PaperTable, provenance: str) -> str:
+    """One line for each method, scale or batch size, and each setting it was measured in."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_CSV_HEAD)
+    for section in table.sections:
+        for line in section.lines:
+            for setting, result in zip(section.settings, line.measured, strict=True):
+                cells = [table.number, *_csv_cells(section, line, setting, result), provenance]
+                writer.writerow(["" if cell is None else cell for cell in cells])
+    return text.getvalue()
+
+
+def _csv_cells(
+    section: Section, line: Line, setting: str, result: Measured | None
+) -> Iterator[str | float | int | None]:
+    value = line.published
+    yield from (section.title, section.label, line.label, section.quantity, section.unit)
+    if value:
+        yield from (value.value, value.confidence, value.note)
+        yield _rounded(line.published_vs_reference, "{:.2f}")
+    else:
+        yield from (None,) * 4
+    yield from (section.dataset, section.same, setting)
+    if result is None:
+        yield from (None,) * 7
+        yield f"{NOT_MEASURED}{': ' if line.reason else ''}{line.reason}"
+        return
+    is_rate = section.unit == BPSP
+    form = "{:.4f}" if is_rate else "{:.4g}"
+    low, high = result.spread or (None, None)
+    yield from (_rounded(number, form) for number in (result.value, low, high))
+    kind = f"{LEVEL:.0f} % bootstrap interval" if is_rate else "quartiles"
+    yield kind if result.spread else None
+    yield from (_rounded(result.total, form), _rounded(result.vs_reference, "{:.2f}"))
+    yield from (result.count, "measured")
+
+
+def _rounded(value: float | None, form: str) -> float | None:
+    return None if value is None else float(form.format(value))
+
+
+def table_markdown(table: PaperTable, stamp: str) -> str:
+    """A page with one table."""
+    parts = [f"# {_title(table)}", "", *_markdown(table, "##"), "## Notes", ""]
+    return _page(parts, stamp)
+
+
+def tables_markdown(tables: Sequence[PaperTable], stamp: str) -> str:
+    """A page with all tables."""
+    parts = ["# Tables of the L3C paper", "", "Published values beside those of this run.", ""]
+    for table in tables:
+        parts += [f"## {_title(table)}", "", *_markdown(table, "###")]
+    return _page([*parts, "## Notes", ""], stamp)
+
+
+def _page(parts: Sequence[str], stamp: str) -> str:
+    notes = [f"* {note}" for note in _DEFINITIONS]
+    return "\n".join([*parts, *notes, "", f"Provenance: {stamp}."]) + "\n"
+
+
+def _title(table: PaperTable) -> str:
+    return f"Table {table.number}. {table.title}"
+
+
+def _markdown(table: PaperTable, heading: str) -> Iterator[str]:
+    common, each = _remarks(table)
+    if common:
+        yield from (common, "")
+    for section, remarks in zip(table.sections, each, strict=True):
+        yield from (f"{heading} {_heading(section)}", "")
+        yield from (*markdown_table(_head(section), _lines(section)), "")
+        for remark in remarks:
+            yield from (remark, "")
+    yield from (f"* {note}" for note in table.notes)
+    yield from (f"* Measured on: {machine}." for machine in table.machines)
+    yield from (f"* {method}." for method in table.methods)
+    yield ""
+
+
+def table_latex(table: PaperTable, stamp: str) -> str:
+    """One table environment with a tabular for each section; needs booktabs."""
+    parts = [
+        "% Needs \\usepackage{booktabs}. Written by the workflow from rows and published values.",
+        f"% {stamp}",
+        *(f"% {method}" for method in table.methods),
+        "\\begin{table}",
+        "  \\centering\\footnotesize",
+        f"  \\caption{{{tex(table.title)}: Table {table.number} of the L3C paper beside our "
+        f"measurements. Rates are of whole files, means over images with {LEVEL:.0f} \\% bootstrap "
+        "intervals; times are medians with quartiles. $\\dagger$ published value not checked "
+        "against the paper; $\\ddagger$ external program, its start counts.}",
+    ]
+    common, each = _remarks(table)
+    if common:
+        parts.append(f"  {tex(common)}\\par")
+    for section, remarks in zip(table.sections, each, strict=True):
+        parts += [f"  \\par\\medskip\\textbf{{{tex(_heading(section))}}}\\par\\smallskip"]
+        parts += [f"  {line}" for line in latex_tabular(_head(section), _lines(section))]
+        parts += [f"  \\par\\smallskip {tex(remark)}" for remark in remarks]
+    notes = [*table.notes, *(f"Measured on: {machine}." for machine in table.machines)]
+    parts += [f"  \\par\\smallskip {tex(note)}" for note in notes]
+    return "\n".join([*parts, "\\end{table}"]) + "\n"
+
+
+def _remarks(table: PaperTable) -> tuple[str, list[list[str]]]:
+    """What is said of all sections, "" if nothing is, and what is said of each."""
+    remarks = [section.remark for section in table.sections]
+    common = remarks[0] if len(remarks) > 1 and len(set(remarks)) == 1 else ""
+    each = [
+        [
+            *([section.remark] if section.remark and not common else []),
+            *(
+                f"{line.label}: {NOT_MEASURED} ({line.reason})."
+                for line in section.lines
+                if line.reason and line.reason != NOT_A_METHOD
+            ),
+        ]
+        for section in table.sections
+    ]
+    return common, each
+
+
+def _heading(section: Section) -> str:
+    if not section.label or section.title.startswith(section.label):
+        return section.title
+    return f"{section.title}; published on {section.label}"
+
+
+def _head(section: Section) -> Head:
+    first = [(section.head, "l")]
+    if section.label:
+        first.append((f"published {section.unit}", "r"))
+    if section.unit != BPSP:
+        return [*first, *((setting, "r") for setting in section.settings)]
+    interval = f"{LEVEL:.0f} % interval"
+    ours = ("measured bpsp", interval, "measured vs. L3C", "total bpsp", "images")
+    return [*first, ("published vs. L3C", "r"), *((title, "r") for title in ours)]
+
+
+def _lines(section: Section) -> Iterator[list[str]]:
+    for line in section.lines:
+        cells = [line.label + (EXTERNAL_MARK if line.external else "")]
+        if section.label:
+            cells.append(_published(line, section.unit))
+        if section.unit == BPSP:
+            cells += [percent(line.published_vs_reference), *_rate(line.measured[0])]
+        else:
+            # Where only some settings are empty, it has nothing there: no codec runs on a GPU.
+            empty = NONE if any(line.measured) else NOT_MEASURED
+            cells += [_spent(r, section.unit) if r else empty for r in line.measured]
+        yield cells
+
+
+def _published(line: Line, unit: str) -> str:
+    if line.published is None:
+        return NONE
+    mark = "" if line.published.verified else UNVERIFIED_MARK
+    text = line.published.printed if unit == BPSP else plain(line.published.value)
+    return f"{text}{mark}"
+
+
+def _rate(result: Measured | None) -> list[str]:
+    if result is None or result.total is None:
+        return [NOT_MEASURED, NONE, NONE, NONE, NONE]
+    above = percent(result.vs_reference)
+    total, images = f"{result.total:.3f}", str(result.count)
+    return [f"{result.value:.3f}", span(result.spread), above, total, images]
+
+
+def _spent(result: Measured, unit: str) -> str:
+    if unit == MIB:
+        return f"{result.value:.0f}"
+    if result.spread is None or result.count == 1:
+        return plain(result.value)
+    low, high = map(plain, result.spread)
+    return f"{plain(result.value)} ({low}{NONE}{high})"

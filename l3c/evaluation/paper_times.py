@@ -1,0 +1,180 @@
+"""Sections of the paper's tables that hold seconds, and the memory beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from l3c.evaluation.batch_rows import BatchRow
+from l3c.evaluation.paper_lines import NOT_A_METHOD, Line, Measured, timed
+from l3c.evaluation.published import PublishedValue, normalize, published_name
+from l3c.evaluation.timing_rows import TOTAL, TimingRow
+
+CODER = "coder"
+NOTHING = ("measured",)  # the one column of a section for which nothing was measured
+
+
+@dataclass(frozen=True, order=True)
+class Setting:
+    """What a run was given; the order is that of the columns.
+
+    Attributes:
+        method: label of the model where several stand side by side, else "".
+        device: "cpu" or "cuda".
+        threads: of the processor.
+    """
+
+    method: str
+    device: str
+    threads: int
+
+    def __str__(self) -> str:
+        device = "GPU" if self.device == "cuda" else "CPU"
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        return ", ".join(part for part in (self.method, device, threads) if part)
+
+
+@dataclass
+class Samples:
+    """Seconds, or other values, of clocked runs: by what the lines are and in which setting."""
+
+    values: dict[tuple[str, Setting], list[float]] = field(default_factory=dict)
+
+    def add(self, line: str, setting: Setting, value: float) -> None:
+        """Adds one run."""
+        self.values.setdefault((line, setting), []).append(value)
+
+    def settings(self) -> list[Setting]:
+        """The columns."""
+        return sorted({setting for _, setting in self.values})
+
+    def lines(self) -> list[str]:
+        """In the order of their first run."""
+        return list(dict.fromkeys(line for line, _ in self.values))
+
+    def measured(
+        self, line: str, summarize: Callable[[Sequence[float]], Measured | None] = timed
+    ) -> tuple[Measured | None, ...]:
+        """The cells of a line."""
+        found = [summarize(self.values.get((line, setting), ())) for setting in self.settings()]
+        return tuple(found) or (None,)
+
+    def columns(self) -> tuple[str, ...]:
+        """Titles of the columns, at least one."""
+        return tuple(map(str, self.settings())) or NOTHING
+
+
+def largest(values: Sequence[float]) -> Measured | None:
+    """The most of all runs; None without any."""
+    return Measured(max(values), None, len(values)) if values else None
+
+
+def total_seconds(timing: Iterable[TimingRow], direction: str) -> Samples:
+    """Seconds per crop by key of the method."""
+    samples = Samples()
+    for row in timing:
+        if (row.stage, row.direction) == (TOTAL, direction):
+            samples.add(row.key, Setting("", row.device, row.threads), row.seconds)
+    return samples
+
+
+def peak_memory(timing: Iterable[TimingRow]) -> Samples:
+    """MiB by key of the method, both directions."""
+    samples = Samples()
+    for row in timing:
+        if row.peak_mib is not None:
+            samples.add(row.key, Setting("", row.device, row.threads), row.peak_mib)
+    return samples
+
+
+def stage_seconds(
+    timing: Sequence[TimingRow], keys: Collection[str], stages: Collection[str]
+) -> Samples:
+    """Decoding seconds of some stages for each crop and run, by scale: "s=0", ..., and "total".
+
+    Settings in which the coder is one stage are left out unless that is asked for: on a GPU its
+    CDFs cannot be told from its range coder.
+    """
+    rows = [row for row in timing if row.key in keys and row.direction == "decode"]
+    several = len({row.key for row in rows}) > 1
+    samples: dict[tuple[str, Setting, str, int], float] = {}
+    undivided: set[Setting] = set()
+    for row in rows:
+        setting = Setting(row.method if several else "", row.device, row.threads)
+        if row.stage == CODER:
+            undivided.add(setting)
+        if row.stage in stages:
+            for line in (*_scale(row.scale), "total"):
+                run = (line, setting, row.image, row.run)
+                samples[run] = samples.get(run, 0.0) + row.seconds
+    result = Samples()
+    for (line, setting, _, _), seconds in samples.items():
+        if CODER in stages or setting not in undivided:
+            result.add(line, setting, seconds)
+    return result
+
+
+def _scale(scale: str) -> list[str]:
+    """The line of a scale: "s=0" for "x", "s=1" for "z1", none for stages of all scales."""
+    return [f"s={0 if scale == 'x' else scale.removeprefix('z')}"] if scale else []
+
+
+def seconds_per_image(
+    batches: Sequence[BatchRow], keys: Collection[str], operation: str, side: int
+) -> Samples:
+    """Seconds per image by batch size, "30" and so on."""
+    rows = [row for row in batches if row.key in keys and row.operation == operation]
+    several = len({row.key for row in rows}) > 1
+    samples = Samples()
+    for row in sorted(rows, key=lambda row: row.batch):
+        if row.side == side:
+            setting = Setting(row.method if several else "", row.device, row.threads)
+            samples.add(str(row.batch), setting, row.seconds / row.batch)
+    return samples
+
+
+def method_lines(
+    published: Sequence[PublishedValue],
+    samples: Samples,
+    methods: Mapping[str, str],
+    published_as: Mapping[str, str],
+    summarize: Callable[[Sequence[float]], Measured | None] = timed,
+) -> tuple[Line, ...]:
+    """The paper's methods in its order, then those it does not have.
+
+    Args:
+        published: one quantity on one data set and edition.
+        samples: by key of the method.
+        methods: key -> label of what was measured.
+        published_as: key -> name in the paper, for methods that are called otherwise here.
+        summarize: makes a cell of the runs of a setting.
+    """
+    values = {normalize(value.method): value for value in published}
+    names = {
+        key: published_name(key, methods[key], published_as, values) for key in samples.lines()
+    }
+
+    def line(key: str, value: PublishedValue | None) -> Line:
+        return Line(methods[key], value, None, samples.measured(key, summarize))
+
+    absent = NOT_A_METHOD if samples.values else ""
+    lines = []
+    for name, value in values.items():
+        matching = [line(key, value) for key in names if names[key] == name]
+        empty = Line(value.method, value, None, (None,) * len(samples.columns()), absent)
+        lines += matching or [empty]
+    return (*lines, *(line(key, None) for key in names if not names[key]))
+
+
+def counted_lines(
+    published: Mapping[str, PublishedValue], samples: Samples, order: Callable[[str], int]
+) -> tuple[Line, ...]:
+    """Lines of scales or batch sizes, the paper's and those that it lacks.
+
+    Args:
+        published: line -> value.
+        samples: by line.
+        order: which line is first.
+    """
+    lines = sorted({*published, *samples.lines()}, key=order)
+    return tuple(Line(line, published.get(line), None, samples.measured(line)) for line in lines)

@@ -1,0 +1,175 @@
+"""One page about a run, in Markdown: what was measured, the comparison, figures, links to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from l3c.evaluation.provenance import SHORT, Provenance
+from l3c.evaluation.rows import ResultRow
+
+# Path in the run, without its suffix -> what the page calls it; others are called by their path.
+TITLES = {
+    "rows": "Rows",
+    "timing": "Rows of timing",
+    "batches": "Rows of batches",
+    "provenance": "Provenance",
+    "tables/comparison": "The comparison",
+    "tables/rates": "Rates alone, to compare runs with",
+    "tables/left_out": "Images left out",
+    "tables/integer_cost": "What integers cost",
+    "tables/paper/paper": "All tables of the paper, published values beside ours",
+    **{f"tables/paper/table{n}": f"Table {n} of the paper" for n in (1, 2, 3, "A1", "A2", "A3")},
+    "figures/bpsp": "Bits per sub-pixel by method",
+    "figures/speed": "Rate against the time to encode and to decode",
+    "figures/stages": "Seconds by stage and scale",
+    "figures/batches": "Seconds per image against batch size",
+    "figures/training": "Learning curves",
+    "figures/samples": "Samples given the coarser scales",
+    "figures/heat_maps": "The bottlenecks of a photograph",
+    "figures/cost_maps": "Where the bits go, on a photograph",
+    "figures/bits": "Bits by scale and channel",
+    "tables/samples": "What samples store, in numbers",
+    "pictures/bits": "Bits by scale and channel, in numbers",
+    "exactness/matrix": "Which settings decode each other's files",
+}
+# What is captioned by another name than its own.
+CAPTIONS = {"batches": "batch_rows", "exactness/matrix": "exactness"}
+# Of these, the tables themselves are shown on the page.
+SHOWN = ("tables/comparison",)
+_FORMATS = {".md": "Markdown", ".tex": "LaTeX"}
+_PICTURE = ".png"
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the page says was measured.
+
+    Attributes:
+        rows: of all methods and images.
+        provenance: of the run.
+        labels: key of each trained model -> its label.
+    """
+
+    rows: Sequence[ResultRow]
+    provenance: Provenance
+    labels: Mapping[str, str]
+
+
+def results_page(
+    facts: RunFacts,
+    outputs: Iterable[str],
+    captions: Mapping[str, str],
+    read: Callable[[str], str],
+) -> str:
+    """The page; the same run gives the same bytes.
+
+    Args:
+        facts: what was measured.
+        outputs: paths of files relative to the page.
+        captions: name of an output, without folder and suffix -> what it shows, in a sentence.
+        read: text of one of the outputs.
+    """
+    groups = _groups(outputs)
+    figures = {name: files for name, files in groups.items() if _picture(files)}
+    others = {name: files for name, files in groups.items() if name not in figures}
+    parts = ["# Results", "", _measured(facts), ""]
+    shown = [path for name in SHOWN for path in others.get(name, ()) if path.endswith(".md")]
+    for path in shown:
+        below = f"What the columns mean is said in [{path}]({path})."
+        parts += [*_tables(read(path)), below, ""]
+    if figures:
+        parts += ["## Figures", ""]
+    for name, files in figures.items():
+        parts += [f"### {_title(name)}", "", f"![{_title(name)}]({_picture(files)})", ""]
+        parts += [_caption(name, captions, f"Files: {_links(files)}."), ""]
+    parts += ["## Files", ""]
+    for name, files in others.items():
+        parts.append(f"* {_title(name)} ({_links(files)}). {_caption(name, captions)}".rstrip())
+    parts += [
+        "",
+        "In `rows.csv`, `stream` names the file, below the folder of the run, that a row was "
+        "measured from. Equal models and codecs give equal bytes and equal rates; "
+        "`l3c compare A B` says how two runs differ.",
+        "",
+        f"Provenance: {facts.provenance.stamp}.",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _groups(outputs: Iterable[str]) -> dict[str, list[str]]:
+    """Path without suffix -> the files of that name: one thing in several formats."""
+    groups: dict[str, list[str]] = {}
+    for path in outputs:
+        groups.setdefault(str(PurePosixPath(path).with_suffix("")), []).append(path)
+    return groups
+
+
+def _picture(files: Sequence[str]) -> str:
+    return next((path for path in files if path.endswith(_PICTURE)), "")
+
+
+def _title(name: str) -> str:
+    return TITLES.get(name, name)
+
+
+def _links(files: Sequence[str]) -> str:
+    def form(path: str) -> str:
+        suffix = PurePosixPath(path).suffix
+        return _FORMATS.get(suffix, suffix.removeprefix(".").upper())
+
+    return ", ".join(f"[{form(path)}]({path})" for path in files)
+
+
+def _caption(name: str, captions: Mapping[str, str], more: str = "") -> str:
+    """What it shows, in the Markdown of a caption written for Snakemake's report."""
+    caption = captions.get(CAPTIONS.get(name, PurePosixPath(name).name), "").replace("``", "`")
+    return f"{caption} {more}".strip()
+
+
+def _measured(facts: RunFacts) -> str:
+    """The paragraph that says what was measured, with what, where."""
+    rows, provenance = facts.rows, facts.provenance
+    images: dict[str, set[str]] = {}
+    for row in rows:
+        images.setdefault(row.dataset, set()).add(row.image)
+    sets = ", ".join(f"{name} ({_count(len(found), 'image')})" for name, found in images.items())
+    methods = dict.fromkeys(row.method for row in rows)
+    machines = dict.fromkeys(f"{row.hardware}; {row.environment}" for row in rows)
+    named = [(facts.labels.get(key, key), value) for key, value in provenance.models.items()]
+    models = ", ".join(f"{label} (`{identity}`)" for label, identity in named)
+    code = provenance.code
+    commit = f"commit `{code.commit[:SHORT]}`" if code.commit else "no commit"
+    sentences = [
+        f"{_count(len(methods), 'method')} on {_count(len(images), 'data set')}, {sets}: "
+        f"{', '.join(methods)}.",
+        "Each image was decoded from its file in a fresh process and was equal to the original.",
+        f"Trained for it: {models}." if models else "No model was trained.",
+        f"Measured on: {' and on '.join(machines)}.",
+        f"Code: {commit}{' with changes' if code.changed else ''}; configuration: "
+        f"`{provenance.configuration_sha256[:SHORT]}`.",
+    ]
+    return " ".join(sentences)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _tables(markdown: str) -> Iterator[str]:
+    """Each table of a page that stands under a heading of the second level, with that heading."""
+    heading, inside = "", False
+    for line in markdown.splitlines():
+        if line.startswith("## "):
+            heading = line
+        elif line.startswith("|") and heading:
+            if not inside:
+                yield from (heading, "")
+            inside = True
+            yield line
+        elif inside:
+            yield ""
+            heading, inside = "", False
+        elif line:
+            heading = ""

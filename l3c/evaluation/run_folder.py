@@ -1,0 +1,61 @@
+"""What a run has left, for notebooks: rows, tables, figures."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from l3c.evaluation.rows import ResultRow, RowError, read_rows
+
+_CHECKOUT = Path(__file__).parents[2]
+_REFERENCE = "results/reference"
+
+
+class RunFolder:
+    """The folder of a run.
+
+    Attributes:
+        path: of the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def rows(self) -> list[ResultRow]:
+        """One for each data set, method and image."""
+        return read_rows(self.path / "rows.csv")
+
+    @property
+    def learned(self) -> list[str]:
+        """Keys of the learned methods."""
+        keys = [row.key for row in self.rows if row.bits_theory is not None]
+        return list(dict.fromkeys(keys))
+
+    def tables(self) -> dict[str, str]:
+        """Name -> Markdown text of every table, by name."""
+        folder = self.path / "tables"
+        return {
+            path.relative_to(folder).with_suffix("").as_posix(): path.read_text(encoding="utf-8")
+            for path in sorted(folder.rglob("*.md"))
+        }
+
+    def figures(self) -> dict[str, Path]:
+        """Name -> PNG file of every figure, by name."""
+        return {path.stem: path for path in sorted((self.path / "figures").glob("*.png"))}
+
+
+def open_run(run: str | Path) -> RunFolder:
+    """The folder, from the working directory or from the checkout of this package.
+
+    Where there is none yet, the results that come with the checkout stand in.
+
+    Raises:
+        RowError: neither has rows.
+    """
+    named = Path(run)
+    candidates = [named, _CHECKOUT / named, Path(_REFERENCE), _CHECKOUT / _REFERENCE]
+    for path in candidates:
+        if (path / "rows.csv").is_file():
+            return RunFolder(path)
+    raise RowError(f"{named}: no rows.csv there: run the workflow first (snakemake --cores all)")

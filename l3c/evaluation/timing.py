@@ -1,0 +1,208 @@
+"""Method x crop -> seconds: clocked runs, of learned methods by stage and scale, and peak memory.
+
+Every run is from memory to memory in one process, after a warm-up that is dropped, with the device
+synchronized before the clock is read; afterwards every decoded crop is compared with the original.
+`l3c.evaluation.measure` decodes in a process that never saw the image; here the clock is the point.
+
+A process should measure one method only: peak memory is that of the whole process.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from baselines.base import Method
+from l3c.evaluation.environment import device_name, environment, hardware, peak_mib
+from l3c.evaluation.measure import LosslessError, describe_difference
+from l3c.evaluation.methods import MethodSource
+from l3c.evaluation.timing_rows import TOTAL, TimingRow
+from l3c.progress import Progress
+from l3c.stopwatch import Part, Stopwatch
+
+Image = npt.NDArray[np.uint8]
+Direction = Literal["encode", "decode"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class TimingPlan:
+    """What is measured.
+
+    Attributes:
+        dataset: key of the data set, for the rows.
+        crops: gives the crops, (name, uint8 (H, W, 3)), as often as it is called.
+        count: how many there are.
+        repeats: clocked runs of each crop.
+        threads: numbers of threads that learned methods are given. Classical codecs are told to use
+            one, and are measured so.
+    """
+
+    dataset: str
+    crops: Callable[[], Iterable[tuple[str, Image]]]
+    count: int
+    repeats: int
+    threads: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Spent:
+    """Seconds of a call, and of its stages if it has any."""
+
+    seconds: float
+    stages: Mapping[tuple[Part, str], float]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One clocked call: what was done, how long it took, and where the time went."""
+
+    image: str
+    height: int
+    width: int
+    threads: int
+    direction: Direction
+    run: int
+    spent: _Spent
+    num_bytes: int
+
+
+_Alone = Mapping[tuple[str, int, str, str], float]
+"""Seconds of the range coder alone, by crop, threads, direction and scale."""
+
+
+def measure_timing(source: MethodSource, plan: TimingPlan) -> list[TimingRow]:
+    """Measures one method on all crops, a learned one on every device there is.
+
+    Returns:
+        Rows; none if the method is not available here.
+
+    Raises:
+        LosslessError: naming method and crop.
+    """
+    rows: list[TimingRow] = []
+    for device in ("cpu",) if source.weights is None else devices():
+        placed = replace(source, device=device)
+        method = placed.load()
+        if not method.available():
+            print(f"{method.name} is not timed: {method.why_unavailable()}", file=sys.stderr)
+            return []
+        clock = _Clock(method, placed, plan)
+        runs = list(clock.runs())
+        peak = peak_mib(device, children=not method.in_process)  # before the coder is taken apart
+        alone = clock.range_coder_alone()
+        same = {
+            "dataset": plan.dataset,
+            "method": method.name,
+            "key": source.key,
+            "device": device,
+            "device_name": device_name(device),
+            "in_process": method.in_process,
+            "peak_mib": round(peak, 1),
+            "settings": method.settings,
+            "version": method.version(),
+            "hardware": hardware(),
+            "environment": environment(),
+        }
+        rows += [row for run in runs for row in _rows(run, same, alone)]
+    return rows
+
+
+def devices() -> list[str]:
+    """The CPU, and CUDA where PyTorch and the coder find it."""
+    from coder import cuda
+
+    return ["cpu", "cuda"] if cuda.available() else ["cpu"]
+
+
+class _Clock:
+    """Runs one method on one device."""
+
+    def __init__(self, method: Method, source: MethodSource, plan: TimingPlan) -> None:
+        self._method = method
+        self._source = source
+        self._plan = plan
+        self._is_learned = source.weights is not None
+
+    def runs(self) -> Iterator[_Run]:
+        """Every crop, with every number of threads, encoded and decoded in turns."""
+        warm: set[int] = set()
+        label = f"{self._method.name} on {self._source.device}"
+        with Progress(self._plan.count, label, "crop") as progress:
+            for name, image in self._plan.crops():
+                for threads in self._plan.threads if self._is_learned else (1,):
+                    if threads not in warm:
+                        self._round_trip(name, image, threads, 0)
+                        warm.add(threads)
+                    for run in range(self._plan.repeats):
+                        yield from self._round_trip(name, image, threads, run)
+                progress.update()
+
+    def _round_trip(self, name: str, image: Image, threads: int, run: int) -> list[_Run]:
+        data, encoded = self._clocked(lambda: self._method.encode(image), threads)
+        back, decoded = self._clocked(lambda: self._method.decode(data), threads)
+        difference = describe_difference(image, back)
+        if difference:
+            raise LosslessError(self._source.key, self._plan.dataset, name, difference)
+        height, width = image.shape[:2]
+        return [
+            _Run(name, height, width, threads, "encode", run, encoded, len(data)),
+            _Run(name, height, width, threads, "decode", run, decoded, len(data)),
+        ]
+
+    def _clocked(self, call: Callable[[], T], threads: int) -> tuple[T, _Spent]:
+        """What a call returns, and how long it took."""
+        self._method.stopwatch = stopwatch = Stopwatch(self._source.device)
+        with self._threads(threads):
+            stopwatch.synchronize()
+            start = time.perf_counter()
+            made = call()
+            stopwatch.synchronize()
+            return made, _Spent(time.perf_counter() - start, stopwatch.seconds)
+
+    def range_coder_alone(self) -> _Alone:
+        """Of learned methods on the CPU, whose range coder can be told from the CDFs."""
+        if not self._is_learned or self._source.device != "cpu":
+            return {}
+        from baselines.learned import LearnedMethod
+        from l3c.evaluation.coder_split import range_coder_seconds
+
+        assert isinstance(self._method, LearnedMethod)
+        alone = {}
+        for name, image in self._plan.crops():
+            for threads in self._plan.threads:
+                with self._threads(threads):
+                    found = range_coder_seconds(self._method.codec, image, self._plan.repeats)
+                for (direction, scale), seconds in found.items():
+                    alone[name, threads, direction, scale] = seconds
+        return alone
+
+    def _threads(self, count: int) -> AbstractContextManager[None]:
+        if not self._is_learned:
+            return nullcontext()
+        from l3c.threads import torch_threads
+
+        return torch_threads(count)
+
+
+def _rows(run: _Run, same: Mapping[str, object], alone: _Alone) -> Iterator[TimingRow]:
+    """The total of a run, then its stages, the coder taken apart where that was measured."""
+    stages: dict[tuple[str, str], float] = {(TOTAL, ""): run.spent.seconds}
+    for (part, scale), seconds in run.spent.stages.items():
+        coder = alone.get((run.image, run.threads, run.direction, scale))
+        if part == "coder" and coder is not None:
+            stages["range_coder", scale] = min(coder, seconds)
+            stages["cdf", scale] = seconds - stages["range_coder", scale]
+        else:
+            stages[part, scale] = seconds
+    of_run = {key: value for key, value in vars(run).items() if key != "spent"}
+    for (stage, scale), seconds in stages.items():
+        of_stage = {"stage": stage, "scale": scale, "seconds": round(seconds, 9)}
+        yield TimingRow.model_validate({**same, **of_run, **of_stage})

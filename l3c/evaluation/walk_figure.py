@@ -1,0 +1,74 @@
+"""A pixel as it is coded: probabilities of all symbols, and the interval of the one it has."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from coder.tables import FREQUENCY_BITS
+from l3c.evaluation import style
+from l3c.evaluation.walk import Pixel, SubPixel
+
+
+def draw_pixel(pixel: Pixel) -> Figure:
+    """A column for each channel: above the PMF with its components, below the CDF."""
+    count = len(pixel.channels)
+    figure = style.new_figure(max(2.6 * count + 0.8, 5.2), 5.2)
+    above, below = figure.subplots(2, count, squeeze=False)
+    for axes, channel in zip(above, pixel.channels, strict=True):
+        _draw_pmf(axes, channel, _name(pixel, channel))
+    for axes, channel in zip(below, pixel.channels, strict=True):
+        _draw_cdf(axes, channel)
+    above[0].set_ylabel("probability")
+    below[0].set_ylabel(f"CDF, of $2^{{{FREQUENCY_BITS}}}$")
+    handles = [
+        Patch(color=style.pale(style.CLASSICAL), label="mixture"),
+        Line2D([], [], color=style.INK, linewidth=1, linestyle=":", label="its components"),
+        Patch(color=style.LEARNED, label="the symbol that is there, and its interval"),
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.4)
+    return figure
+
+
+def _name(pixel: Pixel, channel: SubPixel) -> str:
+    return "RGB"[channel.channel] if pixel.s == 0 else f"channel {channel.channel + 1}"
+
+
+def _draw_pmf(axes: Axes, channel: SubPixel, name: str) -> None:
+    symbols = np.arange(len(channel.pmf))
+    axes.bar(symbols, channel.pmf, width=1, color=style.pale(style.CLASSICAL), linewidth=0)
+    axes.bar(channel.symbol, channel.pmf[channel.symbol], width=1, color=style.LEARNED, linewidth=0)
+    edges = np.arange(len(symbols) + 1) - 0.5
+    for part in channel.parts:
+        axes.stairs(part, edges, baseline=None, color=style.INK, linewidth=1, linestyle=":")
+    axes.set_title(f"{name} = {channel.symbol}: {channel.bits:.2f} bits", fontsize=10)
+    axes.set_xlim(*_limits(channel))
+    axes.set_ylim(0, 1.12 * channel.pmf.max())
+    style.quiet_axis(axes, "y")
+
+
+def _draw_cdf(axes: Axes, channel: SubPixel) -> None:
+    low, high = channel.interval
+    left, right = _limits(channel)
+    edges = np.arange(len(channel.cdf))  # the step at v is the interval of v
+    axes.axhspan(low, high, color=style.LEARNED, alpha=0.35, linewidth=0)
+    axes.stairs(channel.cdf[1:], edges, baseline=None, color=style.CLASSICAL, linewidth=1.2)
+    axes.plot([channel.symbol] * 2, [low, high], color=style.LEARNED, linewidth=2.4)
+    axes.set_xlim(left, right)
+    axes.set_ylim(0, 1 << FREQUENCY_BITS)
+    half = FREQUENCY_BITS - 1
+    axes.set_yticks([0, 1 << half, 2 << half], ["0", f"$2^{{{half}}}$", f"$2^{{{half + 1}}}$"])
+    axes.set_xlabel("symbol")
+    axes.set_title(f"{low:,} to {high:,}", fontsize=9, fontweight="normal")
+    style.quiet_axis(axes, "y")
+
+
+def _limits(channel: SubPixel) -> tuple[float, float]:
+    """Symbols to show: what holds almost all of the probability, and the one that is there."""
+    first, last = np.searchsorted(channel.cdf, np.array([0.002, 0.998]) * channel.cdf[-1])
+    left, right = min(first - 1, channel.symbol), max(last, channel.symbol)
+    margin = 0.15 * (right - left) + 2
+    return max(left - margin, -0.5), min(right + margin, len(channel.cdf) - 1.5)

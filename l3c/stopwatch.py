@@ -1,0 +1,67 @@
+"""Where the seconds of coding an image go, by stage and scale.
+
+    stopwatch = Stopwatch("cpu")
+    data = encode_picture(picture, codec, stopwatch=stopwatch)
+    stopwatch.seconds  # {("network", ""): ..., ("range_coder", "z3"): ..., ("coder", "z2"): ...}
+
+What the codec calls its stages:
+
+* network: forward passes. Extractors make all bottlenecks in one go: they have the scale "";
+  predictors and classifiers have the scale whose parameters they predict.
+* coder: from the mixture parameters of a scale to bytes, or from bytes to its symbols. CDFs are no
+  step of their own: the range coder evaluates them where it needs them, in one loop
+  (coder/mixture_lanes.h). How much of it is theirs, see `l3c.evaluation.coder_split`.
+* range_coder: the same for the coarsest scale, whose one uniform CDF is given.
+* container: header, checksums, cutting into tiles and joining them; scale "".
+
+They add up to a little less than the whole: what lies between them is in none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Literal
+
+Part = Literal["network", "coder", "range_coder", "container"]
+
+
+class Stopwatch:
+    """Adds up seconds by stage and scale.
+
+    Args:
+        device: "cpu", or "cuda", whose queued work is waited for before the clock is read.
+
+    Attributes:
+        seconds: by stage and scale, "x", "z1", ... or "".
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.seconds: dict[tuple[Part, str], float] = {}
+        self.synchronize = _synchronizer(device)
+
+    @contextmanager
+    def time(self, part: Part, scale: str = "") -> Iterator[None]:
+        """Adds what happens inside to a stage of a scale."""
+        self.synchronize()
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.synchronize()
+            spent = time.perf_counter() - start
+            self.seconds[part, scale] = self.seconds.get((part, scale), 0.0) + spent
+
+
+def timed(stopwatch: Stopwatch | None, part: Part, scale: str = "") -> AbstractContextManager[None]:
+    """`stopwatch.time`; without a stopwatch nothing is read and nothing waited for."""
+    return nullcontext() if stopwatch is None else stopwatch.time(part, scale)
+
+
+def _synchronizer(device: str) -> Callable[[], None]:
+    if device != "cuda":
+        return lambda: None
+    import torch
+
+    return torch.cuda.synchronize

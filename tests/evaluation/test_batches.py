@@ -1,0 +1,33 @@
+"""Models by batch size."""
+
+import numpy as np
+import pytest
+from tiny_models import smooth, write_model
+
+from l3c.api import Model
+from l3c.evaluation.batch_rows import check_batches
+from l3c.evaluation.batches import BatchPlan, measure_batches
+from l3c.evaluation.measure import LosslessError
+
+
+@pytest.fixture
+def plan():
+    return BatchPlan("toy", np.stack([smooth(16, 16)] * 3), [(16, 1), (16, 4), (24, 1)], [1, 3], 2)
+
+
+def test_every_batch_is_measured(tmp_path, plan):
+    rows = measure_batches("tiny", "Tiny", write_model(tmp_path), "integer", plan)
+    rows = [row for row in rows if row.device == "cpu"]
+    check_batches(rows)
+    assert [(row.operation, row.side, row.batch) for row in rows if row.run == 1] == [
+        *(("sample", side, batch) for side, batch in plan.sampled),
+        *((way, 16, batch) for batch in plan.coded for way in ("encode", "decode")),
+    ]
+    assert {row.run for row in rows} == {0, 1}
+
+
+def test_loss_stops_and_names_the_model(tmp_path, plan, monkeypatch):
+    decode = Model.decode
+    monkeypatch.setattr(Model, "decode", lambda *args: decode(*args) ^ 1)
+    with pytest.raises(LosslessError, match="method tiny is not lossless on image 0 of a batch"):
+        measure_batches("tiny", "Tiny", write_model(tmp_path), "integer", plan)

@@ -1,0 +1,61 @@
+"""Which of our data sets is a published one, and which only stands in for it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from l3c.data.catalogue import read_catalogue
+from l3c.data.datasets import DatasetSpec
+from l3c.evaluation.counterparts import Counterpart, find_counterparts
+from l3c.evaluation.published import read_published
+
+ROOT = Path(__file__).resolve().parents[2]
+VALUES = read_published(ROOT / "results" / "published.csv")
+CATALOGUE = read_catalogue(ROOT / "config" / "datasets.tsv")
+
+
+def counterpart(label, **spec):
+    datasets = {"ours": DatasetSpec(**spec), "other": DatasetSpec(source="folder")}
+    return find_counterparts(datasets, {"ours": label}, CATALOGUE, VALUES)["ours"]
+
+
+@pytest.mark.parametrize(
+    ("label", "spec", "same"),
+    [
+        ("DIV2K v3", {"source": "div2k-valid"}, True),
+        ("DIV2K v3", {"source": "div2k-valid", "shards": 4}, True),
+        ("DIV2K v3", {"source": "div2k-valid", "limit": 10}, False),
+        ("DIV2K v3", {"source": "div2k-valid", "prepare": {}}, False),
+        ("RAISE-1k v3", {"source": "div2k-valid"}, False),
+        ("ImageNet32 v2", {"source": "imagenet32-small-valid"}, True),
+        ("ImageNet32 v2", {"source": "imagenet32-box-valid"}, False),
+        ("Open Images v3", {"source": "open-images-validation", "limit": 500}, False),
+        ("Open Images v3", {"source": "embedded", "subset": "test"}, False),
+    ],
+)
+def test_the_same_images_as_they_are(label, spec, same):
+    found = counterpart(label, **spec)
+    assert found.same == same
+    assert ("not values" in found.words) != same
+
+
+def test_the_title_names_edition_and_changes():
+    assert counterpart("DIV2K v3", source="/my/folder") == Counterpart("DIV2K v3", False, "")
+    box = counterpart("ImageNet32 v2", source="imagenet32-box-valid", limit=9)
+    assert "box filter" in box.title
+    assert box.title.endswith(", 9 images of it")
+
+
+def test_the_catalogue_names_data_sets_that_were_published():
+    named = {image_set.published_as for image_set in CATALOGUE.values()} - {""}
+    assert named == {"DIV2K", "RAISE-1k", "ImageNet32", "ImageNet64"}
+    assert named <= {value.dataset for value in VALUES}
+
+
+def test_the_papers_configuration_measures_on_the_published_images_where_they_are_known():
+    config = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text(encoding="utf-8"))
+    datasets = {name: DatasetSpec(**spec) for name, spec in config["datasets"].items()}
+    published = config["evaluate"]["published"]
+    found = find_counterparts(datasets, published, CATALOGUE, VALUES)
+    assert [name for name, one in found.items() if not one.same] == ["open-images-500"]

@@ -1,0 +1,287 @@
+"""The paper's tables from made-up rows, the arithmetic done by hand."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from l3c.evaluation.batch_rows import BatchRow
+from l3c.evaluation.counterparts import Counterpart
+from l3c.evaluation.layout import NONE
+from l3c.evaluation.paper_pages import table_csv, table_latex, table_markdown, tables_markdown
+from l3c.evaluation.paper_tables import Measurements, paper_tables
+from l3c.evaluation.published import read_published
+from l3c.evaluation.timing_rows import TimingRow
+
+VALUES = read_published(Path(__file__).resolve().parents[2] / "results" / "published.csv")
+NUMBERS = ["1", "2", "3", "A1", "A2", "A3"]
+MACHINE = {"hardware": "a machine, 2 cores", "environment": "Python 3.11"}
+DIV2K = Counterpart("DIV2K v3", True, "DIV2K, validation")
+STAND_IN = Counterpart("Open Images v3", False, "")
+
+
+def timing_row(key, direction, stage, seconds, **fields):
+    method = {"l3c": "L3C", "png": "PNG", "flif": "FLIF", "jpegxl": "JPEG XL"}[key]
+    values = {"dataset": "toy", "method": method, "key": key, "device": "cpu", "threads": 1}
+    values |= {"device_name": "a machine", "image": "a+0+0", "height": 512, "width": 512}
+    values |= {"direction": direction, "stage": stage, "scale": "", "run": 0, "seconds": seconds}
+    values |= {"num_bytes": 3 * 512 * 512 // 4, "in_process": key != "flif", "peak_mib": None}
+    return TimingRow(**(values | {"settings": "s", "version": "v"} | MACHINE | fields))
+
+
+def batch_row(batch, seconds, **fields):
+    values = {"key": "l3c", "method": "L3C", "device": "cpu", "device_name": "a machine"}
+    values |= {"threads": 2, "side": 32, "batch": batch, "operation": "sample", "run": 0}
+    return BatchRow(**(values | {"seconds": seconds} | MACHINE | fields))
+
+
+@pytest.fixture
+def run(make_row, make_record):
+    """Makes a run with L3C at 4 bpsp and JPEG 2000 at 6 on two images; keywords replace parts."""
+
+    def make(dataset="toy", **parts):
+        l3c = {"dataset": dataset, "key": "l3c", "method": "L3C", "version": "l3c 0.1"}
+        other = {"dataset": dataset, "key": "jpeg2000", "method": "JPEG 2000"}
+        rows = [
+            make_row(**l3c, image="a", num_bytes=225),  # 3 bpsp
+            make_row(**l3c, image="b", height=20, num_bytes=750),  # 5 bpsp
+            make_row(**other, image="a", num_bytes=450),  # 6 bpsp
+            make_row(**other, image="b", height=20, num_bytes=900),  # 6 bpsp
+        ]
+        missing = {"dataset": dataset, "key": "flif", "method": "FLIF", "version": ""}
+        records = [
+            make_record(**l3c),
+            make_record(**other),
+            make_record(**missing, measured=False, reason="no node"),
+        ]
+        values = {"rows": rows, "records": records, "timing": [], "batches": []}
+        values |= {"counterparts": {"toy": STAND_IN}, "published_as": {}}
+        return Measurements(**(values | parts))
+
+    return make
+
+
+def table(number, run):
+    tables = dict(zip(NUMBERS, paper_tables(VALUES, run), strict=True))
+    assert tables[number].number == number
+    return tables[number]
+
+
+def cells(section, label):
+    """The printed cells of a line, by the section's heading and the line's first cell."""
+    head, _, *lines = [line for line in section.splitlines() if line.startswith("|")]
+    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in (head, *lines)]
+    (line,) = [line for line in found if line[0] == label]
+    return dict(zip(found[0], line, strict=True))
+
+
+def sections(text):
+    """Heading -> text below it."""
+    return dict(part.split("\n", 1) for part in text.split("\n## ")[1:])
+
+
+def test_table_1_has_published_beside_measured(run):
+    text = table_markdown(table("1", run()), "the stamp")
+    assert text.startswith("# Table 1. Bits per sub-pixel on photographs\n")
+    found = sections(text)
+    assert list(found) == [
+        "Open Images v3, toy stands in",
+        "DIV2K v3",
+        "RAISE-1k v3",
+        "Open Images v2, toy stands in",
+        "Open Images v2 released code, toy stands in",
+        "Notes",
+    ]
+    ours = found["Open Images v3, toy stands in"]
+    assert cells(ours, "JPEG 2000") == {
+        "Method": "JPEG 2000",
+        "published bpsp": "3.055†",
+        "published vs. L3C": "+2.1 %",
+        "measured bpsp": "6.000",
+        "95 % interval": f"6.000{NONE}6.000",
+        "measured vs. L3C": "+50.0 %",
+        "total bpsp": "6.000",
+        "images": "2",
+    }
+    l3c = cells(ours, "L3C")
+    assert l3c["measured bpsp"] == "4.000"
+    assert l3c["95 % interval"] == f"3.000{NONE}5.000"
+    assert l3c["total bpsp"] == "4.333"  # 8 * 975 / 1800
+    assert "compare order and distances, not values" in ours
+    assert "FLIF: not measured here (no node)." in ours
+    assert cells(ours, "PNG")["measured bpsp"] == "not measured here"
+    assert cells(found["Open Images v2, toy stands in"], "L3C")["published bpsp"] == "2.604"
+    assert "no data set of this run stands for RAISE-1k v3" in found["RAISE-1k v3"]
+    assert "* Measured on: a machine, 2 cores; Python 3.11." in text
+    assert "* L3C: l3c 0.1 (level=9)." in text
+    assert text.endswith("\nProvenance: the stamp.\n")
+
+
+def test_the_published_images_themselves_are_no_stand_in(run):
+    text = table_markdown(table("1", run("d", counterparts={"d": DIV2K})), "")
+    found = sections(text)
+    assert "Measured on d (DIV2K, validation), 2 images: the published images." in found["DIV2K v3"]
+    assert cells(found["Open Images v3"], "L3C")["measured bpsp"] == "not measured here"
+
+
+def test_a_model_published_as_l3c_stands_in_its_line_and_is_what_others_are_compared_with(
+    make_row, make_record, run
+):
+    small = Counterpart("ImageNet32 v2", True, 'ImageNet32 validation, "small" edition')
+    own = {"dataset": "small", "key": "l3c_small", "method": "L3C (ImageNet32)"}
+    png = {"dataset": "small", "key": "png", "method": "PNG"}
+    result = run(
+        rows=[make_row(**own, num_bytes=300), make_row(**png, num_bytes=450)],
+        records=[make_record(**own), make_record(**png)],
+        counterparts={"small": small},
+        published_as={"l3c_small": "L3C"},
+    )
+    section = sections(table_markdown(table("2", result), ""))["ImageNet32 v2"]
+    assert cells(section, "L3C (ImageNet32)")["published bpsp"] == "4.76†"
+    assert cells(section, "PNG")["measured vs. L3C"] == "+50.0 %"
+    assert cells(section, "PixelCNN")["measured bpsp"] == "not measured here"
+    assert cells(section, "PixelCNN")["95 % interval"] == NONE
+    assert '"small" edition' in section
+
+
+def test_table_2_has_sampling_times_of_the_same_batches(run):
+    batches = [batch_row(30, seconds, run=i) for i, seconds in enumerate((3.0, 6.0, 9.0))]
+    batches.append(batch_row(30, 0.3, device="cuda", device_name="a GPU"))
+    text = table_markdown(table("2", run(batches=batches)), "")
+    found = sections(text)
+    section = found["Sampling one image of 32x32, batch size 30; published on ImageNet32 v2"]
+    assert cells(section, "L3C") == {
+        "Method": "L3C",
+        "published s": "0.000624",
+        "CPU, 2 threads": f"0.200 (0.150{NONE}0.250)",
+        "GPU, 2 threads": "0.0100",
+    }
+    assert cells(section, "PixelCNN")["GPU, 2 threads"] == "not measured here"
+    assert "* Measured on: GPU a GPU." in text
+    other = found["Sampling one image of 320x320, batch size 1; published on ImageNet32 v2"]
+    assert cells(other, "L3C")["measured"] == "not measured here"
+
+
+def test_table_3_has_medians_of_crops_and_runs(run):
+    timing = [
+        timing_row(key, direction, "total", second, run=i, threads=threads, peak_mib=100.0 + i)
+        for key in ("l3c", "flif", "jpegxl")
+        for direction in ("encode", "decode")
+        for threads in (1, 2)
+        for i, second in enumerate((1.0, 2.0, 3.0))
+    ]
+    text = table_markdown(table("3", run(timing=timing)), "")
+    found = sections(text)
+    encode = found["Seconds to encode a crop; published on Open Images 512x512 v2"]
+    assert cells(encode, "L3C")["published s"] == "0.242†"
+    assert cells(encode, "L3C")["CPU, 2 threads"] == f"2.00 (1.50{NONE}2.50)"
+    assert cells(encode, "FLIF‡")["CPU, 1 thread"] == f"2.00 (1.50{NONE}2.50)"
+    assert cells(encode, "JPEG XL")["published s"] == NONE
+    assert cells(encode, "PNG")["CPU, 1 thread"] == "not measured here"
+    rate = found["Bits per sub-pixel of the crops; published on Open Images 512x512 v2"]
+    assert cells(rate, "L3C")["measured bpsp"] == "2.000"
+    assert cells(rate, "L3C")["images"] == "1"
+    assert cells(rate, "L3C")["95 % interval"] == NONE  # of one crop
+    memory = found["Peak memory in MiB, encoding or decoding"]
+    assert cells(memory, "L3C")["CPU, 1 thread"] == "102"
+    assert "1 crop of 512x512 from images of toy, smaller ones continued by mirroring" in text
+    assert text.count("GPU: not measured here.") == 1
+
+
+def test_table_a1_adds_the_network_to_obtaining_the_cdfs(run):
+    stages = [("network", "x", 0.5), ("cdf", "x", 0.25), ("range_coder", "x", 0.125)]
+    stages += [("network", "z1", 0.25), ("cdf", "z1", 0.5), ("range_coder", "z1", 0.25)]
+    stages += [("range_coder", "z3", 0.0625), ("container", "", 4.0)]
+    timing = [timing_row("l3c", "decode", stage, s, scale=scale) for stage, scale, s in stages]
+    gpu = {"device": "cuda", "device_name": "a GPU"}
+    stages = [("network", "x", 0.5), ("coder", "x", 0.25), ("range_coder", "z3", 0.0625)]
+    timing += [
+        timing_row("l3c", "decode", stage, s, scale=scale, **gpu) for stage, scale, s in stages
+    ]
+    text = table_markdown(table("A1", run(timing=timing)), "")
+    obtaining, decoding, together = [s for s in text.split("\n## ")[1:] if "| Scale" in s]
+    assert cells(obtaining, "s=0") == {
+        "Scale": "s=0",
+        "published s": "0.143",
+        "CPU, 1 thread": "0.750",
+    }
+    assert cells(obtaining, "s=1")["CPU, 1 thread"] == "0.750"
+    assert cells(obtaining, "s=2")["CPU, 1 thread"] == "not measured here"
+    assert cells(obtaining, "total")["CPU, 1 thread"] == "1.50"
+    assert cells(decoding, "s=3")["CPU, 1 thread"] == "0.0625"
+    assert cells(decoding, "total")["CPU, 1 thread"] == "0.438"
+    assert cells(together, "s=0")["GPU, 1 thread"] == "0.750"
+    assert cells(together, "total")["CPU, 1 thread"] == "1.94"
+    assert [line.split()[1] for line in together.splitlines() if line.startswith("| s=")] == [
+        "s=3",
+        "s=1",
+        "s=0",
+    ]
+
+
+def test_table_a3_has_batch_sizes_that_the_paper_lacks(run):
+    batches = [batch_row(960, 96.0), batch_row(30, 6.0), batch_row(30, 9.0, operation="decode")]
+    found = sections(table_markdown(table("A3", run(batches=batches)), ""))
+    sample = found["Seconds to sample one image of 32x32; published on ImageNet32 v2"]
+    assert cells(sample, "30")["published s"] == "0.000624"
+    assert cells(sample, "30")["CPU, 2 threads"] == "0.200"
+    assert cells(sample, "60")["CPU, 2 threads"] == "not measured here"
+    assert cells(sample, "960") == {
+        "Batch size": "960",
+        "published s": NONE,
+        "CPU, 2 threads": "0.100",
+    }
+    assert cells(found["Seconds to decode one image of 32x32"], "30")["CPU, 2 threads"] == "0.300"
+    assert not any("encode" in heading for heading in found)
+
+
+def test_csv_has_a_line_for_every_cell(run):
+    lines = list(csv.DictReader(io.StringIO(table_csv(table("1", run()), "abc-def"))))
+    line = next(line for line in lines if line["line"] == "L3C")
+    assert line["published"] == "2.991"
+    assert line["published_confidence"] == "recalled"
+    assert (line["measured"], line["low"], line["high"]) == ("4.0", "3.0", "5.0")
+    assert line["published_images"] == "False"
+    assert line["total_bpsp"] == "4.3333"
+    assert {line["provenance"] for line in lines} == {"abc-def"}
+    flif = next(line for line in lines if line["line"] == "FLIF")
+    assert flif["status"] == "not measured here: no node"
+    raise_1k = next(line for line in lines if line["published_on"] == "RAISE-1k v3")
+    assert (raise_1k["measured"], raise_1k["dataset"], raise_1k["published_images"]) == ("",) * 3
+    assert raise_1k["status"] == "not measured here"
+
+
+def test_latex_is_escaped_and_carries_its_stamp(run):
+    text = table_latex(table("1", run("my_set", counterparts={"my_set": STAND_IN})), "the stamp")
+    assert "% the stamp\n" in text
+    assert "my\\_set stands in" in text
+    assert "2.991$^\\dagger$" in text
+    assert "+50.0 \\%" in text
+    assert "†" not in text
+    assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 5
+    assert text.count("{") == text.count("}")
+
+
+def test_all_tables_are_there_whatever_was_measured(run):
+    empty = run(rows=[], records=[], counterparts={})
+    page = tables_markdown(paper_tables(VALUES, empty), "")
+    assert [line for line in page.splitlines() if line.startswith("## Table")] == [
+        "## Table 1. Bits per sub-pixel on photographs",
+        "## Table 2. ImageNet32: bits per sub-pixel, seconds to sample",
+        "## Table 3. Seconds and bits per sub-pixel for crops of 512x512",
+        "## Table A1. Decoding time by scale",
+        "## Table A2. ImageNet64: bits per sub-pixel",
+        "## Table A3. Seconds by batch size",
+    ]
+    shown = sum(value.table in NUMBERS for value in VALUES)
+    assert page.count("| not measured here") == shown
+
+
+def test_the_same_rows_give_the_same_bytes(run):
+    def texts():
+        tables = paper_tables(VALUES, run(batches=[batch_row(30, 6.0)]))
+        one = [form(t, "s") for t in tables for form in (table_csv, table_markdown, table_latex)]
+        return [tables_markdown(tables, "s"), *one]
+
+    assert texts() == texts()

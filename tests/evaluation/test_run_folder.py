@@ -1,0 +1,32 @@
+"""A run's folder as notebooks see it."""
+
+from pathlib import Path
+
+import pytest
+
+from l3c.evaluation import run_folder
+from l3c.evaluation.rows import RowError, write_rows
+from l3c.evaluation.run_folder import open_run
+
+
+def test_rows_tables_and_figures_of_a_run(tmp_path, make_row):
+    learned = make_row(key="l3c", method="L3C", bits_theory=2000.0)
+    write_rows(tmp_path / "rows.csv", [learned, make_row()])
+    for name in ("tables/b.md", "tables/paper/a.md", "figures/speed.png", "figures/bpsp.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    run = open_run(tmp_path)
+    assert (len(run.rows), run.learned) == (2, ["l3c"])
+    assert run.tables() == {"b": "tables/b.md", "paper/a": "tables/paper/a.md"}
+    assert list(run.figures()) == ["bpsp", "speed"]
+    assert all(path.is_file() for path in run.figures().values())
+
+
+def test_without_a_run_the_results_that_come_along_stand_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = open_run("results/run-that-is-not-there")
+    assert run.path.parts[-2:] == ("results", "reference")
+    assert "l3c" in run.learned
+    monkeypatch.setattr(run_folder, "_CHECKOUT", Path("nowhere"))
+    with pytest.raises(RowError, match=r"my/run: no rows\.csv there: run the workflow"):
+        open_run("my/run")

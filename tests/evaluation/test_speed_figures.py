@@ -1,0 +1,100 @@
+"""Figures of timings: what must be drawn. How they look was looked at."""
+
+import pytest
+
+from l3c.evaluation.batch_figure import draw_batches, published_samples, seconds_per_image
+from l3c.evaluation.published import PublishedValue
+from l3c.evaluation.stage_figure import ALL, draw_stages, mean_times
+
+
+@pytest.fixture
+def timing(make_timing):
+    rows = []
+    for threads, crop, run, total in (
+        (1, "a", 0, 4),
+        (1, "a", 1, 6),
+        (1, "b", 0, 9),
+        (2, "a", 0, 2),
+    ):
+        for way in ("encode", "decode"):
+            same = {"threads": threads, "image": crop, "run": run, "direction": way}
+            rows.append(make_timing(**same, seconds=total))
+            rows.append(make_timing(**same, stage="network", scale="x", seconds=total / 2))
+            rows.append(make_timing(**same, stage="container", seconds=total / 4))
+    return [*rows, make_timing(key="png", method="PNG", threads=1)]
+
+
+def test_times_are_means_over_crops_of_medians(timing):
+    times = mean_times(timing, "decode")
+    assert [setting.computer for setting in times] == ["1 thread", "2 threads"]
+    one = next(iter(times.values()))
+    assert one[ALL, "total"] == pytest.approx((5 + 9) / 2)
+    assert one["x", "network"] == pytest.approx(3.5)
+    assert one[ALL, "container"] == pytest.approx(1.75)
+    assert one[ALL, "rest"] == pytest.approx(1.75)
+
+
+def test_stages_have_a_panel_for_each_number_of_threads(timing):
+    figure = draw_stages(timing)
+    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()]
+    assert titles == ["L3C, 1 thread", "L3C, 2 threads"]
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts[0] == "encode, 7.00 s in all"
+    assert "3.50 s" in texts
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["network", "container", "between stages"]
+    assert "512x512 pixels" in figure.axes[0].get_xlabel()
+
+
+def test_nothing_learned_is_said(make_timing):
+    axes = draw_stages([make_timing(key="png", method="PNG")]).axes[0]
+    assert axes.texts[0].get_text() == "no learned method was timed"
+
+
+@pytest.fixture
+def batches(make_batch):
+    return [
+        *(
+            make_batch(batch=n, run=run, seconds=n * s)
+            for n in (1, 30)
+            for run, s in ((0, 2), (1, 4))
+        ),
+        *(make_batch(operation="encode", batch=n, seconds=n) for n in (1, 30)),
+        make_batch(side=320),
+    ]
+
+
+def value(quantity, seconds, confidence="primary", table="A3"):
+    return PublishedValue(table, "X", "v2", "L3C", quantity, seconds, "s", confidence, "")
+
+
+def test_batches_are_medians_per_image(batches):
+    (lines,) = seconds_per_image(batches).values()
+    assert lines["sample", 32] == {1: 3, 30: 3}
+    assert lines["sample", 320] == {1: 0.5}
+
+
+def test_batches_stand_beside_published_values(batches):
+    values = [
+        value("sample_s bs30", 1e-3),
+        value("bpsp", 4.0),
+        value("sample_s bs30", 1, table="2"),
+    ]
+    published = published_samples(values)
+    assert {size: found.value for size, found in published.items()} == {30: 1e-3}
+    figure = draw_batches(batches, published)
+    (axes,) = figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert axes.lines[0].get_ydata().tolist() == [1e-3]
+    assert len(axes.lines) == 4
+    assert "one image of 320x320 pixels" in [text.get_text() for text in axes.texts]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend[-1] == "sampling, published (Table A3)"
+    recalled = published_samples([value("sample_s bs30", 1e-3, "recalled")])
+    text = draw_batches(batches, recalled).legends[0].get_texts()[-1].get_text()
+    assert text.endswith("unverified")
+
+
+def test_no_batches_are_said():
+    axes = draw_batches([], {}).axes[0]
+    assert axes.texts[0].get_text() == "no model was timed"

@@ -1,0 +1,123 @@
+"""Clocked runs of a user's method and of a tiny model."""
+
+import numpy as np
+import pytest
+from tiny_models import noise, smooth, write_model
+
+from coder import range_coder, tiles
+from coder.shape import MixtureShape
+from l3c.codec import Codec
+from l3c.evaluation.coder_split import known_intervals, range_coder_seconds
+from l3c.evaluation.measure import LosslessError
+from l3c.evaluation.methods import MethodSource
+from l3c.evaluation.timing import TimingPlan, measure_timing
+from l3c.evaluation.timing_rows import check_timing
+from l3c.zoo import open_codec
+
+OWN = """
+import numpy as np
+from baselines.base import Method
+
+class Own(Method):
+    name = "Own"
+    key = "own"
+    suffix = ".own"
+    calls = 0
+
+    def why_unavailable(self):
+        return {missing!r}
+
+    def version(self):
+        return "own 1"
+
+    def encode(self, image):
+        return np.array(image.shape[:2], "<u4").tobytes() + image.tobytes()
+
+    def decode(self, data):
+        self.calls += 1
+        height, width = np.frombuffer(data[:8], "<u4")
+        image = np.frombuffer(data[8:], np.uint8).reshape(height, width, 3).copy()
+        image[0, 0, 0] ^= self.calls == {lossy_call}
+        return image
+"""
+
+
+@pytest.fixture
+def plan():
+    crops = [("a+0+0", smooth(40, 40)), ("b+3+4", noise(40, 40, 3))]
+    return TimingPlan("toy", lambda: crops, 2, 2, (1, 2))
+
+
+@pytest.fixture
+def run_own(tmp_path, plan):
+    def run(lossy_call=0, missing=""):
+        path = tmp_path / "own.py"
+        path.write_text(OWN.format(lossy_call=lossy_call, missing=missing))
+        return measure_timing(MethodSource("own", str(path)), plan)
+
+    return run
+
+
+def test_a_classical_method_has_totals_on_one_thread(run_own):
+    rows = run_own()
+    check_timing(rows)
+    assert [(row.image, row.run, row.direction) for row in rows] == [
+        (image, run, direction)
+        for image in ("a+0+0", "b+3+4")
+        for run in (0, 1)
+        for direction in ("encode", "decode")
+    ]
+    assert {(row.stage, row.scale, row.threads) for row in rows} == {("total", "", 1)}
+    assert all(row.num_bytes == 8 + 3 * 40 * 40 and row.peak_mib > 10 for row in rows)
+
+
+@pytest.mark.parametrize("call", [1, 4])  # the warm-up counts too
+def test_loss_stops_and_names_method_and_crop(run_own, call):
+    crop = "a.0.0" if call == 1 else "b.3.4"
+    with pytest.raises(LosslessError, match=f"method own is not lossless on image {crop} of toy"):
+        run_own(lossy_call=call)
+
+
+def test_a_missing_method_has_no_rows(run_own, capsys):
+    assert run_own(missing="install it") == []
+    assert "Own is not timed: install it" in capsys.readouterr().err
+
+
+def test_a_learned_method_has_stages_for_each_number_of_threads(tmp_path, plan):
+    source = MethodSource("tiny", "tiny", "Tiny", write_model(tmp_path))
+    rows = [row for row in measure_timing(source, plan) if row.device == "cpu"]
+    check_timing(rows)
+    assert {row.threads for row in rows} == {1, 2}
+    decoded = {(row.stage, row.scale) for row in rows if row.direction == "decode"}
+    parts = {(part, s) for part in ("network", "cdf", "range_coder") for s in ("x", "z1", "z2")}
+    assert decoded == parts | {("total", ""), ("range_coder", "z3"), ("container", "")}
+    encoded = {(row.stage, row.scale) for row in rows if row.direction == "encode"}
+    assert encoded == decoded | {("network", "")}
+
+
+@pytest.mark.parametrize("coupled", [True, False])
+def test_known_intervals_are_those_of_the_symbols(coupled):
+    shape = MixtureShape(3, 25, 2, coupled=coupled)
+    rng = np.random.default_rng(0)
+    symbols = rng.integers(0, 25, (70, 3)).astype(np.uint16)
+    symbols[:2] = [[0, 24, 0], [24, 0, 24]]  # where a CDF is 0 or 2^24
+    raws = rng.normal(0, 5, (70, shape.parameters)).astype(np.float32)
+    table = known_intervals(symbols, raws, shape)
+    green = range_coder.mixture_cdf(raws, shape, 1, symbols)
+    at = symbols[:, 1].astype(int)
+    assert (table[1::3, 1] == green[np.arange(70), at]).all()
+    assert (table[1::3, 2] == green[np.arange(70), at + 1]).all()
+    ones = np.ones(len(table), np.uint16)
+    data = range_coder.encode(ones, table, check=False)
+    assert (range_coder.decode(data, table, check=False) == ones).all()
+    coded = range_coder.encode_mixture(symbols, raws, shape)
+    assert abs(len(data) - len(coded)) <= 8  # the same intervals cost the same
+
+
+def test_the_range_coder_alone_is_measured_by_scale(tmp_path, monkeypatch):
+    codec: Codec = open_codec(write_model(tmp_path), "cpu")
+    scales = [(way, s) for way in ("encode", "decode") for s in ("x", "z1", "z2")]
+    monkeypatch.setattr(tiles, "TILE_PIXELS", 24 * 24)
+    seconds = range_coder_seconds(codec, smooth(40, 40), 1)
+    assert set(seconds) == set(scales)
+    assert all(spent > 0 for spent in seconds.values())

@@ -1,0 +1,82 @@
+"""A walk to a pixel shows what the coder does with it."""
+
+import math
+
+import numpy as np
+import pytest
+from tiny_models import KINDS, integer_path, smooth, tiny
+
+from coder.range_coder import decode, encode
+from l3c.codec import Codec
+from l3c.evaluation.walk import scale_costs, walk_to
+from l3c.evaluation.walk_figure import draw_pixel
+
+IMAGE = smooth(41, 54)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_pixel_costs_what_the_network_says(kind: str) -> None:
+    codec = Codec(tiny(kind), path=integer_path(kind))
+    bits = codec.symbol_bits(IMAGE)
+    planes = codec.planes(IMAGE)
+    for s, row, column in [(0, 0, 0), (0, 40, 53), (0, 7, 12), (1, 5, 4), (2, 3, 7)]:
+        pixel = walk_to(codec, IMAGE, row, column, s)
+        assert [c.symbol for c in pixel.channels] == planes[s][0, :, row, column].tolist()
+        expected = (2 ** -bits[s][:, row, column]).tolist()
+        probabilities = [c.pmf[c.symbol] for c in pixel.channels]
+        assert probabilities == pytest.approx(expected, rel=0.02, abs=4 * 2**-24)
+        assert pixel.bits == sum(c.bits for c in pixel.channels)
+
+
+def test_interval_probabilities_and_components_agree() -> None:
+    kind = "l3c_interlaced"
+    pixel = walk_to(Codec(tiny(kind), path=integer_path(kind)), IMAGE, 13, 20)
+    assert len(pixel.channels) == 3
+    for channel in pixel.channels:
+        low, high = channel.interval
+        assert 0 <= low < high <= 1 << 24
+        assert channel.pmf.sum() == pytest.approx(1)
+        assert channel.bits == pytest.approx(-math.log2(channel.pmf[channel.symbol]))
+        assert channel.weights.sum() == pytest.approx(1)
+        assert channel.parts.sum(axis=0) == pytest.approx(channel.pmf, rel=0.005, abs=1e-5)
+        stream = encode([channel.symbol] * 9, [channel.cdf] * 9)
+        assert (decode(stream, [channel.cdf] * 9) == channel.symbol).all()
+        assert len(stream) == pytest.approx(9 * channel.bits / 8, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("s", "row", "column", "says"),
+    [
+        (0, 41, 0, r"z\^\(0\) has 41 rows, 54 columns"),
+        (1, 0, -1, "no pixel at row 0, column -1"),
+        (3, 0, 0, r"s must be in 0\.\.2, got 3: z\^\(3\) has no mixtures"),
+    ],
+)
+def test_a_pixel_that_is_not_there(s: int, row: int, column: int, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        walk_to(Codec(tiny()), IMAGE, row, column, s)
+
+
+@pytest.mark.parametrize("kind", ["l3c", "rgb_interlaced"])
+def test_bits_and_bytes_of_all_scales(kind: str) -> None:
+    codec = Codec(tiny(kind))
+    costs = scale_costs(codec, IMAGE)
+    assert [cost.s for cost in costs] == [0, 1, 2, 3]
+    assert [(cost.height, cost.width) for cost in costs] == [(41, 54), (24, 28), (12, 14), (6, 7)]
+    assert sum(cost.num_bytes for cost in costs) == sum(map(len, codec.encode(IMAGE)))
+    assert sum(cost.bits for cost in costs) == pytest.approx(codec.bits_theory(IMAGE))
+    top = costs[-1]
+    assert top.bits == pytest.approx(6 * 7 * top.channels * math.log2(top.levels))
+
+
+@pytest.mark.parametrize("s", [0, 1])
+def test_the_figure_has_a_column_for_each_channel(s: int) -> None:
+    pixel = walk_to(Codec(tiny()), IMAGE, 3, 5, s)
+    figure = draw_pixel(pixel)
+    assert len(figure.axes) == 2 * len(pixel.channels)
+    titles = [axes.get_title("left") for axes in figure.axes]
+    for channel, title in zip(pixel.channels, titles, strict=False):
+        assert f"= {channel.symbol}: {channel.bits:.2f} bits" in title
+        left, right = figure.axes[channel.channel].get_xlim()
+        assert left <= channel.symbol <= right
+    assert np.isfinite([axes.get_ylim() for axes in figure.axes]).all()

@@ -1,0 +1,63 @@
+"""Rows as a run writes them, without a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from l3c.evaluation.rows import ResultRow
+from l3c.evaluation.timing_rows import TimingRow
+
+
+def result_row(**fields: Any) -> ResultRow:
+    """A row of a 10 x 20 image; keywords replace fields, bpsp follows num_bytes."""
+    values: dict[str, Any] = {
+        "dataset": "toy",
+        "method": "PNG",
+        "key": "png",
+        "image": "a",
+        "height": 10,
+        "width": 20,
+        "num_bytes": 300,
+        "bits_theory": None,
+        "encode_s": 0.25,
+        "decode_s": 0.125,
+        "lossless": True,
+        "in_process": True,
+        "settings": "level=9",
+        "version": "libpng 1.6",
+        "stream": "streams/toy/png/a.png",
+        "pixel_sha256": "0" * 64,
+        "threads": 2,
+        "hardware": "a machine, 2 cores",
+        "environment": "Python 3.11",
+    } | fields
+    bits = 8 * values["num_bytes"] / (3 * values["height"] * values["width"])
+    return ResultRow(**({"bpsp": bits} | values))
+
+
+def timing_row(**fields: Any) -> TimingRow:
+    """The total of an encoding run; keywords replace fields."""
+    values: dict[str, Any] = {
+        "dataset": "toy",
+        "method": "L3C",
+        "key": "l3c",
+        "device": "cpu",
+        "device_name": "a processor",
+        "threads": 2,
+        "image": "a+0+0",
+        "height": 512,
+        "width": 512,
+        "direction": "encode",
+        "stage": "total",
+        "scale": "",
+        "run": 0,
+        "seconds": 0.25,
+        "num_bytes": 300,
+        "in_process": True,
+        "peak_mib": None,
+        "settings": "integer",
+        "version": "torch 2",
+        "hardware": "a machine, 2 cores",
+        "environment": "Python 3.11",
+    }
+    return TimingRow(**(values | fields))

@@ -1,0 +1,121 @@
+"""Notebooks are executed by a kernel of this interpreter, and say in one line what went wrong."""
+
+import os
+import re
+import sys
+from html.parser import HTMLParser
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from l3c.notebooks import execution
+from l3c.notebooks.execution import add_stamp, execute
+from l3c.notebooks.page import markdown_page, to_page
+from l3c.notebooks.reading import NotebookError, title_of
+
+PLOT = """\
+%matplotlib inline
+%config InlineBackend.figure_formats = ["svg"]
+from matplotlib.figure import Figure
+figure = Figure(figsize=(2, 1))
+figure.subplots().plot([1, 2])
+figure"""
+
+
+@pytest.fixture
+def make_notebook(tmp_path):
+    """A notebook of the given cells of code below a heading and a cell of parameters."""
+
+    def make(*cells):
+        parameters = new_code_cell("RUN = 'mine'\nOTHER = 1", metadata={"tags": ["parameters"]})
+        code = [new_code_cell(text) for text in cells]
+        path = tmp_path / "some.ipynb"
+        about = new_markdown_cell("# A <notebook>\n\nwith <https://example.org/a-link>")
+        nbformat.write(new_notebook(cells=[about, parameters, *code]), path)
+        return path
+
+    return make
+
+
+def outputs(cell):
+    return [output.get("text") or output["data"]["text/plain"] for output in cell.outputs]
+
+
+def test_a_notebook_gets_parameters_folder_and_interpreter(make_notebook, tmp_path, monkeypatch):
+    # Neither a home nor a kernel that is installed is needed, nor is anything left there.
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    path = make_notebook("RUN, OTHER", "import os, sys\nprint(os.getcwd(), sys.executable)", PLOT)
+    before = path.read_text()
+    executed = execute(path, {"RUN": "given", "UNKNOWN": 2}, tmp_path)
+    assert executed.cells[2].source == "# Given by the workflow.\nRUN = 'given'"
+    assert outputs(executed.cells[3]) == ["('given', 1)"]
+    assert outputs(executed.cells[4]) == [f"{os.path.realpath(tmp_path)} {sys.executable}\n"]
+    assert "image/svg+xml" in executed.cells[5].outputs[0].data
+    assert [cell.get("execution_count") for cell in executed.cells] == [None, 1, 2, 3, 4, 5]
+    assert path.read_text() == before
+    assert not list(home.rglob("*ipython*")) + list(home.rglob("*jupyter*"))
+    add_stamp(executed, "commit 123")
+    nbformat.validate(executed)
+    page = to_page(executed)
+    assert "<title>A &lt;notebook&gt;</title>" in page
+    assert "data:image/svg+xml;base64," in page
+    assert "Provenance: commit 123." in page
+    assert loaded(page) == ["data"]
+
+
+def test_an_error_names_notebook_cell_and_error(make_notebook):
+    path = make_notebook("1 + 1", "raise KeyError('no such thing')", "print('never')")
+    with pytest.raises(NotebookError) as caught:
+        execute(path, {"RUN": "given"})
+    assert str(caught.value) == f"{path}, cell 3: KeyError: 'no such thing'"
+    assert "raise KeyError" in str(caught.value.__cause__)  # the traceback, for the log
+
+
+def test_a_kernel_that_dies_is_said(make_notebook, monkeypatch):
+    monkeypatch.setattr(execution, "_LONGEST", 0)  # as in a folder whose path is too long: TCP
+    path = make_notebook("import os\nos._exit(9)")
+    with pytest.raises(NotebookError, match=r"some\.ipynb, cell 2: the kernel died"):
+        execute(path)
+
+
+def test_what_is_no_notebook_is_said(tmp_path):
+    with pytest.raises(NotebookError, match=r"gone\.ipynb: cannot be read"):
+        execute(tmp_path / "gone.ipynb")
+    for text in (
+        "",
+        "[]",
+        "{}",
+        '{"cells": 1, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}',
+    ):
+        (tmp_path / "bad.ipynb").write_text(text)
+        with pytest.raises(NotebookError, match=r"bad\.ipynb: not a notebook"):
+            execute(tmp_path / "bad.ipynb")
+
+
+def test_markdown_becomes_a_page_that_needs_nothing_else():
+    page = markdown_page("# Rates & more\n\n| a | b |\n| - | -: |\n| L3C | 2.991† |\n")
+    assert "<title>Rates &amp; more</title>" in page
+    assert re.search(r"<td[^>]*>2.991†</td>", page)
+    assert loaded(page) == []
+
+
+def test_a_notebook_without_a_heading_has_a_title():
+    assert title_of(new_notebook(cells=[new_code_cell("# no heading")])) == "Notebook"
+
+
+def loaded(page):
+    """Kinds of address that a browser loads by itself to show a page: "data", hosts, files."""
+    found = set()
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.update(value.split(":")[0] for name, value in attrs if name == "src")
+            found.update({tag} & {"script", "link", "iframe", "object", "embed"})
+
+    Parser().feed(page)
+    style = page.split("<style>")[1].split("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+    return sorted(found)

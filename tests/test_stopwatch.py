@@ -1,0 +1,64 @@
+"""Where the time of coding goes: what is reported, and that it fits into the whole."""
+
+import time
+
+import numpy as np
+import pytest
+from tiny_models import integer_path, noise, smooth, tiny
+
+from coder import tiles
+from l3c.codec import Codec
+from l3c.coding import decode_picture, encode_picture
+from l3c.picture import Picture
+from l3c.stopwatch import Stopwatch, timed
+
+SCALES = ("x", "z1", "z2")
+
+
+def test_seconds_are_added_up() -> None:
+    stopwatch = Stopwatch()
+    for _ in range(2):
+        with stopwatch.time("coder", "x"):
+            time.sleep(0.01)
+    with pytest.raises(KeyError), stopwatch.time("network"):
+        raise KeyError
+    assert set(stopwatch.seconds) == {("coder", "x"), ("network", "")}
+    assert stopwatch.seconds["coder", "x"] >= 0.02
+    with timed(stopwatch, "container"):
+        pass
+    assert ("container", "") in stopwatch.seconds
+
+
+def test_without_a_stopwatch_nothing_happens() -> None:
+    with timed(None, "network", "x") as nothing:
+        assert nothing is None
+
+
+@pytest.mark.parametrize("kind", ["l3c", "l3c_interlaced", "rgb_shared"])
+def test_the_codec_reports_every_stage_of_every_scale(kind: str) -> None:
+    codec = Codec(tiny(kind), path=integer_path(kind))
+    picture = Picture.from_array(smooth(48, 40))
+    encoding, decoding = Stopwatch(), Stopwatch()
+    start = time.perf_counter()
+    data = encode_picture(picture, codec, stopwatch=encoding)
+    middle = time.perf_counter()
+    decoded = decode_picture(data, lambda *_: codec, stopwatch=decoding).picture
+    end = time.perf_counter()
+    assert np.array_equal(decoded.samples, picture.samples)
+    assert data == encode_picture(picture, codec)
+    both = {(part, scale) for part in ("network", "coder") for scale in SCALES}
+    both |= {("range_coder", "z3"), ("container", "")}
+    assert set(encoding.seconds) == both | {("network", "")}  # extractors, all scales
+    assert set(decoding.seconds) == both
+    for stopwatch, total in ((encoding, middle - start), (decoding, end - middle)):
+        assert all(seconds > 0 for seconds in stopwatch.seconds.values())
+        assert sum(stopwatch.seconds.values()) <= total
+
+
+def test_tiles_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec, picture = Codec(tiny()), Picture.from_array(noise(40, 40, 3))
+    one, four = Stopwatch(), Stopwatch()
+    encode_picture(picture, codec, stopwatch=one)
+    monkeypatch.setattr(tiles, "TILE_PIXELS", 24 * 24)
+    encode_picture(picture, codec, stopwatch=four)
+    assert set(four.seconds) == set(one.seconds)

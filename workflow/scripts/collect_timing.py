@@ -1,0 +1,12 @@
+"""Timing rows of all methods in one file, checked against the schema and each other."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.evaluation.timing_rows import check_timing, read_timing, write_timing
+
+    rows = [row for path in snakemake.input.rows for row in read_timing(Path(path))]
+    check_timing(rows)
+    write_timing(Path(snakemake.output.rows), rows)

@@ -1,0 +1,18 @@
+"""A notebook with its outputs, and the same as a page."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    import nbformat
+
+    from l3c.evaluation.provenance import read_stamp
+    from l3c.evaluation.rows import write_text
+    from l3c.notebooks.execution import add_stamp, execute
+    from l3c.notebooks.page import to_page
+
+    notebook = execute(Path(snakemake.input.notebook), snakemake.params.given)
+    add_stamp(notebook, read_stamp(Path(snakemake.input.provenance)))
+    write_text(Path(snakemake.output.notebook), nbformat.writes(notebook) + "\n")
+    write_text(Path(snakemake.output.page), to_page(notebook))

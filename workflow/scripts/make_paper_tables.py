@@ -1,0 +1,35 @@
+"""The tables of the paper as Markdown, CSV and LaTeX, and one page with all of them."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.evaluation import paper_pages
+    from l3c.evaluation.batch_rows import read_batches
+    from l3c.evaluation.counterparts import Counterpart
+    from l3c.evaluation.paper_tables import Measurements, paper_tables
+    from l3c.evaluation.provenance import read_id, read_stamp
+    from l3c.evaluation.published import read_published
+    from l3c.evaluation.rows import read_record, read_rows, write_text
+    from l3c.evaluation.timing_rows import read_timing
+
+    given, params = snakemake.input, snakemake.params
+    stamp, made_from = read_stamp(Path(given.provenance)), read_id(Path(given.provenance))
+    run = Measurements(
+        rows=read_rows(Path(given.rows)),
+        records=[read_record(Path(path)) for path in given.records],
+        timing=[row for path in given.timing for row in read_timing(Path(path))],
+        batches=[row for path in given.batches for row in read_batches(Path(path))],
+        counterparts={name: Counterpart(**fields) for name, fields in params.counterparts.items()},
+        published_as=params.published_as,
+    )
+    tables = paper_tables(read_published(Path(given.published)), run)
+    made = snakemake.output
+    write_text(Path(made.page), paper_pages.tables_markdown(tables, stamp))
+    for table, path in zip(tables, made.markdown, strict=True):
+        write_text(Path(path), paper_pages.table_markdown(table, stamp))
+    for table, path in zip(tables, made.csv, strict=True):
+        write_text(Path(path), paper_pages.table_csv(table, made_from))
+    for table, path in zip(tables, made.latex, strict=True):
+        write_text(Path(path), paper_pages.table_latex(table, stamp))

@@ -1,0 +1,27 @@
+"""A page about a run, with links to what the run has."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.evaluation.provenance import read_provenance
+    from l3c.evaluation.results_page import RunFacts, results_page
+    from l3c.evaluation.rows import read_rows, write_text
+
+    run = Path(snakemake.input.rows).parent
+    captions = {
+        Path(path).stem: " ".join(Path(path).read_text(encoding="utf-8").split())
+        for path in snakemake.input.captions
+    }
+    page = results_page(
+        RunFacts(
+            read_rows(Path(snakemake.input.rows)),
+            read_provenance(Path(snakemake.input.provenance)),
+            snakemake.params.labels,
+        ),
+        [str(Path(path).relative_to(run)) for path in snakemake.input.results],
+        captions,
+        lambda path: (run / path).read_text(encoding="utf-8"),
+    )
+    write_text(Path(snakemake.output.page), page)

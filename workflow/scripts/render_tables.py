@@ -1,0 +1,12 @@
+"""Tables in Markdown as pages for a browser."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.evaluation.rows import write_text
+    from l3c.notebooks.page import markdown_page
+
+    for table, page in zip(snakemake.input.tables, snakemake.output.pages, strict=True):
+        write_text(Path(page), markdown_page(Path(table).read_text(encoding="utf-8")))

@@ -1,0 +1,34 @@
+"""One model by batch size: sampling, encoding and decoding."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    import numpy as np
+
+    from l3c.data.datasets import kept_images
+    from l3c.evaluation.batch_rows import write_batches
+    from l3c.evaluation.batches import BatchPlan, measure_batches
+    from l3c.evaluation.crops import crops_of
+
+    manifest = Path(snakemake.input.manifest)
+    method = snakemake.params.method
+    batches = snakemake.params.batches
+    side = batches["side"]
+    crops = crops_of(lambda: kept_images(manifest), side, max(batches["coded"], default=1))
+    sampled = [(side, size) for size in batches["sizes"]]
+    rows = measure_batches(
+        snakemake.wildcards.method,
+        method["name"],
+        Path(snakemake.input.weights[0]),
+        method["arithmetic"],
+        BatchPlan(
+            dataset=snakemake.params.dataset,
+            images=np.stack([crop for _, crop in crops]),
+            sampled=sampled + ([(batches["single"], 1)] if batches["single"] else []),
+            coded=batches["coded"],
+            repeats=batches["repeats"],
+        ),
+    )
+    write_batches(Path(snakemake.output.rows), rows)

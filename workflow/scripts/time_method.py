@@ -1,0 +1,39 @@
+"""One method on crops: how long encoding and decoding take, by stage where it has any."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.data.datasets import kept_images
+    from l3c.evaluation.crops import crops_of
+    from l3c.evaluation.methods import MethodSource
+    from l3c.evaluation.timing import TimingPlan, measure_timing
+    from l3c.evaluation.timing_rows import write_timing
+
+    manifest = Path(snakemake.input.manifest)
+    method = snakemake.params.method
+    timing = snakemake.params.timing
+    weights = snakemake.input.weights
+
+    def crops():
+        """The same ones at every call."""
+        return crops_of(lambda: kept_images(manifest), timing["side"], timing["crops"])
+
+    rows = measure_timing(
+        MethodSource(
+            key=snakemake.wildcards.method,
+            entry=method["entry"],
+            name=method["name"],
+            weights=Path(weights[0]) if weights else None,
+            arithmetic=method["arithmetic"],
+        ),
+        TimingPlan(
+            dataset=timing["dataset"],
+            crops=crops,
+            count=timing["crops"],
+            repeats=timing["repeats"],
+            threads=tuple(sorted({1, snakemake.threads})),
+        ),
+    )
+    write_timing(Path(snakemake.output.rows), rows)
