@@ -109,6 +109,7 @@ def test_labels_touch_neither_each_other_nor_points():
 
 
 def test_the_same_rows_give_the_same_bytes(rows, tmp_path):
+    rows = [row for row in rows if row.dataset == "one"]
     for name in ("first", "second"):
         save(draw_speed(rows, ["l3c"]), tmp_path / f"{name}.svg", tmp_path / f"{name}.png", "stamp")
     assert "stamp" in (tmp_path / "first.svg").read_text()

@@ -302,6 +302,13 @@ def get_labels():
     return {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
 
 
+def get_curve_labels():
+    """The same for learning curves, which say where they are not of all scales."""
+    labels = get_labels()
+    shared = [key for key in labels if RECIPES[key].model.kind == "rgb_shared"]
+    return labels | {key: f"{labels[key]} (x alone)" for key in shared}
+
+
 def get_published_samples():
     """Bits per sub-pixel of the paper's own example of samples, as text for a caption."""
     values = samples_of(read_published(Path(PUBLISHED)))

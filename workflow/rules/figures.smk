@@ -74,7 +74,7 @@ rule plot_training:
     resources:
         mem_mb=500,
     params:
-        labels=get_labels(),
+        labels=get_curve_labels(),
     script:
         "../scripts/plot_training.py"
 
