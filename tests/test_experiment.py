@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from l3c import experiment
-from l3c.experiment import ExperimentError, check_experiment, method_key, resolve
+from l3c.experiment import method_key, resolve
+from l3c.experiment_checks import ExperimentError, check_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 A = {"name": "A", "recipe": "r.yaml"}

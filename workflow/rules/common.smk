@@ -16,7 +16,8 @@ from l3c.evaluation.counterparts import find_counterparts
 from l3c.evaluation.provenance import code_state, configuration_of
 from l3c.evaluation.published import read_published, samples_of
 from l3c.evaluation.results_page import TITLES
-from l3c.experiment import CATALOGUE, ExperimentError, check_experiment, resolve
+from l3c.experiment import resolve
+from l3c.experiment_checks import CATALOGUE, ExperimentError, check_experiment
 from l3c.notebooks.reading import read, title_of
 from l3c.workflow_lock import hold_main_lock
 

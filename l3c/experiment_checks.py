@@ -1,0 +1,258 @@
+"""Checks a configuration before a run: every problem at once, each with what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from baselines.registry import METHODS
+from l3c.config import Recipe, RecipeError, load_recipe
+from l3c.data.catalogue import ImageSet, is_archive, read_catalogue
+from l3c.data.errors import DatasetError
+from l3c.data.sources import LIST_SUFFIX
+from l3c.evaluation.published import PublishedError, editions, normalize, read_published
+from l3c.experiment import NOTEBOOK_NAME, Experiment, method_key, resolve
+
+CATALOGUE = "config/datasets.tsv"
+
+
+class ExperimentError(ValueError):
+    """The configuration is not usable; the message lists every problem and what is allowed."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"The configuration has {count}; nothing was run.\n{lines}")
+
+
+def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment, dict[str, Recipe]]:
+    """Checks the whole configuration, files it names included, before anything runs.
+
+    Args:
+        config: the merged configuration as read from YAML.
+        root: folder of the workflow, holding config/ and results/published.csv.
+
+    Returns:
+        The typed configuration and the recipe of each model that is trained.
+
+    Raises:
+        ExperimentError: listing every problem.
+    """
+    try:
+        experiment = Experiment.model_validate(dict(config))
+    except ValidationError as error:
+        raise ExperimentError([_explain(item) for item in error.errors()]) from None
+    try:
+        catalogue = read_catalogue(root / CATALOGUE)
+    except DatasetError as error:
+        raise ExperimentError([str(error)]) from None
+    problems = [*_dataset_problems(experiment, catalogue), *_method_problems(experiment)]
+    problems += [*_picture_problems(experiment), *_notebook_problems(experiment, root)]
+    problems += [*_timing_problems(experiment), *_published_problems(experiment, root)]
+    recipes = {}
+    for key in experiment.trained():
+        recipe = experiment.models[key].recipe if key in experiment.models else None
+        if recipe is None:
+            own = [other for other, spec in experiment.models.items() if spec.recipe is not None]
+            problems.append(f"models: same_as: {_unknown(key, 'model with a recipe', own)}")
+            continue
+        try:
+            recipes[key] = load_recipe(resolve(recipe, root))
+        except RecipeError as error:
+            problems.append(f"models.{key}.recipe: {error}")
+    if problems:
+        raise ExperimentError(problems)
+    return experiment, recipes
+
+
+def _dataset_problems(experiment: Experiment, catalogue: Mapping[str, ImageSet]) -> list[str]:
+    problems = []
+    named = [("train", experiment.train)]
+    if experiment.validation:
+        named.append(("validation", experiment.validation))
+    for key, model in experiment.models.items():
+        uses = {"train": model.train, "validation": model.validation}
+        named += [(f"models.{key}.{where}", name) for where, name in uses.items() if name]
+    named += [("evaluate.datasets", name) for name in experiment.evaluate.datasets]
+    if experiment.exactness:
+        named.append(("exactness.dataset", experiment.exactness.dataset))
+    if experiment.timing:
+        named.append(("timing.dataset", experiment.timing.dataset))
+    for where, name in named:
+        if name not in experiment.datasets:
+            problems.append(f"{where}: {_unknown(name, 'data set', list(experiment.datasets))}")
+    for name in experiment.used_datasets():
+        spec = experiment.datasets.get(name)
+        if spec is None or spec.source in ("embedded", "synthetic") or spec.source in catalogue:
+            continue
+        path = Path(spec.source).expanduser()
+        readable = path.suffix == LIST_SUFFIX or is_archive(path.name)
+        if path.is_dir() or (path.is_file() and readable):
+            continue
+        known = ["embedded", "synthetic", *catalogue]
+        if path.exists():
+            wrong = f"the file {spec.source} is no folder, archive or list (.txt) of images"
+        elif readable:
+            wrong = f"the file {spec.source} does not exist"
+        else:
+            wrong = f"the folder {spec.source} does not exist"
+        problems.append(
+            f"datasets.{name}.source: {wrong}; give a folder, an archive or a list of images, or "
+            f"one of: {', '.join(known)}"
+        )
+    return problems
+
+
+def _method_problems(experiment: Experiment) -> list[str]:
+    known = [*experiment.models, *METHODS]
+    problems = [
+        f"models.{key}: is the key of a classical codec; choose another"
+        for key in experiment.models
+        if key in METHODS
+    ]
+    seen: dict[str, str] = {}
+    for entry in experiment.evaluate.methods:
+        key = method_key(entry)
+        if entry.endswith(".py") and not Path(entry).is_file():
+            problems.append(f"evaluate.methods: the file {entry} does not exist")
+        elif entry.endswith(".py") and (key in known or not key):
+            problems.append(f"evaluate.methods: rename {entry}; {key!r} is no free key for it")
+        elif not entry.endswith(".py") and entry not in known:
+            hint = "; a method of your own is named by the path of its .py file"
+            problems.append(f"evaluate.methods: {_unknown(entry, 'method', known)}{hint}")
+        if key in seen:
+            problems.append(f"evaluate.methods: {entry} and {seen[key]} have the same key {key!r}")
+        seen[key] = entry
+    for dataset, methods in experiment.evaluate.methods_on.items():
+        where = f"evaluate.methods_on.{dataset}"
+        if dataset not in experiment.evaluate.datasets:
+            problems.append(f"{where}: not in evaluate.datasets")
+        problems += [
+            f"{where}: {entry} is not in evaluate.methods"
+            for entry in methods
+            if entry not in experiment.evaluate.methods
+        ]
+    return problems
+
+
+def _picture_problems(experiment: Experiment) -> list[str]:
+    pictures = experiment.pictures
+    if pictures is None:
+        return []
+    problems = []
+    if pictures.model and pictures.model not in experiment.learned():
+        unknown = _unknown(pictures.model, "measured model", experiment.learned() or ["none"])
+        problems.append(f"pictures.model: {unknown}")
+    if pictures.dataset and pictures.dataset not in experiment.evaluate.datasets:
+        measured = list(experiment.evaluate.datasets)
+        unknown = _unknown(pictures.dataset, "measured data set", measured)
+        problems.append(f"pictures.dataset: {unknown}")
+    return problems
+
+
+def _notebook_problems(experiment: Experiment, root: Path) -> list[str]:
+    problems = []
+    seen: dict[str, str] = {}
+    for path in experiment.notebooks:
+        name = Path(path).stem
+        if not path.endswith(".ipynb"):
+            problems.append(f"notebooks: {path} is no notebook (.ipynb)")
+        elif not resolve(path, root).is_file():
+            problems.append(f"notebooks: the file {path} does not exist")
+        elif not re.fullmatch(NOTEBOOK_NAME, name):
+            problems.append(f"notebooks: rename {path}; letters, digits, _ . and - make a name")
+        elif name in seen:
+            problems.append(f"notebooks: {path} and {seen[name]} would be written to one file")
+        seen[name] = path
+    return problems
+
+
+def _timing_problems(experiment: Experiment) -> list[str]:
+    timing = experiment.timing
+    if timing is None:
+        return []
+    problems = [
+        f"timing.methods: {entry} is not in evaluate.methods"
+        for entry in timing.methods or ()
+        if entry not in experiment.evaluate.methods
+    ]
+    models = [*experiment.models]
+    problems += [
+        f"timing.batches.models: {_unknown(key, 'model', models)}"
+        for key in (timing.batches.models if timing.batches else ())
+        if key not in experiment.models
+    ]
+    return problems
+
+
+def _published_problems(experiment: Experiment, root: Path) -> list[str]:
+    try:
+        values = read_published(root / "results" / "published.csv")
+    except PublishedError as error:
+        return [str(error)]
+    problems = []
+    for dataset, label in experiment.evaluate.published.items():
+        if dataset not in experiment.datasets:
+            unknown = _unknown(dataset, "data set", list(experiment.datasets))
+            problems.append(f"evaluate.published: {unknown}")
+        if label not in editions(values):
+            unknown = _unknown(label, "edition", editions(values))
+            problems.append(f"evaluate.published.{dataset}: {unknown}")
+    methods = list(dict.fromkeys(value.method for value in values))
+    for key, name in experiment.published_as().items():
+        if normalize(name) not in map(normalize, methods):
+            unknown = _unknown(name, "published method", methods)
+            problems.append(f"models.{key}.published_as: {unknown}")
+    return problems
+
+
+def _unknown(value: str, kind: str, allowed: list[str]) -> str:
+    close = difflib.get_close_matches(value, allowed, n=1)
+    meant = f' Did you mean "{close[0]}"?' if close else ""
+    return f'unknown {kind} "{value}".{meant} Allowed: {", ".join(allowed)}'
+
+
+def _explain(item: Any) -> str:
+    """One line for one pydantic error: key path, value, and what is allowed."""
+    loc = tuple(part for part in item["loc"] if part != "[key]")
+    where = ".".join(str(part) for part in loc)
+    message = item["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    if item["type"] == "extra_forbidden":
+        return f"{where}: {_unknown(str(loc[-1]), 'key', _allowed_keys(loc[:-1]))}"
+    if item["type"] == "missing":
+        return f"{where}: missing, and it has no default"
+    if item["type"] == "string_pattern_mismatch":
+        return (
+            f"{where}: a name of letters, digits and _ is needed (pattern {item['ctx']['pattern']})"
+        )
+    shown = "" if isinstance(item["input"], Mapping) else f" = {item['input']!r}"
+    return f"{where}{shown}: {message}"
+
+
+def _allowed_keys(loc: tuple[Any, ...]) -> list[str]:
+    """The keys of the settings found at a path below Experiment."""
+    kind: Any = Experiment
+    for part in loc:
+        if _model(kind) is not None:
+            kind = _model(kind).model_fields[part].annotation  # type: ignore[union-attr]
+        else:
+            kind = typing.get_args(kind)[-1]
+    found = _model(kind)
+    return list(found.model_fields) if found else []
+
+
+def _model(kind: Any) -> type[BaseModel] | None:
+    """The settings class behind an annotation, `X | None` included."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        return next((m for m in map(_model, typing.get_args(kind)) if m), None)
+    return None
