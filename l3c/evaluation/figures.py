@@ -31,7 +31,7 @@ class Bar:
         bpsp: of each image.
         mean: of `bpsp`.
         encode_s_per_mp, decode_s_per_mp: seconds for a million pixels, all images together.
-        in_process: whether those are without the start of a program.
+        in_process: whether those are of this process, not of an external program.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Bar:
 
     @property
     def marked(self) -> str:
-        """Its name, with a mark where times include the start of a program."""
+        """Its name, with a mark where an external program does the work."""
         return self.method if self.in_process else f"{self.method} {EXTERNAL_MARK}"
 
 
@@ -202,7 +202,7 @@ def draw_speed(rows: Sequence[ResultRow], learned: Sequence[str]) -> Figure:
             f"not shown: {bar.method} ({bar.mean:.2f} bpsp)" for bar in bars if bar not in shown
         ]
         if not all(bar.in_process for bar in shown):
-            notes.append(f"{EXTERNAL_MARK} with the start of a program")
+            notes.append(f"{EXTERNAL_MARK} an external program")
         line[1].set_title("; ".join(notes), loc="right", fontsize=8.5, fontweight="normal")
         for axes, what in zip(line, ("encoding", "decoding"), strict=True):
             axes.set_xlabel(f"{what} time in seconds per megapixel (less is better)")

@@ -80,7 +80,7 @@ def test_speed_leaves_the_control_out_and_says_so(rows):
 def test_speed_marks_times_with_the_start_of_a_program(make_row):
     axes = draw_speed([make_row(in_process=False)], []).axes
     assert axes[0].texts[0].get_text() == "PNG ‡"
-    assert axes[1].get_title(loc="right") == "‡ with the start of a program"
+    assert axes[1].get_title(loc="right") == "‡ an external program"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ with job(snakemake):
     from l3c.evaluation.cost_maps import cost_map, draw_cost_maps
     from l3c.evaluation.photographs import choose, cut
     from l3c.evaluation.provenance import read_stamp
-    from l3c.evaluation.style import save
+    from l3c.evaluation.style import PICTURE_DPI, save
     from l3c.zoo import open_codec
 
     params = snakemake.params
@@ -19,4 +19,5 @@ with job(snakemake):
     ]
     figure = draw_cost_maps(shown, params.label)
     stamp = read_stamp(Path(snakemake.input.provenance))
-    save(figure, Path(snakemake.output.svg), Path(snakemake.output.png), stamp)
+    svg, png = Path(snakemake.output.svg), Path(snakemake.output.png)
+    save(figure, svg, png, stamp, PICTURE_DPI)

@@ -10,7 +10,7 @@ with job(snakemake):
     from l3c.evaluation.rows import write_text
     from l3c.evaluation.sample_rows import read_sample_rows, samples_table
     from l3c.evaluation.sampling_figure import draw_samples
-    from l3c.evaluation.style import save
+    from l3c.evaluation.style import PICTURE_DPI, save
 
     provenance = Path(snakemake.input.provenance)
     rows = read_sample_rows(Path(snakemake.input.rows))
@@ -18,4 +18,5 @@ with job(snakemake):
     write_text(Path(snakemake.output.csv), samples_table(rows, published, read_id(provenance)))
     figure = draw_samples(rows, Path(snakemake.input.images), snakemake.params.label)
     stamp = read_stamp(provenance)
-    save(figure, Path(snakemake.output.svg), Path(snakemake.output.png), stamp)
+    svg, png = Path(snakemake.output.svg), Path(snakemake.output.png)
+    save(figure, svg, png, stamp, PICTURE_DPI)
