@@ -45,7 +45,7 @@ class Line:
         published_vs_reference: percent above L3C's, published against published; rates only.
         measured: in each setting of the section, None where it was not measured.
         reason: why some of `measured` are None, where that is known.
-        external: an external program does it, whose start is in the times.
+        external: an external program does it; the way to it is in the times.
     """
 
     label: str

@@ -39,7 +39,8 @@ _DEFINITIONS = (
     f"*{LEVEL:.0f} % interval* of our mean, by a percentile bootstrap over images; of few images "
     "it is too narrow.",
     "Seconds of ours are medians over images and clocked runs, a warm-up left out, with the "
-    f"quartiles in brackets. {EXTERNAL_MARK} an external program, whose start is in its times.",
+    f"quartiles in brackets. {EXTERNAL_MARK} an external program: the way to it is "
+    "in its times.",
     f"*{NOT_MEASURED}*: the run lacks the data set, the method or the device.",
     "The learned methods measured are the models of this run: their settings stand below each "
     "table, and their cards say in what they differ from the paper's.",
@@ -161,7 +162,7 @@ def table_latex(table: PaperTable, stamp: str) -> str:
         f"  \\caption{{{tex(table.title)}: Table {table.number} of the L3C paper beside our "
         f"measurements. Rates are of whole files, means over images with {LEVEL:.0f} \\% bootstrap "
         "intervals; times are medians with quartiles. $\\dagger$ published value not checked "
-        "against the paper; $\\ddagger$ external program, its start counts.}",
+        "against the paper; $\\ddagger$ external program, the way to it counts.}",
     ]
     common, each = _remarks(table)
     if common:
