@@ -145,7 +145,9 @@ class Batches(_Settings):
 class Timing(_Settings):
     """Speed: crops encoded and decoded, by stage (Tables 3 and A1), and by batch size."""
 
-    dataset: DatasetName = Field(description="the key of `datasets` whose images are cut")
+    dataset: DatasetName | None = Field(
+        None, description="the key of `datasets` whose images are cut; the first of `evaluate`"
+    )
     methods: tuple[str, ...] | None = Field(
         None, description="of evaluate.methods; by default all but models with arithmetic float"
     )
@@ -261,6 +263,12 @@ class Experiment(_Settings):
             if key not in models or models[key].arithmetic != "float"
         ]
 
+    def timed_dataset(self) -> str | None:
+        """Key of the data set whose crops are timed, if there are any."""
+        if self.timing is None:
+            return None
+        return self.timing.dataset or self.evaluate.datasets[0]
+
     def batched(self) -> list[str]:
         """Keys of the models whose speed is measured by batch size."""
         if self.timing is None or self.timing.batches is None:
@@ -270,7 +278,7 @@ class Experiment(_Settings):
     def used_datasets(self) -> list[str]:
         """The data sets this run builds: those measured, and those needed for training."""
         names: list[str | None] = [*self.evaluate.datasets]
-        names += [self.timing.dataset] if self.timing else []
+        names += [self.timed_dataset()] if self.timing else []
         for key in self.trained():
             names += [self.trained_on(key), self.validated_on(key)]
         return [name for name in dict.fromkeys(names) if name]

@@ -84,7 +84,7 @@ def _dataset_problems(experiment: Experiment, catalogue: Mapping[str, ImageSet])
     named += [("evaluate.datasets", name) for name in experiment.evaluate.datasets]
     if experiment.exactness:
         named.append(("exactness.dataset", experiment.exactness.dataset))
-    if experiment.timing:
+    if experiment.timing and experiment.timing.dataset:
         named.append(("timing.dataset", experiment.timing.dataset))
     for where, name in named:
         if name not in experiment.datasets:

@@ -145,7 +145,19 @@ def _models(comparison: Mapping[str, Sequence[Summary]], context: Context) -> li
         ]
         for key, card in context.cards.items()
     ]
-    return [*markdown_table(head, lines), "", "Each card lists what differs from the paper."]
+    return [*markdown_table(head, lines), "", *_deviations(labels, context)]
+
+
+def _deviations(labels: Mapping[str, str], context: Context) -> list[str]:
+    """How the measured networks are not the paper's; how they were trained is in the cards."""
+    lines = []
+    for key, card in context.cards.items():
+        told = ("model.", "train.extractor_rate")
+        differs = [line for line in card.get("deviations", ()) if line.startswith(told)]
+        if differs:
+            name = labels.get(key, card["name"])
+            lines.append(f"* **{name} here is not the paper's network**: {'; '.join(differs)}.")
+    return [*lines, "", "The cards, `models/*.json` of the run, have the rest of the deviations."]
 
 
 def _recipe_name(card: Mapping[str, Any]) -> str:

@@ -67,6 +67,7 @@ def context(rows):
     train = ManifestRow(image="t", source="t", status="kept", pixel_sha256="9" * 64)
     recipe = {"name": "small"}
     card = {"name": "L3C", "parameters": 1234567, "steps": 2000, "train_s": 200.0, "recipe": recipe}
+    card["deviations"] = ["model.scales: 4 instead of 3", "train.steps: 2000 instead of 700000"]
     card["images"] = 1
     manifests = {"toy": [*kept, dropped], "train": [train]}
     counterparts = {"toy": Counterpart("Open Images v3", False, "")}
@@ -153,6 +154,7 @@ def test_markdown_says_what_is_what(comparison, context):
     assert '* Source and licence of the images: Toy32, "small" edition: CC0.' in text
     assert "Only published, not measured here: PixelCNN." in text
     assert "1,234,567" in text
+    assert "* **L3C here is not the paper's network**: model.scales: 4 instead of 3.\n" in text
     assert "3.3 min" in text
     assert "a machine, 2 cores; Python 3.11" in text
     assert "unverified" in text

@@ -14,7 +14,7 @@ from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
 from l3c.evaluation.counterparts import find_counterparts
 from l3c.evaluation.provenance import code_state, configuration_of
-from l3c.evaluation.published import read_published, samples_of
+from l3c.evaluation.published import read_published
 from l3c.evaluation.results_page import TITLES
 from l3c.experiment import resolve
 from l3c.experiment_checks import CATALOGUE, ExperimentError, check_experiment
@@ -310,12 +310,6 @@ def get_curve_labels():
     return labels | {key: f"{labels[key]} (x alone)" for key in shared}
 
 
-def get_published_samples():
-    """Bits per sub-pixel of the paper's own example of samples, as text for a caption."""
-    values = samples_of(read_published(Path(PUBLISHED)))
-    return ", ".join(f"{value.value:g}" for value in values)
-
-
 def get_timing(wildcards):
     """Which crops, and how often; not which methods, so that another one measures itself alone."""
     return EXPERIMENT.timing.model_dump(exclude={"methods", "batches"})
@@ -328,7 +322,7 @@ def get_batches(wildcards):
 
 def get_timing_manifest(wildcards):
     """Manifest of the data set whose images are cut for timings."""
-    return f"{RUN}/data/{EXPERIMENT.timing.dataset}/manifest.csv"
+    return f"{RUN}/data/{EXPERIMENT.timed_dataset()}/manifest.csv"
 
 
 def get_cards():

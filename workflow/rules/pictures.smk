@@ -54,7 +54,6 @@ if PICTURED:
             mem_mb=1000,
         params:
             label=get_labels()[PICTURED[0]],
-            published=get_published_samples(),  # for the caption
         script:
             "../scripts/plot_samples.py"
 

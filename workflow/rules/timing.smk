@@ -62,7 +62,7 @@ rule time_batches:
         mem_mb=4000,
     params:
         method=get_method,
-        dataset=EXPERIMENT.timing.dataset if EXPERIMENT.timing else None,
+        dataset=EXPERIMENT.timed_dataset(),
         batches=get_batches,
     script:
         "../scripts/time_batches.py"

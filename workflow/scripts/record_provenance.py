@@ -9,6 +9,11 @@ with job(snakemake):
     from l3c.data.datasets import manifest_sha256
     from l3c.evaluation.provenance import CodeState, Provenance, versions, write_provenance
 
+    def identity(path: Path) -> str:
+        """Of the integers that are measured; of the float network where a model has none."""
+        card = json.loads(path.read_text(encoding="utf-8"))
+        return card.get("integer_identity", card["identity"])
+
     params = snakemake.params
     manifests = zip(params.datasets, snakemake.input.manifests, strict=True)
     cards = zip(params.models, snakemake.input.cards, strict=True)
@@ -16,7 +21,7 @@ with job(snakemake):
         code=CodeState(**params.code),
         configuration=params.configuration,
         data={name: manifest_sha256(Path(path)) for name, path in manifests},
-        models={key: json.loads(Path(path).read_text())["identity"] for key, path in cards},
+        models={key: identity(Path(path)) for key, path in cards},
         versions=versions(),
     )
     write_provenance(Path(snakemake.output.provenance), provenance)
