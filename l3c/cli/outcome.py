@@ -99,10 +99,12 @@ class Summary:
 
     def line(self) -> str:
         """For people: how many files, sizes before and after, bpsp, seconds."""
-        parts = [f"{self.sizes.read:,} -> {self.sizes.written:,} bytes"]
+        parts = [f"{self.seconds:.1f} s"]
         if self.sizes.bpsp is not None:
-            parts.append(f"{self.sizes.bpsp:.3f} bpsp")
-        return f"{self.head()}: {', '.join([*parts, f'{self.seconds:.1f} s'])}"
+            parts.insert(0, f"{self.sizes.bpsp:.3f} bpsp")
+        if self.failed < self.files:
+            parts.insert(0, f"{self.sizes.read:,} -> {self.sizes.written:,} bytes")
+        return f"{self.head()}: {', '.join(parts)}"
 
     def head(self) -> str:
         """How many files, and how many of them failed."""

@@ -201,7 +201,8 @@ def _table_a1(values: Sequence[PublishedValue], run: Measurements) -> PaperTable
         )
     notes = [
         "Published times are means of 500 crops of 512x512, which is s=0, on a Titan X (Pascal). "
-        "The coarsest scale, s=3, has a uniform prior, so that there is no CDF to obtain.",
+        "Its coarsest scale, s=3, has a uniform prior, so that there is no CDF to obtain; a model "
+        "here may have more scales.",
         "Ours are of L3C, without reading the container. CDFs are evaluated inside the range "
         "coder, only where it needs them: their time is what the coder takes beyond a range coder "
         "that runs on known intervals.",

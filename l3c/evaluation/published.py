@@ -10,6 +10,8 @@ from pathlib import Path
 # Label shown beside every value whose confidence is not "primary".
 UNVERIFIED = "unverified"
 SAMPLES = "S5.4"  # section of the paper that samples images
+# Methods that the file spells otherwise than the tables here do.
+_SPELLED = {"JPEG2000": "JPEG 2000"}
 
 
 class PublishedError(ValueError):
@@ -23,7 +25,7 @@ class PublishedValue:
     Attributes:
         table: table or section it stands in.
         dataset, edition: what it was measured on, and in which version of the paper.
-        method: as named there.
+        method: as named there, in the spelling of this project.
         quantity, unit: e.g. bpsp.
         value: the number.
         confidence: "primary" (read in the paper's appendix or the authors' README) or "recalled".
@@ -72,7 +74,8 @@ def read_published(path: Path) -> list[PublishedValue]:
     for number, line in enumerate(csv.DictReader(text.splitlines()), start=2):
         try:
             written = {"value": float(line["value"]), "text": line["value"]}
-            values.append(PublishedValue(**{**line, **written}))  # type: ignore[arg-type]
+            method = _SPELLED.get(line["method"], line["method"])
+            values.append(PublishedValue(**{**line, **written, "method": method}))  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError) as error:
             raise PublishedError(f"{path}, line {number}: {error}") from None
     return values
