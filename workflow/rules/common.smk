@@ -312,7 +312,8 @@ def get_curve_labels():
 
 def get_timing(wildcards):
     """Which crops, and how often; not which methods, so that another one measures itself alone."""
-    return EXPERIMENT.timing.model_dump(exclude={"methods", "batches"})
+    settings = EXPERIMENT.timing.model_dump(exclude={"methods", "batches"})
+    return settings | {"dataset": EXPERIMENT.timed_dataset()}
 
 
 def get_batches(wildcards):
