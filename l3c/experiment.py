@@ -82,6 +82,12 @@ class Evaluation(_Settings):
         "stands beside it, e.g. Open Images v3",
     )
     repeats: int = Field(1, ge=1, le=100, description="timed runs per image; the median is kept")
+    bits_images: int = Field(
+        16,
+        ge=1,
+        description="bits by scale and channel are means over so many of the first images of the "
+        "first of `datasets` that a model is measured on",
+    )
 
 
 class Exactness(_Settings):
@@ -107,9 +113,6 @@ class Pictures(_Settings):
     )
     images: int | tuple[str, ...] = Field(
         2, description="names of photographs as its manifest has them, or how many of the first"
-    )
-    bits_images: int = Field(
-        16, ge=1, description="bits by scale and channel are means over so many of the first"
     )
 
     @field_validator("images", mode="before")
@@ -223,6 +226,10 @@ class Experiment(_Settings):
             return None
         model = self.trained_as(self.pictures.model or self.learned()[0])
         return model, self.pictures.dataset or self.evaluate.datasets[0]
+
+    def bits_dataset(self) -> str | None:
+        """The first measured data set with a model: its bits are shown by scale and channel."""
+        return next((name for name in self.evaluate.datasets if self.measured_models(name)), None)
 
     def trained_on(self, key: str) -> str:
         """Key of the data set a model is trained on."""

@@ -100,6 +100,16 @@ def test_pictures_are_of_the_first_model_and_data_set_unless_named(config, tmp_p
     assert check_experiment(config, ROOT)[0].pictured() is None
 
 
+def test_bits_are_of_the_first_data_set_with_a_model(config, tmp_path):
+    (tmp_path / "r.yaml").write_text("name: r\nmodel: {kind: rgb}\n")
+    config["models"] = {"a": {"name": "A", "recipe": "r.yaml"}}
+    assert check_experiment(config, ROOT)[0].bits_dataset() is None  # no model is measured
+    config["evaluate"] = {"datasets": ["mine", "toy"], "methods": ["png", "a"]}
+    assert check_experiment(config, ROOT)[0].bits_dataset() == "mine"
+    config["evaluate"]["methods_on"] = {"mine": ["png"]}
+    assert check_experiment(config, ROOT)[0].bits_dataset() == "toy"
+
+
 def test_unknown_key_is_answered_with_the_allowed_ones(config):
     config["evaluate"]["metods"] = []
     (problem,) = problems(config)

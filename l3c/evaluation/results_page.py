@@ -21,6 +21,7 @@ TITLES = {
     "tables/integer_cost": "What integers cost",
     "tables/paper/paper": "All tables of the paper, published values beside ours",
     **{f"tables/paper/table{n}": f"Table {n} of the paper" for n in (1, 2, 3, "A1", "A2", "A3")},
+    "bits": "Bits by scale and channel, in numbers",
     "figures/bpsp": "Bits per sub-pixel by method",
     "figures/speed": "Rate against the time to encode and to decode",
     "figures/stages": "Seconds by stage and scale",
@@ -31,7 +32,6 @@ TITLES = {
     "figures/cost_maps": "Where the bits go, on a photograph",
     "figures/bits": "Bits by scale and channel",
     "tables/samples": "What samples store, in numbers",
-    "pictures/bits": "Bits by scale and channel, in numbers",
     "exactness/matrix": "Which settings decode each other's files",
 }
 # What is captioned by another name than its own.

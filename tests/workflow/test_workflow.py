@@ -49,7 +49,7 @@ def test_smoke_makes_everything(smoke):
     for name in ("bpsp", "speed", "samples", "heat_maps", "cost_maps", "bits", "stages", "batches"):
         for kind in ("svg", "png"):
             assert (run / "figures" / f"{name}.{kind}").stat().st_size > 1000
-    assert {row.model for row in read_bits(run / "pictures/bits.csv")} == LEARNED - {"l3c_float"}
+    assert {row.model for row in read_bits(run / "bits.csv")} == LEARNED - {"l3c_float"}
     assert len(list((run / "pictures/samples").glob("test-0-*.png"))) == 3
     for name in ("tables/comparison.html", "notebooks/results.html", "notebooks/one_image.html"):
         assert "Provenance: " in (run / name).read_text()

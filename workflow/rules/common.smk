@@ -70,6 +70,11 @@ PAPER_TABLES += expand(
     number=PAPER_NUMBERS,
     format=["md", "csv", "tex"],
 )
+BITS_DATASET = EXPERIMENT.bits_dataset()
+BITS = []  # rows and figure of bits by scale and channel, if a model is measured
+if BITS_DATASET:
+    BITS = [f"{RUN}/bits.csv"]
+    BITS += expand(f"{RUN}/figures/bits.{{format}}", format=["svg", "png"])
 RESULTS = [
     f"{RUN}/rows.csv",
     PROVENANCE,
@@ -78,17 +83,18 @@ RESULTS = [
     *FIGURES,
     *([*COST, *CURVES] if EXPERIMENT.trained() else []),
     *SPEED,
+    *BITS,
 ]
 # Model and data set of the pictures; the one shows heat maps if its bottlenecks are learned.
 PICTURED = EXPERIMENT.pictured()
 PICTURES = []
 if PICTURED:
-    plots = ["samples", "cost_maps", "bits"]
+    plots = ["samples", "cost_maps"]
     plots += ["heat_maps"] if RECIPES[PICTURED[0]].model.kind == "l3c" else []
     PICTURES = expand(
         f"{RUN}/figures/{{plot}}.{{format}}", plot=plots, format=["svg", "png"]
     )
-    PICTURES += [f"{RUN}/tables/samples.csv", f"{RUN}/pictures/bits.csv"]
+    PICTURES += [f"{RUN}/tables/samples.csv"]
 RESULTS += PICTURES
 # Tables as a browser shows them, each with the caption of its name.
 TABLE_PAGES = {
