@@ -92,37 +92,42 @@ def mean_times(
 
 
 def draw_stages(rows: Sequence[TimingRow]) -> Figure:
-    """Stacked bars, one for each scale; a row of panels for each method, a column a device."""
+    """Stacked bars, one for each scale; a column of panels for each method, a row a device.
+
+    All have one axis of seconds, so that any two bars can be compared.
+    """
     both = {direction: mean_times(rows, direction) for direction in ("encode", "decode")}
     settings = list(both["encode"])
     methods = list(dict.fromkeys(setting.method for setting in settings))
-    columns = list(dict.fromkeys(setting.computer for setting in settings))
-    lines = sum(_lines(both["encode"][setting]) for setting in settings[:1]) or 4
-    height = 1.1 + max(len(methods), 1) * (0.9 + 0.46 * lines)
-    figure = style.new_figure(8.6, height)
-    grid = figure.subplots(
-        max(len(methods), 1), max(len(columns), 1), squeeze=False, sharex="row", sharey="row"
-    )
+    computers = list(dict.fromkeys(setting.computer for setting in settings))
+    # Those of all methods, so that what stands side by side is of one scale.
+    named = {scale for times in both.values() for parts in times.values() for scale, _ in parts}
+    scales = [*sorted(named - {ALL}), ALL]
+    shape = max(len(computers), 1), max(len(methods), 1)
+    # Of a slide's shape for three methods and two devices; the legend needs 7.6 inches.
+    width, height = 0.6 + 2.45 * shape[1], 0.7 + shape[0] * (0.56 + 0.26 * len(scales))
+    figure = style.new_figure(max(7.6, width), height)
+    grid = figure.subplots(*shape, squeeze=False, sharex=True, sharey=True)
     for axes in grid.flat:
         axes.set_visible(False)
     for setting in settings:
-        axes = grid[methods.index(setting.method), columns.index(setting.computer)]
+        axes = grid[computers.index(setting.computer), methods.index(setting.method)]
         axes.set_visible(True)
-        axes.set_title(f"{setting.method}, {setting.computer}")
-        _draw_panel(axes, {name: times[setting] for name, times in both.items()})
-    for axes in grid[-1]:
-        axes.set_xlabel(f"seconds of a crop of {_size(rows)} pixels")
+        axes.set_title(f"{setting.method}, {setting.computer}", fontsize=9)
+        _draw_panel(axes, {name: times[setting] for name, times in both.items()}, scales)
+    figure.supxlabel(f"seconds of a crop of {_size(rows)} pixels (less is better)", fontsize=8.5)
     if not settings:
         grid[0, 0].set_visible(True)
         grid[0, 0].text(0.5, 0.5, "no learned method was timed", ha="center")
     used = {stage for times in both.values() for parts in times.values() for _, stage in parts}
     handles = [Patch(color=COLORS[stage], label=LABELS[stage]) for stage in COLORS if stage in used]
     if handles:
-        figure.legend(handles=handles, loc="outside upper left", ncols=len(handles))
+        columns = len(handles) if len(handles) < 6 else 3
+        figure.legend(handles=handles, loc="outside upper left", ncols=columns, columnspacing=1.4)
     return figure
 
 
-def _draw_panel(axes: Axes, by_direction: Mapping[str, Times]) -> None:
+def _draw_panel(axes: Axes, by_direction: Mapping[str, Times], scales: Sequence[str]) -> None:
     labels: dict[float, str] = {}
     top, longest = 0.0, 0.0
     for direction, times in by_direction.items():
@@ -131,12 +136,12 @@ def _draw_panel(axes: Axes, by_direction: Mapping[str, Times]) -> None:
             top,
             f"{direction}, {_text(times[ALL, TOTAL])} in all",
             va="center",
-            fontsize=9.5,
+            fontsize=8,
             fontweight="bold",
         )
-        for scale in [*sorted({scale for scale, _ in times if scale != ALL}), ALL]:
+        for scale in scales:
             top += 1
-            labels[top] = scale
+            labels[top] = scale if scale == ALL else style.scale_label(scale)
             left = 0.0
             for stage, color in COLORS.items():
                 width = times.get((scale, stage), 0.0)
@@ -150,20 +155,23 @@ def _draw_panel(axes: Axes, by_direction: Mapping[str, Times]) -> None:
                     linewidth=0.4,
                 )
                 left += width
+            if left == 0:  # a scale that this method does not have
+                continue
             axes.annotate(
                 _text(left),
                 (left, top),
-                (4, 0),
+                (3, 0),
                 textcoords="offset points",
                 va="center",
-                fontsize=8.5,
-                color=style.QUIET,
+                fontsize=7.5,
+                color=style.INK,
             )
             longest = max(longest, left)
         top += 1.3
     axes.set_yticks(list(labels), list(labels.values()))
+    axes.tick_params(labelsize=8)
     axes.set_ylim(top - 0.6, -0.6)
-    axes.set_xlim(0, max(axes.get_xlim()[1], 1.16 * longest))
+    axes.set_xlim(0, max(axes.get_xlim()[1], 1.2 * longest))
     style.quiet_axis(axes, "x")
     axes.spines["left"].set_visible(False)
 
@@ -171,10 +179,6 @@ def _draw_panel(axes: Axes, by_direction: Mapping[str, Times]) -> None:
 def _text(seconds: float) -> str:
     """With a unit that leaves few digits."""
     return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
-
-
-def _lines(times: Times) -> int:
-    return len({scale for scale, _ in times}) + 1
 
 
 def _size(rows: Sequence[TimingRow]) -> str:

@@ -43,7 +43,26 @@ def test_stages_have_a_panel_for_each_number_of_threads(timing):
     assert "3.50 s" in texts
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["network", "container", "between stages"]
-    assert "512x512 pixels" in figure.axes[0].get_xlabel()
+    assert "512x512 pixels" in figure.get_supxlabel()
+    first, second = (axes for axes in figure.axes if axes.get_visible())
+    assert first.get_xlim() == second.get_xlim()
+
+
+def test_bars_side_by_side_are_of_one_scale(timing, make_timing):
+    fewer = [
+        make_timing(
+            key="rgb", method="RGB", direction=way, stage=stage, scale=scale, seconds=seconds
+        )
+        for way in ("encode", "decode")
+        for stage, scale, seconds in (("total", "", 4), ("network", "x", 2), ("network", "z1", 1))
+    ]
+    figure = draw_stages([*timing, *fewer])
+    l3c, rgb = (axes for axes in figure.axes if axes.get_title(loc="left").endswith("2 threads"))
+    ticks = [tick.get_text() for tick in l3c.get_yticklabels()]
+    assert ticks == ["$x$", "$z^{(1)}$", "all scales"] * 2
+    assert len(l3c.texts) == 2 * (1 + 2)  # a head, and beside each bar its time; none at z1
+    assert len(rgb.texts) == 2 * (1 + 3)
+    assert l3c.get_ylim() == rgb.get_ylim()
 
 
 def test_nothing_learned_is_said(make_timing):
