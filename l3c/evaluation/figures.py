@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
+from baselines.registry import METHODS
 from l3c.evaluation import style
 from l3c.evaluation.labels import place_labels
 from l3c.evaluation.layout import EXTERNAL_MARK
@@ -32,6 +33,7 @@ class Bar:
         mean: of `bpsp`.
         encode_s_per_mp, decode_s_per_mp: seconds for a million pixels, all images together.
         in_process: whether those are of this process, not of an external program.
+        threads: it was given at most; a codec of ours is told to use one.
     """
 
     key: str
@@ -42,6 +44,7 @@ class Bar:
     encode_s_per_mp: float
     decode_s_per_mp: float
     in_process: bool
+    threads: int
 
     @property
     def marked(self) -> str:
@@ -64,7 +67,9 @@ def bars_of(rows: Sequence[ResultRow], learned: Sequence[str], dataset: str) -> 
         mean = sum(bpsp) / len(bpsp)
         alone = all(row.in_process for row in group)
         name = group[0].method
-        bars.append(Bar(key, name, key in learned, bpsp, mean, encode_s, decode_s, alone))
+        threads = 1 if key in METHODS else max(row.threads for row in group)
+        is_learned = key in learned
+        bars.append(Bar(key, name, is_learned, bpsp, mean, encode_s, decode_s, alone, threads))
     return sorted(bars, key=lambda bar: (bar.mean, bar.key))
 
 
@@ -175,10 +180,17 @@ def _legend_bpsp(figure: Figure, published: Sequence[PublishedValue]) -> None:
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), columnspacing=1.4)
 
 
-def draw_speed(rows: Sequence[ResultRow], learned: Sequence[str]) -> Figure:
+def draw_speed(
+    rows: Sequence[ResultRow], learned: Sequence[str], repeats: int | None = None
+) -> Figure:
     """Mean bpsp against encoding and decoding time, each with its Pareto front.
 
     Two panels side by side for each data set, on one scale of bpsp.
+
+    Args:
+        rows: of any number of data sets.
+        learned: keys of the learned methods.
+        repeats: clocked runs of each image, which the figure says if it is told.
     """
     datasets = _datasets(rows)
     lines = max(len(datasets), 1)
@@ -186,15 +198,10 @@ def draw_speed(rows: Sequence[ResultRow], learned: Sequence[str]) -> Figure:
     grid = figure.subplots(lines, 2, squeeze=False, sharey="row")
     if not datasets:
         _say_nothing_measured(grid[0, 0])
-    handles = [
-        _dot(style.LEARNED, style.LEARNED_MARKER, "learned"),
-        _dot(style.CLASSICAL, style.CLASSICAL_MARKER, "classical"),
-        Line2D([], [], color=style.QUIET, linewidth=1.2, label="best trade-offs (Pareto front)"),
-    ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.4)
+    by_dataset = {dataset: bars_of(rows, learned, dataset) for dataset in datasets}
+    _legend_speed(figure, [bar for bars in by_dataset.values() for bar in bars], repeats)
     panels = []
-    for line, dataset in zip(grid, datasets, strict=False):
-        bars = bars_of(rows, learned, dataset)
+    for line, (dataset, bars) in zip(grid, by_dataset.items(), strict=False):
         shown = [bar for bar in bars if bar.key != RAW] or bars
         line[0].set_title(dataset)
         line[0].set_ylabel("bits per sub-pixel (less is better)")
@@ -217,6 +224,27 @@ def draw_speed(rows: Sequence[ResultRow], learned: Sequence[str]) -> Figure:
     return figure
 
 
+def _legend_speed(figure: Figure, bars: Sequence[Bar], repeats: int | None) -> None:
+    """What markers and lines are, and how the times were measured."""
+    handles = [
+        _dot(style.color_of(learned), style.marker_of(learned), f"{group}, {_threads(found)}")
+        for group, learned in (("learned", True), ("classical", False))
+        if (found := {bar.threads for bar in bars if bar.learned == learned})
+    ]
+    front = Line2D([], [], color=style.QUIET, linewidth=1.2, label="best trade-offs (Pareto front)")
+    handles.append(front)
+    if repeats:
+        runs = "one run" if repeats == 1 else f"median of {repeats} runs"
+        text = f"times: {runs} of each image, after a warm-up"
+        handles.append(Line2D([], [], linestyle="", label=text))
+    figure.legend(handles=handles, loc="outside upper left", ncols=4, columnspacing=1.4)
+
+
+def _threads(counts: Iterable[int]) -> str:
+    text = " or ".join(map(str, sorted(counts)))
+    return f"{text} thread{'' if text == '1' else 's'}"
+
+
 def _draw_points(
     axes: Axes, shown: Sequence[Bar], seconds: Sequence[float]
 ) -> list[tuple[float, float]]:
@@ -231,12 +259,14 @@ def _draw_points(
             color=style.color_of(bar.learned),
             edgecolor="white",
             linewidth=0.8,
-            zorder=3,
+            zorder=4 if bar.learned else 3,  # of what lies under a circle, corners are seen
         )
     times = [time for time, _ in points]
     rates = [rate for _, rate in points]
     margin = 0.12 * (max(rates) - min(rates)) or 0.5
-    axes.set_xlim(min(times) / 2.5, max(times) * 2.5)
+    # Room for labels at both ends, in proportion to what is between them.
+    room = max((max(times) / min(times)) ** 0.2, 1.5)
+    axes.set_xlim(min(times) / room, max(times) * room)
     axes.set_ylim(min(rates) - margin, max(rates) + margin)
     # A step: between two methods of the front only the slower one's rate can be had at its time.
     front = pareto(points)
@@ -245,13 +275,16 @@ def _draw_points(
         corners += [left, (right[0], left[1])]
     axes.plot(*zip(*corners, strict=True), color=style.QUIET, linewidth=1.2, zorder=1)
     axes.grid(axis="both", which="major")
-    axes.tick_params(axis="both", which="both", length=0)
-    plain = FuncFormatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_major_formatter(plain)
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", which="both", length=3, pad=3, labelsize=9)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))
     # Powers of ten alone may be one label or none on a short axis.
-    is_short = max(times) < 10 * min(times)
-    axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5) if is_short else range(2, 10)))
-    axes.xaxis.set_minor_formatter(plain if is_short else NullFormatter())
+    low, high = axes.get_xlim()
+    named = "25" if high < 1000 * low else ""
+    axes.xaxis.set_minor_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in named else "")
+    )
     return corners
 
 

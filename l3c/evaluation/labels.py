@@ -16,7 +16,8 @@ _POINT = 7.0  # pixels kept free around the centre of a point, at the figure's o
 _GAP = 3.0
 # Directions to try, the most readable first: right, left, above, below, then the corners.
 _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
-_DISTANCES = (10.0, 17.0, 26.0, 38.0)  # pixels from the point; farther ones get a thin line
+_DISTANCES = (10.0, 17.0, 26.0, 38.0)  # pixels from the point; the farther half get a thin line
+_EDGE = 6.0  # pixels kept free inside the frame
 
 
 class _Place(NamedTuple):
@@ -51,10 +52,12 @@ def place_labels(
     """
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    frame = axes.get_window_extent(renderer)
+    frame = axes.get_window_extent(renderer).padded(-_EDGE)
     pixels = _pixels(axes, points)
     marks = [Bbox.from_extents(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in pixels]
     drawn = [box for line in lines for box in _boxes_along(_pixels(axes, line))]
+    # Labels of points that touch get a thin line too: it says which is whose.
+    crowded = [sum(mark.overlaps(other) for other in marks) > 1 for mark in marks]
     labels, places = [], []
     for index, (x, y) in enumerate(pixels):
         label = axes.annotate(
@@ -74,7 +77,7 @@ def place_labels(
     for index, (_, (right, up), box, far) in enumerate(_arrange(places, texts, pixels)):
         # Offsets in points, unlike those in pixels, hold for every resolution of the file.
         labels[index].set_position(_to_points(figure, right, up))
-        if far:
+        if far or crowded[index]:
             arrow = {"arrowstyle": "-", "color": colors[index], "lw": 0.6, "shrinkB": 5}
             axes.annotate(
                 "",

@@ -77,6 +77,28 @@ def test_speed_leaves_the_control_out_and_says_so(rows):
         assert axes.get_ylim() == panels[0].get_ylim()
 
 
+def test_speed_says_threads_and_runs(make_row):
+    rows = [
+        make_row(key="l3c", method="L3C", threads=4),
+        make_row(key="png", method="PNG", threads=4),
+        make_row(key="mine", method="Mine", threads=4),
+    ]
+
+    def legend(*args):
+        return [text.get_text() for text in draw_speed(*args).legends[0].get_texts()]
+
+    front = "best trade-offs (Pareto front)"
+    both = ["learned, 4 threads", "classical, 1 thread", front]
+    assert legend(rows[:2], ["l3c"]) == both
+    one = "times: one run of each image, after a warm-up"
+    assert legend(rows[:2], ["l3c"], 1) == [*both, one]
+    assert legend(rows[1:], [], 3) == [
+        "classical, 1 or 4 threads",
+        front,
+        "times: median of 3 runs of each image, after a warm-up",
+    ]
+
+
 def test_speed_marks_times_with_the_start_of_a_program(make_row):
     axes = draw_speed([make_row(in_process=False)], []).axes
     assert axes[0].texts[0].get_text() == "PNG ‡"
@@ -106,6 +128,16 @@ def test_labels_touch_neither_each_other_nor_points():
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
     for x, y in axes.transData.transform(points):
         assert not any(box.contains(x, y) for box in boxes)
+
+
+def test_labels_of_points_that_touch_get_a_line():
+    figure = new_figure(7, 4)
+    axes = figure.subplots()
+    axes.set_xlim(0, 3)
+    axes.set_ylim(0, 2)
+    place_labels(figure, axes, [(1, 1), (1.01, 1), (2, 1)], ["a", "b", "c"], ["k"] * 3)
+    lines = [text.xy for text in axes.texts if not text.get_text()]
+    assert lines == [(1, 1), (1.01, 1)]
 
 
 def test_the_same_rows_give_the_same_bytes(rows, tmp_path):

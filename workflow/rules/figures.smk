@@ -50,6 +50,7 @@ rule plot_speed:
         mem_mb=500,
     params:
         learned=EXPERIMENT.learned(),
+        repeats=EXPERIMENT.evaluate.repeats,
     script:
         "../scripts/plot_speed.py"
 

@@ -11,6 +11,6 @@ with job(snakemake):
     from l3c.evaluation.style import save
 
     rows = read_rows(Path(snakemake.input.rows))
-    figure = draw_speed(rows, snakemake.params.learned)
+    figure = draw_speed(rows, snakemake.params.learned, snakemake.params.repeats)
     stamp = read_stamp(Path(snakemake.input.provenance))
     save(figure, Path(snakemake.output.svg), Path(snakemake.output.png), stamp)
