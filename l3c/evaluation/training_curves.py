@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from l3c.config import Kind
 from l3c.evaluation import style
 from l3c.evaluation.labels import place_labels
 
+_Line = str | tuple[int, tuple[float, ...]]
+
 POINTS = 60  # of a curve: each is the mean of so many steps that this many are left
-# Each curve differs from the others in at least two of colour, line and marker.
-SHADES = ("#d55e00", "#33526e", "#8a8a8a", "#b8860b", "#111111")
-LINES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
+# Of each kind of model; further models of a kind take the lines and markers that follow.
+COLORS: dict[Kind, str] = {"l3c": style.LEARNED, "rgb": style.CLASSICAL, "rgb_shared": "#8f6a00"}
+LINES: tuple[_Line, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D")
 
 
@@ -26,19 +30,28 @@ class Curve:
     """One training.
 
     Attributes:
+        key: of the model.
+        kind: of the model.
         name: label.
         minutes: at the end of each point, (N,).
         train: bpsp on the crops of the steps in between, (N,).
         validation: minutes and bpsp, (M, 2); M = 0 where nothing was validated on.
     """
 
+    key: str
+    kind: Kind
     name: str
     minutes: np.ndarray
     train: np.ndarray
     validation: np.ndarray
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether `train` is of the finest scale alone."""
+        return self.kind == "rgb_shared"
 
-def read_curve(name: str, path: Path) -> Curve:
+
+def read_curve(key: str, kind: Kind, name: str, path: Path) -> Curve:
     """From the metrics that a training has written."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -51,6 +64,8 @@ def read_curve(name: str, path: Path) -> Curve:
         if row["validation_bpsp"]
     ]
     return Curve(
+        key,
+        kind,
         name,
         np.array([minutes[part[-1]] for part in parts]),
         np.array([train[part].mean() for part in parts]),
@@ -59,32 +74,72 @@ def read_curve(name: str, path: Path) -> Curve:
 
 
 def draw_training(curves: Sequence[Curve]) -> Figure:
-    """All curves in one panel, each named at its end."""
-    figure = style.new_figure(7.6, 4.2)
-    axes = figure.subplots()
-    axes.set_xlabel("minutes of training")
-    axes.set_ylabel("bits per sub-pixel (less is better)")
-    style.quiet_axis(axes, "y")
-    axes.margins(y=0.12)  # room for names above and below
-    for i, curve in enumerate(curves):
-        color, line = SHADES[i % len(SHADES)], LINES[i % len(LINES)]
-        marker = MARKERS[i % len(MARKERS)]
-        axes.plot(curve.minutes, curve.train, color=color, linestyle=line, linewidth=1.6)
-        axes.plot(*curve.validation.T, color=color, linestyle="", marker=marker, markersize=4)
+    """All curves, each named at its end.
+
+    RGB Shared is trained on its finest scale alone: such lines lie lower by all that the other
+    scales cost, and so have a panel of their own. Validation counts all scales of every model.
+    """
+    looks = _looks(curves)
+    alone = [curve for curve in curves if curve.is_partial]
+    whole = [curve for curve in curves if not curve.is_partial or len(curve.validation)]
+    panels = [panel for panel in (whole, alone) if panel] or [whole]
+    figure = style.new_figure(7.6, 2.8 + 1.4 * len(panels))
+    ratios = [2 if panel is whole else 1 for panel in panels]
+    grid = figure.subplots(len(panels), 1, squeeze=False, sharex=True, height_ratios=ratios)
+    for axes, panel in zip(grid[:, 0], panels, strict=True):
+        style.quiet_axis(axes, "y")
+        axes.margins(y=0.12)  # room for names above and below
+        if panel is alone:
+            axes.set_title("finest scale alone, not to be compared with all scales", fontsize=10)
+        for curve in panel:
+            color, line, marker = looks[curve.key]
+            if panel is alone or not curve.is_partial:
+                axes.plot(curve.minutes, curve.train, color=color, linestyle=line, linewidth=1.6)
+            if panel is whole:
+                dots = {"color": color, "linestyle": "", "marker": marker, "markersize": 4}
+                axes.plot(*curve.validation.T, **dots)
     if curves:
-        axes.set_xlim(0, 1.18 * max(float(curve.minutes[-1]) for curve in curves))
+        grid[0, 0].set_xlim(0, 1.18 * max(float(curve.minutes[-1]) for curve in curves))
+    grid[-1, 0].set_xlabel("minutes of training")
+    figure.supylabel("bits per sub-pixel (less is better)", fontsize=10)
+    _legend(figure, any(len(curve.validation) for curve in curves))
+    for axes, panel in zip(grid[:, 0], panels, strict=True):  # last, in the final layout
+        lines = [_named_line(curve, panel is alone) for curve in panel]
+        dots = [curve.validation.tolist() for curve in panel if panel is whole]
+        place_labels(
+            figure,
+            axes,
+            [line[-1] for line in lines],
+            [curve.name for curve in panel],
+            [looks[curve.key][0] for curve in panel],
+            [*lines, *dots],
+        )
+    return figure
+
+
+def _looks(curves: Sequence[Curve]) -> dict[str, tuple[str, _Line, str]]:
+    """Colour, line and marker by key: the same in every run that has the same kinds of models."""
+    looks = {}
+    used: Counter[Kind] = Counter()
+    for curve in curves:
+        place = list(COLORS).index(curve.kind) + used[curve.kind]
+        used[curve.kind] += 1
+        line, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
+        looks[curve.key] = COLORS[curve.kind], line, marker
+    return looks
+
+
+def _named_line(curve: Curve, alone: bool) -> list[tuple[float, float]]:
+    """Corners of what stands for a curve in a panel, at whose end its name is written."""
+    if curve.is_partial and not alone:
+        return [(minute, bpsp) for minute, bpsp in curve.validation.tolist()]
+    return list(zip(curve.minutes.tolist(), curve.train.tolist(), strict=True))
+
+
+def _legend(figure: Figure, validated: bool) -> None:
     handles = [Line2D([], [], color=style.QUIET, linewidth=1.6, label="crops trained on, means")]
-    if any(len(curve.validation) for curve in curves):
+    if validated:
         dot = Line2D([], [], color=style.QUIET, linestyle="", marker="o", markersize=4)
         dot.set_label("validation crops, all scales")
         handles.append(dot)
     figure.legend(handles=handles, loc="outside upper left", ncols=2, columnspacing=1.4)
-    place_labels(
-        figure,
-        axes,
-        [(float(curve.minutes[-1]), float(curve.train[-1])) for curve in curves],
-        [curve.name for curve in curves],
-        [SHADES[i % len(SHADES)] for i in range(len(curves))],
-        [list(zip(curve.minutes, curve.train, strict=True)) for curve in curves],
-    )
-    return figure

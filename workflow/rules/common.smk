@@ -309,11 +309,9 @@ def get_labels():
     return {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
 
 
-def get_curve_labels():
-    """The same for learning curves, which say where they are not of all scales."""
-    labels = get_labels()
-    shared = [key for key in labels if RECIPES[key].model.kind == "rgb_shared"]
-    return labels | {key: f"{labels[key]} (x alone)" for key in shared}
+def get_kinds():
+    """Key of a model -> which kind of network it is."""
+    return {key: RECIPES[key].model.kind for key in EXPERIMENT.trained()}
 
 
 def get_timing(wildcards):

@@ -75,7 +75,8 @@ rule plot_training:
     resources:
         mem_mb=500,
     params:
-        labels=get_curve_labels(),
+        labels=get_labels(),
+        kinds=get_kinds(),
     script:
         "../scripts/plot_training.py"
 
