@@ -17,8 +17,8 @@ from l3c.codec import RGB, Codec
 from l3c.evaluation import style
 from l3c.evaluation.rows import bits_per_subpixel
 
-# Of x, z1, z2, ...: neighbours differ in lightness, and so in grey.
-_SHADES = ("#33526e", "#d55e00", "#f0a94e", "#f5ddbf", "#767676", "#bcbcbc")
+# Of x, z1, z2, ...: all differ in lightness, and so in grey.
+_SHADES = ("#33526e", "#d55e00", "#f0a94e", "#f5ddbf", "#1c1c1c", "#989898")
 _BAR = 0.46  # height, of 1
 
 
@@ -156,7 +156,10 @@ def _shade(index: int) -> str:
 def _draw_bar(
     figure: Figure, axes: Axes, position: int, scales: Mapping[str, Mapping[str, float]]
 ) -> None:
-    """The bar, the names of the channels that have room, and above it what each scale costs."""
+    """The bar, the names of the channels that have room, and above it what each scale costs.
+
+    A cost that does not stand above its part has a line to it.
+    """
     width = axes.get_xlim()[1]
     inches = 0.8 * figure.get_figwidth()  # of the axes, about
     left = end = 0.0
@@ -176,5 +179,9 @@ def _draw_bar(
         # Above the part where it starts, or as far right of that as the one before reaches.
         at = max(start, end)
         text = f"{style.scale_label(scale)} {left - start:.2f}"
-        axes.text(at, position - _BAR / 2 - 0.06, text, va="bottom", fontsize=9)
+        top = position - _BAR / 2
+        axes.text(at, top - 0.11, text, va="bottom", fontsize=9)
+        if at > left:
+            line = [(start + left) / 2, at], [top, top - 0.13]
+            axes.plot(*line, color=style.QUIET, linewidth=0.8, clip_on=False)
         end = at + 0.62 / inches * width

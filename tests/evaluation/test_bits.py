@@ -8,7 +8,7 @@ import pytest
 from tiny_models import noise, smooth, tiny
 
 from l3c.codec import Codec
-from l3c.evaluation.bits import bits_csv, draw_bits, mean_bpsp, measure_bits, read_bits
+from l3c.evaluation.bits import ChannelBits, bits_csv, draw_bits, mean_bpsp, measure_bits, read_bits
 
 IMAGES = [("smooth", smooth(21, 34)), ("noise", noise(8, 16, 3))]
 LABELS = {"l3c": "L3C", "rgb": "RGB"}
@@ -52,3 +52,11 @@ def test_each_model_is_a_bar(kinds: list[str]) -> None:
         total = sum(sum(channels.values()) for channels in scales.values())
         assert sum(part.get_width() for part in parts) == pytest.approx(total)
         assert f"{total:.2f}" in {text.get_text() for text in axes.texts}
+
+
+def test_costs_beside_their_parts_have_a_line_to_them() -> None:
+    bpsp = {"x": 2.0, "z1": 0.5, "z2": 0.02, "z3": 0.01}
+    rows = [ChannelBits("toy", "l3c", "a", 1, 1, scale, "1", 3 * b) for scale, b in bpsp.items()]
+    (axes,) = draw_bits(rows, LABELS).axes
+    starts = [line.get_xydata()[0] for line in axes.lines]
+    assert [x for x, _ in starts] == pytest.approx([2.525])  # the middle of z3
