@@ -38,9 +38,10 @@ _DEFINITIONS = (
     "published against published and ours against ours.",
     f"*{LEVEL:.0f} % interval* of our mean, by a percentile bootstrap over images; of few images "
     "it is too narrow.",
-    "Seconds of ours are medians over images and clocked runs, a warm-up left out, with the "
-    f"quartiles in brackets. {EXTERNAL_MARK} an external program: the way to it is "
-    "in its times.",
+    "Seconds of ours: of each crop or batch the median of its clocked runs, a warm-up left out; "
+    "means over crops. In brackets the quartiles over runs, means over crops too: how far the "
+    f"runs scatter, not the crops. {EXTERNAL_MARK} an external program: the way to it is in its "
+    "times.",
     f"*{NOT_MEASURED}*: the run lacks the data set, the method or the device.",
     "The learned methods measured are the models of this run: their settings stand below each "
     "table, and their cards say in what they differ from the paper's.",
@@ -103,7 +104,7 @@ def _csv_cells(
     form = "{:.4f}" if is_rate else "{:.4g}"
     low, high = result.spread or (None, None)
     yield from (_rounded(number, form) for number in (result.value, low, high))
-    kind = f"{LEVEL:.0f} % bootstrap interval" if is_rate else "quartiles"
+    kind = f"{LEVEL:.0f} % bootstrap interval" if is_rate else "quartiles over runs"
     yield kind if result.spread else None
     yield from (_rounded(result.total, form), _rounded(result.vs_reference, "{:.2f}"))
     yield from (result.count, "measured")
@@ -244,7 +245,7 @@ def _rate(result: Measured | None) -> list[str]:
 def _spent(result: Measured, unit: str) -> str:
     if unit == MIB:
         return f"{result.value:.0f}"
-    if result.spread is None or result.count == 1:
+    if result.spread is None:
         return plain(result.value)
     low, high = map(plain, result.spread)
     return f"{plain(result.value)} ({low}{NONE}{high})"

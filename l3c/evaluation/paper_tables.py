@@ -376,8 +376,8 @@ def _by_method(run: Measurements, side: int, batch: int) -> Samples:
     rows = [row for row in run.batches if (row.side, row.batch) == (side, batch)]
     for key in dict.fromkeys(row.key for row in rows):
         found = seconds_per_image(rows, [key], "sample", side)
-        for (_, setting), seconds in found.values.items():
-            samples.values[key, setting] = seconds
+        for (_, setting), runs in found.values.items():
+            samples.values[key, setting] = runs
     return samples
 
 

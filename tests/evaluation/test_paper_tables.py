@@ -163,7 +163,7 @@ def test_table_2_has_sampling_times_of_the_same_batches(run):
     assert cells(other, "L3C")["measured"] == "not measured here"
 
 
-def test_table_3_has_medians_of_crops_and_runs(run):
+def test_table_3_has_medians_of_runs(run):
     timing = [
         timing_row(key, direction, "total", second, run=i, threads=threads, peak_mib=100.0 + i)
         for key in ("l3c", "flif", "jpegxl")
@@ -187,6 +187,16 @@ def test_table_3_has_medians_of_crops_and_runs(run):
     assert cells(memory, "L3C")["CPU, 1 thread"] == "102"
     assert "1 crop of 512x512 from images of toy, smaller ones continued by mirroring" in text
     assert text.count("GPU: not measured here.") == 1
+
+
+def test_the_spread_of_table_3_is_that_of_runs_not_of_crops(run):
+    timing = [
+        timing_row("l3c", "encode", "total", seconds + i, run=i, image=f"{crop}+0+0")
+        for crop, seconds in (("a", 1.0), ("b", 10.0))
+        for i in range(3)
+    ]
+    section = next(iter(sections(table_markdown(table("3", run(timing=timing)), "")).values()))
+    assert cells(section, "L3C")["CPU, 1 thread"] == f"6.50 (6.00{NONE}7.00)"
 
 
 def test_table_a1_adds_the_network_to_obtaining_the_cdfs(run):
