@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from l3c.evaluation.bootstrap import Interval
@@ -93,6 +94,7 @@ class PaperTable:
         notes: on this table alone.
         machines: hardware and versions that its measurements come from.
         methods: version and settings of each method measured for it.
+        deviations: of the models among them, as `network_deviations` tells.
     """
 
     number: str
@@ -101,3 +103,4 @@ class PaperTable:
     notes: tuple[str, ...]
     machines: tuple[str, ...]
     methods: tuple[str, ...]
+    deviations: Mapping[str, str]

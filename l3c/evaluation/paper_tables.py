@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.counterparts import Counterpart
+from l3c.evaluation.deviations import network_deviations
 from l3c.evaluation.paper_lines import BPSP, MIB, SECONDS, PaperTable, Section
 from l3c.evaluation.paper_rates import Rated, rate_lines, rated_crops, rated_images
 from l3c.evaluation.paper_times import (
@@ -51,6 +53,7 @@ class Measurements:
         batches: by batch size; empty where the run has none.
         counterparts: key of a data set -> the published one it stands for.
         published_as: key -> name in the paper, for methods that are called otherwise here.
+        cards: key of a model -> the card of its weights.
     """
 
     rows: Sequence[ResultRow]
@@ -59,6 +62,7 @@ class Measurements:
     batches: Sequence[BatchRow]
     counterparts: Mapping[str, Counterpart]
     published_as: Mapping[str, str]
+    cards: Mapping[str, Mapping[str, Any]]
 
     def references(self) -> set[str]:
         """Keys of the L3C models, whatever they were trained on."""
@@ -349,12 +353,22 @@ def _table(
     for row in used:
         if not isinstance(row, BatchRow):
             versions[row.key] = (row.version, row.settings)
+    labels = {row.key: row.method for row in used}
     methods = [
         "{}: {} ({})".format(method, *versions[key])
-        for key, method in dict.fromkeys((row.key, row.method) for row in used)
+        for key, method in labels.items()
         if key in versions
     ]
-    return PaperTable(number, title, tuple(sections), tuple(notes), once, tuple(methods))
+    models = {key: method for key, method in labels.items() if key in run.cards}
+    return PaperTable(
+        number=number,
+        title=title,
+        sections=tuple(sections),
+        notes=tuple(notes),
+        machines=once,
+        methods=tuple(methods),
+        deviations=network_deviations(models, run.cards),
+    )
 
 
 def _sampled(samples: Samples) -> str:

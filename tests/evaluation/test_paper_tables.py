@@ -56,7 +56,7 @@ def run(make_row, make_record):
             make_record(**missing, measured=False, reason="no node"),
         ]
         values = {"rows": rows, "records": records, "timing": [], "batches": []}
-        values |= {"counterparts": {"toy": STAND_IN}, "published_as": {}}
+        values |= {"counterparts": {"toy": STAND_IN}, "published_as": {}, "cards": {}}
         return Measurements(**(values | parts))
 
     return make
@@ -116,6 +116,16 @@ def test_table_1_has_published_beside_measured(run):
     assert "* Measured on: a machine, 2 cores; Python 3.11." in text
     assert "* L3C: l3c 0.1 (level=9)." in text
     assert text.endswith("\nProvenance: the stamp.\n")
+
+
+def test_networks_that_are_not_the_papers_are_named_below_the_table(run):
+    card = {"deviations": ["model.scales: 4 instead of 3", "train.steps: 8 instead of 700000"]}
+    result = run(cards={"l3c": card, "rgb": card})
+    said = "L3C here is not the paper's network"
+    text = table_markdown(table("1", result), "")
+    assert f"* **{said}**: model.scales: 4 instead of 3.\n" in text
+    assert f"{said}: model.scales: 4 instead of 3." in table_latex(table("1", result), "")
+    assert said not in table_markdown(table("2", result), "")  # nothing measured is in it
 
 
 def test_the_published_images_themselves_are_no_stand_in(run):
@@ -264,13 +274,44 @@ def test_csv_has_a_line_for_every_cell(run):
 
 def test_latex_is_escaped_and_carries_its_stamp(run):
     text = table_latex(table("1", run("my_set", counterparts={"my_set": STAND_IN})), "the stamp")
-    assert "% the stamp\n" in text
+    assert "Provenance: the stamp.\\par\n" in text
+    assert "L3C: l3c 0.1 (level=9).\\par\n" in text
     assert "my\\_set stands in" in text
     assert "2.991$^\\dagger$" in text
     assert "+50.0 \\%" in text
     assert "†" not in text
     assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 5
+    assert text.count("\\begin{table}") == 5
+    assert text.count("\\label{tab:l3c-1-") == 5
     assert text.count("{") == text.count("}")
+
+
+def test_latex_captions_say_what_their_own_section_has(run):
+    captions = [
+        line
+        for line in table_latex(table("1", run()), "").splitlines()
+        if line.startswith("  \\caption")
+    ]
+    assert "Bits per sub-pixel on photographs (Table 1 of the L3C paper)" in captions[0]
+    assert "bootstrap" in captions[0]
+    assert "$^\\dagger$ published value" in captions[0]
+    assert "bootstrap" not in captions[1]  # nothing was measured
+    batches = table_latex(table("A3", run(batches=[batch_row(30, 6.0)])), "")
+    assert "medians of clocked runs, averaged" in batches
+    assert "bootstrap" not in batches
+    assert "ddagger" not in batches
+
+
+def test_latex_has_no_more_than_two_columns_of_times_side_by_side(run):
+    timing = [
+        timing_row("l3c", "encode", "total", 1.0, threads=threads, device=device)
+        for threads in (1, 2)
+        for device in ("cpu", "cuda")
+    ]
+    text = table_latex(table("3", run(timing=timing)), "")
+    tabulars = [part for part in text.split("\\begin{table}") if "to encode a crop" in part]
+    assert ["GPU" in part for part in tabulars] == [False, True]
+    assert all(part.count("\\shortstack[r]{CPU,") in (0, 2) for part in tabulars)
 
 
 def test_all_tables_are_there_whatever_was_measured(run):

@@ -8,7 +8,7 @@ import pytest
 from l3c.data.manifest import ManifestRow
 from l3c.evaluation.counterparts import Counterpart
 from l3c.evaluation.layout import NONE
-from l3c.evaluation.notes import Context, left_out_csv, make_notes
+from l3c.evaluation.notes import Context, left_out_csv, make_notes, small_print
 from l3c.evaluation.published import PublishedValue
 from l3c.evaluation.summary import summarize, totals
 from l3c.evaluation.tables import comparison_csv, comparison_latex, comparison_markdown, rates_csv
@@ -170,15 +170,23 @@ def test_a_test_image_that_was_trained_on_is_said(comparison, context):
     assert "the learned methods have seen them" in text
 
 
-def test_latex_is_escaped(comparison):
-    text = comparison_latex({"my_set": comparison["toy"]}, STAMP)
+def test_latex_is_escaped_and_says_what_was_measured_with(comparison, context):
+    comparison = {"my_set": comparison["toy"]}
+    text = comparison_latex(comparison, small_print(comparison, context), STAMP)
     assert "my\\_set" in text
-    assert f"\n% {STAMP}\n" in text
+    assert "\\label{tab:comparison-my_set}\n" in text
+    assert f"\n  \\noindent Provenance: {STAMP}.\\par\n" in text
+    assert "\n  \\noindent L3C: l3c 0.1 (level=9).\\par\n" in text
+    assert "L3C here is not the paper's network: model.scales: 4 instead of 3." in text
     assert "JPEG 2000$^\\ddagger$" in text
     assert "2.000$^\\dagger$" in text
     assert "+50.0 \\%" in text
     assert "†" not in text
-    assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 1
+    assert "$-$50.0 \\%" in text  # published PixelCNN, below L3C
+    assert "+0.25 \\%" in text  # the gap, in the second tabular
+    assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 2
+    assert text.count("\\begin{table}") == 1
+    assert text.count("{") == text.count("}")
 
 
 def test_left_out_lists_every_dropped_image(context):

@@ -1,5 +1,6 @@
 """The tables of the paper as Markdown, CSV and LaTeX, and one page with all of them."""
 
+import json
 from pathlib import Path
 
 from l3c.workflow_job import job
@@ -16,6 +17,10 @@ with job(snakemake):
 
     given, params = snakemake.input, snakemake.params
     stamp, made_from = read_stamp(Path(given.provenance)), read_id(Path(given.provenance))
+    trained = {
+        key: json.loads(Path(path).read_text(encoding="utf-8"))
+        for key, path in zip(params.trained, given.cards, strict=True)
+    }
     run = Measurements(
         rows=read_rows(Path(given.rows)),
         records=[read_record(Path(path)) for path in given.records],
@@ -23,6 +28,7 @@ with job(snakemake):
         batches=[row for path in given.batches for row in read_batches(Path(path))],
         counterparts={name: Counterpart(**fields) for name, fields in params.counterparts.items()},
         published_as=params.published_as,
+        cards={key: trained[weights] for key, weights in params.trained_as.items()},
     )
     tables = paper_tables(read_published(Path(given.published)), run)
     made = snakemake.output
