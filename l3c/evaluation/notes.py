@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from l3c.data.manifest import ManifestRow
-from l3c.evaluation.bootstrap import LEVEL
+from l3c.evaluation.bootstrap import LEAST, LEVEL
 from l3c.evaluation.counterparts import Counterpart
 from l3c.evaluation.deviations import network_deviations
 from l3c.evaluation.layout import EXTERNAL_MARK, MINUS, UNVERIFIED_MARK, markdown_table
@@ -114,7 +114,8 @@ def _definitions(external: bool, published: bool) -> list[str]:
         "images; *total bpsp*: all bits over all sub-pixels. *vs. L3C*: bpsp above (+) or below "
         f"({MINUS}) L3C's, ours against ours and published against published.",
         f"* *{LEVEL:.0f} % interval* of the mean, by a percentile bootstrap over images: how far "
-        "it may be that of other such images. Of few images it is too narrow.",
+        "it may be that of other such images. Of few images it is too narrow; of fewer than "
+        f"{LEAST} none is given.",
         "* *cross-entropy*: the learned model's own estimate of the rate, total, with the one in "
         "2^24 that every symbol keeps; *gap*: how far the real files lie above it.",
         "* Speeds are measured inside the process after a warm-up, each method alone on the "

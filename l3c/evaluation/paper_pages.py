@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from l3c.evaluation.bootstrap import LEVEL
+from l3c.evaluation.bootstrap import LEAST, LEVEL
 from l3c.evaluation.layout import (
     EXTERNAL_MARK,
     MINUS,
@@ -41,7 +41,7 @@ _DEFINITIONS = (
     f"*total bpsp*: all bits over all sub-pixels. *vs. L3C*: above (+) or below ({MINUS}) L3C's, "
     "published against published and ours against ours.",
     f"*{LEVEL:.0f} % interval* of our mean, by a percentile bootstrap over images; of few images "
-    "it is too narrow.",
+    f"it is too narrow, of fewer than {LEAST} none is given.",
     "Seconds of ours: of each crop or batch the median of its clocked runs, a warm-up left out; "
     "means over crops. In brackets the quartiles over runs, means over crops too: how far the "
     f"runs scatter, not the crops. {EXTERNAL_MARK} an external program: the way to it is in its "

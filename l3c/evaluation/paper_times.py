@@ -22,7 +22,7 @@ class Setting:
     Attributes:
         method: label of the model where several stand side by side, else "".
         device: "cpu" or "cuda".
-        threads: of the processor.
+        threads: of the processor; 0 where all numbers of threads are taken together.
     """
 
     method: str
@@ -31,7 +31,7 @@ class Setting:
 
     def __str__(self) -> str:
         device = "GPU" if self.device == "cuda" else "CPU"
-        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}" if self.threads else ""
         return ", ".join(part for part in (self.method, device, threads) if part)
 
 
@@ -85,11 +85,11 @@ def total_seconds(timing: Iterable[TimingRow], direction: str) -> Samples:
 
 
 def peak_memory(timing: Iterable[TimingRow]) -> Samples:
-    """MiB by key of the method, both directions."""
+    """MiB by key of the method: one process ran all crops, threads and directions."""
     samples = Samples()
     for row in timing:
         if row.peak_mib is not None:
-            samples.add(row.key, Setting("", row.device, row.threads), row.image, row.peak_mib)
+            samples.add(row.key, Setting("", row.device, 0), row.image, row.peak_mib)
     return samples
 
 
