@@ -229,7 +229,8 @@ def _table_a1(values: Sequence[PublishedValue], run: Measurements) -> PaperTable
         "in the paper. Models here may have more scales; totals are of as many as a model has.",
         "Ours are of L3C, without reading the container. CDFs are evaluated inside the range "
         "coder, only where it needs them: their time is what the coder takes beyond a range coder "
-        "that runs on known intervals.",
+        "that runs on known intervals. That one is timed in runs of its own, whose median counts: "
+        "how far arithmetic decoding scatters is not known, nor does its total tell.",
     ]
     if {CODER} & {row.stage for row in run.timing}:
         notes.append("On a GPU the coder is one kernel, which is in the last section only.")

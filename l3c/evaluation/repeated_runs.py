@@ -42,8 +42,11 @@ class RepeatedRuns:
         return fmean(self.medians().values())
 
     def spread(self) -> Interval | None:
-        """Lower and upper quartile over runs, means over crops; None if each crop ran once."""
-        if self.count == len(self.by_crop):
+        """Lower and upper quartile over runs, means over crops.
+
+        None if each crop has one value only: it ran once, or all its runs were given the same.
+        """
+        if all(len(set(seconds)) == 1 for seconds in self.by_crop.values()):
             return None
         quartiles = [np.percentile(seconds, (25, 75)) for seconds in self.by_crop.values()]
         low, high = np.mean(quartiles, axis=0)
