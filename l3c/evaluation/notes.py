@@ -117,7 +117,9 @@ def _definitions(external: bool, published: bool) -> list[str]:
         "it may be that of other such images. Of few images it is too narrow; of fewer than "
         f"{LEAST} none is given.",
         "* *cross-entropy*: the learned model's own estimate of the rate, total, with the one in "
-        "2^24 that every symbol keeps; *gap*: how far the real files lie above it.",
+        "2^24 that every symbol keeps; *gap*: how far the real files lie above it (+) or below "
+        f"({MINUS}): zero bytes at the end of a stream are not stored, and so a last row of black "
+        "takes next to no bytes even where no model expects it.",
         "* Speeds are measured inside the process after a warm-up, each method alone on the "
         "machine; MB are 10^6 bytes of raw pixels.",
     ]
