@@ -235,7 +235,7 @@ def _table_a3(values: Sequence[PublishedValue], run: Measurements) -> PaperTable
         lines = counted_lines(theirs, samples, int)
         remarks = [_sampled(samples)]
         if operation != "sample":
-            remarks.insert(0, "Images are coded one after the other, however many there are.")
+            remarks.insert(0, "Each image has a file of its own; integers predict a batch at once.")
         sections.append(
             Section(
                 title=f"Seconds to {operation} one image of {_SIDE}x{_SIDE}",
