@@ -54,9 +54,9 @@ def latex_tabular(head: Head, lines: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _stacked(title: str, side: str) -> str:
-    """The title of a column in two lines, parted at a comma or near the middle."""
+    """The title of a column, a long one in two lines, parted at a comma or near the middle."""
     breaks = [match.start() for match in re.finditer(" ", title)]
-    if not breaks:
+    if not breaks or len(title) < 8:
         return tex(title)
     middle = min(breaks, key=lambda at: (title[at - 1] != ",", abs(2 * at + 1 - len(title))))
     return f"\\shortstack[{side}]{{{tex(title[:middle])}\\\\{tex(title[middle + 1 :])}}}"

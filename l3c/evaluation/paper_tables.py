@@ -261,8 +261,9 @@ def _table_a3(values: Sequence[PublishedValue], run: Measurements) -> PaperTable
         remarks = [_sampled(samples)]
         coded = operation != "sample"
         if coded:
-            of = f"Crops of {run.cut_from.dataset}" if run.cut_from else "Images"
-            remarks.insert(0, f"{of} are coded one after the other, however many there are.")
+            of = f"The images are crops of {run.cut_from.dataset}. " if run.cut_from else ""
+            said = "Each image has a file of its own; integers predict a batch at once."
+            remarks.insert(0, f"{of}{said}")
         sections.append(
             Section(
                 title=f"Seconds to {operation} one image of {_SIDE}x{_SIDE}",

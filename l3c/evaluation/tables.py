@@ -154,7 +154,8 @@ def comparison_latex(comparison: Comparison, below: Sequence[str], stamp: str) -
         rest = [_HEAD[0], *_HEAD[_RATED:]]
         speeds = latex_tabular(rest, [[line[0], *line[_RATED:]] for line in cells])
         caption = [
-            f"Lossless compression of {dataset}: mean bits per sub-pixel over images, whole files."
+            f"Lossless compression of {dataset}: mean bits per sub-pixel (bpsp) over images, whole "
+            "files; gap: how far all files together lie above the model's own estimate."
         ]
         if any(item.published and not item.published.verified for item in summaries):
             caption.append(f"{UNVERIFIED_MARK} published value not checked against the paper.")
