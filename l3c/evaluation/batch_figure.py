@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from l3c.evaluation import style
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.published import UNVERIFIED, PublishedValue
+from l3c.evaluation.repeated_runs import RepeatedRuns
 
 TABLE = "A3"
 LOOKS = {  # of an operation: label, colour, marker
@@ -22,6 +22,10 @@ LOOKS = {  # of an operation: label, colour, marker
     "encode": ("encoding", style.CLASSICAL, "s"),
     "decode": ("decoding", "#9a7b1f", "^"),
 }
+
+
+Line = tuple[str, int]
+"""An operation, and the side of its images."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +43,14 @@ class Place:
         return f"{self.method}, {self.device_name}, {self.threads} CPU thread{plural}"
 
 
-def seconds_per_image(
-    rows: Sequence[BatchRow],
-) -> dict[Place, dict[tuple[str, int], dict[int, float]]]:
-    """By place, operation and side, and batch size: medians over runs."""
-    runs: dict[Place, dict[tuple[str, int], dict[int, list[float]]]] = {}
-    for row in rows:
+def runs_per_image(rows: Sequence[BatchRow]) -> dict[Place, dict[Line, dict[int, RepeatedRuns]]]:
+    """Seconds per image by place, operation and side, and batch size."""
+    found: dict[Place, dict[Line, dict[int, RepeatedRuns]]] = {}
+    for row in sorted(rows, key=lambda row: row.batch):
         place = Place(row.method, row.device_name, row.threads)
-        sizes = runs.setdefault(place, {}).setdefault((row.operation, row.side), {})
-        sizes.setdefault(row.batch, []).append(row.seconds / row.batch)
-    return {
-        place: {
-            line: {batch: statistics.median(found) for batch, found in sorted(sizes.items())}
-            for line, sizes in lines.items()
-        }
-        for place, lines in runs.items()
-    }
+        sizes = found.setdefault(place, {}).setdefault((row.operation, row.side), {})
+        sizes.setdefault(row.batch, RepeatedRuns()).add("", row.seconds / row.batch)
+    return found
 
 
 def published_samples(values: Sequence[PublishedValue]) -> dict[int, PublishedValue]:
@@ -69,7 +65,7 @@ def published_samples(values: Sequence[PublishedValue]) -> dict[int, PublishedVa
 
 def draw_batches(rows: Sequence[BatchRow], published: Mapping[int, PublishedValue]) -> Figure:
     """A panel for each model and device, the published values in all of them."""
-    places = seconds_per_image(rows)
+    places = runs_per_image(rows)
     figure = style.new_figure(7.6, 0.6 + 4.0 * max(len(places), 1))
     grid = figure.subplots(max(len(places), 1), 1, squeeze=False, sharex=True)
     for axes, (place, lines) in zip(grid[:, 0], places.items(), strict=False):
@@ -104,7 +100,7 @@ def draw_batches(rows: Sequence[BatchRow], published: Mapping[int, PublishedValu
 
 def _draw_panel(
     axes: Axes,
-    lines: Mapping[tuple[str, int], Mapping[int, float]],
+    lines: Mapping[Line, Mapping[int, RepeatedRuns]],
     published: Mapping[int, PublishedValue],
 ) -> None:
     axes.set_xscale("log")
@@ -123,8 +119,11 @@ def _draw_panel(
     sides = [side for (_, side), sizes in lines.items() if len(sizes) > 1]
     for (operation, side), sizes in lines.items():
         _, color, marker = LOOKS[operation]
-        seconds = list(sizes.values())
+        seconds = [runs.seconds() for runs in sizes.values()]
         axes.plot(list(sizes), seconds, color=color, linewidth=1.5, marker=marker, markersize=5.5)
+        for batch, runs in sizes.items():
+            if spread := runs.spread():
+                axes.plot([batch] * 2, spread, color=color, linewidth=1, marker="_", markersize=9)
         if side not in sides[:1]:
             axes.annotate(
                 f"one image of {side}x{side} pixels",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from l3c.evaluation.batch_figure import draw_batches, published_samples, seconds_per_image
+from l3c.evaluation.batch_figure import draw_batches, published_samples, runs_per_image
 from l3c.evaluation.published import PublishedValue
 from l3c.evaluation.stage_figure import ALL, draw_stages, mean_times
 
@@ -88,9 +88,13 @@ def value(quantity, seconds, confidence="primary", table="A3"):
 
 
 def test_batches_are_medians_per_image(batches):
-    (lines,) = seconds_per_image(batches).values()
-    assert lines["sample", 32] == {1: 3, 30: 3}
-    assert lines["sample", 320] == {1: 0.5}
+    (lines,) = runs_per_image(batches).values()
+    medians = {
+        line: {batch: runs.seconds() for batch, runs in sizes.items()}
+        for line, sizes in lines.items()
+    }
+    assert medians["sample", 32] == {1: 3, 30: 3}
+    assert medians["sample", 320] == {1: 0.5}
 
 
 def test_batches_stand_beside_published_values(batches):
@@ -105,7 +109,9 @@ def test_batches_stand_beside_published_values(batches):
     (axes,) = figure.axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert axes.lines[0].get_ydata().tolist() == [1e-3]
-    assert len(axes.lines) == 4
+    spread = [[2.5, 3.5]] * 2  # of the two runs at each of two batch sizes, and of no other line
+    drawn = [list(line.get_ydata()) for line in axes.lines[1:]]
+    assert drawn == [[3, 3], *spread, [1, 1], [0.5]]
     assert "one image of 320x320 pixels" in [text.get_text() for text in axes.texts]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend[-1] == "sampling, published (Table A3)"
