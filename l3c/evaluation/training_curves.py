@@ -96,8 +96,9 @@ def draw_training(curves: Sequence[Curve]) -> Figure:
             if panel is alone or not curve.is_partial:
                 axes.plot(curve.minutes, curve.train, color=color, linestyle=line, linewidth=1.6)
             if panel is whole:
-                dots = {"color": color, "linestyle": "", "marker": marker, "markersize": 4}
-                axes.plot(*curve.validation.T, **dots)
+                axes.plot(
+                    *curve.validation.T, color=color, linestyle="", marker=marker, markersize=4
+                )
     if curves:
         grid[0, 0].set_xlim(0, 1.18 * max(float(curve.minutes[-1]) for curve in curves))
     grid[-1, 0].set_xlabel("minutes of training")
