@@ -265,7 +265,7 @@ def _draw_points(
     rates = [rate for _, rate in points]
     margin = 0.12 * (max(rates) - min(rates)) or 0.5
     # Room for labels at both ends, in proportion to what is between them.
-    room = max((max(times) / min(times)) ** 0.2, 1.5)
+    room = max((max(times) / min(times)) ** 0.28, 1.5)
     axes.set_xlim(min(times) / room, max(times) * room)
     axes.set_ylim(min(rates) - margin, max(rates) + margin)
     # A step: between two methods of the front only the slower one's rate can be had at its time.

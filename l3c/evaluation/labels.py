@@ -16,7 +16,7 @@ _POINT = 7.0  # pixels kept free around the centre of a point, at the figure's o
 _GAP = 3.0
 # Directions to try, the most readable first: right, left, above, below, then the corners.
 _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
-_DISTANCES = (10.0, 17.0, 26.0, 38.0)  # pixels from the point; the farther half get a thin line
+_DISTANCES = (10.0, 17.0, 26.0, 38.0)  # pixels from the point; but for the least, with a thin line
 _EDGE = 6.0  # pixels kept free inside the frame
 
 
@@ -128,7 +128,7 @@ def _candidates(
             covered = sum(_overlap(box, other) for other in taken)
             outside = width * height - _overlap(box, frame, gap=0.0)
             cost = 10 * covered + 40 * outside + 30 * rank + order
-            places.append(_Place(cost, (left - x, low - y), box, rank > 1))
+            places.append(_Place(cost, (left - x, low - y), box, rank > 0))
     return places
 
 
