@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
+from textwrap import shorten
 from typing import Any
 
 from l3c.cli.report import print_json
@@ -18,6 +19,7 @@ from l3c.evaluation.result_folder import ResultFolder
 Row = tuple[str, str, str, str]  # what, A, B, the verdict
 
 _LISTED = 5  # names that a line gives before it says how many more there are
+_SETTINGS = 64  # characters of settings that only one run has
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -126,6 +128,8 @@ def _change_lines(found: RunDifference) -> Iterator[str]:
 def _short(value: str | None) -> str:
     if value is None:
         return "none"
+    if value.startswith("{"):
+        return shorten(value, _SETTINGS, placeholder=" ...")
     return value[:SHORT] if _HASH.fullmatch(value) else value
 
 

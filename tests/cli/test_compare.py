@@ -76,6 +76,20 @@ def test_a_run_compared_with_itself_differs_in_nothing(run: Run, folders: list[P
     assert ended.out.endswith("\n\nnothing that is known was changed\n")
 
 
+def test_many_settings_of_one_run_are_cut(run: Run, folders: list[Path]) -> None:
+    path = folders[1] / "provenance.json"
+    content = json.loads(path.read_text())
+    kodak = {"source": "/photographs/kodak", "licence": "", "prepare": {"min_side": 192}}
+    content["configuration"]["datasets"] = {"kodak": kodak}
+    path.write_text(json.dumps(content))
+    lines = run("compare", *folders).out.splitlines()
+    expected = '    datasets: none -> {"kodak": {"source": "/photographs/kodak", "licence": "", ...'
+    assert lines[lines.index("  configuration") + 1] == expected
+    found = json.loads(run("compare", *folders, "--json").out)["changes"]
+    (whole,) = [change["b"] for change in found if change["section"] == "configuration"]
+    assert json.loads(whole) == {"kodak": kodak}
+
+
 def test_copies_without_provenance_and_other_machines_are_said(
     run: Run, folders: list[Path], tmp_path: Path
 ) -> None:

@@ -228,11 +228,40 @@ def test_changes_of_code_configuration_recipes_models_data_versions_come_from_pr
         ("configuration", "evaluate.methods"): ('["png"]', '["png", "webp"]'),
         ("configuration", "device"): (None, "cuda"),
         ("recipes", "rgb.train.steps"): ("20", "40"),
-        ("recipes", "rgb.train.clip_norm"): ("null", "1.5"),
+        ("recipes", "rgb.train.clip_norm"): (None, "1.5"),
         ("models", "rgb"): ("0123", "4567"),
         ("data", "toy"): ("0" * 64, "1" * 64),
         ("versions", "numpy"): ("2.0", "2.1"),
     }
+
+
+def test_settings_that_only_one_run_has_are_one_change(make_folder):
+    def folder(name, **configuration):
+        return make_folder(name, provenance=provenance(configuration=configuration))
+
+    exactness = {"model": "l3c", "crops": 100, "settings": None}
+    kodak = {"source": "kodak", "licence": "", "prepare": {"min_side": 192, "longer_side": None}}
+    recipes = {"rgb": {"train": {"steps": 20, "warmup_steps": 2}}}
+    a = folder("A", exactness=exactness, datasets={"toy": {"limit": 2}}, recipes={})
+    b = folder(
+        "B",
+        exactness=None,
+        datasets={"toy": {"limit": 3, "subset": None, "licence": ""}, "kodak": kodak},
+        recipes=recipes,
+    )
+    assert changed(a, b) == {
+        ("configuration", "exactness"): ('{"model": "l3c", "crops": 100}', None),
+        ("configuration", "datasets.toy.limit"): ("2", "3"),
+        ("configuration", "datasets.toy.licence"): (None, '""'),
+        ("configuration", "datasets.kodak"): (
+            None,
+            '{"source": "kodak", "licence": "", "prepare": {"min_side": 192}}',
+        ),
+    }
+    assert compare(a, b).not_compared == {"A": ["recipes"]}
+    others = folder("B", recipes={"rgb": recipes["rgb"], "l3c": recipes["rgb"]})
+    found = changed(folder("A", recipes=recipes), others)
+    assert found == {("recipes", "l3c"): (None, '{"train": {"steps": 20, "warmup_steps": 2}}')}
 
 
 def test_cards_and_manifests_speak_where_provenance_is_missing(make_folder):
