@@ -127,6 +127,17 @@ def test_timing_is_shown_by_setting(run: Run, folders: list[Path]) -> None:
     assert first["seconds"]["verdict"] == "faster by 25.0 % (25.0 to 25.0)"
 
 
+def test_timing_of_other_crops_is_said(run: Run, folders: list[Path]) -> None:
+    for folder, dataset in zip(folders, ("toy", "photos"), strict=True):
+        write_timing(folder / "timing.csv", [timing_row(dataset=dataset)])
+    lines = run("compare", *folders).out.splitlines()
+    start = lines.index("timing only in A: crops of toy")
+    assert [lines[start - 1], lines[start + 1]] == ["", "timing only in B: crops of photos"]
+    content = json.loads(run("compare", *folders, "--json").out)
+    assert (content["timing"], content["timing_only_a"]) == ([], ["crops of toy"])
+    assert content["timing_only_b"] == ["crops of photos"]
+
+
 def test_a_comparison_for_scripts(run: Run, folders: list[Path]) -> None:
     content = json.loads(run("compare", *folders, "--json").out)
     assert (content["command"], content["exit_code"]) == ("compare", 0)

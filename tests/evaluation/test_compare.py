@@ -144,19 +144,39 @@ def test_timing_is_compared_by_setting_over_the_medians_of_shared_crops(make_fol
     a = make_folder(timing=[*clocked(1.0), *stages, *clocked(1.0, threads=1)])
     decode = clocked(1.0, direction="decode")
     b = make_folder("B", timing=[*clocked(0.8, crops="bcdefghx"), *clocked(1, threads=1), *decode])
-    many, one = compare(a, b).timing
+    found = compare(a, b).timing
+    many, one = found.settings
     assert (many.setting.threads, many.setting.direction, many.method) == (2, "encode", "L3C")
     assert (many.seconds.images, many.seconds.a, many.seconds.b) == (7, 1.0, 0.8)
     assert time_verdict(many.seconds) == "faster by 20.0 % (20.0 to 20.0)"
     assert (one.setting.threads, one.seconds.images) == (1, 8)
+    assert found.only_a == []
+    assert found.only_b == ["L3C on toy (cpu, 2 threads)", "crop x+0+0 of toy (512 x 512)"]
+
+
+def test_what_only_one_run_clocked_is_named(make_folder, make_timing):
+    def found(a, b):
+        timing = compare(make_folder(timing=a), make_folder("B", timing=b)).timing
+        return len(timing.settings), timing.only_a, timing.only_b
+
+    one, four = make_timing(threads=1), make_timing(threads=4)
+    large = make_timing(threads=1, width=768)
+    photos = [make_timing(dataset="photos", image=name) for name in ("b+0+0", "c+8+8")]
+    assert found([one], [one]) == (1, [], [])
+    assert found([one], photos) == (0, ["crops of toy"], ["crops of photos"])
+    assert found([one], []) == (0, ["crops of toy"], [])
+    assert found([one], [one, four]) == (1, [], ["L3C on toy (cpu, 4 threads)"])
+    crops = ["crop a+0+0 of toy (512 x 512)"], ["crop a+0+0 of toy (768 x 512)"]
+    assert found([one], [large]) == (0, *crops)
 
 
 def test_crops_of_other_pixels_are_not_compared(make_folder, make_timing, make_row):
     timing = [make_timing(image=f"{image}+8+16") for image in "ab"]
     a, b = make_folder(timing=timing), make_folder("B", timing=timing)
     b.rows[0] = make_row(image="a", pixel_sha256="1" * 64)
-    assert compare(a, b).timing[0].seconds.images == 1
-    assert compare(a, make_folder("B")).timing == []
+    found = compare(a, b).timing
+    assert found.settings[0].seconds.images == 1
+    assert found.only_a == found.only_b == ["crop a+8+16 of toy (512 x 512)"]
 
 
 def test_times_of_unchanged_codecs_are_the_control(make_folder):
