@@ -178,10 +178,16 @@ def _why_nothing(
         return ", ".join(dict.fromkeys(names))
 
     if not datasets:
-        return f"no data set is in both: {a} has {listed(one)}; {b} has {listed(two)}"
+        return (
+            f"no data set is in both: {a} has {listed(one)}; {b} has {listed(two)}: measure one "
+            "in both, under the same key"
+        )
     if not any(dataset.images for dataset in datasets):
-        return f"no image of {listed(d.dataset for d in datasets)} has the same pixels in both"
+        return (
+            f"no image of {listed(d.dataset for d in datasets)} has the same pixels in both: "
+            f"measure the same images in {a} and {b}"
+        )
     return (
         f"no method is in both: {a} has {listed(row.key for rows in one.values() for row in rows)};"
-        f" {b} has {listed(row.key for rows in two.values() for row in rows)}"
+        f" {b} has {listed(row.key for rows in two.values() for row in rows)}: measure one in both"
     )

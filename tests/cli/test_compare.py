@@ -74,6 +74,10 @@ def test_a_run_compared_with_itself_differs_in_nothing(run: Run, folders: list[P
     assert ended.out.count("same bytes") == 2
     assert ended.out.count("same time") == 4
     assert ended.out.endswith("\n\nnothing that is known was changed\n")
+    assert (ended.code, ended.err) == (
+        0,
+        f"l3c: {folders[0]} and {folders[0]} are the same folder\n",
+    )
 
 
 def test_many_settings_of_one_run_are_cut(run: Run, folders: list[Path]) -> None:

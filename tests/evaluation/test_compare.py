@@ -344,7 +344,7 @@ def test_a_copy_with_rows_alone_is_read(run_on_disk, tmp_path):
 
 
 def test_folders_that_are_none_are_refused(run_on_disk, tmp_path):
-    with pytest.raises(ResultFolderError, match="nowhere: not a folder of results"):
+    with pytest.raises(ResultFolderError, match=r"nowhere: not a folder of results; name that"):
         read_result_folder(tmp_path / "nowhere")
     with pytest.raises(ResultFolderError, match=r"holds no rows\.csv"):
         read_result_folder(tmp_path)
@@ -365,6 +365,10 @@ def test_folders_that_are_none_are_refused(run_on_disk, tmp_path):
         read_result_folder(run_on_disk)
     (run_on_disk / "provenance.json").write_text("[]")
     with pytest.raises(ProvenanceError, match="no provenance of a run"):
+        read_result_folder(run_on_disk)
+    (run_on_disk / "provenance.json").write_text("{}")
+    without = r"provenance\.json: no provenance of a run \(without 'configuration_sha256'\); copy"
+    with pytest.raises(ProvenanceError, match=without):
         read_result_folder(run_on_disk)
 
 

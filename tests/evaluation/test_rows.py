@@ -49,6 +49,22 @@ def test_malformed_rows_name_file_line_and_column(tmp_path, make_row, old, new, 
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", r"rows\.csv: empty"),
+        (b"\xa3\x00", r"rows\.csv: not a text in UTF-8"),
+        (b"name,age\nx,1\n", r"rows\.csv: the columns are name,age, expected dataset,method,"),
+        (b"\n\n", r"rows\.csv: the columns are , expected dataset,method,"),
+    ],
+)
+def test_other_files_are_named_with_what_to_do(tmp_path, content, said):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    with pytest.raises(RowError, match=said + ".*; copy it again from its run, or delete it there"):
+        read_rows(path)
+
+
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(RowError, match=r"none\.csv: cannot be read"):
         read_rows(tmp_path / "none.csv")
