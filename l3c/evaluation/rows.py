@@ -110,27 +110,28 @@ def read_csv(path: Path, kind: type[Row]) -> list[Row]:
     """
     columns = tuple(kind.model_fields)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8")
     except OSError as error:
         raise RowError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise RowError(f"{path}: not a text in UTF-8; {_REMEDY}") from None
     if not text:
         raise RowError(f"{path}: empty; {_REMEDY}")
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     found = tuple(reader.fieldnames or ())
     if found != columns:
         raise RowError(
             f"{path}: the columns are {','.join(found)}, expected {','.join(columns)}; {_REMEDY}"
         )
     rows = []
-    for number, line in enumerate(reader, start=2):
+    for line in reader:
         try:
             rows.append(kind.model_validate(line))
         except ValidationError as error:
             first = error.errors()[0]
             column = ".".join(map(str, first["loc"])) or "row"
-            raise RowError(f"{path}, line {number}, {column}: {first['msg']}; {_REMEDY}") from None
+            where = f"{path}, line {reader.line_num}, {column}"
+            raise RowError(f"{where}: {first['msg']}; {_REMEDY}") from None
     return rows
 
 

@@ -14,6 +14,7 @@ from l3c.evaluation.rows import (
 
 def test_rows_come_back_exactly(tmp_path, make_row):
     rows = [make_row(encode_s=1 / 3), make_row(image="b, c", num_bytes=77, bits_theory=601.1)]
+    rows += [make_row(image=name) for name in ("one\ntwo", "one\x85two", "one\u2028two")]
     path = tmp_path / "new" / "rows.csv"
     write_rows(path, rows)
     assert read_rows(path) == rows
