@@ -8,7 +8,14 @@ import pytest
 from tiny_models import noise, smooth, tiny
 
 from l3c.codec import Codec
-from l3c.evaluation.bits import ChannelBits, bits_csv, draw_bits, mean_bpsp, measure_bits, read_bits
+from l3c.evaluation.bits import (
+    draw_bits,
+    mean_bpsp,
+    measure_bits,
+    read_bits,
+    write_bits,
+)
+from l3c.evaluation.rows import RowError
 
 IMAGES = [("smooth", smooth(21, 34)), ("noise", noise(8, 16, 3))]
 LABELS = {"l3c": "L3C", "rgb": "RGB"}
@@ -29,8 +36,19 @@ def test_channels_add_up_to_the_cross_entropy(kind: str) -> None:
 
 def test_rows_survive_their_file(tmp_path: Path) -> None:
     path = tmp_path / "bits.csv"
-    path.write_text(bits_csv(ROWS["l3c"]))
+    write_bits(path, ROWS["l3c"])
     assert read_bits(path) == ROWS["l3c"]
+
+
+def test_a_file_of_other_rows_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "bits.csv"
+    path.write_text("image,bits\na,1\n")
+    with pytest.raises(RowError, match=r"bits\.csv: the columns are image,bits, expected"):
+        read_bits(path)
+    write_bits(path, ROWS["l3c"][:2])
+    path.write_text(path.read_text().replace(",G,", ",green,"))
+    with pytest.raises(RowError, match=r"bits\.csv, line 3, channel: "):
+        read_bits(path)
 
 
 def test_means_are_of_bits_per_sub_pixel() -> None:
@@ -56,7 +74,8 @@ def test_each_model_is_a_bar(kinds: list[str]) -> None:
 
 def test_costs_beside_their_parts_have_a_line_to_them() -> None:
     bpsp = {"x": 2.0, "z1": 0.5, "z2": 0.02, "z3": 0.01}
-    rows = [ChannelBits("toy", "l3c", "a", 1, 1, scale, "1", 3 * b) for scale, b in bpsp.items()]
+    one = ROWS["l3c"][0].model_copy(update={"height": 1, "width": 1})
+    rows = [one.model_copy(update={"scale": s, "bits": 3 * bits}) for s, bits in bpsp.items()]
     (axes,) = draw_bits(rows, LABELS).axes
     starts = [line.get_xydata()[0] for line in axes.lines]
     assert [x for x, _ in starts] == pytest.approx([2.525])  # the middle of z3
