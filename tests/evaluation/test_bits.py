@@ -8,13 +8,7 @@ import pytest
 from tiny_models import noise, smooth, tiny
 
 from l3c.codec import Codec
-from l3c.evaluation.bits import (
-    draw_bits,
-    mean_bpsp,
-    measure_bits,
-    read_bits,
-    write_bits,
-)
+from l3c.evaluation.bits import draw_bits, mean_bpsp, measure_bits, read_bits, write_bits
 from l3c.evaluation.rows import RowError
 
 IMAGES = [("smooth", smooth(21, 34)), ("noise", noise(8, 16, 3))]
