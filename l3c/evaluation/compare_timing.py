@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from l3c.evaluation.crops import image_of
 from l3c.evaluation.difference import Difference, difference
 from l3c.evaluation.timing_rows import TOTAL, TimingRow
 
@@ -63,7 +64,7 @@ def compare_timing(
         shared = [
             crop
             for crop in crops
-            if crop in others and (setting.dataset, _image(crop)) not in left_out
+            if crop in others and (setting.dataset, image_of(crop)) not in left_out
         ]
         if shared:
             seconds = difference(
@@ -71,11 +72,6 @@ def compare_timing(
             )
             found.append(TimingDifference(setting, labels[setting.key], seconds))
     return found
-
-
-def _image(crop: str) -> str:
-    """Name of the image that a crop is of: the crop's is image+x+y."""
-    return crop.rsplit("+", 2)[0]
 
 
 def _medians(rows: Iterable[TimingRow]) -> dict[Setting, Mapping[str, float]]:
