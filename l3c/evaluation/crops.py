@@ -23,8 +23,8 @@ def crops_of(
         count: how many crops.
 
     Yields:
-        (name, uint8 (side, side, 3)); the name says the image and where in it the crop lies, and the
-        turn where an earlier one came to the same place: image+x+y or image+x+y+turn.
+        (name, uint8 (side, side, 3)); the name says the image and where in it the crop lies,
+        image+x+y, and also the turn where an earlier one came to the same place, image+x+y+turn.
 
     Raises:
         ValueError: there is no image.
