@@ -45,12 +45,14 @@ def main() -> int:
         manifest = arguments.data and arguments.data / MANIFEST
         store = Store(arguments.store, manifest_sha256(manifest) if manifest else None)
         validation = arguments.validation and kept_images(arguments.validation / MANIFEST)
+        checkpoint = arguments.weights.with_suffix(".checkpoint")
         train(
             load_recipe(arguments.recipe),
             store,
             data_sha256=store.data_sha256,
             weights=arguments.weights,
-            checkpoint=arguments.weights.with_suffix(".checkpoint"),
+            checkpoint=checkpoint,
+            keep_checkpoint=True,
             validation=middle_crops(validation) if validation else None,
             board=arguments.board,
             device=arguments.device,
@@ -63,6 +65,7 @@ def main() -> int:
         if os.environ.get("RANK", "0") == "0":
             model = read_model(arguments.weights)
             add_integer_path(load_float_network(model), model.card, store, model.weights)
+            checkpoint.unlink()
     except (RecipeError, DatasetError, TrainingError) as error:
         print(error, file=sys.stderr)
         return 1
