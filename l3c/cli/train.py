@@ -66,7 +66,7 @@ def _train(
     import torch
 
     from l3c.data.datasets import DatasetSpec, build_dataset
-    from l3c.data.manifest import kept_images, kept_licences
+    from l3c.data.manifest import kept_licences
     from l3c.data.prepare import Preparation, deviations
     from l3c.data.store import store_of
     from l3c.integer.files import add_integer_path
@@ -83,7 +83,7 @@ def _train(
     validation = None
     if args.validation:
         spec = spec.model_copy(update={"source": str(Path(args.validation).absolute())})
-        validation = middle_crops(kept_images(build_dataset(spec, data / "validation")))
+        validation = middle_crops(build_dataset(spec, data / "validation"))
     images = store_of(manifest, data / "store")
     train(
         recipe,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from l3c.config import RecipeError, load_recipe
 from l3c.data.errors import DatasetError
-from l3c.data.manifest import MANIFEST, kept_images, kept_licences, manifest_sha256
+from l3c.data.manifest import MANIFEST, kept_licences, manifest_sha256
 from l3c.data.store import Store
 from l3c.integer.files import add_integer_path
 from l3c.training.errors import TrainingError
@@ -44,7 +44,6 @@ def main() -> int:
     try:
         manifest = arguments.data and arguments.data / MANIFEST
         store = Store(arguments.store, manifest_sha256(manifest) if manifest else None)
-        validation = arguments.validation and kept_images(arguments.validation / MANIFEST)
         checkpoint = arguments.weights.with_suffix(".checkpoint")
         train(
             load_recipe(arguments.recipe),
@@ -53,7 +52,7 @@ def main() -> int:
             weights=arguments.weights,
             checkpoint=checkpoint,
             keep_checkpoint=True,
-            validation=middle_crops(validation) if validation else None,
+            validation=arguments.validation and middle_crops(arguments.validation / MANIFEST),
             board=arguments.board,
             device=arguments.device,
             compiled=arguments.compile,
