@@ -241,6 +241,11 @@ class Experiment(_Settings):
         """Keys of the models whose weights are measured; others are not trained."""
         return list(dict.fromkeys(map(self.trained_as, self.learned())))
 
+    def in_integers(self) -> list[str]:
+        """Keys of the models whose integers are measured; of the others, only the float network."""
+        measured = [key for key in self.learned() if self.models[key].arithmetic == "integer"]
+        return list(dict.fromkeys(map(self.trained_as, measured)))
+
     def pictured(self) -> tuple[str, str] | None:
         """Keys of the model and the data set that pictures are made of, if there are any."""
         if self.pictures is None or not self.learned():

@@ -68,6 +68,19 @@ def test_what_is_timed(config, tmp_path):
     assert checked.used_datasets() == ["mine", "toy"]
 
 
+def test_what_is_measured_in_integers(config, tmp_path):
+    (tmp_path / "r.yaml").write_text("name: r\nmodel: {kind: rgb}\n")
+    config["models"] = {
+        "a": A,
+        "a_float": {"name": "B", "same_as": "a", "arithmetic": "float"},
+        "b": {"name": "C", "recipe": "r.yaml", "arithmetic": "float"},
+    }
+    config["evaluate"]["methods"] = ["a", "a_float", "b"]
+    assert check_experiment(config, ROOT)[0].in_integers() == ["a"]
+    config["evaluate"]["methods"] = ["a_float", "b"]
+    assert check_experiment(config, ROOT)[0].in_integers() == []
+
+
 def test_problems_of_a_timing(config):
     config["timing"] = {"dataset": "tyo", "methods": ["webp"], "batches": {"models": ["l3c"]}}
     found = "; ".join(problems(config))

@@ -19,6 +19,7 @@ rule record_provenance:
         configuration=get_configuration(),
         datasets=EXPERIMENT.used_datasets(),
         models=EXPERIMENT.trained(),
+        in_integers=EXPERIMENT.in_integers(),
     script:
         "../scripts/record_provenance.py"
 
