@@ -303,10 +303,12 @@ def get_configuration():
 
 
 def get_counterparts():
-    """Key of a data set -> the published one it stands for, for those that have one."""
+    """Key of a measured data set -> the published one it stands for, for those that have one."""
+    published = EXPERIMENT.evaluate.published
+    measured = [name for name in EXPERIMENT.evaluate.datasets if name in published]
     found = find_counterparts(
         EXPERIMENT.datasets,
-        EXPERIMENT.evaluate.published,
+        {name: published[name] for name in measured},
         IMAGE_SETS,
         read_published(Path(PUBLISHED)),
     )

@@ -73,6 +73,9 @@ rule make_paper_tables:
         records=get_rows("json"),
         timing=get_timing_rows(),
         batches=get_batch_rows(),
+        manifests=expand(
+            f"{RUN}/data/{{dataset}}/manifest.csv", dataset=[*get_counterparts()]
+        ),
         published=PUBLISHED,
     output:
         page=f"{RUN}/tables/paper/paper.md",

@@ -5,6 +5,7 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
+    from l3c.data.datasets import read_manifest
     from l3c.evaluation import paper_pages
     from l3c.evaluation.batch_rows import read_batches
     from l3c.evaluation.counterparts import Counterpart
@@ -16,12 +17,16 @@ with job(snakemake):
 
     given, params = snakemake.input, snakemake.params
     stamp, made_from = read_stamp(Path(given.provenance)), read_id(Path(given.provenance))
+    counterparts = {
+        name: Counterpart(**fields).beside(read_manifest(Path(path)))
+        for (name, fields), path in zip(params.counterparts.items(), given.manifests, strict=True)
+    }
     run = Measurements(
         rows=read_rows(Path(given.rows)),
         records=[read_record(Path(path)) for path in given.records],
         timing=[row for path in given.timing for row in read_timing(Path(path))],
         batches=[row for path in given.batches for row in read_batches(Path(path))],
-        counterparts={name: Counterpart(**fields) for name, fields in params.counterparts.items()},
+        counterparts=counterparts,
         published_as=params.published_as,
     )
     tables = paper_tables(read_published(Path(given.published)), run)
