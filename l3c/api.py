@@ -108,10 +108,14 @@ class Model:
     def encode_batch(self, images: Iterable[Any] | torch.Tensor) -> list[bytes]:
         """One file for each image: of a tensor (N, 3, H, W), an array (N, H, W, C), or a list.
 
-        The images are coded one by one: a decoder then repeats the very same computation, whatever
-        else it decodes.
+        They are the bytes that `encode` gives. In integers the network predicts small images of one
+        size together, which is several times faster than one by one.
         """
-        return [self.encode(image) for image in images]
+        from l3c.coding import encode_pictures, uses_network
+
+        pictures = [_picture(image) for image in images]
+        needed = any(uses_network(picture.mode) for picture in pictures)
+        return encode_pictures(pictures, self._codec if needed else None)
 
     def decode(self, data: bytes, output: Output = "numpy", *, region: Region | None = None) -> Any:
         """The image of a `.l3c` file, compared with the checksums of the original.
@@ -125,32 +129,48 @@ class Model:
         Raises:
             coder.errors.CoderError: one of its classes says what is wrong with the file.
         """
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"expected the bytes of a file, got {type(data).__name__}")
         from l3c.coding import decode_picture
-        from l3c.zoo import find_codec
-
-        def codec_of(identity: bytes, arithmetic: Arithmetic) -> Codec:
-            more = (self._source,) if self._source is not None else ()
-            return find_codec(identity, arithmetic, self._device, more)
 
         inside = None if region is None else (region[1], region[0], region[3], region[2])
-        picture = decode_picture(data, codec_of, region=inside).picture
-        if output == "pil":
-            return picture.to_pil()
-        if output == "torch":
-            import torch
-
-            return torch.from_numpy(picture.samples.transpose(2, 0, 1).copy())
-        return picture.samples
+        picture = decode_picture(_bytes(data), self._codec_of, region=inside).picture
+        return _as(output, picture)
 
     def decode_batch(self, files: Iterable[bytes], output: Output = "numpy") -> list[Any]:
-        """The image of each file, as `decode` gives it."""
-        return [self.decode(data, output) for data in files]
+        """The image of each file, as `decode` gives it; small ones of one size are done together.
+
+        Raises:
+            coder.errors.CoderError: what is wrong with the first file that cannot be decoded.
+        """
+        from l3c.coding import decode_pictures
+
+        pictures = decode_pictures([_bytes(data) for data in files], self._codec_of)
+        return [_as(output, picture) for picture in pictures]
+
+    def _codec_of(self, identity: bytes, arithmetic: Arithmetic) -> Codec:
+        from l3c.zoo import find_codec
+
+        more = (self._source,) if self._source is not None else ()
+        return find_codec(identity, arithmetic, self._device, more)
 
 
 def _opened(model: Model | str | Path | None) -> Model:
     return model if isinstance(model, Model) else Model(model, "auto", DEFAULT)
+
+
+def _bytes(data: Any) -> bytes:
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"expected the bytes of a file, got {type(data).__name__}")
+    return bytes(data)
+
+
+def _as(output: Output, picture: Picture) -> Any:
+    if output == "pil":
+        return picture.to_pil()
+    if output == "torch":
+        import torch
+
+        return torch.from_numpy(picture.samples.transpose(2, 0, 1).copy())
+    return picture.samples
 
 
 def _picture(image: Any) -> Picture:

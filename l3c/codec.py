@@ -3,17 +3,18 @@
 The coarsest bottleneck comes first, under a uniform CDF; each prediction then allows the next finer
 scale to be coded, down to the image. What a file is made of besides, see `l3c.coding`.
 
-Encoder and decoder call the same predictor on the same symbols, one tile at a time. With an integer
-path its answers are the same on any machine. In floating point they are the same on one machine,
-as long as shapes and memory layout are, and the number of threads too: PyTorch was seen to round a
-convolution of tiny inputs (up to 11 positions) differently with two threads, and none of larger
-ones. Small scales are therefore predicted by one thread; `l3c.evaluation.exactness` measures what
-that is worth.
+Encoder and decoder call the same predictor on the same symbols. With an integer path its answers
+are the same on any machine and in any batch, so that small tiles of one size are predicted
+together. In floating point they are the same on one machine, as long as shapes and memory layout
+are, and the number of threads too: tiles are predicted one at a time. PyTorch was also seen to
+round a convolution of tiny inputs (up to 11 positions) differently with two threads, and none of
+larger ones, so that small scales are predicted by one thread; `l3c.evaluation.exactness` measures
+what that is worth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ from l3c.threads import torch_threads
 RGB = npt.NDArray[np.uint8]
 
 SMALL = 2048  # positions that one thread predicts: little work, far above those seen
+TOGETHER = 1 << 17  # pixels of the tiles that are predicted at once; more would only take memory
 
 
 class Codec:
@@ -76,7 +78,6 @@ class Codec:
         """Number of streams of a tile: z^(S), and one for each stage."""
         return len(self.network.stages) + 1
 
-    @torch.inference_mode()
     def encode(self, tile: RGB, stopwatch: Stopwatch | None = None) -> list[bytes]:
         """Streams of z^(S), and of every stage in the order of decoding.
 
@@ -84,21 +85,15 @@ class Codec:
             tile: uint8 (H, W, 3), any size from 1x1.
             stopwatch: is told where the time goes.
         """
-        network = self.network
-        with timed(stopwatch, "network"):
-            planes = self.planes(tile)
-        with timed(stopwatch, "range_coder", scale_name(network.scales)):
-            top = _rows(planes[-1]).cpu().numpy()
-            streams = [_encode_uniform(top, network.shape(network.scales))]
-        for stage, predicted in self.predictions(planes, stopwatch):
-            s = stage.s - 1
-            with timed(stopwatch, "coder", scale_name(s)):
-                symbols = [target.of(planes[s]) for target, _ in predicted]
-                raws = [raw for _, raw in predicted]
-                streams.append(self._encode_mixture(symbols, raws, network.shape(s)))
-        return streams
+        return self._encode([tile], stopwatch)[0]
 
-    @torch.inference_mode()
+    def encode_batch(self, tiles: Sequence[RGB]) -> list[list[bytes]]:
+        """Streams of each tile, the same bytes as `encode` gives; all tiles are of one size."""
+        if not tiles:
+            return []
+        parts = self._parts(len(tiles), *tiles[0].shape[:2])
+        return [streams for part in parts for streams in self._encode(tiles[part])]
+
     def decode(
         self, streams: list[bytes], height: int, width: int, stopwatch: Stopwatch | None = None
     ) -> RGB:
@@ -108,24 +103,68 @@ class Codec:
             CorruptStreamError: streams that cannot be of this size. Other altered bytes give other
                 pixels: whoever calls compares a checksum.
         """
+        return self._decode([streams], height, width, stopwatch)[0]
+
+    def decode_batch(self, tiles: Sequence[list[bytes]], height: int, width: int) -> list[RGB]:
+        """Each tile from its streams, as `decode` gives it; all tiles are of one size."""
+        parts = self._parts(len(tiles), height, width)
+        return [tile for part in parts for tile in self._decode(tiles[part], height, width)]
+
+    def _parts(self, count: int, height: int, width: int) -> Iterator[slice]:
+        """Which of `count` tiles are predicted at once: in floating point only one."""
+        many = max(1, TOGETHER // (height * width)) if self._path else 1
+        return (slice(start, start + many) for start in range(0, count, many))
+
+    @torch.inference_mode()
+    def _encode(
+        self, tiles: Sequence[RGB], stopwatch: Stopwatch | None = None
+    ) -> list[list[bytes]]:
         network = self.network
-        planes = self.blank_planes(height, width)
+        with timed(stopwatch, "network"):
+            # Extractors are in floating point: one tile at a time gives z that no batch changes.
+            of_tiles = [self.planes(tile) for tile in tiles]
+            planes = [torch.cat(scale) for scale in zip(*of_tiles, strict=True)]
         with timed(stopwatch, "range_coder", scale_name(network.scales)):
             top = network.shape(network.scales)
-            coarsest = _decode_uniform(streams[0], planes[-1][0, 0].numel(), top)
-            planes[-1].copy_(_plane(coarsest, planes[-1]))
-        stages = self.predictions(planes, stopwatch)
-        for (stage, predicted), stream in zip(stages, streams[1:], strict=True):
+            coarsest = planes[-1].cpu()
+            streams = [[_encode_uniform(_rows(plane).numpy(), top)] for plane in coarsest]
+        for stage, predicted in self.predictions(planes, stopwatch):
             s = stage.s - 1
             with timed(stopwatch, "coder", scale_name(s)):
-                raws = [raw for _, raw in predicted]
-                symbols = self._decode_mixture(stream, raws, network.shape(s))
-                for target, _ in predicted:
-                    pixels = target.of(planes[s])
-                    count = pixels[0, 0].numel()
-                    pixels.copy_(_plane(symbols[:count], pixels))
-                    symbols = symbols[count:]
-        return planes[0][0].permute(1, 2, 0).cpu().numpy().astype(np.uint8)
+                symbols = [target.of(planes[s]) for target, _ in predicted]
+                for number, of_tile in enumerate(streams):
+                    rows = [each[number] for each in symbols]
+                    raws = [raw[number] for _, raw in predicted]
+                    of_tile.append(self._encode_mixture(rows, raws, network.shape(s)))
+        return streams
+
+    @torch.inference_mode()
+    def _decode(
+        self,
+        tiles: Sequence[list[bytes]],
+        height: int,
+        width: int,
+        stopwatch: Stopwatch | None = None,
+    ) -> list[RGB]:
+        network = self.network
+        planes = self.blank_planes(height, width, len(tiles))
+        with timed(stopwatch, "range_coder", scale_name(network.scales)):
+            top = network.shape(network.scales)
+            for streams, plane in zip(tiles, planes[-1], strict=True):
+                coarsest = _decode_uniform(streams[0], plane[0].numel(), top)
+                plane.copy_(_plane(coarsest, plane))
+        for number, (stage, predicted) in enumerate(self.predictions(planes, stopwatch), 1):
+            s = stage.s - 1
+            with timed(stopwatch, "coder", scale_name(s)):
+                for tile, streams in enumerate(tiles):
+                    raws = [raw[tile] for _, raw in predicted]
+                    symbols = self._decode_mixture(streams[number], raws, network.shape(s))
+                    for target, _ in predicted:
+                        pixels = target.of(planes[s])[tile]
+                        count = pixels[0].numel()
+                        pixels.copy_(_plane(symbols[:count], pixels))
+                        symbols = symbols[count:]
+        return [*planes[0].permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)]
 
     def bits_theory(self, tile: RGB) -> float:
         """Cross-entropy of a tile in bits: an ideal coder's size, see `mixture.coded`."""
@@ -250,7 +289,7 @@ class Codec:
 
 
 def parameters(raws: list[Tensor]) -> npt.NDArray[Any]:
-    """Each (1, P, H, W) -> all (pixels, P); one tensor in channels-last is not copied."""
+    """Each (P, H, W) -> all (pixels, P); one tensor in channels-last is not copied."""
     return _joined([_by_pixel(raw) for raw in raws]).contiguous().numpy()
 
 
@@ -260,19 +299,19 @@ def _joined(parts: list[Tensor]) -> Tensor:
 
 
 def _by_pixel(raw: Tensor) -> Tensor:
-    return raw[0].permute(1, 2, 0).flatten(0, 1)
+    return raw.permute(1, 2, 0).flatten(0, 1)
 
 
 def _rows(plane: Tensor) -> Tensor:
-    """(1, C, H, W) -> (H W, C)."""
-    return plane[0].permute(1, 2, 0).reshape(-1, plane.shape[1])
+    """(C, H, W) -> (H W, C)."""
+    return plane.permute(1, 2, 0).reshape(-1, plane.shape[0])
 
 
 def _plane(rows: npt.NDArray[Any] | Tensor, like: Tensor) -> Tensor:
-    """Inverse of `_rows`: (H W, C), any integers -> int64 (1, C, H, W)."""
-    _, channels, height, width = like.shape
+    """Inverse of `_rows`: (H W, C), any integers -> int64 (C, H, W)."""
+    channels, height, width = like.shape
     symbols = torch.as_tensor(rows, device=like.device).view(height, width, channels)
-    return symbols.permute(2, 0, 1)[None].long()
+    return symbols.permute(2, 0, 1).long()
 
 
 def _uniform_cdf(levels: int) -> npt.NDArray[np.uint32]:

@@ -150,7 +150,7 @@ class Batches(_Settings):
         (1, 30, 60, 120, 240, 480, 960), min_length=1, description="images sampled at once"
     )
     coded: Distinct[Annotated[int, Field(ge=1)]] = Field(
-        (1, 30, 120), description="images encoded and decoded, one after the other"
+        (1, 30, 120, 480), description="images encoded and decoded, each into a file of its own"
     )
     single: int | None = Field(
         320, ge=1, le=4096, description="one image of this side is sampled too (Table 2); or null"

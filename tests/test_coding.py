@@ -7,7 +7,8 @@ import pytest
 from fuzzers import fuzzer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import noise, smooth, tiny
+from tiny_models import noise, smooth, tiny, write_model
+from torch import Tensor
 
 from coder import tiles
 from coder.container import unpack
@@ -22,9 +23,12 @@ from coder.errors import (
     TrailingBytesError,
     TruncatedError,
 )
+from l3c import codec
 from l3c.codec import Codec
-from l3c.coding import decode_picture, encode_picture
+from l3c.coding import decode_picture, decode_pictures, encode_picture, encode_pictures
+from l3c.model.stages import Stage
 from l3c.picture import Mode, Picture, Section
+from l3c.zoo import open_codec
 
 CODEC = Codec(tiny())
 
@@ -179,3 +183,53 @@ def test_fuzzing_the_decoder_finds_nothing() -> None:
     answers, findings, _ = fuzzer("fuzz_decoder").fuzz(400, seed=0)
     assert findings == []
     assert {"NotExactError", "TileAlteredError", "CorruptStreamError", "salvaged"} <= set(answers)
+
+
+@pytest.fixture(scope="module")
+def in_integers(tmp_path_factory: pytest.TempPathFactory) -> Codec:
+    return open_codec(write_model(tmp_path_factory.mktemp("model")), "cpu", "integer")
+
+
+@pytest.mark.parametrize("arithmetic", ["integer", "float"])
+def test_a_batch_has_the_files_of_its_pictures(
+    in_integers: Codec, arithmetic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = in_integers if arithmetic == "integer" else CODEC
+    monkeypatch.setattr(codec, "TOGETHER", 3 * 9 * 11)  # three pictures at once, the last alone
+    sizes = [(9, 11), (5, 7), (9, 11), (9, 11), (9, 11)]
+    pictures = [Picture.from_array(noise(*size, 3)) for size in sizes]
+    pictures += [picture_of(mode, 9, 11) for mode in (Mode.RGBA, Mode.GREY, Mode.RGB16)]
+    files = encode_pictures(pictures, used)
+    assert files == [encode_picture(picture, used) for picture in pictures]
+    decoded = decode_pictures(files, lambda identity, arithmetic: used)
+    for before, after in zip(pictures, decoded, strict=True):
+        assert after.mode == before.mode
+        assert after.sections == before.sections
+        assert np.array_equal(after.samples, before.samples)
+
+
+def test_small_pictures_of_one_size_are_predicted_together_in_integers_only(
+    in_integers: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+    predict = Codec.predict
+
+    def counting(self: Codec, stage: Stage, symbols: Tensor, above: Tensor | None):
+        batches.append(len(symbols))
+        return predict(self, stage, symbols, above)
+
+    monkeypatch.setattr(Codec, "predict", counting)
+    pictures = [Picture.from_array(noise(8, 8, 3)) for _ in range(5)]
+    for used, wanted in ((in_integers, {5}), (CODEC, {1})):
+        decode_pictures(encode_pictures(pictures, used), lambda identity, arithmetic: used)  # noqa: B023
+        assert set(batches) == wanted
+        batches.clear()
+
+
+def test_one_altered_file_of_a_batch_is_an_error(in_integers: Codec) -> None:
+    files = encode_pictures([Picture.from_array(noise(8, 8, 3)) for _ in range(3)], in_integers)
+    payload = bytearray(files[1])
+    payload[-20] ^= 1
+    with pytest.raises(CoderError):
+        decode_pictures([files[0], bytes(payload), files[2]], lambda *model: in_integers)
+    assert decode_pictures([], lambda *model: in_integers) == []

@@ -19,8 +19,8 @@ from l3c.evaluation.published import UNVERIFIED, PublishedValue
 TABLE = "A3"
 LOOKS = {  # of an operation: label, colour, marker
     "sample": ("sampling", style.LEARNED, "o"),
-    "encode": ("encoding, one by one", style.CLASSICAL, "s"),
-    "decode": ("decoding, one by one", "#9a7b1f", "^"),
+    "encode": ("encoding", style.CLASSICAL, "s"),
+    "decode": ("decoding", "#9a7b1f", "^"),
 }
 
 

@@ -14,8 +14,8 @@ from l3c.evaluation.rows import RowError, read_csv, write_csv
 class BatchRow(BaseModel):
     """How long a model took for one batch once.
 
-    Images are sampled all together. They are encoded and decoded one after the other, since a
-    decoder has to repeat the very same computation whatever else is in its batch.
+    Images are sampled all together. Each is encoded into a file of its own; a network in integers
+    predicts them together, see `l3c.evaluation.batches`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

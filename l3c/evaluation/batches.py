@@ -1,9 +1,9 @@
 """Seconds by batch size: sampling images, which the paper tabulates (Table A3), and coding them.
 
 Sampling draws z^(S) from its uniform prior and every finer scale given it, for all images of a
-batch together. Encoding and decoding take the images one by one, however many there are
-(`l3c.api.Model.encode_batch`): a decoder has to repeat the encoder's computation to the last bit
-whatever else is in its batch.
+batch together. Encoding and decoding (`l3c.api.Model.encode_batch`) predict the images of a batch
+together if the model predicts in integers, whose results no batch changes, and one by one if not.
+Each image is coded into a file of its own, the same as without the others.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """How far a mean over images may lie from that over all such images: bootstrap intervals.
 
 Percentile bootstrap (Efron 1979): the images are drawn anew, with replacement and as many as there
-are, and the middle 95 % of the means so found are the interval. Of few images it is too narrow.
+are, and the middle 95 % of the means so found are the interval. Of few images it is too narrow, of
+two or three it would be little more than the least and the largest.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 LEVEL = 95.0  # percent
+LEAST = 4  # values, for an interval of their mean
 RESAMPLES = 10_000
 _DRAWN_AT_ONCE = 1 << 20  # numbers, so that 50,000 images fit into memory
 # One fixed seed: what else is in a table changes no interval of it.
@@ -27,11 +29,11 @@ class Interval(NamedTuple):
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Interval of the mean; None for fewer than two values, which tell nothing of a spread.
+    """Interval of the mean; None for fewer than `LEAST` values.
 
     The order of the values does not matter.
     """
-    if len(values) < 2:
+    if len(values) < LEAST:
         return None
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     count = len(ordered)

@@ -49,7 +49,7 @@ def range_coder_seconds(codec: Codec, image: RGB, repeats: int) -> Seconds:
             shape = codec.network.shape(s)
             targets = [target.of(planes[s])[0].flatten(1).T for target, _ in predicted]
             symbols = torch.cat(targets).numpy().astype(np.uint16)
-            table = known_intervals(symbols, parameters([raw for _, raw in predicted]), shape)
+            table = known_intervals(symbols, parameters([raw[0] for _, raw in predicted]), shape)
             for direction, spent in _clock(table, repeats).items():
                 key = (direction, scale_name(s))
                 seconds[key] = seconds.get(key, 0.0) + spent

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from l3c.evaluation.crops import image_of
 from l3c.evaluation.difference import Difference, difference
+from l3c.evaluation.repeated_runs import RepeatedRuns
 from l3c.evaluation.timing_rows import TOTAL, TimingRow
 
 
@@ -76,12 +76,9 @@ def compare_timing(
 
 def _medians(rows: Iterable[TimingRow]) -> dict[Setting, Mapping[str, float]]:
     """Setting -> crop -> median seconds of its runs, all stages together."""
-    runs: dict[Setting, dict[str, list[float]]] = {}
+    runs: dict[Setting, RepeatedRuns] = {}
     for row in rows:
         if row.stage == TOTAL:
             setting = Setting(row.dataset, row.key, row.device, row.threads, row.direction)
-            runs.setdefault(setting, {}).setdefault(row.image, []).append(row.seconds)
-    return {
-        setting: {crop: median(seconds) for crop, seconds in crops.items()}
-        for setting, crops in runs.items()
-    }
+            runs.setdefault(setting, RepeatedRuns()).add(row.image, row.seconds)
+    return {setting: crops.medians() for setting, crops in runs.items()}

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from l3c.data.manifest import ManifestRow
-from l3c.evaluation.bootstrap import LEVEL
+from l3c.evaluation.bootstrap import LEAST, LEVEL
 from l3c.evaluation.counterparts import Counterpart
-from l3c.evaluation.layout import EXTERNAL_MARK, UNVERIFIED_MARK, markdown_table
+from l3c.evaluation.deviations import network_deviations
+from l3c.evaluation.layout import EXTERNAL_MARK, MINUS, UNVERIFIED_MARK, markdown_table
 from l3c.evaluation.rows import ResultRow
 from l3c.evaluation.summary import Summary
 
@@ -54,9 +55,18 @@ def make_notes(
         "",
         *_models(comparison, context),
         "",
-        *_machine(comparison, context),
+        *(f"* {line}" for line in _machine(comparison, context)),
     ]
     return notes
+
+
+def small_print(comparison: Mapping[str, Sequence[Summary]], context: Context) -> list[str]:
+    """The machine, the methods, and how networks are not the paper's, for a printed table."""
+    differing = _deviations(comparison, context).items()
+    return [
+        *_machine(comparison, context),
+        *(f"{subject}: {differs}." for subject, differs in differing),
+    ]
 
 
 def _dataset_notes(dataset: str, summaries: Sequence[Summary], context: Context) -> list[str]:
@@ -103,9 +113,10 @@ def _definitions(external: bool, published: bool) -> list[str]:
     lines = [
         "* bpsp: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over "
         "images; *total bpsp*: all bits over all sub-pixels. *vs. L3C*: bpsp above (+) or below "
-        "(-) L3C's, ours against ours and published against published.",
+        f"({MINUS}) L3C's, ours against ours and published against published.",
         f"* *{LEVEL:.0f} % interval* of the mean, by a percentile bootstrap over images: how far "
-        "it may be that of other such images. Of few images it is too narrow.",
+        "it may be that of other such images. Of few images it is too narrow; of fewer than "
+        f"{LEAST} none is given.",
         "* *cross-entropy*: the learned model's own estimate of the rate, total, with the one in "
         "2^24 that every symbol keeps; *gap*: how far the real files lie above it.",
         "* Speeds are measured inside the process after a warm-up, each method alone on the "
@@ -134,10 +145,10 @@ def _models(comparison: Mapping[str, Sequence[Summary]], context: Context) -> li
         ("recipe", "l"),
         ("trained on", "l"),
     )
-    labels = {item.key: item.method for summaries in comparison.values() for item in summaries}
+    labels = _labels(comparison, context)
     lines = [
         [
-            labels.get(key, card["name"]),
+            labels[key],
             f"{card['parameters']:,}",
             f"{card['steps']:,}",
             _duration(float(card["train_s"])),
@@ -146,19 +157,24 @@ def _models(comparison: Mapping[str, Sequence[Summary]], context: Context) -> li
         ]
         for key, card in context.cards.items()
     ]
-    return [*markdown_table(head, lines), "", *_deviations(labels, context)]
+    differing = _deviations(comparison, context).items()
+    return [
+        *markdown_table(head, lines),
+        "",
+        *(f"* **{subject}**: {differs}." for subject, differs in differing),
+        "",
+        "The cards, `models/*.json` of the run, have the rest of the deviations.",
+    ]
 
 
-def _deviations(labels: Mapping[str, str], context: Context) -> list[str]:
-    """How the measured networks are not the paper's; how they were trained is in the cards."""
-    lines = []
-    for key, card in context.cards.items():
-        told = ("model.", "train.extractor_rate")
-        differs = [line for line in card.get("deviations", ()) if line.startswith(told)]
-        if differs:
-            name = labels.get(key, card["name"])
-            lines.append(f"* **{name} here is not the paper's network**: {'; '.join(differs)}.")
-    return [*lines, "", "The cards, `models/*.json` of the run, have the rest of the deviations."]
+def _labels(comparison: Mapping[str, Sequence[Summary]], context: Context) -> dict[str, str]:
+    """Key of each model with a card -> its label in the comparison, else in the card."""
+    measured = {item.key: item.method for summaries in comparison.values() for item in summaries}
+    return {key: measured.get(key, card["name"]) for key, card in context.cards.items()}
+
+
+def _deviations(comparison: Mapping[str, Sequence[Summary]], context: Context) -> dict[str, str]:
+    return network_deviations(_labels(comparison, context), context.cards)
 
 
 def _images(count: int) -> str:
@@ -181,10 +197,10 @@ def _machine(comparison: Mapping[str, Sequence[Summary]], context: Context) -> l
         if item.totals
     )
     return [
-        *(f"* Machine: {machine}." for machine in machines),
-        f"* Threads at hand: {', '.join(map(str, threads)) or 'none'}; a codec whose settings say "
+        *(f"Machine: {machine}." for machine in machines),
+        f"Threads at hand: {', '.join(map(str, threads)) or 'none'}; a codec whose settings say "
         "numthreads=1 uses one.",
-        *(f"* {version}." for version in versions),
+        *(f"{version}." for version in versions),
     ]
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy as np
 
 from l3c.evaluation.bootstrap import Interval
 from l3c.evaluation.published import PublishedValue
@@ -21,7 +19,7 @@ class Measured:
     """What was measured here in one setting.
 
     Attributes:
-        value: mean over images of a rate, median of times, maximum of memory.
+        value: mean over images of a rate, times as `RepeatedRuns` sums them up, most of memory.
         spread: of a rate the bootstrap interval, of times the quartiles; None where neither is.
         count: images, or clocked runs.
         total: of a rate, all bits over all sub-pixels.
@@ -96,6 +94,7 @@ class PaperTable:
         notes: on this table alone.
         machines: hardware and versions that its measurements come from.
         methods: version and settings of each method measured for it.
+        deviations: of the models among them, as `network_deviations` tells.
     """
 
     number: str
@@ -104,11 +103,4 @@ class PaperTable:
     notes: tuple[str, ...]
     machines: tuple[str, ...]
     methods: tuple[str, ...]
-
-
-def timed(seconds: Sequence[float]) -> Measured | None:
-    """Median and quartiles of clocked runs; None without any."""
-    if not seconds:
-        return None
-    low, median, high = np.percentile(np.asarray(seconds), (25, 50, 75))
-    return Measured(float(median), Interval(float(low), float(high)), len(seconds))
+    deviations: Mapping[str, str]

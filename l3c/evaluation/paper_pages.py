@@ -5,24 +5,28 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from l3c.evaluation.bootstrap import LEVEL
+from l3c.evaluation.bootstrap import LEAST, LEVEL
 from l3c.evaluation.layout import (
     EXTERNAL_MARK,
+    MINUS,
     NONE,
     UNVERIFIED_MARK,
     Head,
+    latex_float,
     latex_tabular,
+    latex_text,
     markdown_table,
     percent,
     plain,
     span,
-    tex,
 )
 from l3c.evaluation.paper_lines import (
     BPSP,
     MIB,
     NOT_A_METHOD,
+    SECONDS,
     Line,
     Measured,
     PaperTable,
@@ -34,16 +38,18 @@ _DEFINITIONS = (
     f"*published*: in the L3C paper, of the edition in the heading (v2: camera ready, v3: the "
     f"third one). {UNVERIFIED_MARK} recalled, not yet checked against the paper (unverified).",
     "*bpsp*: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over images; "
-    "*total bpsp*: all bits over all sub-pixels. *vs. L3C*: above (+) or below (-) L3C's, "
+    f"*total bpsp*: all bits over all sub-pixels. *vs. L3C*: above (+) or below ({MINUS}) L3C's, "
     "published against published and ours against ours.",
     f"*{LEVEL:.0f} % interval* of our mean, by a percentile bootstrap over images; of few images "
-    "it is too narrow.",
-    "Seconds of ours are medians over images and clocked runs, a warm-up left out, with the "
-    f"quartiles in brackets. {EXTERNAL_MARK} an external program: the way to it is "
-    "in its times.",
+    f"it is too narrow, of fewer than {LEAST} none is given.",
+    "Seconds of ours: of each crop or batch the median of its clocked runs, a warm-up left out; "
+    "means over crops. In brackets the quartiles over runs, means over crops too: how far the "
+    f"runs scatter, not the crops. {EXTERNAL_MARK} an external program: the way to it is in its "
+    "times.",
     f"*{NOT_MEASURED}*: the run lacks the data set, the method or the device.",
-    "The learned methods measured are the models of this run: their settings stand below each "
-    "table, and their cards say in what they differ from the paper's.",
+    "The learned methods measured are the models of this run: below each table stand their "
+    "settings and in what their networks are not the paper's; their cards say how they were "
+    "trained.",
 )
 _CSV_HEAD = (
     "table",
@@ -103,7 +109,7 @@ def _csv_cells(
     form = "{:.4f}" if is_rate else "{:.4g}"
     low, high = result.spread or (None, None)
     yield from (_rounded(number, form) for number in (result.value, low, high))
-    kind = f"{LEVEL:.0f} % bootstrap interval" if is_rate else "quartiles"
+    kind = f"{LEVEL:.0f} % bootstrap interval" if is_rate else "quartiles over runs"
     yield kind if result.spread else None
     yield from (_rounded(result.total, form), _rounded(result.vs_reference, "{:.2f}"))
     yield from (result.count, "measured")
@@ -148,32 +154,57 @@ def _markdown(table: PaperTable, heading: str) -> Iterator[str]:
     yield from (f"* {note}" for note in table.notes)
     yield from (f"* Measured on: {machine}." for machine in table.machines)
     yield from (f"* {method}." for method in table.methods)
+    yield from (f"* **{subject}**: {differs}." for subject, differs in table.deviations.items())
     yield ""
 
 
 def table_latex(table: PaperTable, stamp: str) -> str:
-    """One table environment with a tabular for each section; needs booktabs."""
+    """A table environment for each section, then what is said of all; needs booktabs."""
     parts = [
-        "% Needs \\usepackage{booktabs}. Written by the workflow from rows and published values.",
-        f"% {stamp}",
-        *(f"% {method}" for method in table.methods),
-        "\\begin{table}",
-        "  \\centering\\footnotesize",
-        f"  \\caption{{{tex(table.title)}: Table {table.number} of the L3C paper beside our "
-        f"measurements. Rates are of whole files, means over images with {LEVEL:.0f} \\% bootstrap "
-        "intervals; times are medians with quartiles. $\\dagger$ published value not checked "
-        "against the paper; $\\ddagger$ external program, the way to it counts.}",
+        "% Needs \\usepackage{booktabs}. Written by the workflow from rows and published values."
     ]
     common, each = _remarks(table)
-    if common:
-        parts.append(f"  {tex(common)}\\par")
+    number = 0
     for section, remarks in zip(table.sections, each, strict=True):
-        parts += [f"  \\par\\medskip\\textbf{{{tex(_heading(section))}}}\\par\\smallskip"]
-        parts += [f"  {line}" for line in latex_tabular(_head(section), _lines(section))]
-        parts += [f"  \\par\\smallskip {tex(remark)}" for remark in remarks]
-    notes = [*table.notes, *(f"Measured on: {machine}." for machine in table.machines)]
-    parts += [f"  \\par\\smallskip {tex(note)}" for note in notes]
-    return "\n".join([*parts, "\\end{table}"]) + "\n"
+        for part in _narrow(section):
+            number += 1
+            head, lines = _head(part), list(_lines(part))
+            what = f"{table.title} (Table {table.number} of the L3C paper): {_heading(part)}."
+            caption = " ".join([what, *_explained(part), *remarks])
+            label = f"tab:l3c-{table.number}-{number}"
+            parts += latex_float(caption, label, latex_tabular(head, lines))
+    below = [common, *table.notes]
+    below += [f"Measured on: {machine}." for machine in table.machines]
+    below += [f"{method}." for method in table.methods]
+    below += [f"{subject}: {differs}." for subject, differs in table.deviations.items()]
+    below += [f"Provenance: {stamp}."]
+    said = f"Table {table.number} of the L3C paper beside our measurements."
+    parts += latex_text([said, *filter(None, below)])
+    return "\n".join(parts) + "\n"
+
+
+def _narrow(section: Section) -> Iterator[Section]:
+    """The section in parts of two settings each: more columns of times are wider than a page."""
+    for start in range(0, len(section.settings), 2):
+        chosen = slice(start, start + 2)
+        lines = [replace(line, measured=line.measured[chosen]) for line in section.lines]
+        yield replace(section, settings=section.settings[chosen], lines=tuple(lines))
+
+
+def _explained(section: Section) -> Iterator[str]:
+    """What the numbers of a section are and what its marks mean, as far as it has them."""
+    results = [result for line in section.lines for result in line.measured if result]
+    spread = any(result.spread for result in results)
+    if results and section.unit == BPSP:
+        interval = f" with {LEVEL:.0f} % bootstrap intervals" if spread else ""
+        yield f"Rates are of whole files, means over images{interval}."
+    if results and section.unit == SECONDS:
+        quartiles = " with the quartiles over runs" if spread else ""
+        yield f"Times are medians of clocked runs{quartiles}, averaged over crops."
+    if any(line.published and not line.published.verified for line in section.lines):
+        yield f"{UNVERIFIED_MARK} published value not checked against the paper."
+    if any(line.external for line in section.lines):
+        yield f"{EXTERNAL_MARK} external program, the way to it counts."
 
 
 def _remarks(table: PaperTable) -> tuple[str, list[list[str]]]:
@@ -244,7 +275,7 @@ def _rate(result: Measured | None) -> list[str]:
 def _spent(result: Measured, unit: str) -> str:
     if unit == MIB:
         return f"{result.value:.0f}"
-    if result.spread is None or result.count == 1:
+    if result.spread is None:
         return plain(result.value)
     low, high = map(plain, result.spread)
     return f"{plain(result.value)} ({low}{NONE}{high})"

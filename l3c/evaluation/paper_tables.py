@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.counterparts import Counterpart
+from l3c.evaluation.deviations import network_deviations
 from l3c.evaluation.paper_lines import BPSP, MIB, SECONDS, PaperTable, Section
 from l3c.evaluation.paper_rates import Rated, rate_lines, rated_crops, rated_images
 from l3c.evaluation.paper_times import (
@@ -41,6 +43,19 @@ _ALL_STAGES = ("network", "cdf", "range_coder", CODER)
 
 
 @dataclass(frozen=True)
+class CutFrom:
+    """The images that crops to be timed are cut from.
+
+    Attributes:
+        dataset: its key.
+        smallest: shorter side of the smallest image, pixels.
+    """
+
+    dataset: str
+    smallest: int
+
+
+@dataclass(frozen=True)
 class Measurements:
     """All that a run has measured.
 
@@ -51,6 +66,8 @@ class Measurements:
         batches: by batch size; empty where the run has none.
         counterparts: key of a data set -> the published one it stands for.
         published_as: key -> name in the paper, for methods that are called otherwise here.
+        cards: key of a model -> the card of its weights.
+        cut_from: of the crops of `timing` and the coded images of `batches`; None without any.
     """
 
     rows: Sequence[ResultRow]
@@ -59,6 +76,8 @@ class Measurements:
     batches: Sequence[BatchRow]
     counterparts: Mapping[str, Counterpart]
     published_as: Mapping[str, str]
+    cards: Mapping[str, Mapping[str, Any]]
+    cut_from: CutFrom | None
 
     def references(self) -> set[str]:
         """Keys of the L3C models, whatever they were trained on."""
@@ -156,7 +175,7 @@ def _table_3(values: Sequence[PublishedValue], run: Measurements) -> PaperTable:
     if memory.values:
         section = replace(
             empty,
-            title="Peak memory in MiB, encoding or decoding",
+            title="Peak memory in MiB, over all crops and numbers of threads",
             label="",
             quantity="peak_mib",
             unit=MIB,
@@ -164,9 +183,14 @@ def _table_3(values: Sequence[PublishedValue], run: Measurements) -> PaperTable:
             lines=method_lines((), memory, methods, run.published_as, largest),
         )
         sections.append(section)
-    notes = ("Published times are of a Titan X (Pascal) and a Xeon E5-2680 v3.",)
+    notes = ["Published times are of a Titan X (Pascal) and a Xeon E5-2680 v3."]
+    untimed = dict.fromkeys(
+        record.method for record in run.records if record.measured and record.key not in methods
+    )
+    if run.timing and untimed:
+        notes.append(f"Measured on whole images only, not timed on crops: {', '.join(untimed)}.")
     title = "Seconds and bits per sub-pixel for crops of 512x512"
-    return _table("3", title, _on_crops(sections, run), notes, run.timing, run)
+    return _table("3", title, _on_crops(sections, run.timing, run), notes, run.timing, run)
 
 
 def _table_a1(values: Sequence[PublishedValue], run: Measurements) -> PaperTable:
@@ -201,16 +225,17 @@ def _table_a1(values: Sequence[PublishedValue], run: Measurements) -> PaperTable
         )
     notes = [
         "Published times are means of 500 crops of 512x512, which is s=0, on a Titan X (Pascal). "
-        "Its coarsest scale, s=3, has a uniform prior, so that there is no CDF to obtain; a model "
-        "here may have more scales.",
+        "The coarsest scale of a model has a uniform prior, so that there is no CDF to obtain: s=3 "
+        "in the paper. Models here may have more scales; totals are of as many as a model has.",
         "Ours are of L3C, without reading the container. CDFs are evaluated inside the range "
         "coder, only where it needs them: their time is what the coder takes beyond a range coder "
-        "that runs on known intervals.",
+        "that runs on known intervals. That one is timed in runs of its own, whose median counts: "
+        "how far arithmetic decoding scatters is not known, nor does its total tell.",
     ]
     if {CODER} & {row.stage for row in run.timing}:
         notes.append("On a GPU the coder is one kernel, which is in the last section only.")
     used = [row for row in run.timing if row.key in keys]
-    return _table("A1", "Decoding time by scale", _on_crops(sections, run), notes, used, run)
+    return _table("A1", "Decoding time by scale", _on_crops(sections, used, run), notes, used, run)
 
 
 def _table_a2(values: Sequence[PublishedValue], run: Measurements) -> PaperTable:
@@ -234,8 +259,11 @@ def _table_a3(values: Sequence[PublishedValue], run: Measurements) -> PaperTable
             continue
         lines = counted_lines(theirs, samples, int)
         remarks = [_sampled(samples)]
-        if operation != "sample":
-            remarks.insert(0, "Images are coded one after the other, however many there are.")
+        coded = operation != "sample"
+        if coded:
+            of = f"The images are crops of {run.cut_from.dataset}. " if run.cut_from else ""
+            said = "Each image has a file of its own; integers predict a batch at once."
+            remarks.insert(0, f"{of}{said}")
         sections.append(
             Section(
                 title=f"Seconds to {operation} one image of {_SIDE}x{_SIDE}",
@@ -245,6 +273,7 @@ def _table_a3(values: Sequence[PublishedValue], run: Measurements) -> PaperTable
                 head="Batch size",
                 settings=samples.columns(),
                 lines=lines,
+                dataset=run.cut_from.dataset if run.cut_from and coded else "",
                 remark=" ".join(filter(None, remarks)),
             )
         )
@@ -294,29 +323,34 @@ def _rate_section(
 
 
 def _standing_for(label: str, values: Sequence[PublishedValue], run: Measurements) -> list[str]:
-    """Our measured data sets beside a published one; else those beside another edition of it."""
+    """Our measured data sets beside a published one; else the very images of another edition."""
     names = {value.label: value.dataset for value in values}
     measured = dict.fromkeys(record.dataset for record in run.records)
     beside = {name: run.counterparts[name].label for name in measured if name in run.counterparts}
     exact = [name for name, other in beside.items() if other == label]
-    return exact or [name for name, other in beside.items() if names.get(other) == names[label]]
+    return exact or [
+        name
+        for name, other in beside.items()
+        if run.counterparts[name].same and names.get(other) == names[label]
+    ]
 
 
-def _on_crops(sections: Iterable[Section], run: Measurements) -> list[Section]:
-    """The sections with what is said about the crops."""
-    if not run.timing:
-        remark = "Not measured here: this run has no timings of crops."
+def _on_crops(
+    sections: Iterable[Section], used: Sequence[TimingRow], run: Measurements
+) -> list[Section]:
+    """The sections with what is said about the crops of the rows they are made from."""
+    if not used:
+        remark = "Not measured here: this run has no such timings of crops."
         return [replace(section, remark=remark) for section in sections]
-    first = run.timing[0]
-    crops = len({row.image for row in run.timing})
-    images = [row for row in run.rows if row.dataset == first.dataset]
-    smaller = any(min(row.height, row.width) < first.height for row in images)
+    first = used[0]
+    crops = len({row.image for row in used})
+    smaller = run.cut_from and run.cut_from.smallest < first.height
     mirrored = ", smaller ones continued by mirroring" if smaller else ""
     remark = (
         f"Measured on {crops} crop{'' if crops == 1 else 's'} of {first.width}x{first.height} from "
         f"images of {first.dataset}{mirrored}: {_STAND_IN}"
     )
-    if not any(row.device == "cuda" for row in run.timing):
+    if not any(row.device == "cuda" for row in used):
         remark += f" {_NO_GPU}"
     return [
         replace(section, remark=remark, dataset=first.dataset, same=False) for section in sections
@@ -349,12 +383,22 @@ def _table(
     for row in used:
         if not isinstance(row, BatchRow):
             versions[row.key] = (row.version, row.settings)
+    labels = {row.key: row.method for row in used}
     methods = [
         "{}: {} ({})".format(method, *versions[key])
-        for key, method in dict.fromkeys((row.key, row.method) for row in used)
+        for key, method in labels.items()
         if key in versions
     ]
-    return PaperTable(number, title, tuple(sections), tuple(notes), once, tuple(methods))
+    models = {key: method for key, method in labels.items() if key in run.cards}
+    return PaperTable(
+        number=number,
+        title=title,
+        sections=tuple(sections),
+        notes=tuple(notes),
+        machines=once,
+        methods=tuple(methods),
+        deviations=network_deviations(models, run.cards),
+    )
 
 
 def _sampled(samples: Samples) -> str:
@@ -376,8 +420,8 @@ def _by_method(run: Measurements, side: int, batch: int) -> Samples:
     rows = [row for row in run.batches if (row.side, row.batch) == (side, batch)]
     for key in dict.fromkeys(row.key for row in rows):
         found = seconds_per_image(rows, [key], "sample", side)
-        for (_, setting), seconds in found.values.items():
-            samples.values[key, setting] = seconds
+        for (_, setting), runs in found.values.items():
+            samples.values[key, setting] = runs
     return samples
 
 

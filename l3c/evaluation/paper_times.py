@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from l3c.evaluation.batch_rows import BatchRow
-from l3c.evaluation.paper_lines import NOT_A_METHOD, Line, Measured, timed
+from l3c.evaluation.paper_lines import NOT_A_METHOD, Line, Measured
 from l3c.evaluation.published import PublishedValue, normalize, published_name
+from l3c.evaluation.repeated_runs import RepeatedRuns
 from l3c.evaluation.timing_rows import TOTAL, TimingRow
 
 CODER = "coder"
@@ -21,7 +22,7 @@ class Setting:
     Attributes:
         method: label of the model where several stand side by side, else "".
         device: "cpu" or "cuda".
-        threads: of the processor.
+        threads: of the processor; 0 where all numbers of threads are taken together.
     """
 
     method: str
@@ -30,19 +31,24 @@ class Setting:
 
     def __str__(self) -> str:
         device = "GPU" if self.device == "cuda" else "CPU"
-        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}" if self.threads else ""
         return ", ".join(part for part in (self.method, device, threads) if part)
+
+
+def timed(runs: RepeatedRuns) -> Measured:
+    """Seconds of clocked runs and how far they scatter."""
+    return Measured(runs.seconds(), runs.spread(), runs.count)
 
 
 @dataclass
 class Samples:
-    """Seconds, or other values, of clocked runs: by what the lines are and in which setting."""
+    """Clocked runs: by what the lines are and in which setting."""
 
-    values: dict[tuple[str, Setting], list[float]] = field(default_factory=dict)
+    values: dict[tuple[str, Setting], RepeatedRuns] = field(default_factory=dict)
 
-    def add(self, line: str, setting: Setting, value: float) -> None:
+    def add(self, line: str, setting: Setting, crop: str, value: float) -> None:
         """Adds one run."""
-        self.values.setdefault((line, setting), []).append(value)
+        self.values.setdefault((line, setting), RepeatedRuns()).add(crop, value)
 
     def settings(self) -> list[Setting]:
         """The columns."""
@@ -53,20 +59,20 @@ class Samples:
         return list(dict.fromkeys(line for line, _ in self.values))
 
     def measured(
-        self, line: str, summarize: Callable[[Sequence[float]], Measured | None] = timed
+        self, line: str, summarize: Callable[[RepeatedRuns], Measured] = timed
     ) -> tuple[Measured | None, ...]:
         """The cells of a line."""
-        found = [summarize(self.values.get((line, setting), ())) for setting in self.settings()]
-        return tuple(found) or (None,)
+        found = [self.values.get((line, setting)) for setting in self.settings()]
+        return tuple(summarize(runs) if runs else None for runs in found) or (None,)
 
     def columns(self) -> tuple[str, ...]:
         """Titles of the columns, at least one."""
         return tuple(map(str, self.settings())) or NOTHING
 
 
-def largest(values: Sequence[float]) -> Measured | None:
-    """The most of all runs; None without any."""
-    return Measured(max(values), None, len(values)) if values else None
+def largest(runs: RepeatedRuns) -> Measured:
+    """The most of all runs."""
+    return Measured(max(max(values) for values in runs.by_crop.values()), None, runs.count)
 
 
 def total_seconds(timing: Iterable[TimingRow], direction: str) -> Samples:
@@ -74,16 +80,16 @@ def total_seconds(timing: Iterable[TimingRow], direction: str) -> Samples:
     samples = Samples()
     for row in timing:
         if (row.stage, row.direction) == (TOTAL, direction):
-            samples.add(row.key, Setting("", row.device, row.threads), row.seconds)
+            samples.add(row.key, Setting("", row.device, row.threads), row.image, row.seconds)
     return samples
 
 
 def peak_memory(timing: Iterable[TimingRow]) -> Samples:
-    """MiB by key of the method, both directions."""
+    """MiB by key of the method: one process ran all crops, threads and directions."""
     samples = Samples()
     for row in timing:
         if row.peak_mib is not None:
-            samples.add(row.key, Setting("", row.device, row.threads), row.peak_mib)
+            samples.add(row.key, Setting("", row.device, 0), row.image, row.peak_mib)
     return samples
 
 
@@ -108,9 +114,9 @@ def stage_seconds(
                 run = (line, setting, row.image, row.run)
                 samples[run] = samples.get(run, 0.0) + row.seconds
     result = Samples()
-    for (line, setting, _, _), seconds in samples.items():
+    for (line, setting, crop, _), seconds in samples.items():
         if CODER in stages or setting not in undivided:
-            result.add(line, setting, seconds)
+            result.add(line, setting, crop, seconds)
     return result
 
 
@@ -129,7 +135,8 @@ def seconds_per_image(
     for row in sorted(rows, key=lambda row: row.batch):
         if row.side == side:
             setting = Setting(row.method if several else "", row.device, row.threads)
-            samples.add(str(row.batch), setting, row.seconds / row.batch)
+            batch = str(row.batch)
+            samples.add(batch, setting, batch, row.seconds / row.batch)
     return samples
 
 
@@ -138,7 +145,7 @@ def method_lines(
     samples: Samples,
     methods: Mapping[str, str],
     published_as: Mapping[str, str],
-    summarize: Callable[[Sequence[float]], Measured | None] = timed,
+    summarize: Callable[[RepeatedRuns], Measured] = timed,
 ) -> tuple[Line, ...]:
     """The paper's methods in its order, then those it does not have.
 

@@ -63,15 +63,15 @@ class Provenance:
     @property
     def configuration_sha256(self) -> str:
         """Hash of the configuration, whatever the order of its keys."""
-        text = json.dumps(self.configuration, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _sha256(self.configuration)
 
     @property
     def short_id(self) -> str:
-        """Code and configuration, as a word."""
+        """Code, configuration, and the rest (data, models, versions) as a word of three parts."""
         changed = "+" if self.code.changed else ""
         commit = self.code.commit[:SHORT] or "no-commit"
-        return f"{commit}{changed}-{self.configuration_sha256[:SHORT]}"
+        rest = _sha256({"data": self.data, "models": self.models, "versions": self.versions})
+        return f"{commit}{changed}-{self.configuration_sha256[:SHORT]}-{rest[:SHORT]}"
 
     @property
     def stamp(self) -> str:
@@ -85,6 +85,11 @@ class Provenance:
             ", ".join(f"{name} {version}" for name, version in self.versions.items()),
         ]
         return "; ".join(part for part in parts if part)
+
+
+def _sha256(values: Mapping[str, Any]) -> str:
+    """Hash of plain values, whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _listed(what: str, values: Mapping[str, str]) -> str:

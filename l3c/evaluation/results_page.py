@@ -77,7 +77,8 @@ def results_page(
     parts = ["# Results", "", _measured(facts), ""]
     shown = [path for name in SHOWN for path in others.get(name, ()) if path.endswith(".md")]
     for path in shown:
-        below = f"What the columns mean is said in [{path}]({path})."
+        networks = " and in what the networks are not the paper's" if facts.labels else ""
+        below = f"What the columns mean{networks} is said in [{path}]({path})."
         parts += [*_tables(read(path)), below, ""]
     if figures:
         parts += ["## Figures", ""]

@@ -33,11 +33,16 @@ class RunFolder:
         return list(dict.fromkeys(keys))
 
     def tables(self) -> dict[str, str]:
-        """Name -> Markdown text of every table, by name."""
+        """Name -> Markdown text of every table, by name.
+
+        Of a folder that has a page of its own name, which holds all its tables, that page alone.
+        """
         folder = self.path / "tables"
+        pages = sorted(folder.rglob("*.md"))
         return {
             path.relative_to(folder).with_suffix("").as_posix(): path.read_text(encoding="utf-8")
-            for path in sorted(folder.rglob("*.md"))
+            for path in pages
+            if path.stem == path.parent.name or path.with_stem(path.parent.name) not in pages
         }
 
     def figures(self) -> dict[str, Path]:

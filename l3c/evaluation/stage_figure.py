@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from l3c.evaluation import style
+from l3c.evaluation.repeated_runs import RepeatedRuns
 from l3c.evaluation.timing_rows import TOTAL, TimingRow
 
 REST = "rest"
@@ -64,7 +64,7 @@ Times = Mapping[tuple[str, str], float]
 def mean_times(
     rows: Sequence[TimingRow], direction: Literal["encode", "decode"]
 ) -> dict[Setting, Times]:
-    """Seconds of a crop: medians over its runs, means over crops. Methods without stages are none.
+    """Seconds of a crop, as `RepeatedRuns` sums them up. Methods without stages are none.
 
     Args:
         rows: of any methods.
@@ -78,16 +78,13 @@ def mean_times(
             stages[row.scale or ALL, row.stage] = row.seconds
     found: dict[Setting, Times] = {}
     for setting, by_run in runs.items():
-        parts: dict[tuple[str, str], dict[str, list[float]]] = {}
+        parts: dict[tuple[str, str], RepeatedRuns] = {}
         for (image, _), stages in by_run.items():
             rest = 2 * stages[ALL, TOTAL] - sum(stages.values())  # the total is among them
             for part, seconds in (stages | {(ALL, REST): max(0.0, rest)}).items():
-                parts.setdefault(part, {}).setdefault(image, []).append(seconds)
+                parts.setdefault(part, RepeatedRuns()).add(image, seconds)
         if len(parts) > 2:  # more than the total and the rest
-            found[setting] = {
-                part: statistics.fmean(map(statistics.median, crops.values()))
-                for part, crops in parts.items()
-            }
+            found[setting] = {part: crops.seconds() for part, crops in parts.items()}
     return found
 
 

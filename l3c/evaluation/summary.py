@@ -20,7 +20,7 @@ class Totals:
     Attributes:
         images: how many; all of them came back exactly, or the workflow had stopped.
         mean_bpsp: mean over images of each image's bpsp.
-        mean_interval: of `mean_bpsp`, bootstrap; None for one image.
+        mean_interval: of `mean_bpsp`, bootstrap; None for too few images.
         total_bpsp: all bits over all sub-pixels.
         theory_bpsp: cross-entropy in bits over all sub-pixels; None for classical codecs.
         gap_percent: file bits above the cross-entropy, in percent of it.

@@ -10,12 +10,13 @@ from l3c.evaluation.layout import (
     EXTERNAL_MARK,
     NONE,
     UNVERIFIED_MARK,
+    latex_float,
     latex_tabular,
+    latex_text,
     markdown_table,
     percent,
     plain,
     span,
-    tex,
 )
 from l3c.evaluation.summary import Summary, Totals
 
@@ -94,6 +95,7 @@ _HEAD = (
     ("decode s/image", "r"),
     ("lossless", "r"),
 )
+_RATED = 7  # columns up to the last rate; a page is too narrow for all of them side by side
 
 
 def _cells(item: Summary) -> list[str]:
@@ -117,7 +119,7 @@ def _cells(item: Summary) -> list[str]:
         return cells + [NONE] * (len(_HEAD) - len(cells))
     theory = [NONE, NONE]
     if result.theory_bpsp is not None and result.gap_percent is not None:
-        theory = [f"{result.theory_bpsp:.3f}", f"{result.gap_percent:+.2f} %"]
+        theory = [f"{result.theory_bpsp:.3f}", percent(result.gap_percent, 2)]
     speeds = [result.encode_mb_s, result.decode_mb_s, result.decode_s]
     return [
         *cells,
@@ -140,19 +142,28 @@ def comparison_markdown(
     return "\n".join(parts).rstrip() + "\n"
 
 
-def comparison_latex(comparison: Comparison, stamp: str) -> str:
-    """One booktabs table per data set; the marks are explained in its caption."""
-    parts = ["% Needs \\usepackage{booktabs}. Written by the workflow from rows.csv.", f"% {stamp}"]
+def comparison_latex(comparison: Comparison, below: Sequence[str], stamp: str) -> str:
+    """A booktabs table per data set, rates above gaps and speeds; `below` and the stamp close it.
+
+    Marks are explained in captions.
+    """
+    parts = ["% Needs \\usepackage{booktabs}. Written by the workflow from rows.csv."]
     for dataset, summaries in comparison.items():
-        parts += [
-            "\\begin{table}",
-            "  \\centering\\small",
-            f"  \\caption{{Lossless compression of {tex(dataset)}: mean bits per sub-pixel over "
-            "images, whole files. $\\dagger$ published value not checked against the paper; "
-            "$\\ddagger$ external program, the way to it counts.}",
-            *(f"  {line}" for line in latex_tabular(_HEAD, map(_cells, summaries))),
-            "\\end{table}",
+        cells = [_cells(item) for item in summaries]
+        rates = latex_tabular(_HEAD[:_RATED], [line[:_RATED] for line in cells])
+        rest = [_HEAD[0], *_HEAD[_RATED:]]
+        speeds = latex_tabular(rest, [[line[0], *line[_RATED:]] for line in cells])
+        caption = [
+            f"Lossless compression of {dataset}: mean bits per sub-pixel (bpsp) over images, whole "
+            "files; gap: how far all files together lie above the model's own estimate."
         ]
+        if any(item.published and not item.published.verified for item in summaries):
+            caption.append(f"{UNVERIFIED_MARK} published value not checked against the paper.")
+        if any(item.totals and not item.totals.in_process for item in summaries):
+            caption.append(f"{EXTERNAL_MARK} external program, the way to it counts.")
+        lines = [*rates, "\\par\\medskip", *speeds]
+        parts += latex_float(" ".join(caption), f"tab:comparison-{dataset}", lines)
+    parts += latex_text([*below, f"Provenance: {stamp}."])
     return "\n".join(parts) + "\n"
 
 

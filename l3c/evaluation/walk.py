@@ -133,7 +133,7 @@ def _channels(
     codec: Codec, s: int, raw: torch.Tensor, symbols: torch.Tensor
 ) -> tuple[SubPixel, ...]:
     shape = codec.network.shape(s)
-    coded = parameters([raw.cpu()])
+    coded = parameters([raw[0].cpu()])
     before = symbols.cpu().numpy()[None]
     mixture = codec.network.split(s, codec.reals(s, raw))
     means = mixture.mu

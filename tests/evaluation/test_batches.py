@@ -27,7 +27,7 @@ def test_every_batch_is_measured(tmp_path, plan):
 
 
 def test_loss_stops_and_names_the_model(tmp_path, plan, monkeypatch):
-    decode = Model.decode
-    monkeypatch.setattr(Model, "decode", lambda *args: decode(*args) ^ 1)
+    decode = Model.decode_batch
+    monkeypatch.setattr(Model, "decode_batch", lambda *args: [x ^ 1 for x in decode(*args)])
     with pytest.raises(LosslessError, match="method tiny is not lossless on image 0 of a batch"):
         measure_batches("tiny", "Tiny", write_model(tmp_path), "integer", plan)

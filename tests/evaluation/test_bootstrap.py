@@ -6,19 +6,20 @@ import pytest
 from l3c.evaluation.bootstrap import Interval, difference_interval, mean_interval
 
 
-def test_one_image_has_no_interval():
+def test_few_images_have_no_interval():
     assert mean_interval([]) is None
     assert mean_interval([3.5]) is None
+    assert mean_interval([3.5, 2.5, 3.0]) is None
     assert difference_interval([3.5], [3.0]) is None
 
 
 def test_equal_values_leave_nothing_open():
-    assert mean_interval([8.0, 8.0, 8.0]) == Interval(8.0, 8.0)
+    assert mean_interval([8.0, 8.0, 8.0, 8.0]) == Interval(8.0, 8.0)
 
 
 def test_two_values_are_drawn_as_they_must_be():
-    # Both draws are the lower value in a quarter of the cases, the higher one in another.
-    assert mean_interval([1.0, 3.0]) == Interval(1.0, 3.0)
+    # All four draws are the lower value in 1/16 of the cases, the higher one in as many.
+    assert mean_interval([1.0, 3.0, 1.0, 3.0]) == Interval(1.0, 3.0)
 
 
 def test_the_same_values_in_any_order_give_the_same_interval():

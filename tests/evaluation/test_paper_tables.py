@@ -10,7 +10,7 @@ from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.counterparts import Counterpart
 from l3c.evaluation.layout import NONE
 from l3c.evaluation.paper_pages import table_csv, table_latex, table_markdown, tables_markdown
-from l3c.evaluation.paper_tables import Measurements, paper_tables
+from l3c.evaluation.paper_tables import CutFrom, Measurements, paper_tables
 from l3c.evaluation.published import read_published
 from l3c.evaluation.timing_rows import TimingRow
 
@@ -38,17 +38,19 @@ def batch_row(batch, seconds, **fields):
 
 @pytest.fixture
 def run(make_row, make_record):
-    """Makes a run with L3C at 4 bpsp and JPEG 2000 at 6 on two images; keywords replace parts."""
+    """Makes a run with L3C at 4 bpsp and JPEG 2000 at 6 on four images; keywords replace parts."""
 
     def make(dataset="toy", **parts):
         l3c = {"dataset": dataset, "key": "l3c", "method": "L3C", "version": "l3c 0.1"}
         other = {"dataset": dataset, "key": "jpeg2000", "method": "JPEG 2000"}
-        rows = [
-            make_row(**l3c, image="a", num_bytes=225),  # 3 bpsp
-            make_row(**l3c, image="b", height=20, num_bytes=750),  # 5 bpsp
-            make_row(**other, image="a", num_bytes=450),  # 6 bpsp
-            make_row(**other, image="b", height=20, num_bytes=900),  # 6 bpsp
-        ]
+        rows = []
+        for small, large in ("ab", "cd"):
+            rows += [
+                make_row(**l3c, image=small, num_bytes=225),  # 3 bpsp
+                make_row(**l3c, image=large, height=20, num_bytes=750),  # 5 bpsp
+                make_row(**other, image=small, num_bytes=450),  # 6 bpsp
+                make_row(**other, image=large, height=20, num_bytes=900),  # 6 bpsp
+            ]
         missing = {"dataset": dataset, "key": "flif", "method": "FLIF", "version": ""}
         records = [
             make_record(**l3c),
@@ -56,7 +58,8 @@ def run(make_row, make_record):
             make_record(**missing, measured=False, reason="no node"),
         ]
         values = {"rows": rows, "records": records, "timing": [], "batches": []}
-        values |= {"counterparts": {"toy": STAND_IN}, "published_as": {}}
+        values |= {"counterparts": {"toy": STAND_IN}, "published_as": {}, "cards": {}}
+        values |= {"cut_from": CutFrom(dataset, 10)}
         return Measurements(**(values | parts))
 
     return make
@@ -89,8 +92,8 @@ def test_table_1_has_published_beside_measured(run):
         "Open Images v3, toy stands in",
         "DIV2K v3",
         "RAISE-1k v3",
-        "Open Images v2, toy stands in",
-        "Open Images v2 released code, toy stands in",
+        "Open Images v2",
+        "Open Images v2 released code",
         "Notes",
     ]
     ours = found["Open Images v3, toy stands in"]
@@ -102,27 +105,46 @@ def test_table_1_has_published_beside_measured(run):
         "95 % interval": f"6.000{NONE}6.000",
         "measured vs. L3C": "+50.0 %",
         "total bpsp": "6.000",
-        "images": "2",
+        "images": "4",
     }
     l3c = cells(ours, "L3C")
     assert l3c["measured bpsp"] == "4.000"
     assert l3c["95 % interval"] == f"3.000{NONE}5.000"
-    assert l3c["total bpsp"] == "4.333"  # 8 * 975 / 1800
+    assert l3c["total bpsp"] == "4.333"  # 8 * 975 / 1800 = 8 * 1950 / 3600
     assert "compare order and distances, not values" in ours
     assert "FLIF: not measured here (no node)." in ours
     assert cells(ours, "PNG")["measured bpsp"] == "not measured here"
-    assert cells(found["Open Images v2, toy stands in"], "L3C")["published bpsp"] == "2.604"
+    assert cells(found["Open Images v2"], "L3C")["published bpsp"] == "2.604"
+    assert "no data set of this run stands for Open Images v2." in found["Open Images v2"]
     assert "no data set of this run stands for RAISE-1k v3" in found["RAISE-1k v3"]
     assert "* Measured on: a machine, 2 cores; Python 3.11." in text
     assert "* L3C: l3c 0.1 (level=9)." in text
     assert text.endswith("\nProvenance: the stamp.\n")
 
 
+def test_networks_that_are_not_the_papers_are_named_below_the_table(run):
+    card = {"deviations": ["model.scales: 4 instead of 3", "train.steps: 8 instead of 700000"]}
+    result = run(cards={"l3c": card, "rgb": card})
+    said = "L3C here is not the paper's network"
+    text = table_markdown(table("1", result), "")
+    assert f"* **{said}**: model.scales: 4 instead of 3.\n" in text
+    assert f"{said}: model.scales: 4 instead of 3." in table_latex(table("1", result), "")
+    assert said not in table_markdown(table("2", result), "")  # nothing measured is in it
+
+
 def test_the_published_images_themselves_are_no_stand_in(run):
     text = table_markdown(table("1", run("d", counterparts={"d": DIV2K})), "")
     found = sections(text)
-    assert "Measured on d (DIV2K, validation), 2 images: the published images." in found["DIV2K v3"]
+    assert "Measured on d (DIV2K, validation), 4 images: the published images." in found["DIV2K v3"]
     assert cells(found["Open Images v3"], "L3C")["measured bpsp"] == "not measured here"
+
+
+def test_the_published_images_stand_beside_their_other_editions_too(run):
+    own = Counterpart("Open Images v3", True, "Open Images, validation")
+    text = table_markdown(table("1", run(counterparts={"toy": own})), "")
+    found = sections(text)
+    assert cells(found["Open Images v3"], "L3C")["measured bpsp"] == "4.000"
+    assert cells(found["Open Images v2, toy stands in"], "L3C")["measured bpsp"] == "4.000"
 
 
 def test_a_model_published_as_l3c_stands_in_its_line_and_is_what_others_are_compared_with(
@@ -163,7 +185,7 @@ def test_table_2_has_sampling_times_of_the_same_batches(run):
     assert cells(other, "L3C")["measured"] == "not measured here"
 
 
-def test_table_3_has_medians_of_crops_and_runs(run):
+def test_table_3_has_medians_of_runs(run):
     timing = [
         timing_row(key, direction, "total", second, run=i, threads=threads, peak_mib=100.0 + i)
         for key in ("l3c", "flif", "jpegxl")
@@ -183,10 +205,34 @@ def test_table_3_has_medians_of_crops_and_runs(run):
     assert cells(rate, "L3C")["measured bpsp"] == "2.000"
     assert cells(rate, "L3C")["images"] == "1"
     assert cells(rate, "L3C")["95 % interval"] == NONE  # of one crop
-    memory = found["Peak memory in MiB, encoding or decoding"]
-    assert cells(memory, "L3C")["CPU, 1 thread"] == "102"
+    memory = found["Peak memory in MiB, over all crops and numbers of threads"]
+    assert cells(memory, "L3C") == {"Method": "L3C", "CPU": "102"}
     assert "1 crop of 512x512 from images of toy, smaller ones continued by mirroring" in text
     assert text.count("GPU: not measured here.") == 1
+    assert "* Measured on whole images only, not timed on crops: JPEG 2000.\n" in text
+
+
+def test_crops_of_images_that_are_large_enough_are_not_mirrored(run):
+    timing = [timing_row("l3c", "encode", "total", 1.0)]
+    text = table_markdown(table("3", run(timing=timing, cut_from=CutFrom("toy", 512))), "")
+    assert "1 crop of 512x512 from images of toy: other images" in text
+
+
+def test_what_is_said_of_crops_is_of_those_of_the_table(run):
+    timing = [timing_row("png", "decode", "total", 1.0)]
+    text = table_markdown(table("A1", run(timing=timing)), "")
+    assert "Not measured here: this run has no such timings of crops." in text
+    assert "Measured on" not in text
+
+
+def test_the_spread_of_table_3_is_that_of_runs_not_of_crops(run):
+    timing = [
+        timing_row("l3c", "encode", "total", seconds + i, run=i, image=f"{crop}+0+0")
+        for crop, seconds in (("a", 1.0), ("b", 10.0))
+        for i in range(3)
+    ]
+    section = next(iter(sections(table_markdown(table("3", run(timing=timing)), "")).values()))
+    assert cells(section, "L3C")["CPU, 1 thread"] == f"6.50 (6.00{NONE}7.00)"
 
 
 def test_table_a1_adds_the_network_to_obtaining_the_cdfs(run):
@@ -232,7 +278,9 @@ def test_table_a3_has_batch_sizes_that_the_paper_lacks(run):
         "published s": NONE,
         "CPU, 2 threads": "0.100",
     }
-    assert cells(found["Seconds to decode one image of 32x32"], "30")["CPU, 2 threads"] == "0.300"
+    decode = found["Seconds to decode one image of 32x32"]
+    assert cells(decode, "30")["CPU, 2 threads"] == "0.300"
+    assert "The images are crops of toy. Each image has a file of its own" in decode
     assert not any("encode" in heading for heading in found)
 
 
@@ -254,13 +302,44 @@ def test_csv_has_a_line_for_every_cell(run):
 
 def test_latex_is_escaped_and_carries_its_stamp(run):
     text = table_latex(table("1", run("my_set", counterparts={"my_set": STAND_IN})), "the stamp")
-    assert "% the stamp\n" in text
+    assert "Provenance: the stamp.\\par\n" in text
+    assert "L3C: l3c 0.1 (level=9).\\par\n" in text
     assert "my\\_set stands in" in text
     assert "2.991$^\\dagger$" in text
     assert "+50.0 \\%" in text
     assert "†" not in text
     assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 5
+    assert text.count("\\begin{table}") == 5
+    assert text.count("\\label{tab:l3c-1-") == 5
     assert text.count("{") == text.count("}")
+
+
+def test_latex_captions_say_what_their_own_section_has(run):
+    captions = [
+        line
+        for line in table_latex(table("1", run()), "").splitlines()
+        if line.startswith("  \\caption")
+    ]
+    assert "Bits per sub-pixel on photographs (Table 1 of the L3C paper)" in captions[0]
+    assert "bootstrap" in captions[0]
+    assert "$^\\dagger$ published value" in captions[0]
+    assert "bootstrap" not in captions[1]  # nothing was measured
+    batches = table_latex(table("A3", run(batches=[batch_row(30, 6.0)])), "")
+    assert "medians of clocked runs, averaged" in batches
+    assert "bootstrap" not in batches
+    assert "ddagger" not in batches
+
+
+def test_latex_has_no_more_than_two_columns_of_times_side_by_side(run):
+    timing = [
+        timing_row("l3c", "encode", "total", 1.0, threads=threads, device=device)
+        for threads in (1, 2)
+        for device in ("cpu", "cuda")
+    ]
+    text = table_latex(table("3", run(timing=timing)), "")
+    tabulars = [part for part in text.split("\\begin{table}") if "to encode a crop" in part]
+    assert ["GPU" in part for part in tabulars] == [False, True]
+    assert all(part.count("\\shortstack[r]{CPU,") in (0, 2) for part in tabulars)
 
 
 def test_all_tables_are_there_whatever_was_measured(run):

@@ -1,5 +1,6 @@
 """What tables and figures are traced by: commit, configuration, data, models, versions."""
 
+import re
 import subprocess
 
 import pytest
@@ -101,7 +102,21 @@ def test_the_stamp_names_everything(make_provenance):
         f"commit 0123456789ab; configuration {sha256[:12]}; data toy ffffffffffff; "
         "models rgb 0123456789abcdef; Python 3.11.7, numpy 2.4.6"
     )
-    assert provenance.short_id == f"0123456789ab-{sha256[:12]}"
+    assert re.fullmatch(f"0123456789ab-{sha256[:12]}-[0-9a-f]{{12}}", provenance.short_id)
+
+
+def test_the_short_id_follows_data_models_and_versions(make_provenance):
+    changes = [
+        {},
+        {"data": {"toy": "e" * 64}},
+        {"models": {"rgb": "fedcba9876543210"}},
+        {"versions": {"Python": "3.12.0", "numpy": "2.4.6"}},
+    ]
+    ids = [make_provenance(**change).short_id for change in changes]
+    assert len(set(ids)) == len(ids)
+    assert len({short_id.rsplit("-", 1)[0] for short_id in ids}) == 1
+    other_order = make_provenance(versions={"numpy": "2.4.6", "Python": "3.11.7"})
+    assert other_order.short_id == ids[0]
 
 
 def test_changes_and_a_missing_commit_are_in_stamp_and_id(make_provenance):

@@ -6,7 +6,7 @@ import pytest
 
 from l3c.evaluation import run_folder
 from l3c.evaluation.rows import RowError, write_rows
-from l3c.evaluation.run_folder import open_run
+from l3c.evaluation.run_folder import RunFolder, open_run
 
 
 def test_rows_tables_and_figures_of_a_run(tmp_path, make_row):
@@ -20,6 +20,13 @@ def test_rows_tables_and_figures_of_a_run(tmp_path, make_row):
     assert run.tables() == {"b": "tables/b.md", "paper/a": "tables/paper/a.md"}
     assert list(run.figures()) == ["bpsp", "speed"]
     assert all(path.is_file() for path in run.figures().values())
+
+
+def test_a_page_of_all_tables_of_a_folder_stands_for_them(tmp_path):
+    for name in ("tables/b.md", "tables/paper/paper.md", "tables/paper/table1.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert list(RunFolder(tmp_path).tables()) == ["b", "paper/paper"]
 
 
 def test_without_a_run_the_results_that_come_along_stand_in(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from l3c.data.manifest import ManifestRow
 from l3c.evaluation.counterparts import Counterpart
 from l3c.evaluation.layout import NONE
-from l3c.evaluation.notes import Context, left_out_csv, make_notes
+from l3c.evaluation.notes import Context, left_out_csv, make_notes, small_print
 from l3c.evaluation.published import PublishedValue
 from l3c.evaluation.summary import summarize, totals
 from l3c.evaluation.tables import comparison_csv, comparison_latex, comparison_markdown, rates_csv
@@ -33,12 +33,18 @@ PUBLISHED = {
 def rows(make_row):
     l3c = {"key": "l3c", "method": "L3C", "version": "l3c 0.1"}
     other = {"key": "jpeg2000", "method": "JPEG 2000", "in_process": False}
-    return [
-        make_row(**l3c, image="a", num_bytes=300, bits_theory=2390.0),  # 4 bpsp
-        make_row(**l3c, image="b", height=20, num_bytes=300, bits_theory=2398.0),  # 2 bpsp
-        make_row(**other, image="a", num_bytes=450),  # 6 bpsp
-        make_row(**other, image="b", height=20, num_bytes=450),  # 3 bpsp
-    ]
+    rows = []
+    for small, large in ("ab", "cd"):
+        rows += [
+            make_row(**l3c, image=small, num_bytes=300, bits_theory=2390.0),  # 4 bpsp
+            make_row(**l3c, image=large, height=20, num_bytes=300, bits_theory=2398.0),  # 2 bpsp
+        ]
+    for small, large in ("ab", "cd"):
+        rows += [
+            make_row(**other, image=small, num_bytes=450),  # 6 bpsp
+            make_row(**other, image=large, height=20, num_bytes=450),  # 3 bpsp
+        ]
+    return rows
 
 
 @pytest.fixture
@@ -79,15 +85,15 @@ def lines_of(text):
 
 
 def test_totals_by_hand(rows):
-    result = totals(rows[:2])
+    result = totals(rows[:4])
     assert result.mean_bpsp == pytest.approx(3.0)
     assert result.mean_interval == (2.0, 4.0)
-    assert totals(rows[:1]).mean_interval is None
-    assert result.total_bpsp == pytest.approx(4800 / 1800)
-    assert result.theory_bpsp == pytest.approx(4788 / 1800)
-    assert result.gap_percent == pytest.approx(100 * 12 / 4788)
+    assert totals(rows[:3]).mean_interval is None
+    assert result.total_bpsp == pytest.approx(9600 / 3600)
+    assert result.theory_bpsp == pytest.approx(9576 / 3600)
+    assert result.gap_percent == pytest.approx(100 * 24 / 9576)
     assert result.decode_s == 0.125
-    assert result.decode_mb_s == pytest.approx(1800 / 1e6 / 0.25)
+    assert result.decode_mb_s == pytest.approx(3600 / 1e6 / 0.5)
     assert totals([]) is None
 
 
@@ -122,7 +128,7 @@ def test_csv_has_a_line_for_everything_measured_or_not(comparison):
     assert lines["toy", "L3C"]["mean_bpsp_low"] == "2.0"
     assert lines["toy", "L3C"]["mean_bpsp_high"] == "4.0"
     assert lines["toy", "L3C"]["gap_percent"] == "0.251"
-    assert lines["toy", "L3C"]["lossless"] == "2/2"
+    assert lines["toy", "L3C"]["lossless"] == "4/4"
     assert lines["toy", "FLIF"]["status"] == "not measured: no node"
     assert lines["toy", "FLIF"]["mean_bpsp"] == ""
     assert lines["toy", "PixelCNN"]["published_confidence"] == "recalled"
@@ -178,15 +184,23 @@ def test_a_test_image_that_was_trained_on_is_said(comparison, context):
     assert "the learned methods have seen them" in text
 
 
-def test_latex_is_escaped(comparison):
-    text = comparison_latex({"my_set": comparison["toy"]}, STAMP)
+def test_latex_is_escaped_and_says_what_was_measured_with(comparison, context):
+    comparison = {"my_set": comparison["toy"]}
+    text = comparison_latex(comparison, small_print(comparison, context), STAMP)
     assert "my\\_set" in text
-    assert f"\n% {STAMP}\n" in text
+    assert "\\label{tab:comparison-my_set}\n" in text
+    assert f"\n  \\noindent Provenance: {STAMP}.\\par\n" in text
+    assert "\n  \\noindent L3C: l3c 0.1 (level=9).\\par\n" in text
+    assert "L3C here is not the paper's network: model.scales: 4 instead of 3." in text
     assert "JPEG 2000$^\\ddagger$" in text
     assert "2.000$^\\dagger$" in text
     assert "+50.0 \\%" in text
     assert "†" not in text
-    assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 1
+    assert "$-$50.0 \\%" in text  # published PixelCNN, below L3C
+    assert "+0.25 \\%" in text  # the gap, in the second tabular
+    assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") == 2
+    assert text.count("\\begin{table}") == 1
+    assert text.count("{") == text.count("}")
 
 
 def test_left_out_lists_every_dropped_image(context):

@@ -339,8 +339,9 @@ def get_batches(wildcards):
 
 
 def get_timing_manifest(wildcards):
-    """Manifest of the data set whose images are cut for timings."""
-    return f"{RUN}/data/{EXPERIMENT.timed_dataset()}/manifest.csv"
+    """Manifest of the data set whose images are cut for timings, if there are any."""
+    name = EXPERIMENT.timed_dataset()
+    return f"{RUN}/data/{name}/manifest.csv" if name else []
 
 
 def get_cards():

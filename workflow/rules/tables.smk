@@ -76,6 +76,8 @@ rule make_paper_tables:
         manifests=expand(
             f"{RUN}/data/{{dataset}}/manifest.csv", dataset=[*get_counterparts()]
         ),
+        cards=get_cards(),
+        cut_from=get_timing_manifest,
         published=PUBLISHED,
     output:
         page=f"{RUN}/tables/paper/paper.md",
@@ -90,6 +92,9 @@ rule make_paper_tables:
     resources:
         mem_mb=500,
     params:
+        cut_from=EXPERIMENT.timed_dataset(),
+        trained=EXPERIMENT.trained(),
+        trained_as={key: EXPERIMENT.trained_as(key) for key in EXPERIMENT.learned()},
         counterparts=get_counterparts(),
         published_as=EXPERIMENT.published_as(),
     script:

@@ -1,5 +1,6 @@
 """The tables of the paper as Markdown, CSV and LaTeX, and one page with all of them."""
 
+import json
 from pathlib import Path
 
 from l3c.workflow_job import job
@@ -9,7 +10,7 @@ with job(snakemake):
     from l3c.evaluation import paper_pages
     from l3c.evaluation.batch_rows import read_batches
     from l3c.evaluation.counterparts import Counterpart
-    from l3c.evaluation.paper_tables import Measurements, paper_tables
+    from l3c.evaluation.paper_tables import CutFrom, Measurements, paper_tables
     from l3c.evaluation.provenance import read_id, read_stamp
     from l3c.evaluation.published import read_published
     from l3c.evaluation.rows import read_record, read_rows, write_text
@@ -21,6 +22,14 @@ with job(snakemake):
         name: Counterpart(**fields).beside(read_manifest(Path(path)))
         for (name, fields), path in zip(params.counterparts.items(), given.manifests, strict=True)
     }
+    trained = {
+        key: json.loads(Path(path).read_text(encoding="utf-8"))
+        for key, path in zip(params.trained, given.cards, strict=True)
+    }
+    cut_from = None
+    if given.cut_from:
+        kept = [row for row in read_manifest(Path(given.cut_from)) if row.status == "kept"]
+        cut_from = CutFrom(params.cut_from, min(min(row.height, row.width) for row in kept))
     run = Measurements(
         rows=read_rows(Path(given.rows)),
         records=[read_record(Path(path)) for path in given.records],
@@ -28,6 +37,8 @@ with job(snakemake):
         batches=[row for path in given.batches for row in read_batches(Path(path))],
         counterparts=counterparts,
         published_as=params.published_as,
+        cards={key: trained[weights] for key, weights in params.trained_as.items()},
+        cut_from=cut_from,
     )
     tables = paper_tables(read_published(Path(given.published)), run)
     made = snakemake.output

@@ -39,10 +39,11 @@ with job(snakemake):
         comparison[name] = summarize(rows, records, published, name, params.published_as)
     context = notes.Context(rows, manifests, params.trained_on, cards, counterparts)
     markdown = tables.comparison_markdown(comparison, notes.make_notes(comparison, context), stamp)
+    below = notes.small_print(comparison, context)
     for path, text in (
         (snakemake.output.markdown, markdown),
         (snakemake.output.csv, tables.comparison_csv(comparison, made_from)),
-        (snakemake.output.latex, tables.comparison_latex(comparison, stamp)),
+        (snakemake.output.latex, tables.comparison_latex(comparison, below, stamp)),
         (snakemake.output.rates, tables.rates_csv(comparison, made_from)),
         (snakemake.output.left_out, notes.left_out_csv(manifests, made_from)),
     ):
