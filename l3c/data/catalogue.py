@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from l3c.data.errors import DatasetError
 
@@ -61,6 +62,11 @@ class ImageSet:
     images: int = 0
     megapixels: float = 0.0
     published_as: str = ""
+
+    def fetched(self) -> dict[str, Any]:
+        """What decides which files are fetched, as arguments of an image set."""
+        decisive = ("name", "urls", "checksums", "images_from")
+        return {key: value for key, value in asdict(self).items() if key in decisive}
 
 
 def is_archive(name: str) -> bool:

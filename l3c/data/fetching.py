@@ -75,13 +75,8 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
 
 def _origin(image_set: ImageSet) -> bytes:
     """What changes when the files of a set do."""
-    origin = {
-        "urls": image_set.urls,
-        "checksums": image_set.checksums,
-        "images_from": image_set.images_from,
-        "local": [files_state(Path(url).expanduser()) for url in image_set.urls],
-    }
-    return (json.dumps(origin, indent=2) + "\n").encode()
+    local = [files_state(Path(url).expanduser()) for url in image_set.urls]
+    return (json.dumps(image_set.fetched() | {"local": local}, indent=2) + "\n").encode()
 
 
 def _check_names(image_set: ImageSet, urls: Iterable[str]) -> None:

@@ -144,8 +144,7 @@ def get_image_set(wildcards):
     image_set = (
         local_set(Path(archive.source)) if archive else IMAGE_SETS[wildcards.images]
     )
-    decisive = ("name", "urls", "checksums", "images_from")
-    return {key: value for key, value in asdict(image_set).items() if key in decisive}
+    return image_set.fetched()
 
 
 def get_archive_state(wildcards):
