@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import types
 import typing
@@ -17,6 +16,7 @@ from l3c.config import Recipe, RecipeError, load_recipe
 from l3c.data.catalogue import ImageSet, is_archive, read_catalogue
 from l3c.data.errors import DatasetError
 from l3c.data.sources import LIST_SUFFIX
+from l3c.did_you_mean import did_you_mean
 from l3c.evaluation.exactness import settings
 from l3c.evaluation.published import PublishedError, editions, normalize, read_published
 from l3c.experiment import NOTEBOOK_NAME, Experiment, method_key, resolve
@@ -257,8 +257,7 @@ def _published_problems(experiment: Experiment, root: Path) -> list[str]:
 
 
 def _unknown(value: str, kind: str, allowed: list[str]) -> str:
-    close = difflib.get_close_matches(value, allowed, n=1)
-    meant = f' Did you mean "{close[0]}"?' if close else ""
+    meant = did_you_mean(value, allowed)
     return f'unknown {kind} "{value}".{meant} Allowed: {", ".join(allowed) or "none"}'
 
 

@@ -221,10 +221,6 @@ class Picture:
         mode = _FROM_ARRAY[kind]
         return cls(mode, samples.astype(mode.dtype, copy=False))
 
-    def to_array(self) -> Samples:
-        """The samples, (H, W, C), not copied: 0 and 1 for BILEVEL, indices for PALETTE."""
-        return self.samples
-
     @classmethod
     def from_pil(cls, image: Image.Image) -> Picture:
         """A copy of a Pillow image with its palette, transparency, profile, EXIF and XMP.

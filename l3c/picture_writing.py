@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,13 +47,6 @@ def write_picture(path: str | Path, picture: Picture) -> None:
             writer.write(file, picture)
     except OSError as error:
         raise PictureError(f"cannot be written: {one_line(error)}", str(path)) from error
-
-
-def encode_png(picture: Picture) -> bytes:
-    """The PNG file of a picture of any mode, with all its sections."""
-    file = io.BytesIO()
-    _write_png(file, picture)
-    return file.getvalue()
 
 
 class _Writer(NamedTuple):

@@ -82,7 +82,10 @@ def read_model(weights: Path | str) -> Model:
     try:
         content = json.loads(card.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ModelError(f"{card}: the model's card cannot be read ({error.strerror})") from None
+        raise ModelError(
+            f"{card}: the model's card cannot be read ({error.strerror}); it comes with the "
+            f"weights: put it beside {weights}"
+        ) from None
     except ValueError as error:
         raise ModelError(f"{card}: not a model card with a recipe ({error})") from None
     if not isinstance(content, dict):

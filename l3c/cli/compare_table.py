@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
+from textwrap import shorten
 from typing import Any
 
 from l3c.cli.report import print_json
@@ -18,6 +19,7 @@ from l3c.evaluation.result_folder import ResultFolder
 Row = tuple[str, str, str, str]  # what, A, B, the verdict
 
 _LISTED = 5  # names that a line gives before it says how many more there are
+_SETTINGS = 64  # characters of settings that only one run has
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -33,12 +35,20 @@ def print_difference(
     for dataset in found.datasets:
         print()
         print("\n".join(_dataset_lines(dataset)))
-    if found.timing:
+    if found.timing.settings:
         print()
-        print("\n".join(_timing_lines(found.timing)))
-    for letter, names in (("A", found.datasets_only_a), ("B", found.datasets_only_b)):
+        print("\n".join(_timing_lines(found.timing.settings)))
+    left = {
+        "timing only in A": found.timing.only_a,
+        "timing only in B": found.timing.only_b,
+        "data sets only in A": found.datasets_only_a,
+        "data sets only in B": found.datasets_only_b,
+    }
+    if any(left.values()):
+        print()
+    for what, names in left.items():
         if names:
-            print(f"\ndata sets only in {letter}: {_listed(names)}")
+            print(f"{what}: {_listed(names)}")
     print()
     if not found.same_machine:
         print("A and B were measured on different machines or threads: their speeds tell of both\n")
@@ -87,8 +97,7 @@ def _timing_lines(timing: Sequence[TimingDifference]) -> Iterator[str]:
         table: list[Row] = [("ms per crop", "A", "B", "B is")]
         for item in items:
             setting, seconds = item.setting, item.seconds
-            threads = "1 thread" if setting.threads == 1 else f"{setting.threads} threads"
-            name = f"{item.method}, {setting.direction}, {setting.device}, {threads}"
+            name = f"{item.method}, {setting.direction}, {setting.resources}"
             a, b = map(_milliseconds, (seconds.a, seconds.b))
             table.append((name, a, b, time_verdict(seconds, "crop")))
         yield f"{dataset}: timing of crops, medians of repeated runs"
@@ -126,6 +135,8 @@ def _change_lines(found: RunDifference) -> Iterator[str]:
 def _short(value: str | None) -> str:
     if value is None:
         return "none"
+    if value.startswith("{"):
+        return shorten(value, _SETTINGS, placeholder=" ...")
     return value[:SHORT] if _HASH.fullmatch(value) else value
 
 
@@ -142,7 +153,9 @@ def _content(a: ResultFolder, b: ResultFolder, found: RunDifference) -> dict[str
         "datasets": [_dataset_content(dataset) for dataset in found.datasets],
         "datasets_only_a": found.datasets_only_a,
         "datasets_only_b": found.datasets_only_b,
-        "timing": [_timing_content(item) for item in found.timing],
+        "timing": [_timing_content(item) for item in found.timing.settings],
+        "timing_only_a": found.timing.only_a,
+        "timing_only_b": found.timing.only_b,
         "changes": [asdict(change) for change in found.changes],
         "not_compared": found.not_compared,
         "exit_code": 0,

@@ -1,6 +1,6 @@
 """Files from the network: continued where they stopped, checked, there whole or not at all.
 
-What came is a `Part` until it is complete (`l3c.data.part`).
+What came is a `Part` until it is complete (`l3c.data.download_part`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from l3c.data.errors import DatasetError, disk_problem
-from l3c.data.part import (
+from l3c.data.download_part import (
     AGAIN,
     CONTINUE,
     FailedError,
@@ -26,6 +25,7 @@ from l3c.data.part import (
     part_paths,
     receive,
 )
+from l3c.data.errors import DatasetError, disk_problem
 
 if TYPE_CHECKING:
     import requests

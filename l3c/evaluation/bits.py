@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from pydantic import BaseModel, ConfigDict, Field
 
 from l3c.codec import RGB, Codec
 from l3c.evaluation import style
-from l3c.evaluation.rows import bits_per_subpixel
+from l3c.evaluation.rows import bits_per_subpixel, read_csv, write_csv
 
 # Of x, z1, z2, ...: neighbours differ in lightness, and so in grey.
 _SHADES = ("#33526e", "#d55e00", "#f0a94e", "#f5ddbf", "#767676", "#bcbcbc")
 _BAR = 0.46  # height, of 1
 
 
-@dataclass(frozen=True)
-class ChannelBits:
-    """What one channel of one scale costs in one image.
+class ChannelBits(BaseModel):
+    """What one channel of one scale costs in one image."""
 
-    Attributes:
-        dataset, model: keys.
-        image: its name.
-        height, width: pixels of what was measured of it.
-        scale: "x", "z1", "z2", ...
-        channel: "R", "G", "B", or a number from 1 for those of a learned bottleneck.
-        bits: cross-entropy of all its symbols; those of the coarsest scale are equally likely.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dataset: str
-    model: str
-    image: str
-    height: int
-    width: int
-    scale: str
-    channel: str
-    bits: float
+    dataset: str = Field(min_length=1, description="key of the data set")
+    model: str = Field(min_length=1, description="key of the model")
+    image: str = Field(min_length=1, description="its name")
+    height: int = Field(ge=1, description="pixels of what was measured of it")
+    width: int = Field(ge=1, description="pixels of what was measured of it")
+    scale: str = Field(pattern=r"^(x|z[1-9])$")
+    channel: str = Field(
+        pattern=r"^([RGB]|[1-9][0-9]*)$", description="a number for those of a learned bottleneck"
+    )
+    bits: float = Field(
+        ge=0, description="cross-entropy of its symbols; of the coarsest scale's, equally likely"
+    )
 
 
 def measure_bits(
@@ -64,35 +58,33 @@ def measure_bits(
             for c, bits in enumerate(plane.sum(dim=(1, 2)).tolist()):
                 channel = "RGB"[c] if colors else str(c + 1)
                 scale = f"z{s}" if s else "x"
-                rows.append(ChannelBits(dataset, model, name, height, width, scale, channel, bits))
+                rows.append(
+                    ChannelBits(
+                        dataset=dataset,
+                        model=model,
+                        image=name,
+                        height=height,
+                        width=width,
+                        scale=scale,
+                        channel=channel,
+                        bits=bits,
+                    )
+                )
     return rows
 
 
-def bits_csv(rows: Sequence[ChannelBits]) -> str:
-    """All rows; floats keep every digit."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [item.name for item in fields(ChannelBits)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(asdict, rows))
-    return text.getvalue()
+def write_bits(path: Path, rows: Iterable[ChannelBits]) -> None:
+    """Writes rows as CSV, whole or not at all; floats keep every digit."""
+    write_csv(path, ChannelBits, rows)
 
 
 def read_bits(path: Path) -> list[ChannelBits]:
-    """Inverse of `bits_csv`."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            ChannelBits(
-                row["dataset"],
-                row["model"],
-                row["image"],
-                int(row["height"]),
-                int(row["width"]),
-                row["scale"],
-                row["channel"],
-                float(row["bits"]),
-            )
-            for row in csv.DictReader(file)
-        ]
+    """Reads rows and checks each against the schema.
+
+    Raises:
+        RowError: naming file, line, column and what is wrong.
+    """
+    return read_csv(path, ChannelBits)
 
 
 def mean_bpsp(rows: Sequence[ChannelBits]) -> dict[str, dict[str, dict[str, float]]]:

@@ -16,7 +16,7 @@ _TRAINING = (
     *("final_train_bpsp", "validation_bpsp"),
 )
 
-Facts = Mapping[str, str]
+Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,9 @@ class Change:
 
     Attributes:
         section: the kind of thing: one of the keys of `facts`.
-        what: which one, e.g. "rgb.train.steps" among the recipes.
-        a, b: its values; None where a run does not have it.
+        what: which one, e.g. "rgb.train.steps" among the recipes; of settings that only one run
+            has, the outermost.
+        a, b: its values, settings within it as JSON; None where a run has none.
     """
 
     section: str
@@ -39,11 +40,10 @@ def changes(a: ResultFolder, b: ResultFolder) -> list[Change]:
     """Everything that both folders speak of, and do not agree on."""
     one, two = facts(a), facts(b)
     found = [
-        Change(section, what, one[section].get(what), two[section].get(what))
+        change
         for section in one
         if section in two
-        for what in dict.fromkeys([*one[section], *two[section]])
-        if one[section].get(what) != two[section].get(what)
+        for change in _differing(section, one[section], two[section])
     ]
     # Which methods a run has is told with the results; here, how those of both were set.
     return [c for c in found if c.section != "methods" or None not in (c.a, c.b)]
@@ -60,7 +60,10 @@ def not_compared(a: ResultFolder, b: ResultFolder) -> dict[str, list[str]]:
 
 
 def facts(folder: ResultFolder) -> dict[str, Facts]:
-    """Section -> what it is about -> value; without sections that the folder says nothing of."""
+    """Section -> what it is about -> value, which may be a mapping of the same kind.
+
+    Sections that the folder says nothing of are left out.
+    """
     provenance, cards = folder.provenance, folder.cards
     recipes = {key: card["recipe"] for key, card in cards.items() if "recipe" in card}
     models = {key: str(card["identity"]) for key, card in cards.items() if "identity" in card}
@@ -71,15 +74,14 @@ def facts(folder: ResultFolder) -> dict[str, Facts]:
         recipes = configuration.pop("recipes", {})
         models = dict(provenance.models)
         found["code"] = {"commit": provenance.code.commit or "none", "working tree": state}
-        found["configuration"] = dict(_flat(configuration))
+        found["configuration"] = configuration
     data = folder.manifests if provenance is None else provenance.data
     training = {
-        f"{key}.{name}": _rounded(card[name])
+        key: {name: _rounded(card[name]) for name in _TRAINING if name in card}
         for key, card in cards.items()
-        for name in _TRAINING
-        if name in card
     }
-    found |= {"recipes": dict(_flat(recipes)), "models": models, "training": training}
+    found |= {"recipes": recipes, "models": models}
+    found["training"] = {key: about for key, about in training.items() if about}
     found |= {"data": dict(data), "versions": {} if provenance is None else provenance.versions}
     found |= {"methods": _methods(folder.rows), "machine": _machine(folder.rows)}
     return {section: about for section, about in found.items() if about}
@@ -106,18 +108,29 @@ def _machine(rows: Iterable[ResultRow]) -> Facts:
     return {what: " | ".join(values) for what, values in said.items()}
 
 
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Path of keys joined by dots -> value, of nested mappings."""
-    if isinstance(value, Mapping) and (value or not path):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, _text(value)
+def _differing(section: str, a: Any, b: Any, path: str = "") -> Iterator[Change]:
+    """The innermost settings that differ; of those that one side has, the outermost."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in dict.fromkeys([*a, *b]):
+            yield from _differing(
+                section, a.get(key), b.get(key), f"{path}.{key}" if path else str(key)
+            )
+    elif a != b:
+        yield Change(section, path, _text(a), _text(b))
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _text(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    return json.dumps(_given(value), ensure_ascii=False)
 
 
-def _rounded(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else _text(value)
+def _given(value: Any) -> Any:
+    """The same without settings that are None."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _given(inner) for key, inner in value.items() if inner is not None}
+
+
+def _rounded(value: Any) -> Any:
+    return f"{value:.3f}" if isinstance(value, float) else value

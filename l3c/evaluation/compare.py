@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from l3c.evaluation.changes import Change, changes, not_compared
-from l3c.evaluation.compare_timing import TimingDifference, compare_timing
+from l3c.evaluation.compare_timing import TimingComparison, compare_timing
 from l3c.evaluation.difference import Difference, difference
 from l3c.evaluation.result_folder import ResultFolder
 from l3c.evaluation.rows import ResultRow
@@ -72,7 +72,7 @@ class RunDifference:
     Attributes:
         datasets: those that both measured.
         datasets_only_a, datasets_only_b: keys of the others.
-        timing: of the crops that both clocked.
+        timing: of crops.
         changes: what was changed between the runs.
         not_compared: name of a folder -> what it does not say, of which the other one speaks.
     """
@@ -80,7 +80,7 @@ class RunDifference:
     datasets: list[DatasetDifference]
     datasets_only_a: list[str]
     datasets_only_b: list[str]
-    timing: list[TimingDifference]
+    timing: TimingComparison
     changes: list[Change]
     not_compared: dict[str, list[str]]
 
@@ -178,10 +178,16 @@ def _why_nothing(
         return ", ".join(dict.fromkeys(names))
 
     if not datasets:
-        return f"no data set is in both: {a} has {listed(one)}; {b} has {listed(two)}"
+        return (
+            f"no data set is in both: {a} has {listed(one)}; {b} has {listed(two)}: measure one "
+            "in both, under the same key"
+        )
     if not any(dataset.images for dataset in datasets):
-        return f"no image of {listed(d.dataset for d in datasets)} has the same pixels in both"
+        return (
+            f"no image of {listed(d.dataset for d in datasets)} has the same pixels in both: "
+            f"measure the same images in {a} and {b}"
+        )
     return (
         f"no method is in both: {a} has {listed(row.key for rows in one.values() for row in rows)};"
-        f" {b} has {listed(row.key for rows in two.values() for row in rows)}"
+        f" {b} has {listed(row.key for rows in two.values() for row in rows)}: measure one in both"
     )

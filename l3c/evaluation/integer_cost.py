@@ -8,16 +8,18 @@ import itertools
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from l3c.codec import Codec
+from l3c.evaluation.environment import environment, hardware
 from l3c.evaluation.layout import markdown_table
+from l3c.evaluation.rows import read_csv, write_csv
 from l3c.zoo import open_codec
 
 REPEATS = 5
@@ -25,26 +27,23 @@ SIDE = 1024  # of an image, at most so much is taken
 IMAGES = 16  # of a data set, the first; a difference of paths needs no more
 
 
-@dataclass(frozen=True)
-class ScaleCost:
-    """Sums over the images of a data set, of one scale of one model.
+class ScaleCost(BaseModel):
+    """Sums over the images of a data set, of one scale of one model."""
 
-    Attributes:
-        dataset, model: keys.
-        scale: whose symbols are coded: "x", "z1", ..., or "total".
-        images: how many.
-        float_bytes, integer_bytes: of the streams of that scale.
-        float_s, integer_s: of predicting its parameters, medians over runs that take turns.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dataset: str
-    model: str
-    scale: str
-    images: int
-    float_bytes: int
-    integer_bytes: int
-    float_s: float
-    integer_s: float
+    dataset: str = Field(min_length=1, description="key of the data set")
+    model: str = Field(min_length=1, description="key of the model")
+    scale: str = Field(pattern=r"^(x|z[1-9]|total)$", description="whose symbols are coded")
+    images: int = Field(ge=1, description="how many")
+    float_bytes: int = Field(ge=0, description="of the streams of that scale, float network")
+    integer_bytes: int = Field(ge=0, description="the same, integer path")
+    float_s: float = Field(
+        ge=0, description="seconds to predict its parameters, medians over runs that take turns"
+    )
+    integer_s: float = Field(ge=0, description="the same, integer path")
+    hardware: str = Field(description="processor, cores, memory")
+    environment: str = Field(description="versions of Python and the numerical libraries")
 
     @property
     def bytes_percent(self) -> float:
@@ -92,17 +91,25 @@ def measure_cost(
                 seconds[i, s] += statistics.median(run[i][s] for run in runs[1:])
     names = ["x", *(f"z{s}" for s in range(1, scales + 1))]
     parts = [(name, slice(s, s + 1)) for s, name in enumerate(names)] + [("total", slice(None))]
-    return [
-        ScaleCost(
-            dataset,
-            model,
-            name,
-            count,
-            *(int(n) for n in num_bytes[:, part].sum(axis=1)),
-            *(round(float(n), 6) for n in seconds[:, part].sum(axis=1)),
+    machine = {"hardware": hardware(), "environment": environment()}
+    rows = []
+    for name, part in parts:
+        float_bytes, integer_bytes = (int(n) for n in num_bytes[:, part].sum(axis=1))
+        float_s, integer_s = (round(float(n), 6) for n in seconds[:, part].sum(axis=1))
+        rows.append(
+            ScaleCost(
+                dataset=dataset,
+                model=model,
+                scale=name,
+                images=count,
+                float_bytes=float_bytes,
+                integer_bytes=integer_bytes,
+                float_s=float_s,
+                integer_s=integer_s,
+                **machine,
+            )
         )
-        for name, part in parts
-    ]
+    return rows
 
 
 def _seconds(codec: Codec, planes: list[Tensor]) -> list[float]:
@@ -116,35 +123,34 @@ def _seconds(codec: Codec, planes: list[Tensor]) -> list[float]:
     return spent
 
 
-def cost_csv(rows: Sequence[ScaleCost], provenance: str = "") -> str:
-    """All rows, with percent and ratio; in a table of results with its provenance."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    last = {"provenance": provenance} if provenance else {}
-    names = [item.name for item in fields(ScaleCost)]
-    writer.writerow([*names, "bytes_percent", "time_ratio", *last])
-    for row in rows:
-        derived = [f"{row.bytes_percent:.4f}", f"{row.time_ratio:.4f}"]
-        writer.writerow([*asdict(row).values(), *derived, *last.values()])
-    return text.getvalue()
+def write_cost(path: Path, rows: Iterable[ScaleCost]) -> None:
+    """Writes rows as CSV, whole or not at all."""
+    write_csv(path, ScaleCost, rows)
 
 
 def read_cost(path: Path) -> list[ScaleCost]:
-    """Inverse of `cost_csv`."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            ScaleCost(
-                row["dataset"],
-                row["model"],
-                row["scale"],
-                int(row["images"]),
-                int(row["float_bytes"]),
-                int(row["integer_bytes"]),
-                float(row["float_s"]),
-                float(row["integer_s"]),
-            )
-            for row in csv.DictReader(file)
-        ]
+    """Reads rows and checks each against the schema.
+
+    Raises:
+        RowError: naming file, line, column and what is wrong.
+    """
+    return read_csv(path, ScaleCost)
+
+
+def cost_csv(rows: Sequence[ScaleCost], provenance: str) -> str:
+    """The table of all rows, with percent and ratio.
+
+    Args:
+        rows: to show.
+        provenance: short id of the run.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*ScaleCost.model_fields, "bytes_percent", "time_ratio", "provenance"])
+    for row in rows:
+        derived = [f"{row.bytes_percent:.4f}", f"{row.time_ratio:.4f}"]
+        writer.writerow([*row.model_dump().values(), *derived, provenance])
+    return text.getvalue()
 
 
 def cost_markdown(
@@ -191,6 +197,7 @@ def cost_markdown(
         "the coarsest has a uniform CDF in both.",
         "* Seconds to predict the mixture parameters of that scale on the CPU, medians of runs in "
         "which both take turns. The float network and the integer path predict the same things.",
+        *dict.fromkeys(f"* Measured on {row.hardware}; {row.environment}." for row in rows),
         *(f"* {note}" for note in notes),
     ]
     return "\n".join(parts) + "\n"

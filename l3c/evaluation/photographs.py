@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from l3c.data.errors import DatasetError
 from l3c.data.manifest import kept_images, read_manifest
+from l3c.did_you_mean import did_you_mean
 from l3c.picture import Samples
 
 SIDE = 768  # at most so many pixels a side: a picture in a talk shows no more
@@ -32,11 +32,9 @@ def choose(manifest: Path, wanted: int | Sequence[str]) -> list[tuple[str, Sampl
     names = [row.image for row in read_manifest(manifest) if row.status == "kept"]
     for name in wanted:
         if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            meant = f' Did you mean "{close[0]}"?' if close else ""
             more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
             raise DatasetError(
-                f'{manifest}: no image is called "{name}".{meant} '
+                f'{manifest}: no image is called "{name}".{did_you_mean(name, names)} '
                 f"There are: {', '.join(names[:_LISTED])}{more}"
             )
     images = dict(kept_images(manifest, wanted))

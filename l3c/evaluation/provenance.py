@@ -161,7 +161,10 @@ def read_provenance(path: Path) -> Provenance:
     except OSError as error:
         raise ProvenanceError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise ProvenanceError(f"{path}: no provenance of a run ({error})") from None
+        why = f"without {error}" if isinstance(error, KeyError) else error
+        raise ProvenanceError(
+            f"{path}: no provenance of a run ({why}); copy it again from its run"
+        ) from None
 
 
 def read_stamp(path: Path) -> str:

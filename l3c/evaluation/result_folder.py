@@ -13,6 +13,9 @@ from l3c.evaluation.provenance import Provenance, read_provenance
 from l3c.evaluation.rows import ResultRow, RowError, check_rows, read_rows
 from l3c.evaluation.timing_rows import TimingRow, read_timing
 
+_REMEDY = "name that of a finished run, such as results/run"
+_NO_CARD = "copy it again, or remove it to compare without"
+
 
 class ResultFolderError(ValueError):
     """A folder is not one of a run, or what it holds cannot be read."""
@@ -48,15 +51,15 @@ def read_result_folder(folder: Path | str) -> ResultFolder:
     """
     path = Path(folder)
     if not path.is_dir():
-        raise ResultFolderError(f"{folder}: not a folder of results")
+        raise ResultFolderError(f"{folder}: not a folder of results; {_REMEDY}")
     rows = path / "rows.csv"
     if not rows.is_file():
         raise ResultFolderError(
-            f"{folder}: holds no rows.csv: not the folder of a run, or of one that is not done"
+            f"{folder}: holds no rows.csv, as the folder of a finished run does; {_REMEDY}"
         )
     found = read_rows(rows)
     if not found:
-        raise ResultFolderError(f"{rows}: has no rows; nothing was measured")
+        raise ResultFolderError(f"{rows}: has no rows; nothing was measured; {_REMEDY}")
     try:
         check_rows(found)
     except RowError as error:
@@ -79,7 +82,7 @@ def _read_card(path: Path) -> Mapping[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ResultFolderError(f"{path}: not a model's card ({error})") from None
+        raise ResultFolderError(f"{path}: not a model's card ({error}); {_NO_CARD}") from None
     if not isinstance(card, dict):
-        raise ResultFolderError(f"{path}: not a model's card (not a mapping)")
+        raise ResultFolderError(f"{path}: not a model's card (not a mapping); {_NO_CARD}")
     return card

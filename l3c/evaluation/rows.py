@@ -14,6 +14,8 @@ from l3c.whole_files import write_whole
 
 Row = TypeVar("Row", bound=BaseModel)
 
+_REMEDY = "copy it again from its run, or delete it there and start the run again"
+
 
 class RowError(ValueError):
     """A file of rows is missing, malformed, or contradicts itself."""
@@ -108,20 +110,28 @@ def read_csv(path: Path, kind: type[Row]) -> list[Row]:
     """
     columns = tuple(kind.model_fields)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_bytes().decode("utf-8")
     except OSError as error:
         raise RowError(f"{path}: cannot be read ({error.strerror})") from None
-    reader = csv.DictReader(lines)
-    if tuple(reader.fieldnames or ()) != columns:
-        raise RowError(f"{path}: the columns are {reader.fieldnames}, expected {list(columns)}")
+    except UnicodeDecodeError:
+        raise RowError(f"{path}: not a text in UTF-8; {_REMEDY}") from None
+    if not text:
+        raise RowError(f"{path}: empty; {_REMEDY}")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    found = tuple(reader.fieldnames or ())
+    if found != columns:
+        raise RowError(
+            f"{path}: the columns are {','.join(found)}, expected {','.join(columns)}; {_REMEDY}"
+        )
     rows = []
-    for number, line in enumerate(reader, start=2):
+    for line in reader:
         try:
             rows.append(kind.model_validate(line))
         except ValidationError as error:
             first = error.errors()[0]
             column = ".".join(map(str, first["loc"])) or "row"
-            raise RowError(f"{path}, line {number}, {column}: {first['msg']}") from None
+            where = f"{path}, line {reader.line_num}, {column}"
+            raise RowError(f"{where}: {first['msg']}; {_REMEDY}") from None
     return rows
 
 
@@ -141,7 +151,7 @@ def check_rows(rows: Iterable[ResultRow]) -> None:
             raise RowError(f"{what}: measured twice; delete the rows folder of the run")
         seen.add((row.dataset, row.key, row.image))
         if not row.lossless:
-            raise RowError(f"{what}: is marked as not lossless")
+            raise RowError(f"{what}: is marked as not lossless; measure it again")
         first = pixels.setdefault((row.dataset, row.image), row)
         if row.pixel_sha256 != first.pixel_sha256:
             raise RowError(f"{what}: other pixels than method {first.key} saw; measure both again")

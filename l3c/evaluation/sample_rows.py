@@ -4,41 +4,35 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from l3c.codec import RGB, Codec
 from l3c.data.images import write_png
 from l3c.evaluation.published import PublishedValue
+from l3c.evaluation.rows import read_csv, write_csv
 from l3c.sampling import sample_scales, uniform_bpsp
 
 
-@dataclass(frozen=True)
-class SampleRow:
-    """One image of a ladder of samples.
+class SampleRow(BaseModel):
+    """One image of a ladder of samples."""
 
-    Attributes:
-        dataset, model: keys.
-        image: name of the photograph.
-        height, width: pixels of what was taken of it.
-        sampled: the scales that were sampled, as "x" or "x z1"; empty for the photograph itself.
-        stored: the scales that they were sampled given, as "z1 z2 z3".
-        bpsp: cross-entropy of what is stored, in bits per sub-pixel.
-        uniform_bpsp: of z^(S) alone, by its size: C log2(L) / (3 * 4^S) where 2^S divides H and W.
-        file: the PNG, in the folder of the samples.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dataset: str
-    model: str
-    image: str
-    height: int
-    width: int
-    sampled: str
-    stored: str
-    bpsp: float
-    uniform_bpsp: float
-    file: str
+    dataset: str = Field(min_length=1, description="key of the data set")
+    model: str = Field(min_length=1, description="key of the model")
+    image: str = Field(min_length=1, description="name of the photograph")
+    height: int = Field(ge=1, description="pixels of what was taken of it")
+    width: int = Field(ge=1, description="pixels of what was taken of it")
+    sampled: str = Field(description='"x" or "x z1", ...; empty for the photograph itself')
+    stored: str = Field(description='scales that they were sampled given, as "z1 z2 z3"')
+    bpsp: float = Field(gt=0, description="bits per sub-pixel: cross-entropy of what is stored")
+    uniform_bpsp: float = Field(
+        gt=0, description="of z^(S) alone: C log2(L) / (3 * 4^S) where 2^S divides H and W"
+    )
+    file: str = Field(min_length=1, description="the PNG, in the folder of the samples")
 
 
 def write_samples(
@@ -62,40 +56,35 @@ def write_samples(
     for count, sample in enumerate(sample_scales(codec, image)):
         file = f"{name}-{sample.name}.png"
         write_png(folder / file, sample.image)
-        sampled, stored = " ".join(names[:count]), " ".join(names[count:])
         rows.append(
-            SampleRow(dataset, model, name, height, width, sampled, stored, sample.bpsp, top, file)
+            SampleRow(
+                dataset=dataset,
+                model=model,
+                image=name,
+                height=height,
+                width=width,
+                sampled=" ".join(names[:count]),
+                stored=" ".join(names[count:]),
+                bpsp=sample.bpsp,
+                uniform_bpsp=top,
+                file=file,
+            )
         )
     return rows
 
 
-def rows_csv(rows: Sequence[SampleRow]) -> str:
-    """All rows; floats keep every digit."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [item.name for item in fields(SampleRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(asdict, rows))
-    return text.getvalue()
+def write_sample_rows(path: Path, rows: Iterable[SampleRow]) -> None:
+    """Writes rows as CSV, whole or not at all; floats keep every digit."""
+    write_csv(path, SampleRow, rows)
 
 
 def read_sample_rows(path: Path) -> list[SampleRow]:
-    """Inverse of `rows_csv`."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            SampleRow(
-                row["dataset"],
-                row["model"],
-                row["image"],
-                int(row["height"]),
-                int(row["width"]),
-                row["sampled"],
-                row["stored"],
-                float(row["bpsp"]),
-                float(row["uniform_bpsp"]),
-                row["file"],
-            )
-            for row in csv.DictReader(file)
-        ]
+    """Reads rows and checks each against the schema.
+
+    Raises:
+        RowError: naming file, line, column and what is wrong.
+    """
+    return read_csv(path, SampleRow)
 
 
 def samples_table(

@@ -74,6 +74,24 @@ def test_a_run_compared_with_itself_differs_in_nothing(run: Run, folders: list[P
     assert ended.out.count("same bytes") == 2
     assert ended.out.count("same time") == 4
     assert ended.out.endswith("\n\nnothing that is known was changed\n")
+    assert (ended.code, ended.err) == (
+        0,
+        f"l3c: {folders[0]} and {folders[0]} are the same folder\n",
+    )
+
+
+def test_many_settings_of_one_run_are_cut(run: Run, folders: list[Path]) -> None:
+    path = folders[1] / "provenance.json"
+    content = json.loads(path.read_text())
+    kodak = {"source": "/photographs/kodak", "licence": "", "prepare": {"min_side": 192}}
+    content["configuration"]["datasets"] = {"kodak": kodak}
+    path.write_text(json.dumps(content))
+    lines = run("compare", *folders).out.splitlines()
+    expected = '    datasets: none -> {"kodak": {"source": "/photographs/kodak", "licence": "", ...'
+    assert lines[lines.index("  configuration") + 1] == expected
+    found = json.loads(run("compare", *folders, "--json").out)["changes"]
+    (whole,) = [change["b"] for change in found if change["section"] == "configuration"]
+    assert json.loads(whole) == {"kodak": kodak}
 
 
 def test_copies_without_provenance_and_other_machines_are_said(
@@ -111,6 +129,17 @@ def test_timing_is_shown_by_setting(run: Run, folders: list[Path]) -> None:
     first = content["timing"][0]
     assert (first["key"], first["threads"], first["seconds"]["images"]) == ("l3c", 1, 6)
     assert first["seconds"]["verdict"] == "faster by 25.0 % (25.0 to 25.0)"
+
+
+def test_timing_of_other_crops_is_said(run: Run, folders: list[Path]) -> None:
+    for folder, dataset in zip(folders, ("toy", "photos"), strict=True):
+        write_timing(folder / "timing.csv", [timing_row(dataset=dataset)])
+    lines = run("compare", *folders).out.splitlines()
+    start = lines.index("timing only in A: crops of toy")
+    assert [lines[start - 1], lines[start + 1]] == ["", "timing only in B: crops of photos"]
+    content = json.loads(run("compare", *folders, "--json").out)
+    assert (content["timing"], content["timing_only_a"]) == ([], ["crops of toy"])
+    assert content["timing_only_b"] == ["crops of photos"]
 
 
 def test_a_comparison_for_scripts(run: Run, folders: list[Path]) -> None:

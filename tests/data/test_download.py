@@ -22,7 +22,7 @@ import pytest
 
 from l3c.data import download
 from l3c.data.download import DownloadError, fetch
-from l3c.data.part import Part
+from l3c.data.download_part import Part
 
 CONTENT = bytes(range(256)) * 400
 SIZE = len(CONTENT)

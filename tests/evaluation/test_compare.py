@@ -144,19 +144,39 @@ def test_timing_is_compared_by_setting_over_the_medians_of_shared_crops(make_fol
     a = make_folder(timing=[*clocked(1.0), *stages, *clocked(1.0, threads=1)])
     decode = clocked(1.0, direction="decode")
     b = make_folder("B", timing=[*clocked(0.8, crops="bcdefghx"), *clocked(1, threads=1), *decode])
-    many, one = compare(a, b).timing
+    found = compare(a, b).timing
+    many, one = found.settings
     assert (many.setting.threads, many.setting.direction, many.method) == (2, "encode", "L3C")
     assert (many.seconds.images, many.seconds.a, many.seconds.b) == (7, 1.0, 0.8)
     assert time_verdict(many.seconds) == "faster by 20.0 % (20.0 to 20.0)"
     assert (one.setting.threads, one.seconds.images) == (1, 8)
+    assert found.only_a == []
+    assert found.only_b == ["L3C on toy (cpu, 2 threads)", "crop x+0+0 of toy (512 x 512)"]
+
+
+def test_what_only_one_run_clocked_is_named(make_folder, make_timing):
+    def found(a, b):
+        timing = compare(make_folder(timing=a), make_folder("B", timing=b)).timing
+        return len(timing.settings), timing.only_a, timing.only_b
+
+    one, four = make_timing(threads=1), make_timing(threads=4)
+    large = make_timing(threads=1, width=768)
+    photos = [make_timing(dataset="photos", image=name) for name in ("b+0+0", "c+8+8")]
+    assert found([one], [one]) == (1, [], [])
+    assert found([one], photos) == (0, ["crops of toy"], ["crops of photos"])
+    assert found([one], []) == (0, ["crops of toy"], [])
+    assert found([one], [one, four]) == (1, [], ["L3C on toy (cpu, 4 threads)"])
+    crops = ["crop a+0+0 of toy (512 x 512)"], ["crop a+0+0 of toy (768 x 512)"]
+    assert found([one], [large]) == (0, *crops)
 
 
 def test_crops_of_other_pixels_are_not_compared(make_folder, make_timing, make_row):
     timing = [make_timing(image=f"{image}+8+16") for image in "ab"]
     a, b = make_folder(timing=timing), make_folder("B", timing=timing)
     b.rows[0] = make_row(image="a", pixel_sha256="1" * 64)
-    assert compare(a, b).timing[0].seconds.images == 1
-    assert compare(a, make_folder("B")).timing == []
+    found = compare(a, b).timing
+    assert found.settings[0].seconds.images == 1
+    assert found.only_a == found.only_b == ["crop a+8+16 of toy (512 x 512)"]
 
 
 def test_times_of_unchanged_codecs_are_the_control(make_folder):
@@ -228,11 +248,40 @@ def test_changes_of_code_configuration_recipes_models_data_versions_come_from_pr
         ("configuration", "evaluate.methods"): ('["png"]', '["png", "webp"]'),
         ("configuration", "device"): (None, "cuda"),
         ("recipes", "rgb.train.steps"): ("20", "40"),
-        ("recipes", "rgb.train.clip_norm"): ("null", "1.5"),
+        ("recipes", "rgb.train.clip_norm"): (None, "1.5"),
         ("models", "rgb"): ("0123", "4567"),
         ("data", "toy"): ("0" * 64, "1" * 64),
         ("versions", "numpy"): ("2.0", "2.1"),
     }
+
+
+def test_settings_that_only_one_run_has_are_one_change(make_folder):
+    def folder(name, **configuration):
+        return make_folder(name, provenance=provenance(configuration=configuration))
+
+    exactness = {"model": "l3c", "crops": 100, "settings": None}
+    kodak = {"source": "kodak", "licence": "", "prepare": {"min_side": 192, "longer_side": None}}
+    recipes = {"rgb": {"train": {"steps": 20, "warmup_steps": 2}}}
+    a = folder("A", exactness=exactness, datasets={"toy": {"limit": 2}}, recipes={})
+    b = folder(
+        "B",
+        exactness=None,
+        datasets={"toy": {"limit": 3, "subset": None, "licence": ""}, "kodak": kodak},
+        recipes=recipes,
+    )
+    assert changed(a, b) == {
+        ("configuration", "exactness"): ('{"model": "l3c", "crops": 100}', None),
+        ("configuration", "datasets.toy.limit"): ("2", "3"),
+        ("configuration", "datasets.toy.licence"): (None, '""'),
+        ("configuration", "datasets.kodak"): (
+            None,
+            '{"source": "kodak", "licence": "", "prepare": {"min_side": 192}}',
+        ),
+    }
+    assert compare(a, b).not_compared == {"A": ["recipes"]}
+    others = folder("B", recipes={"rgb": recipes["rgb"], "l3c": recipes["rgb"]})
+    found = changed(folder("A", recipes=recipes), others)
+    assert found == {("recipes", "l3c"): (None, '{"train": {"steps": 20, "warmup_steps": 2}}')}
 
 
 def test_cards_and_manifests_speak_where_provenance_is_missing(make_folder):
@@ -295,7 +344,7 @@ def test_a_copy_with_rows_alone_is_read(run_on_disk, tmp_path):
 
 
 def test_folders_that_are_none_are_refused(run_on_disk, tmp_path):
-    with pytest.raises(ResultFolderError, match="nowhere: not a folder of results"):
+    with pytest.raises(ResultFolderError, match=r"nowhere: not a folder of results; name that"):
         read_result_folder(tmp_path / "nowhere")
     with pytest.raises(ResultFolderError, match=r"holds no rows\.csv"):
         read_result_folder(tmp_path)
@@ -316,6 +365,10 @@ def test_folders_that_are_none_are_refused(run_on_disk, tmp_path):
         read_result_folder(run_on_disk)
     (run_on_disk / "provenance.json").write_text("[]")
     with pytest.raises(ProvenanceError, match="no provenance of a run"):
+        read_result_folder(run_on_disk)
+    (run_on_disk / "provenance.json").write_text("{}")
+    without = r"provenance\.json: no provenance of a run \(without 'configuration_sha256'\); copy"
+    with pytest.raises(ProvenanceError, match=without):
         read_result_folder(run_on_disk)
 
 

@@ -14,6 +14,7 @@ from l3c.evaluation.rows import (
 
 def test_rows_come_back_exactly(tmp_path, make_row):
     rows = [make_row(encode_s=1 / 3), make_row(image="b, c", num_bytes=77, bits_theory=601.1)]
+    rows += [make_row(image=name) for name in ("one\ntwo", "one\x85two", "one\u2028two")]
     path = tmp_path / "new" / "rows.csv"
     write_rows(path, rows)
     assert read_rows(path) == rows
@@ -47,6 +48,22 @@ def test_malformed_rows_name_file_line_and_column(tmp_path, make_row, old, new, 
     with pytest.raises(RowError, match=said) as caught:
         read_rows(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", r"rows\.csv: empty"),
+        (b"\xa3\x00", r"rows\.csv: not a text in UTF-8"),
+        (b"name,age\nx,1\n", r"rows\.csv: the columns are name,age, expected dataset,method,"),
+        (b"\n\n", r"rows\.csv: the columns are , expected dataset,method,"),
+    ],
+)
+def test_other_files_are_named_with_what_to_do(tmp_path, content, said):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    with pytest.raises(RowError, match=said + ".*; copy it again from its run, or delete it there"):
+        read_rows(path)
 
 
 def test_missing_file_is_named(tmp_path):

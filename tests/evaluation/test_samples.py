@@ -13,8 +13,8 @@ from l3c.data.images import read_rgb
 from l3c.evaluation.published import read_published, samples_of
 from l3c.evaluation.sample_rows import (
     read_sample_rows,
-    rows_csv,
     samples_table,
+    write_sample_rows,
     write_samples,
 )
 from l3c.evaluation.sampling_figure import draw_samples
@@ -32,7 +32,7 @@ def test_samples_are_files_rows_and_a_figure(kind: str, tmp_path: Path) -> None:
     assert rows[0].bpsp * image.size == pytest.approx(codec.bits_theory(image))
     assert rows[-1].bpsp == pytest.approx(rows[0].uniform_bpsp)
     path = tmp_path / "samples.csv"
-    path.write_text(rows_csv(rows))
+    write_sample_rows(path, rows)
     assert read_sample_rows(path) == rows
     rows += write_samples(tmp_path, "toy", kind, codec, "b", smooth(16, 32))
     pictures = draw_samples(rows, tmp_path, "Toy").axes

@@ -5,9 +5,8 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.evaluation.bits import bits_csv, measure_bits
+    from l3c.evaluation.bits import measure_bits, write_bits
     from l3c.evaluation.photographs import choose, cut
-    from l3c.evaluation.rows import write_text
     from l3c.zoo import open_codec
 
     params = snakemake.params
@@ -17,4 +16,4 @@ with job(snakemake):
     for model, weights in zip(params.models, snakemake.input.weights, strict=True):
         codec = open_codec(Path(weights), "cpu")
         rows += measure_bits(params.dataset, model, codec, images)
-    write_text(Path(snakemake.output.csv), bits_csv(rows))
+    write_bits(Path(snakemake.output.csv), rows)

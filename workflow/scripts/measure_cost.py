@@ -6,8 +6,7 @@ from l3c.workflow_job import job
 
 with job(snakemake):
     from l3c.data.datasets import kept_images
-    from l3c.evaluation.integer_cost import cost_csv, measure_cost
-    from l3c.evaluation.rows import write_text
+    from l3c.evaluation.integer_cost import measure_cost, write_cost
 
     rows = measure_cost(
         snakemake.wildcards.dataset,
@@ -15,4 +14,4 @@ with job(snakemake):
         Path(snakemake.input.weights),
         (image for _, image in kept_images(Path(snakemake.input.manifest))),
     )
-    write_text(Path(snakemake.output.rows), cost_csv(rows))
+    write_cost(Path(snakemake.output.rows), rows)

@@ -6,8 +6,7 @@ from l3c.workflow_job import job
 
 with job(snakemake):
     from l3c.evaluation.photographs import choose, cut
-    from l3c.evaluation.rows import write_text
-    from l3c.evaluation.sample_rows import rows_csv, write_samples
+    from l3c.evaluation.sample_rows import write_sample_rows, write_samples
     from l3c.zoo import open_codec
 
     params = snakemake.params
@@ -18,4 +17,4 @@ with job(snakemake):
     for name, image in choose(Path(snakemake.input.manifest), params.images):
         part = cut(image, 1 << codec.network.scales)
         rows += write_samples(folder, params.dataset, params.model, codec, name, part)
-    write_text(Path(snakemake.output.rows), rows_csv(rows))
+    write_sample_rows(Path(snakemake.output.rows), rows)

@@ -9,7 +9,7 @@ with job(snakemake):
 
     from l3c.data.datasets import kept_images
     from l3c.evaluation.batch_rows import write_batches
-    from l3c.evaluation.batches import BatchPlan, measure_batches
+    from l3c.evaluation.batch_timing import BatchPlan, measure_batches
     from l3c.evaluation.crops import crops_of
 
     manifest = Path(snakemake.input.manifest)

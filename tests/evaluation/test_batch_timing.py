@@ -6,7 +6,7 @@ from tiny_models import smooth, write_model
 
 from l3c.api import Model
 from l3c.evaluation.batch_rows import check_batches
-from l3c.evaluation.batches import BatchPlan, measure_batches
+from l3c.evaluation.batch_timing import BatchPlan, measure_batches
 from l3c.evaluation.measure import LosslessError
 
 
