@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks.recipes import small, with_steps
 from l3c.config import Recipe, load_recipe
-from l3c.data.manifest import MANIFEST, kept_images
+from l3c.data.manifest import MANIFEST
 from l3c.data.store import Store
 from l3c.model.initialization import initialize
 from l3c.model.network import Network
@@ -97,7 +97,7 @@ def main() -> None:
         rows = compare(
             recipe,
             Store(arguments.store),
-            middle_crops(kept_images(arguments.validation / MANIFEST)),
+            middle_crops(arguments.validation / MANIFEST),
             [float(decay) for decay in arguments.decays.split(",")],
             arguments.times,
         )

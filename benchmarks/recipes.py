@@ -25,7 +25,7 @@ from typing import Any
 from torch import Tensor
 
 from l3c.config import Recipe, load_recipe
-from l3c.data.manifest import MANIFEST, kept_images
+from l3c.data.manifest import MANIFEST
 from l3c.data.store import Store
 from l3c.training.loop import train
 from l3c.training.validation import middle_crops
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="CSV file for the curves of all")
     arguments = parser.parse_args()
     store = Store(arguments.store)
-    validation = middle_crops(kept_images(arguments.validation / MANIFEST))
+    validation = middle_crops(arguments.validation / MANIFEST)
     curves, device = [], arguments.device
     with tempfile.TemporaryDirectory() as folder:
         for path in arguments.recipes:

@@ -89,7 +89,7 @@ def cost_lines(
     trained = {experiment.trained_on(key) for key in experiment.trained()}
     disk = 2 * download  # a set's archives are removed once all of it is unpacked
     disk += sum(pixels.values()) * PNG_BYTES / 1e9
-    disk += sum(pixels.get(name, 0.0) for name in trained) * STORE_BYTES / 1e9
+    disk += sum(pixels.get(name, 0.0) for name in trained if name) * STORE_BYTES / 1e9
     measurements = {name: len(experiment.measured(name)) for name in experiment.evaluate.datasets}
     files = sum(pixels.get(name, 0.0) * count for name, count in measurements.items())
     disk += files * STREAM_BYTES / 1e9

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -29,6 +30,19 @@ MAX_PICTURES = 8  # photographs of a figure
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 MethodKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 NOTEBOOK_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+
+_Item = TypeVar("_Item")
+
+
+def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    repeated = [item for item in dict.fromkeys(items) if items.count(item) > 1]
+    if repeated:
+        raise ValueError(f"{repeated[0]} is there more than once")
+    return items
+
+
+Distinct = Annotated[tuple[_Item, ...], AfterValidator(_distinct)]
+"""What would be measured twice if it were named twice."""
 
 
 class _Settings(BaseModel):
@@ -62,18 +76,20 @@ class ModelSpec(_Settings):
     def _one_source(self) -> Self:
         if (self.recipe is None) == (self.same_as is None):
             raise ValueError("needs either a recipe, or same_as with the key of another model")
+        if self.same_as and (self.train or self.validation):
+            raise ValueError("with same_as it is not trained: give train and validation there")
         return self
 
 
 class Evaluation(_Settings):
     """What is measured on what, and which published values stand beside it."""
 
-    datasets: tuple[DatasetName, ...] = Field(min_length=1, description="keys of `datasets`")
+    datasets: Distinct[DatasetName] = Field(min_length=1, description="keys of `datasets`")
     methods: tuple[str, ...] = Field(
         min_length=1,
         description="keys of `models`, keys of classical codecs, or paths of Python files",
     )
-    methods_on: dict[DatasetName, tuple[str, ...]] = Field(
+    methods_on: dict[DatasetName, Distinct[str]] = Field(
         {}, description="for some of the data sets, fewer of `methods` than all"
     )
     published: dict[DatasetName, str] = Field(
@@ -96,7 +112,7 @@ class Exactness(_Settings):
     model: MethodKey = Field("l3c", description="key of `models`, with a recipe")
     dataset: DatasetName = Field(description="the key of `datasets` whose images are cut")
     crops: int = Field(100, ge=1, le=10_000, description="of odd sizes, up to 79 pixels a side")
-    settings: tuple[str, ...] | None = Field(None, description="names; all by default")
+    settings: Distinct[str] | None = Field(None, min_length=1, description="names; all by default")
     interpreters: dict[str, str] = Field(
         {}, description="name -> path of a Python with another PyTorch and this package's needs"
     )
@@ -129,20 +145,26 @@ class Pictures(_Settings):
 class Batches(_Settings):
     """What is measured by batch size (Table A3)."""
 
-    models: tuple[MethodKey, ...] = Field(
+    models: Distinct[MethodKey] = Field(
         min_length=1, description="keys of `models`; those that are not measured are left out"
     )
     side: int = Field(32, ge=1, le=4096, description="height and width of the images, pixels")
-    sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+    sizes: Distinct[Annotated[int, Field(ge=1)]] = Field(
         (1, 30, 60, 120, 240, 480, 960), min_length=1, description="images sampled at once"
     )
-    coded: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+    coded: Distinct[Annotated[int, Field(ge=1)]] = Field(
         (1, 30, 120, 480), description="images encoded and decoded, each into a file of its own"
     )
     single: int | None = Field(
         320, ge=1, le=4096, description="one image of this side is sampled too (Table 2); or null"
     )
     repeats: int = Field(3, ge=1, le=100, description="clocked runs of each, after a warm-up")
+
+    @model_validator(mode="after")
+    def _single_is_another(self) -> Self:
+        if self.single == self.side and 1 in self.sizes:
+            raise ValueError(f"one image of {self.side} px is sampled already: give single: null")
+        return self
 
 
 class Timing(_Settings):
@@ -151,7 +173,7 @@ class Timing(_Settings):
     dataset: DatasetName | None = Field(
         None, description="the key of `datasets` whose images are cut; the first of `evaluate`"
     )
-    methods: tuple[str, ...] | None = Field(
+    methods: Distinct[str] | None = Field(
         None, description="of evaluate.methods; by default all but models with arithmetic float"
     )
     crops: int = Field(2, ge=1, le=100_000, description="one of each image, then a second, ...")
@@ -175,7 +197,9 @@ class Experiment(_Settings):
         description="folder that the target `reference` copies tables, figures and rows to",
     )
     datasets: dict[DatasetName, DatasetSpec] = Field(min_length=1)
-    train: DatasetName = Field(description="the key of `datasets` the models are trained on")
+    train: DatasetName | None = Field(
+        None, description="the key of `datasets` the models are trained on; some may have their own"
+    )
     validation: DatasetName | None = Field(
         None,
         description="the key of `datasets` whose photographs tell how training goes; or null",
@@ -220,6 +244,11 @@ class Experiment(_Settings):
         """Keys of the models whose weights are measured; others are not trained."""
         return list(dict.fromkeys(map(self.trained_as, self.learned())))
 
+    def in_integers(self) -> list[str]:
+        """Keys of the models whose integers are measured; of the others, only the float network."""
+        measured = [key for key in self.learned() if self.models[key].arithmetic == "integer"]
+        return list(dict.fromkeys(map(self.trained_as, measured)))
+
     def pictured(self) -> tuple[str, str] | None:
         """Keys of the model and the data set that pictures are made of, if there are any."""
         if self.pictures is None or not self.learned():
@@ -231,8 +260,8 @@ class Experiment(_Settings):
         """The first measured data set with a model: its bits are shown by scale and channel."""
         return next((name for name in self.evaluate.datasets if self.measured_models(name)), None)
 
-    def trained_on(self, key: str) -> str:
-        """Key of the data set a model is trained on."""
+    def trained_on(self, key: str) -> str | None:
+        """Key of the data set a model is trained on; None in no configuration that was checked."""
         return self.models[self.trained_as(key)].train or self.train
 
     def validated_on(self, key: str) -> str | None:

@@ -17,6 +17,7 @@ from l3c.data.catalogue import ImageSet, is_archive, read_catalogue
 from l3c.data.errors import DatasetError
 from l3c.data.sources import LIST_SUFFIX
 from l3c.did_you_mean import did_you_mean
+from l3c.evaluation.exactness import settings
 from l3c.evaluation.published import PublishedError, editions, normalize, read_published
 from l3c.experiment import NOTEBOOK_NAME, Experiment, method_key, resolve
 
@@ -54,18 +55,18 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
         catalogue = read_catalogue(root / CATALOGUE)
     except DatasetError as error:
         raise ExperimentError([str(error)]) from None
+    if problems := _model_problems(experiment):
+        raise ExperimentError(problems)  # what is trained on what cannot be told
     problems = [*_dataset_problems(experiment, catalogue), *_method_problems(experiment)]
     problems += [*_picture_problems(experiment), *_notebook_problems(experiment, root)]
     problems += [*_timing_problems(experiment), *_published_problems(experiment, root)]
+    problems += _exactness_problems(experiment)
     recipes = {}
     for key in experiment.trained():
-        recipe = experiment.models[key].recipe if key in experiment.models else None
-        if recipe is None:
-            own = [other for other, spec in experiment.models.items() if spec.recipe is not None]
-            problems.append(f"models: same_as: {_unknown(key, 'model with a recipe', own)}")
-            continue
+        if experiment.trained_on(key) is None:
+            problems.append(f"train: missing, and models.{key} has none of its own")
         try:
-            recipes[key] = load_recipe(resolve(recipe, root))
+            recipes[key] = load_recipe(resolve(experiment.models[key].recipe or "", root))
         except RecipeError as error:
             problems.append(f"models.{key}.recipe: {error}")
     if problems:
@@ -73,14 +74,40 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
     return experiment, recipes
 
 
+def _model_problems(experiment: Experiment) -> list[str]:
+    models = experiment.models
+    own = _with_recipe(experiment)
+    problems = [
+        f"models.{key}.same_as: {_unknown(model.same_as, 'model with a recipe', own)}"
+        for key, model in models.items()
+        if model.same_as and model.same_as not in own
+    ]
+    problems += [
+        f"models.{key}: is the key of a classical codec; choose another"
+        for key in models
+        if key in METHODS
+    ]
+    labels = {METHODS[key]().name: key for key in METHODS}
+    for key, model in models.items():
+        if labels.setdefault(model.name, key) != key:
+            problems.append(
+                f"models.{key}.name: {model.name} is the label of {labels[model.name]} too, and "
+                "tables and figures tell methods by their labels; choose another"
+            )
+    return problems
+
+
+def _with_recipe(experiment: Experiment) -> list[str]:
+    """Keys of the models that can be trained."""
+    return [key for key, model in experiment.models.items() if model.recipe]
+
+
 def _dataset_problems(experiment: Experiment, catalogue: Mapping[str, ImageSet]) -> list[str]:
     problems = []
-    named = [("train", experiment.train)]
-    if experiment.validation:
-        named.append(("validation", experiment.validation))
+    uses = {"train": experiment.train, "validation": experiment.validation}
     for key, model in experiment.models.items():
-        uses = {"train": model.train, "validation": model.validation}
-        named += [(f"models.{key}.{where}", name) for where, name in uses.items() if name]
+        uses |= {f"models.{key}.train": model.train, f"models.{key}.validation": model.validation}
+    named = [(where, name) for where, name in uses.items() if name]
     named += [("evaluate.datasets", name) for name in experiment.evaluate.datasets]
     if experiment.exactness:
         named.append(("exactness.dataset", experiment.exactness.dataset))
@@ -89,7 +116,9 @@ def _dataset_problems(experiment: Experiment, catalogue: Mapping[str, ImageSet])
     for where, name in named:
         if name not in experiment.datasets:
             problems.append(f"{where}: {_unknown(name, 'data set', list(experiment.datasets))}")
-    for name in experiment.used_datasets():
+    read = experiment.used_datasets()
+    read += [experiment.exactness.dataset] if experiment.exactness else []
+    for name in dict.fromkeys(read):
         spec = experiment.datasets.get(name)
         if spec is None or spec.source in ("embedded", "synthetic") or spec.source in catalogue:
             continue
@@ -113,11 +142,7 @@ def _dataset_problems(experiment: Experiment, catalogue: Mapping[str, ImageSet])
 
 def _method_problems(experiment: Experiment) -> list[str]:
     known = [*experiment.models, *METHODS]
-    problems = [
-        f"models.{key}: is the key of a classical codec; choose another"
-        for key in experiment.models
-        if key in METHODS
-    ]
+    problems = []
     seen: dict[str, str] = {}
     for entry in experiment.evaluate.methods:
         key = method_key(entry)
@@ -149,7 +174,7 @@ def _picture_problems(experiment: Experiment) -> list[str]:
         return []
     problems = []
     if pictures.model and pictures.model not in experiment.learned():
-        unknown = _unknown(pictures.model, "measured model", experiment.learned() or ["none"])
+        unknown = _unknown(pictures.model, "measured model", experiment.learned())
         problems.append(f"pictures.model: {unknown}")
     if pictures.dataset and pictures.dataset not in experiment.evaluate.datasets:
         measured = list(experiment.evaluate.datasets)
@@ -193,6 +218,23 @@ def _timing_problems(experiment: Experiment) -> list[str]:
     return problems
 
 
+def _exactness_problems(experiment: Experiment) -> list[str]:
+    exactness = experiment.exactness
+    if exactness is None:
+        return []
+    problems = []
+    if exactness.model not in (own := _with_recipe(experiment)):
+        unknown = _unknown(exactness.model, "model with a recipe", own)
+        problems.append(f"exactness.model: {unknown}")
+    known = [setting.name for setting in settings(exactness.interpreters)]
+    problems += [
+        f"exactness.settings: {_unknown(name, 'setting', known)}"
+        for name in exactness.settings or ()
+        if name not in known
+    ]
+    return problems
+
+
 def _published_problems(experiment: Experiment, root: Path) -> list[str]:
     try:
         values = read_published(root / "results" / "published.csv")
@@ -216,7 +258,7 @@ def _published_problems(experiment: Experiment, root: Path) -> list[str]:
 
 def _unknown(value: str, kind: str, allowed: list[str]) -> str:
     meant = did_you_mean(value, allowed)
-    return f'unknown {kind} "{value}".{meant} Allowed: {", ".join(allowed)}'
+    return f'unknown {kind} "{value}".{meant} Allowed: {", ".join(allowed) or "none"}'
 
 
 def _explain(item: Any) -> str:
@@ -229,9 +271,9 @@ def _explain(item: Any) -> str:
     if item["type"] == "missing":
         return f"{where}: missing, and it has no default"
     if item["type"] == "string_pattern_mismatch":
-        return (
-            f"{where}: a name of letters, digits and _ is needed (pattern {item['ctx']['pattern']})"
-        )
+        pattern = item["ctx"]["pattern"]
+        allowed = "letters, digits, _ . and -" if ".-" in pattern else "letters, digits and _"
+        return f"{where}: a name of {allowed} is needed (pattern {pattern})"
     shown = "" if isinstance(item["input"], Mapping) else f" = {item['input']!r}"
     return f"{where}{shown}: {message}"
 

@@ -15,7 +15,7 @@ from l3c.data.datasets import DatasetSpec
 from l3c.data.prepare import Preparation
 from l3c.experiment import Experiment
 
-TOY = ImageSet("toy", "Toy", "free", ("http://a/b.zip",), (None,), 10.0, 1000, 0.75, "")
+TOY = ImageSet("toy", ("http://a/b.zip",), (None,), gb=10.0, images=1000, megapixels=0.75)
 RECIPE = Recipe(name="mine", train=TrainSettings(steps=3600, batch=10, crop=64))
 
 

@@ -11,6 +11,8 @@ from l3c.experiment_checks import ExperimentError, check_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 A = {"name": "A", "recipe": "r.yaml"}
+B = {"name": "B", "same_as": "a"}
+BATCHES = {"models": ["a"]}
 
 
 @pytest.fixture
@@ -24,6 +26,7 @@ def config(tmp_path, monkeypatch):
         "datasets": {
             "mine": {"source": "images"},
             "toy": {"source": "synthetic", "subset": "train"},
+            "gone": {"source": "nowhere"},  # and not used
         },
         "train": "toy",
         "models": {},
@@ -63,6 +66,19 @@ def test_what_is_timed(config, tmp_path):
     checked, _ = check_experiment(config, ROOT)
     assert checked.timed() == ["a_float", "own"]
     assert checked.used_datasets() == ["mine", "toy"]
+
+
+def test_what_is_measured_in_integers(config, tmp_path):
+    (tmp_path / "r.yaml").write_text("name: r\nmodel: {kind: rgb}\n")
+    config["models"] = {
+        "a": A,
+        "a_float": {"name": "B", "same_as": "a", "arithmetic": "float"},
+        "b": {"name": "C", "recipe": "r.yaml", "arithmetic": "float"},
+    }
+    config["evaluate"]["methods"] = ["a", "a_float", "b"]
+    assert check_experiment(config, ROOT)[0].in_integers() == ["a"]
+    config["evaluate"]["methods"] = ["a_float", "b"]
+    assert check_experiment(config, ROOT)[0].in_integers() == []
 
 
 def test_problems_of_a_timing(config):
@@ -135,7 +151,7 @@ def test_unknown_key_below_an_optional_part(config):
         (("datasets", "toy", "subset"), None, 'subset is missing: "train" or "test"'),
         (("datasets", "mine", "source"), "nowhere", "the folder nowhere does not exist"),
         (("datasets", "mine", "source"), "own.py", "the file own.py is no folder, archive or list"),
-        (("evaluate", "datasets"), ["mime"], 'Did you mean "mine"? Allowed: mine, toy'),
+        (("evaluate", "datasets"), ["mime"], 'Did you mean "mine"? Allowed: mine, toy, gone'),
         (("train",), "mime", 'train: unknown data set "mime". Did you mean "mine"?'),
         (("evaluate", "methods"), ["pngg"], 'unknown method "pngg". Did you mean "png"?'),
         (("evaluate", "methods"), ["none.py"], "the file none.py does not exist"),
@@ -152,6 +168,22 @@ def test_unknown_key_below_an_optional_part(config):
         (("models",), {"a": A | {"published_as": "L3D"}}, 'published method "L3D". Did you mean'),
         (("models",), {"png": {"name": "x", "recipe": "x"}}, "is the key of a classical codec"),
         (("models",), {"A-b": {"name": "x", "recipe": "x"}}, "a name of letters, digits and _"),
+        (("train",), "-a", "a name of letters, digits, _ . and -"),
+        (("models",), {"a": A, "b": A}, "models.b.name: A is the label of a too"),
+        (("models",), {"a": A | {"name": "PNG"}}, "models.a.name: PNG is the label of png too"),
+        (("models",), {"a": {"name": "A", "same_as": "b"}}, 'unknown model with a recipe "b"'),
+        (("models",), {"a": A, "b": B | {"train": "toy"}}, "with same_as it is not trained"),
+        (("evaluate", "datasets"), ["mine", "mine"], "mine is there more than once"),
+        (("evaluate", "methods_on"), {"mine": ["png", "png"]}, "png is there more than once"),
+        (("timing",), {"methods": ["png", "png"]}, "timing.methods = "),
+        (("timing",), {"batches": BATCHES | {"models": ["a", "a"]}}, "a is there more than once"),
+        (("timing",), {"batches": BATCHES | {"sizes": [1, 1]}}, "1 is there more than once"),
+        (("timing",), {"batches": BATCHES | {"coded": [3, 3]}}, "3 is there more than once"),
+        (("timing",), {"batches": BATCHES | {"single": 32}}, "one image of 32 px is sampled alre"),
+        (("exactness",), {"dataset": "toy", "model": "l4c"}, 'model with a recipe "l4c"'),
+        (("exactness",), {"dataset": "toy", "settings": ["bsae"]}, 'Did you mean "base"?'),
+        (("exactness",), {"dataset": "toy", "settings": []}, "should have at least 1 item"),
+        (("exactness",), {"dataset": "gone"}, "the folder nowhere does not exist"),
     ],
 )
 def test_bad_value_is_answered_with_what_is_allowed(config, path, value, said):
@@ -160,6 +192,16 @@ def test_bad_value_is_answered_with_what_is_allowed(config, path, value, said):
         part = part[key]
     part[path[-1]] = value
     assert any(said in problem for problem in problems(config))
+
+
+def test_training_data_is_needed_where_something_is_trained(config, tmp_path):
+    del config["train"]
+    checked, _ = check_experiment(config, ROOT)
+    assert checked.used_datasets() == ["mine"]
+    (tmp_path / "r.yaml").write_text("name: r\nmodel: {kind: rgb}\n")
+    config["models"] = {"a": A, "b": A | {"name": "B", "train": "toy"}}
+    config["evaluate"]["methods"] = ["a", "b"]
+    assert problems(config) == ["train: missing, and models.a has none of its own"]
 
 
 def test_missing_key_and_several_problems_at_once(config):

@@ -28,10 +28,11 @@ def run(args: argparse.Namespace) -> Exit:
     weights = Path(args.output)
     if weights.suffix != SUFFIX:
         raise UsageError(f"-o {weights}: the model's name must end in {SUFFIX}")
-    check_target(weights, force=args.force)
+    checkpoint = weights.with_suffix(".checkpoint")
+    # Beside a checkpoint are the weights of a training that was interrupted at its end.
+    check_target(weights, force=args.force or checkpoint.exists())
     recipe = _recipe(args.recipe, args.steps)
     data = Path(args.data) if args.data else weights.with_suffix(".data")
-    checkpoint = weights.with_suffix(".checkpoint")
     if args.threads:
         limit_threads(args.threads)
     with contextlib.ExitStack() as stack:
@@ -65,7 +66,7 @@ def _train(
     import torch
 
     from l3c.data.datasets import DatasetSpec, build_dataset
-    from l3c.data.manifest import kept_images, kept_licences
+    from l3c.data.manifest import kept_licences
     from l3c.data.prepare import Preparation, deviations
     from l3c.data.store import store_of
     from l3c.integer.files import add_integer_path
@@ -82,7 +83,7 @@ def _train(
     validation = None
     if args.validation:
         spec = spec.model_copy(update={"source": str(Path(args.validation).absolute())})
-        validation = middle_crops(kept_images(build_dataset(spec, data / "validation")))
+        validation = middle_crops(build_dataset(spec, data / "validation"))
     images = store_of(manifest, data / "store")
     train(
         recipe,
@@ -90,6 +91,7 @@ def _train(
         data_sha256=images.data_sha256,
         weights=weights,
         checkpoint=checkpoint,
+        keep_checkpoint=True,
         validation=validation,
         name=weights.stem,
         about={
@@ -101,6 +103,7 @@ def _train(
     model = read_model(weights)
     network, _ = load_network(model)
     add_integer_path(network, model.card, images, weights)
+    checkpoint.unlink()
     print(f"the prepared images are kept in {data}", file=sys.stderr)
 
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from l3c.data.errors import DatasetError
 
@@ -40,27 +41,32 @@ class ImageSet:
 
     Attributes:
         name: by which configurations call it.
-        title: with the edition.
-        licence: one line.
         urls: archives, image files, or one archive with a list.
         checksums: of each URL, "sha256:..." or "md5:...", or None where it is not known.
+        images_from: column of the list, in a CSV file, that holds the URLs of the images; or "".
+        title: with the edition.
+        licence: one line.
         gb: about what is downloaded, in 10^9 bytes.
         images: about how many.
         megapixels: of an image, about, in 10^6 pixels.
-        images_from: column of the list, in a CSV file, that holds the URLs of the images; or "".
         published_as: name of this data set in results/published.csv; or "".
     """
 
     name: str
-    title: str
-    licence: str
     urls: tuple[str, ...]
     checksums: tuple[str | None, ...]
-    gb: float
-    images: int
-    megapixels: float
-    images_from: str
+    images_from: str = ""
+    title: str = ""
+    licence: str = ""
+    gb: float = 0.0
+    images: int = 0
+    megapixels: float = 0.0
     published_as: str = ""
+
+    def fetched(self) -> dict[str, Any]:
+        """What decides which files are fetched, as arguments of an image set."""
+        decisive = ("name", "urls", "checksums", "images_from")
+        return {key: value for key, value in asdict(self).items() if key in decisive}
 
 
 def is_archive(name: str) -> bool:
@@ -70,7 +76,7 @@ def is_archive(name: str) -> bool:
 
 def local_set(archive: Path) -> ImageSet:
     """The images of an archive on this machine, as an image set."""
-    return ImageSet(archive.name, archive.name, "", (str(archive),), (None,), 0.0, 0, 0.0, "")
+    return ImageSet(archive.name, (str(archive),), (None,))
 
 
 def read_catalogue(path: Path) -> dict[str, ImageSet]:
@@ -101,8 +107,8 @@ def _image_set(path: Path, number: int, row: dict[str, str]) -> ImageSet:
         ) from None
     if not urls or len(checksums) != len(urls):
         raise DatasetError(f"{path}, line {number}: {len(urls)} URLs, {len(checksums)} checksums")
-    last = row["images_from"], row["published_as"] or ""
-    return ImageSet(row["name"], row["title"], row["licence"], urls, checksums, *sizes, *last)
+    about = row["title"], row["licence"], *sizes, row["published_as"] or ""
+    return ImageSet(row["name"], urls, checksums, row["images_from"], *about)
 
 
 def expand(pattern: str) -> list[str]:

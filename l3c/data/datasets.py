@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import sys
 from contextlib import nullcontext
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -31,7 +33,7 @@ from l3c.data.manifest import (
     write_manifest,
 )
 from l3c.data.prepare import Preparation, choose_factor, factor_range, prepare_image
-from l3c.data.sources import LIST_SUFFIX, Photo, folder_photos, folder_state, listed_photos
+from l3c.data.sources import LIST_SUFFIX, Photo, files_state, folder_photos, listed_photos
 from l3c.data.synthetic import synthetic_photos
 from l3c.progress import Progress
 
@@ -65,7 +67,8 @@ class DatasetSpec(BaseModel):
             the name of an image set in config/datasets.tsv, which are unpacked or downloaded first.
         subset: train or test, for the two built-in sources only.
         prepare: how the photographs are scaled and filtered; null takes the images as they are.
-        limit: stop after this many photographs were kept, in the order of their paths; null: all.
+        limit: stop after this many photographs were kept, in the order of their paths or of a
+            list; null: all.
         shards: so many jobs prepare the photographs side by side.
         licence: one line for the manifest; image sets that are downloaded have their own.
     """
@@ -93,9 +96,8 @@ class DatasetSpec(BaseModel):
 
 
 def source_state(spec: DatasetSpec) -> str:
-    """What changes when the photographs of a user's folder do; empty for other sources."""
-    path = Path(spec.source).expanduser()
-    return "" if spec.source in _BUILT_IN or not path.is_dir() else folder_state(path)
+    """What changes when the photographs of a user's folder, list or archive do; else empty."""
+    return "" if spec.source in _BUILT_IN else files_state(Path(spec.source).expanduser())
 
 
 def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Path:
@@ -145,8 +147,13 @@ def merge_shards(spec: DatasetSpec, out_dir: Path) -> Path:
         DatasetError: a shard is missing, or none has kept an image.
     """
     parts = [shard_path(out_dir, shard, spec.shards) for shard in range(spec.shards)]
-    rows = [row for part in parts for row in read_manifest(part)]
-    rows.sort(key=lambda row: row.source)  # the order without shards; copies keep theirs
+    # Shards take photographs in turn, so in turn they give the order without shards.
+    photos = [
+        [list(copies) for _, copies in itertools.groupby(read_manifest(part), attrgetter("source"))]
+        for part in parts
+    ]
+    turns = itertools.zip_longest(*photos, fillvalue=[])
+    rows = [row for turn in turns for copies in turn for row in copies]
     return _finish(spec, out_dir, rows, 0)
 
 

@@ -1,15 +1,17 @@
 """An image set -> a folder of its files and a list of them, with sizes and hashes.
 
 Archives are unpacked and then removed. Whatever was downloaded or unpacked before an interruption
-is used again.
+is used again, unless the set has come to mean other files since.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,11 +19,13 @@ from l3c.data.catalogue import ARCHIVE_SUFFIXES, FILES, ImageSet, is_archive
 from l3c.data.download import fetch
 from l3c.data.errors import DatasetError
 from l3c.data.images import FOREIGN_SUFFIXES, READABLE_SUFFIXES, file_sha256
+from l3c.data.sources import files_state
 from l3c.data.unpack import unpack
 from l3c.progress import Progress
 from l3c.whole_files import write_whole
 
 LIST = "files.csv"  # beside it, written last
+ORIGIN = "origin.json"  # beside it, written first: what its files are from
 _IMAGE_SUFFIXES = READABLE_SUFFIXES | FOREIGN_SUFFIXES
 
 
@@ -30,15 +34,24 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
 
     Args:
         image_set: which.
-        folder: of this set alone; made if missing.
+        folder: of this set alone; made if missing. Files of other URLs, or of a local archive that
+            was written since, are removed from it.
 
     Returns:
         The path of the list: a CSV file with path, bytes and sha256 of each file below `files/`.
 
     Raises:
-        DatasetError: what cannot be downloaded or unpacked, or a set without an image.
+        DatasetError: what cannot be downloaded or unpacked, a set without an image, or one in which
+            two URLs name one file.
     """
     files, archives = folder / FILES, folder / "archives"
+    _check_names(image_set, image_set.urls)
+    origin = _origin(image_set)
+    if (folder / ORIGIN).exists() and (folder / ORIGIN).read_bytes() != origin:
+        for part in (files, archives):
+            shutil.rmtree(part, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / ORIGIN, origin)
     for part in (files, archives):
         part.mkdir(parents=True, exist_ok=True)
     for url, checksum in zip(image_set.urls, image_set.checksums, strict=True):
@@ -60,8 +73,24 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
     return folder / LIST
 
 
+def _origin(image_set: ImageSet) -> bytes:
+    """What changes when the files of a set do."""
+    local = [files_state(Path(url).expanduser()) for url in image_set.urls]
+    return (json.dumps(image_set.fetched() | {"local": local}, indent=2) + "\n").encode()
+
+
+def _check_names(image_set: ImageSet, urls: Iterable[str]) -> None:
+    count = Counter(map(_name, urls))
+    if repeated := [name for name, times in count.items() if times > 1]:
+        raise DatasetError(
+            f"{image_set.name}: {count[repeated[0]]} URLs name a file {repeated[0]}; they would be "
+            "written over each other"
+        )
+
+
 def _fetch_listed(image_set: ImageSet, archives: Path, files: Path) -> None:
-    urls = list(_listed_urls(image_set, archives))
+    urls = list(dict.fromkeys(_listed_urls(image_set, archives)))
+    _check_names(image_set, urls)
     with Progress(len(urls), f"fetching {image_set.name}", "file") as bar:
         for url in urls:
             fetch(url, files / _name(url), progress=False)

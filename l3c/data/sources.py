@@ -54,6 +54,12 @@ def listed_photos(path: Path, licence: str = "") -> list[Photo]:
         DatasetError: the list cannot be read, is empty, or names a file twice or one that is
             missing.
     """
+    sources = _listed(path)
+    names = unique_names(sources)
+    return [file_photo(names[each], path.parent / each, each, licence) for each in sources]
+
+
+def _listed(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError as error:
@@ -68,8 +74,7 @@ def listed_photos(path: Path, licence: str = "") -> list[Photo]:
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DatasetError(f"{path}: no such file: {missing[0]}{more}; paths start at its folder")
-    names = unique_names(sources)
-    return [file_photo(names[each], path.parent / each, each, licence) for each in sources]
+    return sources
 
 
 def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
@@ -101,15 +106,24 @@ def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
     return [file_photo(names[path], folder / path, path, licence) for path in paths]
 
 
-def folder_state(folder: Path) -> str:
-    """A hash that changes when an image file below a folder is added, removed or written.
+def files_state(source: Path) -> str:
+    """A hash that changes when the image files of a source are added, removed or written.
 
-    It looks at names, sizes and times alone, so that it is quick, and is empty for a folder that
-    cannot be listed: reading it says why.
+    It looks at names, sizes and times alone, so that it is quick, and is empty for what cannot be
+    read: using it says why.
+
+    Args:
+        source: a folder, a text file that lists images, or an archive.
     """
     try:
-        files = sorted(_image_files(folder)[0])
-        listed = [(str(path.relative_to(folder)), path.stat()) for path in files]
+        if source.is_dir():
+            images = sorted(_image_files(source)[0])
+            files = {str(path.relative_to(source)): path for path in images}
+        elif source.suffix == LIST_SUFFIX:
+            files = {name: source.parent / name for name in _listed(source)}
+        else:
+            files = {source.name: source}
+        listed = [(name, path.stat()) for name, path in files.items()]
     except (DatasetError, OSError):
         return ""
     text = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in listed)

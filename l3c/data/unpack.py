@@ -167,12 +167,17 @@ class _Members:
 
 
 def _is_file(path: Path, size: int | None = None) -> bool:
-    """Whether a plain file is there, of this size if one is given."""
+    """Whether a plain file is there, of this size if one is given, and not empty otherwise.
+
+    An empty one may be what a power cut left of a file that was not forced to the disk.
+    """
     try:
         found = path.lstat()
     except FileNotFoundError:
         return False
-    return stat.S_ISREG(found.st_mode) and size in (None, found.st_size)
+    return stat.S_ISREG(found.st_mode) and (
+        found.st_size > 0 if size is None else found.st_size == size
+    )
 
 
 def _unpack_zip(members: _Members, progress: bool) -> None:

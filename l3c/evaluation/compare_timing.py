@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from l3c.evaluation.crops import image_of
 from l3c.evaluation.difference import Difference, difference
 from l3c.evaluation.repeated_runs import RepeatedRuns
 from l3c.evaluation.timing_rows import TOTAL, TimingRow
@@ -76,7 +77,7 @@ def compare_timing(
     labels = {row.key: row.method for row in [*b, *a]}
     crops_a, crops_b = _crops(a), _crops(b)
     alike = {
-        crop for crop in crops_a & crops_b if (crop.dataset, _image(crop.name)) not in left_out
+        crop for crop in crops_a & crops_b if (crop.dataset, image_of(crop.name)) not in left_out
     }
     names = {(crop.dataset, crop.name) for crop in alike}
     one, two = _medians(a), _medians(b)
@@ -132,11 +133,6 @@ def _others(
     for crop in sorted(crops):
         if crop.dataset in datasets:
             yield f"crop {crop.name} of {crop.dataset} ({crop.width} x {crop.height})"
-
-
-def _image(crop: str) -> str:
-    """Name of the image that a crop is of: the crop's is image+x+y."""
-    return crop.rsplit("+", 2)[0]
 
 
 def _medians(rows: Iterable[TimingRow]) -> dict[Setting, Mapping[str, float]]:

@@ -6,11 +6,11 @@ methods and the distances between them can be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from l3c.data.catalogue import ImageSet
-from l3c.data.datasets import DatasetSpec
+from l3c.data.datasets import DatasetSpec, ManifestRow
 from l3c.evaluation.published import PublishedValue
 
 
@@ -27,6 +27,13 @@ class Counterpart:
     label: str
     same: bool
     title: str
+
+    def beside(self, manifest: Iterable[ManifestRow]) -> Counterpart:
+        """The same, given the manifest of our data set, which may lack published images."""
+        dropped = sum(row.status == "dropped" for row in manifest)
+        if not self.same or not dropped:
+            return self
+        return replace(self, same=False, title=f"{self.title}, {dropped} left out")
 
     @property
     def words(self) -> str:

@@ -23,22 +23,32 @@ def crops_of(
         count: how many crops.
 
     Yields:
-        (name, uint8 (side, side, 3)); the name says the image and where in it the crop lies.
+        (name, uint8 (side, side, 3)); the name says the image and where in it the crop lies,
+        image+x+y, and also the turn where an earlier one came to the same place, image+x+y+turn.
 
     Raises:
         ValueError: there is no image.
     """
-    made, turn = 0, 0
-    while made < count:
-        before = made
-        for name, image in images():
-            yield _crop(name, image, side, turn)
-            made += 1
-            if made == count:
+    made: set[str] = set()
+    turn = 0
+    while len(made) < count:
+        before = len(made)
+        for image_name, image in images():
+            name, crop = _crop(image_name, image, side, turn)
+            if name in made:
+                name += f"+{turn}"
+            made.add(name)
+            yield name, crop
+            if len(made) == count:
                 return
-        if made == before:
+        if len(made) == before:
             raise ValueError("no image to cut crops from")
         turn += 1
+
+
+def image_of(crop: str) -> str:
+    """Name of the image that a crop of this name is of."""
+    return crop.partition("+")[0]
 
 
 def _crop(name: str, image: Image, side: int, turn: int) -> tuple[str, Image]:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 
 def hardware() -> str:
-    """Processor, usable cores and memory, e.g. "AMD EPYC 7763, 2 cores, 8 GB"."""
+    """Processor, usable cores and memory, e.g. "AMD EPYC 7763, 2 cores, 8 GiB"."""
     count = cores()
     parts = [_processor(), f"{count} core{'s' if count > 1 else ''}"]
     memory = _memory_bytes()
     if memory:
-        parts.append(f"{memory / 2**30:.0f} GB")
+        parts.append(f"{memory / 2**30:.0f} GiB")
     return ", ".join(parts)
 
 

@@ -190,7 +190,8 @@ def cost_markdown(
             if row.dataset == dataset
         ]
         count = next(row.images for row in rows if row.dataset == dataset)
-        parts += [f"## {dataset}, {count} images", "", *markdown_table(head, lines), ""]
+        images = f"{count} image{'' if count == 1 else 's'}"
+        parts += [f"## {dataset}, {images}", "", *markdown_table(head, lines), ""]
     parts += [
         f"* Bytes of the streams of each scale, of the first {IMAGES} images of a data set; "
         "the coarsest has a uniform CDF in both.",

@@ -72,7 +72,8 @@ def small_print(comparison: Mapping[str, Sequence[Summary]], context: Context) -
 def _dataset_notes(dataset: str, summaries: Sequence[Summary], context: Context) -> list[str]:
     manifest = context.manifests[dataset]
     kept = [row for row in manifest if row.status == "kept"]
-    notes = [f"{len(kept)} images measured, each decoded from its file and equal to the original."]
+    measured = f"{_images(len(kept))} measured"
+    notes = [f"{measured}, each decoded from its file and equal to the original."]
     counterpart = context.counterparts.get(dataset)
     if counterpart:
         notes.append(f"Published: L3C paper, {counterpart.label}; {counterpart.words}.")
@@ -154,7 +155,7 @@ def _models(comparison: Mapping[str, Sequence[Summary]], context: Context) -> li
             f"{card['steps']:,}",
             _duration(float(card["train_s"])),
             _recipe_name(card),
-            f"{context.trained_on[key]}, {card['images']:,} images",
+            f"{context.trained_on[key]}, {_images(card['images'])}",
         ]
         for key, card in context.cards.items()
     ]
@@ -176,6 +177,10 @@ def _labels(comparison: Mapping[str, Sequence[Summary]], context: Context) -> di
 
 def _deviations(comparison: Mapping[str, Sequence[Summary]], context: Context) -> dict[str, str]:
     return network_deviations(_labels(comparison, context), context.cards)
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"
 
 
 def _recipe_name(card: Mapping[str, Any]) -> str:

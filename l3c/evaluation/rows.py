@@ -139,9 +139,11 @@ def check_rows(rows: Iterable[ResultRow]) -> None:
     """Checks rows against each other.
 
     Raises:
-        RowError: for a repeated row, a lossy row, or methods that did not see the same pixels.
+        RowError: for a repeated row, a lossy row, methods that did not see the same pixels, or
+            two methods with one label.
     """
     seen: set[tuple[str, str, str]] = set()
+    labels: dict[str, str] = {}
     pixels: dict[tuple[str, str], ResultRow] = {}
     for row in rows:
         what = f"method {row.key}, image {row.image} of {row.dataset}"
@@ -153,6 +155,8 @@ def check_rows(rows: Iterable[ResultRow]) -> None:
         first = pixels.setdefault((row.dataset, row.image), row)
         if row.pixel_sha256 != first.pixel_sha256:
             raise RowError(f"{what}: other pixels than method {first.key} saw; measure both again")
+        if labels.setdefault(row.method, row.key) != row.key:
+            raise RowError(f"{what}: method {labels[row.method]} is called {row.method} too")
 
 
 class MethodRecord(BaseModel):

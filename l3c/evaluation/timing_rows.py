@@ -30,7 +30,7 @@ class TimingRow(BaseModel):
     device: Literal["cpu", "cuda"] = Field(description="what computes")
     device_name: str = Field(description="as it names itself")
     threads: int = Field(ge=1, description="threads the method was given")
-    image: str = Field(min_length=1, description="name of the crop: image+x+y")
+    image: str = Field(min_length=1, description="name of the crop, see l3c.evaluation.crops")
     height: int = Field(ge=1, description="pixels")
     width: int = Field(ge=1, description="pixels")
     direction: Literal["encode", "decode"]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from l3c.config import RecipeError, load_recipe
 from l3c.data.errors import DatasetError
-from l3c.data.manifest import MANIFEST, kept_images, kept_licences, manifest_sha256
+from l3c.data.manifest import MANIFEST, kept_licences, manifest_sha256
 from l3c.data.store import Store
 from l3c.integer.files import add_integer_path
 from l3c.training.errors import TrainingError
@@ -44,14 +44,15 @@ def main() -> int:
     try:
         manifest = arguments.data and arguments.data / MANIFEST
         store = Store(arguments.store, manifest_sha256(manifest) if manifest else None)
-        validation = arguments.validation and kept_images(arguments.validation / MANIFEST)
+        checkpoint = arguments.weights.with_suffix(".checkpoint")
         train(
             load_recipe(arguments.recipe),
             store,
             data_sha256=store.data_sha256,
             weights=arguments.weights,
-            checkpoint=arguments.weights.with_suffix(".checkpoint"),
-            validation=middle_crops(validation) if validation else None,
+            checkpoint=checkpoint,
+            keep_checkpoint=True,
+            validation=arguments.validation and middle_crops(arguments.validation / MANIFEST),
             board=arguments.board,
             device=arguments.device,
             compiled=arguments.compile,
@@ -63,6 +64,7 @@ def main() -> int:
         if os.environ.get("RANK", "0") == "0":
             model = read_model(arguments.weights)
             add_integer_path(load_float_network(model), model.card, store, model.weights)
+            checkpoint.unlink()
     except (RecipeError, DatasetError, TrainingError) as error:
         print(error, file=sys.stderr)
         return 1

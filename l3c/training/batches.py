@@ -14,7 +14,7 @@ from l3c.training.errors import TrainingError
 
 
 class Crops:
-    """Draws batches from images held in memory: a crop of an image, flipped and turned.
+    """Draws batches from images, which may be mapped into memory: a crop, flipped and turned.
 
     Args:
         images: name -> uint8 (H, W, 3).

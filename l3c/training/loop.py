@@ -45,6 +45,7 @@ def train(
     data_sha256: str,
     weights: Path,
     checkpoint: Path,
+    keep_checkpoint: bool = False,
     validation: Tensor | None = None,
     board: Path | None = None,
     name: str | None = None,
@@ -66,6 +67,8 @@ def train(
         data_sha256: identity of the images, kept in the card.
         weights: path of the safetensors file to write.
         checkpoint: path of the training state, kept up to date while training, removed at the end.
+        keep_checkpoint: leave that of the last step instead, from which another call writes the
+            same files at once: for a caller that has more to do and removes it then.
         validation: crops whose bpsp the metrics and the card shall give, uint8 (N, 3, H, W).
         board: folder of TensorBoard's event files: the metrics, and at every validation pictures of
             its first crop, see `Board`. None writes none.
@@ -84,6 +87,8 @@ def train(
             _train(
                 workers, recipe, images, data_sha256, weights, checkpoint, validation, board, about
             )
+            if workers.main and not keep_checkpoint:
+                checkpoint.unlink(missing_ok=True)
             workers.wait()
         except RuntimeError as error:
             if not lost_contact(error):
@@ -199,6 +204,7 @@ def _train(
                     last_save = now
                 window, window_start = [], time.perf_counter()
     seconds = time.perf_counter() - start
+    save(checkpoint, settings.steps, seconds)
     if not workers.main:
         return
 
@@ -224,7 +230,6 @@ def _train(
         "date": files.today(),
     }
     files.write_json(weights.with_suffix(".json"), card)
-    checkpoint.unlink(missing_ok=True)
 
 
 def _identity(recipe: Recipe, data_sha256: str) -> str:

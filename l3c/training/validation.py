@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from l3c.data.manifest import kept_images, read_manifest
 from l3c.model.network import Network
 from l3c.training.errors import TrainingError
 
@@ -17,29 +17,33 @@ CROPS = 64  # at most so many, spread over the photographs
 _BATCH = 8
 
 
-def middle_crops(images: Iterable[tuple[str, npt.NDArray[np.uint8]]]) -> Tensor:
+def middle_crops(manifest: Path) -> Tensor:
     """The middle of photographs: uint8 (N, 3, S, S), N <= CROPS, S a power of two.
 
     Args:
-        images: name and uint8 (H, W, 3). Crops are as large as the largest of them allows, up to
-            SIDE; those that are smaller are passed over.
+        manifest: of the photographs, of which only those that are used are read, one by one. Crops
+            are as large as the largest of them allows, up to SIDE; those that are smaller are
+            passed over.
 
     Raises:
         TrainingError: no image.
+        DatasetError: an image is missing or is not the one that the manifest names.
     """
-    kept = [image for _, image in images]
-    if not kept:
+    shorter = {
+        row.image: min(row.height or 0, row.width or 0)
+        for row in read_manifest(manifest)
+        if row.status == "kept"
+    }
+    if not shorter:
         raise TrainingError("no photograph to validate on")
-    shortest = min(SIDE, max(min(image.shape[:2]) for image in kept))
-    side = 1 << (shortest.bit_length() - 1)
+    side = 1 << (min(SIDE, max(shorter.values())).bit_length() - 1)
+    fit = [name for name, length in shorter.items() if length >= side]
+    count = min(CROPS, len(fit))
     crops = []
-    for image in kept:
+    for _, image in kept_images(manifest, {fit[i * len(fit) // count] for i in range(count)}):
         top, left = ((length - side) // 2 for length in image.shape[:2])
-        if top >= 0 and left >= 0:
-            crops.append(image[top : top + side, left : left + side].transpose(2, 0, 1).copy())
-    count = min(CROPS, len(crops))
-    chosen = [crops[i * len(crops) // count] for i in range(count)]
-    return torch.from_numpy(np.stack(chosen))
+        crops.append(image[top : top + side, left : left + side].transpose(2, 0, 1).copy())
+    return torch.from_numpy(np.stack(crops))
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from PIL import Image
 from tiny_models import smooth
 
 import l3c
+from l3c.integer import files
 from l3c.training import loop
 
 ROOT = Path(__file__).parents[2]
@@ -139,6 +140,27 @@ def test_an_interrupted_training_goes_on(
     assert not weights.exists()
     assert run(*train) == (0, "", "")
     assert steps == [0, 1, 2, 3, 2, 3, 4, 5]
+
+
+def test_a_training_interrupted_at_its_end_is_not_repeated(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    real = files.add_integer_path
+    monkeypatch.setattr(files, "add_integer_path", interrupt)
+    weights = tmp_path / "mine.safetensors"
+    train = ["train", photos, "-o", weights, "--recipe", TOY, "--as-is", "--steps", 2, "--quiet"]
+    ended = run(*train)
+    assert (ended.code, "the same command goes on from" in ended.err) == (130, True)
+    metrics = weights.with_suffix(".csv").read_text()
+    monkeypatch.setattr(files, "add_integer_path", real)
+    monkeypatch.setattr(loop.optimizers, "rate_factor", interrupt)  # which every step calls
+    assert run(*train) == (0, "", "")
+    assert weights.with_suffix(".csv").read_text() == metrics
+    assert "integer_identity" in json.loads(weights.with_suffix(".json").read_text())
+    assert not weights.with_suffix(".checkpoint").exists()
 
 
 def test_training_says_what_it_lacks(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from l3c.data.catalogue import COLUMNS, expand, is_archive, local_set, read_catalogue
+from l3c.data.catalogue import COLUMNS, ImageSet, expand, is_archive, local_set, read_catalogue
 from l3c.data.errors import DatasetError
 
 OURS = Path(__file__).parents[2] / "config" / "datasets.tsv"
@@ -57,6 +58,13 @@ def test_another_head_or_no_file_is_said(tmp_path: Path) -> None:
     path.write_text("name\turl\n")
     with pytest.raises(DatasetError, match="its first line is not name, title"):
         read_catalogue(path)
+
+
+def test_another_licence_or_estimate_fetches_nothing_again() -> None:
+    first = ImageSet("toy", ("http://a/b.zip",), ("md5:0",), "TIFF")
+    again = replace(first, title="Toy", licence="CC0", gb=2.0, images=9, megapixels=0.5)
+    assert ImageSet(**again.fetched()) == first
+    assert replace(first, checksums=("md5:1",)).fetched() != first.fetched()
 
 
 def test_an_archive_of_ones_own_is_a_set(tmp_path: Path) -> None:

@@ -330,6 +330,19 @@ def test_shards_together_are_the_data_set(tmp_path: Path) -> None:
     assert names == {path.name for path in (tmp_path / "whole" / "images").iterdir()}
 
 
+def test_shards_of_a_list_keep_its_order(tmp_path: Path) -> None:
+    source = fill(tmp_path / "in", 5)
+    names = sorted(path.name for path in source.iterdir())
+    (source / "list.txt").write_text("\n".join(reversed(names)))
+    spec = DatasetSpec(source=str(source / "list.txt"))
+    whole = build_dataset(spec, tmp_path / "whole")
+    assert [row.source for row in read_manifest(whole)] == names[::-1]
+    sharded = spec.model_copy(update={"shards": 2})
+    for shard in range(2):
+        build_shard(sharded, tmp_path / "sharded", shard)
+    assert merge_shards(sharded, tmp_path / "sharded").read_bytes() == whole.read_bytes()
+
+
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     spec = DatasetSpec(source=str(fill(tmp_path / "in", 3)), shards=2)
     build_shard(spec, tmp_path / "out", 0)

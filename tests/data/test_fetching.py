@@ -18,9 +18,7 @@ from l3c.data.images import read_rgb, write_png
 
 
 def image_set(*urls: Path | str, images_from: str = "") -> ImageSet:
-    return ImageSet(
-        "toy", "Toy", "free", tuple(map(str, urls)), (None,) * len(urls), 0.1, 2, 0.1, images_from
-    )
+    return ImageSet("toy", tuple(map(str, urls)), (None,) * len(urls), images_from)
 
 
 @pytest.fixture
@@ -74,6 +72,32 @@ def test_a_list_without_the_column_is_said(tmp_path: Path) -> None:
     archive = zipped(tmp_path / "list.zip", {"list.csv": b"File,NEF\n"})
     with pytest.raises(DatasetError, match=r"no CSV file with a column TIFF .*list\.csv"):
         fetch_set(image_set(archive, images_from="TIFF"), tmp_path / "out")
+
+
+def test_two_urls_of_one_file_name_are_refused(images: list[Path], tmp_path: Path) -> None:
+    twin = tmp_path / "other" / "a.png"
+    twin.parent.mkdir()
+    write_png(twin, noise(5, 5, 3))
+    with pytest.raises(DatasetError, match=r"toy: 2 URLs name a file a\.png"):
+        fetch_set(image_set(*images, twin), tmp_path / "out")
+    table = "TIFF\n" + "".join(f"{path.as_uri()}\n" for path in (images[0], images[0], twin))
+    archive = zipped(tmp_path / "list.zip", {"list.csv": table.encode()})
+    with pytest.raises(DatasetError, match=r"toy: 2 URLs name a file a\.png"):
+        fetch_set(image_set(archive, images_from="TIFF"), tmp_path / "out")
+
+
+def test_what_an_archive_held_before_is_removed(images: list[Path], tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "set.zip", {"old.png": images[0].read_bytes()})
+    first = fetch_set(local_set(archive), tmp_path / "out")
+    assert listed(first).keys() == {"set/old.png"}
+    kept = (tmp_path / "out" / FILES / "set" / "old.png").stat()
+    fetch_set(local_set(archive), tmp_path / "out")
+    assert (tmp_path / "out" / FILES / "set" / "old.png").stat() == kept
+    archive.unlink()
+    zipped(archive, {"new-name.png": images[1].read_bytes()})
+    assert listed(fetch_set(local_set(archive), tmp_path / "out")).keys() == {"set/new-name.png"}
+    other = zipped(tmp_path / "other.zip", {"b.png": images[1].read_bytes()})
+    assert listed(fetch_set(local_set(other), tmp_path / "out")).keys() == {"other/b.png"}
 
 
 def test_a_set_without_images_is_said(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from l3c.data import embedded
 from l3c.data.embedded import EMBEDDED, embedded_photo, embedded_photos
 from l3c.data.errors import DatasetError
 from l3c.data.images import write_png
-from l3c.data.sources import folder_photos, listed_photos, unique_names
+from l3c.data.sources import files_state, folder_photos, listed_photos, unique_names
 from l3c.data.synthetic import synthetic_photos
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -209,3 +209,30 @@ def test_a_useless_list_is_one_line_that_says_why(tmp_path: Path, text: str, sai
     path.write_text(text)
     with pytest.raises(DatasetError, match=rf"list\.txt: {said}"):
         listed_photos(path)
+
+
+@pytest.mark.parametrize("name", ["", "list.txt", "set.zip"])
+def test_the_state_of_a_source_changes_with_its_files(tmp_path: Path, name: str) -> None:
+    write_png(tmp_path / "a.png", PIXELS.transpose(1, 2, 0))
+    write_png(tmp_path / "b.png", PIXELS.transpose(1, 2, 0))
+    (tmp_path / "list.txt").write_text("a.png\nb.png\n")
+    (tmp_path / "set.zip").write_bytes(b"x")
+    source = tmp_path / name
+    before = files_state(source)
+    assert before == files_state(source) != ""
+    written = source if name.endswith(".zip") else tmp_path / "b.png"
+    os.utime(written, ns=(1, 1))
+    assert files_state(source) not in ("", before)
+
+
+def test_the_state_of_a_list_is_also_its_order(tmp_path: Path) -> None:
+    source = tmp_path / "list.txt"
+    states = set()
+    for name in ("a.png", "b.png"):
+        write_png(tmp_path / name, PIXELS.transpose(1, 2, 0))
+    for text in ("a.png\nb.png\n", "b.png\na.png\n", "a.png\n"):
+        source.write_text(text)
+        states.add(files_state(source))
+    assert len(states) == 3
+    source.write_text("c.png")
+    assert files_state(source) == ""  # missing: reading it says so

@@ -285,9 +285,11 @@ def test_batches_become_images(tmp_path: Path, folder: Path, side: int) -> None:
     assert len(found(folder)) == 5
     # Continued: what is there is not written again.
     (folder / "sub/val.data/0000001.png").unlink()
+    (folder / "sub/val.data/0000003.png").write_bytes(b"")  # as after a power cut
     (folder / "sub/val.data/0000002.png").write_bytes(b"mine")
     assert undo(archive, folder) == 5
     assert np.array_equal(read_rgb(folder / "sub/val.data/0000001.png"), images[1])
+    assert np.array_equal(read_rgb(folder / "sub/val.data/0000003.png"), images[3])
     assert (folder / "sub/val.data/0000002.png").read_bytes() == b"mine"
 
 

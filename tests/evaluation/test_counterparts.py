@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from l3c.data.catalogue import read_catalogue
-from l3c.data.datasets import DatasetSpec
+from l3c.data.datasets import DatasetSpec, ManifestRow
 from l3c.evaluation.counterparts import Counterpart, find_counterparts
 from l3c.evaluation.published import read_published
 
@@ -45,6 +45,19 @@ def test_the_title_names_edition_and_changes():
     box = counterpart("ImageNet32 v2", source="imagenet32-box-valid", limit=9)
     assert "box filter" in box.title
     assert box.title.endswith(", 9 images of it")
+
+
+def test_published_images_that_were_left_out_are_said():
+    published, other = (
+        counterpart(label, source="div2k-valid") for label in ("DIV2K v3", "RAISE-1k v3")
+    )
+    kept = ManifestRow(image="a", source="a.png", status="kept")
+    dropped = ManifestRow(image="b", source="b.png", status="dropped", reason="greyscale")
+    assert published.beside([kept]) == published
+    found = published.beside([kept, dropped])
+    assert (found.same, found.title) == (False, f"{published.title}, 1 left out")
+    assert "not values" in found.words
+    assert other.beside([kept, dropped]) == other
 
 
 def test_the_catalogue_names_data_sets_that_were_published():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_models import noise
 
-from l3c.evaluation.crops import crops_of
+from l3c.evaluation.crops import crops_of, image_of
 
 
 def images():
@@ -45,3 +45,11 @@ def test_no_image_is_an_error():
 def test_one_pixel_is_enough():
     ((_, crop),) = crops_of(lambda: [("dot", np.full((1, 1, 3), 7, np.uint8))], 8, 1)
     assert (crop == 7).all()
+
+
+def test_crops_of_one_place_have_names_of_their_own():
+    made = list(crops_of(images, 32, 200))
+    names = [name for name, _ in made]
+    assert names[1:4:2] == ["small+0+0", "small+0+0+1"]
+    assert len(set(names)) == 200
+    assert {image_of(name) for name in names} == {"wide", "small"}

@@ -9,7 +9,7 @@ from l3c.evaluation.environment import device_name, environment, hardware, peak_
 
 
 def test_hardware_is_one_line_with_cores():
-    assert re.fullmatch(r"[^\n]+, \d+ cores?(, \d+ GB)?", hardware())
+    assert re.fullmatch(r"[^\n]+, \d+ cores?(, \d+ GiB)?", hardware())
 
 
 def test_environment_names_python_and_numpy():

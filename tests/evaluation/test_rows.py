@@ -72,13 +72,16 @@ def test_missing_file_is_named(tmp_path):
 
 
 def test_rows_are_checked_against_each_other(make_row):
-    check_rows([make_row(), make_row(image="b"), make_row(key="webp"), make_row(dataset="x")])
+    check_rows([make_row(), make_row(image="b"), make_row(dataset="x")])
+    check_rows([make_row(), make_row(key="webp", method="WebP")])
     with pytest.raises(RowError, match="method png, image a of toy: measured twice"):
         check_rows([make_row(), make_row()])
     with pytest.raises(RowError, match="not lossless"):
         check_rows([make_row(lossless=False)])
     with pytest.raises(RowError, match="other pixels than method png saw"):
         check_rows([make_row(), make_row(key="webp", pixel_sha256="1" * 64)])
+    with pytest.raises(RowError, match=r"method webp, .*: method png is called PNG too"):
+        check_rows([make_row(), make_row(key="webp")])
 
 
 def test_record_comes_back(tmp_path, make_record):

@@ -170,6 +170,14 @@ def test_markdown_says_what_is_what(comparison, context):
     assert len({len(line) for line in lines}) == 1  # the columns line up
 
 
+def test_one_image_is_no_images(comparison, context):
+    del context.manifests["toy"][1]
+    text = comparison_markdown(comparison, make_notes(comparison, context), STAMP)
+    assert "* 1 image measured, each decoded" in text
+    assert "train, 1 image |" in text
+    assert "1 images" not in text
+
+
 def test_a_test_image_that_was_trained_on_is_said(comparison, context):
     context.manifests["train"].append(context.manifests["toy"][0])
     text = comparison_markdown(comparison, make_notes(comparison, context), STAMP)

@@ -256,7 +256,7 @@ def test_an_archive_is_fetched_prepared_in_shards_and_measured(make_workflow, tm
     assert [row.image for row in read_rows(tmp_path / "out/rows.csv")] == [
         f"mine_photos_{name}" for name in "abc"
     ]
-    files = (tmp_path / "results/downloads/mine/files.csv").read_text().splitlines()
+    files = (tmp_path / "results/downloads/archives/mine/files.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in files[1:]] == [
         f"mine/photos/{name}.png" for name in "abc"
     ]
@@ -269,6 +269,14 @@ def test_an_archive_is_fetched_prepared_in_shards_and_measured(make_workflow, tm
     assert planned == {("prepare_shard", "mine", "1", "2"), ("build_dataset", "mine")}
     assert workflow.run("out/data/mine/manifest.csv")[0] == 0
     assert manifest.read_text() == before
+
+
+def test_an_archive_may_be_called_what_an_image_set_is(make_workflow, tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        archive.writestr("a.png", b"")
+    workflow = make_workflow(datasets={"kodak": {"source": "mine.zip"}})
+    target = "out/data/kodak/manifest.csv"
+    assert workflow.planned(target) == {("fetch_images", "archives"), ("build_dataset", "kodak")}
 
 
 def test_a_dry_run_of_the_papers_configuration_says_what_it_costs(make_workflow, tmp_path):

@@ -32,9 +32,10 @@ except ExperimentError as error:
 
 RUN = EXPERIMENT.run.rstrip("/")
 IMAGE_SETS = read_catalogue(ROOT / CATALOGUE)
-# What must be fetched before a data set can be prepared: an image set, or an archive to be unpacked.
+# What must be fetched before a data set can be prepared: an image set, or an archive to be unpacked,
+# in a folder apart, since a data set may be called what an image set is called.
 FETCHED = {
-    name: spec.source if spec.source in IMAGE_SETS else name
+    name: spec.source if spec.source in IMAGE_SETS else f"archives/{name}"
     for name, spec in EXPERIMENT.datasets.items()
     if spec.source in IMAGE_SETS or is_archive(spec.source)
 }
@@ -144,12 +145,25 @@ def get_manifest(wildcards):
 
 
 def get_image_set(wildcards):
-    """What is to be fetched."""
+    """What is to be fetched, and nothing else of it: another licence fetches nothing again."""
+    archive = get_archive(wildcards)
+    image_set = (
+        local_set(Path(archive.source)) if archive else IMAGE_SETS[wildcards.images]
+    )
+    return image_set.fetched()
+
+
+def get_archive_state(wildcards):
+    """So that an archive that was written since is unpacked again."""
+    archive = get_archive(wildcards)
+    return source_state(archive) if archive else ""
+
+
+def get_archive(wildcards):
+    """Settings of the data set whose archive is to be unpacked, if it is one."""
     if wildcards.images in IMAGE_SETS:
-        described = asdict(IMAGE_SETS[wildcards.images])
-        del described["published_as"]  # nothing that is fetched depends on it
-        return described
-    return asdict(local_set(Path(EXPERIMENT.datasets[wildcards.images].source)))
+        return None
+    return EXPERIMENT.datasets[Path(wildcards.images).name]
 
 
 def get_fetched(wildcards):
@@ -294,10 +308,12 @@ def get_configuration():
 
 
 def get_counterparts():
-    """Key of a data set -> the published one it stands for, for those that have one."""
+    """Key of a measured data set -> the published one it stands for, for those that have one."""
+    published = EXPERIMENT.evaluate.published
+    measured = [name for name in EXPERIMENT.evaluate.datasets if name in published]
     found = find_counterparts(
         EXPERIMENT.datasets,
-        EXPERIMENT.evaluate.published,
+        {name: published[name] for name in measured},
         IMAGE_SETS,
         read_published(Path(PUBLISHED)),
     )

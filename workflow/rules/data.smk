@@ -19,6 +19,7 @@ rule fetch_images:
         mem_mb=1000,
     params:
         image_set=get_image_set,
+        state=get_archive_state,
     script:
         "../scripts/fetch_images.py"
 

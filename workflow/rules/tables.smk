@@ -19,6 +19,7 @@ rule record_provenance:
         configuration=get_configuration(),
         datasets=EXPERIMENT.used_datasets(),
         models=EXPERIMENT.trained(),
+        in_integers=EXPERIMENT.in_integers(),
     script:
         "../scripts/record_provenance.py"
 
@@ -72,6 +73,9 @@ rule make_paper_tables:
         records=get_rows("json"),
         timing=get_timing_rows(),
         batches=get_batch_rows(),
+        manifests=expand(
+            f"{RUN}/data/{{dataset}}/manifest.csv", dataset=[*get_counterparts()]
+        ),
         cards=get_cards(),
         cut_from=get_timing_manifest,
         published=PUBLISHED,

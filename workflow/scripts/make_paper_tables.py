@@ -18,6 +18,10 @@ with job(snakemake):
 
     given, params = snakemake.input, snakemake.params
     stamp, made_from = read_stamp(Path(given.provenance)), read_id(Path(given.provenance))
+    counterparts = {
+        name: Counterpart(**fields).beside(read_manifest(Path(path)))
+        for (name, fields), path in zip(params.counterparts.items(), given.manifests, strict=True)
+    }
     trained = {
         key: json.loads(Path(path).read_text(encoding="utf-8"))
         for key, path in zip(params.trained, given.cards, strict=True)
@@ -31,7 +35,7 @@ with job(snakemake):
         records=[read_record(Path(path)) for path in given.records],
         timing=[row for path in given.timing for row in read_timing(Path(path))],
         batches=[row for path in given.batches for row in read_batches(Path(path))],
-        counterparts={name: Counterpart(**fields) for name, fields in params.counterparts.items()},
+        counterparts=counterparts,
         published_as=params.published_as,
         cards={key: trained[weights] for key, weights in params.trained_as.items()},
         cut_from=cut_from,

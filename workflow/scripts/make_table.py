@@ -20,10 +20,13 @@ with job(snakemake):
     rows = read_rows(Path(snakemake.input.rows))
     records = [read_record(Path(path)) for path in snakemake.input.records]
     values = read_published(Path(snakemake.input.published))
-    counterparts = {name: Counterpart(**fields) for name, fields in params.counterparts.items()}
     manifests = {
         name: read_manifest(Path(path))
         for name, path in zip(params.used, snakemake.input.manifests, strict=True)
+    }
+    counterparts = {
+        name: Counterpart(**fields).beside(manifests[name])
+        for name, fields in params.counterparts.items()
     }
     cards = {
         key: json.loads(Path(path).read_text(encoding="utf-8"))

@@ -9,19 +9,20 @@ with job(snakemake):
     from l3c.data.datasets import manifest_sha256
     from l3c.evaluation.provenance import CodeState, Provenance, versions, write_provenance
 
-    def identity(path: Path) -> str:
-        """Of the integers that are measured; of the float network where a model has none."""
-        card = json.loads(path.read_text(encoding="utf-8"))
-        return card.get("integer_identity", card["identity"])
-
     params = snakemake.params
+
+    def identity(key: str, path: Path) -> str:
+        """Of the integers where they are measured, else of the float network."""
+        card = json.loads(path.read_text(encoding="utf-8"))
+        return card["integer_identity" if key in params.in_integers else "identity"]
+
     manifests = zip(params.datasets, snakemake.input.manifests, strict=True)
     cards = zip(params.models, snakemake.input.cards, strict=True)
     provenance = Provenance(
         code=CodeState(**params.code),
         configuration=params.configuration,
         data={name: manifest_sha256(Path(path)) for name, path in manifests},
-        models={key: identity(Path(path)) for key, path in cards},
+        models={key: identity(key, Path(path)) for key, path in cards},
         versions=versions(),
     )
     write_provenance(Path(snakemake.output.provenance), provenance)

@@ -7,7 +7,7 @@ from l3c.workflow_job import job
 with job(snakemake):
     from l3c.config import Recipe
     from l3c.data.datasets import DatasetSpec
-    from l3c.data.manifest import kept_images, kept_licences, manifest_sha256
+    from l3c.data.manifest import kept_licences, manifest_sha256
     from l3c.data.prepare import deviations
     from l3c.data.store import Store
     from l3c.training.loop import train
@@ -20,7 +20,7 @@ with job(snakemake):
         or snakemake.config["train"]
     )
     spec = DatasetSpec.model_validate(snakemake.config["datasets"][trained_on])
-    validation = [middle_crops(kept_images(Path(path))) for path in snakemake.input.validation]
+    validation = [middle_crops(Path(path)) for path in snakemake.input.validation]
     train(
         Recipe.model_validate(snakemake.params.recipe),
         Store(Path(snakemake.input.store).parent, data_sha256),
