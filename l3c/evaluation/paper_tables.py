@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from l3c.evaluation.batch_rows import BatchRow
-from l3c.evaluation.counterparts import Counterpart
 from l3c.evaluation.deviations import network_deviations
+from l3c.evaluation.measurements import Measurements
 from l3c.evaluation.paper_lines import BPSP, MIB, SECONDS, PaperTable, Section
 from l3c.evaluation.paper_rates import Rated, rate_lines, rated_crops, rated_images
 from l3c.evaluation.paper_times import (
@@ -23,8 +22,7 @@ from l3c.evaluation.paper_times import (
     total_seconds,
 )
 from l3c.evaluation.published import PublishedValue
-from l3c.evaluation.rows import MethodRecord, ResultRow
-from l3c.evaluation.summary import is_reference
+from l3c.evaluation.rows import ResultRow
 from l3c.evaluation.timing_rows import TimingRow
 
 _Row = ResultRow | TimingRow | BatchRow
@@ -40,50 +38,6 @@ _SAME = "the published images."
 _STAND_IN = "other images than the published ones, so compare order and distances, not values."
 _NO_GPU = "GPU: not measured here."
 _ALL_STAGES = ("network", "cdf", "range_coder", CODER)
-
-
-@dataclass(frozen=True)
-class CutFrom:
-    """The images that crops to be timed are cut from.
-
-    Attributes:
-        dataset: its key.
-        smallest: shorter side of the smallest image, pixels.
-    """
-
-    dataset: str
-    smallest: int
-
-
-@dataclass(frozen=True)
-class Measurements:
-    """All that a run has measured.
-
-    Attributes:
-        rows: of whole images.
-        records: of the methods on each data set.
-        timing: of crops; empty where the run has none.
-        batches: by batch size; empty where the run has none.
-        counterparts: key of a data set -> the published one it stands for.
-        published_as: key -> name in the paper, for methods that are called otherwise here.
-        cards: key of a model -> the card of its weights.
-        cut_from: of the crops of `timing` and the coded images of `batches`; None without any.
-    """
-
-    rows: Sequence[ResultRow]
-    records: Sequence[MethodRecord]
-    timing: Sequence[TimingRow]
-    batches: Sequence[BatchRow]
-    counterparts: Mapping[str, Counterpart]
-    published_as: Mapping[str, str]
-    cards: Mapping[str, Mapping[str, Any]]
-    cut_from: CutFrom | None
-
-    def references(self) -> set[str]:
-        """Keys of the L3C models, whatever they were trained on."""
-        keys = {record.key for record in self.records} | {row.key for row in self.timing}
-        keys |= {row.key for row in self.batches}
-        return {key for key in keys if is_reference(key, self.published_as)}
 
 
 def paper_tables(values: Sequence[PublishedValue], run: Measurements) -> list[PaperTable]:

@@ -9,8 +9,9 @@ import pytest
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.counterparts import Counterpart
 from l3c.evaluation.layout import NONE
+from l3c.evaluation.measurements import CutFrom, Measurements
 from l3c.evaluation.paper_pages import table_csv, table_latex, table_markdown, tables_markdown
-from l3c.evaluation.paper_tables import CutFrom, Measurements, paper_tables
+from l3c.evaluation.paper_tables import paper_tables
 from l3c.evaluation.published import read_published
 from l3c.evaluation.timing_rows import TimingRow
 

@@ -10,7 +10,8 @@ with job(snakemake):
     from l3c.evaluation import paper_pages
     from l3c.evaluation.batch_rows import read_batches
     from l3c.evaluation.counterparts import Counterpart
-    from l3c.evaluation.paper_tables import CutFrom, Measurements, paper_tables
+    from l3c.evaluation.measurements import CutFrom, Measurements
+    from l3c.evaluation.paper_tables import paper_tables
     from l3c.evaluation.provenance import read_id, read_stamp
     from l3c.evaluation.published import read_published
     from l3c.evaluation.rows import read_record, read_rows, write_text
