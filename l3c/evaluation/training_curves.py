@@ -1,4 +1,7 @@
-"""Metrics of trainings -> a figure: bits per sub-pixel over the time spent."""
+"""Metrics of trainings -> a figure: bits per sub-pixel over the steps made.
+
+Not over seconds: these depend on the machine and on what else it does. Cards and tables have them.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +36,15 @@ class Curve:
         key: of the model.
         kind: of the model.
         name: label.
-        minutes: at the end of each point, (N,).
+        steps: at the end of each point, (N,).
         train: bpsp on the crops of the steps in between, (N,).
-        validation: minutes and bpsp, (M, 2); M = 0 where nothing was validated on.
+        validation: steps and bpsp, (M, 2); M = 0 where nothing was validated on.
     """
 
     key: str
     kind: Kind
     name: str
-    minutes: np.ndarray
+    steps: np.ndarray
     train: np.ndarray
     validation: np.ndarray
 
@@ -55,11 +58,11 @@ def read_curve(key: str, kind: Kind, name: str, path: Path) -> Curve:
     """From the metrics that a training has written."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    minutes = np.array([float(row["seconds"]) / 60 for row in rows])
+    steps = np.array([int(row["step"]) for row in rows])
     train = np.array([float(row["train_bpsp"]) for row in rows])
     parts = np.array_split(np.arange(len(rows)), min(POINTS, len(rows)))
     validation = [
-        (minutes[i], float(row["validation_bpsp"]))
+        (steps[i], float(row["validation_bpsp"]))
         for i, row in enumerate(rows)
         if row["validation_bpsp"]
     ]
@@ -67,7 +70,7 @@ def read_curve(key: str, kind: Kind, name: str, path: Path) -> Curve:
         key,
         kind,
         name,
-        np.array([minutes[part[-1]] for part in parts]),
+        np.array([steps[part[-1]] for part in parts]),
         np.array([train[part].mean() for part in parts]),
         np.array(validation).reshape(-1, 2),
     )
@@ -94,14 +97,14 @@ def draw_training(curves: Sequence[Curve]) -> Figure:
         for curve in panel:
             color, line, marker = looks[curve.key]
             if panel is alone or not curve.is_partial:
-                axes.plot(curve.minutes, curve.train, color=color, linestyle=line, linewidth=1.6)
+                axes.plot(curve.steps, curve.train, color=color, linestyle=line, linewidth=1.6)
             if panel is whole:
                 axes.plot(
                     *curve.validation.T, color=color, linestyle="", marker=marker, markersize=4
                 )
     if curves:
-        grid[0, 0].set_xlim(0, 1.18 * max(float(curve.minutes[-1]) for curve in curves))
-    grid[-1, 0].set_xlabel("minutes of training")
+        grid[0, 0].set_xlim(0, 1.18 * max(int(curve.steps[-1]) for curve in curves))
+    grid[-1, 0].set_xlabel("training steps")
     figure.supylabel("bits per sub-pixel (less is better)", fontsize=10)
     _legend(figure, any(len(curve.validation) for curve in curves))
     for axes, panel in zip(grid[:, 0], panels, strict=True):  # last, in the final layout
@@ -133,8 +136,8 @@ def _looks(curves: Sequence[Curve]) -> dict[str, tuple[str, _Line, str]]:
 def _named_line(curve: Curve, alone: bool) -> list[tuple[float, float]]:
     """Corners of what stands for a curve in a panel, at whose end its name is written."""
     if curve.is_partial and not alone:
-        return [(minute, bpsp) for minute, bpsp in curve.validation.tolist()]
-    return list(zip(curve.minutes.tolist(), curve.train.tolist(), strict=True))
+        return [(step, bpsp) for step, bpsp in curve.validation.tolist()]
+    return list(zip(curve.steps.tolist(), curve.train.tolist(), strict=True))
 
 
 def _legend(figure: Figure, validated: bool) -> None:

@@ -23,9 +23,9 @@ def metrics(path: Path, rows: int, every: int | None) -> Path:
 def test_long_curves_are_averaged(tmp_path: Path) -> None:
     curve = read_curve("l3c", "l3c", "L3C", metrics(tmp_path / "a.csv", 10 * POINTS, 100))
     assert len(curve.train) == POINTS
-    assert curve.minutes[-1] == 10 * POINTS
+    assert curve.steps[-1] == 25 * 10 * POINTS
     assert curve.train[0] == pytest.approx(8 - 5.5 / (10 * POINTS))
-    assert curve.validation[:, 0].tolist() == [100 * i for i in range(1, 7)]
+    assert curve.validation[:, 0].tolist() == [25 * 100 * i for i in range(1, 7)]
     assert curve.validation[-1, 1] == 8
 
 
