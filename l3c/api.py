@@ -78,6 +78,11 @@ class Model:
         self._device = device
         self._arithmetic = arithmetic
 
+    def __repr__(self) -> str:
+        """How it was opened; None is the model that comes with the package."""
+        source = None if self._source is None else str(self._source)
+        return f"l3c.open_model({source!r}, {self._device!r}, {self._arithmetic!r})"
+
     @property
     def _codec(self) -> Codec:
         from l3c.zoo import open_codec

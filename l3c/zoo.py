@@ -257,9 +257,9 @@ def find_codec(
 
 
 def _candidates(more: tuple[Model | str | Path, ...]) -> Iterator[Model]:
-    for model in more:
-        yield model if isinstance(model, Model) else named_model(model)
-    yield from released()
+    named = [model if isinstance(model, Model) else named_model(model) for model in more]
+    yield from named
+    yield from (model for model in released() if model not in named)
 
 
 def choose_device(device: str) -> str:

@@ -47,6 +47,11 @@ def test_arrays_of_16_bits(model: l3c.Model, shape: tuple[int, ...]) -> None:
     assert (decoded == image.reshape(9, 7, -1)).all()
 
 
+def test_a_model_says_how_it_was_opened(model: l3c.Model) -> None:
+    assert repr(l3c.open_model()) == "l3c.open_model(None, 'auto', 'integer')"
+    assert repr(model).endswith(".safetensors', 'cpu', 'integer')")
+
+
 def test_tensors_and_batches(model: l3c.Model) -> None:
     batch = torch.from_numpy(noise(3, 3, 10, 12))
     files = model.encode_batch(batch)

@@ -56,11 +56,11 @@ def _decode(
 ) -> Outcome:
     start = time.perf_counter()
     source, target = job.source, job.target
-    if target is not None:
-        check_target(target, force=args.force, source=source.path)
     data = source.read()
     region = None if args.region is None else _rectangle(args.region)
     container = unpack(data, damaged=args.salvage)
+    if target is not None:
+        check_target(target, force=args.force, source=source.path)
     pixels = container.height * container.width
     moved = report.steps(source.name, pixels)
     flaws: list[Flaw] = []

@@ -33,7 +33,9 @@ def run(args: argparse.Namespace) -> Exit:
         return _compare(args.paths, as_json=args.json)
     known = {str(model.weights): model for model in released()}
     jobs = [Job(Source(model.weights, Path()), None) for model in known.values()]
-    jobs += [Job(source, None, source.problem) for source in find_sources(args.paths, {SUFFIX})]
+    names = {model.name for model in released()}
+    paths = [path for path in args.paths if path not in names]
+    jobs += [Job(source, None, source.problem) for source in find_sources(paths, {SUFFIX})]
 
     def work(job: Job, report: Report) -> Outcome:
         if job.source.path is None:

@@ -24,10 +24,13 @@ from l3c.whole_files import write_whole
 class LosslessError(ValueError):
     """A method did not give an image back; the workflow stops."""
 
-    def __init__(self, method: str, dataset: str, image: str, reason: str) -> None:
+    def __init__(
+        self, method: str, dataset: str, image: str, reason: str, kept: Path | None = None
+    ) -> None:
+        look = f"its file is kept as {kept}, " if kept else ""
         super().__init__(
             f"method {method} is not lossless on image {image} of {dataset}: {reason}; "
-            "the file is kept for a look, the workflow stops"
+            f"{look}the workflow stops"
         )
 
 
@@ -109,12 +112,15 @@ def _measure_image(
     write_whole(stream, data)
     try:
         runs = [decoder.decode(stream) for _ in range(place.repeats + warm_up)]
+        differences = [describe_difference(image, decoded) for decoded, _ in runs]
     except DecodeFailedError as error:
-        raise LosslessError(record.key, place.dataset, name, str(error)) from None
-    for decoded, _ in runs:
-        difference = describe_difference(image, decoded)
-        if difference:
-            raise LosslessError(record.key, place.dataset, name, difference)
+        runs, differences = [], [str(error)]
+    if difference := next(filter(None, differences), ""):
+        # Not among the streams, which the workflow removes if a measurement fails.
+        kept = place.run / "lossy" / place.dataset / record.key / stream.name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, data)
+        raise LosslessError(record.key, place.dataset, name, difference, kept)
     height, width = image.shape[:2]
     return ResultRow(
         dataset=place.dataset,

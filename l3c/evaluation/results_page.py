@@ -78,8 +78,8 @@ def results_page(
     shown = [path for name in SHOWN for path in others.get(name, ()) if path.endswith(".md")]
     for path in shown:
         networks = " and in what the networks are not the paper's" if facts.labels else ""
-        below = f"What the columns mean{networks} is said in [{path}]({path})."
-        parts += [*_tables(read(path)), below, ""]
+        below = f"What columns and marks mean{networks} is said in [{path}]({path})."
+        parts += [*_sections(read(path)), below, ""]
     if figures:
         parts += ["## Figures", ""]
     for name, files in figures.items():
@@ -158,19 +158,16 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _tables(markdown: str) -> Iterator[str]:
-    """Each table of a page that stands under a heading of the second level, with that heading."""
+def _sections(markdown: str) -> Iterator[str]:
+    """The sections of the second level that begin with a table, and what is said below it."""
     heading, inside = "", False
     for line in markdown.splitlines():
         if line.startswith("## "):
-            heading = line
+            heading, inside = line, False
         elif line.startswith("|") and heading:
-            if not inside:
-                yield from (heading, "")
-            inside = True
-            yield line
+            yield from (heading, "", line)
+            heading, inside = "", True
         elif inside:
-            yield ""
-            heading, inside = "", False
+            yield line
         elif line:
             heading = ""

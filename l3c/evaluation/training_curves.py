@@ -97,7 +97,14 @@ def draw_training(curves: Sequence[Curve]) -> Figure:
         for curve in panel:
             color, line, marker = looks[curve.key]
             if panel is alone or not curve.is_partial:
-                axes.plot(curve.steps, curve.train, color=color, linestyle=line, linewidth=1.6)
+                single = "_" if len(curve.steps) == 1 else ""  # a line of one point shows nothing
+                axes.plot(
+                    *(curve.steps, curve.train),
+                    color=color,
+                    linestyle=line,
+                    linewidth=1.6,
+                    marker=single,
+                )
             if panel is whole:
                 axes.plot(
                     *curve.validation.T, color=color, linestyle="", marker=marker, markersize=4

@@ -86,7 +86,7 @@ def test_a_run_without_commit_and_models_says_so(make_page):
 
 def test_the_tables_of_the_comparison_are_shown_without_its_notes(make_page):
     text = make_page()
-    shown = text[text.index("## toy") : text.index("What the columns mean")]
+    shown = text[text.index("## toy") : text.index("What columns and marks mean")]
     assert shown == (
         "## toy\n\n| Method | bpsp |\n| ------ | ---: |\n| PNG    | 4.00 |\n\n"
         "## other\n\n| Method | bpsp |\n| ------ | ---: |\n| PNG    | 5.00 |\n\n"
