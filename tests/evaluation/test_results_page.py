@@ -84,11 +84,12 @@ def test_a_run_without_commit_and_models_says_so(make_page):
     assert "Code: no commit; configuration: `" in paragraph
 
 
-def test_the_tables_of_the_comparison_are_shown_without_its_notes(make_page):
+def test_the_comparison_is_shown_without_the_notes_at_its_end(make_page):
     text = make_page()
     shown = text[text.index("## toy") : text.index("What columns and marks mean")]
     assert shown == (
         "## toy\n\n| Method | bpsp |\n| ------ | ---: |\n| PNG    | 4.00 |\n\n"
+        "* 2 images measured.\n\n"
         "## other\n\n| Method | bpsp |\n| ------ | ---: |\n| PNG    | 5.00 |\n\n"
     )
     assert "steps" not in text
