@@ -144,7 +144,7 @@ class Model:
         """The image of each file, as `decode` gives it; small ones of one size are done together.
 
         Raises:
-            coder.errors.CoderError: what is wrong with the first file that cannot be decoded.
+            coder.errors.CoderError: what is wrong with one of the files.
         """
         from l3c.coding import decode_pictures
 

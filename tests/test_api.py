@@ -77,6 +77,9 @@ def test_a_file_of_another_model(model: l3c.Model) -> None:
     assert (model.decode(data) == smooth(8, 8)).all()
     with pytest.raises(ModelMismatchError, match=model.identity.hex()):
         l3c.decode(data)
+    with pytest.raises(ModelMismatchError) as raised:
+        l3c.open_model("l3c-small").decode(data)
+    assert str(raised.value).count("l3c-small (") == 1
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])

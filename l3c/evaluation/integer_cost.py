@@ -27,7 +27,7 @@ SIDE = 1024  # of an image, at most so much is taken
 IMAGES = 16  # of a data set, the first; a difference of paths needs no more
 
 
-class ScaleCost(BaseModel):
+class IntegerCost(BaseModel):
     """Sums over the images of a data set, of one scale of one model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +58,7 @@ class ScaleCost(BaseModel):
 
 def measure_cost(
     dataset: str, model: str, weights: Path, images: Iterable[npt.NDArray[np.uint8]]
-) -> list[ScaleCost]:
+) -> list[IntegerCost]:
     """Encodes images with both paths of a model on the CPU.
 
     Args:
@@ -97,7 +97,7 @@ def measure_cost(
         float_bytes, integer_bytes = (int(n) for n in num_bytes[:, part].sum(axis=1))
         float_s, integer_s = (round(float(n), 6) for n in seconds[:, part].sum(axis=1))
         rows.append(
-            ScaleCost(
+            IntegerCost(
                 dataset=dataset,
                 model=model,
                 scale=name,
@@ -123,21 +123,21 @@ def _seconds(codec: Codec, planes: list[Tensor]) -> list[float]:
     return spent
 
 
-def write_cost(path: Path, rows: Iterable[ScaleCost]) -> None:
+def write_cost(path: Path, rows: Iterable[IntegerCost]) -> None:
     """Writes rows as CSV, whole or not at all."""
-    write_csv(path, ScaleCost, rows)
+    write_csv(path, IntegerCost, rows)
 
 
-def read_cost(path: Path) -> list[ScaleCost]:
+def read_cost(path: Path) -> list[IntegerCost]:
     """Reads rows and checks each against the schema.
 
     Raises:
         RowError: naming file, line, column and what is wrong.
     """
-    return read_csv(path, ScaleCost)
+    return read_csv(path, IntegerCost)
 
 
-def cost_csv(rows: Sequence[ScaleCost], provenance: str) -> str:
+def cost_csv(rows: Sequence[IntegerCost], provenance: str) -> str:
     """The table of all rows, with percent and ratio.
 
     Args:
@@ -146,7 +146,7 @@ def cost_csv(rows: Sequence[ScaleCost], provenance: str) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*ScaleCost.model_fields, "bytes_percent", "time_ratio", "provenance"])
+    writer.writerow([*IntegerCost.model_fields, "bytes_percent", "time_ratio", "provenance"])
     for row in rows:
         derived = [f"{row.bytes_percent:.4f}", f"{row.time_ratio:.4f}"]
         writer.writerow([*row.model_dump().values(), *derived, provenance])
@@ -154,7 +154,7 @@ def cost_csv(rows: Sequence[ScaleCost], provenance: str) -> str:
 
 
 def cost_markdown(
-    rows: Sequence[ScaleCost], labels: Mapping[str, str], notes: Sequence[str]
+    rows: Sequence[IntegerCost], labels: Mapping[str, str], notes: Sequence[str]
 ) -> str:
     """A table for each data set.
 

@@ -23,6 +23,12 @@ def test_models_are_listed_and_checked(run: Run, other_model: Path) -> None:
     assert read_model(other_model).card["integer_identity"] in second
 
 
+def test_a_released_name_is_in_the_list_already(run: Run) -> None:
+    ended = run("models", "l3c-small")
+    assert ended.code == 0
+    assert ended.out == run("models").out
+
+
 def test_models_for_scripts(run: Run, other_model: Path) -> None:
     content = json.loads(run("models", other_model.parent, "--json").out)
     default, other = content["files"]

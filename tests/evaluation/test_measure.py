@@ -87,7 +87,9 @@ def test_loss_stops_and_names_method_and_image(run, tmp_path, trouble, said):
         LosslessError, match=f"method own is not lossless on image a of toy: {said}"
     ):
         run(trouble)
-    assert (tmp_path / "streams" / "toy" / "own" / "a.own").exists()
+    stream = tmp_path / "streams" / "toy" / "own" / "a.own"
+    kept = tmp_path / "lossy" / "toy" / "own" / "a.own"  # streams go if a measurement fails
+    assert kept.read_bytes() == stream.read_bytes()
 
 
 def test_decoder_is_a_process_that_encoded_nothing(run):
