@@ -5,7 +5,7 @@ licence in one line; the URLs, in which {0..2} stands for 0, 1, 2; their checksu
 known, separated by spaces like the URLs; about how many GB are downloaded, how many images that is,
 and of how many megapixels each; where what is downloaded is a list, the column of it whose URLs are
 the images; and, where results were published on these very images, the name of the data set in
-results/published.csv.
+results/published.csv, with the edition where editions had other images.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class ImageSet:
         gb: about what is downloaded, in 10^9 bytes.
         images: about how many.
         megapixels: of an image, about, in 10^6 pixels.
-        published_as: name of this data set in results/published.csv; or "".
+        published_as: name of this data set in results/published.csv, alone or with an edition; or
+            "".
     """
 
     name: str
@@ -86,7 +87,7 @@ def read_catalogue(path: Path) -> dict[str, ImageSet]:
         DatasetError: the file is missing, or a row of it is not as described above.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             if tuple(reader.fieldnames or ()) != COLUMNS:
                 raise DatasetError(f"{path}: its first line is not {', '.join(COLUMNS)}")

@@ -72,5 +72,5 @@ def _counterpart(
         return Counterpart(label, False, "")
     changes = ["scaled"] if spec.prepare else []
     changes += [f"{spec.limit} images of it"] if spec.limit else []
-    same = image_set.published_as == published_as and not changes
+    same = image_set.published_as in (published_as, label) and not changes
     return Counterpart(label, same, ", ".join([image_set.title, *changes]))

@@ -24,8 +24,9 @@ def test_every_set_of_ours_has_an_edition_a_licence_and_urls() -> None:
         known = [sum for sum in image_set.checksums if sum]
         assert all(sum.partition(":")[0] in ("sha256", "md5", "sha1") for sum in known), name
     unknown = {name for name, each in catalogue.items() if None in each.checksums}
-    assert unknown == {"raise-1k"}
+    assert unknown == {"raise-1k", "open-images-500"}
     assert len(catalogue["kodak"].urls) == 24
+    assert catalogue["open-images-500"].urls[0].endswith("/val_oi_500_r.tar.gz")
     assert catalogue["kodak"].urls[8].endswith("kodim09.png")
     assert {"small", "box"} <= {part for name in catalogue for part in name.split("-")}
 
