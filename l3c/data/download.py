@@ -5,7 +5,6 @@ What came is a `Part` until it is complete (`l3c.data.download_part`).
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -46,8 +45,7 @@ def fetch(url: str, target: Path, checksum: str | None = None, progress: bool = 
     """Fetches a file, unless it is there; one that stopped half-way is continued.
 
     A dropped connection and a server in trouble are tried again, with growing pauses, as long as
-    bytes come in between. A local file is linked where the file system can (hard), and copied
-    otherwise.
+    bytes come in between. A local file is copied.
 
     Args:
         url: http://, https:// or file://, or the path of a local file.
@@ -75,6 +73,21 @@ def fetch(url: str, target: Path, checksum: str | None = None, progress: bool = 
     return target
 
 
+def local_file(url: str, checksum: str | None = None) -> Path | None:
+    """The file that a URL or path names on this machine; None for http(s).
+
+    Raises:
+        DownloadError: there is none, or it has another checksum.
+    """
+    try:
+        source = _local(url)
+        if source is not None:
+            _check_source(source, None if checksum is None else _parsed(checksum))
+    except FailedError as error:
+        raise DownloadError(f"{url}: {error}; {error.remedy}") from error
+    return source
+
+
 class _DroppedError(Exception):
     """The end of one try, after which another one may succeed; why, in words."""
 
@@ -95,8 +108,6 @@ def _fetch(url: str, target: Path, checksum: str | None, progress: bool) -> None
     if source is not None:
         _check_source(source, checksum)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source is not None and _link(source, target):
-        return
     with Part(target, url) as part:
         if source is not None:
             _copy(url, source, part, target, progress)
@@ -133,19 +144,6 @@ def _check_source(source: Path, checksum: str | None) -> None:
         raise FailedError("no such file on this machine", "name an existing one")
     if checksum is not None and (got := digest(source, checksum)) != checksum:
         raise FailedError(f"another file: expected {checksum}, got {got}", "name the right one")
-
-
-def _link(source: Path, target: Path) -> bool:
-    # Never by way of the part: an interrupted download starts anew by emptying that.
-    link = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        os.link(source.resolve(), link)
-        os.replace(link, target)
-    except OSError:  # another disk, another owner, or a file system without links
-        return False
-    finally:
-        link.unlink(missing_ok=True)
-    return True
 
 
 def _copy(url: str, source: Path, part: Part, target: Path, progress: bool) -> None:

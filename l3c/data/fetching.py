@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from l3c.data.catalogue import ARCHIVE_SUFFIXES, FILES, ImageSet, is_archive
-from l3c.data.download import fetch
+from l3c.data.download import fetch, local_file
 from l3c.data.errors import DatasetError
 from l3c.data.images import FOREIGN_SUFFIXES, READABLE_SUFFIXES, file_sha256
 from l3c.data.sources import files_state
@@ -61,7 +61,8 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
             continue
         if not is_archive(name):
             name += ".zip"  # of a URL that does not end in a file's name
-        archive = fetch(url, archives / name, checksum)
+        # The user's own archive is read where it is; a hard link would change its state.
+        archive = local_file(url, checksum) or fetch(url, archives / name, checksum)
         unpack(archive, (archives if image_set.images_from else files) / _stem(name))
     if image_set.images_from:
         _fetch_listed(image_set, archives, files)
@@ -75,7 +76,7 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
 
 def _origin(image_set: ImageSet) -> bytes:
     """What changes when the files of a set do."""
-    local = [files_state(Path(url).expanduser()) for url in image_set.urls]
+    local = [files_state(Path(url).expanduser()) for url in image_set.urls if "://" not in url]
     return (json.dumps(image_set.fetched() | {"local": local}, indent=2) + "\n").encode()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
@@ -60,21 +61,35 @@ def listed_photos(path: Path, licence: str = "") -> list[Photo]:
 
 
 def _listed(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
-    sources = [line.strip() for line in lines if line.strip()]
+    sources = _lines(path)
     if not sources:
         raise DatasetError(f"{path}: names no image; write the path of one in each line")
     repeated = [source for source, count in Counter(sources).items() if count > 1]
     if repeated:
         raise DatasetError(f"{path}: names {repeated[0]} more than once")
-    missing = [source for source in sources if not (path.parent / source).is_file()]
+    gone = FileNotFoundError.__name__
+    missing = [source for source in sources if _file_state(path.parent / source) == gone]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DatasetError(f"{path}: no such file: {missing[0]}{more}; paths start at its folder")
     return sources
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a list that are not empty, without the byte-order mark of Windows editors."""
+    try:
+        with path.open("rb") as file:
+            utf16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        encoding, errors = ("utf-16", "strict") if utf16 else ("utf-8-sig", "surrogateescape")
+        with path.open(encoding=encoding, errors=errors) as text:
+            lines = [line.strip() for line in text]
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeError:
+        lines = ["\0"]
+    if any("\0" in line for line in lines):
+        raise DatasetError(f"{path}: not a list in UTF-8; save it as a text file in UTF-8")
+    return [line for line in lines if line]
 
 
 def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
@@ -107,27 +122,34 @@ def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
 
 
 def files_state(source: Path) -> str:
-    """A hash that changes when the image files of a source are added, removed or written.
+    """A hash that changes when an image file of a source is added, removed, renamed or written.
 
-    It looks at names, sizes and times alone, so that it is quick, and is empty for what cannot be
-    read: using it says why.
+    It looks at names, sizes and times alone, so that it is quick. The time of the last change of
+    an inode is one of them: no program can set it back. What cannot be read counts as such.
 
     Args:
         source: a folder, a text file that lists images, or an archive.
     """
+    files = {source.name: source}
     try:
-        if source.is_dir():
+        if os.path.isdir(source):
             images = sorted(_image_files(source)[0])
             files = {str(path.relative_to(source)): path for path in images}
         elif source.suffix == LIST_SUFFIX:
-            files = {name: source.parent / name for name in _listed(source)}
-        else:
-            files = {source.name: source}
-        listed = [(name, path.stat()) for name, path in files.items()]
-    except (DatasetError, OSError):
-        return ""
-    text = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in listed)
+            files = {name: source.parent / name for name in _lines(source)}
+    except DatasetError:
+        pass  # making the data set says what is wrong, and makes none
+    text = "\n".join(f"{name} {_file_state(path)}" for name, path in files.items())
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _file_state(path: Path) -> str:
+    """Size and times of a file, of a link also when it was set; or why there are none."""
+    try:
+        link, file = path.lstat(), path.stat()
+    except (OSError, ValueError) as error:
+        return type(error).__name__
+    return f"{file.st_size} {file.st_mtime_ns} {file.st_ctime_ns} {link.st_ctime_ns}"
 
 
 def _image_files(folder: Path) -> tuple[list[Path], list[str]]:

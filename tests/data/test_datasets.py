@@ -51,6 +51,7 @@ def spoil(folder: Path) -> Path:
     (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:900])
     (folder / "text.png").write_text("hello")
     (folder / "README.md").write_text("hello")
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
     write_png(folder / "tiny.png", synthetic_image("tiny")[:3, :5])
     return folder
 
@@ -88,6 +89,7 @@ def test_bad_files_are_dropped_with_a_reason_and_listed(
         "alpha.png": "alpha channel",
         "cut.jpg": "truncated",
         "deep.png": "16-bit",
+        "gone.png": "No such file",
         "grey.png": "greyscale",
         "text.png": "not an image",
         "tiny.png": "shorter side 3 px",
@@ -97,7 +99,7 @@ def test_bad_files_are_dropped_with_a_reason_and_listed(
     for source, reason in wanted.items():
         assert reason in reasons[source]
         assert f"  dropped {source}: {reasons[source]}" in lines
-    assert any(line.endswith("4 images kept, 6 dropped") for line in lines)
+    assert any(line.endswith("4 images kept, 7 dropped") for line in lines)
     assert any("1 .md" in line for line in lines)
     assert sorted(os.listdir(tmp_path / "out/images")) == [f"p{index}.png" for index in range(4)]
 
@@ -130,7 +132,7 @@ def test_copies_differ_and_the_first_is_the_only_one_of_copies_1(tmp_path: Path)
     assert np.array_equal(many["p0__0"], one["p0"])
     assert len({image.shape for image in many.values()}) > 2
     dropped = [row.source for row in read_manifest(manifest) if row.status == "dropped"]
-    assert len(dropped) == len(set(dropped)) == 6  # not once for each copy
+    assert len(dropped) == len(set(dropped)) == 7  # not once for each copy
 
 
 def test_files_of_one_stem_are_both_kept(tmp_path: Path) -> None:

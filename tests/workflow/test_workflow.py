@@ -202,6 +202,7 @@ def test_images_left_out_are_listed_and_a_users_method_is_a_row(make_workflow, t
     Image.fromarray(random.integers(0, 256, (20, 30, 3), np.uint8)).save(folder / "good.png")
     Image.fromarray(random.integers(0, 256, (20, 30), np.uint8)).save(folder / "grey.png")
     (folder / "text.png").write_text("no image")
+    (folder / "gone.png").symlink_to("nowhere.png")
     (tmp_path / "Mine.py").write_text(
         "from baselines.png import Png\nclass Mine(Png):\n    name = 'My own'\n    key = 'mine'\n"
     )
@@ -211,11 +212,12 @@ def test_images_left_out_are_listed_and_a_users_method_is_a_row(make_workflow, t
     assert {row.method for row in read_rows(tmp_path / "out/rows.csv")} == {"PNG", "My own"}
     with (tmp_path / "out/tables/left_out.csv").open() as file:
         assert {line["source"]: bool(line["reason"]) for line in csv.DictReader(file)} == {
+            "gone.png": True,
             "grey.png": True,
             "text.png": True,
         }
     table = (tmp_path / "out/tables/comparison.md").read_text()
-    assert "2 left out: grey.png" in table
+    assert "3 left out: gone.png" in table
     assert workflow.planned() == set()
     Image.fromarray(random.integers(0, 256, (20, 30, 3), np.uint8)).save(folder / "new.png")
     code, text = workflow.run()
