@@ -1,8 +1,8 @@
-"""Training images as raw pixels in memory-mapped files: a crop is read without decoding the rest.
+"""Training images as raw pixels in a memory-mapped file: a crop is read without decoding the rest.
 
-A store is a folder: shards of uint8 RGB rows, image after image, and an index that says where each
-image lies and which manifest it was made from. The index is written last; without it there is no
-store. Pages of the shards come from the system's cache, which all processes of a machine share.
+A store is a folder: a file of uint8 RGB rows, image after image, and an index with the place of
+each image and the hash of the manifest. The index is written last; without it there is no store.
+Pages of the file come from the system's cache, which all processes of a machine share.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +21,8 @@ from l3c.whole_files import write_whole
 
 RGB = npt.NDArray[np.uint8]
 
-INDEX = "index.json"
-VERSION = 1
-SHARD_BYTES = 1 << 30  # a shard ends with the image that reaches this
+INDEX, PIXELS = "index.json", "pixels.rgb"
+VERSION = 2
 
 
 class StoreError(DatasetError):
@@ -32,7 +30,7 @@ class StoreError(DatasetError):
 
 
 def write_store(folder: Path, images: Iterable[tuple[str, RGB]], data_sha256: str) -> None:
-    """Writes a store; one that is there is replaced once the new one is complete.
+    """Writes a store; one that is there is removed first.
 
     Args:
         folder: of the store.
@@ -44,14 +42,15 @@ def write_store(folder: Path, images: Iterable[tuple[str, RGB]], data_sha256: st
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / INDEX).unlink(missing_ok=True)
-        for old in folder.glob("shard-*.rgb"):
-            old.unlink()
-        entries: list[tuple[str, int, int, int, int]] = []
-        with _Shards(folder) as shards:
+        for old in [folder / INDEX, *folder.glob("*.rgb")]:
+            old.unlink(missing_ok=True)
+        entries = []
+        with (folder / PIXELS).open("wb") as file:
             for name, image in images:
-                height, width = image.shape[:2]
-                entries.append((name, height, width, *shards.append(image)))
+                entries.append((name, *image.shape[:2], file.tell()))
+                file.write(np.ascontiguousarray(image).data)
+            file.flush()
+            os.fsync(file.fileno())
         index = {"version": VERSION, "data_sha256": data_sha256, "images": entries}
         write_whole(folder / INDEX, json.dumps(index).encode())
     except OSError as error:
@@ -99,64 +98,21 @@ class Store(Mapping[str, RGB]):
         self.data_sha256: str = index["data_sha256"]
         if data_sha256 not in (None, self.data_sha256):
             raise StoreError(f"{folder}: made from another preparation of the images; {again}")
-        self._folder = folder
-        self._shards: dict[int, RGB] = {}
         self._entries = {name: tuple(place) for name, *place in index["images"]}
-        needed: dict[int, int] = {}
-        for height, width, shard, offset in self._entries.values():
-            needed[shard] = max(needed.get(shard, 0), offset + 3 * height * width)
-        for shard, size in needed.items():
-            path = _shard_path(folder, shard)
-            if not path.exists() or path.stat().st_size < size:
-                raise StoreError(f"{path}: missing or cut off; {again}")
+        self._path = folder / PIXELS
+        self._pixels: RGB | None = None
+        size = max((3 * h * w + offset for h, w, offset in self._entries.values()), default=0)
+        if not self._path.exists() or self._path.stat().st_size != size:
+            raise StoreError(f"{self._path}: missing or cut off; {again}")
 
     def __getitem__(self, name: str) -> RGB:
-        height, width, shard, offset = self._entries[name]
-        if shard not in self._shards:
-            self._shards[shard] = np.memmap(_shard_path(self._folder, shard), np.uint8, "r")
-        return self._shards[shard][offset : offset + 3 * height * width].reshape(height, width, 3)
+        height, width, offset = self._entries[name]
+        if self._pixels is None:  # not before: a store that is given to a process is not copied
+            self._pixels = np.memmap(self._path, np.uint8, "r")
+        return self._pixels[offset : offset + 3 * height * width].reshape(height, width, 3)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
-
-
-class _Shards:
-    """Shards in the order they are written."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._number = -1
-        self._size = SHARD_BYTES
-        self._file: BinaryIO | None = None
-
-    def append(self, image: RGB) -> tuple[int, int]:
-        """Writes an image; the shard and where in it."""
-        if self._size >= SHARD_BYTES:
-            self._close()
-            self._number += 1
-            self._size = 0
-            self._file = _shard_path(self._folder, self._number).open("wb")
-        assert self._file is not None
-        offset = self._size
-        self._file.write(np.ascontiguousarray(image).data)
-        self._size += image.nbytes
-        return self._number, offset
-
-    def _close(self) -> None:
-        if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-
-    def __enter__(self) -> _Shards:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._close()
-
-
-def _shard_path(folder: Path, number: int) -> Path:
-    return folder / f"shard-{number:04d}.rgb"
