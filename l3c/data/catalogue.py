@@ -32,6 +32,7 @@ COLUMNS = (
 )
 FILES = "files"  # folder of the images of a set, as they were published
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+_CHECKSUM = re.compile(r"(?i)sha256:[0-9a-f]{64}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32}")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
@@ -106,6 +107,9 @@ def _image_set(path: Path, number: int, row: dict[str, str]) -> ImageSet:
         raise DatasetError(
             f"{path}, line {number}: missing cells, or a size that is no number"
         ) from None
+    for checksum in checksums:
+        if checksum and not _CHECKSUM.fullmatch(checksum):
+            raise DatasetError(f"{path}, line {number}: {checksum} is no sha256:, sha1: or md5:")
     if not urls or len(checksums) != len(urls):
         raise DatasetError(f"{path}, line {number}: {len(urls)} URLs, {len(checksums)} checksums")
     about = row["title"], row["licence"], *sizes, row["published_as"] or ""

@@ -1,295 +1,214 @@
-"""Files from the network: continued where they stopped, checked, there whole or not at all.
-
-What came is a `Part` until it is complete (`l3c.data.download_part`).
-"""
+"""Files from the network: continued where they stopped, checked, there whole or not at all."""
 
 from __future__ import annotations
 
-import re
+import hashlib
+import os
+import shutil
 import sys
 import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from l3c.data.download_part import (
-    AGAIN,
-    CONTINUE,
-    FailedError,
-    Part,
-    Version,
-    check_room,
-    digest,
-    part_paths,
-    receive,
-)
 from l3c.data.errors import DatasetError, disk_problem
+from l3c.progress import Progress
 
 if TYPE_CHECKING:
     import requests
 
-CHUNK = 1 << 18  # bytes read at once; at most so many are lost when a connection drops
-PAUSES_S = (1.0, 5.0, 20.0, 60.0)  # between tries that bring nothing new; one try more than pauses
+CHUNK = 1 << 18  # bytes that are written at once; at most so many are lost when a connection drops
+PAUSE_S = 1.0  # before the second try; twice as long before each further one
+TRIES = 6  # in a row that bring nothing new
 TIMEOUT_S = 60.0  # for a connection, and between two pieces of an answer
 
-_HEX_DIGITS = {"sha256": 64, "sha1": 40, "md5": 32}
-_WORTH_A_RETRY = {408, 429}  # and 5xx: a server in trouble, not a wrong request
+LARGE = 100_000_000  # bytes of a file whose progress is shown
+
+_MB = 1_000_000
+_IN_TROUBLE = (408, 429, 500, 502, 503, 504)  # of a server: worth another try
 
 
 class DownloadError(DatasetError):
-    """A file that could not be fetched; one line with its URL, what was tried and what to do."""
+    """A file that could not be fetched; one line with its URL, the reason and what to do."""
 
 
-def fetch(url: str, target: Path, checksum: str | None = None, progress: bool = True) -> Path:
-    """Fetches a file, unless it is there; one that stopped half-way is continued.
+def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
+    """Downloads a file, unless it is there; one that stopped half-way is continued.
 
     A dropped connection and a server in trouble are tried again, with growing pauses, as long as
-    bytes come in between. A local file is copied.
+    bytes come in between. What came so far is in `<target>.part`.
 
     Args:
-        url: http://, https:// or file://, or the path of a local file.
+        url: http:// or https://, or a file of this machine: file:// or a path.
         target: where to; its folder is made if missing. An existing file is replaced only if it
             has another checksum.
         checksum: "sha256:", "sha1:" or "md5:" and hex digits; not compared if None.
-        progress: show the megabytes that came, and failed tries, on stderr.
 
     Returns:
-        `target`.
+        `target`; a file of this machine stays where it is: its own path.
 
     Raises:
         DownloadError: it cannot be fetched, has another checksum, or does not fit on the disk. What
             came is kept, and the next call continues; after a wrong checksum it starts anew.
     """
-    known = f" ({checksum})" if checksum else ""
-    by_hand = f"or put the file at {target} by hand{known}"
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    if local := _local_file(url):
+        if wrong := _mismatch(local, checksum):
+            raise DownloadError(f"{url}: {wrong}; name the right one")
+        return local
+    part = target.with_name(f"{target.name}.part")
     try:
-        _fetch(url, target, checksum, progress)
-    except FailedError as error:
-        raise DownloadError(f"{url}: {error}; {error.remedy}, {by_hand}") from error
+        if not target.is_file() or _mismatch(target, checksum):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _download(url, part, checksum is not None)
+            if wrong := _mismatch(part, checksum):
+                _remove(part)
+                raise DownloadError(wrong)
+            os.replace(part, target)
+        _remove(part)  # also where the user has put the target there by hand
+        return target
+    except (requests.RequestException, HTTPError, DownloadError) as error:
+        reason = _words(error)
     except OSError as error:
-        problem = disk_problem(error, target.parent)
-        raise DownloadError(f"{url}: {problem}; {CONTINUE}, {by_hand}") from error
-    return target
+        reason = disk_problem(error, target.parent)
+    known = f" ({checksum})" if checksum else ""
+    raise DownloadError(
+        f"{url}: {reason}; run the same command again later, or put the file at {target} by hand"
+        f"{known}"
+    )
 
 
-def local_file(url: str, checksum: str | None = None) -> Path | None:
-    """The file that a URL or path names on this machine; None for http(s).
-
-    Raises:
-        DownloadError: there is none, or it has another checksum.
-    """
-    try:
-        source = _local(url)
-        if source is not None:
-            _check_source(source, None if checksum is None else _parsed(checksum))
-    except FailedError as error:
-        raise DownloadError(f"{url}: {error}; {error.remedy}") from error
-    return source
-
-
-class _DroppedError(Exception):
-    """The end of one try, after which another one may succeed; why, in words."""
-
-
-def _fetch(url: str, target: Path, checksum: str | None, progress: bool) -> None:
-    if checksum is not None:
-        checksum = _parsed(checksum)
-    if target.is_dir():
-        raise FailedError(f"{target} is a folder, not a file", "move it away")
-    if target.exists():
-        if checksum is None or digest(target, checksum) == checksum:
-            for leftover in part_paths(target):  # the user put the target there by hand
-                leftover.unlink(missing_ok=True)
-            return
-        if progress:
-            print(f"{target}: not the file of {checksum}; fetching it again", file=sys.stderr)
-    source = _local(url)
-    if source is not None:
-        _check_source(source, checksum)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with Part(target, url) as part:
-        if source is not None:
-            _copy(url, source, part, target, progress)
-        else:
-            _download(url, part, target, checksum is not None, progress)
-        part.finish(target, checksum)
-
-
-def _parsed(checksum: str) -> str:
-    name, _, digits = checksum.strip().lower().partition(":")
-    if name not in _HEX_DIGITS or not re.fullmatch(f"[0-9a-f]{{{_HEX_DIGITS[name]}}}", digits):
-        kinds = ", ".join(f"{name}:<{count} hex digits>" for name, count in _HEX_DIGITS.items())
-        raise FailedError(f"expected a checksum {kinds}, got {checksum}", "correct it")
-    return f"{name}:{digits}"
-
-
-# Local files
-
-
-def _local(url: str) -> Path | None:
-    """The file that a URL or path names on this machine; None for http(s)."""
-    if "://" not in url:
-        return Path(url).expanduser()
+def _local_file(url: str) -> Path | None:
+    """The file of this machine that a URL or path names; None for http(s)."""
     parts = urlsplit(url)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        return Path(unquote(parts.path))
-    if parts.scheme not in ("http", "https"):
-        raise FailedError("neither http(s):// nor file:///, nor a path", "correct it")
-    return None
+    if parts.scheme in ("http", "https"):
+        return None
+    if "://" in url and parts.scheme != "file":
+        raise DownloadError(f"{url}: neither http(s):// nor file://, nor a path; correct it")
+    path = Path(url2pathname(parts.path)) if "://" in url else Path(url).expanduser()
+    if not path.is_file():
+        raise DownloadError(f"{url}: no such file on this machine; name an existing one")
+    return path
 
 
-def _check_source(source: Path, checksum: str | None) -> None:
-    if not source.is_file():
-        raise FailedError("no such file on this machine", "name an existing one")
-    if checksum is not None and (got := digest(source, checksum)) != checksum:
-        raise FailedError(f"another file: expected {checksum}, got {got}", "name the right one")
+def _mismatch(path: Path, checksum: str | None) -> str:
+    """How a file differs from that of a checksum; "" if it does not, or there is none."""
+    if checksum is None:
+        return ""
+    name, _, wanted = checksum.lower().partition(":")
+    got = digest(path, name)
+    return "" if got == wanted else f"another file: expected {checksum}, got {name}:{got}"
 
 
-def _copy(url: str, source: Path, part: Part, target: Path, progress: bool) -> None:
-    stat = source.stat()
-    version = Version(url, str(stat.st_mtime_ns), None, stat.st_size)
-    if part.version != version:
-        part.start(version)
-    check_room(part, target.parent)
-    with source.open("rb") as file:
-        file.seek(part.size)
-        receive(iter(partial(file.read, CHUNK), b""), part, target.name, progress)
-    if not part.is_complete:
-        raise FailedError("it changed while it was copied", AGAIN)
+def digest(path: Path, name: str) -> str:
+    """A hash (hex) of the bytes of a file, by the name that hashlib gives it."""
+    with path.open("rb") as file:
+        new = partial(hashlib.new, name, usedforsecurity=False)
+        return hashlib.file_digest(file, new).hexdigest()
 
 
-# http
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
-def _download(url: str, part: Part, target: Path, checked: bool, progress: bool) -> None:
-    """All tries.
+def _version_file(part: Path) -> Path:
+    """Beside a part: the ETag or date of the version that its bytes are of, as the server said."""
+    return part.with_name(f"{part.name}.version")
+
+
+def _remove(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _version_file(part).unlink(missing_ok=True)
+
+
+def _download(url: str, part: Path, checked: bool) -> None:
+    """Receives a file, in as many pieces as it takes.
 
     Args:
         url: of http or https.
-        part: to complete.
-        target: names the disk and the line of progress.
+        part: the file to complete.
         checked: a checksum will tell a mixture of two versions.
-        progress: show it.
     """
-    tries = 0
-    furthest = 0
-    while True:
-        try:
-            _download_rest(url, part, target, checked, progress)
-            return
-        except _DroppedError as error:
-            if part.size > furthest:  # only what no try reached before, or it might never end
-                furthest, tries = part.size, 0
-            tries += 1
-            if tries > len(PAUSES_S):
-                kept = CONTINUE if part.size else AGAIN
-                raise FailedError(f"gave up after {tries} tries, the last: {error}", kept) from None
-            pause = PAUSES_S[tries - 1]
-            if progress:
-                print(f"{url}: {error}; trying again in {pause:.0f} s", file=sys.stderr)
-        time.sleep(pause)
+    import requests
+    from urllib3.exceptions import HTTPError
+    from urllib3.util import Retry
+
+    retry = Retry(TRIES - 1, backoff_factor=PAUSE_S, status_forcelist=_IN_TROUBLE)
+    furthest = tries = 0
+    with requests.Session() as session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
+        while True:
+            try:
+                return _receive(session, url, part, checked)
+            except HTTPError as error:  # while bytes came
+                size = _size(part)
+                # Only what no try reached before counts, or it might never end.
+                tries = 1 if size > furthest else tries + 1
+                furthest = max(size, furthest)
+                if tries == TRIES:
+                    raise
+                print(f"{url}: {_words(error)} after {size} bytes; trying again", file=sys.stderr)
+                time.sleep(PAUSE_S * 2 ** (tries - 1))
 
 
-def _download_rest(url: str, part: Part, target: Path, checked: bool, progress: bool) -> None:
-    """One try."""
-    headers = {"Accept-Encoding": "identity"}  # the file's own bytes, which the size counts
-    if part.version is None or not (part.version.guard or checked):
-        part.start(None)
-    elif part.is_complete:  # killed before it was checked
-        return
-    elif part.size:
-        headers["Range"] = f"bytes={part.size}-"
-        if part.version.guard:
-            headers["If-Range"] = part.version.guard
-    with _get(url, headers) as response:
-        if _begin(url, response, part, target):
-            return
-        check_room(part, target.parent)
-        _receive_body(response, part, target.name, progress)
+def _receive(session: requests.Session, url: str, part: Path, checked: bool) -> None:
+    """One try: asks for the bytes that are missing, and appends what comes.
+
+    The server is asked to continue only the version that the part is of (If-Range, RFC 9110). If
+    nothing would tell a mixture of two versions, the file starts anew.
+    """
+    note = _version_file(part)
+    version = note.read_text() if note.exists() else ""
+    start = _size(part) if version or checked else 0
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    if start and version:
+        headers["If-Range"] = version
+    with session.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+        status, place = response.status_code, response.headers.get("Content-Range", "")
+        if status == 416 and place == f"bytes */{start}":
+            return  # it was complete
+        same = not version or _version(response) in ("", version)
+        continued = start > 0 and status == 206 and place.startswith(f"bytes {start}-") and same
+        if start and status in (206, 416) and not continued:
+            _remove(part)  # the server has another version, or continues elsewhere
+            return _receive(session, url, part, checked)
+        response.raise_for_status()
+        name = part.name.removesuffix(".part")
+        kind = response.headers.get("Content-Type", "").lower()
+        if kind.startswith("text/html") and not name.lower().endswith((".html", ".htm")):
+            raise DownloadError("a web page came, not the file; it may want a login or another URL")
+        size = response.raw.length_remaining or 0
+        if size > (free := shutil.disk_usage(part.parent).free):
+            raise DownloadError(
+                f"{size / 1e9:.2f} GB more are needed, the disk of {part.parent} has "
+                f"{free / 1e9:.2f} GB free; make room"
+            )
+        if not continued:
+            start = 0
+            _remove(part)
+            note.write_text(_version(response))
+        with (
+            part.open("ab") as file,
+            Progress(size // _MB, f"fetching {name}", "megabyte", silent=size < LARGE) as bar,
+        ):
+            # Not decoded: a server that calls a .gz "Content-Encoding: gzip" means the file itself.
+            for chunk in response.raw.stream(CHUNK, decode_content=False):
+                file.write(chunk)
+                if steps := (file.tell() - start) // _MB - bar.done:
+                    bar.update(steps)
+            file.flush()
+            os.fsync(file.fileno())
 
 
-def _get(url: str, headers: dict[str, str]) -> requests.Response:
-    try:
-        import requests
-    except ModuleNotFoundError:
-        install = "install it with pip install 'l3c-bench[workflow]'"
-        raise FailedError("the package requests, which fetches it, is missing", install) from None
-    try:
-        return requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S)
-    except (requests.ConnectionError, requests.Timeout) as error:
-        raise _DroppedError(f"no connection ({_words(error)})") from error
-    except requests.RequestException as error:
-        raise FailedError(f"cannot be asked for ({_words(error)})") from error
-
-
-def _begin(url: str, response: requests.Response, part: Part, target: Path) -> bool:
-    """Makes the part ready for the body that follows; True if nothing is missing."""
-    status = f"{response.status_code} {response.reason}".strip()
-    code = response.status_code
-    if code in _WORTH_A_RETRY or code >= 500:
-        raise _DroppedError(f"the server answers {status}")
-    if code not in (200, 206, 416):
-        raise FailedError(f"the server answers {status}")
-    first, size = _content_range(response) if code != 200 else (0, _content_length(response))
-    if code == 416:
-        whole = part.version is not None and part.version.size is None and part.size == size
-        if not whole:
-            came = part.size
-            part.start(None)
-            raise _DroppedError(f"the server has nothing after {came} bytes ({status})")
-        return True
-    if _is_page(response) and target.suffix.lower() not in (".html", ".htm"):
-        raise FailedError("a web page came, not the file; it may want a login or another URL")
-    version = Version(
-        url, response.headers.get("ETag"), response.headers.get("Last-Modified"), size
-    )
-    if code == 200:
-        part.start(version)  # also where the server ignores ranges, or has another version now
-    elif first != part.size or (part.version is not None and not version.fits(part.version)):
-        part.start(None)
-        raise _DroppedError("the server continues another version of the file, or elsewhere")
-    elif part.size == 0:
-        part.start(version)
-    return False
-
-
-def _receive_body(response: requests.Response, part: Part, label: str, progress: bool) -> None:
-    import urllib3
-
-    assert part.version is not None
-    size = part.version.size
-    reason = ""
-    try:
-        # Not decoded: a server that calls a .gz "Content-Encoding: gzip" means the file itself.
-        body = response.raw.stream(CHUNK, decode_content=False)
-        receive(body, part, label, progress)
-    except urllib3.exceptions.HTTPError as error:
-        reason = f" ({_words(error)})"
-    if part.is_complete or (size is None and not reason):
-        return
-    came = f"{part.size}" if size is None else f"{part.size} of {size}"
-    if size is not None and part.size > size:
-        part.start(None)
-    raise _DroppedError(f"the connection dropped after {came} bytes{reason}")
-
-
-def _content_length(response: requests.Response) -> int | None:
-    length = response.headers.get("Content-Length", "")
-    chunked = "Transfer-Encoding" in response.headers
-    return int(length) if length.isdecimal() and not chunked else None
-
-
-def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
-    """First byte and whole size, each if it is told."""
-    told = response.headers.get("Content-Range", "")
-    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)", told.strip())
-    first, size = found.groups() if found else (None, None)
-    return (None if first is None else int(first)), (None if size is None else int(size))
-
-
-def _is_page(response: requests.Response) -> bool:
-    return response.headers.get("Content-Type", "").lower().startswith("text/html")
+def _version(response: requests.Response) -> str:
+    """What If-Range takes: a strong ETag, else the date; "" if the server tells neither."""
+    etag = response.headers.get("ETag", "W/")
+    return response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
 
 
 def _words(error: BaseException) -> str:

@@ -39,8 +39,13 @@ def test_ranges_keep_their_zeros() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("x\tX\tfree\thttp://a/b.zip http://a/c.zip\tmd5:1\t1\t1\t1\t", "2 URLs, 1 checksums"),
+        (
+            "x\tX\tfree\thttp://a/b.zip http://a/c.zip\tmd5:" + "1" * 32 + "\t1\t1\t1\t",
+            "2 URLs, 1 checksums",
+        ),
         ("x\tX\tfree\t\t\t1\t1\t1\t", "0 URLs"),
+        ("x\tX\tfree\thttp://a/b.zip\tsha256:12\t1\t1\t1\t", "sha256:12"),
+        ("x\tX\tfree\thttp://a/b.zip\tcrc32:12345678\t1\t1\t1\t", "crc32"),
         ("x\tX\tfree\thttp://a/b.zip\t\tmany\t1\t1\t", "a size that is no number"),
         ("x\tX", "missing cells"),
     ],

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
+import threading
 import zipfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from tiny_models import noise
 
 from l3c.data.catalogue import FILES, ImageSet, local_set
@@ -100,6 +103,40 @@ def test_what_an_archive_held_before_is_removed(images: list[Path], tmp_path: Pa
     assert listed(fetch_set(local_set(archive), tmp_path / "out")).keys() == {"set/new-name.png"}
     other = zipped(tmp_path / "other.zip", {"b.png": images[1].read_bytes()})
     assert listed(fetch_set(local_set(other), tmp_path / "out")).keys() == {"other/b.png"}
+
+
+def test_an_interrupted_set_continues_where_it_stopped(images: list[Path], tmp_path: Path) -> None:
+    archives = [zipped(tmp_path / f"{name}.zip", {name: name.encode()}) for name in ("a", "b.png")]
+    content = archives[1].read_bytes()
+    archives[1].write_bytes(b"broken")
+    both = ImageSet("toy", tuple(path.as_uri() for path in archives), (None, None))
+    with pytest.raises(DatasetError):
+        fetch_set(both, tmp_path / "out")
+    first = (tmp_path / "out" / FILES / "a" / "a").stat()
+    archives[0].unlink()
+    zipped(archives[0], {})
+    archives[1].write_bytes(content)
+    assert listed(fetch_set(both, tmp_path / "out")).keys() == {"b.png/b.png"}
+    assert (tmp_path / "out" / FILES / "a" / "a").stat() == first
+
+
+def test_files_of_formats_that_are_not_read_are_listed_too(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "set.zip", {"a.heic": b"any", "empty.png": b""})
+    assert listed(fetch_set(local_set(archive), tmp_path / "out")).keys() == {
+        "set/a.heic",
+        "set/empty.png",
+    }
+
+
+def test_two_runs_that_share_a_folder_take_turns(images: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    run = threading.Thread(target=fetch_set, args=(image_set(*images), tmp_path / "out"))
+    with FileLock(tmp_path / "out" / "fetch.lock"):
+        run.start()
+        run.join(0.3)
+        assert os.listdir(tmp_path / "out") == ["fetch.lock"]
+    run.join()
+    assert (tmp_path / "out" / "files.csv").exists()
 
 
 def test_a_set_without_images_is_said(tmp_path: Path) -> None:

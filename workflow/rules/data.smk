@@ -16,7 +16,7 @@ rule fetch_images:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=4000,  # a batch of downsampled ImageNet is read at once
     params:
         image_set=get_image_set,
         state=get_archive_state,
