@@ -11,7 +11,15 @@ pytest.importorskip("pytest_benchmark")
 
 from benchmarks.data import Sample, rgb_shape, synthetic
 from benchmarks.methods import OursTables
-from coder import MixtureShape, decode, decode_mixture, encode, encode_mixture
+from coder import (
+    MixtureShape,
+    RangeDecoder,
+    RangeEncoder,
+    decode,
+    decode_mixture,
+    encode,
+    encode_mixture,
+)
 from coder import _range_coder as lanes_c
 
 SIDES = [64, 256, 512]
@@ -76,3 +84,50 @@ def test_tables(benchmark: Any, check: bool) -> None:
         return decode(data, coding.cdf, threads=1, check=check)
 
     assert (benchmark(round_trip) == coding.symbols).all()
+
+
+CALLS = [1, 64, 4096, 0]  # symbols of a call; 0: the one-call form in one lane
+GREY = MixtureShape(channels=1, levels=256, mixtures=10)
+
+
+@pytest.mark.parametrize("kind", ["mixture", "tables", "uniform"])
+@pytest.mark.parametrize("call", CALLS)
+def test_incremental(benchmark: Any, kind: str, call: int) -> None:
+    """Encoding and decoding 16,384 symbols, by calls for so many."""
+    sample = synthetic(128, 128, GREY)
+    symbols, parameters = sample.symbols, sample.parameters
+    count = len(symbols)
+    edges = np.arange(257, dtype=np.uint32) << 16
+    rows = np.zeros(count, np.int64)
+    parts = [slice(i, i + call) for i in range(0, count, call)] if call else []
+
+    def one_call() -> np.ndarray:
+        if kind == "mixture":
+            data = encode_mixture(symbols, parameters, GREY, lanes=1)
+            return decode_mixture(data, parameters, GREY, lanes=1)
+        data = encode(symbols[:, 0], edges[None], rows, lanes=1)
+        return decode(data, edges[None], rows, lanes=1)
+
+    def many_calls() -> np.ndarray:
+        encoder = RangeEncoder()
+        for part in parts:
+            if kind == "mixture":
+                encoder.encode_mixture(symbols[part], parameters[part], GREY)
+            elif kind == "tables":
+                encoder.encode(symbols[part, 0], edges)
+            else:
+                encoder.encode_uniform(symbols[part, 0], 256)
+        decoder, found = RangeDecoder(encoder.finish()), []
+        for part in parts:
+            if kind == "mixture":
+                found.append(decoder.decode_mixture(parameters[part], GREY))
+            elif kind == "tables":
+                found.append(decoder.decode(edges, count=call))
+            else:
+                found.append(decoder.decode_uniform(256, call))
+        decoder.finish()
+        return np.concatenate(found)
+
+    benchmark.extra_info["symbols"] = 2 * count
+    found = benchmark(many_calls if call else one_call)
+    assert (found.ravel() == symbols[:, 0]).all()

@@ -7,6 +7,9 @@
     data = coder.encode_mixture(symbols, parameters, shape)
     assert (coder.decode_mixture(data, parameters, shape) == symbols).all()
 
+A model whose next prediction needs the symbols before it codes them in many calls, with
+`RangeEncoder` and `RangeDecoder`.
+
 No table of probabilities is ever built: two CDF values are computed for a symbol that is encoded,
 a few more for one that is decoded, in integers, so that every machine finds the same (CDF.md). The
 package needs NumPy alone; `coder.cuda` does the same on a GPU where there are torch and a device.
@@ -21,6 +24,7 @@ from coder.errors import (
     NotExactError,
     NotL3CError,
     SectionAlteredError,
+    StreamEndedError,
     TileAlteredError,
     TileError,
     TileMissingError,
@@ -28,6 +32,7 @@ from coder.errors import (
     TruncatedError,
     UnsupportedFormatError,
 )
+from coder.incremental import RangeDecoder, RangeEncoder
 from coder.range_coder import decode, decode_mixture, encode, encode_mixture, mixture_cdf
 from coder.shape import MixtureShape
 
@@ -40,7 +45,10 @@ __all__ = [
     "NewerFormatError",
     "NotExactError",
     "NotL3CError",
+    "RangeDecoder",
+    "RangeEncoder",
     "SectionAlteredError",
+    "StreamEndedError",
     "TileAlteredError",
     "TileError",
     "TileMissingError",

@@ -40,7 +40,7 @@ _HEADERS = ("mixture_cdf.h", "range_coder.h")
 class _Tables(ctypes.Structure):
     """`mix_tables` of mixture_cdf.h."""
 
-    _fields_ = [(name, ctypes.c_void_p) for name in ("sigmoid", "inverse_sigma", "reach", "exp")]
+    _fields_ = [(name, ctypes.c_void_p) for name in ("sigmoid", "scales", "exp")]
 
 
 class _Source(ctypes.Structure):

@@ -102,6 +102,10 @@ class TileMissingError(TileError):
     problem = "is not there: the file ends before it"
 
 
+class StreamEndedError(RuntimeError):
+    """A range coder was used after its stream had ended, by `finish` or by an error."""
+
+
 class ModelMismatchError(CoderError):
     """The container was written with another model than the one given."""
 

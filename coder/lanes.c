@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "range_coder.h"
-
 #define WIDTH 8 /* lanes in lockstep: two registers of SSE2 or NEON, one of AVX2 */
 #define GROUP 64 /* lanes of which each takes a step before the next: memory is read in its order */
 #define MAX_CHANNELS 31
@@ -32,10 +30,6 @@
 
 typedef ALIGNED int32_t vec[WIDTH];
 typedef ALIGNED float real_vec[WIDTH];
-
-/* 2^16 / sigma and the reach of a logistic, side by side, for each log sigma on its grid. */
-#define SCALES (MIX_LOG_SIGMA_MAX - MIX_LOG_SIGMA_MIN + 1)
-typedef int32_t scale_table[SCALES][2];
 
 /* The mixtures of one channel at WIDTH pixels, ready to be evaluated, without components of no weight. */
 typedef struct {
@@ -90,10 +84,6 @@ INLINE void prefetch(const mix_shape *s, mix_parameters p, int64_t row) {
 #endif
 }
 
-static void make_scales(const mix_tables *t, scale_table scales) {
-  for (int i = 0; i < SCALES; i++) scales[i][0] = t->inverse_sigma[i], scales[i][1] = t->reach[i];
-}
-
 #define NAME(function) function##_portable
 #define TARGET
 #include "mixture_lanes.h"
@@ -146,30 +136,24 @@ int mix_use_avx2(int wanted) {
 
 int mix_encode_lanes(const mix_shape *s, const mix_tables *t, mix_parameters p,
                      const uint16_t *symbols, int64_t pixels, int32_t lanes, int32_t first,
-                     int32_t last, uint8_t *out, size_t capacity, size_t *sizes) {
-  scale_table scales;
-  make_scales(t, scales);
-  return CALL(encode, s, t, scales, p, symbols, pixels, lanes, first, last, out, capacity, sizes) - 1;
+                     int32_t last, rc_encoder *encoders) {
+  return CALL(encode, s, t, p, symbols, pixels, lanes, first, last, encoders) - 1;
 }
 
 int mix_decode_lanes(const mix_shape *s, const mix_tables *t, mix_parameters p,
-                     const uint8_t *bytes, const size_t *offsets, int64_t pixels, int32_t lanes,
-                     int32_t first, int32_t last, uint16_t *symbols) {
-  scale_table scales;
-  make_scales(t, scales);
-  return CALL(decode, s, t, scales, p, bytes, offsets, pixels, lanes, first, last, symbols) - 1;
+                     rc_decoder *decoders, int64_t pixels, int32_t lanes, int32_t first,
+                     int32_t last, uint16_t *symbols) {
+  return CALL(decode, s, t, p, decoders, pixels, lanes, first, last, symbols) - 1;
 }
 
 int mix_cdf_tables(const mix_shape *s, const mix_tables *t, mix_parameters p,
                    const uint16_t *before, int64_t pixels, int32_t channel, uint32_t *cdf) {
-  scale_table scales;
-  make_scales(t, scales);
-  return CALL(tables, s, t, scales, p, before, pixels, channel, cdf) - 1;
+  return CALL(tables, s, t, p, before, pixels, channel, cdf) - 1;
 }
 
-/* Rows of given tables: symbol i has row rows[i], or, without rows, the i-th. */
-INLINE const uint32_t *row_of(const uint32_t *cdf, const int64_t *rows, int32_t levels, int64_t i) {
-  return cdf + (rows ? rows[i] : i) * ((int64_t)levels + 1);
+INLINE const uint32_t *row_of(cdf_tables t, int64_t symbol) {
+  int64_t row = t.rows ? t.rows[symbol] : t.shared ? 0 : symbol;
+  return t.cdf + row * ((int64_t)t.levels + 1);
 }
 
 int64_t table_flaw(const uint32_t *cdf, int64_t count, int32_t levels) {
@@ -184,21 +168,19 @@ int64_t table_flaw(const uint32_t *cdf, int64_t count, int32_t levels) {
   return -1;
 }
 
-int64_t table_encode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
-                           const uint16_t *symbols, int64_t count, int32_t lanes, int32_t first,
-                           int32_t last, uint8_t *out, size_t capacity, size_t *sizes) {
+int64_t table_encode_lanes(cdf_tables t, const uint16_t *symbols, int64_t count,
+                           int32_t lanes, int32_t first, int32_t last, rc_encoder *encoders) {
   int64_t wrong = -1;
   for (int32_t group = first; group < last; group += GROUP) {
     rc_encoder e[GROUP];
     int size = last - group < GROUP ? last - group : GROUP;
-    for (int j = 0; j < size; j++) rc_encoder_begin(&e[j], out + (size_t)(group + j) * capacity);
+    memcpy(e, encoders + (group - first), (size_t)size * sizeof *e);
     for (int64_t start = group; start < count; start += lanes) {
       int active = count - start < size ? (int)(count - start) : size;
       for (int j = 0; j < active; j++) {
         const int64_t i = start + j;
-        if (i + AHEAD < count)
-          PREFETCH(row_of(cdf, rows, levels, i + AHEAD) + symbols[i + AHEAD]);
-        const uint32_t *at = row_of(cdf, rows, levels, i) + symbols[i];
+        if (i + AHEAD < count) PREFETCH(row_of(t, i + AHEAD) + symbols[i + AHEAD]);
+        const uint32_t *at = row_of(t, i) + symbols[i];
         uint32_t from = at[0], to = at[1];
         if (from >= to || to > RC_TOTAL) { /* the coder's arithmetic needs it */
           wrong = wrong < 0 ? i : wrong;
@@ -207,22 +189,18 @@ int64_t table_encode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t lev
         rc_encode(&e[j], from, to);
       }
     }
-    for (int j = 0; j < size; j++) sizes[group + j] = rc_encoder_end(&e[j]);
+    memcpy(encoders + (group - first), e, (size_t)size * sizeof *e);
   }
   return wrong;
 }
 
-int64_t table_decode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
-                           const uint8_t *bytes, const size_t *offsets, int64_t count,
+int64_t table_decode_lanes(cdf_tables t, rc_decoder *decoders, int64_t count,
                            int32_t lanes, int32_t first, int32_t last, uint16_t *symbols) {
+  const int32_t levels = t.levels;
   int64_t wrong = -1;
   for (int32_t group = first; group < last; group += GROUP) {
-    rc_decoder d[GROUP];
+    rc_decoder *d = decoders + (group - first);
     int size = last - group < GROUP ? last - group : GROUP;
-    for (int j = 0; j < size; j++) {
-      const size_t *lane = offsets + group + j;
-      rc_decoder_begin(&d[j], bytes + lane[0], lane[1] - lane[0]);
-    }
     for (int64_t start = group; start < count; start += lanes) {
       int active = count - start < size ? (int)(count - start) : size;
       for (int first_of = 0; first_of < active; first_of += WIDTH) {
@@ -233,10 +211,10 @@ int64_t table_decode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t lev
         int32_t low[WIDTH] = {0};
         for (int j = 0; j < n; j++) {
           const int64_t i = start + first_of + j;
-          row[j] = row_of(cdf, rows, levels, i);
+          row[j] = row_of(t, i);
           target[j] = rc_target(&d[first_of + j]);
           if (i + AHEAD < count) {
-            const uint32_t *next = row_of(cdf, rows, levels, i + AHEAD);
+            const uint32_t *next = row_of(t, i + AHEAD);
             for (int part = 1; part < 8; part++) PREFETCH(next + (int64_t)levels * part / 8);
           }
         }
@@ -260,4 +238,25 @@ int64_t table_decode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t lev
     }
   }
   return wrong;
+}
+
+/* The symbols share 0..2^24 as evenly as integers can: v begins at floor(v 2^24 / levels). */
+INLINE uint32_t uniform_edge(uint64_t v, uint32_t levels) {
+  return (uint32_t)((v << RC_BITS) / levels);
+}
+
+void uniform_encode(rc_encoder *encoder, const uint16_t *symbols, int64_t count, uint32_t levels) {
+  rc_encoder e = *encoder;
+  for (int64_t i = 0; i < count; i++)
+    rc_encode(&e, uniform_edge(symbols[i], levels), uniform_edge(symbols[i] + 1u, levels));
+  *encoder = e;
+}
+
+void uniform_decode(rc_decoder *d, uint16_t *symbols, int64_t count, uint32_t levels) {
+  for (int64_t i = 0; i < count; i++) {
+    /* v 2^24 / levels < target + 1: the largest such v, below levels since target < 2^24 */
+    uint64_t v = (((uint64_t)rc_target(d) + 1) * levels - 1) >> RC_BITS;
+    rc_consume(d, uniform_edge(v, levels), uniform_edge(v + 1, levels));
+    symbols[i] = (uint16_t)v;
+  }
 }

@@ -1,7 +1,10 @@
-/* Encoding and decoding of many symbols in independent lanes.
+/* Encoding and decoding of many symbols, in independent lanes or in a single one.
  *
  * Pixel p, with all its channels in order, belongs to lane p % lanes. Lanes share nothing, so they can run in
  * any threads, and WIDTH neighbouring lanes in lockstep fill the elements of a vector register.
+ *
+ * The caller begins and ends the lanes' coders, of which these functions get those of lanes [first, last), one
+ * after the other. A single lane may be coded in any number of calls, of any functions.
  */
 #ifndef L3C_LANES_H
 #define L3C_LANES_H
@@ -10,6 +13,7 @@
 #include <stdint.h>
 
 #include "mixture_cdf.h"
+#include "range_coder.h"
 
 /* What a mixture describes; parameters of a pixel in the order logits (C, K), mu (C, K), log sigma (C, K) and,
  * if coupled, lambda (C (C-1) / 2, K). */
@@ -24,17 +28,16 @@ typedef struct {
   const int32_t *grid;
 } mix_parameters;
 
-/* Codes lanes [first, last); lane l goes to out + l * capacity, its length to sizes[l].
- * REQUIRES capacity >= 4 bytes for each of its symbols + 8, symbols (pixels, channels) below levels.
- * Returns 0, or -1 where a parameter is not finite. */
+/* Codes lanes [first, last). REQUIRES room for 4 bytes a symbol in each, and 8 for its end, symbols (pixels,
+ * channels) below levels. Returns 0, or -1 where a parameter is not finite. */
 int mix_encode_lanes(const mix_shape *shape, const mix_tables *tables, mix_parameters parameters,
                      const uint16_t *symbols, int64_t pixels, int32_t lanes, int32_t first,
-                     int32_t last, uint8_t *out, size_t capacity, size_t *sizes);
+                     int32_t last, rc_encoder *encoders);
 
-/* Inverse: lane l is read from bytes + offsets[l] to bytes + offsets[l + 1]. Any bytes end in symbols. */
+/* Inverse. Any bytes end in symbols. */
 int mix_decode_lanes(const mix_shape *shape, const mix_tables *tables, mix_parameters parameters,
-                     const uint8_t *bytes, const size_t *offsets, int64_t pixels, int32_t lanes,
-                     int32_t first, int32_t last, uint16_t *symbols);
+                     rc_decoder *decoders, int64_t pixels, int32_t lanes, int32_t first,
+                     int32_t last, uint16_t *symbols);
 
 /* CDF of every symbol edge, (pixels, levels + 1), of one channel; for tests and for looking at. `before` holds
  * the symbols (pixels, channels) of which channels before `channel` are read. */
@@ -45,17 +48,26 @@ int mix_cdf_tables(const mix_shape *shape, const mix_tables *tables, mix_paramet
  * depend on it. */
 int mix_use_avx2(int wanted);
 
-/* The same coder on given tables: symbol i has the CDF cdf + rows[i] * (levels + 1), or, without rows, the i-th.
- * REQUIRES symbols below levels and rows inside the table. Returns -1, or the number of a symbol whose CDF was
- * found not to increase; whatever the tables hold, nothing is read or written elsewhere. */
-int64_t table_encode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
-                           const uint16_t *symbols, int64_t count, int32_t lanes, int32_t first,
-                           int32_t last, uint8_t *out, size_t capacity, size_t *sizes);
-int64_t table_decode_lanes(const uint32_t *cdf, const int64_t *rows, int32_t levels,
-                           const uint8_t *bytes, const size_t *offsets, int64_t count,
+/* CDFs of `levels` + 1 entries each. Symbol i has number rows[i], or, without rows, the i-th, or the only one. */
+typedef struct {
+  const uint32_t *cdf;
+  const int64_t *rows;
+  int32_t levels, shared;
+} cdf_tables;
+
+/* The same coder on given tables. REQUIRES symbols below levels and rows inside the table. Returns -1, or the
+ * number of a symbol whose CDF was found not to increase; whatever the tables hold, nothing is read or written
+ * elsewhere. */
+int64_t table_encode_lanes(cdf_tables tables, const uint16_t *symbols, int64_t count,
+                           int32_t lanes, int32_t first, int32_t last, rc_encoder *encoders);
+int64_t table_decode_lanes(cdf_tables tables, rc_decoder *decoders, int64_t count,
                            int32_t lanes, int32_t first, int32_t last, uint16_t *symbols);
 
 /* The first of `count` rows that does not increase strictly from 0 to 2^24, or -1. */
 int64_t table_flaw(const uint32_t *cdf, int64_t count, int32_t levels);
+
+/* The same coder in one lane, all symbols equally probable. REQUIRES symbols below levels, 1 <= levels <= 2^16. */
+void uniform_encode(rc_encoder *encoder, const uint16_t *symbols, int64_t count, uint32_t levels);
+void uniform_decode(rc_decoder *decoder, uint16_t *symbols, int64_t count, uint32_t levels);
 
 #endif

@@ -18,7 +18,7 @@
 #define CANDIDATES 16
 #define MAX_CHANNELS 31
 #define SIGMOID_ENTRIES ((2 * MIX_SIGMOID_OFFSET >> MIX_SIGMOID_STEP_BITS) + 2)
-#define SIGMA_ENTRIES (MIX_LOG_SIGMA_MAX - MIX_LOG_SIGMA_MIN + 1)
+#define SCALE_ENTRIES (2 * (MIX_LOG_SIGMA_MAX - MIX_LOG_SIGMA_MIN + 1))
 
 /* Bits of `status`, which starts as 0. */
 #define NOT_FINITE 1
@@ -69,8 +69,8 @@ static __device__ component read_component(const source &s, const mix_tables &t,
   m.mu = read(s, pixel, kind + at, MIX_MU_BITS, MIX_MU_LIMIT, finite);
   int32_t sigma = read(s, pixel, 2 * kind + at, MIX_LOG_SIGMA_BITS, MIX_LOG_SIGMA_MAX, finite);
   sigma = (sigma < MIX_LOG_SIGMA_MIN ? MIX_LOG_SIGMA_MIN : sigma) - MIX_LOG_SIGMA_MIN;
-  m.inverse = t.inverse_sigma[sigma];
-  m.reach = t.reach[sigma];
+  m.inverse = t.scales[2 * sigma];
+  m.reach = t.scales[2 * sigma + 1];
   for (int32_t before = 0; s.coupled && before < c; before++) {
     int64_t row = (int64_t)c * (c - 1) / 2 + before;
     int32_t limit = s.coupled == 2 ? MIX_LAMBDA_RAW_LIMIT : MIX_LAMBDA_LIMIT;
@@ -183,16 +183,14 @@ static __device__ void prefetch(const source &s, int64_t pixel, int32_t paramete
 extern "C" __global__ void __launch_bounds__(WARP)
     l3c_decode(source s, const uint8_t *bytes, const int64_t *offsets, int64_t pixels, int32_t lanes,
                int32_t *symbols, int32_t *status) {
-  __shared__ int32_t sigmoid[SIGMOID_ENTRIES], inverse[SIGMA_ENTRIES], reach[SIGMA_ENTRIES],
-      exps[MIX_EXP_ENTRIES];
+  __shared__ int32_t sigmoid[SIGMOID_ENTRIES], scales[SCALE_ENTRIES], exps[MIX_EXP_ENTRIES];
   __shared__ component m[MIX_MAX_MIXTURES];
   __shared__ int32_t x[MAX_CHANNELS];
   copy(s.tables.sigmoid, sigmoid, SIGMOID_ENTRIES);
-  copy(s.tables.inverse_sigma, inverse, SIGMA_ENTRIES);
-  copy(s.tables.reach, reach, SIGMA_ENTRIES);
+  copy(s.tables.scales, scales, SCALE_ENTRIES);
   copy(s.tables.exp, exps, MIX_EXP_ENTRIES);
   __syncwarp();
-  mix_tables t = {sigmoid, inverse, reach, exps};
+  mix_tables t = {sigmoid, scales, exps};
 
   const int32_t lane = (int32_t)blockIdx.x, thread = (int32_t)threadIdx.x, K = s.mixtures;
   const int32_t candidate = thread % CANDIDATES, part = thread / CANDIDATES;

@@ -41,7 +41,7 @@ typedef unsigned long long uint64_t;
 #define MIX_MAX_MIXTURES 64
 
 typedef struct {
-  const int32_t *sigmoid, *inverse_sigma, *reach, *exp;
+  const int32_t *sigmoid, *scales, *exp; /* scales: 2^16 / sigma, then reach, for each log sigma */
 } mix_tables;
 
 /* sigmoid(t) * 2^24, linear between table entries 1/64 apart.

@@ -102,8 +102,8 @@ LOCAL void NAME(normalize)(const vec weights, int32_t levels, vec normalizer) {
 
 /* Fills `m` for channel c at WIDTH pixels, given the symbols x of the channels before; what the search for a
  * symbol starts from only if it is to `guide` one. */
-LOCAL int NAME(prepare)(const mix_shape *s, const mix_tables *t, const scale_table scales,
-                        mix_parameters p, const int64_t *row, int32_t c, const vec *x,
+LOCAL int NAME(prepare)(const mix_shape *s, const mix_tables *t, mix_parameters p,
+                        const int64_t *row, int32_t c, const vec *x,
                         int guide, mixtures *m) {
   const int32_t K = s->mixtures;
   const int64_t kind = (int64_t)s->channels * K;
@@ -154,7 +154,7 @@ LOCAL int NAME(prepare)(const mix_shape *s, const mix_tables *t, const scale_tab
     const __m256i least = _mm256_set1_epi32(MIX_LOG_SIGMA_MIN);
     STORE(index, _mm256_sub_epi32(_mm256_max_epi32(LOAD(sigma[k]), least), least));
     __m256i inverse, reach;
-#define AT(j) scales[index[j]]
+#define AT(j) (t->scales + 2 * index[j])
     GATHER_PAIRS(AT, inverse, reach);
 #undef AT
     STORE(m->mu[u], LOAD(m->mu[k]));
@@ -182,8 +182,8 @@ LOCAL int NAME(prepare)(const mix_shape *s, const mix_tables *t, const scale_tab
     for (int j = 0; j < WIDTH; j++) {
       m->mu[u][j] = m->mu[k][j];
       m->weight[u][j] = weight[j];
-      m->inverse[u][j] = scales[index[j]][0];
-      m->reach[u][j] = scales[index[j]][1];
+      m->inverse[u][j] = t->scales[2 * index[j]];
+      m->reach[u][j] = t->scales[2 * index[j] + 1];
       sum[j] += weight[j];
     }
     for (int j = 0; guide && j < WIDTH; j++) {
@@ -317,17 +317,16 @@ LOCAL void NAME(search)(const mix_shape *s, const mix_tables *t, const mixtures 
 }
 
 TARGET
-static int NAME(encode)(const mix_shape *s, const mix_tables *t, const scale_table scales,
-                        mix_parameters p, const uint16_t *symbols, int64_t pixels, int32_t lanes,
-                        int32_t first, int32_t last, uint8_t *out, size_t capacity,
-                        size_t *sizes) {
+static int NAME(encode)(const mix_shape *s, const mix_tables *t, mix_parameters p,
+                        const uint16_t *symbols, int64_t pixels, int32_t lanes, int32_t first,
+                        int32_t last, rc_encoder *encoders) {
   int finite = 1;
   /* An encoder has all symbols: a few lanes, coded together, can still have WIDTH pixels in each step. */
   const int64_t few = lanes < WIDTH && first == 0 && last == lanes;
   for (int32_t group = first; group < last; group += GROUP) {
-    rc_encoder e[GROUP];
+    rc_encoder e[GROUP]; /* copies, which the bytes written cannot be mistaken for */
     int size = last - group < GROUP ? last - group : GROUP;
-    for (int i = 0; i < size; i++) rc_encoder_begin(&e[i], out + (size_t)(group + i) * capacity);
+    memcpy(e, encoders + (group - first), (size_t)size * sizeof *e);
     const int64_t stride = few ? WIDTH : lanes, step = few ? WIDTH : size;
     for (int64_t start = group; start < pixels; start += stride) {
       for (int64_t i = 0; i < step && start + i < pixels; i += WIDTH) {
@@ -342,7 +341,7 @@ static int NAME(encode)(const mix_shape *s, const mix_tables *t, const scale_tab
             x[c][j] = symbols[pixel[j] * s->channels + c];
             above[j] = x[c][j] + 1;
           }
-          finite &= NAME(prepare)(s, t, scales, p, row, c, x, 0, &m);
+          finite &= NAME(prepare)(s, t, p, row, c, x, 0, &m);
           NAME(evaluate)(s, t, &m, x[c], from[c], NULL);
           NAME(evaluate)(s, t, &m, above, to[c], NULL);
         }
@@ -353,25 +352,20 @@ static int NAME(encode)(const mix_shape *s, const mix_tables *t, const scale_tab
         }
       }
     }
-    for (int i = 0; i < size; i++) sizes[group + i] = rc_encoder_end(&e[i]);
+    memcpy(encoders + (group - first), e, (size_t)size * sizeof *e);
   }
   return finite;
 }
 
 TARGET
-static int NAME(decode)(const mix_shape *s, const mix_tables *t, const scale_table scales,
-                        mix_parameters p, const uint8_t *bytes, const size_t *offsets,
-                        int64_t pixels, int32_t lanes, int32_t first, int32_t last,
-                        uint16_t *symbols) {
+static int NAME(decode)(const mix_shape *s, const mix_tables *t, mix_parameters p,
+                        rc_decoder *decoders, int64_t pixels, int32_t lanes, int32_t first,
+                        int32_t last, uint16_t *symbols) {
   int finite = 1, halvings = 0;
   while ((1 << halvings) < s->levels) halvings++;
   for (int32_t group = first; group < last; group += GROUP) {
-    rc_decoder d[GROUP];
+    rc_decoder *d = decoders + (group - first);
     int size = last - group < GROUP ? last - group : GROUP;
-    for (int i = 0; i < size; i++) {
-      const size_t *lane = offsets + group + i;
-      rc_decoder_begin(&d[i], bytes + lane[0], lane[1] - lane[0]);
-    }
     for (int64_t start = group; start < pixels; start += lanes) {
       for (int i = 0; i < size && start + i < pixels; i += WIDTH) {
         int64_t pixel[WIDTH], row[WIDTH];
@@ -380,9 +374,10 @@ static int NAME(decode)(const mix_shape *s, const mix_tables *t, const scale_tab
         prefetch(s, p, row[0]);
         for (int32_t c = 0; c < s->channels; c++) {
           mixtures m;
-          vec target = {0}, from, to;
-          finite &= NAME(prepare)(s, t, scales, p, row, c, x, 1, &m);
-          for (int j = 0; j < active; j++) target[j] = (int32_t)rc_target(&d[i + j]);
+          vec target = {(int32_t)rc_target(&d[i])}, from, to;
+          finite &= NAME(prepare)(s, t, p, row, c, x, 1, &m);
+          for (int j = 1; j < WIDTH; j++) /* what is missing repeats the first search, too */
+            target[j] = j < active ? (int32_t)rc_target(&d[i + j]) : target[0];
           NAME(search)(s, t, &m, halvings, target, x[c], from, to);
           for (int j = 0; j < active; j++) {
             rc_consume(&d[i + j], (uint32_t)from[j], (uint32_t)to[j]);
@@ -396,8 +391,8 @@ static int NAME(decode)(const mix_shape *s, const mix_tables *t, const scale_tab
 }
 
 TARGET
-static int NAME(tables)(const mix_shape *s, const mix_tables *t, const scale_table scales,
-                        mix_parameters p, const uint16_t *before, int64_t pixels, int32_t channel,
+static int NAME(tables)(const mix_shape *s, const mix_tables *t, mix_parameters p,
+                        const uint16_t *before, int64_t pixels, int32_t channel,
                         uint32_t *cdf) {
   int finite = 1;
   for (int64_t start = 0; start < pixels; start += WIDTH) {
@@ -407,7 +402,7 @@ static int NAME(tables)(const mix_shape *s, const mix_tables *t, const scale_tab
     mixtures m;
     for (int32_t c = 0; c < channel; c++)
       for (int j = 0; j < WIDTH; j++) x[c][j] = before[pixel[j] * s->channels + c];
-    finite &= NAME(prepare)(s, t, scales, p, row, channel, x, 0, &m);
+    finite &= NAME(prepare)(s, t, p, row, channel, x, 0, &m);
     for (int32_t v = 0; v <= s->levels; v++) {
       vec all, at;
       for (int j = 0; j < WIDTH; j++) all[j] = v;

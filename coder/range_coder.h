@@ -34,6 +34,7 @@ typedef struct {
 typedef struct {
   uint64_t code, range;
   const uint8_t *next, *end; /* bytes to read; zeros follow */
+  size_t beyond;             /* zeros read past the end */
 } rc_decoder;
 
 RC_FUNCTION void rc_encoder_begin(rc_encoder *e, uint8_t *out) {
@@ -63,18 +64,23 @@ RC_FUNCTION void rc_encode(rc_encoder *e, uint32_t from, uint32_t to) {
   }
 }
 
-/* Writes the fewest bytes that, followed by zeros, lie in the interval; returns the lane's length. */
-RC_FUNCTION size_t rc_encoder_end(rc_encoder *e) {
+/* The fewest bytes that, followed by zeros, lie in the interval; they do where low + *skip is. */
+RC_FUNCTION int rc_end(uint64_t low, uint64_t range, uint64_t *skip) {
   int bytes = 0;
   for (; bytes < RC_MAX_FLUSH; bytes++) {
-    uint64_t below = bytes == 0 ? UINT64_MAX : UINT64_MAX >> (8 * bytes);
-    uint64_t skip = (0 - e->low) & below; /* up to the next multiple of 2^(64 - 8 bytes) */
-    if (skip < e->range) {
-      e->low += skip;
-      if (e->low < skip) rc_carry(e);
-      break;
-    }
+    *skip = (0 - low) & (UINT64_MAX >> (8 * bytes)); /* up to the next multiple of 2^(64 - 8 bytes) */
+    if (*skip < range) return bytes;
   }
+  *skip = 0;
+  return bytes;
+}
+
+/* Writes those bytes; returns the lane's length. */
+RC_FUNCTION size_t rc_encoder_end(rc_encoder *e) {
+  uint64_t skip;
+  int bytes = rc_end(e->low, e->range, &skip);
+  e->low += skip;
+  if (e->low < skip) rc_carry(e);
   for (int i = 0; i < bytes; i++) *e->next++ = (uint8_t)(e->low >> (56 - 8 * i));
   while (e->next > e->start && e->next[-1] == 0) e->next--;
   return (size_t)(e->next - e->start);
@@ -87,7 +93,11 @@ RC_FUNCTION uint64_t rc_read_word(rc_decoder *d) {
     d->next += 4;
     return word;
   }
-  for (int i = 0; i < 4; i++) word = word << 8 | (d->next < d->end ? *d->next++ : 0);
+  for (int i = 0; i < 4; i++) {
+    int there = d->next < d->end;
+    word = word << 8 | (there ? *d->next++ : 0);
+    d->beyond += !there;
+  }
   return word;
 }
 
@@ -95,6 +105,7 @@ RC_FUNCTION void rc_decoder_begin(rc_decoder *d, const uint8_t *bytes, size_t si
   d->range = UINT64_MAX;
   d->next = bytes;
   d->end = bytes + size;
+  d->beyond = 0;
   d->code = rc_read_word(d) << 32;
   d->code |= rc_read_word(d);
 }
@@ -115,6 +126,20 @@ RC_FUNCTION void rc_consume(rc_decoder *d, uint32_t from, uint32_t to) {
     d->code = d->code << 32 | rc_read_word(d);
     d->range <<= 32;
   }
+}
+
+/* Whether code < range, as it then always stays; only eight bytes of 255 begin otherwise. */
+RC_FUNCTION int rc_decoder_begins(const rc_decoder *d) { return d->code < d->range; }
+
+/* Whether an encoder of the symbols consumed so far writes just these bytes, from `start` on. */
+RC_FUNCTION int rc_decoder_ends(const rc_decoder *d, const uint8_t *start) {
+  size_t size = (size_t)(d->end - start);
+  if (d->next < d->end || (size && start[size - 1] == 0)) return 0;
+  uint64_t value = 0, skip; /* value = low + code: the last 8 bytes read */
+  for (size_t at = size + d->beyond - 8; at < size + d->beyond; at++)
+    value = value << 8 | (at < size ? start[at] : 0);
+  rc_end(value - d->code, d->range, &skip);
+  return skip == d->code;
 }
 
 #endif

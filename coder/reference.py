@@ -86,8 +86,7 @@ class Mixture:
         first = grid.LOG_SIGMA_MIN << grid.LOG_SIGMA_BITS
         last = grid.LOG_SIGMA_MAX << grid.LOG_SIGMA_BITS
         index = [min(max(s, first), last) - first for s in log_sigma]
-        self.inverse = [int(made.inverse_sigma[i]) for i in index]
-        self.reach = [int(made.reach[i]) for i in index]
+        self.inverse, self.reach = made.scales[index].T.tolist()
         self.mu = mu
         top = max(logits)
         self.weights = [int(made.exp[min(top - v, grid.EXP_ENTRIES - 1)]) for v in logits]

@@ -36,17 +36,16 @@ EXP_ENTRIES = 1024
 
 
 class Tables(NamedTuple):
-    """All tables, int32, one dimension.
+    """All tables, int32.
 
-    sigmoid: 2^24 / (1 + exp(-t)) at t = -16, -16 + 1/64, ..., 16, the last entry twice.
-    inverse_sigma: 2^16 exp(-log_sigma) on the grid of log_sigma, from -7 to 8.
-    reach: largest |x - mu| on the grid of mu for which the argument of the sigmoid stays within +-
-    16. exp: 2^16 exp(-d / 64), d = 0..1023.
+    sigmoid: (2050,), 2^24 / (1 + exp(-t)) at t = -16, -16 + 1/64, ..., 16, the last entry twice.
+    scales: (961, 2), for each log_sigma on its grid, from -7 to 8: 2^16 exp(-log_sigma), and its
+    reach, the largest |x - mu| on the grid of mu for which the sigmoid's argument stays within 16.
+    exp: (1024,), 2^16 exp(-d / 64), d = 0..1023.
     """
 
     sigmoid: npt.NDArray[np.int32]
-    inverse_sigma: npt.NDArray[np.int32]
-    reach: npt.NDArray[np.int32]
+    scales: npt.NDArray[np.int32]
     exp: npt.NDArray[np.int32]
 
 
@@ -78,7 +77,7 @@ def tables() -> Tables:
             rounded((1 << WEIGHT_BITS) * (-Decimal(i) / (1 << LOGIT_BITS)).exp())
             for i in range(EXP_ENTRIES)
         ]
-    made = (sigmoid, inverse, [most // i for i in inverse], exp)
+    made = (sigmoid, [(i, most // i) for i in inverse], exp)
     arrays = [np.array(values, dtype=np.int32) for values in made]
     for array in arrays:
         array.setflags(write=False)

@@ -83,7 +83,9 @@ def test_tables_fit_their_definition() -> None:
     assert np.abs(made.sigmoid[1:-2] - 2**24 / (1 + np.exp(-t[1:-1]))).max() <= 0.5 + 1e-6
     assert (np.diff(made.sigmoid) >= 0).all()
     sigma = np.exp(np.arange(-7 * 64, 8 * 64 + 1) / 64)
-    assert np.abs(made.inverse_sigma - 2**16 / sigma).max() <= 0.5 + 1e-6
-    assert (made.reach.astype(np.int64) * made.inverse_sigma <= 1 << 28).all()
+    inverse, reach = made.scales.T.astype(np.int64)
+    assert np.abs(inverse - 2**16 / sigma).max() <= 0.5 + 1e-6
+    assert (reach * inverse <= 1 << 28).all()
+    assert ((reach + 1) * inverse > 1 << 28).all()
     assert made.exp[0] == 1 << 16
     assert made.exp[64] == round(2**16 / math.e)

@@ -8,6 +8,7 @@
  *   - what was coded decodes to itself, whatever the parameters;
  *   - encoder, decoder and CDFs agree on whether the parameters are finite;
  *   - every CDF runs from 0 to 2^24 and strictly increases;
+ *   - calls of all kinds go on with one lane, and its decoder knows whether the bytes are an encoder's;
  *   - the portable variant and the one for AVX2 give the same bytes and symbols.
  *
  * All buffers are allocated at their exact size, so that a sanitizer sees the first byte outside.
@@ -61,17 +62,31 @@ static uint8_t *copy(const uint8_t *bytes, size_t size) {
   return made;
 }
 
-/* Joins lanes of `capacity` bytes into one stream with offsets, as range_coder.py does. */
-static uint8_t *join(const uint8_t *out, size_t capacity, const size_t *sizes, int32_t lanes,
-                     size_t *offsets) {
+/* Coders of `lanes` lanes at their begin; those of an encoder write into `out`. */
+static rc_encoder *begin_encoders(uint8_t *out, size_t capacity, int32_t lanes) {
+  rc_encoder *e = room((size_t)lanes * sizeof *e);
+  for (int32_t i = 0; i < lanes; i++) rc_encoder_begin(&e[i], out + (size_t)i * capacity);
+  return e;
+}
+
+static rc_decoder *begin_decoders(const uint8_t *bytes, const size_t *offsets, int32_t lanes) {
+  rc_decoder *d = room((size_t)lanes * sizeof *d);
+  for (int32_t i = 0; i < lanes; i++)
+    rc_decoder_begin(&d[i], bytes + offsets[i], offsets[i + 1] - offsets[i]);
+  return d;
+}
+
+/* Ends lanes of `capacity` bytes, and joins them into one stream with offsets, as range_coder.py does. */
+static uint8_t *join(rc_encoder *e, size_t capacity, int32_t lanes, size_t *offsets) {
   offsets[0] = 0;
   for (int32_t i = 0; i < lanes; i++) {
-    check(sizes[i] <= capacity, "a lane outgrew its capacity");
-    offsets[i + 1] = offsets[i] + sizes[i];
+    size_t size = rc_encoder_end(&e[i]);
+    check(size <= capacity, "a lane outgrew its capacity");
+    offsets[i + 1] = offsets[i] + size;
   }
   uint8_t *bytes = room(offsets[lanes]);
   for (int32_t i = 0; i < lanes; i++)
-    if (sizes[i]) memcpy(bytes + offsets[i], out + (size_t)i * capacity, sizes[i]);
+    if (offsets[i + 1] > offsets[i]) memcpy(bytes + offsets[i], e[i].start, offsets[i + 1] - offsets[i]);
   return bytes;
 }
 
@@ -124,6 +139,8 @@ static float choose_float(source *s, int kind) {
   return value;
 }
 
+extern const mix_tables fuzz_tables;
+
 static void mixtures(source *s) {
   mix_shape shape;
   uint8_t first = byte(s);
@@ -159,34 +176,33 @@ static void mixtures(source *s) {
   size_t longest = ((size_t)pixels + (size_t)lanes - 1) / (size_t)lanes * (size_t)shape.channels;
   size_t capacity = 4 * longest + 8;
   uint8_t *out = room((size_t)lanes * capacity);
-  size_t *sizes = room((size_t)lanes * sizeof *sizes);
   size_t *offsets = room(((size_t)lanes + 1) * sizeof *offsets);
-  extern const mix_tables fuzz_tables;
 
   uint8_t variants = byte(s); /* each step by the portable variant or by AVX2's */
   mix_use_avx2(variants & 1);
   int32_t cut = (int32_t)(byte(s) % (uint8_t)(lanes + 1)); /* two calls, as two threads make them */
-  int finite = mix_encode_lanes(&shape, &fuzz_tables, given, symbols, pixels, lanes, 0, cut, out,
-                                capacity, sizes) == 0;
+  rc_encoder *e = begin_encoders(out, capacity, lanes);
+  int finite = mix_encode_lanes(&shape, &fuzz_tables, given, symbols, pixels, lanes, 0, cut, e) == 0;
   mix_use_avx2(variants >> 1 & 1);
-  finite &= mix_encode_lanes(&shape, &fuzz_tables, given, symbols, pixels, lanes, cut, lanes, out,
-                             capacity, sizes) == 0;
-  uint8_t *bytes = join(out, capacity, sizes, lanes, offsets);
+  finite &= mix_encode_lanes(&shape, &fuzz_tables, given, symbols, pixels, lanes, cut, lanes, e + cut) == 0;
+  uint8_t *bytes = join(e, capacity, lanes, offsets);
+  rc_decoder *d = begin_decoders(bytes, offsets, lanes);
   mix_use_avx2(variants >> 2 & 1);
-  int same = mix_decode_lanes(&shape, &fuzz_tables, given, bytes, offsets, pixels, lanes, 0, cut,
-                              decoded) == 0;
+  int same = mix_decode_lanes(&shape, &fuzz_tables, given, d, pixels, lanes, 0, cut, decoded) == 0;
   mix_use_avx2(variants >> 3 & 1);
-  same &= mix_decode_lanes(&shape, &fuzz_tables, given, bytes, offsets, pixels, lanes, cut, lanes,
-                           decoded) == 0;
+  same &= mix_decode_lanes(&shape, &fuzz_tables, given, d + cut, pixels, lanes, cut, lanes, decoded) == 0;
   check(same == finite, "encoder and decoder differ on what is finite");
   if (finite) check(!memcmp(symbols, decoded, count * sizeof *symbols), "round trip of mixtures");
+  free(d);
 
   bytes = damage(s, bytes, offsets, lanes);
-  mix_use_avx2(0);
-  mix_decode_lanes(&shape, &fuzz_tables, given, bytes, offsets, pixels, lanes, 0, lanes, decoded);
+  for (int avx2 = 0; avx2 < 2; avx2++) {
+    mix_use_avx2(avx2);
+    d = begin_decoders(bytes, offsets, lanes);
+    mix_decode_lanes(&shape, &fuzz_tables, given, d, pixels, lanes, 0, lanes, avx2 ? symbols : decoded);
+    free(d);
+  }
   for (size_t i = 0; i < count; i++) check(decoded[i] < shape.levels, "symbol out of range");
-  mix_use_avx2(1);
-  mix_decode_lanes(&shape, &fuzz_tables, given, bytes, offsets, pixels, lanes, 0, lanes, symbols);
   check(!memcmp(symbols, decoded, count * sizeof *symbols), "AVX2 decodes hostile bytes otherwise");
 
   if (shape.levels <= 256 && shape.mixtures <= 4 && pixels <= 4) {
@@ -202,20 +218,14 @@ static void mixtures(source *s) {
     free(cdf);
   }
   free(real), free(grid), free(symbols), free(decoded);
-  free(out), free(sizes), free(offsets), free(bytes);
+  free(out), free(e), free(offsets), free(bytes);
 }
 
-static void tables(source *s) {
-  int32_t levels = choose_levels(s);
-  if (levels > 256) levels = 1 + levels % 1024; /* longer tables are only slower */
-  int64_t rows = 1 + byte(s) % 3, count = 1 + byte(s) % 64;
-  if (levels > 256) rows = 1;
-  int32_t lanes = 1 + byte(s) % 20;
-  int shared = levels > 256 || byte(s) & 1;
-  if (!shared) count = rows;
+/* Valid CDFs, as arguments.py has checked them: any increasing steps. */
+static uint32_t *choose_cdfs(source *s, int32_t levels, int64_t rows) {
   size_t width = (size_t)levels + 1;
   uint32_t *cdf = room((size_t)rows * width * sizeof *cdf);
-  for (int64_t r = 0; r < rows; r++) { /* valid, as range_coder.py has checked: any increasing steps */
+  for (int64_t r = 0; r < rows; r++) {
     uint32_t *row = cdf + (size_t)r * width, at = 0, left = (1u << 24) - (uint32_t)levels;
     uint32_t most = byte(s) & 1 ? left : 2 * (left / (uint32_t)levels) + 1;
     int cheap = levels > 512;
@@ -227,35 +237,149 @@ static void tables(source *s) {
     }
     row[levels] = 1u << 24;
   }
+  return cdf;
+}
+
+static void tables(source *s) {
+  int32_t levels = choose_levels(s);
+  if (levels > 256) levels = 1 + levels % 1024; /* longer tables are only slower */
+  int64_t rows = 1 + byte(s) % 3, count = 1 + byte(s) % 64;
+  if (levels > 256) rows = 1;
+  int32_t lanes = 1 + byte(s) % 20;
+  int shared = levels > 256 || byte(s) & 1;
+  if (!shared) count = rows;
+  uint32_t *cdf = choose_cdfs(s, levels, rows);
   int64_t *which = NULL;
   if (shared) {
     which = room((size_t)count * sizeof *which);
     for (int64_t i = 0; i < count; i++) which[i] = byte(s) % rows;
   }
+  cdf_tables t = {cdf, which, levels, 0};
   uint16_t *symbols = room((size_t)count * 2), *decoded = room((size_t)count * 2);
   for (int64_t i = 0; i < count; i++) symbols[i] = (uint16_t)(word(s) % (uint32_t)levels);
   size_t capacity = 4 * (((size_t)count + (size_t)lanes - 1) / (size_t)lanes) + 8;
   uint8_t *out = room((size_t)lanes * capacity);
-  size_t *sizes = room((size_t)lanes * sizeof *sizes);
   size_t *offsets = room(((size_t)lanes + 1) * sizeof *offsets);
-  table_encode_lanes(cdf, which, levels, symbols, count, lanes, 0, lanes, out, capacity, sizes);
-  uint8_t *bytes = join(out, capacity, sizes, lanes, offsets);
-  table_decode_lanes(cdf, which, levels, bytes, offsets, count, lanes, 0, lanes, decoded);
+  rc_encoder *e = begin_encoders(out, capacity, lanes);
+  table_encode_lanes(t, symbols, count, lanes, 0, lanes, e);
+  uint8_t *bytes = join(e, capacity, lanes, offsets);
+  rc_decoder *d = begin_decoders(bytes, offsets, lanes);
+  table_decode_lanes(t, d, count, lanes, 0, lanes, decoded);
   check(!memcmp(symbols, decoded, (size_t)count * 2), "round trip of tables");
+  free(d);
   bytes = damage(s, bytes, offsets, lanes);
-  table_decode_lanes(cdf, which, levels, bytes, offsets, count, lanes, 0, lanes, decoded);
+  d = begin_decoders(bytes, offsets, lanes);
+  table_decode_lanes(t, d, count, lanes, 0, lanes, decoded);
   for (int64_t i = 0; i < count; i++) check(decoded[i] < levels, "symbol out of range");
   free(cdf), free(which), free(symbols), free(decoded);
-  free(out), free(sizes), free(offsets), free(bytes);
+  free(out), free(e), free(d), free(offsets), free(bytes);
+}
+
+/* One call for part of a lane. */
+typedef struct {
+  mix_shape shape;
+  mix_parameters parameters;
+  cdf_tables tables;
+  uint32_t levels;
+  int64_t pixels;
+  size_t first, count; /* symbols */
+} step;
+
+static step choose_step(source *s, size_t first) {
+  step made = {.first = first, .pixels = byte(s) % 5};
+  made.count = (size_t)made.pixels;
+  uint8_t kind = byte(s) % 4;
+  if (kind == 0) {
+    made.levels = 1 + (word(s) & (byte(s) & 1 ? 0xffff : 0xff));
+  } else if (kind < 3) {
+    made.levels = 1 + byte(s) % 40;
+    made.tables.levels = (int32_t)made.levels;
+    made.tables.shared = kind == 1;
+    made.tables.cdf = choose_cdfs(s, made.tables.levels, kind == 1 ? 1 : made.pixels);
+  } else {
+    made.levels = (uint32_t)choose_levels(s);
+    made.shape = (mix_shape){1 + byte(s) % 3, (int32_t)made.levels, 1 + byte(s) % 5, byte(s) % 3};
+    int32_t lambdas = made.shape.coupled ? made.shape.channels * (made.shape.channels - 1) / 2 : 0;
+    size_t values = made.count * (size_t)((3 * made.shape.channels + lambdas) * made.shape.mixtures);
+    int32_t *grid = room(values * sizeof *grid);
+    for (size_t i = 0; i < values; i++) grid[i] = (int32_t)word(s) >> 16;
+    made.parameters.grid = grid;
+    made.count *= (size_t)made.shape.channels;
+  }
+  return made;
+}
+
+static void encode_step(const step *t, const uint16_t *symbols, rc_encoder *e) {
+  if (t->tables.cdf)
+    check(table_encode_lanes(t->tables, symbols, t->pixels, 1, 0, 1, e) < 0, "a table was refused");
+  else if (t->parameters.grid)
+    check(!mix_encode_lanes(&t->shape, &fuzz_tables, t->parameters, symbols, t->pixels, 1, 0, 1, e), "finite");
+  else
+    uniform_encode(e, symbols, t->pixels, t->levels);
+}
+
+static void decode_step(const step *t, uint16_t *symbols, rc_decoder *d) {
+  if (t->tables.cdf)
+    check(table_decode_lanes(t->tables, d, t->pixels, 1, 0, 1, symbols) < 0, "a table was refused");
+  else if (t->parameters.grid)
+    check(!mix_decode_lanes(&t->shape, &fuzz_tables, t->parameters, d, t->pixels, 1, 0, 1, symbols), "finite");
+  else
+    uniform_decode(d, symbols, t->pixels, t->levels);
+}
+
+static uint8_t *encode_steps(const step *steps, int number, size_t count, const uint16_t *symbols, size_t *offsets) {
+  uint8_t *out = room(4 * count + 8);
+  rc_encoder *e = begin_encoders(out, 4 * count + 8, 1);
+  for (int i = 0; i < number; i++) encode_step(&steps[i], symbols + steps[i].first, e);
+  uint8_t *bytes = join(e, 4 * count + 8, 1, offsets);
+  free(out), free(e);
+  return bytes;
+}
+
+static void incremental(source *s) {
+  step steps[8];
+  int number = byte(s) % 9;
+  size_t count = 0, offsets[2], others[2];
+  for (int i = 0; i < number; i++) {
+    steps[i] = choose_step(s, count);
+    count += steps[i].count;
+  }
+  uint16_t *symbols = room(count * sizeof *symbols), *decoded = room(count * sizeof *decoded);
+  for (int i = 0; i < number; i++)
+    for (size_t n = 0; n < steps[i].count; n++)
+      symbols[steps[i].first + n] = (uint16_t)(word(s) % steps[i].levels);
+  uint8_t *bytes = encode_steps(steps, number, count, symbols, offsets);
+  for (int damaged = 0; damaged < 2; damaged++) {
+    if (damaged) bytes = damage(s, bytes, offsets, 1);
+    rc_decoder *d = begin_decoders(bytes, offsets, 1);
+    if (damaged && !rc_decoder_begins(d)) {
+      for (int i = 0; i < 8; i++) check(bytes[i] == 255, "a good beginning is refused");
+    } else {
+      for (int i = 0; i < number; i++) decode_step(&steps[i], decoded + steps[i].first, d);
+      for (int i = 0; i < number; i++)
+        for (size_t n = 0; n < steps[i].count; n++)
+          check(decoded[steps[i].first + n] < steps[i].levels, "symbol out of range");
+      check(d->code < d->range, "the decoder left its interval");
+      uint8_t *again = encode_steps(steps, number, count, decoded, others);
+      int same = others[1] == offsets[1] && !memcmp(again, bytes, others[1]);
+      check(rc_decoder_ends(d, bytes) == same, "a decoder does not know where its stream ends");
+      if (!damaged) check(same && !memcmp(symbols, decoded, 2 * count), "round trip of many calls");
+      free(again);
+    }
+    free(d);
+  }
+  for (int i = 0; i < number; i++) free((void *)steps[i].tables.cdf), free((void *)steps[i].parameters.grid);
+  free(symbols), free(decoded), free(bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   source s = {data, data + size, size};
   for (size_t i = 0; i < size; i++) s.spread = (s.spread ^ data[i]) * 0x9E3779B97F4A7C15u;
-  if (byte(&s) & 3)
-    mixtures(&s);
-  else
-    tables(&s);
+  switch (byte(&s) & 3) {
+    case 0: tables(&s); break;
+    case 3: incremental(&s); break;
+    default: mixtures(&s);
+  }
   return 0;
 }
 

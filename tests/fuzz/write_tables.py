@@ -8,6 +8,6 @@ from coder.tables import tables
 made = tables()
 lines = ['#include "mixture_cdf.h"', ""]
 for name, values in made._asdict().items():
-    lines.append(f"static const int32_t {name}[] = {{{','.join(map(str, values.tolist()))}}};")
-lines += ["const mix_tables fuzz_tables = {sigmoid, inverse_sigma, reach, exp};", ""]
+    lines.append(f"static const int32_t {name}[] = {{{','.join(map(str, values.ravel()))}}};")
+lines += ["const mix_tables fuzz_tables = {sigmoid, scales, exp};", ""]
 Path(sys.argv[1]).write_text("\n".join(lines))

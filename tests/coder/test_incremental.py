@@ -1,0 +1,344 @@
+"""Many calls on one stream: equal to one call and to the reference, hostile bytes, misuse."""
+
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mixture_samples import ONE, SIGMOID, WIDE, Z, sample
+
+import coder
+from coder import CorruptStreamError, RangeDecoder, RangeEncoder, StreamEndedError, reference
+from coder import incremental as module
+from coder.shape import MixtureShape, lane_count
+
+TOTAL = 1 << 24
+RGB = MixtureShape(channels=3, levels=256, mixtures=2, coupled=True)
+
+
+class Call(NamedTuple):
+    """One call: its symbols, and how to encode, decode and look them up."""
+
+    symbols: np.ndarray
+    encode: Callable[[RangeEncoder, np.ndarray], None]
+    decode: Callable[[RangeDecoder], np.ndarray]
+    intervals: Callable[[], list[tuple[int, int]]]  # for the reference
+
+
+def random_cdfs(rng: np.random.Generator, rows: int, levels: int) -> np.ndarray:
+    inner = [np.sort(rng.choice(TOTAL - 1, levels - 1, replace=False)) + 1 for _ in range(rows)]
+    cdf = np.reshape(inner, (rows, levels - 1)).astype(np.int64)
+    return np.pad(cdf, ((0, 0), (1, 1)), constant_values=((0, 0), (0, TOTAL)))
+
+
+def make(kind: str, count: int, seed: int) -> Call:
+    rng = np.random.default_rng(seed)
+    if kind == "uniform":
+        levels = int(rng.choice([1, 2, 5, 25, 256, 65_535, 65_536]))
+        symbols = rng.integers(0, levels, count)
+        return Call(
+            symbols,
+            lambda e, x: e.encode_uniform(x, levels),
+            lambda d: d.decode_uniform(levels, count),
+            lambda: [(v * TOTAL // levels, (v + 1) * TOTAL // levels) for v in symbols.tolist()],
+        )
+    if kind == "mixture":
+        shape = [RGB, SIGMOID, Z, WIDE, ONE][rng.integers(5)]
+        parameters, symbols = sample(shape, count, seed)
+        return Call(
+            symbols,
+            lambda e, x: e.encode_mixture(x, parameters, shape),
+            lambda d: d.decode_mixture(parameters, shape),
+            lambda: [
+                (mixture.cdf(v), mixture.cdf(v + 1))
+                for x, row in zip(symbols.tolist(), parameters, strict=True)
+                for c, v in enumerate(x)
+                for mixture in [reference.Pixel(row, shape).mixture(c, x[:c])]
+            ],
+        )
+    levels = int(rng.integers(1, 40))
+    symbols = rng.integers(0, levels, count)
+    cdf = random_cdfs(rng, {"one": 1, "rows": 3}.get(kind, count), levels)
+    rows = rng.integers(0, 3, count) if kind == "rows" else None
+    each = cdf.repeat(count, 0) if kind == "one" else cdf if rows is None else cdf[rows]
+    given = cdf[0] if kind == "one" else cdf
+    return Call(
+        symbols,
+        lambda e, x: e.encode(x, given, rows),
+        lambda d: d.decode(given, rows, count=count if kind == "one" else None),
+        lambda: [(int(row[v]), int(row[v + 1])) for row, v in zip(each, symbols, strict=True)],
+    )
+
+
+calls = st.lists(
+    st.builds(
+        make,
+        st.sampled_from(["uniform", "mixture", "one", "rows", "each"]),
+        st.integers(0, 9),
+        st.integers(0, 2**32),
+    ),
+    max_size=6,
+)
+
+
+def encode(made: list[Call], symbols: list[np.ndarray]) -> bytes:
+    encoder = RangeEncoder()
+    for call, values in zip(made, symbols, strict=True):
+        call.encode(encoder, values)
+    return encoder.finish()
+
+
+@settings(max_examples=80, deadline=None)
+@given(calls)
+def test_mixed_calls_are_the_reference_s_bytes_and_decode(made: list[Call]) -> None:
+    data = encode(made, [call.symbols for call in made])
+    plain = reference.RangeEncoder()
+    for call in made:
+        for start, end in call.intervals():
+            plain.encode(start, end)
+    assert data == plain.finish()
+    decoder = RangeDecoder(data)
+    for call in made:
+        symbols = call.decode(decoder)
+        assert symbols.dtype == np.uint16
+        assert symbols.shape == call.symbols.shape
+        assert (symbols == call.symbols).all()
+    decoder.finish()
+
+
+@settings(max_examples=80, deadline=None)
+@given(calls, st.binary(max_size=40), st.data())
+def test_any_bytes_are_symbols_and_finish_tells_an_encoder_s(
+    made: list[Call], noise: bytes, draw: st.DataObject
+) -> None:
+    stream = encode(made, [call.symbols for call in made])
+    cut = draw.draw(st.integers(0, len(stream)))
+    data = draw.draw(st.sampled_from([noise, stream[:cut], stream + noise, stream[:cut] + noise]))
+    try:
+        decoder = RangeDecoder(data)
+    except CorruptStreamError:
+        assert data[:8] == b"\xff" * 8
+        return
+    symbols = [call.decode(decoder) for call in made]
+    again = encode(made, symbols)  # raises if one is not below its levels
+    if again == data:
+        decoder.finish()
+    else:
+        with pytest.raises(CorruptStreamError):
+            decoder.finish()
+
+
+@pytest.mark.parametrize("shape", [RGB, SIGMOID, Z, WIDE, ONE])
+@pytest.mark.parametrize("sizes", [[1] * 300, [299, 1], [0, 7, 0, 293]])
+def test_one_call_and_many_are_the_same_bytes(shape: MixtureShape, sizes: list[int]) -> None:
+    parameters, symbols = sample(shape, 300)
+    encoder, edges = RangeEncoder(), np.cumsum([0, *sizes])
+    for start, end in itertools.pairwise(edges):
+        part = start if end - start == 1 else slice(start, end)  # a single position has no axis
+        encoder.encode_mixture(symbols[part], parameters[part], shape)
+    data = encoder.finish()
+    assert data == coder.encode_mixture(symbols, parameters, shape)
+    decoder, found = RangeDecoder(data), []
+    for start, end in itertools.pairwise(edges):
+        part = start if end - start == 1 else slice(start, end)
+        found.append(np.atleast_2d(decoder.decode_mixture(parameters[part], shape)))
+    assert (np.concatenate(found) == symbols).all()
+    decoder.finish()
+
+
+def test_one_lane_of_many_symbols_is_the_same_stream() -> None:
+    pixels = 8192 + 1
+    parameters, symbols = sample(Z, pixels)
+    assert lane_count(pixels) == 2
+    data = coder.encode_mixture(symbols, parameters, Z, lanes=1)
+    assert (coder.decode_mixture(data, parameters, Z, lanes=1) == symbols).all()
+    encoder = RangeEncoder()
+    encoder.encode_mixture(symbols, parameters, Z)
+    assert encoder.finish() == data != coder.encode_mixture(symbols, parameters, Z)
+    values, cdf = symbols.ravel(), random_cdfs(np.random.default_rng(0), 1, 25)
+    rows = np.zeros(len(values), int)
+    data = coder.encode(values, cdf, rows, lanes=1)
+    assert (coder.decode(data, cdf, rows, lanes=1) == values).all()
+    encoder = RangeEncoder()
+    for part in np.array_split(values, 5):
+        encoder.encode(part, cdf[0])
+    assert encoder.finish() == data
+    for lanes in (0, 257):
+        with pytest.raises(ValueError):
+            coder.encode(values, cdf, rows, lanes=lanes)
+
+
+def test_golden_stream() -> None:
+    """Bytes written once; they stay for ever, as those of test_golden.py."""
+    golden = bytes.fromhex("09f430a7950b93a1ec6154861106ada0916927197be47bd3")
+    shape = MixtureShape(channels=3, levels=256, mixtures=2, coupled=True)
+    grid = (np.arange(2 * shape.parameters) * 7919 % 2048 - 1024).astype(np.int32)
+    parameters = grid.reshape(2, -1)
+    parameters[:, 6:12] += 30_000  # means near 117
+    pixels = np.array([[117, 120, 90], [100, 131, 200]])
+    cdf = np.array([0, 1, 9_000_000, 9_000_001, TOTAL])
+    encoder = RangeEncoder()
+    encoder.encode_uniform([0, 24, 7], 25)
+    encoder.encode([3, 1, 0, 2, 3], cdf)
+    encoder.encode_mixture(pixels, parameters, shape)
+    encoder.encode_uniform(65_535, 1 << 16)
+    assert encoder.finish() == golden
+    decoder = RangeDecoder(golden)
+    assert decoder.decode_uniform(25, 3).tolist() == [0, 24, 7]
+    assert [int(decoder.decode(cdf)) for _ in range(5)] == [3, 1, 0, 2, 3]
+    assert (decoder.decode_mixture(parameters, shape) == pixels).all()
+    assert decoder.decode_uniform(1 << 16) == 65_535
+    decoder.finish()
+
+
+def test_damaged_ends_are_found() -> None:
+    encoder = RangeEncoder()
+    encoder.encode_uniform(np.arange(256), 256)
+    data = encoder.finish()
+    for wrong in (data + b"\0", data + b"a", data + data):
+        decoder = RangeDecoder(wrong)
+        decoder.decode_uniform(256, 256)
+        with pytest.raises(CorruptStreamError):
+            decoder.finish()
+    decoder = RangeDecoder(bytearray(data))
+    decoder.decode_uniform(256, 255)  # one symbol is left
+    with pytest.raises(CorruptStreamError):
+        decoder.finish()
+    with pytest.raises(CorruptStreamError):
+        RangeDecoder(b"\xff" * 9)
+    empty = RangeDecoder(RangeEncoder().finish())
+    empty.finish()
+
+
+def uses(coder: RangeEncoder | RangeDecoder, levels: int = 25) -> list[Callable[[], Any]]:
+    cdf = np.linspace(0, TOTAL, levels + 1).astype(int)
+    parameters, symbols = sample(Z, 2)
+    if isinstance(coder, RangeEncoder):
+        return [
+            lambda: coder.encode(3, cdf),
+            lambda: coder.encode_mixture(symbols, parameters, Z),
+            lambda: coder.encode_uniform(3, levels),
+            coder.finish,
+        ]
+    return [
+        lambda: coder.decode(cdf),
+        lambda: coder.decode_mixture(parameters, Z),
+        lambda: coder.decode_uniform(levels),
+        coder.finish,
+    ]
+
+
+@pytest.mark.parametrize("make", [RangeEncoder, lambda: RangeDecoder(b"abc")])
+def test_an_ended_stream_is_not_used_again(make: Callable[[], RangeEncoder | RangeDecoder]) -> None:
+    coder = make()
+    try:
+        coder.finish()
+    except CorruptStreamError:
+        assert isinstance(coder, RangeDecoder)
+    for use in uses(coder):
+        with pytest.raises(StreamEndedError):
+            use()
+
+
+def test_wrong_arguments_leave_the_stream_as_it_was() -> None:
+    cdf = np.array([0, 5, TOTAL])
+    parameters, symbols = sample(Z, 2)
+    encoder = RangeEncoder()
+    encoder.encode([0, 1], cdf)
+    wrong: list[Callable[[], None]] = [
+        lambda: encoder.encode([0, 2], cdf),
+        lambda: encoder.encode([-1], cdf),
+        lambda: encoder.encode([0, 1, 0], [cdf, cdf]),
+        lambda: encoder.encode([[0, 1]], cdf),
+        lambda: encoder.encode([0, 1], [cdf, cdf], [0, 2]),
+        lambda: encoder.encode([0], cdf[::-1]),
+        lambda: encoder.encode([0], cdf[None, None]),
+        lambda: encoder.encode_mixture(symbols[0], parameters, Z),
+        lambda: encoder.encode_mixture(symbols, parameters[0], Z),
+        lambda: encoder.encode_mixture(symbols, parameters[:, 1:], Z),
+        lambda: encoder.encode_mixture(symbols + 25, parameters, Z),
+        lambda: encoder.encode_uniform(25, 25),
+        lambda: encoder.encode_uniform(0, 0),
+        lambda: encoder.encode_uniform(0, (1 << 16) + 1),
+    ]
+    for use in wrong:
+        with pytest.raises(ValueError):
+            use()
+    with pytest.raises(TypeError):
+        encoder.encode_uniform(0.5, 25)
+    with pytest.raises(TypeError):
+        encoder.encode_mixture(symbols, parameters.astype(float), Z)
+    data = encoder.finish()
+    assert data == coder.encode([0, 1], [cdf, cdf])
+    decoder = RangeDecoder(data)
+    for misuse in (
+        lambda: decoder.decode([cdf, cdf], count=2),
+        lambda: decoder.decode(cdf, count=-1),
+        lambda: decoder.decode_uniform(0),
+        lambda: decoder.decode_mixture(parameters[:, 1:], Z),
+    ):
+        with pytest.raises(ValueError):
+            misuse()
+    assert (decoder.decode([cdf, cdf]) == [0, 1]).all()
+    decoder.finish()
+    with pytest.raises(TypeError):
+        RangeDecoder(5)  # type: ignore[arg-type]
+
+
+def test_errors_found_while_coding_end_the_stream() -> None:
+    parameters, symbols = sample(Z, 2)
+    parameters[1, 3] = np.nan
+    flat = np.array([0, 0, TOTAL])
+    high = np.array([0, TOTAL + 1, TOTAL], np.uint32)
+    encoders, decoders = [RangeEncoder() for _ in range(2)], [RangeDecoder(b"") for _ in range(2)]
+    for use in (
+        lambda: encoders[0].encode_mixture(symbols, parameters, Z),
+        lambda: encoders[1].encode([0], flat, check=False),
+        lambda: decoders[0].decode_mixture(parameters, Z),
+        lambda: decoders[1].decode(high, check=False),
+    ):
+        with pytest.raises(ValueError):
+            use()
+    for stream in (*encoders, *decoders):
+        with pytest.raises(StreamEndedError):
+            stream.finish()
+
+
+def test_threads_take_turns_at_a_stream() -> None:
+    encoder = RangeEncoder()
+
+    def work(value: int) -> None:
+        for count in (1, 2000, 3):  # below and above what releases the GIL
+            for _ in range(20):
+                encoder.encode_uniform(np.full(count, value), 4)
+
+    threads = [threading.Thread(target=work, args=(value,)) for value in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    decoder = RangeDecoder(encoder.finish())
+    found = decoder.decode_uniform(4, 4 * 20 * 2004)
+    decoder.finish()
+    assert np.bincount(found).tolist() == [20 * 2004] * 4
+
+
+def test_example_of_the_docstring_runs() -> None:
+    assert module.__doc__ is not None
+    lines = [line[4:] for line in module.__doc__.splitlines() if line.startswith("    ")]
+    parameters, symbols = sample(RGB, 100)
+    scope = {
+        "RangeEncoder": RangeEncoder,
+        "first": 3,
+        "symbols": symbols,
+        "predict": lambda before: parameters[len(before)],
+        "shape": RGB,
+    }
+    exec("\n".join(lines), scope)
+    decoder = RangeDecoder(scope["data"])  # type: ignore[arg-type]
+    assert decoder.decode_uniform(256) == 3
+    assert (decoder.decode_mixture(parameters, RGB) == symbols).all()
