@@ -9,7 +9,8 @@ together. In floating point they are the same on one machine, as long as shapes 
 are, and the number of threads too: tiles are predicted one at a time. PyTorch was also seen to
 round a convolution of tiny inputs (up to 11 positions) differently with two threads, and none of
 larger ones, so that small scales are predicted by one thread; `l3c.evaluation.exactness` measures
-what that is worth.
+what that is worth. Neither depends on what the calling program has set PyTorch to
+(`l3c.torch_state`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from l3c.model.network import Network
 from l3c.model.stages import Lattice, Stage, scale_name
 from l3c.stopwatch import Stopwatch, timed
 from l3c.threads import torch_threads
+from l3c.torch_state import fixed_state
 
 RGB = npt.NDArray[np.uint8]
 
@@ -58,6 +60,7 @@ class Codec:
         l3c.integer.exact.InexactError: with a path, on a machine that cannot run it exactly.
     """
 
+    @fixed_state(inference=False)
     def __init__(
         self,
         network: Network,
@@ -115,7 +118,7 @@ class Codec:
         many = max(1, TOGETHER // (height * width)) if self._path else 1
         return (slice(start, start + many) for start in range(0, count, many))
 
-    @torch.inference_mode()
+    @fixed_state()
     def _encode(
         self, tiles: Sequence[RGB], stopwatch: Stopwatch | None = None
     ) -> list[list[bytes]]:
@@ -138,7 +141,7 @@ class Codec:
                     of_tile.append(self._encode_mixture(rows, raws, network.shape(s)))
         return streams
 
-    @torch.inference_mode()
+    @fixed_state()
     def _decode(
         self,
         tiles: Sequence[list[bytes]],
@@ -174,7 +177,7 @@ class Codec:
         """Cross-entropy of x, z^(1), ..., z^(S), in bits; padding of the image does not count."""
         return [float(plane.sum()) for plane in self.symbol_bits(tile)]
 
-    @torch.inference_mode()
+    @fixed_state()
     def symbol_bits(self, tile: RGB) -> list[Tensor]:
         """Cross-entropy of each symbol of x, z^(1), ..., z^(S), in bits.
 

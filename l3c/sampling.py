@@ -13,6 +13,7 @@ from torch import Tensor
 from l3c.codec import RGB, Codec
 from l3c.model.mixture import sample
 from l3c.model.network import Network
+from l3c.torch_state import fixed_state
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def uniform_bpsp(network: Network, height: int, width: int) -> float:
     return symbols * math.log2(top.levels) / (3 * height * width)
 
 
-@torch.inference_mode()
+@fixed_state()
 def sample_scales(codec: Codec, rgb: RGB, seed: int = 0) -> list[Sample]:
     """The image itself, then x sampled given z^(1)..z^(S), x and z^(1) given z^(2)..z^(S), and on.
 
@@ -67,7 +68,7 @@ def sample_scales(codec: Codec, rgb: RGB, seed: int = 0) -> list[Sample]:
     return samples
 
 
-@torch.inference_mode()
+@fixed_state()
 def sample_images(
     codec: Codec, count: int, height: int, width: int, seed: int = 0
 ) -> npt.NDArray[np.uint8]:

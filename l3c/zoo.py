@@ -117,12 +117,14 @@ def load_network(model: Model) -> tuple[Network, IntegerPath | None]:
     """
     from l3c.integer import files
     from l3c.integer.convolution import BoundError
+    from l3c.torch_state import fixed_state
 
     network, integers = _load(model)
     if not integers:
         return network, None
     try:
-        return network, files.load(network, integers)
+        with fixed_state(inference=False):
+            return network, files.load(network, integers)
     except BoundError as error:
         raise ModelError(
             f"{model.weights}: the integer path is not exact, or the card's recipe is another "
@@ -150,16 +152,18 @@ def _load(model: Model) -> tuple[Network, dict[str, Tensor]]:
     from l3c.config import Recipe
     from l3c.integer import files
     from l3c.model.network import Network
+    from l3c.torch_state import fixed_state
 
     card = model.weights.with_suffix(".json")
     try:
         recipe = Recipe.model_validate(model.card["recipe"])
     except (ValidationError, KeyError, ValueError) as error:
         raise ModelError(f"{card}: not a model card with a recipe ({error})") from None
-    network = Network(recipe.model)
     try:
-        weights, integers = files.split(load_file(model.weights))
-        network.load_state_dict(weights)
+        with fixed_state(inference=False):
+            network = Network(recipe.model)
+            weights, integers = files.split(load_file(model.weights))
+            network.load_state_dict(weights)
     except OSError as error:
         raise ModelError(f"{model.weights}: cannot be read ({error.strerror or error})") from None
     except (SafetensorError, RuntimeError) as error:

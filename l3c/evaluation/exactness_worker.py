@@ -21,6 +21,7 @@ from l3c.integer import reference
 from l3c.integer.path import IntegerPath
 from l3c.model.stages import Stage
 from l3c.picture import Picture
+from l3c.torch_state import attribute
 from l3c.zoo import load_network, read_model
 
 
@@ -34,14 +35,17 @@ class SettingCodec(Codec):
         layout = torch.channels_last if setting.channels_last else torch.contiguous_format
         super().__init__(network, setting.device, path if kind == "integer" else None, layout)
         self._batch = setting.batch
+        self._onednn = setting.onednn
         self._reference = path if setting.carrier == "numpy" else None
 
     def predict(self, stage: Stage, symbols: Tensor, above: Any) -> tuple[list[Tensor], Any]:
         """See `Codec.predict`: as one of a batch, or in NumPy's int64."""
         if self._reference is not None:
             return _reference(self._reference, stage, symbols, above)
-        # Of the features the whole batch is handed on, of the parameters one image.
-        raws, f = super().predict(stage, symbols.expand(self._batch, -1, -1, -1), above)
+        # Of the features the whole batch is handed on, of the parameters one image. oneDNN is
+        # chosen here, because the codec fixes it (`l3c.torch_state`).
+        with attribute(torch.backends.mkldnn, "enabled", self._onednn):
+            raws, f = super().predict(stage, symbols.expand(self._batch, -1, -1, -1), above)
         return [raw[-1:] for raw in raws], f
 
 
@@ -87,7 +91,6 @@ def main() -> None:
     question = pickle.loads(Path(sys.argv[1]).read_bytes())
     setting: Setting = question["setting"]
     torch.set_num_threads(setting.threads)
-    torch.backends.mkldnn.set_flags(_enabled=setting.onednn)
     torch.backends.cudnn.benchmark = setting.benchmark
     torch.set_float32_matmul_precision(setting.precision)
     answers = {kind: answer(question, setting, kind) for kind in KINDS}

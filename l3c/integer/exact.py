@@ -20,14 +20,13 @@ their last bits from those at other times.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
 from torch.nn import functional
 
-_PRECISION = "ieee"
+from l3c.torch_state import IEEE, ProcessSettings, attribute
 
 
 class InexactError(RuntimeError):
@@ -42,50 +41,18 @@ def exact_arithmetic(device: torch.device) -> Iterator[None]:
         yield
 
 
-class _ProcessSettings:
-    """Settings of the process, as the first thread that enters finds them until the last leaves."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._threads = 0
-        self._before = ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._threads:
-                self._before = self._change()
-            self._threads += 1
-
-    def __exit__(self, *exception: object) -> None:
-        with self._lock:
-            self._threads -= 1
-            if not self._threads:
-                self._before.close()
-
-    @staticmethod
-    def _change() -> ExitStack:
-        backends, stack = torch.backends, ExitStack()
-        stack.enter_context(backends.nnpack.flags(enabled=False))
-        for name in ("conv", "matmul"):
-            holder = getattr(backends.mkldnn, name)
-            stack.enter_context(_set(holder, "fp32_precision", _PRECISION))
-        if torch.version.cuda is not None:
-            stack.enter_context(_set(backends.cudnn, "enabled", False))
-            stack.enter_context(_set(backends.cuda.matmul, "fp32_precision", _PRECISION))
-        return stack
+def _exact() -> ExitStack:
+    backends, stack = torch.backends, ExitStack()
+    stack.enter_context(backends.nnpack.flags(enabled=False))
+    for name in ("conv", "matmul"):
+        stack.enter_context(attribute(getattr(backends.mkldnn, name), "fp32_precision", IEEE))
+    if torch.version.cuda is not None:
+        stack.enter_context(attribute(backends.cudnn, "enabled", False))
+        stack.enter_context(attribute(backends.cuda.matmul, "fp32_precision", IEEE))
+    return stack
 
 
-_PROCESS = _ProcessSettings()
-
-
-@contextmanager
-def _set(holder: object, name: str, value: object) -> Iterator[None]:
-    before = getattr(holder, name)
-    setattr(holder, name, value)
-    try:
-        yield
-    finally:
-        setattr(holder, name, before)
+_PROCESS = ProcessSettings(_exact)
 
 
 def check(device: torch.device, channels: int) -> None:

@@ -1,0 +1,132 @@
+"""Bytes, samples and bits are the same in every state that a program may have set PyTorch to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import integer_path, smooth, tiny, write_model
+from torch import nn
+
+from l3c import zoo
+from l3c.codec import Codec
+from l3c.sampling import sample_images, sample_scales
+from l3c.torch_state import fixed_state
+
+State = Callable[[], AbstractContextManager[Any]]
+TILE = smooth(37, 29)
+CODECS = {"float": Codec(tiny()), "integer": Codec(tiny(), path=integer_path())}
+
+
+@contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    torch.set_default_dtype(dtype)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.mkldnn.deterministic = True
+    yield
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
+    assert torch.backends.mkldnn.deterministic
+    torch.backends.mkldnn.deterministic = False
+    torch.use_deterministic_algorithms(False)
+
+
+@contextmanager
+def _matmul_precision() -> Iterator[None]:
+    torch.set_float32_matmul_precision("medium")
+    torch.backends.mkldnn.conv.fp32_precision = "bf16"
+    yield
+    assert torch.backends.mkldnn.matmul.fp32_precision == "bf16"
+    torch.backends.mkldnn.conv.fp32_precision = "none"
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.mkldnn.matmul.fp32_precision = "none"
+
+
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    torch.backends.mkldnn.enabled = False
+    yield
+    assert not torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = True
+
+
+STATES: dict[str, State] = {
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "autocast to float16": lambda: torch.autocast("cpu", torch.float16),
+    "default dtype float64": lambda: _default_dtype(torch.float64),
+    "default dtype bfloat16": lambda: _default_dtype(torch.bfloat16),
+    "inference mode": torch.inference_mode,
+    "no_grad": torch.no_grad,
+    "enable_grad": torch.enable_grad,
+    "deterministic": _deterministic,
+    "matmul precision": _matmul_precision,
+    "default device": lambda: torch.device("meta"),
+    "oneDNN off": _without_onednn,
+}
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+def test_coding_does_not_depend_on_the_state(codec: Codec, state: State) -> None:
+    streams, bits = codec.encode(TILE), codec.bits_by_scale(TILE)
+    drawn = sample_images(codec, 2, 16, 24)
+    sampled = sample_scales(codec, TILE)
+    with state():
+        assert codec.encode(TILE) == streams
+        assert codec.encode_batch([TILE, TILE]) == [streams, streams]
+        assert np.array_equal(codec.decode(streams, *TILE.shape[:2]), TILE)
+        assert codec.bits_by_scale(TILE) == bits
+        assert np.array_equal(sample_images(codec, 2, 16, 24), drawn)
+        for found, expected in zip(sample_scales(codec, TILE), sampled, strict=True):
+            assert found.bpsp == expected.bpsp
+            assert np.array_equal(found.image, expected.image)
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "integer"])
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+def test_a_model_opened_in_any_state_is_the_same(
+    state: State, arithmetic: Any, tmp_path: Path
+) -> None:
+    expected = CODECS[arithmetic].encode(TILE)
+    weights = write_model(tmp_path)
+    with state():
+        opened = zoo.open_codec(weights, "cpu", arithmetic)
+    assert opened.identity == CODECS[arithmetic].identity
+    assert opened.encode(TILE) == expected
+
+
+def test_the_state_of_the_caller_comes_back() -> None:
+    with torch.autocast("cpu", torch.bfloat16), torch.device("meta"):
+        torch.set_default_dtype(torch.float64)
+        try:
+            with fixed_state(), fixed_state():
+                assert torch.is_inference_mode_enabled()
+                assert not torch.is_autocast_enabled("cpu")
+                assert torch.get_default_dtype() == torch.float32
+                assert torch.zeros(1).device.type == "cpu"
+            assert not torch.is_inference_mode_enabled()
+            assert torch.is_autocast_enabled("cpu")
+            assert torch.get_default_dtype() == torch.float64
+            assert torch.zeros(1).device.type == "meta"
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+
+def test_without_the_guard_the_state_would_change_the_results() -> None:
+    """What the tests above rely on: the states are not without effect on this machine."""
+    layer = nn.Conv2d(3, 3, 3)
+    image = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    with STATES["autocast"]():
+        changed = layer(image)
+    assert changed.dtype == torch.bfloat16
