@@ -108,11 +108,6 @@ def one_line(error: Exception) -> str:
 
 
 def limit_threads(threads: int) -> None:
-    """Tells numerical libraries how many threads to use; before the first of them is imported.
-
-    GNU's OpenMP threads that wait for each other spin; its default, for long, makes training many
-    times slower beside any other load on the machine. Not spinning at all makes it twice as slow.
-    """
+    """Tells numerical libraries how many threads to use; before the first of them is imported."""
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(threads)
-    os.environ.setdefault("GOMP_SPINCOUNT", "30000")

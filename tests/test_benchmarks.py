@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_models import smooth
 
-from benchmarks import compare, methods, recipes, throughput
+from benchmarks import compare, methods, recipes, throughput, waiting
 from benchmarks.data import rgb_shape, synthetic
 from benchmarks.rate import rate_cost
 from l3c.config import Recipe
@@ -93,3 +93,13 @@ def test_a_shortened_recipe_keeps_its_schedule() -> None:
     short = recipes.with_steps(Recipe(name="paper"), 7000)
     assert short.train.steps == 7000
     assert short.train.decay_steps == round(35_580 / 100)
+
+
+def test_each_way_of_waiting_codes_the_photograph(tmp_path: Path) -> None:
+    photograph = tmp_path / "photograph.png"
+    write_png(photograph, smooth(16, 16))
+    found = waiting.measure(photograph, threads=1, neighbours=(0, 1), repeats=1)
+    assert set(found) == set(waiting.SETTINGS)
+    for cells in found.values():
+        assert len(cells) == 2
+        assert all(seconds > 0 for cell in cells for seconds in cell)
