@@ -80,8 +80,7 @@ def busy(count: int) -> Iterator[None]:
     """So many processes that do nothing but compute."""
     with ExitStack() as stack:
         for _ in range(count):
-            process = subprocess.Popen([sys.executable, "-c", _SPIN])
-            stack.callback(process.wait)
+            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", _SPIN]))
             stack.callback(process.kill)
         yield
 
@@ -95,7 +94,7 @@ def measure(
         coders = {}
         for name, variables in SETTINGS.items():
             coders[name] = coder = Coder(photograph, threads, variables)
-            stack.callback(coder.process.wait)
+            stack.enter_context(coder.process)
             stack.callback(coder.process.kill)
             coder.seconds()
         for count in neighbours:
