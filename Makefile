@@ -42,6 +42,7 @@ lint: setup
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(WITH_VENV) lint-imports --no-cache
 	@$(WITH_VENV) $(PY) -m snakefmt --check Snakefile workflow
 	@$(WITH_VENV) $(PY) -m snakemake --lint
 

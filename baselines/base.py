@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l3c.stopwatch import Stopwatch
-
 Image = NDArray[np.uint8]
 """uint8 (H, W, 3), RGB, H and W at least 1."""
 
@@ -50,7 +48,7 @@ class Method(ABC):
         suffix: of the bitstream's file, with its dot, e.g. ".jxl".
         settings: what the encoder was told, e.g. "effort=7, lossless".
         in_process: False where an external program does the work: timings include the way to it.
-        stopwatch: set by who measures; a method with stages tells it where the time goes.
+        stopwatch: set by who measures; a method with stages reports to it where the time goes.
     """
 
     name: str
@@ -58,7 +56,7 @@ class Method(ABC):
     suffix: str
     settings: str = ""
     in_process: bool = True
-    stopwatch: Stopwatch | None = None
+    stopwatch: Any = None
 
     def available(self) -> bool:
         """Whether this machine can run the method; never raises."""

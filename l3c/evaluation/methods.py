@@ -36,7 +36,7 @@ class MethodSource:
             ValueError: the key, the file or the weights are not usable; the message names them.
         """
         if self.weights is not None:
-            from baselines.learned import LearnedMethod
+            from l3c.evaluation.learned import LearnedMethod
 
             arithmetic = self.arithmetic or DEFAULT
             return LearnedMethod(self.key, self.name, self.weights, arithmetic, self.device)

@@ -171,8 +171,8 @@ class _Clock:
         """Of learned methods on the CPU, whose range coder can be told from the CDFs."""
         if not self._is_learned or self._source.device != "cpu":
             return {}
-        from baselines.learned import LearnedMethod
         from l3c.evaluation.coder_split import range_coder_seconds
+        from l3c.evaluation.learned import LearnedMethod
 
         assert isinstance(self._method, LearnedMethod)
         alone = {}

@@ -12,6 +12,7 @@ from coder.tables import FREQUENCY_BITS
 from l3c.arithmetic import DEFAULT, Kind
 from l3c.coding import bits_theory, decode_picture, encode_picture
 from l3c.picture import Picture
+from l3c.stopwatch import Stopwatch
 from l3c.zoo import open_codec
 
 
@@ -33,6 +34,7 @@ class LearnedMethod(Method):
     """
 
     suffix = ".l3c"
+    stopwatch: Stopwatch | None = None
 
     def __init__(
         self,
