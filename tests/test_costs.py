@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from l3c.data.datasets import DatasetSpec
 from l3c.data.prepare import Preparation
 from l3c.experiment import Experiment
 
-TOY = ImageSet("toy", ("http://a/b.zip",), (None,), gb=10.0, images=1000, megapixels=0.75)
+TOY = ImageSet(name="toy", urls=("http://a/b.zip",), gb=10.0, images=1000, megapixels=0.75)
 RECIPE = Recipe(name="mine", train=TrainSettings(steps=3600, batch=10, crop=64))
 
 
@@ -64,7 +63,7 @@ def test_files_of_every_method_are_counted() -> None:
         experiment("toy").model_dump()
         | {"evaluate": {"datasets": ["data"], "methods": ["l3c", "png", "webp"]}}
     )
-    big = dataclasses.replace(TOY, images=1_000_000)
+    big = TOY.model_copy(update={"images": 1_000_000})
     disk = []
     for each in (experiment("toy"), many):
         (size,) = cost_lines(each, {}, {"toy": big}, [])

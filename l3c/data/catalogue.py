@@ -1,74 +1,76 @@
 """The image sets of the field that can be downloaded: config/datasets.tsv, one row each.
 
-Columns: the name that a configuration gives as `source`; a title that says which edition; the
-licence in one line; the URLs, in which {0..2} stands for 0, 1, 2; their checksums where they are
-known, separated by spaces like the URLs; about how many GB are downloaded, how many images that is,
-and of how many megapixels each; where what is downloaded is a list, the column of it whose URLs are
-the images; and, where results were published on these very images, the name of the data set in
-results/published.csv, with the edition where editions had other images.
+Its columns are the attributes of an `ImageSet`; URLs and checksums are separated by spaces, and
+{0..2} in a URL stands for 0, 1, 2.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from l3c.data.errors import DatasetError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-COLUMNS = (
-    "name",
-    "title",
-    "licence",
-    "urls",
-    "checksums",
-    "gb",
-    "images",
-    "megapixels",
-    "images_from",
-    "published_as",
-)
+from l3c.data.errors import DatasetError, first_problem
+
 FILES = "files"  # folder of the images of a set, as they were published
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 _CHECKSUM = re.compile(r"(?i)sha256:[0-9a-f]{64}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32}")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
-@dataclass(frozen=True)
-class ImageSet:
+class ImageSet(BaseModel):
     """A row of the catalogue.
 
     Attributes:
         name: by which configurations call it.
-        urls: archives, image files, or one archive with a list.
-        checksums: of each URL, "sha256:..." or "md5:...", or None where it is not known.
-        images_from: column of the list, in a CSV file, that holds the URLs of the images; or "".
         title: with the edition.
         licence: one line.
+        urls: archives, image files, or one archive with a list.
+        checksums: of each URL, "sha256:...", "sha1:..." or "md5:..."; none where they are not
+            known.
         gb: about what is downloaded, in 10^9 bytes.
         images: about how many.
         megapixels: of an image, about, in 10^6 pixels.
-        published_as: name of this data set in results/published.csv, alone or with an edition; or
-            "".
+        images_from: column of the list, in a CSV file, that holds the URLs of the images; or "".
+        published_as: name of this data set in results/published.csv, alone or with an edition,
+            where results were published on these very images; or "".
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     name: str
-    urls: tuple[str, ...]
-    checksums: tuple[str | None, ...]
-    images_from: str = ""
     title: str = ""
     licence: str = ""
+    urls: tuple[str, ...] = Field(min_length=1)
+    checksums: tuple[str, ...] = ()
     gb: float = 0.0
     images: int = 0
     megapixels: float = 0.0
+    images_from: str = ""
     published_as: str = ""
+
+    @field_validator("urls", "checksums", mode="before")
+    @classmethod
+    def _split(cls, cell: object) -> object:
+        if not isinstance(cell, str):
+            return cell
+        return [one for pattern in cell.split() for one in expand(pattern)]
+
+    @model_validator(mode="after")
+    def _checksums_fit(self) -> Self:
+        for checksum in self.checksums:
+            if not _CHECKSUM.fullmatch(checksum):
+                raise ValueError(f"{checksum} is no sha256:, sha1: or md5: and hex digits")
+        if self.checksums and len(self.checksums) != len(self.urls):
+            raise ValueError(f"{len(self.urls)} URLs, {len(self.checksums)} checksums")
+        return self
 
     def fetched(self) -> dict[str, Any]:
         """What decides which files are fetched, as arguments of an image set."""
-        decisive = ("name", "urls", "checksums", "images_from")
-        return {key: value for key, value in asdict(self).items() if key in decisive}
+        return self.model_dump(include={"name", "urls", "checksums", "images_from"}, mode="json")
 
 
 def is_archive(name: str) -> bool:
@@ -78,7 +80,7 @@ def is_archive(name: str) -> bool:
 
 def local_set(archive: Path) -> ImageSet:
     """The images of an archive on this machine, as an image set."""
-    return ImageSet(archive.name, (str(archive),), (None,))
+    return ImageSet(name=archive.name, urls=(str(archive),))
 
 
 def read_catalogue(path: Path) -> dict[str, ImageSet]:
@@ -90,30 +92,17 @@ def read_catalogue(path: Path) -> dict[str, ImageSet]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise DatasetError(f"{path}: its first line is not {', '.join(COLUMNS)}")
-            sets = [_image_set(path, number, row) for number, row in enumerate(reader, start=2)]
+            if reader.fieldnames != list(ImageSet.model_fields):
+                raise DatasetError(
+                    f"{path}: its columns are not {', '.join(ImageSet.model_fields)}"
+                )
+            sets = [ImageSet.model_validate(row) for row in reader]
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValidationError as error:
+        problem = first_problem(error)
+        raise DatasetError(f"{path}, line {reader.line_num}: {problem}") from None
     return {image_set.name: image_set for image_set in sets}
-
-
-def _image_set(path: Path, number: int, row: dict[str, str]) -> ImageSet:
-    try:
-        urls = tuple(url for pattern in row["urls"].split() for url in expand(pattern))
-        checksums: tuple[str | None, ...] = tuple(row["checksums"].split()) or (None,) * len(urls)
-        sizes = float(row["gb"]), int(row["images"]), float(row["megapixels"])
-    except (AttributeError, ValueError):  # None stands for missing cells
-        raise DatasetError(
-            f"{path}, line {number}: missing cells, or a size that is no number"
-        ) from None
-    for checksum in checksums:
-        if checksum and not _CHECKSUM.fullmatch(checksum):
-            raise DatasetError(f"{path}, line {number}: {checksum} is no sha256:, sha1: or md5:")
-    if not urls or len(checksums) != len(urls):
-        raise DatasetError(f"{path}, line {number}: {len(urls)} URLs, {len(checksums)} checksums")
-    about = row["title"], row["licence"], *sizes, row["published_as"] or ""
-    return ImageSet(row["name"], urls, checksums, row["images_from"], *about)
 
 
 def expand(pattern: str) -> list[str]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import sys
-from contextlib import nullcontext
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -23,33 +20,11 @@ from l3c.data.images import (
     read_rgb,
     write_png,
 )
-from l3c.data.manifest import (
-    IMAGES,
-    MANIFEST,
-    ManifestRow,
-    kept_images,
-    manifest_sha256,
-    read_manifest,
-    write_manifest,
-)
+from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, read_manifest, write_manifest
 from l3c.data.prepare import Preparation, choose_factor, factor_range, prepare_image
 from l3c.data.sources import LIST_SUFFIX, Photo, files_state, folder_photos, listed_photos
 from l3c.data.synthetic import synthetic_photos
 from l3c.progress import Progress
-
-__all__ = [
-    "DatasetError",
-    "DatasetSpec",
-    "ManifestRow",
-    "build_dataset",
-    "build_shard",
-    "kept_images",
-    "manifest_sha256",
-    "merge_shards",
-    "read_manifest",
-    "shard_path",
-    "source_state",
-]
 
 _BUILT_IN = {"embedded": embedded_photos, "synthetic": synthetic_photos}
 _KEY, _ROW = "l3c-key", "l3c-row"  # texts inside each PNG: what it was made from, and its row
@@ -119,12 +94,12 @@ def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Pa
     """
     photos = _photos(spec, out_dir)
     (out_dir / MANIFEST).unlink(missing_ok=True)  # it speaks for every image beside it
-    rows, read = _make_all(photos, spec, out_dir, progress)
-    return _finish(spec, out_dir, rows, len(photos) - read)
+    rows = _make_all(photos, spec, out_dir, progress)
+    return _finish(spec, out_dir, rows, len(photos) - len({row.source for row in rows}))
 
 
 def build_shard(spec: DatasetSpec, out_dir: Path, shard: int) -> Path:
-    """Prepares every `spec.shards`-th photograph, from number `shard` on, like `build_dataset`.
+    """Prepares one of `spec.shards` equal parts of the photographs, like `build_dataset`.
 
     Returns:
         The path of the shard's rows, which `merge_shards` reads.
@@ -132,11 +107,10 @@ def build_shard(spec: DatasetSpec, out_dir: Path, shard: int) -> Path:
     Raises:
         DatasetError: a missing or empty source.
     """
-    photos = _photos(spec, out_dir)[shard :: spec.shards]
-    rows, _ = _make_all(photos, spec, out_dir, progress=True)
+    photos = _photos(spec, out_dir)
+    first, end = (len(photos) * number // spec.shards for number in (shard, shard + 1))
     target = shard_path(out_dir, shard, spec.shards)
-    target.parent.mkdir(exist_ok=True)
-    write_manifest(target, rows)
+    write_manifest(target, _make_all(photos[first:end], spec, out_dir, progress=True))
     return target
 
 
@@ -147,14 +121,7 @@ def merge_shards(spec: DatasetSpec, out_dir: Path) -> Path:
         DatasetError: a shard is missing, or none has kept an image.
     """
     parts = [shard_path(out_dir, shard, spec.shards) for shard in range(spec.shards)]
-    # Shards take photographs in turn, so in turn they give the order without shards.
-    photos = [
-        [list(copies) for _, copies in itertools.groupby(read_manifest(part), attrgetter("source"))]
-        for part in parts
-    ]
-    turns = itertools.zip_longest(*photos, fillvalue=[])
-    rows = [row for turn in turns for copies in turn for row in copies]
-    return _finish(spec, out_dir, rows, 0)
+    return _finish(spec, out_dir, [row for part in parts for row in read_manifest(part)], 0)
 
 
 def shard_path(out_dir: Path, shard: int, shards: int) -> Path:
@@ -164,29 +131,31 @@ def shard_path(out_dir: Path, shard: int, shards: int) -> Path:
 
 def _make_all(
     photos: list[Photo], spec: DatasetSpec, out_dir: Path, progress: bool
-) -> tuple[list[ManifestRow], int]:
-    """The rows of photographs up to the limit, their images written, and how many were read."""
+) -> list[ManifestRow]:
+    """The rows of photographs up to the limit, their images written."""
     images = out_dir / IMAGES
     images.mkdir(parents=True, exist_ok=True)
     rows: list[ManifestRow] = []
-    read = kept = 0
-    bar = Progress(len(photos), out_dir.name, "photograph") if progress else None
-    with bar or nullcontext():
+    kept = 0
+    with Progress(len(photos), out_dir.name, "photograph", silent=not progress) as bar:
         for photo in photos:
+            made = _make(photo, spec.prepare, images)
+            rows += made
+            bar.update()
+            kept += any(row.status == "kept" for row in made)
             if kept == spec.limit:
                 break
-            made = _make(photo, spec.prepare, images)
-            read += 1
-            kept += any(row.status == "kept" for row in made)
-            rows += made
-            if bar:
-                bar.update()
-    return rows, read
+    return rows
 
 
 def _finish(spec: DatasetSpec, out_dir: Path, rows: list[ManifestRow], not_read: int) -> Path:
     """Removes what is not of this data set, says what was dropped, and writes the manifest."""
-    _remove_others(out_dir / IMAGES, rows)
+    kept = {f"{row.image}.png" for row in rows if row.status == "kept"}
+    for path in (out_dir / IMAGES).iterdir():
+        unfinished = path.name.startswith(".") and path.name.endswith(".part")
+        # Of other files only those that carry the mark of an earlier build.
+        if unfinished or (path.name not in kept and _KEY in read_png_text(path)):
+            path.unlink()
     _report(spec, rows, not_read)
     write_manifest(out_dir / MANIFEST, rows)
     return out_dir / MANIFEST
@@ -213,27 +182,27 @@ def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
 def _make(photo: Photo, prepare: Preparation | None, images: Path) -> list[ManifestRow]:
     """The rows of one photograph, its images written: one for each copy, or one if none can be."""
     copies = prepare.copies if prepare else 1
-    image = None
-    digest = None
-    rows = []
+    # As text that can be written as UTF-8, whatever bytes the file system holds.
+    source = photo.source.encode("utf-8", "backslashreplace").decode("utf-8")
+    about: dict[str, Any] = {"source": source, "licence": photo.licence}
+    image, rows = None, []
     try:
-        digest = photo.digest()
+        about["source_sha256"] = photo.digest()
         for copy in range(copies):
             name = photo.name if copies == 1 else f"{photo.name}__{copy}"
-            path, key = images / f"{name}.png", _key(photo, digest, copy, prepare)
-            row = _stored_row(path, key)
+            key = _key(photo.name, about, copy, prepare)
+            row = _stored_row(images / f"{name}.png", key)
             if row is None:
                 if image is None:
                     image = photo.read()
+                    about |= {"source_height": image.shape[0], "source_width": image.shape[1]}
                     if prepare:  # too small is true of all copies: one row says it
                         factor_range(image.shape[0], image.shape[1], prepare)
-                about = _about(photo, digest, image)
-                row = _make_copy(photo, image, copy, prepare, path, key, about)
+                row = _make_copy(photo, image, copy, prepare, images / f"{name}.png", key, about)
             rows.append(row)
-        return rows
     except (ImageError, Dropped) as error:
-        about = _about(photo, digest, image)
         return [ManifestRow(image=photo.name, status="dropped", reason=error.reason, **about)]
+    return rows
 
 
 def _make_copy(
@@ -248,16 +217,13 @@ def _make_copy(
     """One prepared image, written to `path`, or the reason why it is dropped."""
     about = about | {"image": path.stem, "factor": 1.0}
     if prepare:
-        height, width = image.shape[:2]
-        about["factor"] = choose_factor(height, width, photo.source, copy, prepare)
+        about["factor"] = choose_factor(image.shape[0], image.shape[1], photo.source, copy, prepare)
         try:
             image = prepare_image(image, photo.source, copy, prepare)
         except Dropped as error:
             return ManifestRow(status="dropped", reason=error.reason, **about)
-    height, width = image.shape[:2]
-    row = ManifestRow(
-        status="kept", height=height, width=width, pixel_sha256=pixel_sha256(image), **about
-    )
+    about |= {"height": image.shape[0], "width": image.shape[1]}
+    row = ManifestRow(status="kept", pixel_sha256=pixel_sha256(image), **about)
     try:
         write_png(path, image, {_KEY: key, _ROW: row.model_dump_json()})
     except OSError as error:
@@ -268,19 +234,11 @@ def _make_copy(
     return row
 
 
-def _about(photo: Photo, digest: str | None, image: RGBImage | None) -> dict[str, Any]:
-    """The columns that describe the source; its size where it could be read."""
-    about: dict[str, Any] = {"source": _text(photo.source), "licence": photo.licence}
-    about["source_sha256"] = digest
-    if image is not None:
-        about |= {"source_height": image.shape[0], "source_width": image.shape[1]}
-    return about
-
-
-def _key(photo: Photo, digest: str, copy: int, prepare: Preparation | None) -> str:
+def _key(name: str, about: dict[str, Any], copy: int, prepare: Preparation | None) -> str:
     """A hash of everything that an image and its row are made from."""
     how = prepare.model_dump(exclude={"copies"}) if prepare else None
-    parts = [_VERSION, photo.name, _text(photo.source), photo.licence, digest, copy, how]
+    source = [about[key] for key in ("source", "licence", "source_sha256")]
+    parts = [_VERSION, name, *source, copy, how]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("ascii")).hexdigest()
 
 
@@ -296,15 +254,6 @@ def _stored_row(path: Path, key: str) -> ManifestRow | None:
         return None
 
 
-def _remove_others(images: Path, rows: list[ManifestRow]) -> None:
-    """Removes what earlier builds left; only files that carry their mark."""
-    kept = {f"{row.image}.png" for row in rows if row.status == "kept"}
-    for path in images.iterdir():
-        unfinished = path.name.startswith(".") and path.name.endswith(".part")
-        if unfinished or (path.name not in kept and _KEY in read_png_text(path)):
-            path.unlink()
-
-
 def _report(spec: DatasetSpec, rows: list[ManifestRow], not_read: int) -> None:
     """Lists on stderr what was dropped; raises DatasetError if nothing was kept."""
     dropped = [f"{row.source}: {row.reason}" for row in rows if row.status == "dropped"]
@@ -318,8 +267,3 @@ def _report(spec: DatasetSpec, rows: list[ManifestRow], not_read: int) -> None:
     if len(dropped) > _LISTED:
         lines.append(f"  and {len(dropped) - _LISTED} more, all of them in the manifest")
     print("\n".join(lines), file=sys.stderr)
-
-
-def _text(source: str) -> str:
-    """A path as text that can be written as UTF-8, whatever bytes the file system holds."""
-    return source.encode("utf-8", "backslashreplace").decode("utf-8")

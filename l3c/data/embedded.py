@@ -98,16 +98,12 @@ def embedded_photo(scene: str) -> Photo:
 
 
 def _locate(photo: EmbeddedPhoto) -> Path:
-    install = _INSTALL[photo.package]
     try:
         path = Path(str(importlib.resources.files(photo.package))) / photo.path
-    except ModuleNotFoundError:
+        path.stat()
+    except (ModuleNotFoundError, OSError):
         raise DatasetError(
-            f"embedded photograph {photo.package}/{photo.path}: {install} is not installed"
+            f"embedded photograph {photo.package}/{photo.path}: not in the installed "
+            f"{_INSTALL[photo.package]}; install it, or another version"
         ) from None
-    if not path.is_file():
-        raise DatasetError(
-            f"embedded photograph {photo.package}/{photo.path}: not in the installed {install}; "
-            "another version may have it"
-        )
     return path

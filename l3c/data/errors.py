@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from pydantic import ValidationError
+
 
 class ImageError(ValueError):
     """A file that is not a plain 8-bit RGB image; one line with the file and the reason."""
@@ -25,6 +27,12 @@ class Dropped(ValueError):  # noqa: N818  (a verdict about a sound image, not a 
 
 class DatasetError(ValueError):
     """A data set that cannot be used at all; one line that names it and says what to do."""
+
+
+def first_problem(error: ValidationError) -> str:
+    """Of a table's row that pydantic refuses: the first column that is wrong, and why."""
+    first = error.errors()[0]
+    return ": ".join([*map(str, first["loc"]), first["msg"]])
 
 
 def disk_problem(error: OSError, folder: Path) -> str:

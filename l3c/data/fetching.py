@@ -12,6 +12,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -55,8 +56,7 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
         into = downloads / "lists" if image_set.images_from else files
         _fetch_all(image_set, image_set.urls, image_set.checksums, downloads, into)
         if image_set.images_from:
-            urls = _listed_urls(image_set, into)
-            _fetch_all(image_set, urls, [None] * len(urls), downloads, files)
+            _fetch_all(image_set, _listed_urls(image_set, into), (), downloads, files)
         found = files.rglob("*")
         listed = sorted(path for path in found if _is_image(path.name) and path.is_file())
         if not listed:
@@ -78,11 +78,7 @@ def _forget_others(image_set: ImageSet, folder: Path) -> None:
 
 
 def _fetch_all(
-    image_set: ImageSet,
-    urls: Sequence[str],
-    checksums: Sequence[str | None],
-    downloads: Path,
-    into: Path,
+    image_set: ImageSet, urls: Sequence[str], checksums: Sequence[str], downloads: Path, into: Path
 ) -> None:
     """Images and unpacked archives of some URLs, into a folder."""
     names = [PurePosixPath(unquote(urlsplit(url).path)).name or "download" for url in urls]
@@ -93,7 +89,7 @@ def _fetch_all(
             "each other"
         )
     with Progress(len(urls), f"fetching {image_set.name}", "file") as bar:
-        for url, name, checksum in zip(urls, names, checksums, strict=True):
+        for url, name, checksum in zip_longest(urls, names, checksums):
             if _is_image(name):
                 path = fetch(url, into / name, checksum)
                 if path != into / name:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from l3c.data.errors import DatasetError
+from l3c.data.errors import DatasetError, first_problem
 from l3c.data.images import ImageError, RGBImage, pixel_sha256, read_rgb
 from l3c.whole_files import write_whole
 
@@ -74,21 +74,13 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             if reader.fieldnames != _COLUMNS:
-                raise DatasetError(
-                    f"{path}: not a manifest: its first line is not {','.join(_COLUMNS)}; "
-                    "build the data set again"
-                )
+                raise ValueError(f"its first line is not {','.join(_COLUMNS)}")
             return [_parse(cells) for cells in reader]
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such manifest; build the data set first") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DatasetError(
-            f"{path}: not a manifest: column {first['loc'][0]}: {first['msg']}; "
-            "build the data set again"
-        ) from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: not a manifest: {error}; build the data set again") from None
+    except (csv.Error, ValueError) as error:  # ValueError: also of bytes that are not UTF-8
+        reason = first_problem(error) if isinstance(error, ValidationError) else error
+        raise DatasetError(f"{path}: not a manifest: {reason}; build it again") from None
 
 
 def kept_images(path: Path, names: Collection[str] | None = None) -> Iterator[tuple[str, RGBImage]]:

@@ -16,15 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from l3c.data.errors import Dropped
 from l3c.data.images import RGBImage, check_rgb
 
-__all__ = [
-    "Dropped",
-    "Preparation",
-    "choose_factor",
-    "factor_range",
-    "mean_saturation_value",
-    "prepare_image",
-]
-
 
 class Preparation(BaseModel):
     """How photographs are prepared; the defaults are the paper's (Open Images, third edition).

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from l3c.data.catalogue import ImageSet
-from l3c.data.datasets import DatasetSpec, ManifestRow
+from l3c.data.datasets import DatasetSpec
+from l3c.data.manifest import ManifestRow
 from l3c.evaluation.published import PublishedValue
 
 

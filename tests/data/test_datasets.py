@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import hashlib
 import os
@@ -15,23 +14,16 @@ from PIL import Image
 from pydantic import ValidationError
 
 from l3c.data import datasets
-from l3c.data.datasets import (
-    DatasetError,
-    DatasetSpec,
-    build_dataset,
-    build_shard,
-    kept_images,
-    manifest_sha256,
-    merge_shards,
-    read_manifest,
-)
-from l3c.data.images import write_png
-from l3c.data.prepare import Preparation
+from l3c.data.datasets import DatasetSpec, build_dataset, build_shard, merge_shards
+from l3c.data.errors import DatasetError
+from l3c.data.images import read_png_text, write_png
+from l3c.data.manifest import kept_images, manifest_sha256, read_manifest
 from l3c.data.synthetic import synthetic_image
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 SMALL = {"min_side": 32}
+BAD = ["alpha.png", "cut.jpg", "deep.png", "gone.png", "grey.png", "text.png", "tiny.png"]
 
 
 def fill(folder: Path, count: int = 4) -> Path:
@@ -56,13 +48,16 @@ def spoil(folder: Path) -> Path:
     return folder
 
 
-def build(folder: Path, out: Path, **settings: object) -> Path:
-    spec = DatasetSpec.model_validate({"source": str(folder), **settings})
-    return build_dataset(spec, out, progress=False)
+def spec_of(source: Path | str, **settings: object) -> DatasetSpec:
+    return DatasetSpec.model_validate({"source": str(source), **settings})
 
 
-def reads(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
-    """Names of the files of `folder` whose pixels are read from now on."""
+def build(source: Path | str, out: Path, **settings: object) -> Path:
+    return build_dataset(spec_of(source, **settings), out, progress=False)
+
+
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the photographs of folders whose pixels are read from now on."""
     seen: list[str] = []
     real = datasets.folder_photos
 
@@ -85,33 +80,25 @@ def test_bad_files_are_dropped_with_a_reason_and_listed(
 ) -> None:
     rows = read_manifest(build(spoil(fill(tmp_path / "in")), tmp_path / "out", prepare=SMALL))
     reasons = {row.source: row.reason for row in rows if row.status == "dropped"}
-    wanted = {
-        "alpha.png": "alpha channel",
-        "cut.jpg": "truncated",
-        "deep.png": "16-bit",
-        "gone.png": "No such file",
-        "grey.png": "greyscale",
-        "text.png": "not an image",
-        "tiny.png": "shorter side 3 px",
-    }
-    assert sorted(reasons) == sorted(wanted)
+    assert sorted(reasons) == BAD
     lines = capsys.readouterr().err.splitlines()
-    for source, reason in wanted.items():
-        assert reason in reasons[source]
-        assert f"  dropped {source}: {reasons[source]}" in lines
-    assert any(line.endswith("4 images kept, 7 dropped") for line in lines)
-    assert any("1 .md" in line for line in lines)
+    for source, reason in reasons.items():
+        assert reason
+        assert f"  dropped {source}: {reason}" in lines
+    assert any(".md" in line for line in lines)
     assert sorted(os.listdir(tmp_path / "out/images")) == [f"p{index}.png" for index in range(4)]
 
 
 def test_images_taken_as_they_are_may_be_tiny(tmp_path: Path) -> None:
-    manifest = build(spoil(fill(tmp_path / "in", 1)), tmp_path / "out")
+    manifest = build(spoil(fill(tmp_path / "in", 1)), tmp_path / "out", licence="CC0")
     kept = dict(kept_images(manifest))
     assert sorted(kept) == ["p0", "tiny"]
     assert kept["tiny"].shape == (3, 5, 3)
     assert np.array_equal(kept["p0"], synthetic_image("p0"))
     row = next(row for row in read_manifest(manifest) if row.image == "p0")
     assert (row.height, row.width, row.factor) == (row.source_height, row.source_width, 1)
+    source = (tmp_path / "in" / row.source).read_bytes()
+    assert (row.source_sha256, row.licence) == (hashlib.sha256(source).hexdigest(), "CC0")
 
 
 def test_same_pixels_wherever_and_in_whichever_company(tmp_path: Path) -> None:
@@ -132,15 +119,7 @@ def test_copies_differ_and_the_first_is_the_only_one_of_copies_1(tmp_path: Path)
     assert np.array_equal(many["p0__0"], one["p0"])
     assert len({image.shape for image in many.values()}) > 2
     dropped = [row.source for row in read_manifest(manifest) if row.status == "dropped"]
-    assert len(dropped) == len(set(dropped)) == 7  # not once for each copy
-
-
-def test_files_of_one_stem_are_both_kept(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "in", 1)
-    Image.fromarray(synthetic_image("other")).save(folder / "P0.JPG")
-    kept = dict(kept_images(build(folder, tmp_path / "out")))
-    assert len({name.lower() for name in kept}) == 2
-    assert all(name.lower().startswith("p0__") for name in kept)
+    assert dropped == BAD  # once, not for each copy
 
 
 @pytest.mark.parametrize("name", ["日本語 写真.png", 'a\nb,"c".png', os.fsdecode(b"\xff\xfe.png")])
@@ -158,51 +137,31 @@ def test_odd_file_names_survive_the_manifest(tmp_path: Path, name: str) -> None:
     assert len(list(kept_images(manifest))) == 1
 
 
-def test_a_killed_build_leaves_whole_files_and_continues(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left")])
+def test_an_interrupted_build_leaves_whole_files_and_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: BaseException
 ) -> None:
     folder, out = fill(tmp_path / "in"), tmp_path / "out"
-    real = datasets.write_png
     written: list[Path] = []
 
     def dying(path: Path, *rest: object) -> None:
         if len(written) == 2:
             path.with_name(f".{path.name}.1.part").write_bytes(b"half")  # a kill cleans up nothing
-            raise KeyboardInterrupt
+            raise kind
         written.append(path)
-        real(path, *rest)  # type: ignore[arg-type]
+        write_png(path, *rest)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(datasets, "write_png", dying)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises((KeyboardInterrupt, DatasetError)):
             build(folder, out, prepare=SMALL)
     assert not (out / "manifest.csv").exists()
-    seen = reads(monkeypatch, folder)
+    seen = reads(monkeypatch)
     manifest = build(folder, out, prepare=SMALL)
     assert seen == ["p2.png", "p3.png"]
-    assert len(list(kept_images(manifest))) == 4
     assert sorted(os.listdir(out / "images")) == [f"p{index}.png" for index in range(4)]
     fresh = build(folder, tmp_path / "fresh", prepare=SMALL)
     assert manifest.read_bytes() == fresh.read_bytes()
-
-
-def test_a_full_disk_is_said_and_what_is_prepared_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, out = fill(tmp_path / "in"), tmp_path / "out"
-    real, written = datasets.write_png, []
-
-    def full(path: Path, image: np.ndarray, text: dict[str, str]) -> None:
-        written.append(path)
-        if len(written) == 3:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(path, image, text)
-
-    monkeypatch.setattr(datasets, "write_png", full)
-    with pytest.raises(DatasetError, match=r"p2\.png: the disk of .* is full; make room; what was"):
-        build(source, out)
-    build(source, out)
-    assert [path.name for path in written[3:]] == ["p2.png", "p3.png"]
 
 
 def test_nothing_stale_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,9 +169,8 @@ def test_nothing_stale_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     first = manifest_sha256(build(folder, out, prepare=SMALL))
     write_png(folder / "p1.png", synthetic_image("new"))  # another photograph of the same name
     stored = out / "images" / "p2.png"  # spoiled by hand, its mark intact
-    text = datasets.read_png_text(stored)
-    write_png(stored, np.zeros((40, 40, 3), np.uint8), text)
-    seen = reads(monkeypatch, folder)
+    write_png(stored, np.zeros((40, 40, 3), np.uint8), read_png_text(stored))
+    seen = reads(monkeypatch)
     second = manifest_sha256(build(folder, out, prepare=SMALL))
     assert seen == ["p1.png", "p2.png"]
     third = manifest_sha256(build(folder, out, prepare=SMALL | {"seed": 1}))
@@ -231,23 +189,21 @@ def test_images_of_an_earlier_build_go_and_foreign_files_stay(tmp_path: Path) ->
 def test_limit_counts_kept_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = spoil(fill(tmp_path / "in"))
     manifest = build(folder, tmp_path / "out", prepare=SMALL | {"copies": 2}, limit=3)
-    assert [name for name, _ in kept_images(manifest)] == [
-        f"p{index}__{copy}" for index in range(3) for copy in range(2)
-    ]
-    assert "3 beyond the limit of 3 not read" in capsys.readouterr().err
+    names = [f"p{index}__{copy}" for index in range(3) for copy in range(2)]
+    assert [name for name, _ in kept_images(manifest)] == names
+    assert "3 beyond the limit of 3" in capsys.readouterr().err
 
 
 def test_nothing_kept_is_one_line_and_no_manifest(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "in", 2)
-    with pytest.raises(DatasetError, match=r"none of 2 images kept; the first is p0\.png: too s"):
-        build(folder, tmp_path / "out", prepare={})
+    with pytest.raises(DatasetError, match=r"p0\.png"):
+        build(fill(tmp_path / "in", 2), tmp_path / "out", prepare={})
     assert not (tmp_path / "out" / "manifest.csv").exists()
 
 
 def test_a_missing_folder_leaves_the_earlier_data_set_alone(tmp_path: Path) -> None:
     manifest = build(fill(tmp_path / "in"), tmp_path / "out")
     shutil.rmtree(tmp_path / "in")
-    with pytest.raises(DatasetError, match="in: no such folder"):
+    with pytest.raises(DatasetError):
         build(tmp_path / "in", tmp_path / "out")
     assert len(list(kept_images(manifest))) == 4
 
@@ -255,106 +211,78 @@ def test_a_missing_folder_leaves_the_earlier_data_set_alone(tmp_path: Path) -> N
 def test_a_source_around_or_inside_the_output_is_refused(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", 1)
     for out in (folder / "results", folder, tmp_path):
-        with pytest.raises(DatasetError, match="overlaps with the output folder"):
+        with pytest.raises(DatasetError, match="overlaps"):
             build(folder, out)
     assert os.listdir(folder) == ["p0.png"]
 
 
-def test_a_built_in_source_carries_its_licence(tmp_path: Path) -> None:
-    spec = DatasetSpec.model_validate(
-        {"source": "embedded", "subset": "test", "prepare": {"min_side": 192}}
-    )
-    rows = read_manifest(build_dataset(spec, tmp_path))
+def test_a_built_in_set_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    """Rows, keys and pixels: what was prepared or trained on before stays valid."""
+    manifest = build("embedded", tmp_path, subset="test", prepare={"min_side": 192})
+    rows = read_manifest(manifest)
     assert [row.image for row in rows] == ["chelsea", "coffee", "rocket", "flower"]
     assert all(row.status == "kept" and row.licence for row in rows)
-    assert rows[0].source == "skimage/data/chelsea.png"
-    assert (rows[0].height, rows[0].width) == (230, 346)
-    assert (rows[0].pixel_sha256 or "").startswith("267e963f8b4a6733")
+    assert hashlib.sha256(manifest.read_bytes()).hexdigest()[:16] == "bea4399e1bc1756a"
+    assert read_png_text(tmp_path / "images/chelsea.png")["l3c-key"][:16] == "f91d03346b70b1a8"
 
 
 def test_changed_or_missing_images_are_noticed(tmp_path: Path) -> None:
     manifest = build(fill(tmp_path / "in"), tmp_path / "out")
-    write_png(tmp_path / "out/images/p1.png", synthetic_image("else"))
-    with pytest.raises(
-        DatasetError, match=r"p1\.png: not the pixels of .* build the data set again"
-    ):
-        list(kept_images(manifest))
-    (tmp_path / "out/images/p1.png").unlink()
-    with pytest.raises(DatasetError, match=r"p1\.png: No such file"):
-        list(kept_images(manifest))
-
-
-def test_a_file_that_is_no_manifest_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "manifest.csv"
-    with pytest.raises(DatasetError, match=r"manifest\.csv: no such manifest"):
-        read_manifest(path)
-    path.write_text("a,b\n1,2\n")
-    with pytest.raises(DatasetError, match="its first line is not image,source,status"):
-        read_manifest(path)
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(DatasetError, match="not a manifest"):
-        read_manifest(path)
-    build(fill(tmp_path / "in", 1), tmp_path / "out")
-    with (tmp_path / "out/manifest.csv").open(newline="") as file:
-        lines = list(csv.reader(file))
-    lines[1][4] = "high"
-    path.write_text("\n".join(",".join(line) for line in lines))
-    with pytest.raises(DatasetError, match="column height"):
-        read_manifest(path)
+    image = tmp_path / "out/images/p1.png"
+    write_png(image, synthetic_image("else"))
+    for _ in range(2):
+        with pytest.raises(DatasetError, match=r"p1\.png"):
+            list(kept_images(manifest))
+        image.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "reason"),
+    "change", [None, (b"image,", b"picture,"), (b",20,", b",high,"), (b"a", b"\xff")]
+)
+def test_a_file_that_is_no_manifest_is_named(
+    tmp_path: Path, change: tuple[bytes, bytes] | None
+) -> None:
+    manifest = build("synthetic", tmp_path, subset="test")
+    content = manifest.read_bytes()
+    height = read_manifest(manifest)[0].height
+    manifest.unlink()
+    if change:
+        manifest.write_bytes(content.replace(b",%d," % height, b",20,").replace(*change))
+    with pytest.raises(DatasetError) as caught:
+        read_manifest(manifest)
+    assert str(caught.value).startswith(f"{manifest}: ")
+
+
+@pytest.mark.parametrize(
+    "wrong",
     [
-        ({"source": "embedded"}, "subset is missing"),
-        ({"source": "photos", "subset": "test"}, "not to a folder"),
-        ({"source": "photos", "limit": 0}, "limit"),
-        ({"source": ""}, "source"),
-        ({"source": "photos", "prepared": None}, "prepared"),
+        {"source": "embedded"},
+        {"source": "photos", "subset": "test"},
+        {"source": "photos", "limit": 0},
+        {"source": "photos", "limit": 5, "shards": 2},
+        {"source": ""},
+        {"source": "photos", "prepared": None},
     ],
 )
-def test_wrong_specs_are_refused(wrong: dict[str, object], reason: str) -> None:
-    with pytest.raises(ValidationError, match=reason):
+def test_wrong_specs_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
         DatasetSpec.model_validate(wrong)
 
 
-def test_shards_together_are_the_data_set(tmp_path: Path) -> None:
+@pytest.mark.parametrize("listed", [False, True])
+def test_shards_together_are_the_data_set(tmp_path: Path, listed: bool) -> None:
     source = fill(tmp_path / "in", 7)
-    spec = DatasetSpec(source=str(source), prepare=Preparation(min_side=32, copies=2))
+    if listed:
+        names = sorted((path.name for path in source.iterdir()), reverse=True)
+        source = source / "list.txt"
+        source.write_text("\n".join(names))
+    spec = spec_of(source, prepare=SMALL | {"copies": 2}, shards=3)
     whole = build_dataset(spec, tmp_path / "whole")
-    sharded = spec.model_copy(update={"shards": 3})
-    out = tmp_path / "sharded"
     for shard in (2, 0, 1):
-        build_shard(sharded, out, shard)
-    assert merge_shards(sharded, out).read_bytes() == whole.read_bytes()
-    assert manifest_sha256(out / "manifest.csv") == manifest_sha256(whole)
-    names = {path.name for path in (out / "images").iterdir()}
-    assert names == {path.name for path in (tmp_path / "whole" / "images").iterdir()}
-
-
-def test_shards_of_a_list_keep_its_order(tmp_path: Path) -> None:
-    source = fill(tmp_path / "in", 5)
-    names = sorted(path.name for path in source.iterdir())
-    (source / "list.txt").write_text("\n".join(reversed(names)))
-    spec = DatasetSpec(source=str(source / "list.txt"))
-    whole = build_dataset(spec, tmp_path / "whole")
-    assert [row.source for row in read_manifest(whole)] == names[::-1]
-    sharded = spec.model_copy(update={"shards": 2})
-    for shard in range(2):
-        build_shard(sharded, tmp_path / "sharded", shard)
-    assert merge_shards(sharded, tmp_path / "sharded").read_bytes() == whole.read_bytes()
-
-
-def test_a_missing_shard_is_named(tmp_path: Path) -> None:
-    spec = DatasetSpec(source=str(fill(tmp_path / "in", 3)), shards=2)
-    build_shard(spec, tmp_path / "out", 0)
-    with pytest.raises(DatasetError, match=r"1-of-2\.csv: no such manifest"):
-        merge_shards(spec, tmp_path / "out")
-
-
-def test_the_source_and_its_hash_are_in_the_manifest(tmp_path: Path) -> None:
-    source = fill(tmp_path / "in", 1)
-    spec = DatasetSpec(source=str(source), licence="CC0")
-    (row,) = read_manifest(build_dataset(spec, tmp_path / "out"))
-    assert row.source_sha256 == hashlib.sha256((source / row.source).read_bytes()).hexdigest()
-    assert row.licence == "CC0"
+        with pytest.raises(DatasetError, match=r"-of-3\.csv"):
+            merge_shards(spec, tmp_path / "out")
+        build_shard(spec, tmp_path / "out", shard)
+    assert merge_shards(spec, tmp_path / "out").read_bytes() == whole.read_bytes()
+    assert sorted(os.listdir(tmp_path / "out/images")) == sorted(
+        os.listdir(tmp_path / "whole/images")
+    )

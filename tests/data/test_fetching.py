@@ -22,7 +22,7 @@ from l3c.data.sources import files_state
 
 
 def image_set(*urls: Path | str, images_from: str = "") -> ImageSet:
-    return ImageSet("toy", tuple(map(str, urls)), (None,) * len(urls), images_from)
+    return ImageSet(name="toy", urls=tuple(map(str, urls)), images_from=images_from)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_an_interrupted_set_continues_where_it_stopped(images: list[Path], tmp_p
     archives = [zipped(tmp_path / f"{name}.zip", {name: name.encode()}) for name in ("a", "b.png")]
     content = archives[1].read_bytes()
     archives[1].write_bytes(b"broken")
-    both = ImageSet("toy", tuple(path.as_uri() for path in archives), (None, None))
+    both = image_set(*(path.as_uri() for path in archives))
     with pytest.raises(DatasetError):
         fetch_set(both, tmp_path / "out")
     first = (tmp_path / "out" / FILES / "a" / "a").stat()

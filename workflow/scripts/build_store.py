@@ -5,7 +5,7 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.data.datasets import kept_images, manifest_sha256
+    from l3c.data.manifest import kept_images, manifest_sha256
     from l3c.data.store import write_store
 
     manifest = Path(snakemake.input.manifest)

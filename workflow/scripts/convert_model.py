@@ -5,7 +5,7 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.data.datasets import manifest_sha256
+    from l3c.data.manifest import manifest_sha256
     from l3c.data.store import Store
     from l3c.integer.files import add_integer_path
     from l3c.zoo import load_network, read_model

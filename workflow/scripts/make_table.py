@@ -6,7 +6,7 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.data.datasets import read_manifest
+    from l3c.data.manifest import read_manifest
     from l3c.evaluation import notes, tables
     from l3c.evaluation.counterparts import Counterpart
     from l3c.evaluation.provenance import read_id, read_stamp

@@ -5,7 +5,7 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.data.datasets import kept_images
+    from l3c.data.manifest import kept_images
     from l3c.evaluation.integer_cost import measure_cost, write_cost
 
     rows = measure_cost(

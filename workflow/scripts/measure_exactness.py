@@ -6,7 +6,7 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.data.datasets import kept_images
+    from l3c.data.manifest import kept_images
     from l3c.evaluation import exactness
     from l3c.evaluation.environment import environment, hardware
     from l3c.evaluation.provenance import read_id, read_stamp

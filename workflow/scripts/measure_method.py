@@ -5,7 +5,7 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.data.datasets import kept_images, read_manifest
+    from l3c.data.manifest import kept_images, read_manifest
     from l3c.evaluation.measure import Measurement, measure
     from l3c.evaluation.methods import MethodSource
     from l3c.evaluation.rows import write_record, write_rows

@@ -6,7 +6,7 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.data.datasets import manifest_sha256
+    from l3c.data.manifest import manifest_sha256
     from l3c.evaluation.provenance import CodeState, Provenance, versions, write_provenance
 
     params = snakemake.params

@@ -7,7 +7,7 @@ from l3c.workflow_job import job
 with job(snakemake):
     import numpy as np
 
-    from l3c.data.datasets import kept_images
+    from l3c.data.manifest import kept_images
     from l3c.evaluation.batch_rows import write_batches
     from l3c.evaluation.batch_timing import BatchPlan, measure_batches
     from l3c.evaluation.crops import crops_of

@@ -5,7 +5,7 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.data.datasets import kept_images
+    from l3c.data.manifest import kept_images
     from l3c.evaluation.crops import crops_of
     from l3c.evaluation.methods import MethodSource
     from l3c.evaluation.timing import TimingPlan, measure_timing
