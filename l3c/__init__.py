@@ -9,10 +9,23 @@ Importing the package also teaches Pillow to open and save `.l3c` files, and set
 threads wait for each other if PyTorch is not loaded yet (`l3c.openmp`).
 """
 
+from typing import TYPE_CHECKING, Any
+
 from l3c import openmp, pillow_plugin
-from l3c.api import Model, decode, encode, open_model
+
+if TYPE_CHECKING:
+    from l3c.api import Model, decode, encode, open_model
 
 __all__ = ["Model", "decode", "encode", "open_model"]
 
 openmp.limit_spinning()
 pillow_plugin.register()
+
+
+def __getattr__(name: str) -> Any:
+    """A function of `l3c.api`, imported once it is used: the command starts without NumPy."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from l3c import api
+
+    return getattr(api, name)

@@ -10,20 +10,36 @@ from pathlib import Path
 
 import imagecodecs
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import (  # noqa: F401 - the plugins, see READABLE_SUFFIXES
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from l3c.picture import MODE_NAMES, Mode, Picture, PictureError, Section, sections
 
 # Pillow knows many more formats. These are the ones whose bit depth is checked below, so that no
 # 16-bit file slips through as the 8-bit image that Pillow makes of it without a word.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-READABLE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+# As Pillow knows them, also by rarer names (.jfif, .apng); it registers those of the plugins that
+# are imported above. MPO is what it calls a JPEG with several pictures.
+READABLE_SUFFIXES = frozenset(
+    suffix for suffix, kind in Image.EXTENSION.items() if kind in {*FORMATS, "MPO"}
+)
 # Pictures as well, but not read: refused by name, since Pillow takes some raw files for TIFF and
 # returns their thumbnail.
 FOREIGN_SUFFIXES = frozenset(
-    {".arw", ".avif", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".orf"}
-    | {".pgm", ".ppm", ".psd", ".raf", ".rw2", ".svg"}
+    {".3fr", ".arw", ".avif", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".hif", ".j2k", ".jp2"}
+    | {".jpx", ".jxl", ".nef", ".nrw", ".orf", ".pbm", ".pef", ".pgm", ".pnm", ".ppm", ".psd"}
+    | {".raf", ".rw2", ".srw", ".svg", ".tga"}
 )
+IMAGE_SUFFIXES = READABLE_SUFFIXES | FOREIGN_SUFFIXES  # what counts as a picture in a folder
 # Where Pillow itself calls a file a decompression bomb (it warns at half of it). Larger images can
 # be given as arrays.
 MAX_PIXELS = 178_956_970

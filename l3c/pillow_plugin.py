@@ -1,4 +1,7 @@
-"""Pillow plugin: `Image.open("x.l3c")` and `image.save("x.l3c")`, once `import l3c` has run."""
+"""Pillow plugin: `Image.open("x.l3c")` and `image.save("x.l3c")`, once `import l3c` has run.
+
+What takes time to import is imported when it is used: every start of the command imports this.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,9 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from coder.container import MAGIC, unpack
-from coder.errors import CoderError
-from l3c.picture import Mode
-
 FORMAT = "L3C"
 SUFFIX = ".l3c"
+_START = b"\x8fL3C"  # of coder.container.MAGIC
 
 
 class L3CImageFile(ImageFile.ImageFile):
@@ -21,6 +21,10 @@ class L3CImageFile(ImageFile.ImageFile):
     format_description = "learned lossless image compression (L3C)"
 
     def _open(self) -> None:
+        from coder.container import unpack
+        from coder.errors import CoderError
+        from l3c.picture import Mode
+
         assert self.fp is not None
         data = self.fp.read()
         try:
@@ -37,6 +41,7 @@ class L3CImageFile(ImageFile.ImageFile):
     def load(self) -> Any:
         """Decodes the pixels."""
         if getattr(self, "_data", None) is not None:
+            from coder.errors import CoderError
             from l3c.api import decode
 
             data, self._data = self._data, None
@@ -55,7 +60,7 @@ class L3CImageFile(ImageFile.ImageFile):
 
 def register() -> None:
     """Makes Pillow open and save `.l3c` files."""
-    Image.register_open(FORMAT, L3CImageFile, lambda prefix: prefix.startswith(MAGIC))
+    Image.register_open(FORMAT, L3CImageFile, lambda prefix: prefix.startswith(_START))
     Image.register_save(FORMAT, _save)
     Image.register_extension(FORMAT, SUFFIX)
     Image.register_mime(FORMAT, "image/x-l3c")

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from coder.container import unpack
 from coder.errors import Rectangle
-from l3c.cli.batch import InputError, run_jobs
+from l3c.cli.batch import run_jobs
 from l3c.cli.engine import Engine
 from l3c.cli.examine import Flaw, examine
 from l3c.cli.exits import Exit, UsageError
-from l3c.cli.inputs import Job, plan
+from l3c.cli.inputs import Job, hidden, plan
 from l3c.cli.outcome import Outcome, Sizes, Summary, converted
-from l3c.cli.outputs import check_stdout, check_target, new_file
+from l3c.cli.outputs import OutputError, Outputs, check_stdout, write_stdout
 from l3c.cli.report import Report
+from l3c.cli.streams import STDOUT
 from l3c.coding import decode_picture
-from l3c.picture import Picture
+from l3c.picture import Picture, PictureError
 from l3c.picture_writing import WRITABLE_SUFFIXES, write_picture
 from l3c.pillow_plugin import SUFFIX
 
@@ -29,30 +29,42 @@ def run(args: argparse.Namespace) -> Exit:
     named = None if args.format is None else f".{args.format.lower().lstrip('.')}"
     if named is not None and named not in WRITABLE_SUFFIXES:
         raise UsageError(f"--format {args.format}: expected one of {_formats()}")
-    jobs = plan(args.inputs, {SUFFIX}, args.output, named or ".png")
+    jobs, left = plan(args.inputs, {SUFFIX}, args.output, named or ".png")
     to_stdout = any(job.target is None for job in jobs if not job.problem)
     if to_stdout:
         check_stdout(args)
-    engine = Engine(args)
+    engine, outputs = Engine(args), Outputs(force=args.force)
 
     def work(job: Job, report: Report) -> Outcome:
         target = job.target
         suffix = named or (target.suffix if target is not None else ".png")
         if suffix and suffix.lower() not in WRITABLE_SUFFIXES:
-            raise InputError(f"{suffix} files are not written; name one of {_formats()}")
+            raise OutputError(
+                target or STDOUT, f"{suffix} files are not written; name one of {_formats()}"
+            )
         if named and target is not None and _promises_another(target, named):
-            raise InputError(f"{target} would hold {named[1:]}: give it another name or --format")
-        return _decode(job, report, engine, args, suffix)
+            raise OutputError(target, f"would hold {named[1:]}: give it another name or --format")
+        return _decode(job, report, engine, outputs, args, suffix)
 
     with Report(
-        "decode", len(jobs), as_json=args.json, quiet=args.quiet, stdout_taken=to_stdout
+        "decode",
+        len(jobs),
+        hidden(left),
+        as_json=args.json,
+        quiet=args.quiet,
+        stdout_taken=to_stdout,
     ) as report:
         run_jobs(jobs, work, report)
         return report.finish(Summary.line)
 
 
 def _decode(
-    job: Job, report: Report, engine: Engine, args: argparse.Namespace, suffix: str
+    job: Job,
+    report: Report,
+    engine: Engine,
+    outputs: Outputs,
+    args: argparse.Namespace,
+    suffix: str,
 ) -> Outcome:
     start = time.perf_counter()
     source, target = job.source, job.target
@@ -60,7 +72,7 @@ def _decode(
     region = None if args.region is None else _rectangle(args.region)
     container = unpack(data, damaged=args.salvage)
     if target is not None:
-        check_target(target, force=args.force, source=source.path)
+        outputs.check(target, source.path)
     pixels = container.height * container.width
     moved = report.steps(source.name, pixels)
     flaws: list[Flaw] = []
@@ -71,11 +83,11 @@ def _decode(
     picture = decoded.picture
     if target is None:
         image = _image_bytes(picture, suffix)
-        sys.stdout.buffer.write(image)
+        write_stdout(image)
         written = len(image)
     else:
         times_of = source.path if args.keep_times else None
-        with new_file(target, force=args.force, times_of=times_of, suffix=suffix) as temporary:
+        with outputs.new_file(target, source.path, times_of=times_of, suffix=suffix) as temporary:
             write_picture(temporary, picture)
         written = target.stat().st_size
     fields = {
@@ -101,8 +113,11 @@ def _promises_another(target: Path, suffix: str) -> bool:
 def _image_bytes(picture: Picture, suffix: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"image{suffix}"
-        write_picture(path, picture)
-        return path.read_bytes()
+        try:
+            write_picture(path, picture)
+            return path.read_bytes()
+        except PictureError as error:
+            raise OutputError(STDOUT, error.reason) from error
 
 
 def _rectangle(region: tuple[int, int, int, int]) -> Rectangle:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -13,17 +12,14 @@ from l3c.cli.engine import Engine
 from l3c.cli.exits import Exit
 from l3c.cli.inputs import Job, plan
 from l3c.cli.outcome import Outcome, Sizes, Summary, converted
-from l3c.cli.outputs import check_stdout, check_target, new_file
+from l3c.cli.outputs import Outputs, check_stdout, write_stdout
 from l3c.cli.report import Report
 from l3c.coding import decode_picture, encode_picture, uses_network
-from l3c.picture_reading import FOREIGN_SUFFIXES, READABLE_SUFFIXES, read_picture
+from l3c.picture_reading import IMAGE_SUFFIXES, read_picture
 from l3c.pillow_plugin import SUFFIX
 
 if TYPE_CHECKING:
     from l3c.codec import Codec
-
-# From folders; the foreign ones are pictures too, and are refused by name rather than passed over.
-_SUFFIXES = READABLE_SUFFIXES | FOREIGN_SUFFIXES
 
 
 class VerifyError(ValueError):
@@ -32,27 +28,30 @@ class VerifyError(ValueError):
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    jobs = plan(args.inputs, _SUFFIXES, args.output, SUFFIX)
+    jobs, left = plan(args.inputs, IMAGE_SUFFIXES, args.output, SUFFIX)
+    left = [each for each in left if each.reason != SUFFIX]  # made by an encode before
     to_stdout = any(job.target is None for job in jobs if not job.problem)
     if to_stdout:
         check_stdout(args)
-    engine = Engine(args)
+    engine, outputs = Engine(args), Outputs(force=args.force)
 
     def work(job: Job, report: Report) -> Outcome:
-        return _encode(job, report, engine, args)
+        return _encode(job, report, engine, outputs, args)
 
     with Report(
-        "encode", len(jobs), as_json=args.json, quiet=args.quiet, stdout_taken=to_stdout
+        "encode", len(jobs), left, as_json=args.json, quiet=args.quiet, stdout_taken=to_stdout
     ) as report:
         run_jobs(jobs, work, report)
         return report.finish(Summary.line)
 
 
-def _encode(job: Job, report: Report, engine: Engine, args: argparse.Namespace) -> Outcome:
+def _encode(
+    job: Job, report: Report, engine: Engine, outputs: Outputs, args: argparse.Namespace
+) -> Outcome:
     start = time.perf_counter()
     source, target = job.source, job.target
     if target is not None:
-        check_target(target, force=args.force, source=source.path)
+        outputs.check(target, source.path)
     content = source.path or source.read()
     picture = read_picture(content, source.name)
     if args.strip:
@@ -76,10 +75,10 @@ def _encode(job: Job, report: Report, engine: Engine, args: argparse.Namespace) 
 
     if target is None:
         verify(data)
-        sys.stdout.buffer.write(data)
+        write_stdout(data)
     else:
         times_of = source.path if args.keep_times else None
-        with new_file(target, force=args.force, times_of=times_of) as temporary:
+        with outputs.new_file(target, source.path, times_of=times_of) as temporary:
             temporary.write_bytes(data)
             verify(temporary.read_bytes())
     seconds = time.perf_counter() - start

@@ -6,14 +6,10 @@ import argparse
 import contextlib
 import importlib
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from types import FrameType
 
-from l3c.cli.exits import Exit, UsageError, exit_of, reason
-from l3c.cli.parser import parse
+from l3c.cli.interrupts import INTERRUPTED, Interrupts
+from l3c.cli.streams import flush_stdout, open_streams, silence_libraries
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,60 +21,61 @@ def main(argv: list[str] | None = None) -> int:
     Raises:
         SystemExit: by the parser, after --help or a wrong command line.
     """
-    args = parse(argv)
+    own_process = argv is None
+    with Interrupts(own_process=own_process) as interrupts:
+        if own_process:
+            open_streams()
+        code = _main(argv, interrupts)
+        if own_process and code == INTERRUPTED:
+            # Not by sys.exit: Python kills itself, without the exit code, if the interrupt went
+            # through an exec() of some library.
+            os._exit(code)
+        return code
+
+
+def _main(argv: list[str] | None, interrupts: Interrupts) -> int:
+    # Imported once interrupts are handled, since they take time.
+    from l3c.cli.exits import Exit, UsageError
+    from l3c.cli.parser import parse
+
+    args = None
     try:
-        with _terminated_is_interrupted():
-            # Only now, since some commands import PyTorch.
-            code: Exit = importlib.import_module(f"l3c.cli.{args.command}").run(args)
-            sys.stdout.flush()
-            return int(code)
+        try:
+            args = parse(argv)
+            if getattr(args, "quiet", False):
+                silence_libraries()
+            command = importlib.import_module(f"l3c.cli.{args.command}")
+            interrupts.at_once = False
+            return int(command.run(args))
+        finally:
+            flush_stdout()
     except KeyboardInterrupt as interrupt:
         print(f"l3c: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return int(Exit.INTERRUPTED)
     except BrokenPipeError:
-        _close_stdout()
         return int(Exit.BROKEN_PIPE)
     except (UsageError, ValueError, OSError, RuntimeError, MemoryError) as error:
         if isinstance(error, RuntimeError) and not _is_ours(error):
             raise  # a mistake of the program, to be reported with its traceback
-        return int(_fatal(args, error))
+        return _fatal(args, error)
 
 
-def _fatal(args: argparse.Namespace, error: Exception) -> Exit:
+def _fatal(args: argparse.Namespace | None, error: Exception) -> int:
+    from l3c.cli.exits import exit_of, reason
+
     code = exit_of(error)
-    name = getattr(error, "filename", None) or ""
+    name = getattr(error, "output", None) or getattr(error, "filename", None) or ""
     message = reason(error, str(name))
-    if getattr(args, "json", False):
+    if args is not None and getattr(args, "json", False):
         from l3c.cli.report import print_json
 
         fields = {"type": type(error).__name__, "message": message}
         print_json({"command": args.command, "error": fields, "exit_code": int(code)})
+        with contextlib.suppress(OSError):  # said below, if it is that
+            flush_stdout()
     print(f"l3c: {name}: {message}" if name else f"l3c: {message}", file=sys.stderr)
-    return code
+    return int(code)
 
 
 def _is_ours(error: Exception) -> bool:
     return type(error).__module__.partition(".")[0] in ("l3c", "coder", "baselines")
-
-
-@contextlib.contextmanager
-def _terminated_is_interrupted() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does, so that no temporary file stays."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt("terminated")
-
-    if threading.current_thread() is not threading.main_thread():  # only there signals arrive
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _close_stdout() -> None:
-    """Keeps Python from flushing, at its end, what nobody reads."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from coder.errors import CorruptStreamError, ModelMismatchError, NotExactError
+from l3c.cli.interrupts import INTERRUPTED
 from l3c.picture import PictureError
 from l3c.zoo import ModelError
 
@@ -20,7 +21,7 @@ class Exit(IntEnum):
     NO_MODEL = 4
     SALVAGED = 5
     NOT_EXACT = 6
-    INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
+    INTERRUPTED = INTERRUPTED
     BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 

@@ -13,7 +13,7 @@ from l3c.arithmetic import Arithmetic
 from l3c.cli.batch import run_jobs
 from l3c.cli.examine import Flaw, altered_tiles, exit_of_flaws, flaws_of, section_name
 from l3c.cli.exits import Exit
-from l3c.cli.inputs import Job, find_sources
+from l3c.cli.inputs import Job, find_sources, hidden
 from l3c.cli.outcome import Outcome, Sizes
 from l3c.cli.report import Report
 from l3c.coding import mode_of
@@ -32,8 +32,9 @@ def run(args: argparse.Namespace) -> Exit:
     def work(job: Job, report: Report) -> Outcome:
         return _describe(job, models)
 
-    jobs = [Job(source, None, source.problem) for source in find_sources(args.inputs, {SUFFIX})]
-    with Report("info", len(jobs), as_json=args.json) as report:
+    sources, left = find_sources(args.inputs, {SUFFIX})
+    jobs = [Job(source, None, source.problem) for source in sources]
+    with Report("info", len(jobs), hidden(left), as_json=args.json) as report:
         run_jobs(jobs, work, report)
         return report.finish()
 

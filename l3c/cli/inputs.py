@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l3c.cli.exits import UsageError
+from l3c.folders import HIDDEN, SEEN, Left, find_files
 
 PIPE = "-"
 
@@ -46,14 +47,20 @@ class Job:
     problem: str = ""
 
 
-def find_sources(arguments: Iterable[str], suffixes: Collection[str]) -> list[Source]:
+def find_sources(
+    arguments: Iterable[str], suffixes: Collection[str]
+) -> tuple[list[Source], list[Left]]:
     """The files that are named, and those in the folders that are named, in a fixed order.
 
-    Hidden files and folders inside a folder are left out, and so are files of another kind.
+    A folder that cannot be listed is a source with a problem.
 
     Args:
         arguments: paths, or "-" alone for standard input.
         suffixes: of the files to take from folders, lower case, with their dots.
+
+    Returns:
+        The sources, and what was passed over in folders: hidden, or linked twice, or of another
+        suffix, which is then the reason.
 
     Raises:
         UsageError: "-" beside other inputs.
@@ -62,36 +69,40 @@ def find_sources(arguments: Iterable[str], suffixes: Collection[str]) -> list[So
     if PIPE in names:
         if len(names) > 1:
             raise UsageError("- (standard input) must be the only input")
-        return [Source(None, Path())]
-    sources = []
+        return [Source(None, Path())], []
+    sources: list[Source] = []
+    left: list[Left] = []
     for name in names:
         path = Path(name)
-        if not path.is_dir():
+        if not os.path.isdir(name):  # unlike Path.is_dir, no error where it may not be looked at
             sources.append(Source(path, Path(path.name)))
             continue
-        found = sorted(_walk(path, suffixes))
-        sources += [Source(file, file.relative_to(path)) for file in found]
-        if not found:
+        found = find_files(path, suffixes)
+        sources += [Source(file, file.relative_to(path)) for file in found.files]
+        sources += [
+            Source(each.path, Path(), f"cannot list this folder: {each.reason}")
+            for each in found.locked
+        ]
+        if not found.files and not found.locked:
             wanted = " ".join(sorted(suffixes))
             sources.append(Source(path, Path(), f"a folder without files that end in {wanted}"))
-    return sources
+        left += found.left
+        left += [Left(file, file.suffix.lower() or "no suffix") for file in found.others]
+    return sources, left
 
 
-def _walk(folder: Path, suffixes: Collection[str]) -> Iterable[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
-                yield Path(parent, name)
+def hidden(left: Iterable[Left]) -> list[Left]:
+    """What was passed over for another reason than its suffix."""
+    return [each for each in left if each.reason in (HIDDEN, SEEN)]
 
 
 def plan(
     arguments: Iterable[str], suffixes: Collection[str], output: str | None, suffix: str
-) -> list[Job]:
-    """Sources with their targets.
+) -> tuple[list[Job], list[Left]]:
+    """Sources with their targets, and what was passed over (see `find_sources`).
 
     A target lies beside its source, or below the folder `output` as its source lies below the one
-    that was named. Two sources of one target, which `--force` would lose one of, are a problem.
+    that was named.
 
     Args:
         arguments: see `find_sources`.
@@ -103,17 +114,16 @@ def plan(
         UsageError: an output that does not fit the number of inputs.
     """
     names = list(arguments)
-    sources = find_sources(names, suffixes)
-    one_file = len(names) == 1 and not Path(names[0]).is_dir()
+    sources, left = find_sources(names, suffixes)
+    one_file = len(names) == 1 and not os.path.isdir(names[0])
     if not one_file and output == PIPE:
         raise UsageError("-o - (standard output) needs exactly one input file")
-    into_folder = output is not None and (output.endswith(os.sep) or Path(output).is_dir())
-    if not one_file and output is not None and Path(output).exists() and not into_folder:
+    into_folder = output is not None and (output.endswith(os.sep) or os.path.isdir(output))
+    if not one_file and output is not None and os.path.lexists(output) and not into_folder:
         raise UsageError(f"-o {output} is a file; several inputs need a folder")
     if into_folder and names == [PIPE]:
         raise UsageError(f"-o {output} is a folder; standard input has no name: name a file")
     jobs: list[Job] = []
-    taken: dict[Path, str] = {}
     for source in sources:
         if source.problem or output == PIPE or (output is None and source.path is None):
             jobs.append(Job(source, None, source.problem))
@@ -125,7 +135,5 @@ def plan(
             target = Path(output)
         else:
             target = Path(output) / source.inside.with_suffix(suffix)
-        first = taken.setdefault(target, source.name)
-        clash = f"would be written to {target}, as {first} is; name another output with -o"
-        jobs.append(Job(source, target, clash if first != source.name else ""))
-    return jobs
+        jobs.append(Job(source, target))
+    return jobs, left

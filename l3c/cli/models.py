@@ -9,7 +9,7 @@ from typing import Any
 
 from l3c.cli.batch import InputError, run_jobs
 from l3c.cli.exits import Exit, UsageError
-from l3c.cli.inputs import Job, Source, find_sources
+from l3c.cli.inputs import Job, Source, find_sources, hidden
 from l3c.cli.model_table import ModelFacts, print_comparison, shown
 from l3c.cli.outcome import Outcome
 from l3c.cli.report import Report
@@ -35,7 +35,8 @@ def run(args: argparse.Namespace) -> Exit:
     jobs = [Job(Source(model.weights, Path()), None) for model in known.values()]
     names = {model.name for model in released()}
     paths = [path for path in args.paths if path not in names]
-    jobs += [Job(source, None, source.problem) for source in find_sources(paths, {SUFFIX})]
+    sources, left = find_sources(paths, {SUFFIX})
+    jobs += [Job(source, None, source.problem) for source in sources]
 
     def work(job: Job, report: Report) -> Outcome:
         if job.source.path is None:
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> Exit:
 
     if not args.json:
         print(_ROW.format(*_COLUMNS) if jobs else "no model comes with this installation")
-    with Report("models", len(jobs), as_json=args.json) as report:
+    with Report("models", len(jobs), hidden(left), as_json=args.json) as report:
         run_jobs(jobs, work, report)
         return report.finish()
 

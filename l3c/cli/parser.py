@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from importlib import metadata
 from typing import Any
 
 from l3c.cli.exits import MEANINGS
@@ -24,7 +23,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         epilog=_exit_codes(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"l3c {_version()}")
+    parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (_encode, _decode, _info, _verify, _bench, _sample, _train, _models, _compare):
         add(commands)
@@ -36,7 +35,20 @@ def _exit_codes() -> str:
     return "\n".join(["exit codes:", *lines])
 
 
+class _Version(argparse.Action):
+    """Looks the version up once it is asked for, which takes time."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, nargs=0, help="show the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(f"l3c {_version()}")
+        parser.exit()
+
+
 def _version() -> str:
+    from importlib import metadata
+
     try:
         return metadata.version(_PACKAGE)
     except metadata.PackageNotFoundError:  # run from a copy that is not installed
@@ -145,7 +157,7 @@ def _sample(commands: Any) -> None:
     )
     parser.add_argument("image", help="an RGB image")
     parser.add_argument("-o", "--output", required=True, help="folder to write to")
-    parser.add_argument("--seed", type=int, default=0, help="of the random numbers (default 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="of the random numbers (default 0)")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     _coding(parser, "model: a released name, or a .safetensors file")
 
@@ -281,6 +293,12 @@ def _threads(parser: argparse.ArgumentParser) -> None:
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 2^63 - 1, got {text!r}")
     return int(text)
 
 

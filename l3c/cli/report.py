@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from tqdm import tqdm
 
 from l3c.cli.exits import Exit, combined, exit_of, reason
 from l3c.cli.outcome import Outcome, Sizes, Summary
+from l3c.cli.outputs import OutputError
+from l3c.folders import Left
+
+_LISTED = 5  # names that a line gives before it says how many more there are
 
 
 class Report:
@@ -23,6 +27,7 @@ class Report:
     Args:
         command: its name.
         count: how many files there are.
+        left: what was passed over in folders.
         as_json: print one JSON text at the end, and nothing else on stdout.
         quiet: say nothing but errors.
         stdout_taken: image data go to stdout.
@@ -32,12 +37,14 @@ class Report:
         self,
         command: str,
         count: int,
+        left: Sequence[Left] = (),
         *,
         as_json: bool = False,
         quiet: bool = False,
         stdout_taken: bool = False,
     ) -> None:
         self._command = command
+        self._left = left
         self._json = as_json
         self._talks = not quiet and not as_json
         self._out: TextIO = sys.stderr if stdout_taken else sys.stdout
@@ -73,11 +80,14 @@ class Report:
             self._out.flush()
 
     def fail(self, name: str, error: BaseException) -> None:
-        """Says that a file failed."""
-        code, why = exit_of(error), reason(error, name)
-        fields = {"input": name, "error": {"message": why, "exit_code": int(code)}}
-        fields["error"]["type"] = type(error).__name__  # type: ignore[index]
-        self.add(Outcome("", fields, exit=code, problems=(f"{name}: {why}",)))
+        """Says that a file failed; of an output that it is the output."""
+        output = error.output if isinstance(error, OutputError) else None
+        code, why = exit_of(error), reason(error, output or name)
+        about = {"message": why, "exit_code": int(code), "type": type(error).__name__}
+        if output is not None:
+            about["output"] = output
+        fields = {"input": name, "error": about}
+        self.add(Outcome("", fields, exit=code, problems=(f"{output or name}: {why}",)))
 
     @property
     def exit(self) -> Exit:
@@ -101,12 +111,18 @@ class Report:
             content = {
                 "command": self._command,
                 "files": [outcome.fields for outcome in self._outcomes],
+                "left_out": [
+                    {"path": str(each.path), "reason": each.reason} for each in self._left
+                ],
                 "summary": total.fields(),
                 "exit_code": int(self.exit),
             }
             print_json(content)
-        elif self._talks and summary is not None and total.files > 1:
-            print(summary(total), file=self._out)
+        elif self._talks:
+            if self._left:
+                print(_left_line(self._left), file=self._out)
+            if summary is not None and total.files > 1:
+                print(summary(total), file=self._out)
         return self.exit
 
     def __enter__(self) -> Report:
@@ -116,6 +132,18 @@ class Report:
         self._bar.close()
 
 
+def _left_line(left: Sequence[Left]) -> str:
+    names = [str(each.path) for each in left[:_LISTED]]
+    if more := len(left) - len(names):
+        names.append(f"and {more} more (--json names all)")
+    return f"left out, hidden or no image by name, {len(left)}: {', '.join(names)}"
+
+
 def print_json(content: dict[str, Any]) -> None:
-    """Prints the one JSON text of a command."""
-    print(json.dumps(content, indent=2, ensure_ascii=False))
+    """Prints the one JSON text of a command, in UTF-8 whatever the terminal's encoding is.
+
+    Bytes of a file name that are no UTF-8 become escaped surrogates; `os.fsencode` inverts that.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))  # an escape of JSON, too

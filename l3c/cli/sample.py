@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from l3c.cli.batch import InputError, run_jobs
 from l3c.cli.engine import Engine
-from l3c.cli.exits import Exit
-from l3c.cli.inputs import Job, find_sources
+from l3c.cli.exits import Exit, UsageError
+from l3c.cli.inputs import PIPE, Job, Source
 from l3c.cli.outcome import Outcome
-from l3c.cli.outputs import check_target, new_file
+from l3c.cli.outputs import Outputs
 from l3c.cli.report import Report
 from l3c.picture import Mode, Picture
 from l3c.picture_reading import read_picture
@@ -19,18 +20,21 @@ from l3c.picture_writing import write_picture
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    engine = Engine(args)
-    jobs = [Job(source, None) for source in find_sources([args.image], ())]
+    if os.path.lexists(args.output) and not os.path.isdir(args.output):
+        raise UsageError(f"-o {args.output} is a file; samples need a folder")
+    engine, outputs = Engine(args), Outputs(force=args.force)
+    source = Source(None, Path()) if args.image == PIPE else Source(Path(args.image), Path())
+    jobs = [Job(source, None)]
 
     def work(job: Job, report: Report) -> Outcome:
-        return _sample(job, engine, args)
+        return _sample(job, engine, outputs, args)
 
     with Report("sample", len(jobs), as_json=args.json, quiet=args.quiet) as report:
         run_jobs(jobs, work, report)
         return report.finish()
 
 
-def _sample(job: Job, engine: Engine, args: argparse.Namespace) -> Outcome:
+def _sample(job: Job, engine: Engine, outputs: Outputs, args: argparse.Namespace) -> Outcome:
     source = job.source
     picture = read_picture(source.path or source.read(), source.name)
     if picture.mode != Mode.RGB:
@@ -44,9 +48,9 @@ def _sample(job: Job, engine: Engine, args: argparse.Namespace) -> Outcome:
         for sample in sample_scales(codec, picture.samples, args.seed)
     }
     for target in samples:
-        check_target(target, force=args.force)
+        outputs.check(target, source.path)
     for target, sample in samples.items():
-        with new_file(target, force=args.force) as temporary:
+        with outputs.new_file(target) as temporary:
             write_picture(temporary, Picture.from_array(sample.image))
     stored = [
         {"name": sample.name, "output": str(target), "stored_bpsp": sample.bpsp}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from l3c.cli.exits import Exit, UsageError
-from l3c.cli.outputs import check_target
+from l3c.cli.outputs import Outputs
 from l3c.cli.report import print_json
 from l3c.config import Recipe, RecipeError, load_recipe
 from l3c.workflow_job import limit_threads
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> Exit:
         raise UsageError(f"-o {weights}: the model's name must end in {SUFFIX}")
     checkpoint = weights.with_suffix(".checkpoint")
     # Beside a checkpoint are the weights of a training that was interrupted at its end.
-    check_target(weights, force=args.force or checkpoint.exists())
+    Outputs(force=args.force or checkpoint.exists()).check(weights)
     recipe = _recipe(args.recipe, args.steps)
     data = Path(args.data) if args.data else weights.with_suffix(".data")
     if args.threads:

@@ -10,7 +10,7 @@ from l3c.cli.batch import run_jobs
 from l3c.cli.engine import Engine
 from l3c.cli.examine import examine, exit_of_flaws
 from l3c.cli.exits import Exit
-from l3c.cli.inputs import Job, find_sources
+from l3c.cli.inputs import Job, find_sources, hidden
 from l3c.cli.outcome import Outcome, Sizes, Summary
 from l3c.cli.report import Report
 from l3c.pillow_plugin import SUFFIX
@@ -18,13 +18,14 @@ from l3c.pillow_plugin import SUFFIX
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    jobs = [Job(source, None, source.problem) for source in find_sources(args.inputs, {SUFFIX})]
+    sources, left = find_sources(args.inputs, {SUFFIX})
+    jobs = [Job(source, None, source.problem) for source in sources]
     engine = Engine(args)
 
     def work(job: Job, report: Report) -> Outcome:
         return _verify(job, report, engine)
 
-    with Report("verify", len(jobs), as_json=args.json, quiet=args.quiet) as report:
+    with Report("verify", len(jobs), hidden(left), as_json=args.json, quiet=args.quiet) as report:
         run_jobs(jobs, work, report)
         return report.finish(_summary)
 

@@ -21,7 +21,7 @@ from filelock import FileLock
 from l3c.data.catalogue import ARCHIVE_SUFFIXES, FILES, ImageSet
 from l3c.data.download import digest, fetch
 from l3c.data.errors import DatasetError
-from l3c.data.images import FOREIGN_SUFFIXES, READABLE_SUFFIXES
+from l3c.data.images import IMAGE_SUFFIXES
 from l3c.data.sources import files_state
 from l3c.data.unpack import unpack
 from l3c.progress import Progress
@@ -29,7 +29,6 @@ from l3c.whole_files import write_whole
 
 LIST = "files.csv"  # beside it, written last
 ORIGIN = "origin.json"  # beside it, written first: what its files are from
-_IMAGE_SUFFIXES = READABLE_SUFFIXES | FOREIGN_SUFFIXES
 
 
 def fetch_set(image_set: ImageSet, folder: Path) -> Path:
@@ -128,7 +127,7 @@ def _write_list(path: Path, files: Path, listed: list[Path]) -> None:
 
 
 def _is_image(name: str) -> bool:
-    return Path(name).suffix.lower() in _IMAGE_SUFFIXES and not name.startswith(".")
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
 
 
 def _stem(name: str) -> str:

@@ -18,9 +18,9 @@ from PIL import Image, PngImagePlugin
 from l3c.data.errors import ImageError
 from l3c.picture import MODE_NAMES
 from l3c.picture_reading import (
-    FOREIGN_SUFFIXES,
     FORMATS,
     HEAD_BYTES,
+    IMAGE_SUFFIXES,
     READABLE_SUFFIXES,
     bit_depth,
     file_problem,
@@ -31,7 +31,7 @@ from l3c.picture_reading import (
 from l3c.whole_files import whole_file
 
 __all__ = [
-    "FOREIGN_SUFFIXES",
+    "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "READABLE_SUFFIXES",
     "ImageError",

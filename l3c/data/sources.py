@@ -9,13 +9,14 @@ import re
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from l3c.data.errors import DatasetError
-from l3c.data.images import FOREIGN_SUFFIXES, READABLE_SUFFIXES, RGBImage, file_sha256, read_rgb
+from l3c.data.images import IMAGE_SUFFIXES, READABLE_SUFFIXES, RGBImage, file_sha256, read_rgb
+from l3c.folders import find_files
 
 LIST_SUFFIX = ".txt"
 _KINDS_SHOWN = 6
@@ -153,17 +154,17 @@ def _file_state(path: Path) -> str:
 
 
 def _image_files(folder: Path) -> tuple[list[Path], list[str]]:
-    """Files below a folder that are images by their suffix, and of what kind the others are."""
-    images: list[Path] = []
-    ignored: list[str] = []
-    for path in _walk(folder):
-        if path.name.startswith("."):
-            ignored.append("hidden")
-        elif path.suffix.lower() in READABLE_SUFFIXES | FOREIGN_SUFFIXES:
-            images.append(path)
-        else:
-            ignored.append(path.suffix.lower() or "no suffix")
-    return images, ignored
+    """Files below a folder that are images by their suffix, and of what kind the others are.
+
+    Raises:
+        DatasetError: a folder cannot be listed.
+    """
+    found = find_files(folder, IMAGE_SUFFIXES)
+    if found.locked:
+        first = found.locked[0]
+        raise DatasetError(f"{first.path}: cannot list this folder: {first.reason}")
+    ignored = [left.reason for left in found.left]
+    return found.files, ignored + [path.suffix.lower() or "no suffix" for path in found.others]
 
 
 def _counts(kinds: list[str]) -> str:
@@ -200,23 +201,3 @@ def _plain_name(source: str) -> str:
 def _short_hash(source: str) -> str:
     text = unicodedata.normalize("NFC", source).encode("utf-8", "surrogateescape")
     return hashlib.sha256(text).hexdigest()[:8]
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files below `folder`, and hidden folders as one entry each."""
-
-    def refuse(error: OSError) -> None:
-        raise DatasetError(f"{error.filename}: cannot list this folder: {error.strerror}")
-
-    visited = {folder.resolve()}  # links may lead back to a folder above
-    for parent, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        here = Path(parent)
-        yield from (here / name for name in sorted(files))
-        yield from (here / name for name in sorted(folders) if name.startswith("."))
-        inside = []
-        for name in sorted(folders):
-            target = (here / name).resolve()
-            if not name.startswith(".") and target not in visited:
-                visited.add(target)
-                inside.append(name)
-        folders[:] = inside

@@ -114,7 +114,7 @@ def test_a_trained_model_can_be_used(run: Run, photos: Path, tmp_path: Path) -> 
     image = smooth(20, 20)
     assert (l3c.decode(l3c.encode(image, weights), model=weights) == image).all()
     ended = run(*train)
-    assert (ended.code, f"{weights} exists; use --force" in ended.err) == (1, True)
+    assert (ended.code, f"l3c: {weights}: exists" in ended.err) == (1, True)
 
 
 def test_an_interrupted_training_goes_on(

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +41,46 @@ def test_a_folder_is_mirrored_and_comes_back(run: Run, album: Path, tmp_path: Pa
     assert read_picture(tmp_path / "back/grey.png") == read_picture(album / "grey.tif")
 
 
+def test_photographs_by_any_name_are_found_in_folders(run: Run, tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "album", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    kinds = {".jfif": "JPEG", ".jpe": "JPEG", ".mpo": "MPO", ".dib": "DIB", ".apng": "PNG"}
+    for suffix, kind in kinds.items():
+        Image.fromarray(smooth(9, 9)).save(folder / f"photo{suffix[1:]}{suffix}", format=kind)
+    Image.fromarray(smooth(9, 9)).save(elsewhere / "x.PNG")
+    (folder / "link").symlink_to(elsewhere)
+    ended = run("encode", folder, "-o", tmp_path / "coded")
+    assert (ended.code, ended.err) == (0, "")
+    names = [f"photo{suffix[1:]}.l3c" for suffix in kinds]
+    assert files_in(tmp_path / "coded") == sorted([*names, "link/x.l3c"])
+
+
+def test_what_a_folder_has_besides_is_said(
+    run: Run, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = run("encode", album)
+    assert (ended.code, str(album / "notes.txt") in ended.out) == (0, True)
+    (album / "locked").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:  # as the system does; a test run by root may list anything
+        if str(path).endswith("locked"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    ended = run("encode", album, "--force", "--json")
+    content = json.loads(ended.out)
+    assert (ended.code, content["summary"]["failed"], len(content["files"])) == (1, 1, 5)
+    [bad] = [file for file in content["files"] if "error" in file]
+    assert bad["input"] == str(album / "locked")
+    left = {Path(each["path"]).name: each["reason"] for each in content["left_out"]}
+    assert left == {".hidden.png": "hidden", "notes.txt": ".txt"}  # and no .l3c of before
+    content = json.loads(run("verify", album, "--json").out)
+    assert [Path(each["path"]).name for each in content["left_out"]] == [".hidden.png"]
+
+
 def test_one_bad_file_does_not_stop_the_others(run: Run, photo: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no image")
@@ -60,7 +99,7 @@ def test_nothing_is_overwritten_unasked(run: Run, photo: Path) -> None:
     target.write_bytes(b"mine")
     ended = run("encode", photo)
     assert ended.code == 1
-    assert f"l3c: {photo}: {target} exists; use --force to replace it" in ended.err
+    assert f"l3c: {target}: exists; use --force to replace it" in ended.err
     assert target.read_bytes() == b"mine"
     assert run("encode", photo, "--force").code == 0
     assert target.read_bytes() != b"mine"
@@ -96,8 +135,33 @@ def test_two_images_of_one_name_are_not_written_to_one_file(
     Image.open(photo).save(tmp_path / "photo.bmp")
     ended = run("encode", tmp_path / "photo.bmp", photo, "--force")
     assert ended.code == 1
-    assert f"l3c: {photo}: would be written to {photo.with_suffix('.l3c')}, as" in ended.err
+    assert ended.err.startswith(f"l3c: {photo.with_suffix('.l3c')}: was just written")
     assert read_picture(tmp_path / "photo.bmp") == read_picture(photo)
+
+
+def test_two_spellings_of_one_output_are_found_out(
+    run: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / "photo.bmp"
+    Image.open(photo).transpose(Image.Transpose.ROTATE_180).save(first)
+    (tmp_path / "link").symlink_to(tmp_path)
+    Image.open(photo).save(tmp_path / "PHOTO.png")
+    real = Path.lstat
+
+    def ignores_case(path: Path) -> os.stat_result:
+        return real(path.with_name(path.name.lower()) if path.suffix == ".l3c" else path)
+
+    monkeypatch.setattr(Path, "lstat", ignores_case)
+    monkeypatch.chdir(tmp_path)
+    for second in ("photo.png", tmp_path / "link/photo.png", "PHOTO.png"):
+        ended = run("encode", first, second, "--force", "--json")
+        assert ended.code == 1
+        good, bad = json.loads(ended.out)["files"]
+        assert (bad["input"], bad["error"]["type"]) == (str(second), "OutputError")
+        assert good["output"] == str(tmp_path / "photo.l3c")
+        decoded = l3c.decode((tmp_path / "photo.l3c").read_bytes())
+        assert (decoded == np.array(Image.open(first))).all()
+    assert run("encode", photo, "photo.png", "--force").code == 0  # one input: nothing is lost
 
 
 def test_modification_times_are_kept_if_asked(run: Run, photo: Path, tmp_path: Path) -> None:
@@ -174,28 +238,6 @@ def test_what_does_not_decode_to_the_image_is_not_kept(
     assert run("encode", photo, "--no-verify").code == 0
 
 
-@pytest.mark.parametrize(
-    ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
-)
-def test_an_interrupt_leaves_nothing(
-    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, word: str
-) -> None:
-    def interrupt(*args: object, **options: object) -> None:
-        assert len(files_in(photo.parent)) == 2  # the image, and the unfinished file
-        signal.raise_signal(number)
-
-    monkeypatch.setattr(encode, "decode_picture", interrupt)
-    # A job in the background ignores Ctrl-C, and Python leaves it at that; tests may be one.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        ended = run("encode", photo)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert ended.code == 130
-    assert ended.err == f"l3c: {word}\n"
-    assert files_in(photo.parent) == ["photo.png"]
-
-
 def test_a_full_disk_leaves_nothing(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write(path: Path, data: bytes) -> None:
         path.open("wb").close()
@@ -205,7 +247,7 @@ def test_a_full_disk_leaves_nothing(run: Run, photo: Path, monkeypatch: pytest.M
     ended = run("encode", photo)
     assert ended.code == 1
     target = photo.with_suffix(".l3c")
-    assert ended.err == f"l3c: {photo}: {target} cannot be written: No space left on device\n"
+    assert ended.err == f"l3c: {target}: cannot be written: No space left on device\n"
     assert files_in(photo.parent) == ["photo.png"]
 
 

@@ -1,0 +1,117 @@
+"""The standard streams of the process: output is complete or an error, messages never raise."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+import warnings
+from typing import Any
+
+STDOUT = "standard output"
+
+
+class Sink(io.RawIOBase):
+    """A file descriptor to write to that takes all it is given, so that the work goes on.
+
+    After the first failure the rest is dropped. A reader that stopped is an exception: of standard
+    output, `BrokenPipeError` is raised.
+
+    Args:
+        descriptor: stays open.
+        ignore: failures, as of messages.
+    """
+
+    def __init__(self, descriptor: int, *, ignore: bool = False) -> None:
+        self._file = io.FileIO(descriptor, "wb", closefd=False)
+        self._ignore = ignore
+        self._failed = False
+        self._problem: OSError | None = None
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._file.isatty()
+
+    def fileno(self) -> int:
+        """The file descriptor."""
+        return self._file.fileno()
+
+    def write(self, data: Any, /) -> int:
+        """Writes bytes; how many it took."""
+        if self._failed:
+            return len(data)
+        try:
+            while (count := self._file.write(data)) is None:  # a full pipe that does not block
+                select.select([], [self._file], [])
+            return count
+        except OSError as error:
+            self._failed = True
+            if isinstance(error, BrokenPipeError) and not self._ignore:
+                raise
+            self._problem = error
+            return len(data)
+
+    def check(self) -> None:
+        """Raises the failure since the last check, if there was one."""
+        problem, self._problem = self._problem, None
+        if problem is not None:
+            raise OSError(problem.errno, problem.strerror, STDOUT) from problem
+
+
+def open_streams() -> None:
+    """Gives the process streams that behave alike however it was started.
+
+    Python leaves stdout unbuffered under PYTHONUNBUFFERED, where a write may be cut short without a
+    word, and makes a closed stream None. No character of a message is unprintable. Messages go to a
+    copy of the descriptor, so that `silence_libraries` does not silence them.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed: the next file would get its number, and be written to
+            # The wrong way round, so that a use fails as on a closed one; messages just go.
+            way = (os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)[descriptor]
+            os.set_inheritable(os.open(os.devnull, way), True)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    sys.stdout = _text(sys.stdout, Sink(1))
+    sys.stderr = _text(sys.stderr, Sink(os.dup(2), ignore=True), line_buffering=True)
+
+
+def _text(before: Any, sink: Sink, *, line_buffering: bool = False) -> io.TextIOWrapper:
+    return io.TextIOWrapper(
+        io.BufferedWriter(sink),
+        encoding=before.encoding if before is not None else "utf-8",
+        errors="backslashreplace",
+        line_buffering=line_buffering or sink.isatty(),
+    )
+
+
+def silence_libraries() -> None:
+    """Drops warnings, and what libraries write to descriptor 2, if `open_streams` has run."""
+    if isinstance(_sink(sys.stderr), Sink):
+        warnings.simplefilter("ignore")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def flush_stdout() -> None:
+    """Returns once all that was printed has been handed to the system.
+
+    Raises:
+        OSError: some of it could not be written; said once. Its file name is STDOUT.
+    """
+    sys.stdout.flush()
+    sink = _sink(sys.stdout)
+    if isinstance(sink, Sink):
+        sink.check()
+
+
+def _sink(stream: Any) -> Any:
+    return getattr(getattr(stream, "buffer", None), "raw", None)

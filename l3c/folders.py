@@ -1,0 +1,82 @@
+"""The files below a folder: one walk for commands and for data sets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HIDDEN = "hidden"
+SEEN = "folder linked again"
+
+
+@dataclass(frozen=True)
+class Left:
+    """A file or folder that is passed over, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is below a folder.
+
+    Attributes:
+        files: with a suffix that is wanted, sorted.
+        left: hidden files and folders, and links to folders that are searched anyway.
+        others: files with other suffixes.
+        locked: folders that cannot be listed, with what the system says.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    locked: list[Left] = field(default_factory=list)
+
+
+def find_files(folder: Path, suffixes: Collection[str]) -> Found:
+    """Searches a folder and those below it. Links are followed, each folder is searched once.
+
+    Args:
+        folder: where.
+        suffixes: that are wanted, lower case, with their dots.
+    """
+    found = Found()
+
+    def locked(error: OSError) -> None:
+        found.locked.append(Left(Path(error.filename), error.strerror or str(error)))
+
+    root = os.path.realpath(folder)
+    visited = {root}
+    for parent, folders, files in os.walk(folder, onerror=locked, followlinks=True):
+        here = Path(parent)
+        for name in files:
+            path = here / name
+            if name.startswith("."):
+                found.left.append(Left(path, HIDDEN))
+            elif path.suffix.lower() in suffixes:
+                found.files.append(path)
+            else:
+                found.others.append(path)
+        inside = []
+        for name in sorted(folders):
+            path, target = here / name, os.path.realpath(here / name)
+            if name.startswith("."):
+                found.left.append(Left(path, HIDDEN))
+            elif target in visited or _leads_back(path, target, root):
+                found.left.append(Left(path, SEEN))
+            else:
+                visited.add(target)
+                inside.append(name)
+        folders[:] = inside
+    for each in (found.files, found.others):
+        each.sort()
+    found.left.sort(key=lambda left: left.path)
+    return found
+
+
+def _leads_back(path: Path, target: str, root: str) -> bool:
+    """Whether a link leads to a folder inside the one that is searched, or around it."""
+    return path.is_symlink() and os.path.commonpath([target, root]) in (target, root)

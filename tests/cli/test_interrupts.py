@@ -1,0 +1,89 @@
+"""Signals that end a command: early, in its midst, several at once; and nothing stays behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command import Run, files_in
+
+from l3c.cli import encode
+
+ROOT = Path(__file__).parents[2]
+
+# Python runs this first. The process interrupts itself when it is about to import a module.
+EARLY = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == os.environ["INTERRUPTED_AT"]:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder)
+"""
+
+
+@pytest.mark.parametrize("module", ["l3c.cli.parser", "numpy._core.multiarray", "l3c.cli.encode"])
+def test_an_interrupt_while_the_command_starts(photo: Path, tmp_path: Path, module: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(EARLY)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    ended = subprocess.run(
+        [sys.executable, "-m", "l3c", "encode", str(photo)],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": path, "INTERRUPTED_AT": module},
+        cwd=ROOT,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"l3c: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "word"),
+    [
+        ([signal.SIGINT], "interrupted"),
+        ([signal.SIGTERM], "terminated"),
+        ([signal.SIGHUP], "the terminal was closed"),
+        ([signal.SIGHUP, signal.SIGTERM], "the terminal was closed"),
+    ],
+)
+def test_an_interrupt_leaves_nothing(
+    run: Run,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    numbers: list[signal.Signals],
+    word: str,
+) -> None:
+    def interrupt(*args: object, **options: object) -> None:
+        try:
+            signal.raise_signal(numbers[0])
+        finally:
+            for number in numbers[1:]:
+                signal.raise_signal(number)
+
+    monkeypatch.setattr(encode, "decode_picture", interrupt)
+    # A job in the background ignores Ctrl-C, and Python leaves it at that; tests may be one.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        ended = run("encode", photo)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended.code == 130
+    assert ended.err == f"l3c: {word}\n"
+    assert files_in(photo.parent) == ["photo.png"]
+
+
+def test_a_signal_that_is_ignored_stays_so(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang_up(*args: object, **options: object) -> object:
+        signal.raise_signal(signal.SIGHUP)
+        return real(*args, **options)  # type: ignore[arg-type]
+
+    real = encode.decode_picture
+    monkeypatch.setattr(encode, "decode_picture", hang_up)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as by nohup
+    try:
+        assert run("encode", photo).code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
