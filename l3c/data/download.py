@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import sys
 import time
 from functools import partial
@@ -179,15 +178,7 @@ def _receive(session: requests.Session, url: str, part: Path, checked: bool) -> 
             return _receive(session, url, part, checked)
         response.raise_for_status()
         name = part.name.removesuffix(".part")
-        kind = response.headers.get("Content-Type", "").lower()
-        if kind.startswith("text/html") and not name.lower().endswith((".html", ".htm")):
-            raise DownloadError("a web page came, not the file; it may want a login or another URL")
         size = response.raw.length_remaining or 0
-        if size > (free := shutil.disk_usage(part.parent).free):
-            raise DownloadError(
-                f"{size / 1e9:.2f} GB more are needed, the disk of {part.parent} has "
-                f"{free / 1e9:.2f} GB free; make room"
-            )
         if not continued:
             start = 0
             _remove(part)

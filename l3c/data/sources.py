@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import hashlib
 import os
 import re
@@ -56,41 +57,38 @@ def listed_photos(path: Path, licence: str = "") -> list[Photo]:
         DatasetError: the list cannot be read, is empty, or names a file twice or one that is
             missing.
     """
-    sources = _listed(path)
-    names = unique_names(sources)
-    return [file_photo(names[each], path.parent / each, each, licence) for each in sources]
-
-
-def _listed(path: Path) -> list[str]:
     sources = _lines(path)
     if not sources:
         raise DatasetError(f"{path}: names no image; write the path of one in each line")
-    repeated = [source for source, count in Counter(sources).items() if count > 1]
-    if repeated:
-        raise DatasetError(f"{path}: names {repeated[0]} more than once")
+    repeated, times = Counter(sources).most_common(1)[0]
+    if times > 1:
+        raise DatasetError(f"{path}: names {repeated} {times} times")
     gone = FileNotFoundError.__name__
     missing = [source for source in sources if _file_state(path.parent / source) == gone]
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise DatasetError(f"{path}: no such file: {missing[0]}{more}; paths start at its folder")
-    return sources
+        raise DatasetError(
+            f"{path}: {len(missing)} files are not there, the first: {missing[0]}; paths start at "
+            "the folder of the list"
+        )
+    names = unique_names(sources)
+    return [file_photo(names[each], path.parent / each, each, licence) for each in sources]
 
 
 def _lines(path: Path) -> list[str]:
     """The lines of a list that are not empty, without the byte-order mark of Windows editors."""
     try:
-        with path.open("rb") as file:
-            utf16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        encoding, errors = ("utf-16", "strict") if utf16 else ("utf-8-sig", "surrogateescape")
-        with path.open(encoding=encoding, errors=errors) as text:
-            lines = [line.strip() for line in text]
+        content = path.read_bytes()
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            text = content.decode("utf-16")
+        else:
+            text = content.decode("utf-8-sig", "surrogateescape")
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeError:
-        lines = ["\0"]
-    if any("\0" in line for line in lines):
+        text = "\0"
+    if "\0" in text:
         raise DatasetError(f"{path}: not a list in UTF-8; save it as a text file in UTF-8")
-    return [line for line in lines if line]
+    return [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
 
 
 def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
@@ -102,22 +100,24 @@ def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
     Raises:
         DatasetError: if the folder is missing, cannot be listed, or holds no image file.
     """
-    if not os.path.exists(folder):  # unlike Path.exists, also False where it may not be looked at
+    if not os.path.isdir(folder):
         raise DatasetError(f"{folder}: no such folder; name an existing folder of images")
-    if not folder.is_dir():
-        raise DatasetError(f"{folder}: not a folder; name the folder that holds the images")
-    images, ignored = _image_files(folder)
-    counts = _counts(ignored)
-    if not images:
-        found = f"it holds only {counts}" if counts else "it is empty"
+    found = find_files(folder, IMAGE_SUFFIXES)
+    for locked in found.locked:
+        raise DatasetError(f"{locked.path}: cannot list this folder: {locked.reason}")
+    kinds = [left.reason for left in found.left]
+    kinds += [path.suffix.lower() or "no suffix" for path in found.others]
+    ranked = Counter(sorted(kinds)).most_common()
+    shown = [f"{count} {kind}" for kind, count in ranked[:_KINDS_SHOWN]]
+    if rest := sum(count for _, count in ranked[_KINDS_SHOWN:]):
+        shown.append(f"{rest} others")
+    left_out = f"left out: {', '.join(shown) or 'nothing'}"
+    if not found.files:
         known = " ".join(sorted(READABLE_SUFFIXES))
-        raise DatasetError(f"{folder}: no image file, {found}; images end in {known}")
-    if ignored:
-        print(
-            f"{folder}: image files: {len(images)}; ignored, as no images by name: {counts}",
-            file=sys.stderr,
-        )
-    paths = sorted(path.relative_to(folder).as_posix() for path in images)
+        raise DatasetError(f"{folder}: no image file, {left_out}; images end in {known}")
+    if kinds:
+        print(f"{folder}: {len(found.files)} image files; {left_out}", file=sys.stderr)
+    paths = sorted(path.relative_to(folder).as_posix() for path in found.files)
     names = unique_names(paths)
     return [file_photo(names[path], folder / path, path, licence) for path in paths]
 
@@ -131,16 +131,13 @@ def files_state(source: Path) -> str:
     Args:
         source: a folder, a text file that lists images, or an archive.
     """
-    files = {source.name: source}
-    try:
-        if os.path.isdir(source):
-            images = sorted(_image_files(source)[0])
-            files = {str(path.relative_to(source)): path for path in images}
-        elif source.suffix == LIST_SUFFIX:
-            files = {name: source.parent / name for name in _lines(source)}
-    except DatasetError:
-        pass  # making the data set says what is wrong, and makes none
-    text = "\n".join(f"{name} {_file_state(path)}" for name, path in files.items())
+    paths = [source]
+    if os.path.isdir(source):
+        paths = find_files(source, IMAGE_SUFFIXES).files
+    elif source.suffix == LIST_SUFFIX:
+        with contextlib.suppress(DatasetError):  # making the data set says what is wrong
+            paths = [source.parent / line for line in _lines(source)]
+    text = "\n".join(f"{path} {_file_state(path)}" for path in paths)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -153,29 +150,6 @@ def _file_state(path: Path) -> str:
     return f"{file.st_size} {file.st_mtime_ns} {file.st_ctime_ns} {link.st_ctime_ns}"
 
 
-def _image_files(folder: Path) -> tuple[list[Path], list[str]]:
-    """Files below a folder that are images by their suffix, and of what kind the others are.
-
-    Raises:
-        DatasetError: a folder cannot be listed.
-    """
-    found = find_files(folder, IMAGE_SUFFIXES)
-    if found.locked:
-        first = found.locked[0]
-        raise DatasetError(f"{first.path}: cannot list this folder: {first.reason}")
-    ignored = [left.reason for left in found.left]
-    return found.files, ignored + [path.suffix.lower() or "no suffix" for path in found.others]
-
-
-def _counts(kinds: list[str]) -> str:
-    """How often each kind occurs, the most frequent first, short enough for one line."""
-    ranked = sorted(Counter(kinds).items(), key=lambda item: (-item[1], item[0]))
-    shown = [f"{count} {kind}" for kind, count in ranked[:_KINDS_SHOWN]]
-    if rest := sum(count for _, count in ranked[_KINDS_SHOWN:]):
-        shown.append(f"{rest} others")
-    return ", ".join(shown)
-
-
 def unique_names(sources: Iterable[str]) -> dict[str, str]:
     """Source path -> name that any file system, shell and table can hold.
 
@@ -183,21 +157,15 @@ def unique_names(sources: Iterable[str]) -> dict[str, str]:
     eyes of a file system that ignores case, all get a hash of their source; which photographs come
     first therefore does not matter. A name has no double underscore of its own.
     """
-    plain = {source: _plain_name(source) for source in sources}
-    count = Counter(name.lower() for name in plain.values())
-    return {
-        source: name if count[name.lower()] == 1 else f"{name}__{_short_hash(source)}"
-        for source, name in plain.items()
-    }
-
-
-def _plain_name(source: str) -> str:
-    stem = source[: -len(Path(source).suffix)] if Path(source).suffix else source
-    letters = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode("ascii")
-    name = re.sub(r"[^A-Za-z0-9-]+", "_", letters)[:_LONGEST_NAME].strip("_-")
-    return name or "image"
-
-
-def _short_hash(source: str) -> str:
-    text = unicodedata.normalize("NFC", source).encode("utf-8", "surrogateescape")
-    return hashlib.sha256(text).hexdigest()[:8]
+    names = {}
+    for source in sources:
+        stem = source[: -len(Path(source).suffix)] if Path(source).suffix else source
+        letters = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode("ascii")
+        name = re.sub(r"[^A-Za-z0-9-]+", "_", letters)[:_LONGEST_NAME].strip("_-")
+        names[source] = name or "image"
+    count = Counter(name.lower() for name in names.values())
+    for source, name in names.items():
+        if count[name.lower()] > 1:
+            text = unicodedata.normalize("NFC", source).encode("utf-8", "surrogateescape")
+            names[source] = f"{name}__{hashlib.sha256(text).hexdigest()[:8]}"
+    return names

@@ -6,7 +6,6 @@ import errno
 import gzip
 import hashlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +14,6 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -283,25 +281,6 @@ def test_no_server_is_said_in_words(server: Server, target: Path) -> None:
         free.bind(("127.0.0.1", 0))
         server.url = f"http://127.0.0.1:{free.getsockname()[1]}/x"
         assert os.strerror(errno.ECONNREFUSED) in fail(server, target)
-
-
-def test_a_login_page_is_not_the_file(server: Server, target: Path) -> None:
-    server.headers["Content-Type"] = "text/html; charset=utf-8"
-    fail(server, target, None)
-    assert os.listdir(target.parent) == []
-    page = target.with_suffix(".html")
-    assert fetch(server.url, page).read_bytes() == CONTENT
-
-
-def test_a_disk_without_room_is_refused_before_the_start(
-    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leave_a_part(server, target)
-    free = SimpleNamespace(free=SIZE - 30_001)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
-    fail(server, target)
-    free.free += 1  # only the rest needs room
-    assert get(server, target) == CONTENT
 
 
 def test_a_disk_that_fills_keeps_what_came(

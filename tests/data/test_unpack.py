@@ -211,4 +211,4 @@ LABELS = np.zeros(2, np.int64)
     ],
 )
 def test_another_batch_is_refused(tmp_path: Path, content: bytes) -> None:
-    refuse(pack(tmp_path / "a.zip", {"x.npz": content}), "x.npz")
+    refuse(pack(tmp_path / "a.zip", {"x.npz": content}))
