@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from coder.shape import MixtureShape
+
 # Grids: a parameter p is coded as the integer round(p * 2^bits), ties to even, clipped to +- LIMIT.
 LOGIT_BITS = 6
 MU_BITS = 8
@@ -33,6 +35,32 @@ SIGMOID_REACH = 16  # the argument is clipped to +- this
 SIGMOID_STEP_BITS = 10  # table entries are 2^10 / 2^16 = 1/64 apart
 WEIGHT_BITS = 16  # weight of the most probable component
 EXP_ENTRIES = 1024
+
+
+class Grids(NamedTuple):
+    """How each parameter of a mixture is coded, int64 (P,), in the order of `MixtureShape`.
+
+    bits: a parameter p becomes round(p * 2^bits). low, high: and is clipped to this range.
+    """
+
+    bits: npt.NDArray[np.int64]
+    low: npt.NDArray[np.int64]
+    high: npt.NDArray[np.int64]
+
+
+def parameter_grids(shape: MixtureShape) -> Grids:
+    """The grids of a mixture's parameters: the limits that training and coding share."""
+    each = shape.channels * shape.mixtures
+    sigma = [limit << LOG_SIGMA_BITS for limit in (LOG_SIGMA_MIN, LOG_SIGMA_MAX)]
+    lam = LAMBDA_RAW_LIMIT if shape.sigmoid else LAMBDA_LIMIT
+    kinds = [
+        (each, LOGIT_BITS, -LOGIT_LIMIT, LOGIT_LIMIT),
+        (each, MU_BITS, -MU_LIMIT, MU_LIMIT),
+        (each, LOG_SIGMA_BITS, *sigma),
+        (shape.coefficients * shape.mixtures, LAMBDA_BITS, -lam, lam),
+    ]
+    counts, *columns = zip(*kinds, strict=True)
+    return Grids(*(np.repeat(np.array(column, np.int64), counts) for column in columns))
 
 
 class Tables(NamedTuple):

@@ -58,8 +58,11 @@ def calibrate(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Cali
         images: uint8 (H, W, 3); sides are cut to multiples of 2^S.
 
     Raises:
-        ValueError: no image of at least 2^S pixels a side, or activations that are not finite.
+        ValueError: no image of at least 2^S pixels a side, or weights or activations that are not
+            finite.
     """
+    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+        raise ValueError("the network's weights are not finite: it cannot be converted")
     result, multiple = Calibration(), 1 << network.scales
     generator = torch.Generator().manual_seed(0)
     for image in images:

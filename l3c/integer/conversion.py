@@ -231,6 +231,8 @@ class _Converter:
             classifier.offset.flatten().double().numpy(),
         )
         bits, low, high = parameter_grids(classifier.shape)
+        least = np.ldexp(classifier.low.flatten().double().numpy(), bits)
+        low = np.maximum(low, np.rint(least).astype(np.int64))
         weight, bias = _reals(source)
         scale = np.exp2(bits)
         bias = (bias * unit + offset) * scale

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from coder.shape import MixtureShape
+from coder.tables import parameter_grids
 from l3c.model.layers import conv
+from l3c.model.mixture import limit
 
 LAMBDA_GAIN = 10.0  # of the outputs for centred lambdas
 
@@ -15,7 +17,7 @@ class ProbabilityClassifier(nn.Module):
     """Parallel dilated convolutions, concatenated, then 1x1 to the mixture parameters.
 
     The output, (N, P, H, W), holds the parameters in the order of `MixtureShape`, in units of
-    symbols.
+    symbols, within the coder's limits.
 
     Args:
         features: Cf.
@@ -24,6 +26,7 @@ class ProbabilityClassifier(nn.Module):
         unit: the network's own unit of mu and sigma in symbols.
         offset: the symbol that the network's mu = 0 stands for.
         gain: factor on the logits and log sigma.
+        sigma_min: lower limit of log sigma, at least the coder's.
         centred: lambda multiplies what a channel before is off its own mean, not its value. That is
             the same family (Eq. 7 with mu2 - lambda mu1 for mu2), but here lambda can change from
             pixel to pixel without moving the mean.
@@ -31,6 +34,8 @@ class ProbabilityClassifier(nn.Module):
 
     unit: Tensor
     offset: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(
         self,
@@ -40,6 +45,7 @@ class ProbabilityClassifier(nn.Module):
         unit: float,
         offset: float,
         gain: float,
+        sigma_min: float,
         centred: bool,
     ) -> None:
         super().__init__()
@@ -58,15 +64,21 @@ class ProbabilityClassifier(nn.Module):
         scale[means] = unit
         shift[means] = offset
         shift[sigmas] = torch.tensor(unit).log()
-        self.register_buffer("unit", scale.view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("offset", shift.view(1, -1, 1, 1), persistent=False)
+        bits, *limits = (torch.from_numpy(values) for values in parameter_grids(shape))
+        low, high = (torch.ldexp(limit.float(), -bits) for limit in limits)
+        low[sigmas] = low[sigmas].clamp(min=sigma_min)
+        for name, values in (("unit", scale), ("offset", shift), ("low", low), ("high", high)):
+            self.register_buffer(name, values.view(1, -1, 1, 1), persistent=False)
 
     def forward(self, f: Tensor) -> Tensor:
         """(N, Cf, H, W) -> (N, P, H, W), see the class."""
         raw = self.out(torch.cat([branch(f) for branch in self.branches], dim=1))
         parameters = raw * self.unit + self.offset
-        if not self.centred:
-            return parameters
+        if self.centred:
+            parameters = self._uncentred(parameters)
+        return limit(parameters, self.low, self.high)
+
+    def _uncentred(self, parameters: Tensor) -> Tensor:
         sizes = [size * self.shape.mixtures for size in (3, 1, 1, 1, 3, 1, 1, 1)]
         logits, r, g, b, log_sigma, g_r, b_r, b_g = parameters.split(sizes, dim=1)
         return torch.cat(

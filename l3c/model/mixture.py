@@ -15,8 +15,6 @@ from torch.nn.functional import logsigmoid
 from coder.shape import MixtureShape
 from coder.tables import FREQUENCY_BITS
 
-LOG_SIGMA_MIN = -7.0
-
 
 class Mixture(NamedTuple):
     """Parameters, channels last.
@@ -28,6 +26,22 @@ class Mixture(NamedTuple):
     mu: Tensor
     log_sigma: Tensor
     lam: Tensor | None
+
+
+def limit(parameters: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Parameters clipped to a range, which a gradient can lead back into.
+
+    Without an upper limit the first steps of RMSprop, ten times its learning rate, drive log sigma
+    above 100, where exp(-log sigma) underflows; with one that stops every gradient, sigma stays
+    there. Below `low` there is no gradient, as in the authors' release.
+
+    Args:
+        parameters: float (N, P, H, W).
+        low: smallest value of each, (1, P, 1, 1).
+        high: largest value of each.
+    """
+    clipped: Tensor = _Limit.apply(parameters, low, high)
+    return clipped
 
 
 def split(raw: Tensor, shape: MixtureShape) -> Mixture:
@@ -44,7 +58,7 @@ def split(raw: Tensor, shape: MixtureShape) -> Mixture:
     if lam is not None and shape.sigmoid:
         lam = torch.sigmoid(lam)
     assert kinds[0].shape[-2:] == (c, k)
-    return Mixture(kinds[0], kinds[1], kinds[2].clamp(min=LOG_SIGMA_MIN), lam)
+    return Mixture(kinds[0], kinds[1], kinds[2], lam)
 
 
 def _sizes(shape: MixtureShape) -> list[int]:
@@ -135,6 +149,21 @@ def _uniform(like: Tensor, generator: torch.Generator) -> Tensor:
     """Random numbers strictly between 0 and 1, of a tensor's shape."""
     drawn = torch.rand(like.shape, generator=generator, device=like.device)
     return drawn.clamp(1e-6, 1 - 1e-6)
+
+
+class _Limit(torch.autograd.Function):
+    """Clips; a gradient passes that would move a value above `high` down."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        ctx.save_for_backward(x, low, high)
+        return torch.clamp(x, low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, low, high = ctx.saved_tensors
+        passes = (x >= low) & ((x <= high) | (grads[0] > 0))
+        return grads[0] * passes, None, None
 
 
 class _LogBin(torch.autograd.Function):

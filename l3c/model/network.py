@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from coder.shape import MixtureShape
+from coder.tables import LOG_SIGMA_MIN
 from l3c.config import ModelSettings
 from l3c.model import mixture
 from l3c.model.extractor import Extractor
@@ -93,12 +94,16 @@ class Network(nn.Module):
             return MixtureShape(3, 256, self.settings.mixtures, coupled=True, sigmoid=sigmoid)
         return MixtureShape(self.settings.bottleneck, self.settings.levels, self.settings.mixtures)
 
-    def _units(self, s: int) -> tuple[float, float, float]:
-        """Unit and zero of the network's own means for z^(s), in symbols; gain of the rest."""
+    def _units(self, s: int) -> tuple[float, float, float, float]:
+        """Of z^(s): unit and zero of the network's means, gain of the rest, least log sigma.
+
+        All in symbols. The paper's least log sigma is that of the network's own unit.
+        """
         half = (self.shape(s).levels - 1) / 2
         if self.settings.parametrization == "unit":
-            return half, half, OUTPUT_GAIN
-        return (1.0, 0.0, 1.0) if self.shape(s).coupled else (half, half, 1.0)
+            return half, half, OUTPUT_GAIN, LOG_SIGMA_MIN
+        unit, zero = (1.0, 0.0) if self.shape(s).coupled else (half, half)
+        return unit, zero, 1.0, LOG_SIGMA_MIN + math.log(unit)
 
     def bottlenecks(self, images: Tensor) -> list[Bottleneck]:
         """z^(1), ..., z^(S) of a batch.

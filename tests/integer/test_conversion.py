@@ -73,20 +73,20 @@ def test_parameters_are_clipped_where_the_coder_clips() -> None:
     assert (high > 0).all()
 
 
-def test_weights_that_are_not_finite_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("predictors.0.head.weight", float("nan")),
+        ("predictors.0.head.weight", 1e38),  # finite, but not what comes of it
+        ("classifiers.0.out.weight", float("inf")),
+        ("classifiers.0.out.bias", float("inf")),
+    ],
+)
+def test_what_is_not_finite_is_refused(name: str, value: float) -> None:
     network: Network = tiny()
     with torch.no_grad():
-        network.predictors[0].head.weight[0] = float("nan")
-    with pytest.raises(ValueError, match="activations are not finite"):
-        convert(network, [smooth(32, 32)])
-
-
-@pytest.mark.parametrize("name", ["weight", "bias"])
-def test_parameters_that_are_not_finite_are_refused(name: str) -> None:
-    network: Network = tiny()
-    with torch.no_grad():
-        getattr(network.classifiers[0].out, name)[0] = float("inf")
-    with pytest.raises(ValueError, match="activations are not finite"):
+        network.get_parameter(name)[0] = value
+    with pytest.raises(ValueError, match="not finite"):
         convert(network, [smooth(32, 32)])
 
 

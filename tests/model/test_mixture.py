@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from coder.range_coder import mixture_cdf
+from coder.range_coder import encode_mixture, mixture_cdf
 from coder.shape import MixtureShape
 from l3c.model import mixture
+from l3c.model.head import ProbabilityClassifier
 
 
 def random_mixture(shape: MixtureShape, pixels: int, dtype: torch.dtype) -> torch.Tensor:
@@ -48,6 +49,29 @@ def test_coded_is_what_the_coder_charges() -> None:
     assert nats.max() == pytest.approx(most)
     likely = charged < 9
     np.testing.assert_allclose(nats.flatten().numpy()[likely], charged[likely], atol=2e-3)
+
+
+def test_training_has_the_limits_of_the_coder() -> None:
+    """Whatever the network puts out, the loss is what the coder charges."""
+    shape = MixtureShape(3, 16, 2, coupled=True)
+    raw = 40 * torch.randn(1, shape.parameters, 6, 50, generator=torch.Generator().manual_seed(0))
+    classifier = ProbabilityClassifier(12, (1,), shape, 1.0, 0.0, 1.0, -7.0, False)
+    params = mixture.split(mixture.limit(raw, classifier.low, classifier.high), shape)
+    symbols = torch.randint(0, 16, (1, 3, 6, 50), generator=torch.Generator().manual_seed(1))
+    nats = mixture.coded(mixture.negative_log_likelihood(symbols.float(), params, 16), 16)
+    flat = [each[0].flatten(1).T.contiguous().numpy() for each in (raw, symbols)]
+    size = len(encode_mixture(flat[1].astype(np.uint16), flat[0], shape))
+    assert 8 * size == pytest.approx(float(nats.sum()) / np.log(2), rel=0.02)
+
+
+def test_gradients_lead_back_from_above_the_limits_and_stop_below() -> None:
+    x = torch.tensor([-8.0, -7.0, 0.0, 8.0, 9.0, 9.0]).view(1, 6, 1, 1).requires_grad_()
+    low, high = torch.full((1, 6, 1, 1), -7.0), torch.full((1, 6, 1, 1), 8.0)
+    clipped = mixture.limit(x, low, high)
+    assert clipped.flatten().tolist() == [-7, -7, 0, 8, 8, 8]
+    clipped.backward(torch.tensor([-1.0, -1, 1, -1, 1, -1]).view(1, 6, 1, 1))
+    assert x.grad is not None
+    assert x.grad.flatten().tolist() == [0, -1, 1, -1, 1, 0]
 
 
 def test_no_symbol_is_impossible() -> None:

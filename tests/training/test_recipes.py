@@ -1,0 +1,54 @@
+"""Every shipped recipe learns: with its own network, optimiser and schedule, on small crops."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from l3c.config import ModelSettings, TrainSettings, load_recipe
+from l3c.training import loop
+
+RECIPES = sorted((Path(__file__).parents[2] / "config" / "recipes").glob("*.yaml"))
+CROP, BATCH = 32, 2  # at most
+STEPS, STEPS_OF_SMALL = 16, 64  # at most; a small network learns less from a step, and costs less
+
+
+def photograph(side: int) -> np.ndarray:
+    """Soft shapes and edges with a little noise: what matters of one to a network that starts."""
+    rng = np.random.default_rng(3)
+    rows, columns = np.mgrid[:side, :side] / side
+    light = 120 + 90 * np.sin(3 * rows + 2 * columns**2) + 40 * (columns > 0.3 + 0.4 * rows)
+    color = light[..., None] * [1.0, 0.8, 0.55] + rng.normal(0, 3, (side, side, 1))
+    return (color + rng.normal(0, 2, color.shape)).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipe_trains(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = load_recipe(path)
+    own = recipe.train
+    factor = loop.optimizers.rate_factor
+
+    def at_its_own_length(step: int, settings: TrainSettings) -> float:
+        return factor(step, settings.model_copy(update={"steps": own.steps}))
+
+    monkeypatch.setattr(loop.optimizers, "rate_factor", at_its_own_length)
+    monkeypatch.setattr(loop, "METRICS_EVERY", 1)
+    crop = min(own.crop, CROP)
+    steps = STEPS if recipe.model.features == ModelSettings().features else STEPS_OF_SMALL
+    less = {"steps": min(own.steps, steps), "crop": crop, "batch": min(own.batch, BATCH)}
+    weights = tmp_path / "model.safetensors"
+    loop.train(
+        recipe.model_copy(update={"train": own.model_copy(update=less)}),
+        {"photograph": photograph(crop)},
+        data_sha256="d" * 64,
+        weights=weights,
+        checkpoint=tmp_path / "checkpoint",
+    )
+    rows = csv.DictReader(weights.with_suffix(".csv").read_text().splitlines())
+    losses = [float(row["train_bpsp"]) for row in rows]
+    assert len(losses) == less["steps"]
+    assert all(math.isfinite(loss) for loss in losses)
+    quarter = len(losses) // 4
+    assert np.mean(losses[-quarter:]) < np.mean(losses[:quarter])
