@@ -11,7 +11,7 @@ from PIL import Image, ImageFile
 
 FORMAT = "L3C"
 SUFFIX = ".l3c"
-_START = b"\x8fL3C"  # of coder.container.MAGIC
+START = b"\x8fL3C"  # of coder.container.MAGIC
 
 
 class L3CImageFile(ImageFile.ImageFile):
@@ -60,7 +60,7 @@ class L3CImageFile(ImageFile.ImageFile):
 
 def register() -> None:
     """Makes Pillow open and save `.l3c` files."""
-    Image.register_open(FORMAT, L3CImageFile, lambda prefix: prefix.startswith(_START))
+    Image.register_open(FORMAT, L3CImageFile, lambda prefix: prefix.startswith(START))
     Image.register_save(FORMAT, _save)
     Image.register_extension(FORMAT, SUFFIX)
     Image.register_mime(FORMAT, "image/x-l3c")

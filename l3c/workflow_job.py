@@ -81,8 +81,9 @@ def job(snakemake: Any) -> Iterator[None]:
     limit_threads(snakemake.threads)
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", buffering=1) as log:
-        original = os.fdopen(os.dup(2), "w", encoding="utf-8", buffering=1)
+    text: Any = {"encoding": "utf-8", "errors": "backslashreplace", "buffering": 1}
+    with path.open("w", **text) as log:
+        original = os.fdopen(os.dup(2), "w", **text)
         os.dup2(log.fileno(), 2)  # also for libraries and child processes that write by themselves
         shown = TerminalAndLog(original, log) if original.isatty() else log
         sys.stderr = shown

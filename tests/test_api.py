@@ -1,6 +1,8 @@
 """The Python API and the Pillow plugin, as users call them."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,9 @@ from PIL import Image
 from tiny_models import noise, smooth, write_model
 
 import l3c
+from coder.container import MAGIC
 from coder.errors import ModelMismatchError
+from l3c import pillow_plugin
 from l3c.data.embedded import embedded_photos
 from l3c.picture import PictureError
 
@@ -149,3 +153,30 @@ def test_floating_point_is_a_setting(tmp_path: Path) -> None:
         assert (reader.decode(writer.encode(image)) == image).all()
     with pytest.raises(ValueError, match="arithmetic must be one of integer, float, got 'fixed'"):
         l3c.open_model(weights, "cpu", "fixed")  # type: ignore[arg-type]
+
+
+FORK = """
+import os, sys
+import numpy as np
+import torch
+import l3c
+torch.set_num_threads(2)
+model = l3c.open_model(sys.argv[1], "cpu")
+image = np.arange(64 * 64 * 3).astype(np.uint8).reshape(64, 64, 3)
+data = model.encode(image)
+child = os.fork()
+if not child:
+    torch.set_num_threads(1)
+    os._exit(not (model.decode(data) == image).all())
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_forked_process_with_one_thread_does_not_hang(tmp_path: Path) -> None:
+    weights = write_model(tmp_path)
+    command = [sys.executable, "-c", FORK, str(weights)]
+    assert subprocess.run(command, timeout=120, cwd=Path(__file__).parents[1]).returncode == 0
+
+
+def test_pillow_knows_a_file_by_its_start() -> None:
+    assert MAGIC.startswith(pillow_plugin.START)

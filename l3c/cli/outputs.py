@@ -54,9 +54,9 @@ class Outputs:
             there = target.lstat()
         except OSError:
             return
-        if source is not None and target.exists() and target.samefile(source):
+        if source is not None and os.path.exists(target) and target.samefile(source):
             raise OutputError(target, "is the input itself; name another output with -o")
-        if target.exists() and not target.is_file():
+        if os.path.exists(target) and not target.is_file():
             raise OutputError(target, "is not a plain file; use -o - and redirect the output")
         key = there.st_dev, there.st_ino
         if key in self._written:
@@ -109,7 +109,8 @@ class Outputs:
         except (OSError, PictureError) as error:
             raise OutputError(target, _cannot(error)) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # mostly not there: it has its name, or never was
+                temporary.unlink()
 
 
 def write_stdout(data: bytes) -> None:

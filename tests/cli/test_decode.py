@@ -1,7 +1,9 @@
 """`l3c decode`: whole, regions, what is left of damaged files; each failure has its exit code."""
 
 import dataclasses
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,24 @@ def tiled(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def flip_last_byte(path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def test_a_disk_that_is_full_is_the_outputs_problem(
+    run: Run, coded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    ended = run("decode", coded, "-o", tmp_path / "out.png", "--json")
+    error = json.loads(ended.out)["files"][0]["error"]
+    assert (ended.code, error["type"], error["output"]) == (
+        1,
+        "OutputError",
+        str(tmp_path / "out.png"),
+    )
+    assert "No space left" in error["message"]
+    assert not [path for path in tmp_path.iterdir() if "out" in path.name]
 
 
 def test_a_name_that_promises_another_format(run: Run, coded: Path, tmp_path: Path) -> None:

@@ -152,6 +152,17 @@ def test_samples_follow_the_seed(run: Run, photo: Path, tmp_path: Path) -> None:
     assert a != c
 
 
+def test_samples_blame_what_is_wrong(run: Run, photo: Path, tmp_path: Path) -> None:
+    for seed in ("-1", "x", str(2**63)):
+        assert run("sample", photo, "-o", tmp_path / "out", "--seed", seed).code == 2
+    assert run("sample", photo, "-o", photo).code == 2
+    ended = run("sample", photo, "-o", photo / "below", "--json")
+    error = json.loads(ended.out)["files"][0]["error"]
+    assert (ended.code, error["type"]) == (1, "OutputError")
+    assert error["output"] == str(photo / "below" / "photo-truth.png")
+    assert ended.err.startswith(f"l3c: {photo / 'below' / 'photo-truth.png'}: ")
+
+
 def test_samples_replace_nothing_and_are_of_rgb(run: Run, photo: Path, album: Path) -> None:
     assert run("sample", photo, "-o", album).code == 0
     ended = run("sample", photo, "-o", album)

@@ -51,6 +51,7 @@ BAR = """
         progress.update()
         progress.update()
     print("a remark", file=sys.stderr)
+    print("\\udcff, of a file's name", file=sys.stderr)
     os.write(2, b"from a library\\n")
     assert os.environ["OMP_NUM_THREADS"] == "3"
 """
@@ -61,6 +62,7 @@ def test_a_log_gets_lines_and_the_pipe_nothing(run_script):
     assert (status, shown) == (0, "")
     assert "counting: 2/2 images" in log
     assert "a remark" in log
+    assert "\\udcff, of a file's name" in log
     assert "from a library" in log
 
 
@@ -72,7 +74,7 @@ def test_a_terminal_shows_the_bar_and_the_log_stays_readable(run_script):
     assert "a remark" in shown
     assert "2/2" in log
     assert "\r" not in log
-    assert "a remark\nfrom a library\n" in log
+    assert "a file's name\nfrom a library\n" in log
 
 
 @pytest.mark.parametrize("terminal", [True, False])
