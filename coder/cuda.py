@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coder.cuda_kernels import Kernels, cuda_kernels, nvrtc
+from coder.cuda_kernels import Kernels, cuda_kernels, nvrtc_version
 from coder.errors import CorruptStreamError
 from coder.leb128 import leb128
 from coder.range_coder import _split_lanes
@@ -42,9 +42,11 @@ def why_unavailable() -> str | None:
     if not torch.cuda.is_available():
         return "PyTorch finds no CUDA device"
     try:
-        nvrtc()
-    except OSError as error:
-        return str(error)
+        nvrtc_version()
+    except ImportError:
+        return "cuda-bindings is not installed: pip install cuda-bindings of PyTorch's CUDA"
+    except RuntimeError as error:
+        return f"NVRTC, CUDA's run-time compiler, is missing: {str(error).splitlines()[0]}"
     return None
 
 

@@ -4,6 +4,7 @@ import ctypes
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def test_nvcc_compiles_the_kernels(architecture: int, tmp_path: Path) -> None:
 def test_nvrtc_compiles_the_kernels(architecture: int) -> None:
     try:
         cuda_kernels.nvrtc_version()
-    except OSError as error:
+    except (ImportError, RuntimeError) as error:
         pytest.skip(str(error))
     assert cuda_kernels.compile_kernels(*divmod(architecture, 10))[:4] == b"\x7fELF"
     assert cuda_kernels.compile_kernels(99, 0).startswith(b"//")  # an unknown GPU gets PTX
@@ -60,6 +61,14 @@ def test_what_is_missing_is_said() -> None:
     parameters, symbols = map(torch.from_numpy, sample(Z, 3))
     with pytest.raises(ValueError, match=r"must be on a CUDA device, got cpu; see coder\.range_c"):
         cuda.encode_mixture(symbols, parameters, Z)
+
+
+def test_a_missing_binding_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setitem(sys.modules, "cuda.bindings", None)
+    assert "cuda-bindings" in str(cuda.why_unavailable())
+    assert not cuda.available()
 
 
 # The kernels on the CPU: each thread of a warp is a fiber (cuda_on_cpu.cpp).
