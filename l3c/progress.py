@@ -20,7 +20,7 @@ class Progress:
         label: what is being done, first word of every line.
         unit: what one step is, e.g. "image".
         every_s: least seconds between two plain lines.
-        silent: shows nothing, as for all processes but one.
+        silent: shows nothing, as for all processes but one. So does a closed stderr.
         done: steps made before, by a run that this one goes on from; they took none of its time.
     """
 
@@ -42,8 +42,8 @@ class Progress:
         self._start = time.monotonic()
         self._last_line = self._start
         self._bar: tqdm[Any] | None = None
-        self._silent = silent
-        if not silent and sys.stderr.isatty():
+        self._silent = silent or sys.stderr is None  # closed
+        if not self._silent and sys.stderr.isatty():
             self._bar = tqdm(total=total, initial=done, desc=label, unit=unit, file=sys.stderr)
 
     def update(self, steps: int = 1, **values: float | str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import select
 import sys
@@ -95,9 +96,10 @@ def _text(before: Any, sink: Sink, *, line_buffering: bool = False) -> io.TextIO
 
 
 def silence_libraries() -> None:
-    """Drops warnings, and what libraries write to descriptor 2, if `open_streams` has run."""
+    """Drops what libraries warn of, log and write to descriptor 2, if `open_streams` has run."""
     if isinstance(_sink(sys.stderr), Sink):
         warnings.simplefilter("ignore")
+        logging.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 

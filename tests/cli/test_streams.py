@@ -136,7 +136,7 @@ def test_messages_that_cannot_be_written_stop_nothing(noise: Path, tmp_path: Pat
     assert noise.with_suffix(".l3c").exists()
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_any_name_of_a_file_can_be_said(tmp_path: Path, encoding: str) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -157,11 +157,12 @@ def test_any_name_of_a_file_can_be_said(tmp_path: Path, encoding: str) -> None:
 
 def test_quiet_silences_libraries_but_no_error(noise: Path) -> None:
     code = (
-        "import os, sys, warnings\n"
+        "import logging, os, sys, warnings\n"
         "from l3c.cli import encode, main\n"
         "def read(*arguments):\n"
         "    os.write(2, b'noise of C')\n"
         "    warnings.warn('noise of Python')\n"
+        "    logging.warning('noise of a log')\n"
         "    return real(*arguments)\n"
         "real, encode.read_picture = encode.read_picture, read\n"
         "sys.exit(main())"
@@ -171,7 +172,7 @@ def test_quiet_silences_libraries_but_no_error(noise: Path) -> None:
         subprocess.run([*command, *more], capture_output=True, cwd=ROOT)
         for more in ([], ["--force", "-q"])
     )
-    assert b"noise of C" in loud.stderr
-    assert b"noise of Python" in loud.stderr
+    for noise_of in (b"C", b"Python", b"a log"):
+        assert b"noise of " + noise_of in loud.stderr
     assert (quiet.stdout, quiet.stderr.count(b"\n")) == (b"", 1)
     assert quiet.stderr.startswith(b"l3c: nowhere.png: ")
