@@ -149,7 +149,7 @@ def decode_picture(
     with timed(stopwatch, "container"):
         container = unpack(data, damaged=salvage)
         mode = mode_of(container)
-        sections = _sections(container, mode)
+        sections = known_sections(container, mode)
     codec = _codec(container, find_codec)
     y, x, height, width = _region(container, region)
     out = np.zeros((height, width, mode.channels), mode.dtype)
@@ -214,7 +214,7 @@ def decode_pictures(
         ):
             samples = _with_alpha(rgb, streams, mode)
             container.tiles[0].check_pixels(samples, rectangle)
-            pictures[number] = Picture(mode, samples, _sections(container, mode))
+            pictures[number] = Picture(mode, samples, known_sections(container, mode))
     return [pictures[number] for number in range(len(files))]
 
 
@@ -339,7 +339,7 @@ def mode_of(container: Container) -> Mode:
     return mode
 
 
-def _sections(container: Container, mode: Mode) -> dict[Section, bytes]:
+def known_sections(container: Container, mode: Mode) -> dict[Section, bytes]:
     """The sections that this release knows; later ones may add others, which are left alone."""
     known = frozenset(int(section) for section in Section)
     found = {Section(kind): content for kind, content in container.sections if kind in known}

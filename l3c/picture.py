@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
+
+from l3c.metadata import EXIF_PREFIX, Section, pillow_metadata
 
 __all__ = [
     "MODE_NAMES",
@@ -25,7 +27,7 @@ __all__ = [
     "Samples",
     "Section",
     "check_sections",
-    "sections",
+    "pillow_info",
 ]
 
 Samples = NDArray[Any]
@@ -118,26 +120,7 @@ _FROM_PIL = {name: mode for mode, name in _PIL.items() if name} | {
 }
 
 
-class Section(IntEnum):
-    """What a picture has beside its samples. The values are stored in files."""
-
-    ICC = 1
-    """Color profile."""
-    EXIF = 2
-    """From its TIFF header on, without the "Exif" that JPEG puts before."""
-    XMP = 3
-    """XML packet."""
-    PALETTE = 4
-    """RGB triples of the entries, at most 256; fewer than the indices use, or none, is possible."""
-    TRANSPARENCY = 5
-    """As PNG's tRNS chunk: for PALETTE an alpha of each entry, the last ones may be missing (255);
-    otherwise the samples of the transparent color, each a big-endian uint16."""
-
-
 _METADATA = frozenset({Section.ICC, Section.EXIF, Section.XMP})
-_EXIF_PREFIX = b"Exif\x00\x00"
-# Tags of a TIFF file that describe the photograph; the others describe how the file stores it.
-_DESCRIPTIVE_TAGS = (270, 271, 272, 274, 305, 306, 315, 33432, 34665, 34853)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +132,7 @@ class Picture:
         samples: uint8 or uint16 (H, W, C) as the mode says; 0 and 1 for BILEVEL, indices for
             PALETTE.
         sections: what belongs to it beside the samples.
+        losses: names of what the file had and is not kept; no part of the picture's value.
 
     Raises:
         PictureError: if they do not fit together.
@@ -157,6 +141,7 @@ class Picture:
     mode: Mode
     samples: Samples
     sections: Mapping[Section, bytes] = field(default_factory=dict)
+    losses: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         mode, samples = self.mode, self.samples
@@ -239,8 +224,9 @@ class Picture:
             raise PictureError("empty: no pixels")
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
             raise PictureError("animated or multi-page: take one frame with image.copy()")
-        image.load()
-        return cls(mode, _samples(image, mode), sections(image))
+        _load(image)
+        found, losses = pillow_metadata(image)
+        return cls(mode, _samples(image, mode), found | _colors(image), losses)
 
     def to_pil(self) -> Image.Image:
         """A Pillow image with the same palette, transparency, profile, EXIF and XMP in its info.
@@ -255,17 +241,7 @@ class Picture:
         image = Image.frombytes(self.mode.pil, (self.width, self.height), self._packed())
         if palette := self.sections.get(Section.PALETTE):
             image.putpalette(palette)
-        for kind, key, prefix in (
-            (Section.ICC, "icc_profile", b""),
-            (Section.EXIF, "exif", _EXIF_PREFIX),
-            (Section.XMP, "xmp", b""),
-        ):
-            if kind in self.sections:
-                image.info[key] = prefix + self.sections[kind]
-        if Section.TRANSPARENCY in self.sections:
-            image.info["transparency"] = _to_pil_transparency(
-                self.mode, self.sections[Section.TRANSPARENCY]
-            )
+        image.info |= pillow_info(self.mode, self.sections)
         return image
 
     def _packed(self) -> bytes | memoryview:
@@ -313,22 +289,36 @@ def check_sections(mode: Mode, contents: Mapping[Section, bytes]) -> None:
         )
 
 
-def sections(image: Image.Image) -> dict[Section, bytes]:
-    """What a loaded Pillow image of a mode that is taken has beside its pixels.
+def pillow_info(mode: Mode, contents: Mapping[Section, bytes]) -> dict[str, Any]:
+    """What the `info` of a Pillow image holds of a picture's sections: all but the palette."""
+    keys = {Section.ICC: "icc_profile", Section.EXIF: "exif", Section.XMP: "xmp"}
+    info: dict[str, Any] = {key: contents[kind] for kind, key in keys.items() if kind in contents}
+    if "exif" in info:
+        info["exif"] = EXIF_PREFIX + info["exif"]
+    if Section.TRANSPARENCY in contents:
+        info["transparency"] = _to_pil_transparency(mode, contents[Section.TRANSPARENCY])
+    return info
+
+
+def _load(image: Image.Image) -> None:
+    """Loads the pixels, but maps no file into memory: Pillow shears TIFFs that are to be turned."""
+    if isinstance(image, ImageFile.ImageFile) and image.tile:
+        filename, image.filename = image.filename, ""
+        try:
+            image.load()
+        finally:
+            image.filename = filename
+    else:
+        image.load()
+
+
+def _colors(image: Image.Image) -> dict[Section, bytes]:
+    """Palette and transparency of a loaded Pillow image of a mode that is taken.
 
     Raises:
         PictureError: a transparency that does not go with the mode.
     """
     found: dict[Section, bytes] = {}
-    info = image.info
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
-    for kind, data in (
-        (Section.ICC, info.get("icc_profile")),
-        (Section.EXIF, _exif(image)),
-        (Section.XMP, xmp.encode() if isinstance(xmp, str) else xmp),
-    ):
-        if data:
-            found[kind] = bytes(data)
     alphas = None
     if image.mode == "P":
         if triples := image.getpalette("RGB"):
@@ -336,7 +326,9 @@ def sections(image: Image.Image) -> dict[Section, bytes]:
         if triples and image.palette is not None and image.palette.mode == "RGBA":
             alphas = bytes((image.getpalette("RGBA") or [])[3::4])
     # Pillow's PNG writer, too, takes what `info` says before the alpha of the palette.
-    transparency = info.get("transparency", alphas)
+    transparency = image.info.get("transparency", alphas)
+    if isinstance(transparency, str) and image.format == "PNG":
+        transparency = alphas  # a comment of this name
     if transparency is not None and image.mode not in ("LA", "RGBA"):  # there it is a leftover
         found[Section.TRANSPARENCY] = _from_pil_transparency(image.mode, transparency)
     return found
@@ -356,21 +348,6 @@ def _samples(image: Image.Image, mode: Mode) -> Samples:
         else:
             samples[top:bottom] = np.asarray(block).reshape(bottom - top, width, -1)
     return samples
-
-
-def _exif(image: Image.Image) -> bytes | None:
-    data = image.info.get("exif")
-    if data is None and "Raw profile type exif" in image.info:  # PNG as ImageMagick wrote it
-        lines = str(image.info["Raw profile type exif"]).split("\n")
-        data = bytes.fromhex("".join(lines[3:]))
-    if data is None and image.format == "TIFF":
-        # Here the tags are the file's own; those about the photograph are put into a block.
-        tags, block = image.getexif(), Image.Exif()
-        for tag in _DESCRIPTIVE_TAGS:
-            if tag in tags:
-                block[tag] = tags.get_ifd(tag) if tag in (34665, 34853) else tags[tag]
-        data = block.tobytes() if block else None
-    return None if data is None else bytes(data).removeprefix(_EXIF_PREFIX)
 
 
 def _from_pil_transparency(mode: str, value: Any) -> bytes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import stat
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import imagecodecs
 import numpy as np
 from PIL import (  # noqa: F401 - the plugins, see READABLE_SUFFIXES
     BmpImagePlugin,
@@ -22,7 +23,10 @@ from PIL import (  # noqa: F401 - the plugins, see READABLE_SUFFIXES
     WebPImagePlugin,
 )
 
-from l3c.picture import MODE_NAMES, Mode, Picture, PictureError, Section, sections
+from l3c import jpeg_segments, png_chunks, tiff_tags
+from l3c.jpeg_segments import JpegSegments
+from l3c.picture import MODE_NAMES, Mode, Picture, PictureError, Section
+from l3c.png_chunks import PngChunks
 
 # Pillow knows many more formats. These are the ones whose bit depth is checked below, so that no
 # 16-bit file slips through as the 8-bit image that Pillow makes of it without a word.
@@ -43,27 +47,28 @@ IMAGE_SUFFIXES = READABLE_SUFFIXES | FOREIGN_SUFFIXES  # what counts as a pictur
 # Where Pillow itself calls a file a decompression bomb (it warns at half of it). Larger images can
 # be given as arrays.
 MAX_PIXELS = 178_956_970
-HEAD_BYTES = 26  # of a PNG, up to the bit depth and the color type
 
-_PNG_TYPES = {4: "16-bit grey with alpha", 6: "16-bit RGB with alpha"}
 _NO_IMAGE = "not an image: no PNG, JPEG, WebP, TIFF, GIF or BMP data"
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES, _TIFF_EXTRA = 258, 262, 277, 338
-_TIFF_WHITE_IS_0, _TIFF_RGB = 0, 2
-_TIFF_EXTRAS = {0: "of no said meaning", 1: "premultiplied"}
+_DAMAGED = "unreadable or truncated"
+_TAKEN = "only 8 bits, or 16 of grey or RGB, are taken"
+_NATIVE = "L" if sys.byteorder == "little" else "B"
 
 
-def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
+def read_picture(
+    source: str | Path | bytes, name: str = "", *, max_pixels: int | None = None
+) -> Picture:
     """The picture in a BMP, GIF, JPEG, PNG, TIFF or WebP file.
 
-    Pixels count as stored: EXIF orientation and color profile are kept and not applied (Pillow
-    turns an 8-bit TIFF itself and removes the tag). Grey of 2 and 4 bits becomes 8-bit grey. Of a
-    JPEG with several pictures (MPO, as phones write it) the main one is read. An image may have up
-    to MAX_PIXELS pixels.
+    Pixels count as stored: EXIF orientation and color profile are kept and not applied (a TIFF is
+    turned and the tag removed, as by Pillow). Grey of 2 and 4 bits becomes 8-bit grey. Of a JPEG
+    with several pictures (MPO, as phones write it) the main one is read. What else is not kept is
+    in the picture's `losses`.
 
     Args:
         source: path of the file, or what is in it.
         name: what to call it in messages; by default the path, or "<stdin>" for bytes.
+        max_pixels: of an image that is read; by default MAX_PIXELS.
 
     Raises:
         PictureError: for everything else, with the reason; a warning of Pillow is never passed on.
@@ -73,26 +78,27 @@ def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
         name = name or str(path)
         if problem := file_problem(path):
             raise PictureError(problem, name)
-        content: Path | bytes = path
+        try:
+            # All of it: Pillow would map some files into memory, and shears some of those.
+            data = path.read_bytes()
+        except OSError as error:
+            raise PictureError(one_line(error), name) from error
     else:
         name = name or "<stdin>"
-        if not source:
-            raise PictureError("empty file", name)
-        content = bytes(source)
+        data = bytes(source)
+    if not data:
+        raise PictureError("empty file", name)
     try:
         # Pillow warns about EXIF and large images. What matters of it is decided here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _read(content)
+            return _read(data, MAX_PIXELS if max_pixels is None else max_pixels)
     except PictureError as error:
         raise PictureError(error.reason, name) from None
     except MemoryError:
         raise  # says something about the machine, not about the file
     except Exception as error:
-        reason = reading_problem(error)
-        if isinstance(error, UnidentifiedImageError) and _head(content).startswith(_TIFF_STARTS):
-            reason = "a TIFF of a kind that is not read: convert it to PNG"
-        raise PictureError(reason, name) from error
+        raise PictureError(_problem(error, data), name) from error
 
 
 def file_problem(path: Path) -> str:
@@ -109,120 +115,113 @@ def file_problem(path: Path) -> str:
     return "" if status.st_size else "empty file"
 
 
-def reading_problem(error: Exception) -> str:
-    """What an exception of Pillow's reading says about the file, in one line."""
-    if isinstance(error, UnidentifiedImageError):
-        return _NO_IMAGE
-    if isinstance(error, Image.DecompressionBombError):
-        return one_line(error)
-    # Pillow raises nearly anything on broken bytes: OSError, SyntaxError, struct.error.
-    return f"unreadable or truncated: {one_line(error)}"
-
-
-def bit_depth(image: Image.Image, head: bytes) -> int:
-    """Bits per channel in the file of which `image` was opened and `head` is the beginning.
-
-    Pillow shows 16-bit RGB as 8-bit, in PNG and TIFF.
-    """
-    if image.format == "PNG":
-        return head[24]  # signature, then IHDR: length, type, width, height, bit depth, color type
-    if image.format == "TIFF":
-        bits = image.getexif().get(_TIFF_BITS, 8)  # one number, or one for each channel
-        return int(max(bits)) if isinstance(bits, tuple) else int(bits)
-    return 8
-
-
-def tiff_problem(image: Image.Image) -> str:
-    """What Pillow would change without a word while it loads a TIFF; "" if nothing."""
-    if image.format != "TIFF":
-        return ""
-    tags, bands = image.getexif(), len(image.getbands())
-    samples = int(tags.get(_TIFF_SAMPLES, 1))
-    if samples != bands:
-        return f"a TIFF of {samples} channels, of which Pillow takes {bands}"
-    extra = tags.get(_TIFF_EXTRA, ())
-    extra = extra if isinstance(extra, tuple) else (extra,)
-    if bands in (2, 4) and extra and extra[0] in _TIFF_EXTRAS:
-        return f"a TIFF with alpha {_TIFF_EXTRAS[extra[0]]}"
-    if image.mode.startswith("I;16") and tags.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_0:
-        return "a 16-bit TIFF that counts from white to black"
-    return ""
-
-
 def one_line(error: BaseException) -> str:
     """The message without line breaks and without the path, which the caller names."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split()) or type(error).__name__
 
 
-def _head(content: Path | bytes) -> bytes:
-    if isinstance(content, bytes):
-        return content[:HEAD_BYTES]
-    with content.open("rb") as file:
-        return file.read(HEAD_BYTES)
+def _problem(error: Exception, data: bytes) -> str:
+    """What an exception of Pillow's reading says about the file, in one line."""
+    if isinstance(error, UnidentifiedImageError):
+        is_tiff = data.startswith(_TIFF_STARTS)
+        return "a TIFF of a kind that is not read: convert it to PNG" if is_tiff else _NO_IMAGE
+    if isinstance(error, Image.DecompressionBombError):
+        return one_line(error)
+    # Pillow raises nearly anything on broken bytes: OSError, SyntaxError, struct.error.
+    return f"{_DAMAGED}: {one_line(error)}"
 
 
-def _read(content: Path | bytes) -> Picture:
-    file = io.BytesIO(content) if isinstance(content, bytes) else content
-    with Image.open(file, formats=FORMATS) as image:
-        head = _head(content)
-        bits = bit_depth(image, head)
-        _check(image, bits, head)
-        if bits == 16 and image.mode == "RGB":
-            return _read_rgb16(image, content)
+def _read(data: bytes, max_pixels: int) -> Picture:
+    if data.startswith(png_chunks.SIGNATURE):
+        return _read_png(PngChunks(data), max_pixels)
+    if data.startswith(jpeg_segments.SIGNATURE):
+        return _read_jpeg(data, max_pixels)
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        _check_frames_and_size(image, max_pixels)
+        if image.format != "TIFF":
+            return Picture.from_pil(image)
+        bits = tiff_tags.bit_depth(image)
+        if problem := tiff_tags.problem(image):
+            raise PictureError(f"{problem}: convert it to PNG")
+        _check_depth(image, bits)
+        if tiff_tags.lacks_pixels(image):
+            raise PictureError(f"{_DAMAGED}: a TIFF without the data of all its rows")
+        return _read_rgb16(image, data) if _is_rgb16(image, bits) else Picture.from_pil(image)
+
+
+def _read_png(png: PngChunks, max_pixels: int) -> Picture:
+    data = png.pixels()
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        _check_frames_and_size(image, max_pixels)
+        if png.bits == 16 and png.color_type in (4, 6):  # Pillow has one name for both
+            kind = "grey" if png.color_type == 4 else "RGB"
+            raise PictureError(f"16-bit {kind} with alpha: {_TAKEN}")
+        png.check_rows()
+        rgb16 = _is_rgb16(image, png.bits)
+        picture = _read_rgb16(image, data) if rgb16 else Picture.from_pil(image)
+    if png.bits in (2, 4) and picture.mode == Mode.GREY:
+        picture = _scale_transparency(picture, png.bits)
+    found, losses = png.metadata()
+    return replace(picture, sections={**picture.sections, **found}, losses=losses)
+
+
+def _read_jpeg(data: bytes, max_pixels: int) -> Picture:
+    segments = JpegSegments(data)
+    if problem := segments.problem():
+        raise PictureError(f"{problem}: convert it to PNG")
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        _check_frames_and_size(image, max_pixels)
         picture = Picture.from_pil(image)
-        if image.format == "PNG" and bits in (2, 4) and picture.mode == Mode.GREY:
-            return _scale_transparency(picture, bits)
-        return picture
+        several = image.format == "MPO"
+    with Image.open(io.BytesIO(segments.padded()), formats=("JPEG",)) as image:
+        same = np.array_equal(Picture.from_pil(image).samples, picture.samples)
+    if not same or segments.lacks_scans():
+        raise PictureError(f"{_DAMAGED}: the data end before the image does")
+    if segments.behind and not several:
+        more = f"{len(segments.behind):,} bytes behind the image"
+        picture = replace(picture, losses=(*picture.losses, more))
+    return picture
 
 
-def _check(image: Image.Image, bits: int, head: bytes) -> None:
+def _check_frames_and_size(image: Image.Image, max_pixels: int) -> None:
     """Judges by the header, before the pixels take memory; modes are from_pil's affair."""
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         raise PictureError(f"animated or multi-page: {frames} frames, only single images are taken")
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > max_pixels:
         raise PictureError(
-            f"{image.width} x {image.height} pixels, more than the {MAX_PIXELS} allowed in a file: "
+            f"{image.width} x {image.height} pixels, more than the {max_pixels} allowed in a file: "
             "give it as an array"
         )
-    if problem := tiff_problem(image):
-        raise PictureError(f"{problem}: convert it to PNG")
+
+
+def _check_depth(image: Image.Image, bits: int) -> None:
     several = image.mode in ("LA", "RGB", "RGBA")
-    if several and bits != 8 and (bits != 16 or image.mode != "RGB"):
-        kind = f"{bits}-bit {MODE_NAMES[image.mode]}"
-        if image.format == "PNG":
-            kind = _PNG_TYPES.get(head[25], kind)
-        raise PictureError(f"{kind}: only 8 bits, or 16 of grey or RGB, are taken")
+    if several and bits != 8 and not _is_rgb16(image, bits):
+        raise PictureError(f"{bits}-bit {MODE_NAMES[image.mode]}: {_TAKEN}")
 
 
-def _read_rgb16(image: Image.Image, content: Path | bytes) -> Picture:
-    """Through imagecodecs, since Pillow would make it 8-bit."""
-    data = content if isinstance(content, bytes) else content.read_bytes()
-    if image.format == "PNG":
-        image.load()  # for the metadata behind the pixels, and for its checks of the file
-        found = sections(image)
-        image.close()
-        samples = imagecodecs.png_decode(_pixel_chunks(data))
-    else:
-        if image.getexif().get(_TIFF_PHOTOMETRIC) != _TIFF_RGB:
-            raise PictureError("a 16-bit TIFF that is not plain RGB: convert it to PNG")
-        found = sections(image)
-        samples = imagecodecs.tiff_decode(data)
-    if samples.dtype != np.uint16 or samples.ndim != 3 or samples.shape[2] != 3:
-        raise PictureError("16-bit RGB stored plane by plane: convert it to PNG")
-    return Picture(Mode.RGB16, np.ascontiguousarray(samples), found)
+def _is_rgb16(image: Image.Image, bits: int) -> bool:
+    return bits == 16 and image.mode == "RGB"
 
 
-def _pixel_chunks(data: bytes) -> bytes:
-    """A PNG without the rest: libpng prints what it dislikes there, and adds alpha for tRNS."""
-    kept, start = [data[:8]], 8
-    while start < len(data):
-        end = start + 12 + int.from_bytes(data[start : start + 4], "big")
-        if data[start + 4 : start + 8] in (b"IHDR", b"IDAT", b"IEND"):
-            kept.append(data[start:end])
-        start = end
-    return b"".join(kept)
+def _read_rgb16(image: Image.Image, data: bytes) -> Picture:
+    """Of each sample Pillow takes the high byte; told the other byte order, the low one."""
+    high = Picture.from_pil(image)
+    with Image.open(io.BytesIO(data), formats=FORMATS) as again:
+        again.tile = [tile._replace(args=_swapped(tile.args)) for tile in again.tile]
+        low = Picture.from_pil(again)
+    samples = high.samples.astype(np.uint16) << 8 | low.samples
+    return Picture(Mode.RGB16, samples, high.sections, high.losses)
+
+
+def _swapped(args: Any) -> Any:
+    """The arguments of a decoder, with the other byte order."""
+    if not isinstance(args, str):
+        return (_swapped(args[0]), *args[1:])
+    order = args[-1].replace("N", _NATIVE)  # N: the machine's
+    return args[:-1] + ("B" if order == "L" else "L")
 
 
 def _scale_transparency(picture: Picture, bits: int) -> Picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,9 +15,9 @@ from PIL import PngImagePlugin
 
 from l3c.picture import MODE_NAMES, Mode, Picture, PictureError, Section
 from l3c.picture_reading import one_line
+from l3c.png_chunks import XMP_KEYWORD
 from l3c.whole_files import whole_file
 
-_XMP_CHUNK = b"XML:com.adobe.xmp\x00\x00\x00\x00\x00"  # keyword, not compressed, no language
 _IHDR_END = 8 + 25
 _WEBP_SIDE = 16383
 
@@ -59,37 +60,39 @@ class _Writer(NamedTuple):
 
 
 def _write_png(file: IO[bytes], picture: Picture) -> None:
+    """The pixels by a library, and right behind the header the metadata, of any length."""
     if picture.mode == Mode.RGB16:
-        data = imagecodecs.png_encode(np.ascontiguousarray(picture.samples))
-        file.write(data[:_IHDR_END])
-        for kind, content in _png_chunks(picture):
-            PngImagePlugin.putchunk(file, kind, content)
-        file.write(memoryview(data)[_IHDR_END:])
-        return
-    found = picture.sections
-    options: dict[str, Any] = {"exif": found.get(Section.EXIF)}
-    if Section.XMP in found:
-        options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add(b"iTXt", _XMP_CHUNK + found[Section.XMP])
-    if picture.mode == Mode.BILEVEL and Section.TRANSPARENCY in found:
-        options["transparency"] = int.from_bytes(found[Section.TRANSPARENCY], "big")
-    if picture.mode == Mode.PALETTE:
-        picture = _complete_palette(picture)
-    picture.to_pil().save(file, format="PNG", **options)
+        data = bytes(imagecodecs.png_encode(np.ascontiguousarray(picture.samples)))
+    else:
+        bare = picture.strip()
+        options: dict[str, Any] = {}
+        if bare.mode == Mode.BILEVEL and Section.TRANSPARENCY in bare.sections:
+            options["transparency"] = int.from_bytes(bare.sections[Section.TRANSPARENCY], "big")
+        if bare.mode == Mode.PALETTE:
+            bare = _complete_palette(bare)
+        buffer = io.BytesIO()
+        bare.to_pil().save(buffer, format="PNG", **options)
+        data = buffer.getvalue()
+    file.write(data[:_IHDR_END])
+    for kind, content in _png_chunks(picture):
+        PngImagePlugin.putchunk(file, kind, content)
+    file.write(memoryview(data)[_IHDR_END:])
 
 
 def _png_chunks(picture: Picture) -> list[tuple[bytes, bytes]]:
-    """Those between IHDR and IDAT."""
+    """Those between the header and what was written of the pixels."""
     chunks = []
     for section, content in picture.sections.items():
         if section == Section.ICC:
             chunks.append((b"iCCP", b"ICC Profile\x00\x00" + zlib.compress(content)))
-        elif section == Section.TRANSPARENCY:
-            chunks.append((b"tRNS", content))
         elif section == Section.EXIF:
             chunks.append((b"eXIf", content))
         elif section == Section.XMP:
-            chunks.append((b"iTXt", _XMP_CHUNK + content))
+            chunks.append(
+                (b"iTXt", XMP_KEYWORD + bytes(5) + content)
+            )  # not compressed, no language
+        elif section == Section.TRANSPARENCY and picture.mode == Mode.RGB16:
+            chunks.append((b"tRNS", content))
     return chunks
 
 

@@ -5,6 +5,7 @@ What takes time to import is imported when it is used: every start of the comman
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import IO, Any
 
 from PIL import Image, ImageFile
@@ -23,19 +24,22 @@ class L3CImageFile(ImageFile.ImageFile):
     def _open(self) -> None:
         from coder.container import unpack
         from coder.errors import CoderError
-        from l3c.picture import Mode
+        from l3c.coding import known_sections
+        from l3c.picture import Mode, pillow_info
 
         assert self.fp is not None
         data = self.fp.read()
         try:
             container = unpack(data)
             mode = Mode(container.mode)
+            sections = known_sections(container, mode)
         except (CoderError, ValueError) as error:
             raise SyntaxError(str(error)) from error  # what Pillow expects of a plugin
         if mode == Mode.RGB16:
             raise SyntaxError("Pillow has no 16-bit RGB; l3c.decode gives a NumPy array")
         self._size = (container.width, container.height)
         self._mode = mode.pil
+        self.info.update(pillow_info(mode, sections).items())
         self._data: bytes | None = data
 
     def load(self) -> Any:
@@ -51,7 +55,6 @@ class L3CImageFile(ImageFile.ImageFile):
             except CoderError as error:
                 raise OSError(str(error)) from error
             self.im, self.palette = decoded.im, decoded.palette
-            self.info.update(decoded.info)
             if self._exclusive_fp and self.fp is not None:  # opened by Pillow, not by the caller
                 self.fp.close()
                 self.fp = None
@@ -67,7 +70,18 @@ def register() -> None:
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    """Writes the image with its metadata, or that of `exif=`, `icc_profile=` and `xmp=`."""
     from l3c.api import encode
+    from l3c.metadata import EXIF_PREFIX, Section
+    from l3c.picture import Picture
 
-    model = image.encoderinfo.get("model")
-    file.write(encode(image, model))
+    picture = Picture.from_pil(image)
+    sections = dict(picture.sections)
+    options = {"exif": Section.EXIF, "icc_profile": Section.ICC, "xmp": Section.XMP}
+    for key in options.keys() & image.encoderinfo.keys():
+        content = image.encoderinfo[key]
+        content = content.tobytes() if isinstance(content, Image.Exif) else content
+        content = content.encode() if isinstance(content, str) else content or b""
+        sections[options[key]] = content.removeprefix(EXIF_PREFIX)
+    picture = replace(picture, sections={kind: data for kind, data in sections.items() if data})
+    file.write(encode(picture, image.encoderinfo.get("model")))

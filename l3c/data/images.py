@@ -16,17 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from l3c.data.errors import ImageError
-from l3c.picture import MODE_NAMES
+from l3c.picture import MODE_NAMES, Mode, PictureError, Section
 from l3c.picture_reading import (
-    FORMATS,
-    HEAD_BYTES,
     IMAGE_SUFFIXES,
     READABLE_SUFFIXES,
-    bit_depth,
     file_problem,
     one_line,
-    reading_problem,
-    tiff_problem,
+    read_picture,
 )
 from l3c.whole_files import whole_file
 
@@ -53,9 +49,7 @@ MAX_PIXELS = 2**27
 def read_rgb(path: Path) -> RGBImage:
     """Pixels of a plain 8-bit RGB image file (BMP, JPEG, PNG, TIFF or WebP).
 
-    The EXIF orientation is not applied and the color profile is not used: the pixels count as
-    stored (Pillow itself turns a TIFF). Of a JPEG with several pictures (MPO, as phones write it)
-    the main one is read.
+    See `l3c.picture_reading.read_picture`: the pixels count as stored.
 
     Returns:
         uint8 (H, W, 3), C-contiguous, writable.
@@ -64,20 +58,18 @@ def read_rgb(path: Path) -> RGBImage:
         ImageError: for everything else, with the reason; a warning of Pillow is never passed on.
     """
     path = Path(path)
-    _check_file(path)
     try:
-        # Pillow warns about EXIF and large images. What matters of it is decided here.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as picture:
-                _check_picture(path, picture)
-                return np.array(picture, dtype=np.uint8, order="C")
-    except ImageError:
-        raise
-    except MemoryError:
-        raise  # says something about the machine, not about the file
-    except Exception as error:
-        raise ImageError(path, reading_problem(error)) from error
+        picture = read_picture(path, max_pixels=MAX_PIXELS)
+    except PictureError as error:
+        raise ImageError(path, error.reason) from error
+    if picture.mode == Mode.RGB16:
+        raise ImageError(path, "16 bits per channel, not 8")
+    if picture.mode != Mode.RGB:
+        raise ImageError(path, f"{MODE_NAMES[picture.mode.pil]}, not 8-bit RGB")
+    if Section.TRANSPARENCY in picture.sections:
+        raise ImageError(path, "a transparent color, not plain RGB")
+    samples: RGBImage = picture.samples
+    return samples
 
 
 def file_sha256(path: Path) -> str:
@@ -145,25 +137,3 @@ def pixel_sha256(image: RGBImage) -> str:
 def _check_file(path: Path) -> None:
     if problem := file_problem(path):
         raise ImageError(path, problem)
-
-
-def _check_picture(path: Path, picture: Image.Image) -> None:
-    """Judges by the header, before the pixels take memory."""
-    if picture.mode != "RGB":
-        kind = MODE_NAMES.get(picture.mode, f"mode {picture.mode}")
-        raise ImageError(path, f"{kind}, not 8-bit RGB")
-    if "transparency" in picture.info:
-        raise ImageError(path, "a transparent color, not plain RGB")
-    with path.open("rb") as file:
-        bits = bit_depth(picture, file.read(HEAD_BYTES))
-    if bits != 8:
-        raise ImageError(path, f"{bits} bits per channel, not 8")
-    if problem := tiff_problem(picture):
-        raise ImageError(path, problem)
-    frames = getattr(picture, "n_frames", 1)
-    if frames > 1 and picture.format != "MPO":
-        raise ImageError(path, f"animated or multi-page: {frames} frames, not 1")
-    if picture.width * picture.height > MAX_PIXELS:
-        raise ImageError(
-            path, f"{picture.width} x {picture.height} pixels, more than the {MAX_PIXELS} allowed"
-        )
