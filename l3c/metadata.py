@@ -34,6 +34,7 @@ class Section(IntEnum):
 
 
 EXIF_PREFIX = b"Exif\x00\x00"
+_EXIF_STARTS = (EXIF_PREFIX, b"II*\x00", b"MM\x00*")
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"
 _MORE_XMP_PREFIX = b"http://ns.adobe.com/xmp/extension/\x00"
 _GUID_BYTES = 32
@@ -53,6 +54,8 @@ def pillow_metadata(image: Image.Image) -> tuple[dict[Section, bytes], tuple[str
     icc, exif, xmp = info.get("icc_profile"), info.get("exif"), info.get("xmp")
     if isinstance(xmp, str) and image.format != "PNG":
         xmp = xmp.encode()
+    if isinstance(exif, bytes) and not exif.startswith(_EXIF_STARTS):
+        exif = None
     found = {
         kind: bytes(data)
         for kind, data in ((Section.ICC, icc), (Section.EXIF, exif), (Section.XMP, xmp))

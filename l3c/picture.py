@@ -241,7 +241,7 @@ class Picture:
         image = Image.frombytes(self.mode.pil, (self.width, self.height), self._packed())
         if palette := self.sections.get(Section.PALETTE):
             image.putpalette(palette)
-        image.info |= pillow_info(self.mode, self.sections)
+        image.info.update(pillow_info(self.mode, self.sections).items())
         return image
 
     def _packed(self) -> bytes | memoryview:

@@ -113,6 +113,26 @@ def test_pillow_keeps_metadata(tmp_path: Path) -> None:
         assert opened.getexif()[0x010E] == "a test"
 
 
+@pytest.mark.parametrize("mode", ["L", "P"])
+def test_pillow_gives_and_takes_metadata_without_the_pixels(tmp_path: Path, mode: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a test"
+    path, image = tmp_path / "x.l3c", Image.new(mode, (5, 6))
+    image.info = {"icc_profile": b"an old one", "xmp": b"<old/>", "transparency": 3}
+    for given in (exif, exif.tobytes()):
+        image.save(path, exif=given, icc_profile=b"a new one", xmp=b"<new/>")
+        with Image.open(path) as opened:
+            assert opened.getexif()[0x010E] == "a test"
+            found = {key: opened.info[key] for key in ("icc_profile", "xmp", "transparency")}
+            assert found == {"icc_profile": b"a new one", "xmp": b"<new/>", "transparency": 3}
+            opened.info["xmp"] = b"<changed/>"
+            opened.load()
+            assert opened.info["xmp"] == b"<changed/>"
+    image.save(path, icc_profile=None, xmp="")
+    with Image.open(path) as opened:
+        assert opened.info == {"transparency": 3}
+
+
 def test_pillow_reports_damage(tmp_path: Path) -> None:
     file = io.BytesIO()
     Image.fromarray(noise(20, 30, 3)).save(file, format="L3C")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from l3c.arithmetic import Arithmetic
@@ -93,5 +94,10 @@ def _encode(
         "encode_s": round(encode_s, 3),
         "verify_s": round(seconds - encode_s, 3) if args.verify else None,
         "verified": args.verify,
+        "not_kept": list(picture.losses),
     }
-    return converted(job, sizes, seconds, fields)
+    outcome = converted(job, sizes, seconds, fields)
+    if not picture.losses:
+        return outcome
+    warning = f"{source.name}: not kept: {', '.join(picture.losses)}"
+    return replace(outcome, warnings=(warning,))

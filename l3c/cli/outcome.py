@@ -49,6 +49,7 @@ class Outcome:
         sizes: for the summary.
         exit: other than GOOD for a file that was not as it should be.
         problems: lines for stderr.
+        warnings: the same, of a file that is as it should be; not said if quiet.
     """
 
     text: str
@@ -56,6 +57,7 @@ class Outcome:
     sizes: Sizes = field(default=Sizes())
     exit: Exit = Exit.GOOD
     problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def converted(job: Job, sizes: Sizes, seconds: float, fields: dict[str, Any]) -> Outcome:

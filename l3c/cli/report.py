@@ -73,8 +73,8 @@ class Report:
         self._outcomes.append(outcome)
         self._bar.n = len(self._outcomes)
         self._bar.refresh()
-        for problem in outcome.problems:
-            self._bar.write(f"l3c: {problem}", file=sys.stderr)
+        for line in outcome.problems + (outcome.warnings if self._talks else ()):
+            self._bar.write(f"l3c: {line}", file=sys.stderr)
         if self._talks and outcome.text:
             self._bar.write(outcome.text, file=self._out)
             self._out.flush()

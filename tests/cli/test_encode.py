@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import Run, files_in
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from tiny_models import smooth
 
 import l3c
@@ -194,6 +194,23 @@ def test_strip_leaves_metadata_out(run: Run, tmp_path: Path) -> None:
         found = json.loads(run("info", tmp_path / "x.l3c", "--json").out)["files"][0]["sections"]
         sizes.append(sorted(found))
     assert sizes == [["EXIF", "ICC"], []]
+
+
+def test_what_is_not_kept_is_said_in_one_line(run: Run, photo: Path) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add(b"gAMA", bytes(4))
+    info.add_text("Title", "a")
+    Image.open(photo).save(photo, pnginfo=info)
+    ended = run("encode", photo)
+    assert (ended.code, ended.err.count("\n")) == (0, 1)
+    assert str(photo) in ended.err
+    found = json.loads(run("encode", photo, "--force", "--json").out)["files"][0]["not_kept"]
+    assert found == ["gAMA", "1 comment"]
+    assert all(name in ended.err for name in found)
+    assert run("encode", photo, "--force", "--quiet") == (0, "", "")
+    assert run("decode", photo.with_suffix(".l3c"), "-o", photo, "--force").code == 0
+    again = run("encode", photo, "--force", "--json")
+    assert json.loads(again.out)["files"][0]["not_kept"] == []
 
 
 def test_json_is_all_that_stdout_gets(run: Run, photo: Path, tmp_path: Path) -> None:
