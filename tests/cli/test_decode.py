@@ -197,5 +197,5 @@ def test_an_unwritable_place_is_named(run: Run, coded: Path, tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     ended = run("decode", coded, "-o", tmp_path / "file" / "x.png")
     assert ended.code == 1
-    assert ended.err.startswith(f"l3c: {coded}: ")
+    assert ended.err.startswith(f"l3c: {tmp_path / 'file' / 'x.png'}: ")
     assert files_in(tmp_path) == ["file", "photo.l3c", "photo.png"]
