@@ -99,8 +99,9 @@ class Model:
 
         Args:
             image: a NumPy array, uint8 or uint16, (H, W) or (H, W, C): grey, grey + alpha, RGB or
-                RGBA in 8 bits, grey or RGB in 16; a Pillow image, whose profile and metadata are
-                kept; or a uint8 torch tensor (3, H, W).
+                RGBA in 8 bits, grey or RGB in 16; a Pillow image, whose profile, EXIF and XMP
+                are kept (`Picture.from_pil(image).losses` names what is not); or a uint8 torch
+                tensor (3, H, W).
 
         Raises:
             l3c.picture.PictureError: an image of another kind, by name.
