@@ -4,12 +4,14 @@ import difflib
 import hashlib
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from baselines.base import Method, check_method
+from baselines.base import Image, Method, check_method
 from baselines.flif import Flif
 from baselines.jpeg2000 import Jpeg2000
 from baselines.jpegxl import JpegXLe7, JpegXLe9
@@ -39,12 +41,20 @@ class MethodFileError(ValueError):
         return f"{self.path}: {self.reason}"
 
 
+def method_key(entry: str) -> str:
+    """Key of a method entry: itself, or the file's stem in lower case for a path to a .py file."""
+    if entry.endswith(".py"):
+        return re.sub(r"[^a-z0-9]+", "_", Path(entry).stem.lower()).strip("_")
+    return entry
+
+
 def get_method(key_or_path: str) -> Method:
     """A fresh instance of a method, by its key or from a user's file.
 
     Args:
-        key_or_path: a key of `METHODS`, or the path (ending in .py) of a file that defines exactly
-            one concrete subclass of `Method`, or a module-level `METHOD`.
+        key_or_path: a key of `METHODS`, or the path (ending in .py) of a file that defines two
+            functions, `encode` and `decode`, or one concrete class that has them (a subclass of
+            `Method` or not), or such an object as `METHOD`.
 
     Raises:
         UnknownMethodError: if it is neither.
@@ -96,25 +106,72 @@ def _load(path: Path) -> ModuleType:
 def _find_method(path: Path, module: ModuleType) -> Method:
     method = getattr(module, "METHOD", None)
     if method is not None:
-        if not isinstance(method, Method):
-            raise MethodFileError(path, f"METHOD must be a Method, got {type(method).__name__}")
-        return method
-    classes = [
+        return _as_method(path, method, "METHOD")
+    own = [
         item
         for item in vars(module).values()
-        if inspect.isclass(item)
-        and issubclass(item, Method)
-        and item.__module__ == module.__name__  # not those that the file imports
+        if inspect.isclass(item) and item.__module__ == module.__name__  # none that it imports
     ]
+    methods: list[type] = [item for item in own if issubclass(item, Method)]
+    if not methods and _codes(module):
+        return _as_method(path, module, "the file")
+    classes = methods or [item for item in own if _codes(item)]
     concrete = [item for item in classes if not inspect.isabstract(item)]
     if len(concrete) != 1:
         found = ", ".join(item.__name__ for item in concrete) or "none"
-        missing = sorted({name for item in classes for name in item.__abstractmethods__})
+        missing = sorted(
+            {name for item in methods for name in getattr(item, "__abstractmethods__", ())}
+        )
         hint = f" (still to define: {', '.join(missing)})" if missing and not concrete else ""
         raise MethodFileError(
-            path, f"expected one concrete subclass of baselines.base.Method, found {found}{hint}"
+            path,
+            "expected two functions, encode and decode, or one concrete class with them, found "
+            f"{found}{hint}",
         )
     try:
-        return concrete[0]()
+        made = concrete[0]()
     except TypeError as error:
         raise MethodFileError(path, f"cannot be made without arguments: {error}") from error
+    return _as_method(path, made, concrete[0].__name__)
+
+
+def _codes(thing: object) -> bool:
+    return all(callable(getattr(thing, name, None)) for name in ("encode", "decode"))
+
+
+def _as_method(path: Path, thing: Any, what: str) -> Method:
+    """A Method as it is; anything else that has `encode` and `decode`, with names of the file's."""
+    if isinstance(thing, Method):
+        return thing
+    if inspect.isclass(thing) or not _codes(thing):
+        raise MethodFileError(path, f"{what} has no functions encode and decode to be called")
+    return PlainMethod(thing, path)
+
+
+class PlainMethod(Method):
+    """Two functions, `encode(image) -> bytes` and `decode(bytes) -> image`, as a method.
+
+    Args:
+        functions: has them, and may have `name`, `key`, `suffix`, `settings` and `version` (texts).
+        path: of its file, which names it otherwise; its content is its version.
+    """
+
+    def __init__(self, functions: Any, path: Path) -> None:
+        self._functions = functions
+        self.name = getattr(functions, "name", path.stem)
+        self.key = getattr(functions, "key", method_key(str(path)))
+        self.suffix = getattr(functions, "suffix", ".bin")
+        self.settings = getattr(functions, "settings", "")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        self._version = getattr(functions, "version", f"{path.name} {digest[:12]}")
+
+    def version(self) -> str:
+        return str(self._version() if callable(self._version) else self._version)
+
+    def encode(self, image: Image) -> bytes:
+        data: bytes = self._functions.encode(image)
+        return data
+
+    def decode(self, data: bytes) -> Image:
+        image: Image = self._functions.decode(data)
+        return image

@@ -6,7 +6,6 @@ configuration and of the result rows.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -21,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from baselines.registry import method_key
 from l3c.arithmetic import DEFAULT, Kind
 from l3c.data.datasets import DatasetSpec
 
@@ -318,13 +318,6 @@ class Experiment(_Settings):
         for key in self.trained():
             names += [self.trained_on(key), self.validated_on(key)]
         return [name for name in dict.fromkeys(names) if name]
-
-
-def method_key(entry: str) -> str:
-    """Key of a method entry: itself, or the file's stem in lower case for a path to a .py file."""
-    if entry.endswith(".py"):
-        return re.sub(r"[^a-z0-9]+", "_", Path(entry).stem.lower()).strip("_")
-    return entry
 
 
 def resolve(path: str, root: Path) -> Path:

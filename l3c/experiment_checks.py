@@ -11,15 +11,17 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from baselines.registry import METHODS
+from baselines.registry import METHODS, method_key
 from l3c.config import Recipe, RecipeError, load_recipe
 from l3c.data.catalogue import ImageSet, is_archive, read_catalogue
 from l3c.data.errors import DatasetError
 from l3c.data.sources import LIST_SUFFIX
 from l3c.did_you_mean import did_you_mean
 from l3c.evaluation.exactness import settings
+from l3c.evaluation.method_process import MethodProcess, MethodProcessError
+from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.published import PublishedError, editions, normalize, read_published
-from l3c.experiment import NOTEBOOK_NAME, Experiment, method_key, resolve
+from l3c.experiment import NOTEBOOK_NAME, Experiment, resolve
 
 CATALOGUE = "config/datasets.tsv"
 
@@ -72,6 +74,37 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
     if problems:
         raise ExperimentError(problems)
     return experiment, recipes
+
+
+def check_method_files(experiment: Experiment) -> None:
+    """Loads the Python files among the methods, each in a process of its own.
+
+    Raises:
+        ExperimentError: listing those that cannot be used, and labels that are not theirs alone.
+    """
+    problems = []
+    labels = _labels(experiment)
+    for key, entry in experiment.method_entries().items():
+        if entry.endswith(".py"):
+            try:
+                with MethodProcess(MethodSource(key, entry)) as process:
+                    label = process.describe().name
+            except MethodProcessError as error:
+                problems.append(f"evaluate.methods: {error}")
+                continue
+            if labels.setdefault(label, key) != key:
+                problems.append(
+                    f"evaluate.methods: {entry}: {label} is the label of {labels[label]} too, and "
+                    "tables and figures tell methods by their labels; give it another name"
+                )
+    if problems:
+        raise ExperimentError(problems)
+
+
+def _labels(experiment: Experiment) -> dict[str, str]:
+    """Label -> key of the classical codecs and the models."""
+    labels = {METHODS[key]().name: key for key in METHODS}
+    return labels | {model.name: key for key, model in experiment.models.items()}
 
 
 def _model_problems(experiment: Experiment) -> list[str]:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from baselines.registry import method_key
 from l3c import experiment
-from l3c.experiment import method_key, resolve
+from l3c.experiment import resolve
 from l3c.experiment_checks import ExperimentError, check_experiment
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,17 +10,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from baselines.registry import METHODS, UnknownMethodError, get_method
+from baselines.registry import METHODS, UnknownMethodError, get_method, method_key
 from l3c.cli.bench_table import Left, Result, print_result
 from l3c.cli.exits import Exit, UsageError
 from l3c.data.images import ImageError
 from l3c.data.sources import Photo, folder_photos
-from l3c.evaluation.decoder import DecodeFailedError
 from l3c.evaluation.environment import cores
-from l3c.evaluation.measure import LosslessError, Measurement, measure
+from l3c.evaluation.measure import Measurement, measure
+from l3c.evaluation.method_process import MethodProcess, MethodProcessError
 from l3c.evaluation.methods import MethodSource
-from l3c.evaluation.rows import MethodRecord, ResultRow
-from l3c.experiment import method_key
+from l3c.evaluation.rows import MethodRecord
 from l3c.workflow_job import limit_threads
 from l3c.zoo import ModelError, named_model
 
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace) -> Exit:
     with _messages(args):
         photos, left = _readable(folder_photos(Path(args.folder)))
     sources, missing = _sources(args)
-    result = Result(Path(args.folder), left, [], list(missing))
+    result = Result(Path(args.folder), left, [], [], list(missing))
     with tempfile.TemporaryDirectory(prefix="l3c-bench-") as folder, _messages(args):
         place = Measurement(
             dataset=Path(args.folder).resolve().name or "images",
@@ -45,17 +44,20 @@ def run(args: argparse.Namespace) -> Exit:
             repeats=args.repeats,
         )
         for source in sources if photos else ():
-            rows, record = _measure(source, photos, place)
-            result.rows.extend(rows)
-            result.records.append(record)
+            images = ((photo.name, photo.read()) for photo in photos)
+            measured = measure(source, images, len(photos), place)
+            result.rows.extend(measured.rows)
+            result.failed.extend(measured.failed)
+            result.records.append(measured.record)
     print_result(result, "json" if args.json else "csv" if args.csv else "table")
     if not photos:
         return Exit.FAILED
     if missing and args.methods:
         return Exit.NO_MODEL
     # Methods that are not there are no failure, unless they were asked for.
-    failed = any(record.reason and (record.measured or args.methods) for record in result.records)
-    return Exit.FAILED if failed else Exit.GOOD
+    lacking = [record.key for record in result.records if record.reason]
+    asked = (lacking and args.methods) or (LEARNED in lacking and args.model)
+    return Exit.FAILED if result.failed or asked else Exit.GOOD
 
 
 def _readable(photos: list[Photo]) -> tuple[list[Photo], list[Left]]:
@@ -90,29 +92,26 @@ def _sources(args: argparse.Namespace) -> tuple[list[MethodSource], list[MethodR
                 continue
             sources.append(MethodSource(LEARNED, LEARNED, model.name, model.weights.resolve()))
             continue
+        source = MethodSource(method_key(entry), entry)
         try:
-            get_method(entry)
+            if entry.endswith(".py"):
+                with MethodProcess(source) as process:  # now, not when its turn comes
+                    process.describe()
+            else:
+                get_method(entry)
         except UnknownMethodError as error:
             raise UsageError(f"--methods: {error}, {LEARNED}") from None
-        sources.append(MethodSource(method_key(entry), entry))
+        except MethodProcessError as error:
+            raise UsageError(f"--methods: {error}") from None
+        if any(source.key == other.key for other in sources):
+            raise UsageError(f"--methods: rename {entry}; another method has its key {source.key}")
+        sources.append(source)
     return sources, missing
 
 
-def _measure(
-    source: MethodSource, photos: list[Photo], place: Measurement
-) -> tuple[list[ResultRow], MethodRecord]:
-    """Measures one method; one that is not lossless has the reason in its record."""
-    images = ((photo.name, photo.read()) for photo in photos)
-    try:
-        return measure(source, images, len(photos), place)
-    except (LosslessError, DecodeFailedError) as error:
-        name = source.name or source.load().name
-        return [], _not_measured(source.key, name, str(error), measured=True)
-
-
-def _not_measured(key: str, name: str, why: str, measured: bool = False) -> MethodRecord:
+def _not_measured(key: str, name: str, why: str) -> MethodRecord:
     return MethodRecord(
-        dataset="-", key=key, method=name, measured=measured, reason=why, settings="", version=""
+        dataset="-", key=key, method=name, measured=False, reason=why, settings="", version=""
     )
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from l3c.cli.report import print_json
-from l3c.evaluation.rows import MethodRecord, ResultRow
+from l3c.evaluation.rows import FailedRow, MethodRecord, ResultRow, failure_text
 from l3c.evaluation.summary import Totals, totals
 
 _REFERENCE = "png"
 _LINE = "{:<18} {:>8} {:>9} {:>11} {:>11}  {}"
 _COLUMNS = (
     *("image", "key", "method", "height", "width", "num_bytes", "bpsp"),
-    *("encode_s", "decode_s", "lossless", "threads", "version"),
+    *("encode_s", "decode_s", "lossless", "threads", "version", "reason"),
 )
 
 
@@ -36,12 +36,14 @@ class Result:
     Attributes:
         left: images left out.
         rows: one for each image and method.
+        failed: where a method failed on an image, instead of a row.
         records: one for each method, also of those without rows.
     """
 
     folder: Path
     left: list[Left]
     rows: list[ResultRow]
+    failed: list[FailedRow]
     records: list[MethodRecord]
 
     def methods(self) -> Iterator[tuple[MethodRecord, Totals | None]]:
@@ -49,10 +51,17 @@ class Result:
         found = [(r, totals([row for row in self.rows if row.key == r.key])) for r in self.records]
         yield from sorted(found, key=lambda pair: pair[1].total_bpsp if pair[1] else float("inf"))
 
-    def ratio(self, total: Totals) -> float | None:
-        """Size relative to PNG's; None where PNG was not measured."""
+    def ratio(self, key: str, total: Totals) -> float | None:
+        """Size relative to PNG's; None where one of them was not measured on all images."""
         reference = totals([row for row in self.rows if row.key == _REFERENCE])
-        return total.total_bpsp / reference.total_bpsp if reference else None
+        if reference is None or any(row.key in (key, _REFERENCE) for row in self.failed):
+            return None
+        return total.total_bpsp / reference.total_bpsp
+
+    def failures(self, key: str) -> str:
+        """On which images a method failed, and why; "" if on none."""
+        failed = [row for row in self.failed if row.key == key]
+        return failure_text(failed, sum(row.key == key for row in self.rows))
 
 
 def print_result(result: Result, form: str) -> None:
@@ -62,7 +71,10 @@ def print_result(result: Result, form: str) -> None:
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(_COLUMNS)
-        writer.writerows([getattr(row, column) for column in _COLUMNS] for row in result.rows)
+        writer.writerows(cells.values() for cells in _cells(result))
+        for record in result.records:
+            if record.reason:
+                print(f"{record.method} is not measured: {record.reason}", file=sys.stderr)
         _print_left(result, sys.stderr)
     else:
         print(_LINE.format("method", "bpsp", "of PNG", "encode s", "decode s", "lossless"))
@@ -73,18 +85,28 @@ def print_result(result: Result, form: str) -> None:
 
 
 def _line(result: Result, record: MethodRecord, total: Totals | None) -> str:
+    failures = f"NO: {failures}" if (failures := result.failures(record.key)) else ""
     if total is None:
-        why = "NO: " if record.measured else "not measured: "
-        return _LINE.format(record.method, "-", "-", "-", "-", why + record.reason)
-    ratio = result.ratio(total)
+        why = failures or f"not measured: {record.reason}"
+        return _LINE.format(record.method, "-", "-", "-", "-", why)
+    ratio = result.ratio(record.key, total)
     return _LINE.format(
         record.method,
         f"{total.total_bpsp:.3f}",
         "-" if ratio is None else f"{100 * ratio:.1f} %",
         f"{total.encode_s:.4f}",
         f"{total.decode_s:.4f}",
-        "yes",
+        failures or "yes",
     )
+
+
+def _cells(result: Result) -> Iterator[dict[str, Any]]:
+    """Each row by column, then the failures, of which most columns are None."""
+    for row in result.rows:
+        yield {column: getattr(row, column) for column in _COLUMNS}
+    for failure in result.failed:
+        cells = {column: getattr(failure, column, None) for column in _COLUMNS}
+        yield cells | {"lossless": False}
 
 
 def _print_left(result: Result, file: Any) -> None:
@@ -97,15 +119,15 @@ def _fields(result: Result) -> dict[str, Any]:
     for record, total in result.methods():
         fields: dict[str, Any] = {"key": record.key, "method": record.method}
         fields |= {"version": record.version, "settings": record.settings}
-        if total is None:
-            fields |= {"lossless": False if record.measured else None, "reason": record.reason}
-        else:
-            fields |= asdict(total) | {"of_png": result.ratio(total), "lossless": True}
+        if total is not None:
+            fields |= asdict(total) | {"of_png": result.ratio(record.key, total)}
+        reason = result.failures(record.key) or record.reason
+        fields |= {"lossless": not reason if record.measured else None, "reason": reason}
         methods.append(fields)
     return {
         "command": "bench",
         "folder": str(result.folder),
         "methods": methods,
-        "rows": [{column: getattr(row, column) for column in _COLUMNS} for row in result.rows],
+        "rows": list(_cells(result)),
         "left_out": [asdict(item) for item in result.left],
     }

@@ -15,6 +15,7 @@ from l3c.evaluation.compare_timing import TimingDifference
 from l3c.evaluation.difference import size_verdict, time_verdict
 from l3c.evaluation.provenance import SHORT
 from l3c.evaluation.result_folder import ResultFolder
+from l3c.evaluation.rows import failure_texts
 
 Row = tuple[str, str, str, str]  # what, A, B, the verdict
 
@@ -49,6 +50,9 @@ def print_difference(
     for what, names in left.items():
         if names:
             print(f"{what}: {_listed(names)}")
+    for letter, folder in (("A", a), ("B", b)):
+        for (name, key), text in failure_texts(folder.failed, folder.rows).items():
+            print(f"in {letter}: {key} on {name} {text}")
     print()
     if not found.same_machine:
         print("A and B were measured on different machines or threads: their speeds tell of both\n")
@@ -164,7 +168,15 @@ def _content(a: ResultFolder, b: ResultFolder, found: RunDifference) -> dict[str
 
 def _folder(folder: ResultFolder) -> dict[str, Any]:
     stamp = folder.provenance.stamp if folder.provenance else None
-    return {"folder": folder.name, "rows": len(folder.rows), "provenance": stamp}
+    failed = [
+        row.model_dump(include={"dataset", "key", "image", "reason"}) for row in folder.failed
+    ]
+    return {
+        "folder": folder.name,
+        "rows": len(folder.rows),
+        "failed": failed,
+        "provenance": stamp,
+    }
 
 
 def _dataset_content(dataset: DatasetDifference) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from l3c.arithmetic import Kind
 from l3c.codec import Codec
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.environment import device_name, environment, hardware
-from l3c.evaluation.measure import LosslessError, describe_difference
+from l3c.evaluation.measure import MethodFailedError, describe_difference
 from l3c.evaluation.timing import devices
 from l3c.progress import Progress
 from l3c.sampling import sample_images
@@ -66,7 +66,7 @@ def measure_batches(
         plan: what is measured.
 
     Raises:
-        LosslessError: naming the model.
+        MethodFailedError: naming the model.
     """
     rows = []
     found = devices()
@@ -111,8 +111,9 @@ def _code(key: str, model: Model, plan: BatchPlan) -> Iterator[_Batch]:
         images = plan.images[:batch]
         runs: dict[Operation, list[float]] = {"encode": [], "decode": []}
         for _ in range(plan.repeats + 1):
+            given = images.copy()  # what the model gets is not what it is compared with
             start = time.perf_counter()
-            files = model.encode_batch(images)
+            files = model.encode_batch(given)
             middle = time.perf_counter()
             decoded = model.decode_batch(files)
             runs["decode"].append(time.perf_counter() - middle)
@@ -120,5 +121,5 @@ def _code(key: str, model: Model, plan: BatchPlan) -> Iterator[_Batch]:
             for number, (image, back) in enumerate(zip(images, decoded, strict=True)):
                 if difference := describe_difference(image, back):
                     what = f"{number} of a batch of {batch}"
-                    raise LosslessError(key, plan.dataset, what, difference)
+                    raise MethodFailedError(key, plan.dataset, what, f"not lossless: {difference}")
         yield side, batch, {operation: seconds[1:] for operation, seconds in runs.items()}

@@ -34,6 +34,7 @@ class Bar:
         encode_s_per_mp, decode_s_per_mp: seconds for a million pixels, all images together.
         in_process: whether those are of this process, not of an external program.
         threads: it was given at most; a codec of ours is told to use one.
+        of_images: how many the data set has; the method failed on those that `bpsp` lacks.
     """
 
     key: str
@@ -45,11 +46,20 @@ class Bar:
     decode_s_per_mp: float
     in_process: bool
     threads: int
+    of_images: int
+
+    @property
+    def labelled(self) -> str:
+        """Its name, and how many images it was measured on, if not on all."""
+        count = len(self.bpsp)
+        if count == self.of_images:
+            return self.method
+        return f"{self.method}, {count} of {self.of_images} images"
 
     @property
     def marked(self) -> str:
-        """Its name, with a mark where an external program does the work."""
-        return self.method if self.in_process else f"{self.method} {EXTERNAL_MARK}"
+        """The same with a mark where an external program does the work."""
+        return self.labelled if self.in_process else f"{self.labelled} {EXTERNAL_MARK}"
 
 
 def bars_of(rows: Sequence[ResultRow], learned: Sequence[str], dataset: str) -> list[Bar]:
@@ -59,6 +69,7 @@ def bars_of(rows: Sequence[ResultRow], learned: Sequence[str], dataset: str) -> 
         if row.dataset == dataset:
             groups.setdefault(row.key, []).append(row)
     bars = []
+    images = len({row.image for group in groups.values() for row in group})
     for key, group in groups.items():
         bpsp = tuple(row.bpsp for row in group)
         megapixels = sum(row.height * row.width for row in group) / 1e6
@@ -69,7 +80,9 @@ def bars_of(rows: Sequence[ResultRow], learned: Sequence[str], dataset: str) -> 
         name = group[0].method
         threads = 1 if key in METHODS else max(row.threads for row in group)
         is_learned = key in learned
-        bars.append(Bar(key, name, is_learned, bpsp, mean, encode_s, decode_s, alone, threads))
+        bars.append(
+            Bar(key, name, is_learned, bpsp, mean, encode_s, decode_s, alone, threads, images)
+        )
     return sorted(bars, key=lambda bar: (bar.mean, bar.key))
 
 
@@ -151,7 +164,7 @@ def _draw_bars(axes: Axes, bars: Sequence[Bar], published: Mapping[str, Publishe
             )
         # In the white strip at the left end of the bar, where neither dots nor diamonds come.
         axes.text(0.08, position, f"{bar.mean:.2f}", va="center", fontsize=9, color=style.INK)
-    axes.set_yticks(range(len(bars)), [bar.method for bar in bars])
+    axes.set_yticks(range(len(bars)), [bar.labelled for bar in bars])
     for tick, bar in zip(axes.get_yticklabels(), bars, strict=True):
         tick.set_fontweight("bold" if bar.learned else "normal")
     axes.set_ylim(len(bars) - 0.45, -0.55)

@@ -1,37 +1,34 @@
-"""Method x image -> row: encode, write, decode in a fresh process, compare, count bytes."""
+"""Method x image -> row: encode, write, decode in a fresh process, compare, count bytes.
+
+The image stays in this process, where no method runs: each has one process that encodes copies of
+it, and one that decodes the files and never sees an image.
+"""
 
 from __future__ import annotations
 
 import statistics
 import sys
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from baselines.base import Method
 from l3c.data.images import pixel_sha256
-from l3c.evaluation.decoder import DecodeFailedError, DecodeProcess
 from l3c.evaluation.environment import environment, hardware
+from l3c.evaluation.method_process import Description, MethodProcess, MethodProcessError
 from l3c.evaluation.methods import MethodSource
-from l3c.evaluation.rows import MethodRecord, ResultRow, bits_per_subpixel
+from l3c.evaluation.rows import FailedRow, MethodRecord, ResultRow, bits_per_subpixel
 from l3c.progress import Progress
 from l3c.whole_files import write_whole
 
 
-class LosslessError(ValueError):
-    """A method did not give an image back; the workflow stops."""
+class MethodFailedError(ValueError):
+    """A method raised an error, or did not give an image back, where no row can say so."""
 
-    def __init__(
-        self, method: str, dataset: str, image: str, reason: str, kept: Path | None = None
-    ) -> None:
-        look = f"its file is kept as {kept}, " if kept else ""
-        super().__init__(
-            f"method {method} is not lossless on image {image} of {dataset}: {reason}; "
-            f"{look}the workflow stops"
-        )
+    def __init__(self, method: str, dataset: str, image: str, reason: str) -> None:
+        super().__init__(f"method {method} failed on image {image} of {dataset}: {reason}")
 
 
 @dataclass(frozen=True)
@@ -53,13 +50,21 @@ class Measurement:
     repeats: int = 1
 
 
+class Measured(NamedTuple):
+    """What came of measuring one method: a row or a failure for each image, and the record."""
+
+    rows: list[ResultRow]
+    failed: list[FailedRow]
+    record: MethodRecord
+
+
 def measure(
     source: MethodSource,
     images: Iterable[tuple[str, np.ndarray]],
     count: int,
     place: Measurement,
-) -> tuple[list[ResultRow], MethodRecord]:
-    """Measures one method on some images.
+) -> Measured:
+    """Measures one method on some images. One that fails on an image goes on with the next one.
 
     Args:
         source: the method.
@@ -68,93 +73,93 @@ def measure(
         place: data set, folders, threads.
 
     Returns:
-        One row per image, and the record; no rows if the method is not available here.
+        Neither rows nor failures if the method is not available here or cannot be loaded.
+    """
+    with MethodProcess(source) as encoder, MethodProcess(source) as decoder:
+        method = _describe(source, encoder)
+        record = MethodRecord(
+            dataset=place.dataset,
+            key=source.key,
+            method=method.name,
+            measured=not method.unavailable,
+            reason=method.unavailable,
+            settings=method.settings,
+            version=method.version,
+        )
+        measured = Measured([], [], record)
+        if method.unavailable:
+            print(f"{method.name} is not measured: {method.unavailable}", file=sys.stderr)
+            return measured
+        label = f"{method.name} on {place.dataset}"
+        with Progress(count, label, "image") as progress:
+            for name, image in images:
+                about = {
+                    **record.model_dump(exclude={"measured", "reason"}),
+                    "image": name,
+                    "height": image.shape[0],
+                    "width": image.shape[1],
+                    "threads": place.threads,
+                    "hardware": hardware(),
+                    "environment": environment(),
+                }
+                stream = place.streams / f"{name}{method.suffix}"
+                try:
+                    results = _round_trip(encoder, decoder, image, stream, place.repeats)
+                except MethodProcessError as error:
+                    measured.failed.append(FailedRow(**about, reason=str(error)))
+                    print(f"{label}, image {name}: failed: {error}", file=sys.stderr)
+                    progress.update()
+                    continue
+                row = ResultRow(
+                    **about,
+                    **results,
+                    lossless=True,
+                    in_process=method.in_process,
+                    stream=stream.relative_to(place.run).as_posix(),
+                    pixel_sha256=pixel_sha256(image),
+                )
+                measured.rows.append(row)
+                progress.update(bpsp=row.bpsp)
+    return measured
+
+
+def _describe(source: MethodSource, process: MethodProcess) -> Description:
+    """What a method says of itself; of one that cannot be loaded, why."""
+    try:
+        return process.describe()
+    except MethodProcessError as error:
+        return Description(source.name or source.key, "", "", True, "", str(error))
+
+
+def _round_trip(
+    encoder: MethodProcess,
+    decoder: MethodProcess,
+    image: np.ndarray,
+    stream: Path,
+    repeats: int,
+) -> dict[str, Any]:
+    """Sizes and times of an image, the columns of its row; a warm-up run is dropped.
 
     Raises:
-        LosslessError: naming method and image.
+        MethodProcessError: encoding or decoding failed, or gave another image back.
     """
-    method = source.load()
-    available = method.available()
-    record = MethodRecord(
-        dataset=place.dataset,
-        key=source.key,
-        method=method.name,
-        measured=available,
-        reason="" if available else method.why_unavailable(),
-        settings=method.settings,
-        version=method.version() if available else "",
-    )
-    if not available:
-        print(f"{method.name} is not measured: {record.reason}", file=sys.stderr)
-        return [], record
-    rows: list[ResultRow] = []
-    label = f"{method.name} on {place.dataset}"
-    with DecodeProcess(source) as decoder, Progress(count, label, "image") as progress:
-        for name, image in images:
-            row = _measure_image(method, record, decoder, name, image, place, warm_up=not rows)
-            rows.append(row)
-            progress.update(bpsp=row.bpsp)
-    return rows, record
-
-
-def _measure_image(
-    method: Method,
-    record: MethodRecord,
-    decoder: DecodeProcess,
-    name: str,
-    image: np.ndarray,
-    place: Measurement,
-    *,
-    warm_up: bool,
-) -> ResultRow:
-    data, encode_s = _encode(method, image, place.repeats, warm_up)
-    stream = place.streams / f"{name}{method.suffix}"
+    encoded = [encoder.encode(image) for _ in range(repeats + (not encoder.is_warm))]
+    data = encoded[-1][0]
     write_whole(stream, data)
-    try:
-        runs = [decoder.decode(stream) for _ in range(place.repeats + warm_up)]
-        differences = [describe_difference(image, decoded) for decoded, _ in runs]
-    except DecodeFailedError as error:
-        runs, differences = [], [str(error)]
-    if difference := next(filter(None, differences), ""):
-        # Not among the streams, which the workflow removes if a measurement fails.
-        kept = place.run / "lossy" / place.dataset / record.key / stream.name
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, data)
-        raise LosslessError(record.key, place.dataset, name, difference, kept)
+    decode_s = []
+    for _ in range(repeats + (not decoder.is_warm)):
+        decoded, seconds = decoder.decode(stream)
+        if difference := describe_difference(image, decoded):
+            raise MethodProcessError(f"not lossless: {difference}")
+        decode_s.append(seconds)
     height, width = image.shape[:2]
-    return ResultRow(
-        dataset=place.dataset,
-        method=record.method,
-        key=record.key,
-        image=name,
-        height=height,
-        width=width,
-        num_bytes=len(data),
-        bpsp=bits_per_subpixel(8 * len(data), height, width),
-        bits_theory=method.bits_theory(image),
-        encode_s=encode_s,
-        decode_s=statistics.median(seconds for _, seconds in runs[warm_up:]),
-        lossless=True,
-        in_process=method.in_process,
-        settings=record.settings,
-        version=record.version,
-        stream=stream.relative_to(place.run).as_posix(),
-        pixel_sha256=pixel_sha256(image),
-        threads=place.threads,
-        hardware=hardware(),
-        environment=environment(),
-    )
-
-
-def _encode(method: Method, image: np.ndarray, repeats: int, warm_up: bool) -> tuple[bytes, float]:
-    """The bytes, and the median of the seconds; a warm-up run comes first and is dropped."""
-    seconds = []
-    data = b""
-    for _ in range(repeats + warm_up):
-        start = time.perf_counter()
-        data = method.encode(image)
-        seconds.append(time.perf_counter() - start)
-    return data, statistics.median(seconds[warm_up:])
+    return {
+        "num_bytes": len(data),
+        "bpsp": bits_per_subpixel(8 * len(data), height, width),
+        "bits_theory": encoder.bits_theory(image),
+        "encode_s": statistics.median(seconds for _, seconds in encoded[-repeats:]),
+        "decode_s": statistics.median(decode_s[-repeats:]),
+    }
 
 
 def describe_difference(image: np.ndarray, decoded: object) -> str:

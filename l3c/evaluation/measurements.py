@@ -8,7 +8,7 @@ from typing import Any
 
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.counterparts import Counterpart
-from l3c.evaluation.rows import MethodRecord, ResultRow
+from l3c.evaluation.rows import FailedRow, MethodRecord, ResultRow
 from l3c.evaluation.summary import is_reference
 from l3c.evaluation.timing_rows import TimingRow
 
@@ -33,6 +33,7 @@ class Measurements:
     Attributes:
         rows: of whole images.
         records: of the methods on each data set.
+        failed, failed_timing: where a method failed, on images and on crops.
         timing: of crops; empty where the run has none.
         batches: by batch size; empty where the run has none.
         counterparts: key of a data set -> the published one it stands for.
@@ -49,6 +50,8 @@ class Measurements:
     published_as: Mapping[str, str]
     cards: Mapping[str, Mapping[str, Any]]
     cut_from: CutFrom | None
+    failed: Sequence[FailedRow] = ()
+    failed_timing: Sequence[FailedRow] = ()
 
     def references(self) -> set[str]:
         """Keys of the L3C models, whatever they were trained on."""

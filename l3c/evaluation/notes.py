@@ -13,7 +13,7 @@ from l3c.evaluation.bootstrap import LEAST, LEVEL
 from l3c.evaluation.counterparts import Counterpart
 from l3c.evaluation.deviations import network_deviations
 from l3c.evaluation.layout import EXTERNAL_MARK, MINUS, UNVERIFIED_MARK, markdown_table
-from l3c.evaluation.rows import ResultRow
+from l3c.evaluation.rows import ResultRow, failure_text
 from l3c.evaluation.summary import Summary
 
 LISTED = 10  # images left out that a note names; left_out.csv has them all
@@ -73,7 +73,12 @@ def _dataset_notes(dataset: str, summaries: Sequence[Summary], context: Context)
     manifest = context.manifests[dataset]
     kept = [row for row in manifest if row.status == "kept"]
     measured = f"{_images(len(kept))} measured"
-    notes = [f"{measured}, each decoded from its file and equal to the original."]
+    but = ", but for the failures below" if any(item.failed for item in summaries) else ""
+    notes = [f"{measured}, each decoded from its file and equal to the original{but}."]
+    for item in summaries:
+        if text := failure_text(item.failed, item.totals.images if item.totals else 0):
+            means = " Its means are over the other images." if item.totals else ""
+            notes.append(f"**{item.method} {text}.**{means}")
     counterpart = context.counterparts.get(dataset)
     if counterpart:
         notes.append(f"Published: L3C paper, {counterpart.label}; {counterpart.words}.")
@@ -95,7 +100,7 @@ def _dataset_notes(dataset: str, summaries: Sequence[Summary], context: Context)
                 "methods have seen them."
             )
     for item in summaries:
-        if item.totals is None and item.key:
+        if item.reason and item.key:
             notes.append(f"{item.method}: not measured ({item.reason}).")
     only = [item.method for item in summaries if not item.key]
     if only:

@@ -42,7 +42,7 @@ class Line:
         published: None where the paper has no value.
         published_vs_reference: percent above L3C's, published against published; rates only.
         measured: in each setting of the section, None where it was not measured.
-        reason: why some of `measured` are None, where that is known.
+        reason: why some of `measured` are None or lack images, where that is known.
         external: an external program does it; the way to it is in the times.
     """
 

@@ -103,7 +103,7 @@ def _csv_cells(
     yield from (section.dataset, section.same, setting)
     if result is None:
         yield from (None,) * 7
-        yield f"{NOT_MEASURED}{': ' if line.reason else ''}{line.reason}"
+        yield f"{NOT_MEASURED}: {line.reason}" if line.reason else NOT_MEASURED
         return
     is_rate = section.unit == BPSP
     form = "{:.4f}" if is_rate else "{:.4g}"
@@ -112,7 +112,7 @@ def _csv_cells(
     kind = f"{LEVEL:.0f} % bootstrap interval" if is_rate else "quartiles over runs"
     yield kind if result.spread else None
     yield from (_rounded(result.total, form), _rounded(result.vs_reference, "{:.2f}"))
-    yield from (result.count, "measured")
+    yield from (result.count, f"measured; {line.reason}" if line.reason else "measured")
 
 
 def _rounded(value: float | None, form: str) -> float | None:
@@ -215,7 +215,7 @@ def _remarks(table: PaperTable) -> tuple[str, list[list[str]]]:
         [
             *([section.remark] if section.remark and not common else []),
             *(
-                f"{line.label}: {NOT_MEASURED} ({line.reason})."
+                f"{line.label}: {_reason(line)}."
                 for line in section.lines
                 if line.reason and line.reason != NOT_A_METHOD
             ),
@@ -223,6 +223,10 @@ def _remarks(table: PaperTable) -> tuple[str, list[list[str]]]:
         for section in table.sections
     ]
     return common, each
+
+
+def _reason(line: Line) -> str:
+    return line.reason if any(line.measured) else f"{NOT_MEASURED} ({line.reason})"
 
 
 def _heading(section: Section) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from l3c.evaluation.bootstrap import mean_interval
 from l3c.evaluation.paper_lines import NOT_A_METHOD, Line, Measured
 from l3c.evaluation.published import PublishedValue, normalize, published_name
-from l3c.evaluation.rows import MethodRecord, ResultRow
+from l3c.evaluation.rows import FailedRow, MethodRecord, ResultRow, failure_texts
 from l3c.evaluation.summary import REFERENCE, is_reference, percent_above
 from l3c.evaluation.timing_rows import TOTAL, TimingRow
 
@@ -20,7 +20,7 @@ class Rated:
     Attributes:
         key, method: of the method.
         sizes: of each image, bits and sub-pixels.
-        reason: why there are none.
+        reason: why there are none, or none of some images.
     """
 
     key: str
@@ -38,23 +38,25 @@ class Rated:
 
 
 def rated_images(
-    rows: Sequence[ResultRow], records: Sequence[MethodRecord], dataset: str
+    rows: Sequence[ResultRow],
+    records: Sequence[MethodRecord],
+    dataset: str,
+    failed: Sequence[FailedRow] = (),
 ) -> list[Rated]:
     """The methods of a data set with the files of its whole images."""
-    return [
-        Rated(
-            record.key,
-            record.method,
-            tuple(
+    texts = failure_texts(failed, rows)
+    rated = []
+    for record in records:
+        if record.dataset == dataset:
+            of = (dataset, record.key)
+            sizes = tuple(
                 (8 * row.num_bytes, 3 * row.height * row.width)
                 for row in rows
-                if (row.dataset, row.key) == (dataset, record.key)
-            ),
-            record.reason,
-        )
-        for record in records
-        if record.dataset == dataset
-    ]
+                if (row.dataset, row.key) == of
+            )
+            reason = record.reason or texts.get(of, "")
+            rated.append(Rated(record.key, record.method, sizes, reason))
+    return rated
 
 
 def rated_crops(timing: Sequence[TimingRow]) -> list[Rated]:
@@ -80,12 +82,16 @@ def rate_lines(
     values = {normalize(value.method): value for value in published}
     theirs = values[REFERENCE].value if REFERENCE in values else None
     results = {rated.key: rated.measured() for rated in ours}
-    means = [results[rated.key] for rated in ours if is_reference(rated.key, published_as)]
+    means = [
+        results[rated.key]
+        for rated in ours
+        if is_reference(rated.key, published_as) and not rated.reason
+    ]
     reference = next((result.value for result in means if result), None)
 
     def line(rated: Rated, value: PublishedValue | None) -> Line:
         result = results[rated.key]
-        if result:
+        if result and not rated.reason:  # else its mean is over other images
             result = replace(result, vs_reference=percent_above(result.value, reference))
         above = percent_above(value.value, theirs) if value else None
         return Line(rated.method, value, above, (result,), rated.reason)

@@ -143,6 +143,10 @@ def _table_3(values: Sequence[PublishedValue], run: Measurements) -> PaperTable:
     )
     if run.timing and untimed:
         notes.append(f"Measured on whole images only, not timed on crops: {', '.join(untimed)}.")
+    notes += [
+        f"{row.method} is not timed, since it failed on the crop {row.image}: {row.reason}."
+        for row in run.failed_timing
+    ]
     title = "Seconds and bits per sub-pixel for crops of 512x512"
     return _table("3", title, _on_crops(sections, run.timing, run), notes, run.timing, run)
 
@@ -259,7 +263,7 @@ def _rate_section(
         return replace(section, lines=lines, remark=remark)
     counterpart = run.counterparts[dataset]
     same = counterpart.same and counterpart.label == label
-    ours: list[Rated] = rated_images(run.rows, run.records, dataset)
+    ours: list[Rated] = rated_images(run.rows, run.records, dataset, run.failed)
     lines = rate_lines(published, ours, run.published_as)
     if counterpart.label != label:  # another edition: what the paper lacks is in the first one
         lines = tuple(line for line in lines if line.published)

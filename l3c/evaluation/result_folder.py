@@ -10,7 +10,7 @@ from typing import Any
 
 from l3c.data.manifest import MANIFEST, manifest_sha256
 from l3c.evaluation.provenance import Provenance, read_provenance
-from l3c.evaluation.rows import ResultRow, RowError, check_rows, read_rows
+from l3c.evaluation.rows import FailedRow, ResultRow, RowError, check_rows, read_failed, read_rows
 from l3c.evaluation.timing_rows import TimingRow, read_timing
 
 _REMEDY = "name that of a finished run, such as results/run"
@@ -32,6 +32,7 @@ class ResultFolder:
         provenance: None in folders of older versions.
         cards: key of a model -> its card; empty where only results were copied.
         manifests: data set -> SHA-256 over the pixels of its kept images; empty likewise.
+        failed: where methods failed.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ResultFolder:
     provenance: Provenance | None
     cards: Mapping[str, Mapping[str, Any]]
     manifests: Mapping[str, str]
+    failed: Sequence[FailedRow] = ()
 
 
 def read_result_folder(folder: Path | str) -> ResultFolder:
@@ -75,6 +77,7 @@ def read_result_folder(folder: Path | str) -> ResultFolder:
             manifest.parent.name: manifest_sha256(manifest)
             for manifest in sorted(path.glob(f"data/*/{MANIFEST}"))
         },
+        failed=read_failed(rows),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from l3c.evaluation.provenance import SHORT, Provenance
-from l3c.evaluation.rows import ResultRow
+from l3c.evaluation.rows import FailedRow, MethodRecord, ResultRow, failure_texts
 
 # Path in the run, without its suffix -> what the page calls it; others are called by their path.
 TITLES = {
@@ -50,11 +50,15 @@ class RunFacts:
         rows: of all methods and images.
         provenance: of the run.
         labels: key of each trained model -> its label.
+        failed: where methods failed.
+        records: of all methods on all data sets.
     """
 
     rows: Sequence[ResultRow]
     provenance: Provenance
     labels: Mapping[str, str]
+    failed: Sequence[FailedRow] = ()
+    records: Sequence[MethodRecord] = ()
 
 
 def results_page(
@@ -75,6 +79,8 @@ def results_page(
     figures = {name: files for name, files in groups.items() if _picture(files)}
     others = {name: files for name, files in groups.items() if name not in figures}
     parts = ["# Results", "", _measured(facts), ""]
+    if missing := list(_missing(facts)):
+        parts += [*(f"* {line}" for line in missing), ""]
     shown = [path for name in SHOWN for path in others.get(name, ()) if path.endswith(".md")]
     for path in shown:
         networks = " and in what the networks are not the paper's" if facts.labels else ""
@@ -145,13 +151,25 @@ def _measured(facts: RunFacts) -> str:
     sentences = [
         f"{_count(len(methods), 'method')} on {_count(len(images), 'data set')}, {sets}: "
         f"{', '.join(methods)}.",
-        "Each image was decoded from its file in a fresh process and was equal to the original.",
+        "Each image was decoded from its file in a fresh process and was equal to the original"
+        f"{', but for the failures named below' if facts.failed else ''}.",
         f"Trained for it: {models}." if models else "No model was trained.",
         f"Measured on: {' and on '.join(machines)}.",
         f"Code: {commit}{' with changes' if code.changed else ''}; configuration: "
         f"`{provenance.configuration_sha256[:SHORT]}`.",
     ]
     return " ".join(sentences)
+
+
+def _missing(facts: RunFacts) -> Iterator[str]:
+    """Methods that were not measured, or failed, and why."""
+    texts = failure_texts(facts.failed, facts.rows)
+    for record in facts.records:
+        name = f"**{record.method} on {record.dataset}**"
+        if text := texts.get((record.dataset, record.key)):
+            yield f"{name} {text}."
+        if record.reason:
+            yield f"{name} was not measured: {record.reason}."
 
 
 def _count(number: int, what: str) -> str:

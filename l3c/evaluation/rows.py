@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -55,6 +55,9 @@ class ResultRow(BaseModel):
     threads: int = Field(ge=1, description="threads the method was given")
     hardware: str = Field(description="processor, cores, memory")
     environment: str = Field(description="versions of Python and the numerical libraries")
+    reason: Literal[""] = Field(
+        "", description="why the method failed on the image; rows with a reason have no results"
+    )
 
     @field_validator("bits_theory", mode="before")
     @classmethod
@@ -71,7 +74,31 @@ class ResultRow(BaseModel):
         return self
 
 
+class FailedRow(BaseModel):
+    """A method that failed on an image: it raised an error, or is not lossless.
+
+    Stands among the rows of the others, whose remaining columns it leaves empty, and is in no mean.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = Field(min_length=1)
+    method: str = Field(min_length=1)
+    key: str = Field(pattern=r"^[a-z0-9_]+$")
+    image: str = Field(min_length=1)
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+    settings: str
+    version: str
+    threads: int = Field(ge=1)
+    hardware: str
+    environment: str
+    reason: str = Field(min_length=1, description="why it failed, in one line")
+
+
 COLUMNS = tuple(ResultRow.model_fields)
+NAMED_FAILURES = 5  # of a method on a data set, where a text names them
+_REASON = "reason"  # the last column, where failures may stand among the rows
 
 
 def bits_per_subpixel(bits: float, height: int, width: int) -> float:
@@ -79,13 +106,13 @@ def bits_per_subpixel(bits: float, height: int, width: int) -> float:
     return bits / (3 * height * width)
 
 
-def write_rows(path: Path, rows: Iterable[ResultRow]) -> None:
+def write_rows(path: Path, rows: Iterable[ResultRow], failed: Iterable[FailedRow] = ()) -> None:
     """Writes rows as CSV, whole or not at all; floats keep every digit."""
-    write_csv(path, ResultRow, rows)
+    write_csv(path, ResultRow, rows, failed)
 
 
 def read_rows(path: Path) -> list[ResultRow]:
-    """Reads rows and checks each against the schema.
+    """Reads rows and checks each against the schema; failures are left out (`read_failed`).
 
     Raises:
         RowError: naming file, line, column and what is wrong.
@@ -93,21 +120,50 @@ def read_rows(path: Path) -> list[ResultRow]:
     return read_csv(path, ResultRow)
 
 
-def write_csv(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
-    """Writes rows of any kind as CSV, whole or not at all; floats keep every digit."""
+def write_csv(
+    path: Path, kind: type[Row], rows: Iterable[Row], failed: Iterable[FailedRow] = ()
+) -> None:
+    """Writes rows of any kind as CSV, whole or not at all; floats keep every digit.
+
+    Args:
+        path: of the file.
+        kind: of the rows; with failures, one that has all their columns.
+        rows: come first.
+        failed: come after them.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, tuple(kind.model_fields), lineterminator="\n")
     writer.writeheader()
     writer.writerows(row.model_dump() for row in rows)
+    writer.writerows(row.model_dump() for row in failed)
     write_text(path, text.getvalue())
 
 
 def read_csv(path: Path, kind: type[Row]) -> list[Row]:
-    """Reads rows of any kind and checks each against its schema.
+    """Reads rows of any kind and checks each against its schema; failures are left out.
 
     Raises:
         RowError: naming file, line, column and what is wrong.
     """
+    lines = _read_lines(path, kind)
+    return [_validated(path, n, kind, line) for n, line in lines if not line.get(_REASON)]
+
+
+def read_failed(path: Path, kind: type[BaseModel] = ResultRow) -> list[FailedRow]:
+    """The failures among rows of a kind.
+
+    Raises:
+        RowError: naming file, line, column and what is wrong.
+    """
+    return [
+        _validated(path, n, FailedRow, {name: line[name] for name in FailedRow.model_fields})
+        for n, line in _read_lines(path, kind)
+        if line.get(_REASON)
+    ]
+
+
+def _read_lines(path: Path, kind: type[BaseModel]) -> list[tuple[int, dict[str, str]]]:
+    """Number of each line and its cells by column."""
     columns = tuple(kind.model_fields)
     try:
         text = path.read_bytes().decode("utf-8")
@@ -119,20 +175,22 @@ def read_csv(path: Path, kind: type[Row]) -> list[Row]:
         raise RowError(f"{path}: empty; {_REMEDY}")
     reader = csv.DictReader(io.StringIO(text, newline=""))
     found = tuple(reader.fieldnames or ())
-    if found != columns:
+    # Files from before there were failures have no reason.
+    if found != columns and (*found, _REASON) != columns:
         raise RowError(
             f"{path}: the columns are {','.join(found)}, expected {','.join(columns)}; {_REMEDY}"
         )
-    rows = []
-    for line in reader:
-        try:
-            rows.append(kind.model_validate(line))
-        except ValidationError as error:
-            first = error.errors()[0]
-            column = ".".join(map(str, first["loc"])) or "row"
-            where = f"{path}, line {reader.line_num}, {column}"
-            raise RowError(f"{where}: {first['msg']}; {_REMEDY}") from None
-    return rows
+    return [(reader.line_num, line) for line in reader]
+
+
+def _validated(path: Path, number: int, kind: type[Row], line: Mapping[str, object]) -> Row:
+    try:
+        return kind.model_validate(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        column = ".".join(map(str, first["loc"])) or "row"
+        where = f"{path}, line {number}, {column}"
+        raise RowError(f"{where}: {first['msg']}; {_REMEDY}") from None
 
 
 def check_rows(rows: Iterable[ResultRow]) -> None:
@@ -157,6 +215,34 @@ def check_rows(rows: Iterable[ResultRow]) -> None:
             raise RowError(f"{what}: other pixels than method {first.key} saw; measure both again")
         if labels.setdefault(row.method, row.key) != row.key:
             raise RowError(f"{what}: method {labels[row.method]} is called {row.method} too")
+
+
+def failure_text(failed: Sequence[FailedRow], measured: int, what: str = "image") -> str:
+    """On which of its images a method failed, and why; "" if on none.
+
+    Args:
+        failed: of one method on one data set.
+        measured: on how many others it did not fail.
+        what: they are.
+    """
+    if not failed:
+        return ""
+    total = len(failed) + measured
+    named = "; ".join(f"{row.image}: {row.reason}" for row in failed[:NAMED_FAILURES])
+    more = len(failed) - NAMED_FAILURES
+    rest = f"; and {more} more in rows.csv" if more > 0 else ""
+    return f"failed on {len(failed)} of {total} {what}{'' if total == 1 else 's'}: {named}{rest}"
+
+
+def failure_texts(
+    failed: Sequence[FailedRow], rows: Sequence[ResultRow]
+) -> dict[tuple[str, str], str]:
+    """Data set and key of each method that failed -> on which images, and why."""
+    texts = {}
+    for of in dict.fromkeys((row.dataset, row.key) for row in failed):
+        failures = [row for row in failed if (row.dataset, row.key) == of]
+        texts[of] = failure_text(failures, sum((row.dataset, row.key) == of for row in rows))
+    return texts
 
 
 class MethodRecord(BaseModel):

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from baselines.registry import method_key
 from l3c.evaluation.environment import cores
-from l3c.evaluation.measure import Measurement, measure
+from l3c.evaluation.measure import Measurement, MethodFailedError, measure
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.rows import MethodRecord, ResultRow
-from l3c.experiment import method_key
 from l3c.zoo import named_model
 
 LEARNED = "l3c"  # the method of a released model
@@ -33,7 +33,7 @@ def measure_side_by_side(
         repeats: timed runs; the median counts.
 
     Raises:
-        l3c.evaluation.measure.LosslessError: a method that did not give an image back.
+        l3c.evaluation.measure.MethodFailedError: a method that did not give an image back.
     """
     rows, records = [], []
     with tempfile.TemporaryDirectory(prefix="l3c-") as folder:
@@ -41,9 +41,11 @@ def measure_side_by_side(
         for entry in map(str, methods):
             # Progress is for logs and terminals.
             with contextlib.redirect_stderr(io.StringIO()):
-                measured, record = measure(_source(entry), images.items(), len(images), place)
-            rows += measured
-            records.append(record)
+                measured = measure(_source(entry), images.items(), len(images), place)
+            for row in measured.failed:
+                raise MethodFailedError(row.key, row.dataset, row.image, row.reason)
+            rows += measured.rows
+            records.append(measured.record)
     return rows, records
 
 

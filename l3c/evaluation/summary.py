@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from l3c.evaluation.bootstrap import Interval, mean_interval
 from l3c.evaluation.published import PublishedValue, normalize, published_name
-from l3c.evaluation.rows import MethodRecord, ResultRow
+from l3c.evaluation.rows import FailedRow, MethodRecord, ResultRow
 
 # The method every other one is compared with, where it was measured; a normalized name.
 REFERENCE = "l3c"
@@ -18,7 +18,7 @@ class Totals:
     """What was measured for one method on one data set.
 
     Attributes:
-        images: how many; all of them came back exactly, or the workflow had stopped.
+        images: how many came back exactly; others are not among them.
         mean_bpsp: mean over images of each image's bpsp.
         mean_interval: of `mean_bpsp`, bootstrap; None for too few images.
         total_bpsp: all bits over all sub-pixels.
@@ -53,8 +53,10 @@ class Summary:
         method: label.
         totals: None if it was not measured here.
         reason: why it was not, "" if it was.
+        failed: on which images it failed; the totals are over the others.
         published: bpsp of the chosen edition, None where it has none.
-        vs_reference: mean bpsp over the reference's, in percent above it; ours against ours.
+        vs_reference: mean bpsp over the reference's, in percent above it; ours against ours. None
+            where one of the two failed on an image: their means are over different ones.
         published_vs_reference: the same, published against published.
         version, settings: of the method; "" if it was not measured.
     """
@@ -68,6 +70,7 @@ class Summary:
     published_vs_reference: float | None
     version: str
     settings: str
+    failed: tuple[FailedRow, ...] = ()
 
 
 def summarize(
@@ -76,6 +79,7 @@ def summarize(
     published: Mapping[str, PublishedValue],
     dataset: str,
     published_as: Mapping[str, str],
+    failed: Sequence[FailedRow] = (),
 ) -> list[Summary]:
     """Summaries of one data set: the methods in the order of `records`, then those only published.
 
@@ -85,13 +89,19 @@ def summarize(
         published: bpsp by normalized method name (`published.bpsp_of`).
         dataset: key of the data set.
         published_as: key -> name in the paper, for methods that are called otherwise here.
+        failed: of any data sets.
     """
+    failures = {
+        record.key: tuple(f for f in failed if (f.dataset, f.key) == (dataset, record.key))
+        for record in records
+    }
     measured = {
         record.key: totals([r for r in rows if (r.dataset, r.key) == (dataset, record.key)])
         for record in records
         if record.dataset == dataset
     }
-    ours = next((measured[key] for key in measured if is_reference(key, published_as)), None)
+    ours = next((key for key in measured if is_reference(key, published_as)), None)
+    reference = _comparable(measured, failures, ours)
     theirs = published.get(REFERENCE)
     summaries = []
     named: set[str] = set()
@@ -107,10 +117,11 @@ def summarize(
                 totals=result,
                 reason=record.reason,
                 published=found,
-                vs_reference=percent_above(_mean(result), _mean(ours)),
+                vs_reference=percent_above(_comparable(measured, failures, record.key), reference),
                 published_vs_reference=percent_above(_value(found), _value(theirs)),
                 version=record.version,
                 settings=record.settings,
+                failed=failures[record.key],
             )
         )
     for name, value in published.items():
@@ -153,8 +164,14 @@ def totals(rows: Sequence[ResultRow]) -> Totals | None:
     )
 
 
-def _mean(result: Totals | None) -> float | None:
-    return None if result is None else result.mean_bpsp
+def _comparable(
+    measured: Mapping[str, Totals | None],
+    failures: Mapping[str, Sequence[FailedRow]],
+    key: str | None,
+) -> float | None:
+    """Mean bpsp of a method that was measured on all images."""
+    result = measured[key] if key is not None else None
+    return None if result is None or key is None or failures[key] else result.mean_bpsp
 
 
 def _value(published: PublishedValue | None) -> float | None:

@@ -18,9 +18,11 @@ from l3c.evaluation.layout import (
     plain,
     span,
 )
+from l3c.evaluation.rows import failure_text
 from l3c.evaluation.summary import Summary, Totals
 
 NOT_MEASURED = "not measured"
+FAILED = "failed"
 
 Comparison = Mapping[str, Sequence[Summary]]  # data set -> its rows
 Cell = str | float | int | None
@@ -70,11 +72,11 @@ def _csv(
             result = item.totals
             line: list[Cell] = [dataset, item.key, item.method]
             line += [get(result) if result else None for get in columns.values()]
-            line += [_lossless(result) if result else None, _round(item.vs_reference, 2)]
+            line += [_lossless(item), _round(item.vs_reference, 2)]
             line += [item.published.value if item.published else None]
             line += [item.published.confidence if item.published else None]
             line += [_round(item.published_vs_reference, 2)]
-            line += ["measured" if result else f"{NOT_MEASURED}: {item.reason}"]
+            line += [_status(item)]
             line += [item.settings, item.version] if with_version else []
             writer.writerow(["" if cell is None else cell for cell in [*line, provenance]])
     return text.getvalue()
@@ -105,9 +107,10 @@ def _cells(item: Summary) -> list[str]:
     if item.published:
         mark = "" if item.published.verified else UNVERIFIED_MARK
         published = f"{item.published.printed}{mark}"
-    ours = [NOT_MEASURED, NONE, NONE]
+    ours = [FAILED if item.failed else NOT_MEASURED, NONE, NONE]
     if result is not None:
-        ours = [f"{result.mean_bpsp:.3f}", span(result.mean_interval)]
+        some = f" ({_lossless(item)} images)" if item.failed else ""
+        ours = [f"{result.mean_bpsp:.3f}{some}", span(result.mean_interval)]
         ours.append(percent(item.vs_reference))
     cells = [
         item.method + _external(result),
@@ -116,7 +119,7 @@ def _cells(item: Summary) -> list[str]:
         percent(item.published_vs_reference),
     ]
     if result is None:
-        return cells + [NONE] * (len(_HEAD) - len(cells))
+        return cells + [NONE] * (len(_HEAD) - len(cells) - 1) + [_lossless(item) or NONE]
     theory = [NONE, NONE]
     if result.theory_bpsp is not None and result.gap_percent is not None:
         theory = [f"{result.theory_bpsp:.3f}", percent(result.gap_percent, 2)]
@@ -126,7 +129,7 @@ def _cells(item: Summary) -> list[str]:
         f"{result.total_bpsp:.3f}",
         *theory,
         *(plain(speed) for speed in speeds),
-        _lossless(result),
+        _lossless(item) or NONE,
     ]
 
 
@@ -171,9 +174,16 @@ def _external(result: Totals | None) -> str:
     return "" if result is None or result.in_process else EXTERNAL_MARK
 
 
-def _lossless(result: Totals) -> str:
-    # A lossy image stops the workflow before a row is written, so every row counts.
-    return f"{result.images}/{result.images}"
+def _lossless(item: Summary) -> str | None:
+    """How many images came back, of how many; None if it was not measured."""
+    images = item.totals.images if item.totals else 0
+    return f"{images}/{images + len(item.failed)}" if images or item.failed else None
+
+
+def _status(item: Summary) -> str:
+    if item.failed:
+        return failure_text(item.failed, item.totals.images if item.totals else 0)
+    return "measured" if item.totals else f"{NOT_MEASURED}: {item.reason}"
 
 
 def _round(value: float | None, digits: int) -> float | None:

@@ -21,11 +21,14 @@ import numpy.typing as npt
 
 from baselines.base import Method
 from l3c.evaluation.environment import device_name, environment, hardware, peak_mib
-from l3c.evaluation.measure import LosslessError, describe_difference
+from l3c.evaluation.measure import describe_difference
+from l3c.evaluation.method_process import plain_array, plain_bytes
 from l3c.evaluation.methods import MethodSource
+from l3c.evaluation.rows import FailedRow
 from l3c.evaluation.timing_rows import TOTAL, TimingRow
 from l3c.progress import Progress
 from l3c.stopwatch import Part, Stopwatch
+from l3c.workflow_job import one_line
 
 Image = npt.NDArray[np.uint8]
 Direction = Literal["encode", "decode"]
@@ -78,41 +81,62 @@ _Alone = Mapping[tuple[str, int, str, str], float]
 """Seconds of the range coder alone, by crop, threads, direction and scale."""
 
 
-def measure_timing(source: MethodSource, plan: TimingPlan) -> list[TimingRow]:
+def measure_timing(
+    source: MethodSource, plan: TimingPlan
+) -> tuple[list[TimingRow], list[FailedRow]]:
     """Measures one method on all crops, a learned one on every device there is.
 
     Returns:
-        Rows; none if the method is not available here.
-
-    Raises:
-        LosslessError: naming method and crop.
+        Rows, none if the method is not available here; and the failures: a device on which the
+        method fails on a crop has no rows but that one failure.
     """
     rows: list[TimingRow] = []
+    failed: list[FailedRow] = []
     for device in ("cpu",) if source.weights is None else devices():
         placed = replace(source, device=device)
         method = placed.load()
         if not method.available():
             print(f"{method.name} is not timed: {method.why_unavailable()}", file=sys.stderr)
-            return []
-        clock = _Clock(method, placed, plan)
-        runs = list(clock.runs())
-        peak = peak_mib(device, children=not method.in_process)  # before the coder is taken apart
-        alone = clock.range_coder_alone()
-        same = {
+            break
+        about = {
             "dataset": plan.dataset,
             "method": method.name,
             "key": source.key,
-            "device": device,
-            "device_name": device_name(device),
-            "in_process": method.in_process,
-            "peak_mib": round(peak, 1),
             "settings": method.settings,
             "version": method.version(),
             "hardware": hardware(),
             "environment": environment(),
         }
+        clock = _Clock(method, placed, plan)
+        try:
+            runs = list(clock.runs())
+        except _CropError as error:
+            failed.append(FailedRow(**about, **error.about, reason=f"{device}: {error}"))
+            print(f"{method.name} is not timed: {failed[-1].reason}", file=sys.stderr)
+            continue
+        peak = peak_mib(device, children=not method.in_process)  # before the coder is taken apart
+        alone = clock.range_coder_alone()
+        same = about | {
+            "device": device,
+            "device_name": device_name(device),
+            "in_process": method.in_process,
+            "peak_mib": round(peak, 1),
+        }
         rows += [row for run in runs for row in _rows(run, same, alone)]
-    return rows
+    return rows, failed
+
+
+class _CropError(Exception):
+    """A method failed on a crop.
+
+    Attributes:
+        about: name, size and threads, as columns of a row.
+    """
+
+    def __init__(self, image: str, pixels: Image, threads: int, reason: str) -> None:
+        super().__init__(reason)
+        height, width = pixels.shape[:2]
+        self.about = {"image": image, "height": height, "width": width, "threads": threads}
 
 
 def devices() -> list[str]:
@@ -146,11 +170,16 @@ class _Clock:
                 progress.update()
 
     def _round_trip(self, name: str, image: Image, threads: int, run: int) -> list[_Run]:
-        data, encoded = self._clocked(lambda: self._method.encode(image), threads)
-        back, decoded = self._clocked(lambda: self._method.decode(data), threads)
-        difference = describe_difference(image, back)
+        given = image.copy()  # the method may write to it
+        try:
+            made, encoded = self._clocked(lambda: self._method.encode(given), threads)
+            data = plain_bytes(made)
+            back, decoded = self._clocked(lambda: self._method.decode(data), threads)
+            difference = describe_difference(image, plain_array(back))
+        except Exception as error:  # whatever a user's method raises is reported
+            raise _CropError(name, image, threads, one_line(error)) from error
         if difference:
-            raise LosslessError(self._source.key, self._plan.dataset, name, difference)
+            raise _CropError(name, image, threads, f"not lossless: {difference}")
         height, width = image.shape[:2]
         return [
             _Run(name, height, width, threads, "encode", run, encoded, len(data)),

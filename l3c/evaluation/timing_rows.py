@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from l3c.evaluation.rows import RowError, read_csv, write_csv
+from l3c.evaluation.rows import FailedRow, RowError, read_csv, read_failed, write_csv
 
 TOTAL = "total"
 SLACK_S = 1e-6  # stages may exceed their total by so much: sums of rounded numbers
@@ -47,6 +47,9 @@ class TimingRow(BaseModel):
     version: str = Field(description="library and version")
     hardware: str = Field(description="processor, cores, memory")
     environment: str = Field(description="versions of Python and the numerical libraries")
+    reason: Literal[""] = Field(
+        "", description="why the method failed on the crop; rows with a reason have no times"
+    )
 
     @field_validator("peak_mib", mode="before")
     @classmethod
@@ -54,18 +57,27 @@ class TimingRow(BaseModel):
         return None if value == "" else value
 
 
-def write_timing(path: Path, rows: Iterable[TimingRow]) -> None:
+def write_timing(path: Path, rows: Iterable[TimingRow], failed: Iterable[FailedRow] = ()) -> None:
     """Writes rows as CSV, whole or not at all."""
-    write_csv(path, TimingRow, rows)
+    write_csv(path, TimingRow, rows, failed)
 
 
 def read_timing(path: Path) -> list[TimingRow]:
-    """Reads rows and checks each against the schema.
+    """Reads rows and checks each against the schema; failures are left out (`read_failed_timing`).
 
     Raises:
         RowError: naming file, line, column and what is wrong.
     """
     return read_csv(path, TimingRow)
+
+
+def read_failed_timing(path: Path) -> list[FailedRow]:
+    """The failures among timing rows.
+
+    Raises:
+        RowError: naming file, line, column and what is wrong.
+    """
+    return read_failed(path, TimingRow)
 
 
 def check_timing(rows: Iterable[TimingRow]) -> None:

@@ -80,7 +80,7 @@ def test_two_files_of_one_name_stay_apart(tmp_path: Path) -> None:
         (HEAD, r"found none \(still to define: decode\)"),
         (WHOLE + "class Other(Mine): pass\n", "found Mine, Other"),
         ("from baselines.png import Png", "found none"),
-        (WHOLE + "METHOD = Mine", "METHOD must be a Method, got ABCMeta"),
+        (WHOLE + "METHOD = Mine", "METHOD has no functions encode and decode to be called"),
         (WHOLE + "    key = 'png'\n", "its key 'png' is taken"),
         (WHOLE + "    key = 'My key'\n", "Mine.key: expected lower case .* got 'My key'"),
         (WHOLE + "    def __init__(self, level): pass\n", "cannot be made without arguments"),
@@ -97,3 +97,31 @@ def test_files_that_define_no_usable_method(tmp_path: Path, text: str, message: 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(MethodFileError, match="no such file"):
         get_method(str(tmp_path / "absent.py"))
+
+
+FUNCTIONS = "def encode(image): return bytes(image)\ndef decode(data): return data\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FUNCTIONS,
+        FUNCTIONS + "class Helper:\n    encode = decode = None\n",
+        "class Codec:\n    encode = staticmethod(bytes)\n    decode = staticmethod(bytes)\n",
+        "class Codec:\n    encode = decode = bytes\nMETHOD = Codec()\n",
+    ],
+)
+def test_anything_with_encode_and_decode_is_a_method(tmp_path: Path, text: str) -> None:
+    method = get_method(_file(tmp_path, text))
+    assert (method.name, method.key, method.suffix) == ("mine", "mine", ".bin")
+    assert method.encode(b"ab") == b"ab"
+    assert method.available()
+
+
+def test_plain_functions_may_say_what_they_are(tmp_path: Path) -> None:
+    text = FUNCTIONS + "name, suffix, settings, version = 'My codec', '.my', 'best', '2.1'\n"
+    method = get_method(_file(tmp_path, text))
+    assert (method.name, method.suffix, method.settings) == ("My codec", ".my", "best")
+    assert method.version() == "2.1"
+    with pytest.raises(MethodFileError, match="suffix"):
+        get_method(_file(tmp_path, FUNCTIONS + "suffix = 3\n"))

@@ -67,7 +67,79 @@ def test_a_lossy_method_is_named(run: Run, album: Path, tmp_path: Path) -> None:
     ended = run("bench", album, "--methods", f"raw,{tmp_path / 'lossy.py'}")
     assert ended.code == 1
     [line] = [line for line in ended.out.splitlines() if line.startswith("Lossy")]
-    assert "NO: method lossy is not lossless on image a" in line
+    assert "NO: failed on 1 of 1 image: a: not lossless: " in line
+
+
+FUNCTIONS = """
+import zlib
+import numpy as np
+
+print("loaded")
+
+def encode(image):
+    print("encoding")
+    image ^= 1  # lossless, and its input is gone
+    if image.shape[0] == 20:
+        raise RuntimeError("too small")
+    return zlib.compress(image.tobytes())
+
+def decode(data):
+    print("decoding")
+    return np.frombuffer(zlib.decompress(data), np.uint8).reshape(-1, 44, 3) ^ 1
+"""
+
+
+def test_functions_that_print_and_fail_are_rows(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.fromarray(smooth(30, 44)).save(folder / "a.png")
+    Image.fromarray(smooth(20, 44)).save(folder / "b.png")
+    (tmp_path / "mine.py").write_text(FUNCTIONS)
+    methods = ["--methods", f"{tmp_path / 'mine.py'},raw"]
+    ended = run("bench", folder, *methods, "--json")
+    content = json.loads(ended.out)
+    assert ended.code == 1
+    of = {method["key"]: method for method in content["methods"]}
+    assert (of["mine"]["images"], of["mine"]["lossless"]) == (1, False)
+    assert (of["raw"]["images"], of["raw"]["lossless"]) == (2, True)
+    [failure] = [row for row in content["rows"] if row["reason"]]
+    assert (failure["key"], failure["image"]) == ("mine", "b")
+    assert (failure["num_bytes"], failure["lossless"]) == (None, False)
+    assert "RuntimeError: too small" in failure["reason"]
+    ended = run("bench", folder, *methods, "--csv")
+    rows = list(csv.DictReader(io.StringIO(ended.out)))
+    assert [(row["key"], row["num_bytes"] != "", row["reason"] == "") for row in rows] == [
+        ("mine", True, True),
+        ("raw", True, True),
+        ("raw", True, True),
+        ("mine", False, False),
+    ]
+
+
+def test_methods_are_checked_before_any_is_measured(run: Run, album: Path, tmp_path: Path) -> None:
+    (tmp_path / "half.py").write_text("def encode(image): return b''\n")
+    ended = run("bench", album, "--methods", f"raw,{tmp_path / 'half.py'}")
+    assert (ended.code, ended.out, "half.py" in ended.err) == (2, "", True)
+    (tmp_path / "raw.py").write_text(FUNCTIONS)
+    assert run("bench", album, "--methods", f"raw,{tmp_path / 'raw.py'}").code == 2
+
+
+def test_a_missing_method_is_said_in_every_form(
+    run: Run, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone.py").write_text(
+        "from baselines.raw import Raw\nclass Gone(Raw):\n    name, key = 'Gone', 'gone'\n"
+        "    def why_unavailable(self): return 'install it'\n"
+    )
+    options = ["bench", album, "--methods", f"raw,{tmp_path / 'gone.py'}"]
+    assert "not measured: install it" in run(*options).out
+    ended = run(*options, "--csv")
+    assert (ended.code, "install it" in ended.err) == (1, True)
+    methods = json.loads(run(*options, "--json").out)["methods"]
+    assert [(m["key"], m["lossless"], m["reason"]) for m in methods][1] == (
+        *("gone", None),
+        "install it",
+    )
 
 
 def test_bench_without_a_model(run: Run, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:

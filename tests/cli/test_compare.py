@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from command import Run
-from result_rows import result_row, timing_row
+from result_rows import failed_row, result_row, timing_row
 
 from l3c.evaluation.provenance import CodeState, Provenance, write_provenance
-from l3c.evaluation.rows import write_rows
+from l3c.evaluation.rows import read_rows, write_rows
 from l3c.evaluation.timing_rows import write_timing
 
 
@@ -173,3 +173,12 @@ def test_what_cannot_be_compared_is_said(run: Run, folders: list[Path], tmp_path
     ended = run("compare", first, tmp_path / "nowhere", "--json")
     assert json.loads(ended.out)["error"]["type"] == "ResultFolderError"
     assert run("compare", first).code == 2
+
+
+def test_failures_of_either_run_are_said(run: Run, folders: list[Path]) -> None:
+    rows = folders[1] / "rows.csv"
+    write_rows(rows, read_rows(rows), [failed_row(key="webp", method="WebP", image="z")])
+    ended = run("compare", *folders)
+    assert "in B: webp on toy failed on 1 of 10 images: z: encode: RuntimeError" in ended.out
+    content = json.loads(run("compare", *folders, "--json").out)
+    assert (content["a"]["failed"], content["b"]["failed"][0]["image"]) == ([], "z")

@@ -7,7 +7,7 @@ from tiny_models import smooth, write_model
 from l3c.api import Model
 from l3c.evaluation.batch_rows import check_batches
 from l3c.evaluation.batch_timing import BatchPlan, measure_batches
-from l3c.evaluation.measure import LosslessError
+from l3c.evaluation.measure import MethodFailedError
 
 
 @pytest.fixture
@@ -29,5 +29,5 @@ def test_every_batch_is_measured(tmp_path, plan):
 def test_loss_stops_and_names_the_model(tmp_path, plan, monkeypatch):
     decode = Model.decode_batch
     monkeypatch.setattr(Model, "decode_batch", lambda *args: [x ^ 1 for x in decode(*args)])
-    with pytest.raises(LosslessError, match="method tiny is not lossless on image 0 of a batch"):
+    with pytest.raises(MethodFailedError, match="method tiny failed on image 0 of a batch"):
         measure_batches("tiny", "Tiny", write_model(tmp_path), "integer", plan)

@@ -1,11 +1,14 @@
 """Measuring with methods from users' files, good ones and all the ways to be bad."""
 
+import re
+
 import numpy as np
 import pytest
 
 from l3c.data.images import pixel_sha256
-from l3c.evaluation.measure import LosslessError, Measurement, describe_difference, measure
+from l3c.evaluation.measure import Measurement, describe_difference, measure
 from l3c.evaluation.methods import MethodSource
+from l3c.evaluation.rows import read_failed, read_rows, write_rows
 
 OWN = """
 import sys, os
@@ -43,20 +46,27 @@ def images():
 
 
 @pytest.fixture
-def run(tmp_path, images):
-    """Measures the method above with a line of trouble in its decoder."""
+def measure_text(tmp_path, images):
+    """Measures the method of a file with this text."""
 
-    def run(trouble="", **fields):
+    def run(text, **fields):
         path = tmp_path / "own.py"
-        path.write_text(OWN.format(trouble=trouble))
+        path.write_text(text)
         place = Measurement("toy", tmp_path, tmp_path / "streams" / "toy" / "own", **fields)
         return measure(MethodSource("own", str(path)), images, len(images), place)
 
     return run
 
 
+@pytest.fixture
+def run(measure_text):
+    """Measures the method above with a line of trouble in its decoder."""
+    return lambda trouble="", **fields: measure_text(OWN.format(trouble=trouble), **fields)
+
+
 def test_rows_say_what_was_measured(run, images, tmp_path):
-    rows, record = run(threads=2, repeats=2)
+    rows, failed, record = run(threads=2, repeats=2)
+    assert failed == []
     assert (record.measured, record.reason, record.version) == (True, "", "own 1")
     assert [row.image for row in rows] == ["a", "b"]
     for row, (_, image) in zip(rows, images, strict=True):
@@ -77,25 +87,103 @@ def test_rows_say_what_was_measured(run, images, tmp_path):
         ("image[-1, -1, 2] ^= 1", "1 of 105 sub-pixels differ, the first at row 4, column 6"),
         ("image = image[:-1]", r"decoded to uint8 \(4, 7, 3\), was uint8 \(5, 7, 3\)"),
         ("image = image.astype(float)", "decoded to float64"),
-        ("image = None", "decoded to NoneType"),
+        ("image = None", "decode returned NoneType"),
+        ("image = image.astype(object)", "decode returned an array of objects"),
         ("raise RuntimeError('no idea')", "RuntimeError: no idea"),
-        ("os._exit(3)", r"the decoding process ended by itself \(exit status 3\)"),
+        ("os._exit(3)", r"its process ended by itself \(exit status 3\)"),
+        ("sys.exit(4)", r"its process ended by itself \(exit status 4\)"),
     ],
 )
-def test_loss_stops_and_names_method_and_image(run, tmp_path, trouble, said):
-    with pytest.raises(
-        LosslessError, match=f"method own is not lossless on image a of toy: {said}"
-    ):
-        run(trouble)
-    stream = tmp_path / "streams" / "toy" / "own" / "a.own"
-    kept = tmp_path / "lossy" / "toy" / "own" / "a.own"  # streams go if a measurement fails
-    assert kept.read_bytes() == stream.read_bytes()
+def test_a_failure_is_a_row_and_the_others_go_on(run, tmp_path, trouble, said):
+    measured = run(f"if width == 7: {trouble}")
+    [failure] = measured.failed
+    assert (failure.image, failure.height, failure.width) == ("a", 5, 7)
+    assert re.search(said, failure.reason)
+    assert measured.record.measured
+    assert [row.image for row in measured.rows] == ["b"]
+    assert (tmp_path / "streams" / "toy" / "own" / "a.own").stat().st_size == 8 + 105
+    write_rows(tmp_path / "rows.csv", measured.rows, measured.failed)
+    assert read_rows(tmp_path / "rows.csv") == measured.rows
+    assert read_failed(tmp_path / "rows.csv") == measured.failed
+
+
+def test_a_failure_to_encode_is_a_row_too(measure_text, images):
+    measured = measure_text(OWN.format(trouble="").replace("image.tobytes()", "image[4, 1]", 1))
+    assert [row.image for row in measured.failed] == ["a", "b"]
+    assert all(row.reason.startswith("encode: ") for row in measured.failed)
+    assert measured.rows == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "image &= 0xF0",
+        "image[...].reshape(-1)[:] = 0",
+        "(image.base if image.base is not None else image).view(np.uint8)[...] = 0",
+        "np.argwhere = lambda wrong: []; np.array_equal = lambda a, b: True; image &= 0xF0",
+    ],
+)
+def test_what_a_method_does_to_its_input_is_not_compared_with(measure_text, change):
+    """Lossy: what it encodes is what it has made of its input."""
+    text = OWN.format(trouble="").replace("return np.array(image.shape", f"{change}; DATA", 1)
+    text = text.replace("DATA", "return np.array(image.shape")
+    measured = measure_text(text)
+    assert [row.image for row in measured.failed] == ["a", "b"]
+    assert all("not lossless" in row.reason for row in measured.failed)
+
+
+def test_a_lossless_method_may_overwrite_its_input(measure_text):
+    text = OWN.format(trouble="").replace(
+        "        return np.array(image.shape[:2]",
+        "        data = image.tobytes()\n"
+        "        image[...] = 0\n"
+        "        return bytearray(np.array(image.shape[:2]",
+    )
+    text = text.replace(".tobytes() + image.tobytes()", ".tobytes() + data)")
+    measured = measure_text(text, repeats=3)
+    assert len(measured.rows) == 2
+    assert measured.failed == []
+
+
+def test_an_array_that_calls_itself_equal_is_not(run):
+    own = "type('A', (np.ndarray,), {'__ne__': lambda a, b: np.zeros((1, 1, 1))})"
+    measured = run(f"image = (image ^ 1).view({own})")
+    assert all("105 of 105" in r.reason or "15 of 15" in r.reason for r in measured.failed)
+    assert len(measured.failed) == 2
 
 
 def test_decoder_is_a_process_that_encoded_nothing(run):
     """A method that keeps the image in memory instead of writing it is found out."""
-    with pytest.raises(LosslessError, match="KeyError"):
-        run("image = sys.modules['__main__'].__dict__['kept']")
+    measured = run("image = sys.modules['__main__'].__dict__['kept']")
+    assert all("KeyError" in row.reason for row in measured.failed)
+    assert len(measured.failed) == 2
+
+
+FUNCTIONS = """
+import sys
+import numpy as np
+
+def encode(image):
+    print("busy", sys.stdin.read())  # the streams are not those of the measurement
+    return bytes(image.shape[:2]) + bytes(image)
+
+def decode(data):
+    return np.frombuffer(data[2:], np.uint8).reshape(*data[:2], 3)
+"""
+
+
+def test_two_plain_functions_are_a_method(measure_text):
+    measured = measure_text(FUNCTIONS)
+    assert len(measured.rows) == 2
+    assert (measured.record.method, measured.record.key) == ("own", "own")
+    assert measured.record.version.startswith("own.py ")
+
+
+def test_a_method_that_cannot_be_loaded_is_recorded(measure_text):
+    measured = measure_text("import no_such_module\n")
+    assert (measured.rows, measured.failed) == ([], [])
+    assert not measured.record.measured
+    assert "no_such_module" in measured.record.reason
 
 
 def test_missing_method_is_recorded_not_measured(tmp_path, images, capsys):
@@ -104,7 +192,7 @@ def test_missing_method_is_recorded_not_measured(tmp_path, images, capsys):
         "def version", 'def why_unavailable(self):\n        return "install it"\n\n    def version'
     )
     path.write_text(text)
-    rows, record = measure(
+    rows, _, record = measure(
         MethodSource("gone", str(path)), images, 2, Measurement("toy", tmp_path, tmp_path)
     )
     assert rows == []

@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
+from result_rows import failed_row
 
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.counterparts import Counterpart
@@ -365,3 +366,18 @@ def test_the_same_rows_give_the_same_bytes(run):
         return [tables_markdown(tables, "s"), *one]
 
     assert texts() == texts()
+
+
+def test_failures_are_said_below_rates_and_times(run):
+    about = {"key": "jpeg2000", "method": "JPEG 2000", "image": "x"}
+    timing = [timing_row("l3c", "encode", "total", 1.0), timing_row("l3c", "decode", "total", 1.0)]
+    found = run(failed=[failed_row(**about)], failed_timing=[failed_row(**about)], timing=timing)
+    text = sections(table_markdown(table("1", found), "the stamp"))["Open Images v3, toy stands in"]
+    assert cells(text, "JPEG 2000")["measured vs. L3C"] == NONE
+    assert "JPEG 2000: failed on 1 of 5 images: x: encode: RuntimeError: no idea." in text
+    lines = csv.DictReader(io.StringIO(table_csv(table("1", found), "id")))
+    [status] = [
+        line["status"] for line in lines if line["line"] == "JPEG 2000" and line["measured"]
+    ]
+    assert status.startswith("measured; failed on 1 of 5")
+    assert "JPEG 2000 is not timed" in table_markdown(table("3", found), "the stamp")

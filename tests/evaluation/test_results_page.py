@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from result_rows import failed_row
 
 from l3c.evaluation.provenance import CodeState, Provenance
 from l3c.evaluation.results_page import RunFacts, results_page
@@ -48,7 +49,7 @@ OUTPUTS = [
 def make_page(make_row):
     """A page about two data sets; keywords replace what is known of the run."""
 
-    def make(outputs=OUTPUTS, code=CHANGED, models=None):
+    def make(outputs=OUTPUTS, code=CHANGED, models=None, failed=(), records=()):
         rows = [
             make_row(image="a"),
             make_row(image="b"),
@@ -57,7 +58,7 @@ def make_page(make_row):
         ]
         models = {"l3c": "0123456789abcdef"} if models is None else models
         provenance = Provenance(code, {}, {}, models, {"numpy": "2.4.6"})
-        facts = RunFacts(rows, provenance, {"l3c": "L3C"})
+        facts = RunFacts(rows, provenance, {"l3c": "L3C"}, failed, records)
         captions = {
             "bpsp": "Lower is better.",
             "rows": "One ``row`` each.",
@@ -118,3 +119,11 @@ def test_a_run_without_figures_has_no_heading_for_them(make_page):
     assert "## Files" in text
     assert text.endswith(".\n")
     assert text.splitlines()[-1].startswith("Provenance: commit c0ffeec0ffee with changes; ")
+
+
+def test_what_failed_or_is_missing_is_said_at_the_top(make_page, make_record):
+    records = [make_record(), make_record(key="flif", method="FLIF", reason="no node")]
+    text = make_page(failed=[failed_row(image="c")], records=records)
+    top = text[: text.index("## ")]
+    assert "* **PNG on toy** failed on 1 of 3 images: c: encode: RuntimeError: no idea." in top
+    assert "* **FLIF on toy** was not measured: no node." in top

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tiny_models import smooth
 
-from l3c.evaluation.measure import LosslessError
+from l3c.evaluation.measure import MethodFailedError
 from l3c.evaluation.side_by_side import measure_side_by_side
 
 MINE = """
@@ -37,5 +37,5 @@ def test_a_lossy_file_is_no_result(tmp_path: Path) -> None:
     lossy.write_text(
         MINE + "    def encode(self, image):\n        return super().encode(image // 2)\n"
     )
-    with pytest.raises(LosslessError, match="method lossy is not lossless on image a"):
+    with pytest.raises(MethodFailedError, match="method lossy failed on image a"):
         measure_side_by_side([lossy], {"a": smooth(20, 30)})

@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from result_rows import failed_row
 
 from l3c.data.manifest import ManifestRow
 from l3c.evaluation.counterparts import Counterpart
@@ -208,3 +209,38 @@ def test_left_out_lists_every_dropped_image(context):
         "dataset,image,source,reason,provenance",
         f"toy,c,c.png,greyscale,{ID}",
     ]
+
+
+def test_a_method_that_failed_is_in_the_table_and_in_no_mean(rows, make_record, context):
+    records = [
+        make_record(key="l3c", method="L3C"),
+        make_record(key="jpeg2000", method="JPEG 2000"),
+        make_record(key="mine", method="Mine"),
+    ]
+    partly = [row for row in rows if (row.key, row.image) != ("jpeg2000", "d")]
+    failed = [failed_row(key="jpeg2000", method="JPEG 2000", image="d")]
+    failed += [failed_row(key="mine", method="Mine", image=image) for image in "abcd"]
+    comparison = {"toy": summarize(partly, records, {}, "toy", {}, failed)}
+    lines = list(csv.DictReader(io.StringIO(comparison_csv(comparison, ID))))
+    assert [line["lossless"] for line in lines] == ["4/4", "3/4", "0/4"]
+    assert [line["mean_bpsp"] for line in lines] == ["3.0", "5.0", ""]
+    # Its mean is over other images than the reference's.
+    assert [line["vs_l3c_percent"] for line in lines] == ["0.0", "", ""]
+    assert lines[0]["status"] == "measured"
+    assert lines[1]["status"] == "failed on 1 of 4 images: d: encode: RuntimeError: no idea"
+    assert lines[2]["status"].startswith("failed on 4 of 4 images: a: encode: ")
+    text = comparison_markdown(comparison, make_notes(comparison, context), STAMP)
+    [partly, wholly] = [line for line in text.splitlines() if line.startswith(("| JPEG", "| Mine"))]
+    assert "5.000 (3/4 images)" in partly
+    assert [cell.strip() for cell in wholly.split("|")][2] == "failed"
+    assert text.count("encode: RuntimeError: no idea") == 5
+
+
+def test_nothing_is_above_a_reference_that_failed(rows, make_record):
+    records = [
+        make_record(key="l3c", method="L3C"),
+        make_record(key="jpeg2000", method="JPEG 2000"),
+    ]
+    failed = [failed_row(key="l3c", method="L3C", image="x")]
+    found = summarize(rows, records, {}, "toy", {}, failed)
+    assert [item.vs_reference for item in found] == [None, None]

@@ -8,10 +8,9 @@ from coder import range_coder, tiles
 from coder.shape import MixtureShape
 from l3c.codec import Codec
 from l3c.evaluation.coder_split import known_intervals, range_coder_seconds
-from l3c.evaluation.measure import LosslessError
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.timing import TimingPlan, measure_timing
-from l3c.evaluation.timing_rows import check_timing
+from l3c.evaluation.timing_rows import check_timing, read_failed_timing, read_timing, write_timing
 from l3c.zoo import open_codec
 
 OWN = """
@@ -31,6 +30,7 @@ class Own(Method):
         return "own 1"
 
     def encode(self, image):
+        {before}
         return np.array(image.shape[:2], "<u4").tobytes() + image.tobytes()
 
     def decode(self, data):
@@ -50,16 +50,17 @@ def plan():
 
 @pytest.fixture
 def run_own(tmp_path, plan):
-    def run(lossy_call=0, missing=""):
+    def run(lossy_call=0, missing="", before="pass"):
         path = tmp_path / "own.py"
-        path.write_text(OWN.format(lossy_call=lossy_call, missing=missing))
+        path.write_text(OWN.format(lossy_call=lossy_call, missing=missing, before=before))
         return measure_timing(MethodSource("own", str(path)), plan)
 
     return run
 
 
 def test_a_classical_method_has_totals_on_one_thread(run_own):
-    rows = run_own()
+    rows, failed = run_own()
+    assert failed == []
     check_timing(rows)
     assert [(row.image, row.run, row.direction) for row in rows] == [
         (image, run, direction)
@@ -72,20 +73,35 @@ def test_a_classical_method_has_totals_on_one_thread(run_own):
 
 
 @pytest.mark.parametrize("call", [1, 4])  # the warm-up counts too
-def test_loss_stops_and_names_method_and_crop(run_own, call):
-    crop = "a.0.0" if call == 1 else "b.3.4"
-    with pytest.raises(LosslessError, match=f"method own is not lossless on image {crop} of toy"):
-        run_own(lossy_call=call)
+def test_a_lossy_method_has_no_times_and_its_crop_is_named(run_own, call, tmp_path):
+    rows, [failure] = run_own(lossy_call=call)
+    assert rows == []
+    assert failure.image == ("a+0+0" if call == 1 else "b+3+4")
+    assert "not lossless" in failure.reason
+    write_timing(tmp_path / "timing.csv", rows, [failure])
+    assert read_timing(tmp_path / "timing.csv") == []
+    assert read_failed_timing(tmp_path / "timing.csv") == [failure]
+
+
+def test_a_method_that_changes_its_input_is_not_compared_with_that(run_own):
+    rows, [failure] = run_own(before="image &= 0xF0")
+    assert rows == []
+    assert "not lossless" in failure.reason
+
+
+def test_a_method_that_raises_is_not_timed(run_own):
+    rows, [failure] = run_own(before="raise RuntimeError('no idea')")
+    assert (rows, failure.reason) == ([], "cpu: RuntimeError: no idea")
 
 
 def test_a_missing_method_has_no_rows(run_own, capsys):
-    assert run_own(missing="install it") == []
+    assert run_own(missing="install it") == ([], [])
     assert "Own is not timed: install it" in capsys.readouterr().err
 
 
 def test_a_learned_method_has_stages_for_each_number_of_threads(tmp_path, plan):
     source = MethodSource("tiny", "tiny", "Tiny", write_model(tmp_path))
-    rows = [row for row in measure_timing(source, plan) if row.device == "cpu"]
+    rows = [row for row in measure_timing(source, plan)[0] if row.device == "cpu"]
     check_timing(rows)
     assert {row.threads for row in rows} == {1, 2}
     decoded = {(row.stage, row.scale) for row in rows if row.direction == "decode"}

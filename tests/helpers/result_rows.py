@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from l3c.evaluation.rows import ResultRow
+from l3c.evaluation.rows import FailedRow, ResultRow
 from l3c.evaluation.timing_rows import TimingRow
 
 
@@ -61,3 +61,9 @@ def timing_row(**fields: Any) -> TimingRow:
         "environment": "Python 3.11",
     }
     return TimingRow(**(values | fields))
+
+
+def failed_row(**fields: Any) -> FailedRow:
+    """A method that raised on a 10 x 20 image; keywords replace fields."""
+    values = result_row().model_dump(include=set(FailedRow.model_fields))
+    return FailedRow(**(values | {"reason": "encode: RuntimeError: no idea"} | fields))

@@ -10,7 +10,7 @@ import textwrap
 
 import pytest
 
-from l3c.evaluation.measure import LosslessError
+from l3c.evaluation.measure import MethodFailedError
 from l3c.workflow_job import TerminalAndLog, one_line
 
 
@@ -88,8 +88,8 @@ def test_an_error_is_one_line_its_traceback_in_the_log(run_script, terminal):
 
 
 def test_messages_are_joined_and_only_foreign_ones_name_their_type():
-    assert one_line(LosslessError("m", "d", "i", "bad\n  luck")).startswith("method m is not")
-    assert "\n" not in one_line(LosslessError("m", "d", "i", "bad\n  luck"))
+    assert one_line(MethodFailedError("m", "d", "i", "bad\n  luck")).startswith("method m failed")
+    assert "\n" not in one_line(MethodFailedError("m", "d", "i", "bad\n  luck"))
     assert one_line(ValueError("x")) == "ValueError: x"
 
 

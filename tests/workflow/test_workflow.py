@@ -16,7 +16,7 @@ from PIL import Image
 from l3c.evaluation.batch_rows import read_batches
 from l3c.evaluation.bits import read_bits
 from l3c.evaluation.provenance import read_stamp
-from l3c.evaluation.rows import read_rows
+from l3c.evaluation.rows import read_failed, read_rows
 from l3c.evaluation.timing_rows import read_timing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -227,20 +227,43 @@ def test_images_left_out_are_listed_and_a_users_method_is_a_row(make_workflow, t
 
 
 @pytest.mark.slow
-def test_lossy_method_stops_the_run_and_names_the_image(make_workflow, tmp_path):
+def test_a_method_that_fails_is_a_row_and_the_others_go_on(make_workflow, tmp_path):
     (tmp_path / "lossy.py").write_text(
-        "from baselines.png import Png\n"
-        "class Lossy(Png):\n"
-        "    name = 'Lossy'\n"
-        "    key = 'lossy'\n"
-        "    def encode(self, image):\n"
-        "        return super().encode(image // 2 * 2)\n"
+        "import zlib\nimport numpy as np\n"
+        "def encode(image):\n"
+        "    image &= 0xF0\n"
+        "    return np.array(image.shape, '<u4').tobytes() + zlib.compress(image.tobytes())\n"
+        "def decode(data):\n"
+        "    shape = np.frombuffer(data[:12], '<u4')\n"
+        "    return np.frombuffer(zlib.decompress(data[12:]), np.uint8).reshape(shape)\n"
     )
-    code, text = make_workflow(methods=["lossy.py"]).run()
+    (tmp_path / "raises.py").write_text(
+        "from baselines.png import Png\n"
+        "class Raises(Png):\n"
+        "    name, key = 'Raises', 'raises'\n"
+        "    def encode(self, image):\n"
+        "        raise RuntimeError('no idea')\n"
+    )
+    code, text = make_workflow(methods=["lossy.py", "raises.py", "png"]).run()
+    assert code == 0, text
+    rows = tmp_path / "out/rows.csv"
+    assert {row.key for row in read_rows(rows)} == {"png"}
+    failed = {(row.key, row.image): row.reason for row in read_failed(rows)}
+    assert "not lossless" in failed["lossy", "test-0"]
+    assert "RuntimeError: no idea" in failed["raises", "test-0"]
+    for page in ("tables/comparison.md", "README.md"):
+        assert "RuntimeError: no idea" in (tmp_path / "out" / page).read_text()
+
+
+def test_methods_are_checked_before_anything_runs(make_workflow, tmp_path):
+    (tmp_path / "half.py").write_text("def encode(image): return b''\n")
+    (tmp_path / "broken.py").write_text("import no_such_module_anywhere\n")
+    code, text = make_workflow(methods=["png", "half.py", "broken.py"]).run()
     assert code != 0
-    (line,) = [line for line in text.splitlines() if line.startswith("Error in measure_method: ")]
-    assert "method lossy is not lossless on image test-0 of toy" in line
-    assert not (tmp_path / "out/rows.csv").exists()
+    assert "2 problems" in text
+    assert "half.py" in text
+    assert "no_such_module_anywhere" in text
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ from l3c.evaluation.provenance import code_state, configuration_of
 from l3c.evaluation.published import read_published
 from l3c.evaluation.results_page import TITLES
 from l3c.experiment import resolve
-from l3c.experiment_checks import CATALOGUE, ExperimentError, check_experiment
+from l3c.experiment_checks import CATALOGUE, ExperimentError
+from l3c.experiment_checks import check_experiment, check_method_files
 from l3c.notebooks.reading import read, title_of
 from l3c.workflow_lock import hold_main_lock
 
@@ -27,6 +28,8 @@ hold_main_lock()
 ROOT = Path(workflow.basedir)
 try:
     EXPERIMENT, RECIPES = check_experiment(config, ROOT)
+    if workflow.is_main_process:  # once, not in every job
+        check_method_files(EXPERIMENT)
 except ExperimentError as error:
     raise WorkflowError(str(error)) from None
 

@@ -5,6 +5,7 @@ rule make_results_page:
     input:
         provenance=PROVENANCE,
         rows=f"{RUN}/rows.csv",
+        records=get_rows("json"),
         results=RESULTS,
         captions=get_captions(),
     output:

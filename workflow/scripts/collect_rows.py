@@ -5,8 +5,10 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.evaluation.rows import check_rows, read_rows, write_rows
+    from l3c.evaluation.rows import check_rows, read_failed, read_rows, write_rows
 
-    rows = [row for path in snakemake.input.rows for row in read_rows(Path(path))]
+    paths = list(map(Path, snakemake.input.rows))
+    rows = [row for path in paths for row in read_rows(path)]
+    failed = [row for path in paths for row in read_failed(path)]
     check_rows(rows)
-    write_rows(Path(snakemake.output.rows), rows)
+    write_rows(Path(snakemake.output.rows), rows, failed)

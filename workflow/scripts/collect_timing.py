@@ -5,8 +5,15 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.evaluation.timing_rows import check_timing, read_timing, write_timing
+    from l3c.evaluation.timing_rows import (
+        check_timing,
+        read_failed_timing,
+        read_timing,
+        write_timing,
+    )
 
-    rows = [row for path in snakemake.input.rows for row in read_timing(Path(path))]
+    paths = list(map(Path, snakemake.input.rows))
+    rows = [row for path in paths for row in read_timing(path)]
+    failed = [row for path in paths for row in read_failed_timing(path)]
     check_timing(rows)
-    write_timing(Path(snakemake.output.rows), rows)
+    write_timing(Path(snakemake.output.rows), rows, failed)

@@ -14,8 +14,8 @@ with job(snakemake):
     from l3c.evaluation.paper_tables import paper_tables
     from l3c.evaluation.provenance import read_id, read_stamp
     from l3c.evaluation.published import read_published
-    from l3c.evaluation.rows import read_record, read_rows, write_text
-    from l3c.evaluation.timing_rows import read_timing
+    from l3c.evaluation.rows import read_failed, read_record, read_rows, write_text
+    from l3c.evaluation.timing_rows import read_failed_timing, read_timing
 
     given, params = snakemake.input, snakemake.params
     stamp, made_from = read_stamp(Path(given.provenance)), read_id(Path(given.provenance))
@@ -40,6 +40,8 @@ with job(snakemake):
         published_as=params.published_as,
         cards={key: trained[weights] for key, weights in params.trained_as.items()},
         cut_from=cut_from,
+        failed=read_failed(Path(given.rows)),
+        failed_timing=[row for path in given.timing for row in read_failed_timing(Path(path))],
     )
     tables = paper_tables(read_published(Path(given.published)), run)
     made = snakemake.output

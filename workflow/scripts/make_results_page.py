@@ -7,7 +7,7 @@ from l3c.workflow_job import job
 with job(snakemake):
     from l3c.evaluation.provenance import read_provenance
     from l3c.evaluation.results_page import RunFacts, results_page
-    from l3c.evaluation.rows import read_rows, write_text
+    from l3c.evaluation.rows import read_failed, read_record, read_rows, write_text
 
     run = Path(snakemake.input.rows).parent
     captions = {
@@ -19,6 +19,8 @@ with job(snakemake):
             read_rows(Path(snakemake.input.rows)),
             read_provenance(Path(snakemake.input.provenance)),
             snakemake.params.labels,
+            read_failed(Path(snakemake.input.rows)),
+            [read_record(Path(path)) for path in snakemake.input.records],
         ),
         [str(Path(path).relative_to(run)) for path in snakemake.input.results],
         captions,

@@ -11,13 +11,14 @@ with job(snakemake):
     from l3c.evaluation.counterparts import Counterpart
     from l3c.evaluation.provenance import read_id, read_stamp
     from l3c.evaluation.published import bpsp_of, read_published
-    from l3c.evaluation.rows import read_record, read_rows, write_text
+    from l3c.evaluation.rows import read_failed, read_record, read_rows, write_text
     from l3c.evaluation.summary import summarize
 
     params = snakemake.params
     stamp = read_stamp(Path(snakemake.input.provenance))
     made_from = read_id(Path(snakemake.input.provenance))
     rows = read_rows(Path(snakemake.input.rows))
+    failed = read_failed(Path(snakemake.input.rows))
     records = [read_record(Path(path)) for path in snakemake.input.records]
     values = read_published(Path(snakemake.input.published))
     manifests = {
@@ -36,7 +37,7 @@ with job(snakemake):
     for name in params.datasets:
         label = counterparts[name].label if name in counterparts else None
         published = bpsp_of(values, label)
-        comparison[name] = summarize(rows, records, published, name, params.published_as)
+        comparison[name] = summarize(rows, records, published, name, params.published_as, failed)
     context = notes.Context(rows, manifests, params.trained_on, cards, counterparts)
     markdown = tables.comparison_markdown(comparison, notes.make_notes(comparison, context), stamp)
     below = notes.small_print(comparison, context)

@@ -15,7 +15,7 @@ with job(snakemake):
     weights = snakemake.input.weights
     streams = Path(snakemake.output.streams)
     streams.mkdir(parents=True, exist_ok=True)
-    rows, record = measure(
+    measured = measure(
         MethodSource(
             key=snakemake.wildcards.method,
             entry=method["entry"],
@@ -33,5 +33,5 @@ with job(snakemake):
             repeats=snakemake.params.repeats,
         ),
     )
-    write_rows(Path(snakemake.output.rows), rows)
-    write_record(Path(snakemake.output.record), record)
+    write_rows(Path(snakemake.output.rows), measured.rows, measured.failed)
+    write_record(Path(snakemake.output.record), measured.record)

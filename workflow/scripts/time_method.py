@@ -20,7 +20,7 @@ with job(snakemake):
         """The same ones at every call."""
         return crops_of(lambda: kept_images(manifest), timing["side"], timing["crops"])
 
-    rows = measure_timing(
+    rows, failed = measure_timing(
         MethodSource(
             key=snakemake.wildcards.method,
             entry=method["entry"],
@@ -36,4 +36,4 @@ with job(snakemake):
             threads=tuple(sorted({1, snakemake.threads})),
         ),
     )
-    write_timing(Path(snakemake.output.rows), rows)
+    write_timing(Path(snakemake.output.rows), rows, failed)
