@@ -15,23 +15,7 @@ a few more for one that is decoded, in integers, so that every machine finds the
 package needs NumPy alone; `coder.cuda` does the same on a GPU where there are torch and a device.
 """
 
-from coder.errors import (
-    CoderError,
-    CorruptStreamError,
-    HeaderAlteredError,
-    ModelMismatchError,
-    NewerFormatError,
-    NotExactError,
-    NotL3CError,
-    SectionAlteredError,
-    StreamEndedError,
-    TileAlteredError,
-    TileError,
-    TileMissingError,
-    TrailingBytesError,
-    TruncatedError,
-    UnsupportedFormatError,
-)
+from coder.errors import CoderError, CorruptStreamError, StreamEndedError
 from coder.incremental import RangeDecoder, RangeEncoder
 from coder.range_coder import decode, decode_mixture, encode, encode_mixture, mixture_cdf
 from coder.shape import MixtureShape
@@ -39,22 +23,10 @@ from coder.shape import MixtureShape
 __all__ = [
     "CoderError",
     "CorruptStreamError",
-    "HeaderAlteredError",
     "MixtureShape",
-    "ModelMismatchError",
-    "NewerFormatError",
-    "NotExactError",
-    "NotL3CError",
     "RangeDecoder",
     "RangeEncoder",
-    "SectionAlteredError",
     "StreamEndedError",
-    "TileAlteredError",
-    "TileError",
-    "TileMissingError",
-    "TrailingBytesError",
-    "TruncatedError",
-    "UnsupportedFormatError",
     "decode",
     "decode_mixture",
     "encode",

@@ -1,134 +1,13 @@
-"""What can be wrong with bytes that claim to be ours, a class for each case.
-
-CoderError
-    UnsupportedFormatError      not for this reader, however intact
-        NotL3CError             some other file
-        NewerFormatError        of a later version of the format
-    CorruptStreamError          the bytes are not those that were written
-        TruncatedError          the file ends too early
-        TrailingBytesError      the file ends too late
-        HeaderAlteredError      nothing in the file can be trusted
-        SectionAlteredError     metadata are lost, the pixels are not
-        TileError               one rectangle of the image is lost
-            TileAlteredError
-            TileMissingError
-    ModelMismatchError          the file is intact, the model is another one
-    NotExactError               file and model are right, this machine's arithmetic differs
-"""
-
-Rectangle = tuple[int, int, int, int]
-"""y, x, height and width in pixels. Messages name it as the command does: x,y,w,h."""
+"""What can be wrong with coded bytes, and with the use of a coder."""
 
 
 class CoderError(ValueError):
-    """Base of all errors of this package."""
-
-
-class UnsupportedFormatError(CoderError):
-    """The bytes are no container that this version reads; the message says what can read them."""
-
-
-class NotL3CError(UnsupportedFormatError):
-    """The bytes do not start with the signature."""
-
-
-class NewerFormatError(UnsupportedFormatError):
-    """The file needs a later version of this package."""
+    """Base of all errors about coded bytes; those of files are in `l3c.fileformat.errors`."""
 
 
 class CorruptStreamError(CoderError):
     """The bytes are truncated, altered or not ours; the message says where that was noticed."""
 
 
-class TruncatedError(CorruptStreamError):
-    """The file is shorter than its header says."""
-
-
-class TrailingBytesError(CorruptStreamError):
-    """The file is longer than its header says."""
-
-
-class HeaderAlteredError(CorruptStreamError):
-    """The header does not have its checksum, or says what no writer says."""
-
-
-class SectionAlteredError(CorruptStreamError):
-    """A section does not have its checksum.
-
-    Attributes:
-        kind: of the section.
-    """
-
-    def __init__(self, kind: int) -> None:
-        super().__init__(kind)
-        self.kind = kind
-
-    def __str__(self) -> str:
-        return (
-            f"section of kind {self.kind} (metadata) was altered: its checksum does not fit; get "
-            "the file again from where it came from, or salvage the image without the section"
-        )
-
-
-class TileError(CorruptStreamError):
-    """A tile cannot be decoded; all others can.
-
-    Attributes:
-        rectangle: y, x, height, width of the pixels that are lost.
-    """
-
-    problem = "cannot be decoded"
-
-    def __init__(self, rectangle: Rectangle) -> None:
-        super().__init__(rectangle)
-        self.rectangle = rectangle
-
-    def __str__(self) -> str:
-        return (
-            f"tile {_region(self.rectangle)} (x,y,w,h) {self.problem}; get the file again from "
-            "where it came from, or salvage the other tiles"
-        )
-
-
-class TileAlteredError(TileError):
-    """The coded bytes of a tile do not have their checksum."""
-
-    problem = "was altered: the checksum of its bytes does not fit"
-
-
-class TileMissingError(TileError):
-    """The file ends before the tile does."""
-
-    problem = "is not there: the file ends before it"
-
-
 class StreamEndedError(RuntimeError):
     """A range coder was used after its stream had ended, by `finish` or by an error."""
-
-
-class ModelMismatchError(CoderError):
-    """The container was written with another model than the one given."""
-
-
-class NotExactError(CoderError):
-    """The decoded pixels of a tile are not the encoded ones, although its bytes are.
-
-    Attributes:
-        rectangle: y, x, height, width of the pixels, none of which is given out.
-    """
-
-    def __init__(self, rectangle: Rectangle) -> None:
-        super().__init__(rectangle)
-        self.rectangle = rectangle
-
-    def __str__(self) -> str:
-        return (
-            f"tile {_region(self.rectangle)} (x,y,w,h) is intact, but decodes to other pixels than "
-            "were encoded: floating-point results differ here from those of the encoder (another "
-            "processor, device, thread count or library version); decode it where it was encoded"
-        )
-
-
-def _region(rectangle: Rectangle) -> str:
-    y, x, height, width = rectangle
-    return f"{x},{y},{width},{height}"

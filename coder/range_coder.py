@@ -8,7 +8,7 @@ Arrays are NumPy's, or anything it can view without a copy, such as a torch tens
 parameters are what a network puts out, float32, or integers already on the coder's grids
 (tables.py). Frequencies have 24 bits: with 16, the one that every symbol must keep would cost up to
 0.2 % of a photograph. A stream is the lengths of all lanes but the last, as LEB128, then the lanes
-(FORMAT.md).
+(CDF.md, section 7).
 """
 
 from __future__ import annotations

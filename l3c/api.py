@@ -133,7 +133,7 @@ class Model:
             region: x, y, width, height of the part to decode.
 
         Raises:
-            coder.errors.CoderError: one of its classes says what is wrong with the file.
+            coder.CoderError: one of its classes says what is wrong with the file.
         """
         from l3c.coding import decode_picture
 
@@ -145,7 +145,7 @@ class Model:
         """The image of each file, as `decode` gives it; small ones of one size are done together.
 
         Raises:
-            coder.errors.CoderError: what is wrong with one of the files.
+            coder.CoderError: what is wrong with one of the files.
         """
         from l3c.coding import decode_pictures
 

@@ -1,4 +1,4 @@
-"""How the numbers behind a file were computed, as its container stores it (coder/FORMAT.md)."""
+"""How the numbers behind a file were computed, as its container stores it (FORMAT.md)."""
 
 from __future__ import annotations
 

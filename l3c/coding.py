@@ -2,7 +2,7 @@
 
 RGB, with or without alpha, goes through the network, tile by tile; alpha and every other mode go
 through the fallback, on the same tiles. A tile's pixels are given out only after their checksum was
-compared with the one of the original (coder/FORMAT.md).
+compared with the one of the original (l3c/fileformat/FORMAT.md).
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coder.container import (
+from coder.errors import CoderError, CorruptStreamError
+from l3c import fallback
+from l3c.arithmetic import Arithmetic
+from l3c.fileformat.container import (
     Container,
     Tile,
     pack,
@@ -21,16 +24,8 @@ from coder.container import (
     split_parts,
     unpack,
 )
-from coder.errors import (
-    CoderError,
-    CorruptStreamError,
-    ModelMismatchError,
-    NewerFormatError,
-    Rectangle,
-)
-from coder.tiles import tile_grid, tile_rectangles
-from l3c import fallback
-from l3c.arithmetic import Arithmetic
+from l3c.fileformat.errors import ModelMismatchError, NewerFormatError, Rectangle
+from l3c.fileformat.tiles import tile_grid, tile_rectangles
 from l3c.picture import Mode, Picture, PictureError, Samples, Section, check_sections
 from l3c.stopwatch import Stopwatch, timed
 

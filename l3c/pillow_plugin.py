@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 
 FORMAT = "L3C"
 SUFFIX = ".l3c"
-START = b"\x8fL3C"  # of coder.container.MAGIC
+START = b"\x8fL3C"  # of l3c.fileformat.container.MAGIC
 
 
 class L3CImageFile(ImageFile.ImageFile):
@@ -22,9 +22,9 @@ class L3CImageFile(ImageFile.ImageFile):
     format_description = "learned lossless image compression (L3C)"
 
     def _open(self) -> None:
-        from coder.container import unpack
         from coder.errors import CoderError
         from l3c.coding import known_sections
+        from l3c.fileformat.container import unpack
         from l3c.picture import Mode, pillow_info
 
         assert self.fp is not None

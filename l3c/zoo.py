@@ -13,9 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coder.errors import ModelMismatchError
 from l3c.arithmetic import DEFAULT as DEFAULT_ARITHMETIC
 from l3c.arithmetic import KINDS, Arithmetic, Kind
+from l3c.fileformat.errors import ModelMismatchError
 
 if TYPE_CHECKING:  # cards are read without PyTorch, which takes seconds to import
     from torch import Tensor

@@ -12,10 +12,10 @@ from PIL import Image
 from tiny_models import noise, smooth, write_model
 
 import l3c
-from coder.container import MAGIC
-from coder.errors import ModelMismatchError
 from l3c import pillow_plugin
 from l3c.data.embedded import embedded_photos
+from l3c.fileformat.container import MAGIC
+from l3c.fileformat.errors import ModelMismatchError
 from l3c.picture import PictureError
 
 

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from tiny_models import noise, smooth, tiny, write_model
 from torch import Tensor
 
-from coder import tiles
-from coder.container import unpack
-from coder.errors import (
-    CoderError,
+from coder.errors import CoderError
+from l3c import codec
+from l3c.codec import Codec
+from l3c.coding import decode_picture, decode_pictures, encode_picture, encode_pictures
+from l3c.fileformat import tiles
+from l3c.fileformat.container import unpack
+from l3c.fileformat.errors import (
     HeaderAlteredError,
     ModelMismatchError,
     NewerFormatError,
@@ -23,9 +26,6 @@ from coder.errors import (
     TrailingBytesError,
     TruncatedError,
 )
-from l3c import codec
-from l3c.codec import Codec
-from l3c.coding import decode_picture, decode_pictures, encode_picture, encode_pictures
 from l3c.model.stages import Stage
 from l3c.picture import Mode, Picture, Section
 from l3c.zoo import open_codec

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tiny_models import integer_path, noise, smooth, tiny
 
-from coder import tiles
 from l3c.codec import Codec
 from l3c.coding import decode_picture, encode_picture
+from l3c.fileformat import tiles
 from l3c.picture import Picture
 from l3c.stopwatch import Stopwatch, timed
 

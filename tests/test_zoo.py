@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file
 from tiny_models import integer_path, tiny, write_model
 
-from coder.errors import ModelMismatchError
 from l3c import zoo
 from l3c.arithmetic import KINDS, Arithmetic
+from l3c.fileformat.errors import ModelMismatchError
 from l3c.integer.files import PREFIX, write
 from l3c.model.identity import model_identity
 from l3c.training.files import write_weights

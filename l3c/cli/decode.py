@@ -7,8 +7,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from coder.container import unpack
-from coder.errors import Rectangle
 from l3c.cli.batch import run_jobs
 from l3c.cli.engine import Engine
 from l3c.cli.examine import Flaw, examine
@@ -19,6 +17,8 @@ from l3c.cli.outputs import OutputError, Outputs, check_stdout, write_stdout
 from l3c.cli.report import Report
 from l3c.cli.streams import STDOUT
 from l3c.coding import decode_picture
+from l3c.fileformat.container import unpack
+from l3c.fileformat.errors import Rectangle
 from l3c.picture import Picture, PictureError
 from l3c.picture_writing import WRITABLE_SUFFIXES, write_picture
 from l3c.pillow_plugin import SUFFIX

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from coder.container import Container, unpack
-from coder.errors import CorruptStreamError, Rectangle, SectionAlteredError, TileError
+from coder.errors import CorruptStreamError
 from l3c.arithmetic import Arithmetic
 from l3c.cli.exits import Exit, combined, exit_of
 from l3c.coding import Decoded, decode_picture
+from l3c.fileformat.container import Container, unpack
+from l3c.fileformat.errors import Rectangle, SectionAlteredError, TileError
 from l3c.picture import Section
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
-from coder.errors import CorruptStreamError, ModelMismatchError, NotExactError
+from coder.errors import CorruptStreamError
 from l3c.cli.interrupts import INTERRUPTED
+from l3c.fileformat.errors import ModelMismatchError, NotExactError
 from l3c.picture import PictureError
 from l3c.zoo import ModelError
 

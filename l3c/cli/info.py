@@ -6,9 +6,7 @@ import argparse
 import contextlib
 from typing import Any
 
-from coder.container import Container, split_parts, unpack
 from coder.errors import CorruptStreamError
-from coder.tiles import tile_rectangles
 from l3c.arithmetic import Arithmetic
 from l3c.cli.batch import run_jobs
 from l3c.cli.examine import Flaw, altered_tiles, exit_of_flaws, flaws_of, section_name
@@ -18,6 +16,8 @@ from l3c.cli.outcome import Outcome, Sizes
 from l3c.cli.report import Report
 from l3c.coding import mode_of
 from l3c.config import ModelSettings, Recipe
+from l3c.fileformat.container import Container, split_parts, unpack
+from l3c.fileformat.tiles import tile_rectangles
 from l3c.picture import Mode
 from l3c.pillow_plugin import SUFFIX
 from l3c.zoo import Model, ModelError, named_model, released

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 
-from coder.container import unpack
 from l3c.cli.batch import run_jobs
 from l3c.cli.engine import Engine
 from l3c.cli.examine import examine, exit_of_flaws
@@ -13,6 +12,7 @@ from l3c.cli.exits import Exit
 from l3c.cli.inputs import Job, find_sources, hidden
 from l3c.cli.outcome import Outcome, Sizes, Summary
 from l3c.cli.report import Report
+from l3c.fileformat.container import unpack
 from l3c.pillow_plugin import SUFFIX
 
 

@@ -21,8 +21,8 @@ import torch
 from coder import range_coder
 from coder.shape import MixtureShape
 from coder.tables import FREQUENCY_BITS
-from coder.tiles import tile_grid, tile_rectangles
 from l3c.codec import RGB, Codec, parameters
+from l3c.fileformat.tiles import tile_grid, tile_rectangles
 from l3c.model.stages import scale_name
 
 CHUNK = 4096  # pixels whose whole CDFs are held at once, some 4 MB

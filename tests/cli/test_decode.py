@@ -12,8 +12,8 @@ from command import Run, files_in
 from PIL import Image
 from tiny_models import smooth
 
-from coder import tiles
-from coder.container import pack, unpack
+from l3c.fileformat import tiles
+from l3c.fileformat.container import pack, unpack
 from l3c.picture_reading import read_picture
 
 

@@ -8,7 +8,7 @@ from command import Run
 from PIL import Image
 from tiny_models import smooth, write_model
 
-from coder import tiles
+from l3c.fileformat import tiles
 
 
 @pytest.fixture

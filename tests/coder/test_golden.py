@@ -2,8 +2,8 @@
 
 `tests/data/golden/coder-<case>.npz` holds what both sides know and the symbols, `coder-<case>.bin`
 the stream, and coder.json the shapes. If a test here fails, the change breaks every stream written
-so far: undo it, or make it a new format version beside the old one (coder/FORMAT.md). New cases,
-and only those, are written by
+so far: undo it, or make it a new format version beside the old one (FORMAT.md). New cases, and only
+those, are written by
 
     L3C_WRITE_GOLDEN=1 python -m pytest tests/coder/test_golden.py
 """

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from tiny_models import noise, smooth, write_model
 
-from coder import range_coder, tiles
+from coder import range_coder
 from coder.shape import MixtureShape
 from l3c.codec import Codec
 from l3c.evaluation.coder_split import known_intervals, range_coder_seconds
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.timing import TimingPlan, measure_timing
 from l3c.evaluation.timing_rows import check_timing, read_failed_timing, read_timing, write_timing
+from l3c.fileformat import tiles
 from l3c.zoo import open_codec
 
 OWN = """

@@ -19,7 +19,8 @@ from collections import Counter
 
 import numpy as np
 
-from coder.container import (
+from coder.errors import CoderError
+from l3c.fileformat.container import (
     MAGIC,
     VERSION,
     Container,
@@ -29,8 +30,7 @@ from coder.container import (
     split_parts,
     unpack,
 )
-from coder.errors import CoderError
-from coder.tiles import tile_rectangles
+from l3c.fileformat.tiles import tile_rectangles
 
 NUMBERS = [bytes.fromhex(n) for n in ("00", "01", "7f", "8000", "8001", "ff7f", "808001")]
 NUMBERS += [bytes.fromhex(n) for n in ("ffffffff07", "8080808008", "8080808010", "ffffffff7f")]

@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from tiny_models import integer_path, noise, smooth, tiny
 
-from coder import tiles
-from coder.container import Container, Tile, pack, unpack
 from coder.errors import CoderError
 from l3c.codec import Codec
 from l3c.coding import decode_picture, encode_picture
+from l3c.fileformat import tiles
+from l3c.fileformat.container import Container, Tile, pack, unpack
 from l3c.picture import Mode, Picture
 
 

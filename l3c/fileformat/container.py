@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from coder.errors import (
-    CorruptStreamError,
+from coder.errors import CorruptStreamError
+from coder.leb128 import leb128, read_leb128
+from l3c.fileformat.errors import (
     HeaderAlteredError,
     NewerFormatError,
     NotExactError,
@@ -27,8 +28,7 @@ from coder.errors import (
     TruncatedError,
     UnsupportedFormatError,
 )
-from coder.leb128 import leb128, read_leb128
-from coder.tiles import MAX_SIDE, check_side, grid_flaw
+from l3c.fileformat.tiles import MAX_SIDE, check_side, grid_flaw
 
 # Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
 MAGIC = b"\x8fL3C\r\n\x1a\n"

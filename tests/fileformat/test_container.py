@@ -3,7 +3,7 @@
 `tests/data/golden/container-<case>.l3c` are files that every later version must parse to the values
 in container.json. New cases, and only those, are written by
 
-    L3C_WRITE_GOLDEN=1 python -m pytest tests/coder/test_container.py
+    L3C_WRITE_GOLDEN=1 python -m pytest tests/fileformat/test_container.py
 """
 
 import dataclasses
@@ -24,8 +24,9 @@ from fuzzers import fuzzer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import coder
-from coder.container import (
+from coder.errors import CoderError, CorruptStreamError
+from l3c import fileformat
+from l3c.fileformat.container import (
     MAGIC,
     Container,
     Tile,
@@ -35,9 +36,7 @@ from coder.container import (
     split_parts,
     unpack,
 )
-from coder.errors import (
-    CoderError,
-    CorruptStreamError,
+from l3c.fileformat.errors import (
     HeaderAlteredError,
     NewerFormatError,
     NotExactError,
@@ -49,7 +48,7 @@ from coder.errors import (
     TruncatedError,
     UnsupportedFormatError,
 )
-from coder.tiles import MAX_SIDE, tile_grid, tile_rectangles
+from l3c.fileformat.tiles import MAX_SIDE, tile_grid, tile_rectangles
 
 TESTS = Path(__file__).parent.parent
 GOLDEN = TESTS / "data" / "golden"
@@ -232,7 +231,7 @@ def test_format_md_shows_the_example() -> None:
         tiles=tuple(map(Tile.of, payloads, pixels)),
     )
     assert tile_rectangles(3, 17, 1, 2) == [(0, 0, 3, 8), (0, 8, 3, 9)]
-    text = (Path(coder.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
+    text = (Path(fileformat.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
     shown = re.findall(r"^    ((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:  |$)", text, re.MULTILINE)
     assert pack(example).hex(" ") == " ".join(shown)
     assert unpack(bytes.fromhex("".join(shown))) == example

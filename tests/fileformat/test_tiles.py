@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.tiles import MAX_SIDE, MAX_TILE_PIXELS, TILE_PIXELS, tile_grid, tile_rectangles
+from l3c.fileformat.tiles import MAX_SIDE, MAX_TILE_PIXELS, TILE_PIXELS, tile_grid, tile_rectangles
 
 sides = st.one_of(st.integers(1, 40), st.integers(1, 20_000), st.integers(1, MAX_SIDE))
 
@@ -78,7 +78,9 @@ def test_grids(size: tuple[int, int], grid: tuple[int, int]) -> None:
 
 
 def test_no_grid_has_shorter_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coder.tiles.TILE_PIXELS", 64 * 37)  # small enough to try all grids
+    monkeypatch.setattr(
+        "l3c.fileformat.tiles.TILE_PIXELS", 64 * 37
+    )  # small enough to try all grids
     rng = np.random.default_rng(0)
     for height, width in rng.integers(1, 400, (100, 2)).tolist():
         high, wide = padded(height) // 8, padded(width) // 8

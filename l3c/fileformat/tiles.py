@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 
-from coder.errors import Rectangle
+from l3c.fileformat.errors import Rectangle
 
 MAX_SIDE = (1 << 31) - 1
 TILE_MULTIPLE = 8  # tiles start at multiples of it, so that a network with S <= 3 never pads inside
