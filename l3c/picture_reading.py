@@ -56,9 +56,7 @@ _TAKEN = "only 8 bits, or 16 of grey or RGB, are taken"
 _NATIVE = "L" if sys.byteorder == "little" else "B"
 
 
-def read_picture(
-    source: str | Path | bytes, name: str = "", *, max_pixels: int | None = None
-) -> Picture:
+def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
     """The picture in a BMP, GIF, JPEG, PNG, TIFF or WebP file.
 
     Pixels count as stored: EXIF orientation and color profile are kept and not applied (a TIFF is
@@ -69,7 +67,6 @@ def read_picture(
     Args:
         source: path of the file, or what is in it.
         name: what to call it in messages; by default the path, or "<stdin>" for bytes.
-        max_pixels: of an image that is read; by default MAX_PIXELS.
 
     Raises:
         PictureError: for everything else, with the reason; a warning of Pillow is never passed on.
@@ -93,7 +90,7 @@ def read_picture(
         # Pillow warns about EXIF and large images. What matters of it is decided here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _read(data, MAX_PIXELS if max_pixels is None else max_pixels)
+            return _read(data)
     except PictureError as error:
         raise PictureError(error.reason, name) from None
     except MemoryError:
@@ -133,13 +130,13 @@ def _problem(error: Exception, data: bytes) -> str:
     return f"{_DAMAGED}: {one_line(error)}"
 
 
-def _read(data: bytes, max_pixels: int) -> Picture:
+def _read(data: bytes) -> Picture:
     if data.startswith(png_chunks.SIGNATURE):
-        return _read_png(PngChunks(data), max_pixels)
+        return _read_png(PngChunks(data))
     if data.startswith(jpeg_segments.SIGNATURE):
-        return _read_jpeg(data, max_pixels)
+        return _read_jpeg(data)
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        _check_frames_and_size(image, max_pixels)
+        _check_frames_and_size(image)
         if image.format != "TIFF":
             return Picture.from_pil(image)
         bits = tiff_tags.bit_depth(image)
@@ -151,10 +148,10 @@ def _read(data: bytes, max_pixels: int) -> Picture:
         return _read_rgb16(image, data) if _is_rgb16(image, bits) else Picture.from_pil(image)
 
 
-def _read_png(png: PngChunks, max_pixels: int) -> Picture:
+def _read_png(png: PngChunks) -> Picture:
     data = png.pixels()
     with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-        _check_frames_and_size(image, max_pixels)
+        _check_frames_and_size(image)
         if png.bits == 16 and png.color_type in (4, 6):  # Pillow has one name for both
             kind = "grey" if png.color_type == 4 else "RGB"
             raise PictureError(f"16-bit {kind} with alpha: {_TAKEN}")
@@ -167,12 +164,12 @@ def _read_png(png: PngChunks, max_pixels: int) -> Picture:
     return replace(picture, sections={**picture.sections, **found}, losses=losses)
 
 
-def _read_jpeg(data: bytes, max_pixels: int) -> Picture:
+def _read_jpeg(data: bytes) -> Picture:
     segments = JpegSegments(data)
     if problem := segments.problem():
         raise PictureError(f"{problem}: convert it to PNG")
     with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-        _check_frames_and_size(image, max_pixels)
+        _check_frames_and_size(image)
         picture = Picture.from_pil(image)
         several = image.format == "MPO"
         with Image.open(io.BytesIO(segments.padded()), formats=("JPEG",)) as again:
@@ -185,14 +182,14 @@ def _read_jpeg(data: bytes, max_pixels: int) -> Picture:
     return picture
 
 
-def _check_frames_and_size(image: Image.Image, max_pixels: int) -> None:
+def _check_frames_and_size(image: Image.Image) -> None:
     """Judges by the header, before the pixels take memory; modes are from_pil's affair."""
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         raise PictureError(f"animated or multi-page: {frames} frames, only single images are taken")
-    if image.width * image.height > max_pixels:
+    if image.width * image.height > MAX_PIXELS:
         raise PictureError(
-            f"{image.width} x {image.height} pixels, more than the {max_pixels} allowed in a file: "
+            f"{image.width} x {image.height} pixels, more than the {MAX_PIXELS} allowed in a file: "
             "give it as an array"
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from l3c.data.images import ImageError, read_rgb
+from l3c.data.images import read_rgb
 from l3c.picture import Picture, PictureError, Section
 from l3c.picture_reading import read_picture
 
@@ -75,7 +75,7 @@ def test_scans_that_are_missing_altogether_are_noticed(mode: str) -> None:
 def test_data_sets_leave_out_truncated_files(tmp_path: Path) -> None:
     data = jpeg()
     (tmp_path / "x.jpg").write_bytes(data[: len(data) * 3 // 4] + b"\xff\xd9")
-    with pytest.raises(ImageError, match="unreadable or truncated"):
+    with pytest.raises(PictureError, match="unreadable or truncated"):
         read_rgb(tmp_path / "x.jpg")
 
 

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from l3c import picture_reading
-from l3c.data.errors import ImageError
 from l3c.data.images import read_rgb
 from l3c.picture import Mode, Picture, PictureError, Section
 from l3c.picture_reading import read_picture
@@ -633,5 +632,5 @@ def test_jpeg_in_grey_and_the_main_picture_of_several() -> None:
 def test_data_sets_refuse_tiff_channels_that_pillow_drops(tmp_path: Path) -> None:
     path = tmp_path / "x.tif"
     path.write_bytes(tiff(noise(4), photometric=2, extrasample=0, planarconfig=1))
-    with pytest.raises(ImageError, match="a TIFF of 4 channels, of which Pillow takes 3"):
+    with pytest.raises(PictureError, match="a TIFF of 4 channels, of which Pillow takes 3"):
         read_rgb(path)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from png_files import KINDS, SIGNATURE, chunk, noise_rows, png_file
 
-from l3c.data.images import ImageError, read_rgb
+from l3c.data.images import read_rgb
 from l3c.picture import Mode, Picture, PictureError, Section
 from l3c.picture_reading import read_picture
 from l3c.picture_writing import write_picture
@@ -63,7 +63,7 @@ def test_every_kind_is_read_whole_and_refused_with_fewer_rows(
 def test_data_sets_leave_out_what_lacks_rows(tmp_path: Path) -> None:
     rows = noise_rows(5, 7, 8, 2, False)[1]
     (tmp_path / "x.png").write_bytes(png_file(rows[:-22], (7, 5, 8, 2, 0)))
-    with pytest.raises(ImageError, match="unreadable or truncated"):
+    with pytest.raises(PictureError, match="unreadable or truncated"):
         read_rgb(tmp_path / "x.png")
 
 

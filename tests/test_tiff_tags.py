@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from l3c.data.images import ImageError, read_rgb
+from l3c.data.images import read_rgb
 from l3c.picture import Picture, PictureError, Section
 from l3c.picture_reading import read_picture
 
@@ -129,7 +129,7 @@ def test_fewer_strips_than_the_size_needs_are_refused(
             continue
         with pytest.raises(PictureError, match="unreadable or truncated"):
             read_picture(path)
-        with pytest.raises(ImageError, match="unreadable or truncated"):
+        with pytest.raises(PictureError, match="unreadable or truncated"):
             read_rgb(path)
 
 

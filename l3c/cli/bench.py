@@ -13,13 +13,13 @@ from pathlib import Path
 from baselines.registry import METHODS, UnknownMethodError, get_method, method_key
 from l3c.cli.bench_table import Left, Result, print_result
 from l3c.cli.exits import Exit, UsageError
-from l3c.data.images import ImageError
 from l3c.data.sources import Photo, folder_photos
 from l3c.evaluation.environment import cores
 from l3c.evaluation.measure import Measurement, measure
 from l3c.evaluation.method_process import MethodProcess, MethodProcessError
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.rows import MethodRecord
+from l3c.picture import PictureError
 from l3c.workflow_job import limit_threads
 from l3c.zoo import ModelError, named_model
 
@@ -67,7 +67,7 @@ def _readable(photos: list[Photo]) -> tuple[list[Photo], list[Left]]:
         try:
             photo.read()
             good.append(photo)
-        except ImageError as error:
+        except PictureError as error:
             left.append(Left(photo.source, error.reason))
     return good, left
 

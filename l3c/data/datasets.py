@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from l3c.data.embedded import embedded_photos
 from l3c.data.errors import DatasetError, Dropped, disk_problem
 from l3c.data.images import (
-    ImageError,
     RGBImage,
     pixel_sha256,
     read_png_text,
@@ -24,6 +23,7 @@ from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, read_manifest, writ
 from l3c.data.prepare import Preparation, choose_factor, factor_range, prepare_image
 from l3c.data.sources import LIST_SUFFIX, Photo, files_state, folder_photos, listed_photos
 from l3c.data.synthetic import synthetic_photos
+from l3c.picture import PictureError
 from l3c.progress import Progress
 
 _BUILT_IN = {"embedded": embedded_photos, "synthetic": synthetic_photos}
@@ -200,7 +200,7 @@ def _make(photo: Photo, prepare: Preparation | None, images: Path) -> list[Manif
                         factor_range(image.shape[0], image.shape[1], prepare)
                 row = _make_copy(photo, image, copy, prepare, images / f"{name}.png", key, about)
             rows.append(row)
-    except (ImageError, Dropped) as error:
+    except (PictureError, Dropped) as error:
         return [ManifestRow(image=photo.name, status="dropped", reason=error.reason, **about)]
     return rows
 
@@ -250,7 +250,7 @@ def _stored_row(path: Path, key: str) -> ManifestRow | None:
     try:
         row = ManifestRow.model_validate_json(text.get(_ROW, ""))
         return row if pixel_sha256(read_rgb(path)) == row.pixel_sha256 else None
-    except (ValidationError, ImageError):
+    except (ValidationError, PictureError):
         return None
 
 

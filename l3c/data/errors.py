@@ -1,4 +1,4 @@
-"""What can be wrong with a data set: one image, one preparation, the whole set."""
+"""What can be wrong with a data set: one preparation, the whole set."""
 
 from __future__ import annotations
 
@@ -6,15 +6,6 @@ import errno
 from pathlib import Path
 
 from pydantic import ValidationError
-
-
-class ImageError(ValueError):
-    """A file that is not a plain 8-bit RGB image; one line with the file and the reason."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
 
 
 class Dropped(ValueError):  # noqa: N818  (a verdict about a sound image, not a failure)

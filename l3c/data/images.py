@@ -15,35 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from l3c.data.errors import ImageError
 from l3c.picture import MODE_NAMES, Mode, PictureError, Section
-from l3c.picture_reading import (
-    IMAGE_SUFFIXES,
-    READABLE_SUFFIXES,
-    file_problem,
-    one_line,
-    read_picture,
-)
+from l3c.picture_reading import file_problem, one_line, read_picture
 from l3c.whole_files import whole_file
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "MAX_PIXELS",
-    "READABLE_SUFFIXES",
-    "ImageError",
-    "RGBImage",
-    "check_rgb",
-    "file_sha256",
-    "pixel_sha256",
-    "read_png_text",
-    "read_rgb",
-    "write_png",
-]
-
 RGBImage = NDArray[np.uint8]
-
-# 2^27 pixels are 403 MB of RGB: above any camera, below Pillow's own limit for decompression bombs.
-MAX_PIXELS = 2**27
 
 
 def read_rgb(path: Path) -> RGBImage:
@@ -55,31 +31,27 @@ def read_rgb(path: Path) -> RGBImage:
         uint8 (H, W, 3), C-contiguous, writable.
 
     Raises:
-        ImageError: for everything else, with the reason; a warning of Pillow is never passed on.
+        PictureError: for everything else, with the reason; a warning of Pillow is never passed on.
     """
-    path = Path(path)
-    try:
-        picture = read_picture(path, max_pixels=MAX_PIXELS)
-    except PictureError as error:
-        raise ImageError(path, error.reason) from error
-    if picture.mode == Mode.RGB16:
-        raise ImageError(path, "16 bits per channel, not 8")
+    picture = read_picture(path)
     if picture.mode != Mode.RGB:
-        raise ImageError(path, f"{MODE_NAMES[picture.mode.pil]}, not 8-bit RGB")
+        kind = MODE_NAMES.get(picture.mode.pil, "16 bits per channel")
+        raise PictureError(f"{kind}, not 8-bit RGB", str(path))
     if Section.TRANSPARENCY in picture.sections:
-        raise ImageError(path, "a transparent color, not plain RGB")
+        raise PictureError("a transparent color, not plain RGB", str(path))
     samples: RGBImage = picture.samples
     return samples
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes; raises ImageError where read_rgb cannot even open it."""
-    _check_file(path)
+    """SHA-256 (hex) of a file's bytes; raises PictureError where it cannot be an image."""
+    if problem := file_problem(path):
+        raise PictureError(problem, str(path))
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ImageError(path, one_line(error)) from None
+        raise PictureError(one_line(error), str(path)) from None
 
 
 def check_rgb(image: object) -> None:
@@ -132,8 +104,3 @@ def pixel_sha256(image: RGBImage) -> str:
     digest = hashlib.sha256(f"{image.shape[0]}x{image.shape[1]}\n".encode("ascii"))
     digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
-
-
-def _check_file(path: Path) -> None:
-    if problem := file_problem(path):
-        raise ImageError(path, problem)

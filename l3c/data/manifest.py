@@ -12,7 +12,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from l3c.data.errors import DatasetError, first_problem
-from l3c.data.images import ImageError, RGBImage, pixel_sha256, read_rgb
+from l3c.data.images import RGBImage, pixel_sha256, read_rgb
+from l3c.picture import PictureError
 from l3c.whole_files import write_whole
 
 MANIFEST = "manifest.csv"
@@ -98,7 +99,7 @@ def kept_images(path: Path, names: Collection[str] | None = None) -> Iterator[tu
             file = path.parent / IMAGES / f"{row.image}.png"
             try:
                 image = read_rgb(file)
-            except ImageError as error:
+            except PictureError as error:
                 raise DatasetError(f"{error}; build the data set again") from None
             if pixel_sha256(image) != row.pixel_sha256:
                 raise DatasetError(f"{file}: not the pixels of {path}; build the data set again")

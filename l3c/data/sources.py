@@ -16,8 +16,9 @@ from functools import partial
 from pathlib import Path
 
 from l3c.data.errors import DatasetError
-from l3c.data.images import IMAGE_SUFFIXES, READABLE_SUFFIXES, RGBImage, file_sha256, read_rgb
+from l3c.data.images import RGBImage, file_sha256, read_rgb
 from l3c.folders import find_files
+from l3c.picture_reading import IMAGE_SUFFIXES, READABLE_SUFFIXES
 
 LIST_SUFFIX = ".txt"
 _KINDS_SHOWN = 6
@@ -32,8 +33,8 @@ class Photo:
         name: unique in its data set, of the characters A-Z a-z 0-9 _ and -.
         source: what it was, as text: the path inside the folder or package. Seeds derive from it.
         licence: one line; empty where it is not known (a user's folder).
-        read: the pixels; raises ImageError.
-        digest: a hash that changes with the pixels; raises ImageError.
+        read: the pixels; raises PictureError.
+        digest: a hash that changes with the pixels; raises PictureError.
     """
 
     name: str
