@@ -31,11 +31,12 @@ def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
     threads = args.threads or cores()
     limit_threads(threads)
-    with _messages(args):
+    with _messages(shown=not args.quiet):
         photos, left = _readable(folder_photos(Path(args.folder)))
     sources, missing = _sources(args)
     result = Result(Path(args.folder), left, [], [], list(missing))
-    with tempfile.TemporaryDirectory(prefix="l3c-bench-") as folder, _messages(args):
+    bars = sys.stderr.isatty() and not args.quiet
+    with tempfile.TemporaryDirectory(prefix="l3c-bench-") as folder, _messages(shown=bars):
         place = Measurement(
             dataset=Path(args.folder).resolve().name or "images",
             run=Path(folder),
@@ -116,9 +117,9 @@ def _not_measured(key: str, name: str, why: str) -> MethodRecord:
 
 
 @contextlib.contextmanager
-def _messages(args: argparse.Namespace) -> Iterator[None]:
-    """Bars and messages of the measuring code, on a terminal only."""
-    if sys.stderr.isatty() and not args.quiet:
+def _messages(*, shown: bool) -> Iterator[None]:
+    """Bars and messages of the code below, or none of them."""
+    if shown:
         yield
     else:
         with contextlib.redirect_stderr(io.StringIO()):

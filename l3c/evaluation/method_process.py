@@ -116,7 +116,9 @@ class MethodProcess:
 
     def _start(self) -> None:
         command = [sys.executable, "-m", __name__]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        pipe = subprocess.PIPE
+        # A group of its own, so that Ctrl-C reaches the parent alone, which ends this process.
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, process_group=0)
         try:
             self._answer("load", self._source)
         except MethodProcessError:
@@ -247,8 +249,7 @@ def main() -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    with contextlib.suppress(KeyboardInterrupt):  # the parent gets it too, and says so
-        serve(requests, answers)
+    serve(requests, answers)
 
 
 if __name__ == "__main__":

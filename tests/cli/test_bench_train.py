@@ -38,7 +38,9 @@ class Lossy(Method):
 
 def test_a_table_of_methods(run: Run, album: Path) -> None:
     ended = run("bench", album, "--methods", "raw,png,l3c", "--threads", 1)
-    assert (ended.code, ended.err) == (0, "")
+    assert ended.code == 0
+    assert ".hidden.png" not in ended.out
+    assert "1 .txt, 1 hidden" in ended.err
     lines = ended.out.splitlines()
     assert lines[0].startswith("method")
     assert sorted(line.split()[0] for line in lines[1:4]) == ["PNG", "Raw", "l3c-small"]

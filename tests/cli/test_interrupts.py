@@ -87,3 +87,42 @@ def test_a_signal_that_is_ignored_stays_so(
         assert run("encode", photo).code == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+SLOW = """
+import os, time
+print("method", os.getpid(), flush=True)
+
+def encode(image):
+    time.sleep(60)
+
+decode = encode
+"""
+
+
+def test_ctrl_c_of_a_terminal_ends_a_method_without_a_traceback(
+    photo: Path, tmp_path: Path
+) -> None:
+    """The signal goes to all processes of the group in the foreground."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    photo.rename(folder / "photo.png")
+    (tmp_path / "scratch").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "l3c", "bench", str(folder), "--methods", str(tmp_path / "slow.py")],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path / "scratch")},
+        process_group=0,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        cwd=ROOT,
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # loaded to be checked
+        method = int(process.stderr.readline().split()[1])  # loaded to be measured
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stderr.read() == b"l3c: interrupted\n"
+    assert process.returncode == 130
+    assert files_in(tmp_path / "scratch") == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(method, 0)
