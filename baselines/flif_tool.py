@@ -162,8 +162,15 @@ def find_flif() -> FlifTool:
     if not (package / "lib" / "flif.wasm").is_file():
         if OVERRIDE in os.environ:
             raise FlifNotFoundError(f"{OVERRIDE}={package} holds no flif-wasm package")
+        copied = "site-packages" in FOLDER.parts
         raise FlifNotFoundError(
-            "no flif on the PATH and no flif-wasm: run python -m baselines.install_flif"
+            "no flif on the PATH, and no flif-wasm "
+            + (
+                "beside this copy of the package; in the checkout, pip install --no-deps "
+                "--no-build-isolation -e . uses its own again"
+                if copied
+                else "yet: run python -m baselines.install_flif"
+            )
         )
     node = find_node()
     if node is None:

@@ -4,6 +4,7 @@ import builtins
 import importlib.util
 import json
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -50,6 +51,42 @@ def test_conda_users_get_the_same_pins() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
     assert environment["name"] == "l3c-bench"
     assert {"pip": ["-r requirements.txt"]} in environment["dependencies"]
+
+
+def _documents() -> list[Path]:
+    found = subprocess.run(
+        ["git", "ls-files", "*.md", "*.ipynb", "*.yaml", "*.yml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [ROOT / name for name in found.stdout.splitlines()]
+
+
+def test_commands_of_the_documents_leave_the_set_up_as_it_is() -> None:
+    """A copy in the place of the editable installation has no FLIF; other pins, other results."""
+    installs = [
+        (path.name, command)
+        for path in _documents()
+        for command in re.findall(
+            r"pip install[^`#;&\n]*(?:\n[^`#;&\n]*`)?", path.read_text("utf-8")
+        )
+    ]
+    assert len(installs) >= 5
+    for name, command in installs:
+        kept = "-c requirements.txt" in command or "--no-deps" in command
+        assert kept, (name, command)
+        here = re.search(r"(-e )?'?\.(\[|\s|'|$)", command)
+        assert here is None or here[1], (name, command)
+
+
+def test_the_peers_of_the_documents_are_those_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    extra = {*map(Requirement, project["project"]["optional-dependencies"]["peers"])}
+    text = (ROOT / "benchmarks" / "README.md").read_text("utf-8")
+    [command] = re.findall(r"pip install .*constriction.*", text)
+    assert {*map(Requirement, re.findall(r"'([^']+)'", command))} == extra
 
 
 @pytest.fixture

@@ -19,7 +19,14 @@ from l3c.data.images import pixel_sha256
 from l3c.evaluation.environment import environment, hardware
 from l3c.evaluation.method_process import Description, MethodProcess, MethodProcessError
 from l3c.evaluation.methods import MethodSource
-from l3c.evaluation.rows import FailedRow, MethodRecord, ResultRow, bits_per_subpixel
+from l3c.evaluation.rows import (
+    FailedRow,
+    MethodRecord,
+    ResultRow,
+    RowError,
+    bits_per_subpixel,
+    read_rows,
+)
 from l3c.progress import Progress
 from l3c.whole_files import write_whole
 
@@ -77,18 +84,19 @@ def measure(
     """
     with MethodProcess(source) as encoder, MethodProcess(source) as decoder:
         method = _describe(source, encoder)
+        reason = method.unavailable and method.unavailable + _loss(source.key, place)
         record = MethodRecord(
             dataset=place.dataset,
             key=source.key,
             method=method.name,
             measured=not method.unavailable,
-            reason=method.unavailable,
+            reason=reason,
             settings=method.settings,
             version=method.version,
         )
         measured = Measured([], [], record)
         if method.unavailable:
-            print(f"{method.name} is not measured: {method.unavailable}", file=sys.stderr)
+            print(f"{method.name} is not measured: {reason}", file=sys.stderr)
             return measured
         label = f"{method.name} on {place.dataset}"
         with Progress(count, label, "image") as progress:
@@ -129,6 +137,16 @@ def _describe(source: MethodSource, process: MethodProcess) -> Description:
         return process.describe()
     except MethodProcessError as error:
         return Description(source.name or source.key, "", "", True, "", str(error))
+
+
+def _loss(key: str, place: Measurement) -> str:
+    """That a method was measured in this run before, if so; its old rows are still in rows.csv."""
+    try:
+        rows = read_rows(place.run / "rows.csv")
+    except RowError:  # the first time there are none
+        return ""
+    versions = {row.version for row in rows if (row.dataset, row.key) == (place.dataset, key)}
+    return f"; it was there before and has gone ({', '.join(sorted(versions))})" if versions else ""
 
 
 def _round_trip(

@@ -200,5 +200,16 @@ def test_missing_method_is_recorded_not_measured(tmp_path, images, capsys):
     assert "Own is not measured: install it" in capsys.readouterr().err
 
 
+def test_a_method_that_has_gone_is_said(run, tmp_path, measure_text):
+    measured = run()
+    write_rows(tmp_path / "rows.csv", measured.rows)
+    gone = OWN.format(trouble="").replace(
+        "def version", 'def why_unavailable(self):\n        return "install it"\n\n    def version'
+    )
+    record = measure_text(gone).record
+    assert record.reason.startswith("install it; ")
+    assert "own 1" in record.reason  # the version that was there
+
+
 def test_difference_of_equal_images_is_none(images):
     assert describe_difference(images[0][1], images[0][1].copy()) == ""
