@@ -20,11 +20,12 @@ unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint clean
+.PHONY: help setup run test bench lint clean
 
 help:
 	@echo "make run     set up, then prepare images, train, measure, draw (snakemake --cores all)"
 	@echo "make test    set up, then all checks: make lint, and the tests"
+	@echo "make bench   set up, then time the coder's functions: results/run/benchmarks/functions.csv"
 	@echo "make setup   only the environment in $(VENV); another Python: make setup PYTHON=python3.12"
 	@echo "make lint    style, types and the workflow's own checks"
 	@echo "make clean   remove what set-up made (results stay)"
@@ -38,6 +39,15 @@ run: setup
 test: lint
 	@$(WITH_VENV) $(PY) -m pytest -q $(ARGS)
 
+BENCH := results/run/benchmarks/functions
+SHOWN := --benchmark-columns=min,median,ops,rounds --benchmark-sort=fullname
+
+bench: setup
+	@mkdir -p $(dir $(BENCH))
+	@$(WITH_VENV) $(PY) -m pytest benchmarks -q $(SHOWN) --benchmark-json=$(BENCH).json $(ARGS)
+	@$(WITH_VENV) pytest-benchmark compare $(BENCH).json --csv=$(BENCH).csv \
+		$(SHOWN:--benchmark-%=--%) >/dev/null
+
 lint: setup
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
@@ -48,7 +58,7 @@ lint: setup
 
 clean:
 	rm -rf $(VENV) baselines/flif_wasm/node_modules build l3c_bench.egg-info
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis $(BUILT)
+	rm -rf .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis $(BUILT)
 
 # Stages. Each leaves a stamp in the environment only when it is complete.
 

@@ -1,4 +1,4 @@
-"""Speed of the coder over a grid of sizes; run `pytest benchmarks` (extra `bench`)."""
+"""Speed of the coder over a grid of sizes; run `make bench` or `pytest benchmarks`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("pytest_benchmark")
 
 from benchmarks.data import Sample, rgb_shape, synthetic
 from benchmarks.methods import OursTables
@@ -31,9 +29,9 @@ SHAPES = {
 }
 
 
-@pytest.fixture(scope="module", params=list(SHAPES.values()), ids=list(SHAPES))
-def shape(request: pytest.FixtureRequest) -> Any:
-    return request.param
+@pytest.fixture(scope="module", params=list(SHAPES))
+def shape(request: pytest.FixtureRequest) -> MixtureShape:
+    return SHAPES[request.param]
 
 
 @pytest.fixture(scope="module", params=SIDES, ids=lambda side: f"{side}x{side}")

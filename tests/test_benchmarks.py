@@ -1,6 +1,8 @@
 """Benchmarks run, and the comparison of coders says so where a peer is missing."""
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ from l3c.data.datasets import DatasetSpec, build_dataset
 from l3c.data.images import write_png
 from l3c.data.store import store_of
 
-RECIPES = Path(__file__).parents[1] / "config" / "recipes"
+ROOT = Path(__file__).parents[1]
+RECIPES = ROOT / "config" / "recipes"
 
 
 def test_comparison_writes_one_row_a_method(
@@ -36,6 +39,26 @@ def test_comparison_writes_one_row_a_method(
     assert [row["lossless"] for row in ours] == ["True"] * 3
     assert {row["note"] for row in rows if row not in ours} == {"not installed"}
     assert "not installed" in capsys.readouterr().out
+
+
+def test_functions_are_timed_into_a_table(tmp_path: Path) -> None:
+    """What `make bench` runs, on its smallest cases."""
+    made = tmp_path / "functions.json"
+    quick = ["--benchmark-max-time=0.001", "--benchmark-min-rounds=1"]
+    chosen = ["-k", "(64x64 and rgb-K5) or lanes and 8", f"--benchmark-json={made}"]
+    command = [sys.executable, "-m", "pytest", "benchmarks", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run([*command, *quick, *chosen], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    table = tmp_path / "functions.csv"
+    program = Path(sys.executable).with_name("pytest-benchmark")
+    command = [program, f"--storage={tmp_path}", "compare", str(made), f"--csv={table}"]
+    subprocess.run([*command, "--columns=median"], check=True, cwd=ROOT, capture_output=True)
+    rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+    names = {row["name"].partition("::")[2].partition("[")[0] for row in rows}
+    assert names == {"test_encode_mixture", "test_decode_mixture", "test_lanes"}
+    assert all(float(row["median"]) > 0 for row in rows)
+    shapes = {row["param:shape"] for row in rows if row["param:shape"]}
+    assert shapes == {"rgb-K5-L256"}
 
 
 def test_cost_in_size_keeps_the_promise() -> None:
