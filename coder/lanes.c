@@ -61,6 +61,17 @@ INLINE int32_t clip(int32_t value, int32_t limit) {
   return value > limit ? limit : value < -limit ? -limit : value;
 }
 
+/* Natural logarithm to about 1 %, of numbers in the normal range. */
+INLINE float fast_log(float x) {
+  int32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  int32_t exponent = (bits >> 23) - 127, fraction = (bits & 0x7fffff) | 0x3f800000;
+  float m;
+  memcpy(&m, &fraction, sizeof m);
+  float fit = (-0.33582878f * m + 2.0f) * m - 1.65871022f; /* log2(m) for m in [1, 2) */
+  return ((float)exponent + fit) * 0.69314718f;
+}
+
 /* Up to `left` pixels from `at` on, and where their parameters begin; what is missing repeats the first pixel and
  * is not coded. Returns how many there are; they come first. */
 INLINE int lane_pixels(const mix_shape *s, int64_t at, int64_t left, int64_t pixels, int64_t *pixel,

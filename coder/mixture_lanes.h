@@ -65,15 +65,11 @@ LOCAL int NAME(load)(mix_parameters p, const int64_t *row, int64_t from, int32_t
 #endif
   int finite = 1;
   for (int j = 0; j < WIDTH; j++) {
-    int64_t at = row[j] + from;
-    if (p.grid) {
-      for (int32_t i = 0; i < count; i++) out[i][j] = clip(p.grid[at + i], limit);
-      continue;
-    }
-    const float *real = p.real + at;
-    for (int32_t i = 0; i < count; i++) {
-      finite &= fabsf(real[i]) <= 3.4028234e38f;
-      out[i][j] = to_grid(real[i], (float)(1 << bits), (float)limit);
+    const int64_t at = row[j] + from;
+    for (int32_t i = 0; i < count && p.grid; i++) out[i][j] = clip(p.grid[at + i], limit);
+    for (int32_t i = 0; i < count && !p.grid; i++) {
+      finite &= fabsf(p.real[at + i]) <= 3.4028234e38f;
+      out[i][j] = to_grid(p.real[at + i], (float)(1 << bits), (float)limit);
     }
   }
   return finite;
@@ -203,17 +199,6 @@ LOCAL int NAME(prepare)(const mix_shape *s, const mix_tables *t, mix_parameters 
   return finite;
 }
 
-/* Natural logarithm to about 1 %, of numbers in the normal range. */
-LOCAL float NAME(log)(float x) {
-  int32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  int32_t exponent = (bits >> 23) - 127, fraction = (bits & 0x7fffff) | 0x3f800000;
-  float m;
-  memcpy(&m, &fraction, sizeof m);
-  float fit = (-0.33582878f * m + 2.0f) * m - 1.65871022f; /* log2(m) for m in [1, 2) */
-  return ((float)exponent + fit) * 0.69314718f;
-}
-
 /* CDF at the lower edges of the symbols v, one for each of WIDTH pixels; where `slope` is given, also about its
  * derivative there, for the search. */
 LOCAL void NAME(evaluate)(const mix_shape *s, const mix_tables *t, const mixtures *m, const vec v,
@@ -283,7 +268,7 @@ LOCAL void NAME(search)(const mix_shape *s, const mix_tables *t, const mixtures 
     x[j] = 0, high[j] = s->levels;
     from[j] = 0, to[j] = RC_TOTAL;
     goal[j] = ((float)target[j] + 0.5f) / ((float)((int32_t)RC_TOTAL - target[j]) - 0.5f);
-    at[j] = m->middle[j] + m->spread[j] * NAME(log)(goal[j]);
+    at[j] = m->middle[j] + m->spread[j] * fast_log(goal[j]);
   }
   for (int left = halvings + MORE_STEPS; left > 0; left--) {
     vec v, cdf;
@@ -310,16 +295,15 @@ LOCAL void NAME(search)(const mix_shape *s, const mix_tables *t, const mixtures 
       high[j] = up ? high[j] : v[j];
       to[j] = up ? to[j] : cdf[j];
       float below = (float)cdf[j] + 0.5f, above = (float)((int32_t)RC_TOTAL - cdf[j]) + 0.5f;
-      float distance = NAME(log)(goal[j] * above / below);
+      float distance = fast_log(goal[j] * above / below);
       at[j] = (float)v[j] - 0.5f + distance * below * above * 0x1p-24f / (slope[j] + 1.0f);
     }
   }
 }
 
-TARGET
-static int NAME(encode)(const mix_shape *s, const mix_tables *t, mix_parameters p,
-                        const uint16_t *symbols, int64_t pixels, int32_t lanes, int32_t first,
-                        int32_t last, rc_encoder *encoders) {
+TARGET static int NAME(encode)(const mix_shape *s, const mix_tables *t, mix_parameters p,
+                               const uint16_t *symbols, int64_t pixels, int32_t lanes, int32_t first,
+                               int32_t last, rc_encoder *encoders) {
   int finite = 1;
   /* An encoder has all symbols: a few lanes, coded together, can still have WIDTH pixels in each step. */
   const int64_t few = lanes < WIDTH && first == 0 && last == lanes;
@@ -357,10 +341,9 @@ static int NAME(encode)(const mix_shape *s, const mix_tables *t, mix_parameters 
   return finite;
 }
 
-TARGET
-static int NAME(decode)(const mix_shape *s, const mix_tables *t, mix_parameters p,
-                        rc_decoder *decoders, int64_t pixels, int32_t lanes, int32_t first,
-                        int32_t last, uint16_t *symbols) {
+TARGET static int NAME(decode)(const mix_shape *s, const mix_tables *t, mix_parameters p,
+                               rc_decoder *decoders, int64_t pixels, int32_t lanes, int32_t first, int32_t last,
+                               uint16_t *symbols) {
   int finite = 1, halvings = 0;
   while ((1 << halvings) < s->levels) halvings++;
   for (int32_t group = first; group < last; group += GROUP) {
@@ -390,10 +373,8 @@ static int NAME(decode)(const mix_shape *s, const mix_tables *t, mix_parameters 
   return finite;
 }
 
-TARGET
-static int NAME(tables)(const mix_shape *s, const mix_tables *t, mix_parameters p,
-                        const uint16_t *before, int64_t pixels, int32_t channel,
-                        uint32_t *cdf) {
+TARGET static int NAME(tables)(const mix_shape *s, const mix_tables *t, mix_parameters p,
+                               const uint16_t *before, int64_t pixels, int32_t channel, uint32_t *cdf) {
   int finite = 1;
   for (int64_t start = 0; start < pixels; start += WIDTH) {
     int64_t pixel[WIDTH], row[WIDTH];
