@@ -25,7 +25,7 @@ class BuildExtension(build_ext):
 
 
 class BuildPython(build_py):
-    """Puts models/ into the package as l3c/released, where l3c.zoo finds it once installed."""
+    """Puts models/ into the package as l3c/released, where l3c.models.zoo finds it."""
 
     def run(self) -> None:
         super().run()

@@ -20,12 +20,10 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks.recipes import small, with_steps
-from l3c.config import Recipe, load_recipe
 from l3c.data.manifest import MANIFEST
 from l3c.data.store import Store
-from l3c.model.initialization import initialize
-from l3c.model.network import Network
 from l3c.progress import Progress
+from l3c.recipe import Recipe, load_recipe
 from l3c.threads import torch_threads
 from l3c.training import optimizers
 from l3c.training.batches import Crops
@@ -39,8 +37,8 @@ def compare(
     """Rows: recipe, step, decay (0 for the weights themselves), validation bpsp."""
     settings = recipe.train
     crops = Crops(store, settings)
-    network = Network(recipe.model)
-    initialize(network, settings.seed)
+    network = recipe.make_model()
+    network.initialize(settings.seed)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optims = optimizers.make_optimizers(network, settings)
     optimizers.set_rate(optims, 1.0)

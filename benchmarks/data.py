@@ -76,17 +76,17 @@ def of_network(weights: Path, image: Path, size: int = 512) -> Sample:
     import torch
     from PIL import Image
 
-    from l3c.codec import parameters
-    from l3c.zoo import open_codec
+    from l3c.models.pyramid_codec import as_pyramid_codec, parameters
+    from l3c.models.zoo import open_codec
 
-    codec = open_codec(weights, "cpu", "float")
+    codec = as_pyramid_codec(open_codec(weights, "cpu", "float"))
     with Image.open(image) as opened:
         pixels: npt.NDArray[Any] = np.asarray(opened.convert("RGB"))[:size, :size]
     height, width = pixels.shape[:2]
     with torch.inference_mode():
-        planes = codec.planes(pixels)
+        planes = codec.symbols(pixels)
         *_, (_, predicted) = codec.predictions(planes)
-    symbols = [target.of(planes[0])[0].flatten(1).T.numpy() for target, _ in predicted]
+    symbols = [target.select(planes[0])[0].flatten(1).T.numpy() for target, _ in predicted]
     count = sum(map(len, symbols))
     return Sample(
         f"{weights.stem} on {image.name} {height}x{width}",

@@ -19,30 +19,29 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from l3c.codec import Codec
-from l3c.config import ModelSettings, load_recipe
 from l3c.data.embedded import embedded_photos
-from l3c.integer.conversion import convert
-from l3c.model.initialization import initialize
-from l3c.model.network import Network
+from l3c.models.pyramid_codec import PyramidCodec, as_pyramid_codec
+from l3c.recipe import Recipe, load_recipe
 
 
-def codecs(settings: ModelSettings, photos: list[npt.NDArray[np.uint8]]) -> tuple[Codec, Codec]:
+def codecs(
+    recipe: Recipe, photos: list[npt.NDArray[np.uint8]]
+) -> tuple[PyramidCodec, PyramidCodec]:
     """Both codecs of an untrained network."""
+    models = [recipe.make_model(), recipe.make_model()]
+    for model in models:
+        model.initialize(0)
+    integers = models[0].to_integers(photos)
+    assert integers is not None
+    largest = max(models[0].integer_facts(integers)["largest_partial_sum"].values())
+    print(f"largest partial sum 2^{math.log2(largest):.2f}, limit 2^24")
+    floating, exact = models[0].codec(), models[1].codec("cpu", integers)
+    return as_pyramid_codec(floating), as_pyramid_codec(exact)
 
-    def made() -> Network:
-        network = Network(settings)
-        initialize(network, 0)
-        return network
 
-    path = convert(made(), photos)
-    print(f"largest partial sum 2^{math.log2(max(path.check().values())):.2f}, limit 2^24")
-    return Codec(made()), Codec(made(), "cpu", path)
-
-
-def seconds(codec: Codec, image: npt.NDArray[np.uint8]) -> float:
+def seconds(codec: PyramidCodec, image: npt.NDArray[np.uint8]) -> float:
     """Of predicting all scales."""
-    planes = codec.planes(image)
+    planes = codec.symbols(image)
     start = time.perf_counter()
     for _ in codec.predictions(planes):
         pass
@@ -58,9 +57,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    settings = load_recipe(arguments.recipe).model
     crops = [photo.read()[:128, :128] for photo in embedded_photos("train")]
-    both = codecs(settings, crops)
+    both = codecs(load_recipe(arguments.recipe), crops)
     photos = [photo.read() for photo in embedded_photos("test")]
     largest = max(photos, key=lambda photo: min(photo.shape[:2]))
     image = largest[: arguments.size, : arguments.size].copy()

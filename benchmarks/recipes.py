@@ -24,12 +24,12 @@ from typing import Any
 
 from torch import Tensor
 
-from l3c.config import Recipe, load_recipe
 from l3c.data.manifest import MANIFEST
 from l3c.data.store import Store
+from l3c.models.zoo import read_model
+from l3c.recipe import Recipe, load_recipe
 from l3c.training.loop import train
 from l3c.training.validation import middle_crops
-from l3c.zoo import read_model
 
 SMALL: dict[str, dict[str, Any]] = {
     "model": {"features": 24, "blocks": 2, "mixtures": 5},
@@ -50,7 +50,7 @@ def small(recipe: Recipe) -> Recipe:
     """The same recipe for a network and batches that suit a CPU."""
     return recipe.model_copy(
         update={
-            "model": recipe.model.model_copy(update=SMALL["model"]),
+            "model": recipe.model | SMALL["model"],
             "train": recipe.train.model_copy(update=SMALL["train"]),
         }
     )

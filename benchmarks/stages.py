@@ -16,19 +16,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from l3c.codec import Codec
 from l3c.coding import decode_picture, encode_picture
-from l3c.config import ModelSettings
 from l3c.evaluation.environment import peak_mib
-from l3c.model.network import Network
+from l3c.models.tile_codec import TileCodec
+from l3c.models.zoo import open_codec
 from l3c.picture import Picture
+from l3c.recipe import Recipe
 from l3c.stopwatch import Stopwatch
-from l3c.zoo import open_codec
 
 Stages = dict[tuple[str, str], float]
 
 
-def measure(codec: Codec, picture: Picture, repeats: int) -> dict[str, Stages]:
+def measure(codec: TileCodec, picture: Picture, repeats: int) -> dict[str, Stages]:
     """Median seconds by direction, stage and scale, after a warm-up; the round trip is checked."""
     runs: dict[str, list[Stages]] = {"encode": [], "decode": []}
     for _ in range(repeats + 1):
@@ -72,7 +71,7 @@ def main() -> None:
     if arguments.weights:
         codec = open_codec(arguments.weights, "cpu")
     else:
-        codec = Codec(Network(ModelSettings()))
+        codec = Recipe(name="paper").make_model().codec()
     before = peak_mib()
     table = measure(codec, _picture(arguments.size), arguments.repeats)
     print(f"{arguments.size}x{arguments.size}, {arguments.threads} threads, seconds (median)")

@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from l3c.config import TrainSettings
 from l3c.data.embedded import embedded_photos
 from l3c.data.images import read_rgb
 from l3c.data.store import Store, write_store
+from l3c.recipe import TrainSettings
 from l3c.training.batches import Crops
 
 RGB = npt.NDArray[np.uint8]

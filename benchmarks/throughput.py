@@ -24,10 +24,8 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from l3c.config import Recipe, load_recipe
 from l3c.evaluation.environment import hardware
-from l3c.model.initialization import initialize
-from l3c.model.network import Network
+from l3c.recipe import Recipe, load_recipe
 from l3c.training import optimizers
 from l3c.training.parallel import Workers
 
@@ -42,8 +40,8 @@ def step_of(recipe: Recipe, variant: str, device: torch.device, batch: int) -> C
     """One training step as the loop does it, without reading crops."""
     precision, *options = variant.split("+")
     settings = recipe.train
-    network = Network(recipe.model)
-    initialize(network, 0)
+    network = recipe.make_model()
+    network.initialize(0)
     network = network.to(device)
     layout = torch.contiguous_format if "nchw" in options else torch.channels_last
     network = network.to(memory_format=layout)  # type: ignore[call-overload]

@@ -23,7 +23,7 @@ from l3c.picture import Picture
 if TYPE_CHECKING:  # PyTorch takes seconds to import: only once something is coded
     import torch
 
-    from l3c.codec import Codec
+    from l3c.models.tile_codec import TileCodec
 
 Output = Literal["numpy", "pil", "torch"]
 Region = tuple[int, int, int, int]
@@ -62,7 +62,7 @@ def open_model(
         arithmetic: of files to write: "integer", which decode exactly everywhere, or "float".
 
     Raises:
-        l3c.zoo.ModelError: no such model, or one that cannot be used.
+        l3c.models.zoo.ModelError: no such model, or one that cannot be used.
         ValueError: no such device here, or no such arithmetic.
     """
     opened = Model(model, device, arithmetic)
@@ -84,8 +84,8 @@ class Model:
         return f"l3c.open_model({source!r}, {self._device!r}, {self._arithmetic!r})"
 
     @property
-    def _codec(self) -> Codec:
-        from l3c.zoo import open_codec
+    def _codec(self) -> TileCodec:
+        from l3c.models.zoo import open_codec
 
         return open_codec(self._source, self._device, self._arithmetic)
 
@@ -152,8 +152,8 @@ class Model:
         pictures = decode_pictures([_bytes(data) for data in files], self._codec_of)
         return [_as(output, picture) for picture in pictures]
 
-    def _codec_of(self, identity: bytes, arithmetic: Arithmetic) -> Codec:
-        from l3c.zoo import find_codec
+    def _codec_of(self, identity: bytes, arithmetic: Arithmetic) -> TileCodec:
+        from l3c.models.zoo import find_codec
 
         more = (self._source,) if self._source is not None else ()
         return find_codec(identity, arithmetic, self._device, more)

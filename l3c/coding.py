@@ -30,7 +30,7 @@ from l3c.picture import Mode, Picture, PictureError, Samples, Section, check_sec
 from l3c.stopwatch import Stopwatch, timed
 
 if TYPE_CHECKING:  # what the fallback codes alone, needs no PyTorch
-    from l3c.codec import Codec
+    from l3c.models.tile_codec import TileCodec
 
 NETWORK_CHANNELS = 3
 _NETWORK_MODES = (Mode.RGB, Mode.RGBA)
@@ -59,7 +59,7 @@ def uses_network(mode: Mode) -> bool:
 
 def encode_picture(
     picture: Picture,
-    codec: Codec | None,
+    codec: TileCodec | None,
     *,
     progress: Callable[[int], object] = lambda pixels: None,
     stopwatch: Stopwatch | None = None,
@@ -89,12 +89,12 @@ def encode_picture(
         return _file(picture, used, (rows, cols), tiles)
 
 
-def encode_pictures(pictures: Sequence[Picture], codec: Codec | None) -> list[bytes]:
+def encode_pictures(pictures: Sequence[Picture], codec: TileCodec | None) -> list[bytes]:
     """The files that `encode_picture` gives, faster for many small pictures of one size.
 
     Args:
         pictures: of any modes and sizes.
-        codec: as for one picture. With an integer path it predicts pictures of one size together.
+        codec: as for one picture. With integers it predicts pictures of one size together.
     """
     files: dict[int, bytes] = {}
     alike: dict[tuple[int, int], list[int]] = {}
@@ -117,7 +117,7 @@ def encode_pictures(pictures: Sequence[Picture], codec: Codec | None) -> list[by
 
 def decode_picture(
     data: bytes,
-    find_codec: Callable[[bytes, Arithmetic], Codec],
+    find_codec: Callable[[bytes, Arithmetic], TileCodec],
     *,
     region: Rectangle | None = None,
     salvage: bool = False,
@@ -176,7 +176,7 @@ def decode_picture(
 
 
 def decode_pictures(
-    files: Sequence[bytes], find_codec: Callable[[bytes, Arithmetic], Codec]
+    files: Sequence[bytes], find_codec: Callable[[bytes, Arithmetic], TileCodec]
 ) -> list[Picture]:
     """What `decode_picture` gives of each file, faster for many small pictures of one size.
 
@@ -217,7 +217,7 @@ def decode_tile(
     tile: Tile,
     rectangle: Rectangle,
     mode: Mode,
-    codec: Codec | None,
+    codec: TileCodec | None,
     stopwatch: Stopwatch | None = None,
 ) -> Samples:
     """The samples (H, W, C) of a tile, compared with the checksum of the original.
@@ -240,15 +240,17 @@ def decode_tile(
     return samples
 
 
-def bits_theory(picture: Picture, codec: Codec) -> float:
+def bits_theory(picture: Picture, codec: TileCodec) -> float:
     """Cross-entropy of an RGB picture in bits, cut into the same tiles."""
     height, width = picture.samples.shape[:2]
     rectangles = tile_rectangles(height, width, *tile_grid(height, width))
-    return sum(codec.bits_theory(_cut(picture.samples, rectangle)) for rectangle in rectangles)
+    return sum(
+        codec.cross_entropy_bits(_cut(picture.samples, rectangle)) for rectangle in rectangles
+    )
 
 
 def _file(
-    picture: Picture, codec: Codec | None, grid: tuple[int, int], tiles: Sequence[Tile]
+    picture: Picture, codec: TileCodec | None, grid: tuple[int, int], tiles: Sequence[Tile]
 ) -> bytes:
     """The file of a picture whose tiles are coded."""
     height, width = picture.samples.shape[:2]
@@ -289,7 +291,9 @@ def _with_alpha(rgb: Samples, parts: Sequence[bytes], mode: Mode) -> Samples:
     return np.concatenate([rgb, fallback.decode(parts[-1], shape, mode.dtype, mode.bits)], axis=2)
 
 
-def _codec(container: Container, find_codec: Callable[[bytes, Arithmetic], Codec]) -> Codec | None:
+def _codec(
+    container: Container, find_codec: Callable[[bytes, Arithmetic], TileCodec]
+) -> TileCodec | None:
     """The codec of the model that a file names, if it names one.
 
     Raises:
@@ -306,7 +310,7 @@ def _codec(container: Container, find_codec: Callable[[bytes, Arithmetic], Codec
     return codec
 
 
-def _part_count(mode: Mode, codec: Codec | None) -> int:
+def _part_count(mode: Mode, codec: TileCodec | None) -> int:
     if codec is None:
         return 1
     return codec.streams + (1 if mode == Mode.RGBA else 0)

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from l3c.config import Recipe
 from l3c.data.catalogue import ImageSet
 from l3c.data.datasets import DatasetSpec
 from l3c.experiment import Experiment
+from l3c.recipe import Recipe
 
 PNG_BYTES = 1.6  # of a prepared pixel, about 4.3 bits per sub-pixel
 STREAM_BYTES = 1.3  # of a pixel in the file of a method, about 3.5 bits per sub-pixel
@@ -137,7 +137,7 @@ def prepared_pixels(spec: DatasetSpec, image_set: ImageSet) -> float:
 def _hours(recipe: Recipe, measured: Sequence[Throughput]) -> dict[Throughput, float]:
     """Of each device that was measured with the recipe, or else with its kind of network."""
     settings = recipe.train
-    names = (recipe.name, f"paper-{recipe.model.kind.replace('_', '-')}")
+    names = (recipe.name, f"paper-{recipe.variant.replace('_', '-')}")
     known = [each for name in names for each in measured if each.recipe == name]
     devices = {each.device: each for each in reversed(known)}
     pixels = settings.steps * settings.batch * settings.crop**2

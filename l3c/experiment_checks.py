@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from baselines.registry import METHODS, method_key
-from l3c.config import Recipe, RecipeError, load_recipe
 from l3c.data.catalogue import ImageSet, is_archive, read_catalogue
 from l3c.data.errors import DatasetError
 from l3c.data.sources import LIST_SUFFIX
@@ -22,6 +21,7 @@ from l3c.evaluation.method_process import MethodProcess, MethodProcessError
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.published import PublishedError, editions, normalize, read_published
 from l3c.experiment import NOTEBOOK_NAME, Experiment, resolve
+from l3c.recipe import Recipe, RecipeError, load_recipe
 
 CATALOGUE = "config/datasets.tsv"
 
@@ -36,12 +36,15 @@ class ExperimentError(ValueError):
         super().__init__(f"The configuration has {count}; nothing was run.\n{lines}")
 
 
-def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment, dict[str, Recipe]]:
+def check_experiment(
+    config: Mapping[str, Any], root: Path, *, families: bool = True
+) -> tuple[Experiment, dict[str, Recipe]]:
     """Checks the whole configuration, files it names included, before anything runs.
 
     Args:
         config: the merged configuration as read from YAML.
         root: folder of the workflow, holding config/ and results/published.csv.
+        families: whether the settings of models are checked too, which imports PyTorch.
 
     Returns:
         The typed configuration and the recipe of each model that is trained.
@@ -69,6 +72,8 @@ def check_experiment(config: Mapping[str, Any], root: Path) -> tuple[Experiment,
             problems.append(f"train: missing, and models.{key} has none of its own")
         try:
             recipes[key] = load_recipe(resolve(experiment.models[key].recipe or "", root))
+            if families:
+                _check_family(recipes[key], experiment.models[key].recipe)
         except RecipeError as error:
             problems.append(f"models.{key}.recipe: {error}")
     if problems:
@@ -105,6 +110,13 @@ def _labels(experiment: Experiment) -> dict[str, str]:
     """Label -> key of the classical codecs and the models."""
     labels = {METHODS[key]().name: key for key in METHODS}
     return labels | {model.name: key for key, model in experiment.models.items()}
+
+
+def _check_family(recipe: Recipe, path: str | None) -> None:
+    try:
+        recipe.model_settings()
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from None
 
 
 def _model_problems(experiment: Experiment) -> list[str]:

@@ -82,8 +82,8 @@ def test_a_file_of_another_model(model: l3c.Model) -> None:
     with pytest.raises(ModelMismatchError, match=model.identity.hex()):
         l3c.decode(data)
     with pytest.raises(ModelMismatchError) as raised:
-        l3c.open_model("l3c-small").decode(data)
-    assert str(raised.value).count("l3c-small (") == 1
+        l3c.open_model("interlaced-small").decode(data)
+    assert str(raised.value).count("interlaced-small (") == 1
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
@@ -160,7 +160,7 @@ def test_no_network_is_opened_for_what_needs_none(monkeypatch: pytest.MonkeyPatc
     def no_model(*arguments: object) -> None:
         raise AssertionError("opened a model")
 
-    monkeypatch.setattr("l3c.zoo.open_codec", no_model)
+    monkeypatch.setattr("l3c.models.zoo.open_codec", no_model)
     grey = smooth(9, 11, 1)
     assert (l3c.decode(l3c.encode(grey)) == grey).all()
 

@@ -11,8 +11,6 @@ from tiny_models import noise, smooth, tiny, write_model
 from torch import Tensor
 
 from coder.errors import CoderError
-from l3c import codec
-from l3c.codec import Codec
 from l3c.coding import decode_picture, decode_pictures, encode_picture, encode_pictures
 from l3c.fileformat import tiles
 from l3c.fileformat.container import unpack
@@ -26,14 +24,17 @@ from l3c.fileformat.errors import (
     TrailingBytesError,
     TruncatedError,
 )
-from l3c.model.stages import Stage
+from l3c.models import pyramid_codec
+from l3c.models.pyramid_codec import PyramidCodec
+from l3c.models.tile_codec import TileCodec
+from l3c.models.zoo import open_codec
+from l3c.nn.steps import CodingStep
 from l3c.picture import Mode, Picture, Section
-from l3c.zoo import open_codec
 
-CODEC = Codec(tiny())
+CODEC = tiny().codec()
 
 
-def find(identity: bytes, device: str) -> Codec:
+def find(identity: bytes, device: str) -> TileCodec:
     return CODEC
 
 
@@ -142,14 +143,14 @@ def test_each_kind_of_wrong_file_has_its_error() -> None:
     with pytest.raises(TileAlteredError, match="checksum"):
         decode_picture(data[:-9] + bytes([data[-9] ^ 0x40]) + data[-8:], find)
     with pytest.raises(ModelMismatchError, match="name the weights it was written with"):
-        decode_picture(data, lambda identity, device: Codec(tiny(seed=1)))
+        decode_picture(data, lambda identity, device: tiny(seed=1).codec())
 
 
 def test_other_arithmetic_is_told_from_altered_bytes() -> None:
     """Weights that differ in the last bit stand for another processor's rounding."""
     picture = Picture.from_array(smooth(64, 64))
     data = encode_picture(picture, CODEC)
-    other = Codec(tiny())
+    other = tiny().codec()
     for parameter in other.network.predictors.parameters():
         parameter.mul_(1 + 1e-3)
     other.identity = CODEC.identity
@@ -161,7 +162,7 @@ def test_without_a_network_everything_is_in_the_fallback() -> None:
     picture = picture_of(Mode.RGB, 20, 30)
     data = encode_picture(picture, None)
 
-    def none(identity: bytes, device: str) -> Codec:
+    def none(identity: bytes, device: str) -> TileCodec:
         raise AssertionError("no network is needed")
 
     assert (decode_picture(data, none).picture.samples == picture.samples).all()
@@ -186,16 +187,18 @@ def test_fuzzing_the_decoder_finds_nothing() -> None:
 
 
 @pytest.fixture(scope="module")
-def in_integers(tmp_path_factory: pytest.TempPathFactory) -> Codec:
+def in_integers(tmp_path_factory: pytest.TempPathFactory) -> TileCodec:
     return open_codec(write_model(tmp_path_factory.mktemp("model")), "cpu", "integer")
 
 
 @pytest.mark.parametrize("arithmetic", ["integer", "float"])
 def test_a_batch_has_the_files_of_its_pictures(
-    in_integers: Codec, arithmetic: str, monkeypatch: pytest.MonkeyPatch
+    in_integers: TileCodec, arithmetic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = in_integers if arithmetic == "integer" else CODEC
-    monkeypatch.setattr(codec, "TOGETHER", 3 * 9 * 11)  # three pictures at once, the last alone
+    monkeypatch.setattr(
+        pyramid_codec, "TOGETHER", 3 * 9 * 11
+    )  # three pictures at once, the last alone
     sizes = [(9, 11), (5, 7), (9, 11), (9, 11), (9, 11)]
     pictures = [Picture.from_array(noise(*size, 3)) for size in sizes]
     pictures += [picture_of(mode, 9, 11) for mode in (Mode.RGBA, Mode.GREY, Mode.RGB16)]
@@ -209,16 +212,16 @@ def test_a_batch_has_the_files_of_its_pictures(
 
 
 def test_small_pictures_of_one_size_are_predicted_together_in_integers_only(
-    in_integers: Codec, monkeypatch: pytest.MonkeyPatch
+    in_integers: TileCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    predict = Codec.predict
+    predict = PyramidCodec.predict
 
-    def counting(self: Codec, stage: Stage, symbols: Tensor, above: Tensor | None):
+    def counting(self: PyramidCodec, step: CodingStep, symbols: Tensor, features: Tensor | None):
         batches.append(len(symbols))
-        return predict(self, stage, symbols, above)
+        return predict(self, step, symbols, features)
 
-    monkeypatch.setattr(Codec, "predict", counting)
+    monkeypatch.setattr(PyramidCodec, "predict", counting)
     pictures = [Picture.from_array(noise(8, 8, 3)) for _ in range(5)]
     for used, wanted in ((in_integers, {5}), (CODEC, {1})):
         decode_pictures(encode_pictures(pictures, used), lambda identity, arithmetic: used)  # noqa: B023
@@ -226,7 +229,7 @@ def test_small_pictures_of_one_size_are_predicted_together_in_integers_only(
         batches.clear()
 
 
-def test_one_altered_file_of_a_batch_is_an_error(in_integers: Codec) -> None:
+def test_one_altered_file_of_a_batch_is_an_error(in_integers: TileCodec) -> None:
     files = encode_pictures([Picture.from_array(noise(8, 8, 3)) for _ in range(3)], in_integers)
     payload = bytearray(files[1])
     payload[-20] ^= 1

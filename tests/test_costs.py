@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from l3c.config import Recipe, TrainSettings
 from l3c.costs import STREAM_BYTES, Throughput, cost_lines, prepared_pixels, read_throughput
 from l3c.data.catalogue import ImageSet
 from l3c.data.datasets import DatasetSpec
 from l3c.data.prepare import Preparation
 from l3c.experiment import Experiment
+from l3c.recipe import Recipe, TrainSettings
 
 TOY = ImageSet(name="toy", urls=("http://a/b.zip",), gb=10.0, images=1000, megapixels=0.75)
 RECIPE = Recipe(name="mine", train=TrainSettings(steps=3600, batch=10, crop=64))

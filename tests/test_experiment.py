@@ -96,7 +96,7 @@ def test_only_models_that_are_measured_are_trained(config, tmp_path):
     config["evaluate"]["methods"] = ["a", "png"]
     checked, recipes = check_experiment(config, ROOT)
     assert checked.trained() == ["a"]
-    assert recipes["a"].model.kind == "rgb"
+    assert recipes["a"].variant == "rgb"
     assert checked.used_datasets() == ["mine", "toy"]
 
 
@@ -247,7 +247,7 @@ def test_schemas_on_disk_are_those_of_the_code(name):
 def test_default_configuration_fits_its_schema():
     default = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     checked = experiment.Experiment.model_validate(default)
-    assert checked.trained() == ["l3c", "rgb", "rgb_shared"]
+    assert checked.trained() == ["l3c", "rgb", "rgb_shared", "interlaced"]
     assert checked.train not in checked.evaluate.datasets
 
 

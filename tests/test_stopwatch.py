@@ -4,9 +4,8 @@ import time
 
 import numpy as np
 import pytest
-from tiny_models import integer_path, noise, smooth, tiny
+from tiny_models import integers, noise, smooth, tiny
 
-from l3c.codec import Codec
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat import tiles
 from l3c.picture import Picture
@@ -34,9 +33,9 @@ def test_without_a_stopwatch_nothing_happens() -> None:
         assert nothing is None
 
 
-@pytest.mark.parametrize("kind", ["l3c", "l3c_interlaced", "rgb_shared"])
+@pytest.mark.parametrize("kind", ["l3c", "interlaced", "rgb_shared"])
 def test_the_codec_reports_every_stage_of_every_scale(kind: str) -> None:
-    codec = Codec(tiny(kind), path=integer_path(kind))
+    codec = tiny(kind).codec("cpu", integers(kind))
     picture = Picture.from_array(smooth(48, 40))
     encoding, decoding = Stopwatch(), Stopwatch()
     start = time.perf_counter()
@@ -56,7 +55,7 @@ def test_the_codec_reports_every_stage_of_every_scale(kind: str) -> None:
 
 
 def test_tiles_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    codec, picture = Codec(tiny()), Picture.from_array(noise(40, 40, 3))
+    codec, picture = tiny().codec(), Picture.from_array(noise(40, 40, 3))
     one, four = Stopwatch(), Stopwatch()
     encode_picture(picture, codec, stopwatch=one)
     monkeypatch.setattr(tiles, "TILE_PIXELS", 24 * 24)

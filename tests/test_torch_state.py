@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_models import integer_path, smooth, tiny, write_model
+from tiny_models import integers, smooth, tiny, write_model
 from torch import nn
 
-from l3c import zoo
-from l3c.codec import Codec
-from l3c.sampling import sample_images, sample_scales
+from l3c.models import zoo
+from l3c.models.pyramid_codec import PyramidCodec
 from l3c.torch_state import fixed_state
 
 State = Callable[[], AbstractContextManager[Any]]
 TILE = smooth(37, 29)
-CODECS = {"float": Codec(tiny()), "integer": Codec(tiny(), path=integer_path())}
+CODECS = {"float": tiny().codec(), "integer": tiny().codec("cpu", integers())}
 
 
 @contextmanager
@@ -78,17 +77,17 @@ STATES: dict[str, State] = {
 
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
-def test_coding_does_not_depend_on_the_state(codec: Codec, state: State) -> None:
-    streams, bits = codec.encode(TILE), codec.bits_by_scale(TILE)
-    drawn = sample_images(codec, 2, 16, 24)
-    sampled = sample_scales(codec, TILE)
+def test_coding_does_not_depend_on_the_state(codec: PyramidCodec, state: State) -> None:
+    streams, bits = codec.encode(TILE), codec.cross_entropy_bits(TILE)
+    drawn = codec.sample_images(2, 16, 24)
+    sampled = codec.sample_parts(TILE)
     with state():
         assert codec.encode(TILE) == streams
         assert codec.encode_batch([TILE, TILE]) == [streams, streams]
         assert np.array_equal(codec.decode(streams, *TILE.shape[:2]), TILE)
-        assert codec.bits_by_scale(TILE) == bits
-        assert np.array_equal(sample_images(codec, 2, 16, 24), drawn)
-        for found, expected in zip(sample_scales(codec, TILE), sampled, strict=True):
+        assert codec.cross_entropy_bits(TILE) == bits
+        assert np.array_equal(codec.sample_images(2, 16, 24), drawn)
+        for found, expected in zip(codec.sample_parts(TILE), sampled, strict=True):
             assert found.bpsp == expected.bpsp
             assert np.array_equal(found.image, expected.image)
 

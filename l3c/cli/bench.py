@@ -19,9 +19,9 @@ from l3c.evaluation.measure import Measurement, measure
 from l3c.evaluation.method_process import MethodProcess, MethodProcessError
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.rows import MethodRecord
+from l3c.models.zoo import ModelError, named_model
 from l3c.picture import PictureError
 from l3c.workflow_job import limit_threads
-from l3c.zoo import ModelError, named_model
 
 LEARNED = "l3c"
 """Key of the learned method among --methods."""

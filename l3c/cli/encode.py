@@ -20,7 +20,7 @@ from l3c.picture_reading import IMAGE_SUFFIXES, read_picture
 from l3c.pillow_plugin import SUFFIX
 
 if TYPE_CHECKING:
-    from l3c.codec import Codec
+    from l3c.models.tile_codec import TileCodec
 
 
 class VerifyError(ValueError):
@@ -63,7 +63,7 @@ def _encode(
     encode_s = time.perf_counter() - start
 
     def verify(written: bytes) -> None:
-        def same_codec(identity: bytes, arithmetic: Arithmetic) -> Codec:
+        def same_codec(identity: bytes, arithmetic: Arithmetic) -> TileCodec:
             assert codec is not None  # no model is named in files made without one
             return codec
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from l3c.arithmetic import DEFAULT, Arithmetic, Kind
 from l3c.cli.exits import UsageError
+from l3c.models.zoo import ModelFile, choose_device, find_codec, named_model, open_codec
 from l3c.workflow_job import limit_threads
-from l3c.zoo import Model, choose_device, find_codec, named_model, open_codec
 
 if TYPE_CHECKING:
-    from l3c.codec import Codec
+    from l3c.models.tile_codec import TileCodec
 
 
 class Engine:
@@ -23,7 +23,7 @@ class Engine:
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self._model: Model | None = named_model(args.model) if args.model else None
+        self._model: ModelFile | None = named_model(args.model) if args.model else None
         self._device: str = args.device
         self._arithmetic: Kind = getattr(args, "arithmetic", DEFAULT)  # decoders follow the file
         if args.threads:
@@ -35,12 +35,12 @@ class Engine:
             except ValueError as error:
                 raise UsageError(str(error)) from None
 
-    def encoder(self) -> Codec:
+    def encoder(self) -> TileCodec:
         """The codec of the model that was named, or of the default one."""
         self._limit()
         return open_codec(self._model, self._device, self._arithmetic)
 
-    def decoder(self, identity: bytes, arithmetic: Arithmetic) -> Codec:
+    def decoder(self, identity: bytes, arithmetic: Arithmetic) -> TileCodec:
         """The codec that a file was written with."""
         self._limit()
         more = (self._model,) if self._model else ()

@@ -15,7 +15,7 @@ from l3c.fileformat.errors import Rectangle, SectionAlteredError, TileError
 from l3c.picture import Section
 
 if TYPE_CHECKING:
-    from l3c.codec import Codec
+    from l3c.models.tile_codec import TileCodec
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def flaws_of(data: bytes, container: Container) -> list[Flaw]:
 
 def examine(
     data: bytes,
-    find_codec: Callable[[bytes, Arithmetic], Codec],
+    find_codec: Callable[[bytes, Arithmetic], TileCodec],
     *,
     region: Rectangle | None = None,
     progress: Callable[[int], object] = lambda pixels: None,

@@ -15,12 +15,11 @@ from l3c.cli.inputs import Job, find_sources, hidden
 from l3c.cli.outcome import Outcome, Sizes
 from l3c.cli.report import Report
 from l3c.coding import mode_of
-from l3c.config import ModelSettings, Recipe
 from l3c.fileformat.container import Container, split_parts, unpack
 from l3c.fileformat.tiles import tile_rectangles
+from l3c.models.zoo import ModelError, ModelFile, named_model, released
 from l3c.picture import Mode
 from l3c.pillow_plugin import SUFFIX
-from l3c.zoo import Model, ModelError, named_model, released
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -39,7 +38,7 @@ def run(args: argparse.Namespace) -> Exit:
         return report.finish()
 
 
-def _describe(job: Job, models: list[Model]) -> Outcome:
+def _describe(job: Job, models: list[ModelFile]) -> Outcome:
     name = job.source.name
     data = job.source.read()
     container = unpack(data, damaged=True)
@@ -76,7 +75,7 @@ def _describe(job: Job, models: list[Model]) -> Outcome:
 
 
 def _bytes_by_part(
-    size: int, container: Container, mode: Mode, model: Model | None
+    size: int, container: Container, mode: Mode, model: ModelFile | None
 ) -> dict[str, int]:
     """How many bytes each part of the file takes; they add up to its size.
 
@@ -99,23 +98,12 @@ def _bytes_by_part(
     return parts
 
 
-def _part_names(container: Container, mode: Mode, model: Model | None) -> list[str]:
+def _part_names(container: Container, mode: Mode, model: ModelFile | None) -> list[str]:
     if not container.model:
         return ["fallback"]
-    settings = _settings(model)
-    if settings is None:
-        return ["streams"]
-    predicted = ["x", *(f"z{s}" for s in range(1, settings.scales))]
-    streams = [name for name in reversed(predicted) for _ in range(settings.stages)]
+    streams = model.card.get("streams") if model else None
     alpha = ["alpha"] if mode == Mode.RGBA else []
-    return [f"z{settings.scales}", *streams, *alpha]
-
-
-def _settings(model: Model | None) -> ModelSettings | None:
-    try:
-        return Recipe.model_validate(model.card["recipe"]).model if model else None
-    except (KeyError, ValueError):
-        return None
+    return [*streams, *alpha] if streams else ["streams"]
 
 
 def _text(fields: dict[str, Any], flaws: list[Flaw]) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from l3c.cli.report import print_json
-from l3c.config import Recipe, paper_settings
+from l3c.recipe import Recipe, paper_settings
 
 _PROPERTIES = {  # key of a model's fields -> what people call it
-    "kind": "kind",
+    "family": "family",
     "parameters": "parameters",
     "identity": "identity",
     "float_identity": "float identity",
@@ -79,7 +79,7 @@ def _rows(models: list[ModelFacts]) -> Iterator[Row]:
         yield [name, *(shown(name, each.get(name)) for each in versions), ""]
     differing = _differing(models)
     paper, first = paper_settings(), models[0].recipe.settings()
-    shared = [key for key, value in paper.items() if key not in differing and first[key] != value]
+    shared = [key for key in paper if key not in differing and first.get(key) != paper[key]]
     for title, keys in (
         ("settings that differ", differing),
         ("settings alike, unlike the paper", shared),
@@ -88,13 +88,14 @@ def _rows(models: list[ModelFacts]) -> Iterator[Row]:
             yield [""] * (len(models) + 2)
             yield [title, *("" for _ in models), "paper"]
         for key in keys:
-            values = [str(model.recipe.settings()[key]) for model in models]
+            values = [str(model.recipe.settings().get(key, "-")) for model in models]
             yield [f"  {key}", *values, str(paper.get(key, "-"))]
 
 
 def _differing(models: list[ModelFacts]) -> list[str]:
     settings = [model.recipe.settings() for model in models]
-    return [key for key, value in settings[0].items() if any(s[key] != value for s in settings)]
+    keys = dict.fromkeys(key for each in settings for key in each)
+    return [key for key in keys if any(s.get(key) != settings[0].get(key) for s in settings)]
 
 
 def _content(models: list[ModelFacts]) -> dict[str, Any]:

@@ -13,12 +13,21 @@ from l3c.cli.inputs import Job, Source, find_sources, hidden
 from l3c.cli.model_table import ModelFacts, print_comparison, shown
 from l3c.cli.outcome import Outcome
 from l3c.cli.report import Report
-from l3c.config import Recipe
-from l3c.zoo import DEFAULT, Model, named_model, open_codec, read_model, released
+from l3c.models.zoo import DEFAULT, ModelFile, named_model, open_codec, read_model, released
+from l3c.recipe import Recipe
 
 SUFFIX = ".safetensors"
 _COLUMNS = (
-    *("name", "kind", "parameters", "identity", "steps", "validation bpsp", "trained on", "check"),
+    *(
+        "name",
+        "family",
+        "parameters",
+        "identity",
+        "steps",
+        "validation bpsp",
+        "trained on",
+        "check",
+    ),
 )
 _ROW = "{:<16} {:<11} {:>11} {:<17} {:>8} {:>15} {:<28} {}"
 _FROM_CARD = (
@@ -67,20 +76,19 @@ def _compare(names: list[str], *, as_json: bool) -> Exit:
     return Exit.GOOD
 
 
-def _fields(model: Model) -> dict[str, Any]:
+def _fields(model: ModelFile) -> dict[str, Any]:
     """What its file and its card say; None for what the card does not.
 
     Raises:
         ModelError: weights, card and identity do not agree.
     """
     codec = open_codec(model, "cpu")
-    settings = codec.network.settings
     return {
         "input": str(model.weights),
         "name": model.name,
         "default": model.name == DEFAULT,
-        "kind": settings.kind,
-        "parameters": sum(weights.numel() for weights in codec.network.parameters()),
+        "family": model.card.get("family"),
+        "parameters": model.card.get("parameters"),
         "identity": codec.identity.hex(),
         "float_identity": model.identity("float").hex() or None,
         **{key: model.card.get(key) for key in _FROM_CARD},
@@ -89,7 +97,7 @@ def _fields(model: Model) -> dict[str, Any]:
 
 
 def _cells(fields: dict[str, Any]) -> Iterator[str]:
-    for key in ("name", "kind", "parameters", "identity", "steps", "validation_bpsp"):
+    for key in ("name", "family", "parameters", "identity", "steps", "validation_bpsp"):
         yield shown(key, fields[key])
     data = fields["data_sha256"]
     yield f"{fields['images']} images ({shown('data_sha256', data)})" if data else "-"

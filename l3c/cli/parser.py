@@ -175,6 +175,13 @@ def _train(commands: Any) -> None:
     parser.add_argument("--recipe", help="YAML file; by default that of the released model")
     parser.add_argument("--steps", type=_positive, help="instead of the recipe's")
     parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a setting of the recipe, such as train.batch=8; repeatable",
+    )
+    parser.add_argument(
         "--min-side",
         type=_positive,
         default=512,

@@ -40,12 +40,11 @@ def _sample(job: Job, engine: Engine, outputs: Outputs, args: argparse.Namespace
     if picture.mode != Mode.RGB:
         raise InputError(f"{picture.mode.name}: only 8-bit RGB can be sampled")
     codec = engine.encoder()
-    from l3c.sampling import sample_scales  # imports PyTorch
 
     stem = source.path.stem if source.path else "stdin"
     samples = {
         Path(args.output) / f"{stem}-{sample.name}.png": sample
-        for sample in sample_scales(codec, picture.samples, args.seed)
+        for sample in codec.sample_parts(picture.samples, args.seed)
     }
     for target in samples:
         outputs.check(target, source.path)

@@ -7,14 +7,13 @@ import contextlib
 import io
 import sys
 from pathlib import Path
-from typing import Any
 
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.outputs import Outputs
 from l3c.cli.report import print_json
-from l3c.config import Recipe, RecipeError, load_recipe
+from l3c.models.zoo import ModelError, named_model, read_model
+from l3c.recipe import Recipe, RecipeError, load_recipe, overridden, parse_recipe
 from l3c.workflow_job import limit_threads
-from l3c.zoo import ModelError, named_model, read_model
 
 SUFFIX = ".safetensors"
 
@@ -31,7 +30,7 @@ def run(args: argparse.Namespace) -> Exit:
     checkpoint = weights.with_suffix(".checkpoint")
     # Beside a checkpoint are the weights of a training that was interrupted at its end.
     Outputs(force=args.force or checkpoint.exists()).check(weights)
-    recipe = _recipe(args.recipe, args.steps)
+    recipe = _recipe(args.recipe, args.steps, args.set)
     data = Path(args.data) if args.data else weights.with_suffix(".data")
     if args.threads:
         limit_threads(args.threads)
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> Exit:
             f"{weights}: {card['parameters']:,} parameters, {card['images']} images, "
             f"{card['steps']} steps in {card['train_s']:.0f} s, "
             f"{card['final_train_bpsp']:.3f} bpsp on its last crops; "
-            f"model {card['integer_identity']}"
+            f"model {card.get('integer_identity', card['identity'])}"
         )
     return Exit.GOOD
 
@@ -69,10 +68,8 @@ def _train(
     from l3c.data.manifest import kept_licences
     from l3c.data.prepare import Preparation, deviations
     from l3c.data.store import store_of
-    from l3c.integer.files import add_integer_path
     from l3c.training.loop import train
     from l3c.training.validation import middle_crops
-    from l3c.zoo import load_network
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -91,7 +88,6 @@ def _train(
         data_sha256=images.data_sha256,
         weights=weights,
         checkpoint=checkpoint,
-        keep_checkpoint=True,
         validation=validation,
         name=weights.stem,
         about={
@@ -100,28 +96,20 @@ def _train(
             "data_deviations": deviations(prepare),
         },
     )
-    model = read_model(weights)
-    network, _ = load_network(model)
-    add_integer_path(network, model.card, images, weights)
-    checkpoint.unlink()
     print(f"the prepared images are kept in {data}", file=sys.stderr)
 
 
-def _recipe(path: str | None, steps: int | None) -> Recipe:
+def _recipe(path: str | None, steps: int | None, overrides: list[str]) -> Recipe:
     """The recipe of a YAML file, or that of the model that comes with the package.
 
     Raises:
         RecipeError: it cannot be used.
     """
+    overrides = [*overrides, *([] if steps is None else [f"train.steps={steps}"])]
     if path is not None:
-        recipe = load_recipe(path)
-    else:
-        try:
-            recipe = Recipe.model_validate(named_model().card["recipe"])
-        except (ModelError, KeyError, ValueError) as error:
-            raise RecipeError(f"no recipe; name one with --recipe ({error})") from None
-    if steps is None:
-        return recipe
-    content: dict[str, Any] = recipe.model_dump()
-    content["train"]["steps"] = steps
-    return Recipe.model_validate(content)
+        return load_recipe(path, overrides)
+    try:
+        content = named_model().card["recipe"]
+    except (ModelError, KeyError) as error:
+        raise RecipeError(f"no recipe; name one with --recipe ({error})") from None
+    return parse_recipe(overridden(content, overrides), "the default model's recipe")

@@ -20,14 +20,13 @@ import torch
 
 from l3c.api import Model, open_model
 from l3c.arithmetic import Kind
-from l3c.codec import Codec
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.environment import device_name, environment, hardware
 from l3c.evaluation.measure import MethodFailedError, describe_difference
 from l3c.evaluation.timing import devices
+from l3c.models.tile_codec import TileCodec
+from l3c.models.zoo import open_codec
 from l3c.progress import Progress
-from l3c.sampling import sample_images
-from l3c.zoo import open_codec
 
 Operation = Literal["sample", "encode", "decode"]
 _Batch = tuple[int, int, dict[Operation, list[float]]]
@@ -95,12 +94,12 @@ def measure_batches(
     return rows
 
 
-def _sample(codec: Codec, plan: BatchPlan) -> Iterator[_Batch]:
+def _sample(codec: TileCodec, plan: BatchPlan) -> Iterator[_Batch]:
     for side, batch in plan.sampled:
         runs = []
         for seed in range(plan.repeats + 1):
             start = time.perf_counter()
-            sample_images(codec, batch, side, side, seed)
+            codec.sample_images(batch, side, side, seed)
             runs.append(time.perf_counter() - start)
         yield side, batch, {"sample": runs[1:]}
 

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from pydantic import BaseModel, ConfigDict, Field
 
-from l3c.codec import RGB, Codec
 from l3c.evaluation import style
 from l3c.evaluation.rows import bits_per_subpixel, read_csv, write_csv
+from l3c.models.tile_codec import RGB, TileCodec
 
 # Of x, z1, z2, ...: all differ in lightness, and so in grey.
 _SHADES = ("#33526e", "#d55e00", "#f0a94e", "#f5ddbf", "#1c1c1c", "#989898")
@@ -40,7 +40,7 @@ class ChannelBits(BaseModel):
 
 
 def measure_bits(
-    dataset: str, model: str, codec: Codec, images: Iterable[tuple[str, RGB]]
+    dataset: str, model: str, codec: TileCodec, images: Iterable[tuple[str, RGB]]
 ) -> list[ChannelBits]:
     """The rows of a model: all scales and channels of each image, the finest scale first.
 
@@ -53,11 +53,9 @@ def measure_bits(
     rows = []
     for name, image in images:
         height, width = image.shape[:2]
-        for s, plane in enumerate(codec.symbol_bits(image)):
-            colors = codec.network.shape(s).coupled
-            for c, bits in enumerate(plane.sum(dim=(1, 2)).tolist()):
-                channel = "RGB"[c] if colors else str(c + 1)
-                scale = f"z{s}" if s else "x"
+        for scale, plane in codec.symbol_bits(image).items():
+            channels = codec.channel_names(scale, len(plane))
+            for channel, bits in zip(channels, plane.sum(axis=(1, 2)).tolist(), strict=True):
                 rows.append(
                     ChannelBits(
                         dataset=dataset,

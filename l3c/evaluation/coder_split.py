@@ -21,9 +21,10 @@ import torch
 from coder import range_coder
 from coder.shape import MixtureShape
 from coder.tables import FREQUENCY_BITS
-from l3c.codec import RGB, Codec, parameters
 from l3c.fileformat.tiles import tile_grid, tile_rectangles
-from l3c.model.stages import scale_name
+from l3c.models.pyramid_codec import PyramidCodec, parameters
+from l3c.models.tile_codec import RGB
+from l3c.nn.steps import scale_name
 
 CHUNK = 4096  # pixels whose whole CDFs are held at once, some 4 MB
 
@@ -32,7 +33,7 @@ Seconds = dict[tuple[str, str], float]
 
 
 @torch.inference_mode()
-def range_coder_seconds(codec: Codec, image: RGB, repeats: int) -> Seconds:
+def range_coder_seconds(codec: PyramidCodec, image: RGB, repeats: int) -> Seconds:
     """Seconds of the range coder alone for an image, medians, scales with mixtures only.
 
     Args:
@@ -43,11 +44,11 @@ def range_coder_seconds(codec: Codec, image: RGB, repeats: int) -> Seconds:
     seconds: Seconds = {}
     height, width = image.shape[:2]
     for y, x, h, w in tile_rectangles(height, width, *tile_grid(height, width)):
-        planes = codec.planes(np.ascontiguousarray(image[y : y + h, x : x + w]))
-        for stage, predicted in codec.predictions(planes):
-            s = stage.s - 1
+        planes = codec.symbols(np.ascontiguousarray(image[y : y + h, x : x + w]))
+        for step, predicted in codec.predictions(planes):
+            s = step.s - 1
             shape = codec.network.shape(s)
-            targets = [target.of(planes[s])[0].flatten(1).T for target, _ in predicted]
+            targets = [target.select(planes[s])[0].flatten(1).T for target, _ in predicted]
             symbols = torch.cat(targets).numpy().astype(np.uint16)
             table = known_intervals(symbols, parameters([raw[0] for _, raw in predicted]), shape)
             for direction, spent in _clock(table, repeats).items():

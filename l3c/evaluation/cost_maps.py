@@ -12,9 +12,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from l3c.codec import RGB, Codec
 from l3c.evaluation import style
 from l3c.evaluation.rows import bits_per_subpixel
+from l3c.models.tile_codec import RGB, TileCodec
 
 _WINDOW = 4  # pixels a side: whole periods of the grids of the two finest scales
 _BRIGHTEST = 99.5  # percentile of the costs that the brightest colour stands for
@@ -38,7 +38,7 @@ class CostMap:
     costs: Costs
 
 
-def cost_map(codec: Codec, name: str, image: RGB) -> CostMap:
+def cost_map(codec: TileCodec, name: str, image: RGB) -> CostMap:
     """What each pixel costs: its own sub-pixels, and its share of every coarser scale.
 
     The bits of a symbol of z^(s) are spread evenly over the 2^s x 2^s pixels that it describes.
@@ -48,7 +48,7 @@ def cost_map(codec: Codec, name: str, image: RGB) -> CostMap:
         name: of the image.
         image: uint8 (H, W, 3).
     """
-    planes = [plane.sum(dim=0).cpu().numpy() for plane in codec.symbol_bits(image)]
+    planes = [plane.sum(axis=0) for plane in codec.symbol_bits(image).values()]
     return CostMap(name, image, spread(planes))
 
 

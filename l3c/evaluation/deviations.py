@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # What makes a network another one; how it was trained stays in the cards.
-_TOLD = ("model.", "train.extractor_rate")
+_TOLD = ("family", "model.", "train.lr_factors")
 
 
 def network_deviations(

@@ -14,46 +14,48 @@ from torch import Tensor
 from coder import cuda
 from coder.errors import CoderError
 from l3c.arithmetic import KINDS, Kind
-from l3c.codec import Codec
 from l3c.coding import decode_picture, encode_picture
 from l3c.evaluation.exactness import Setting
-from l3c.integer import reference
-from l3c.integer.path import IntegerPath
-from l3c.model.stages import Stage
+from l3c.integer import files, reference
+from l3c.models.pyramid import PyramidModel
+from l3c.models.pyramid_codec import PyramidCodec
+from l3c.models.zoo import load_model, read_model
+from l3c.nn.steps import CodingStep
 from l3c.picture import Picture
 from l3c.torch_state import attribute
-from l3c.zoo import load_network, read_model
 
 
-class SettingCodec(Codec):
+class SettingCodec(PyramidCodec):
     """A codec that predicts as a setting says."""
 
     def __init__(self, weights: Path, setting: Setting, kind: Kind) -> None:
-        network, path = load_network(read_model(weights))
-        if path is None:
-            raise RuntimeError(f"{weights} has no integer path")
+        model, tensors = load_model(read_model(weights))
+        assert isinstance(model, PyramidModel)
+        if tensors is None:
+            raise RuntimeError(f"{weights} has no integers")
+        integers = files.load(model, tensors)
         layout = torch.channels_last if setting.channels_last else torch.contiguous_format
-        super().__init__(network, setting.device, path if kind == "integer" else None, layout)
+        used = integers if kind == "integer" else None
+        super().__init__(model, model.identity(), setting.device, used, layout)
         self._batch = setting.batch
         self._onednn = setting.onednn
-        self._reference = path if setting.carrier == "numpy" else None
+        self._reference = integers if setting.carrier == "numpy" else None
 
-    def predict(self, stage: Stage, symbols: Tensor, above: Any) -> tuple[list[Tensor], Any]:
-        """See `Codec.predict`: as one of a batch, or in NumPy's int64."""
+    def predict(
+        self, step: CodingStep, symbols: Tensor, coarser_features: Any
+    ) -> tuple[list[Tensor], Any]:
+        """See `PyramidCodec.predict`: as one of a batch, or in NumPy's int64."""
         if self._reference is not None:
-            return _reference(self._reference, stage, symbols, above)
-        # Of the features the whole batch is handed on, of the parameters one image. oneDNN is
+            outputs, f = reference.predict(
+                self._reference, step, symbols[0].numpy(), coarser_features
+            )
+            return [torch.from_numpy(each.astype(np.int32))[None] for each in outputs], f
+        # The whole batch of features is passed on, but the parameters of one image only. oneDNN is
         # chosen here, because the codec fixes it (`l3c.torch_state`).
+        batch = symbols.expand(self._batch, -1, -1, -1)
         with attribute(torch.backends.mkldnn, "enabled", self._onednn):
-            raws, f = super().predict(stage, symbols.expand(self._batch, -1, -1, -1), above)
-        return [raw[-1:] for raw in raws], f
-
-
-def _reference(
-    path: IntegerPath, stage: Stage, symbols: Tensor, above: Any
-) -> tuple[list[Tensor], Any]:
-    raws, f = reference.predict(path, stage, symbols[0].numpy(), above)
-    return [torch.from_numpy(raw.astype(np.int32))[None] for raw in raws], f
+            params, f = super().predict(step, batch, coarser_features)
+        return [each[-1:] for each in params], f
 
 
 def why_not(setting: Setting, kind: Kind) -> str:
@@ -77,7 +79,7 @@ def answer(question: dict[str, Any], setting: Setting, kind: Kind) -> Any:
     ]
 
 
-def outcome(codec: Codec, data: bytes, image: np.ndarray) -> str:
+def outcome(codec: PyramidCodec, data: bytes, image: np.ndarray) -> str:
     """One of `exactness.ORDER`."""
     try:
         decoded = decode_picture(data, lambda identity, arithmetic: codec).picture.samples

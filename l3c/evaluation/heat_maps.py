@@ -13,8 +13,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
-from l3c.codec import RGB, Codec
 from l3c.evaluation import style
+from l3c.models.l3c import L3C
+from l3c.models.pyramid_codec import PyramidCodec
+from l3c.models.tile_codec import RGB, TileCodec
 
 CHANNELS = 3  # of each scale that are shown, as in the paper
 _PHOTO = 3  # times as wide as a map
@@ -37,7 +39,7 @@ class Bottlenecks:
 
 
 @torch.inference_mode()
-def bottlenecks(codec: Codec, name: str, image: RGB) -> Bottlenecks:
+def bottlenecks(codec: TileCodec, name: str, image: RGB) -> Bottlenecks:
     """The first channels of all scales, values and not symbols.
 
     Args:
@@ -46,11 +48,13 @@ def bottlenecks(codec: Codec, name: str, image: RGB) -> Bottlenecks:
         image: uint8 (H, W, 3).
 
     Raises:
-        ValueError: a model whose z are smaller images, which need no heat map.
+        ValueError: a model that learns no bottlenecks.
     """
-    if codec.network.settings.kind != "l3c":
-        raise ValueError(f"{codec.network.settings.kind}: its z are images, not learned")
-    pyramid = codec.network.bottlenecks(codec.pad(image))
+    network = codec.network if isinstance(codec, PyramidCodec) else None
+    if not (isinstance(network, L3C) and network.learned):
+        raise ValueError("the model learns no bottlenecks")
+    assert isinstance(codec, PyramidCodec)
+    pyramid = network.bottlenecks(codec.pad(image))
     values = [each.values[0, :CHANNELS].float().cpu().numpy() for each in pyramid]
     return Bottlenecks(name, image, values)
 

@@ -16,11 +16,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from l3c.codec import Codec
 from l3c.evaluation.environment import environment, hardware
 from l3c.evaluation.layout import markdown_table
 from l3c.evaluation.rows import read_csv, write_csv
-from l3c.zoo import open_codec
+from l3c.models.pyramid_codec import PyramidCodec, as_pyramid_codec
+from l3c.models.zoo import open_codec
 
 REPEATS = 5
 SIDE = 1024  # of an image, at most so much is taken
@@ -70,7 +70,7 @@ def measure_cost(
     Returns:
         One row for each scale, the finest first, and the total.
     """
-    codecs = [open_codec(weights, "cpu", kind) for kind in ("float", "integer")]
+    codecs = [as_pyramid_codec(open_codec(weights, "cpu", kind)) for kind in ("float", "integer")]
     scales = codecs[0].network.scales
     num_bytes = np.zeros((2, scales + 1), int)
     seconds = np.zeros((2, scales + 1))
@@ -81,10 +81,10 @@ def measure_cost(
         for i, codec in enumerate(codecs):
             top, *streams = codec.encode(image)
             num_bytes[i, scales] += len(top)
-            for stage, stream in zip(codec.network.stages, streams, strict=True):
-                num_bytes[i, stage.s - 1] += len(stream)
+            for step, stream in zip(codec.network.steps, streams, strict=True):
+                num_bytes[i, step.s - 1] += len(stream)
         with torch.inference_mode():
-            planes = codecs[0].planes(image)
+            planes = codecs[0].symbols(image)
             runs = [[_seconds(codec, planes) for codec in codecs] for _ in range(REPEATS + 1)]
         for i in range(2):
             for s in range(scales):
@@ -112,13 +112,13 @@ def measure_cost(
     return rows
 
 
-def _seconds(codec: Codec, planes: list[Tensor]) -> list[float]:
+def _seconds(codec: PyramidCodec, planes: list[Tensor]) -> list[float]:
     """Of predicting the parameters of z^(0), ..., z^(S-1)."""
     spent = [0.0] * codec.network.scales
     start = time.perf_counter()
-    for stage, _ in codec.predictions(planes):
+    for step, _ in codec.predictions(planes):
         now = time.perf_counter()
-        spent[stage.s - 1] += now - start
+        spent[step.s - 1] += now - start
         start = now
     return spent
 

@@ -8,12 +8,12 @@ import torch
 
 from baselines.base import DecodeError, Image, Method, check_image
 from coder.errors import CoderError
-from coder.tables import FREQUENCY_BITS
 from l3c.arithmetic import DEFAULT, Kind
 from l3c.coding import bits_theory, decode_picture, encode_picture
+from l3c.models.zoo import open_codec, read_model
 from l3c.picture import Picture
+from l3c.recipe import parse_recipe
 from l3c.stopwatch import Stopwatch
-from l3c.zoo import open_codec
 
 
 class LearnedMethod(Method):
@@ -30,7 +30,7 @@ class LearnedMethod(Method):
         codec: of the model.
 
     Raises:
-        l3c.zoo.ModelError: naming the file that cannot be used.
+        l3c.models.zoo.ModelError: naming the file that cannot be used.
     """
 
     suffix = ".l3c"
@@ -47,10 +47,10 @@ class LearnedMethod(Method):
         self.key = key
         self.name = name
         self.codec = open_codec(weights, device, arithmetic)
-        model = self.codec.network.settings
-        self.settings = (
-            f"{model.kind}, Cf={model.features}, blocks={model.blocks}, K={model.mixtures}, "
-            f"{self.codec.arithmetic.text}, {FREQUENCY_BITS}-bit frequencies"
+        recipe = parse_recipe(read_model(weights).card["recipe"], str(weights))
+        settings = ", ".join(f"{key}={value}" for key, value in recipe.model.items())
+        self.settings = ", ".join(
+            filter(None, [recipe.family, settings, self.codec.arithmetic.text])
         )
 
     def version(self) -> str:

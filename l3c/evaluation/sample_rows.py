@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from l3c.codec import RGB, Codec
 from l3c.data.images import write_png
 from l3c.evaluation.published import PublishedValue
 from l3c.evaluation.rows import read_csv, write_csv
-from l3c.sampling import sample_scales, uniform_bpsp
+from l3c.models.pyramid_codec import PyramidCodec
+from l3c.models.tile_codec import RGB
 
 
 class SampleRow(BaseModel):
@@ -36,7 +36,7 @@ class SampleRow(BaseModel):
 
 
 def write_samples(
-    folder: Path, dataset: str, model: str, codec: Codec, name: str, image: RGB
+    folder: Path, dataset: str, model: str, codec: PyramidCodec, name: str, image: RGB
 ) -> list[SampleRow]:
     """Samples a photograph, writes each image as `<name>-<what was sampled>.png`.
 
@@ -51,9 +51,9 @@ def write_samples(
     scales = codec.network.scales
     names = ["x", *(f"z{s}" for s in range(1, scales + 1))]
     height, width = image.shape[:2]
-    top = uniform_bpsp(codec.network, height, width)
+    top = codec.uniform_bpsp(height, width)
     rows = []
-    for count, sample in enumerate(sample_scales(codec, image)):
+    for count, sample in enumerate(codec.sample_parts(image)):
         file = f"{name}-{sample.name}.png"
         write_png(folder / file, sample.image)
         rows.append(

@@ -202,13 +202,17 @@ class _Clock:
             return {}
         from l3c.evaluation.coder_split import range_coder_seconds
         from l3c.evaluation.learned import LearnedMethod
+        from l3c.models.pyramid_codec import PyramidCodec
 
         assert isinstance(self._method, LearnedMethod)
+        codec = self._method.codec
+        if not isinstance(codec, PyramidCodec):
+            return {}
         alone = {}
         for name, image in self._plan.crops():
             for threads in self._plan.threads:
                 with self._threads(threads):
-                    found = range_coder_seconds(self._method.codec, image, self._plan.repeats)
+                    found = range_coder_seconds(codec, image, self._plan.repeats)
                 for (direction, scale), seconds in found.items():
                     alone[name, threads, direction, scale] = seconds
         return alone

@@ -15,7 +15,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from l3c.config import Kind
 from l3c.evaluation import style
 from l3c.evaluation.labels import place_labels
 
@@ -23,7 +22,8 @@ _Line = str | tuple[int, tuple[float, ...]]
 
 POINTS = 60  # of a curve: each is the mean of so many steps that this many are left
 # Of each kind of model; further models of a kind take the lines and markers that follow.
-COLORS: dict[Kind, str] = {"l3c": style.LEARNED, "rgb": style.CLASSICAL, "rgb_shared": "#8f6a00"}
+COLORS = {"l3c": style.LEARNED, "rgb": style.CLASSICAL, "rgb_shared": "#8f6a00"}
+OTHER = "#5d3a9b"  # of other families
 LINES: tuple[_Line, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D")
 
@@ -34,7 +34,7 @@ class Curve:
 
     Attributes:
         key: of the model.
-        kind: of the model.
+        kind: see `Recipe.variant`.
         name: label.
         steps: at the end of each point, (N,).
         train: bpsp on the crops of the steps in between, (N,).
@@ -42,7 +42,7 @@ class Curve:
     """
 
     key: str
-    kind: Kind
+    kind: str
     name: str
     steps: np.ndarray
     train: np.ndarray
@@ -54,7 +54,7 @@ class Curve:
         return self.kind == "rgb_shared"
 
 
-def read_curve(key: str, kind: Kind, name: str, path: Path) -> Curve:
+def read_curve(key: str, kind: str, name: str, path: Path) -> Curve:
     """From the metrics that a training has written."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -131,12 +131,14 @@ def draw_training(curves: Sequence[Curve]) -> Figure:
 def _looks(curves: Sequence[Curve]) -> dict[str, tuple[str, _Line, str]]:
     """Colour, line and marker by key: the same in every run that has the same kinds of models."""
     looks = {}
-    used: Counter[Kind] = Counter()
+    used: Counter[str] = Counter()
     for curve in curves:
-        place = list(COLORS).index(curve.kind) + used[curve.kind]
+        kinds = list(COLORS)
+        first = kinds.index(curve.kind) if curve.kind in kinds else len(kinds)
+        place = first + used[curve.kind]
         used[curve.kind] += 1
         line, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
-        looks[curve.key] = COLORS[curve.kind], line, marker
+        looks[curve.key] = COLORS.get(curve.kind, OTHER), line, marker
     return looks
 
 

@@ -15,9 +15,10 @@ import torch
 
 from coder.range_coder import mixture_cdf
 from coder.tables import FREQUENCY_BITS
-from l3c.codec import RGB, Codec, parameters
-from l3c.model.mixture import couple
-from l3c.model.stages import Lattice, Stage
+from l3c.models.pyramid_codec import PyramidCodec, parameters
+from l3c.models.tile_codec import RGB
+from l3c.nn.mixture import couple
+from l3c.nn.steps import CodingStep, PixelGroup
 
 Reals = npt.NDArray[np.float64]
 
@@ -74,7 +75,7 @@ class Pixel:
     Attributes:
         s: 0 for the image.
         row, column: of z^(s).
-        stage: in which it is predicted.
+        step: in which it is predicted.
         target: the pixels that are predicted like it.
         channels: in the order of coding; each knows the ones before.
     """
@@ -82,8 +83,8 @@ class Pixel:
     s: int
     row: int
     column: int
-    stage: Stage
-    target: Lattice
+    step: CodingStep
+    target: PixelGroup
     channels: tuple[SubPixel, ...]
 
     @property
@@ -93,7 +94,7 @@ class Pixel:
 
 
 @torch.inference_mode()
-def walk_to(codec: Codec, image: RGB, row: int, column: int, s: int = 0) -> Pixel:
+def walk_to(codec: PyramidCodec, image: RGB, row: int, column: int, s: int = 0) -> Pixel:
     """The pixel of z^(s) at a row and a column.
 
     Args:
@@ -109,28 +110,28 @@ def walk_to(codec: Codec, image: RGB, row: int, column: int, s: int = 0) -> Pixe
     scales = codec.network.scales
     if not 0 <= s < scales:
         raise ValueError(f"s must be in 0..{scales - 1}, got {s}: z^({scales}) has no mixtures")
-    planes = codec.planes(image)
+    planes = codec.symbols(image)
     height, width = planes[s].shape[2:]
     if not (0 <= row < height and 0 <= column < width):
         raise ValueError(
             f"no pixel at row {row}, column {column}: z^({s}) has {height} rows, {width} columns"
         )
-    for stage, predicted in codec.predictions(planes):
+    for step, predicted in codec.predictions(planes):
         for target, raw in predicted:
-            if stage.s - 1 == s and _holds(target, row, column):
+            if step.s - 1 == s and _holds(target, row, column):
                 i, j = (row - target.row) // target.step, (column - target.column) // target.step
                 symbols = planes[s][0, :, row, column]
                 channels = _channels(codec, s, raw[:, :, i : i + 1, j : j + 1], symbols)
-                return Pixel(s, row, column, stage, target, channels)
-    raise AssertionError("the stages cover every pixel")
+                return Pixel(s, row, column, step, target, channels)
+    raise AssertionError("the steps cover every pixel")
 
 
-def _holds(target: Lattice, row: int, column: int) -> bool:
+def _holds(target: PixelGroup, row: int, column: int) -> bool:
     return row % target.step == target.row and column % target.step == target.column
 
 
 def _channels(
-    codec: Codec, s: int, raw: torch.Tensor, symbols: torch.Tensor
+    codec: PyramidCodec, s: int, raw: torch.Tensor, symbols: torch.Tensor
 ) -> tuple[SubPixel, ...]:
     shape = codec.network.shape(s)
     coded = parameters([raw[0].cpu()])
@@ -174,7 +175,7 @@ class ScaleCost:
     num_bytes: int
 
 
-def scale_costs(codec: Codec, image: RGB) -> list[ScaleCost]:
+def scale_costs(codec: PyramidCodec, image: RGB) -> list[ScaleCost]:
     """Bits beside bytes of x, z^(1), ..., z^(S).
 
     Args:
@@ -182,7 +183,7 @@ def scale_costs(codec: Codec, image: RGB) -> list[ScaleCost]:
         image: uint8 (H, W, 3), coded as one tile.
     """
     num_bytes = [0] * (codec.network.scales + 1)
-    scales = [codec.network.scales, *(stage.s - 1 for stage in codec.network.stages)]
+    scales = [codec.network.scales, *(step.s - 1 for step in codec.network.steps)]
     for s, stream in zip(scales, codec.encode(image), strict=True):
         num_bytes[s] += len(stream)
     return [
@@ -195,5 +196,5 @@ def scale_costs(codec: Codec, image: RGB) -> list[ScaleCost]:
             float(plane.sum()),
             num_bytes[s],
         )
-        for s, plane in enumerate(codec.symbol_bits(image))
+        for s, plane in enumerate(codec.symbol_bits(image).values())
     ]

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from l3c.model.mixture import negative_log_likelihood, sample
-from l3c.model.network import Bottleneck, Network
+from l3c.nn.mixture import negative_log_likelihood, sample
+from l3c.nn.pyramid import Bottleneck, PyramidNetwork
 
 LOG_SIGMA_FLOOR = math.log(0.3)  # in symbols
 
@@ -50,11 +50,11 @@ class Calibration:
     subpixels: int = 0
 
 
-def calibrate(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Calibration:
+def calibrate(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) -> Calibration:
     """Runs a network over photographs, forward and back.
 
     Args:
-        network: of any kind.
+        network: on the CPU.
         images: uint8 (H, W, 3); sides are cut to multiples of 2^S.
 
     Raises:
@@ -87,7 +87,7 @@ def calibrate(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Cali
 
 
 def _nats_of_samples(
-    network: Network, batch: Tensor, pyramid: list[Bottleneck], generator: torch.Generator
+    network: PyramidNetwork, batch: Tensor, pyramid: list[Bottleneck], generator: torch.Generator
 ) -> Tensor:
     """The code length of symbols that are drawn from the mixtures the network predicts.
 
@@ -97,12 +97,12 @@ def _nats_of_samples(
     """
     values = [network.values(0, batch), *(bottleneck.values for bottleneck in pyramid)]
     nats = torch.zeros(())
-    above = None
-    for stage in network.stages:
-        raws, above = network.predict(stage, stage.seen(values), above)
-        levels = network.shape(stage.s - 1).levels
-        for raw in raws:
-            mixture = network.split(stage.s - 1, raw)
+    features = None
+    for step in network.steps:
+        outputs, features = network.predict(step, step.inputs(values), features)
+        levels = network.shape(step.s - 1).levels
+        for params in outputs:
+            mixture = network.split(step.s - 1, params)
             mixture = mixture._replace(log_sigma=mixture.log_sigma.clamp(min=LOG_SIGMA_FLOOR))
             with torch.no_grad():
                 drawn = sample(mixture, levels, generator).float()
@@ -111,7 +111,7 @@ def _nats_of_samples(
 
 
 @contextmanager
-def _taps(network: Network, result: Calibration) -> Iterator[list[tuple[nn.Conv2d, Tensor]]]:
+def _taps(network: PyramidNetwork, result: Calibration) -> Iterator[list[tuple[nn.Conv2d, Tensor]]]:
     """Adds to the statistics as the decoder path runs; gives the inputs, for their gradients."""
     seen: list[tuple[nn.Conv2d, Tensor]] = []
 

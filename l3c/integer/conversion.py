@@ -1,4 +1,4 @@
-"""Float network -> integer path: grids from what errors cost, weights as fine as 2^24 allows.
+"""Float network -> integer network: grids from what errors cost, weights as fine as 2^24 allows.
 
 An activation x of channel c becomes the integer rne(x 2^e), clipped to MARGIN times the largest on
 the calibration photographs. Rounding costs about sensitivity / 24 * 4^-e nats; every channel gets
@@ -26,13 +26,11 @@ from l3c.integer.convolution import (
     IntegerConvolution,
 )
 from l3c.integer.grids import parameter_grids
-from l3c.integer.path import IntegerBlock, IntegerClassifier, IntegerPath, IntegerPredictor
+from l3c.integer.network import IntegerBlock, IntegerClassifier, IntegerNetwork, IntegerPredictor
 from l3c.integer.rounding import round_filters
-from l3c.model.head import ProbabilityClassifier
-from l3c.model.layers import ResidualBlock, members
-from l3c.model.network import Network
-from l3c.model.predictor import Predictor
-from l3c.model.stages import Stage
+from l3c.nn.layers import Predictor, ProbabilityClassifier, ResidualBlock, members
+from l3c.nn.pyramid import PyramidNetwork
+from l3c.nn.steps import CodingStep
 
 COST = 1e-6  # nats for a sub-pixel that the rounding of one channel may cost
 FINEST, COARSEST = 12, -4  # e
@@ -55,8 +53,8 @@ class Grid:
         return Grid(function(self.exponent, *arguments), Bounds(low, high))
 
 
-def convert(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> IntegerPath:
-    """The integer path of a trained network, checked.
+def convert(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) -> IntegerNetwork:
+    """The integers of a trained network, checked.
 
     Args:
         network: on the CPU.
@@ -69,44 +67,44 @@ def convert(network: Network, images: Sequence[npt.NDArray[np.uint8]]) -> Intege
     """
     network = network.eval()
     statistics = calibrate(network, images)
-    path = IntegerPath(network.settings, [network.shape(s) for s in range(network.scales + 1)])
-    above: Grid | None = None
-    owners = path.owners()
-    for stage in path.stages:
-        if stage in owners:
-            above = _Converter(network, stage, statistics).fill(path, above)
-    path.check()
-    return path
+    integers = IntegerNetwork(network)
+    coarser: Grid | None = None
+    owners = integers.owners()
+    for step in integers.steps:
+        if step in owners:
+            coarser = _Converter(network, step, statistics).fill(integers, coarser)
+    integers.check()
+    return integers
 
 
 class _Converter:
-    """The predictor and the classifiers of a stage."""
+    """The predictor and the classifiers of a step."""
 
-    def __init__(self, network: Network, stage: Stage, statistics: Calibration) -> None:
-        self.network, self.stage = network, stage
-        self.predictor = members(network.predictors, Predictor)[stage.predictor]
+    def __init__(self, network: PyramidNetwork, step: CodingStep, statistics: Calibration) -> None:
+        self.network, self.step = network, step
+        self.predictor = members(network.predictors, Predictor)[step.predictor]
         self.statistics = statistics
 
-    def fill(self, path: IntegerPath, above: Grid | None) -> Grid | None:
+    def fill(self, integers: IntegerNetwork, coarser: Grid | None) -> Grid | None:
         """Fills the integer counterparts.
 
         Args:
-            path: to fill.
-            above: of the features that the stage before hands on.
+            integers: to fill.
+            coarser: of the features that the step before passes on.
 
         Returns:
-            The grid of the features that this stage hands on, if it does.
+            The grid of the features that this step passes on, if it does.
         """
-        predictor = members(path.predictors, IntegerPredictor)[self.stage.predictor]
-        stream = self._stream(self.stage)
+        predictor = members(integers.predictors, IntegerPredictor)[self.step.predictor]
+        stream = self._stream(self.step)
         up = self.predictor.up
         before = up is not None and self.predictor.upsample == "before"
-        exponent = above.exponent if above and not before else self._stream_exponent()
+        exponent = coarser.exponent if coarser and not before else self._stream_exponent()
         grids = [self._grid(convolution, exponent) for convolution in stream]
         if up is not None and before:
             assert predictor.up is not None
-            assert above is not None
-            self._fill(predictor.up, up.conv, above, self._fused(grids[0]).taken(np.repeat, 4))
+            assert coarser is not None
+            self._fill(predictor.up, up.conv, coarser, self._fused(grids[0]).taken(np.repeat, 4))
 
         self._fill_head(predictor.head, grids[0])
         theirs = members(self.predictor.stack.blocks, ResidualBlock)
@@ -121,9 +119,9 @@ class _Converter:
             assert predictor.up is not None
             f = self._features()
             self._fill(predictor.up, up.conv, grids[-1], f.taken(np.repeat, 4))
-        for index in self.stage.classifiers:
-            self._fill_classifier(members(path.classifiers, IntegerClassifier)[index], index, f)
-        return f if self.stage.hands_on else None
+        for index in self.step.classifiers:
+            self._fill_classifier(members(integers.classifiers, IntegerClassifier)[index], index, f)
+        return f if self.step.passes_features else None
 
     def _fill_classifier(self, target: IntegerClassifier, index: int, f: Grid) -> None:
         classifier = members(self.network.classifiers, ProbabilityClassifier)[index]
@@ -135,30 +133,30 @@ class _Converter:
             self._fill(branches[i], source, f, part)
         self._fill_out(target.out, classifier, b)
 
-    def _end(self, stage: Stage) -> nn.Conv2d:
-        """A convolution that sees the features of a stage."""
+    def _end(self, step: CodingStep) -> nn.Conv2d:
+        """A convolution that sees the features of a step."""
         classifiers = members(self.network.classifiers, ProbabilityClassifier)
-        return members(classifiers[stage.classifiers[0]].branches, nn.Conv2d)[0]
+        return members(classifiers[step.classifiers[0]].branches, nn.Conv2d)[0]
 
-    def _stream(self, stage: Stage) -> list[nn.Conv2d]:
+    def _stream(self, step: CodingStep) -> list[nn.Conv2d]:
         """The convolutions whose inputs are the residual stream: x_0, x_1, ..., y."""
-        predictor = members(self.network.predictors, Predictor)[stage.predictor]
+        predictor = members(self.network.predictors, Predictor)[step.predictor]
         blocks = members(predictor.stack.blocks, ResidualBlock)
         after = predictor.up is not None and predictor.upsample == "after"
-        end = predictor.up.conv if predictor.up is not None and after else self._end(stage)
+        end = predictor.up.conv if predictor.up is not None and after else self._end(step)
         return [*(block.conv1 for block in blocks), predictor.stack.last, end]
 
     def _stream_exponent(self) -> Reals:
-        """Of the residual stream, which all stages of an interlaced scale share."""
-        stages = [stage for stage in self.network.stages if stage.s == self.stage.s]
-        return self._exponent([use for stage in stages for use in self._stream(stage)])
+        """Of the residual stream, which all steps of a scale share."""
+        steps = [step for step in self.network.steps if step.s == self.step.s]
+        return self._exponent([use for step in steps for use in self._stream(step)])
 
     def _features(self) -> Grid:
         """Of f^(s), which shares its exponents with the residual stream of the next scale."""
-        branch = self._end(self.stage)
+        branch = self._end(self.step)
         users = [branch]
-        if self.stage.hands_on and self.stage.s > 1:
-            finer = self.network.stages[self.network.stages.index(self.stage) + 1]
+        if self.step.passes_features and self.step.s > 1:
+            finer = self.network.steps[self.network.steps.index(self.step) + 1]
             users += self._stream(finer)
         return self._grid(branch, self._exponent(users))
 
@@ -192,7 +190,7 @@ class _Converter:
 
     def _fill_head(self, target: IntegerConvolution, output: Grid) -> None:
         """Folds in how the float network is fed: its value is gain v + offset for the integer v."""
-        levels = self.network.seen_shape(self.stage).levels
+        levels = self.network.input_shape(self.step).levels
         first, last = self._fed().T
         channels = len(first)
         gain, offset = (last - first) / (2 * (levels - 1)), (first + last) / 2
@@ -207,9 +205,9 @@ class _Converter:
 
     def _fed(self) -> Reals:
         """What the head sees for the lowest and the highest symbol, (C, 2)."""
-        shape = self.network.seen_shape(self.stage)
+        shape = self.network.input_shape(self.step)
         ends = torch.tensor([0, shape.levels - 1]).view(1, 1, 1, 2).expand(1, shape.channels, 1, 2)
-        return self.network.values(self.stage.source_scale, ends)[0, :, 0].double().numpy()
+        return self.network.values(self.step.source_scale, ends)[0, :, 0].double().numpy()
 
     def _fill(
         self, target: IntegerConvolution, source: nn.Conv2d, inputs: Grid, output: Grid

@@ -12,41 +12,45 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from coder.tables import LAMBDA_BITS
 from l3c.integer.convolution import IntegerConvolution, as_int64
-from l3c.integer.path import IntegerBlock, IntegerClassifier, IntegerPath, IntegerPredictor
-from l3c.model.layers import members
-from l3c.model.stages import Stage
+from l3c.integer.network import IntegerBlock, IntegerClassifier, IntegerNetwork, IntegerPredictor
+from l3c.nn.layers import members
+from l3c.nn.steps import CodingStep
 
 Integers = npt.NDArray[np.int64]
 
 
 def predict(
-    path: IntegerPath, stage: Stage, symbols: Integers, above: Integers | None
+    network: IntegerNetwork,
+    step: CodingStep,
+    symbols: Integers,
+    coarser_features: Integers | None,
 ) -> tuple[list[Integers], Integers | None]:
-    """What `IntegerPath.predict` gives, for one image.
+    """What `IntegerNetwork.predict` gives, for one image.
 
     Args:
-        path: of a network.
-        stage: one of its stages.
-        symbols: of what the stage is the first to see, (C, H, W).
-        above: features that the stage before gave (Cf, H, W); None at the first.
+        network: filled.
+        step: one of its steps.
+        symbols: of its input, (C, H, W).
+        coarser_features: that the step before gave (Cf, H, W); None at the first.
 
     Returns:
         Parameters on the coder's grids (P, H', W') for each target, and features (Cf, H', W').
     """
-    predictor = members(path.predictors, IntegerPredictor)[stage.predictor]
-    z = 2 * symbols.astype(np.int64) - (path.seen_shape(stage).levels - 1)
+    predictor = members(network.predictors, IntegerPredictor)[step.predictor]
+    z = 2 * symbols.astype(np.int64) - (network.input_shape(step).levels - 1)
     if predictor.up is not None and predictor.upsample == "before":
-        assert above is not None
-        above = pixel_shuffle(convolve(predictor.up, above))
-    x = start = convolve(predictor.head, z, above)
+        assert coarser_features is not None
+        upsampled = pixel_shuffle(convolve(predictor.up, coarser_features))
+        coarser_features = upsampled[:, : z.shape[1], : z.shape[2]]
+    x = start = convolve(predictor.head, z, coarser_features)
     for block in members(predictor.blocks, IntegerBlock):
         x = convolve(block.conv2, convolve(block.conv1, x), x)
     f = convolve(predictor.last, x, start)
     if predictor.up is not None and predictor.upsample == "after":
         f = pixel_shuffle(convolve(predictor.up, f))
-    classifiers = members(path.classifiers, IntegerClassifier)
-    raws = [classify(classifiers[index], f) for index in stage.classifiers]
-    return raws, f if stage.hands_on else None
+    classifiers = members(network.classifiers, IntegerClassifier)
+    params = [classify(classifiers[index], f) for index in step.classifiers]
+    return params, f if step.passes_features else None
 
 
 def classify(classifier: IntegerClassifier, f: Integers) -> Integers:

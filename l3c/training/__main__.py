@@ -3,33 +3,32 @@
     python -m l3c.training RECIPE --store results/run/store/photos --weights mine.safetensors
     torchrun --nproc-per-node 4 -m l3c.training RECIPE --store ... --weights ... --device cuda
 
-The workflow does the same in its rules train_model and convert_model, in one process: the weights
-get their integer path, with which files decode the same everywhere. A killed training goes on from
+The workflow does the same in its rule train_model, in one process. A killed training goes on from
 `<weights>.checkpoint`.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from l3c.config import RecipeError, load_recipe
 from l3c.data.errors import DatasetError
 from l3c.data.manifest import MANIFEST, kept_licences, manifest_sha256
 from l3c.data.store import Store
-from l3c.integer.files import add_integer_path
+from l3c.recipe import RecipeError, load_recipe
 from l3c.training.errors import TrainingError
 from l3c.training.loop import train
 from l3c.training.validation import middle_crops
-from l3c.zoo import load_float_network, read_model
 
 
 def main() -> int:
     """Trains; 1 if it cannot, with one line that says why."""
     parser = argparse.ArgumentParser(description="Train a recipe, also under torchrun.")
     parser.add_argument("recipe", type=Path)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="such as train.steps=100"
+    )
     parser.add_argument("--store", type=Path, required=True, help="folder of a training store")
     parser.add_argument("--weights", type=Path, required=True, help=".safetensors file to write")
     parser.add_argument("--validation", type=Path, help="folder of a data set, with its manifest")
@@ -44,14 +43,12 @@ def main() -> int:
     try:
         manifest = arguments.data and arguments.data / MANIFEST
         store = Store(arguments.store, manifest_sha256(manifest) if manifest else None)
-        checkpoint = arguments.weights.with_suffix(".checkpoint")
         train(
-            load_recipe(arguments.recipe),
+            load_recipe(arguments.recipe, arguments.set),
             store,
             data_sha256=store.data_sha256,
             weights=arguments.weights,
-            checkpoint=checkpoint,
-            keep_checkpoint=True,
+            checkpoint=arguments.weights.with_suffix(".checkpoint"),
             validation=arguments.validation and middle_crops(arguments.validation / MANIFEST),
             board=arguments.board,
             device=arguments.device,
@@ -61,10 +58,6 @@ def main() -> int:
                 "data_licences": kept_licences(manifest) if manifest else ["not stated"],
             },
         )
-        if os.environ.get("RANK", "0") == "0":
-            model = read_model(arguments.weights)
-            add_integer_path(load_float_network(model), model.card, store, model.weights)
-            checkpoint.unlink()
     except (RecipeError, DatasetError, TrainingError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from l3c.config import TrainSettings
+from l3c.recipe import TrainSettings
 from l3c.training.errors import TrainingError
 
 

@@ -6,6 +6,7 @@ works on a copy of the network, and its random numbers come from generators of i
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import sys
 from pathlib import Path
@@ -16,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from l3c.codec import RGB, Codec
-from l3c.model.network import Network
-from l3c.sampling import sample_scales
+from l3c.models.base import Model
+from l3c.models.pyramid_codec import PyramidCodec
+from l3c.models.tile_codec import RGB, UnsupportedError
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -69,8 +70,8 @@ class Board:
                 self._writer.add_scalar(tag, value, step)
         self._writer.flush()
 
-    def images(self, step: int, network: Network, crop: Tensor) -> None:
-        """Adds what a network makes of a crop.
+    def images(self, step: int, model: Model, crop: Tensor) -> None:
+        """Adds pictures of a crop, as far as the family offers any.
 
         `z/1` to `z/S` are the heat maps of the bottlenecks, see `heat_map`; `samples/truth` is the
         crop, `samples/x` x sampled given z^(1)..z^(S), `samples/x-z1` x and z^(1) sampled given
@@ -78,13 +79,13 @@ class Board:
 
         Args:
             step: how many the network was trained for.
-            network: on any device; it is copied, not changed.
+            model: on any device; it is copied, not changed.
             crop: uint8 (3, H, W).
         """
         if self._writer is None:
             return
         rgb = crop.permute(1, 2, 0).cpu().numpy()
-        for tag, image in pictures(network, rgb).items():
+        for tag, image in pictures(model, rgb).items():
             self._writer.add_image(tag, image, step, dataformats="HWC")
 
     def __enter__(self) -> Self:
@@ -100,16 +101,17 @@ class Board:
             self._writer.close()
 
 
-def pictures(network: Network, rgb: RGB) -> dict[str, RGB]:
+def pictures(model: Model, rgb: RGB) -> dict[str, RGB]:
     """Tag -> image, uint8 (H', W', 3), of what `Board.images` shows; `rgb` is uint8 (H, W, 3)."""
     # A codec freezes its network and orders its weights in memory anew: never those in training.
-    codec = Codec(copy.deepcopy(network), network.mean.device.type)
+    codec = copy.deepcopy(model).codec(next(model.parameters()).device.type)
     images = {}
-    for s, plane in enumerate(codec.planes(rgb)[1:], 1):
-        symbols = plane[0, :_CHANNELS].cpu().numpy()
-        images[f"z/{s}"] = heat_map(symbols, network.shape(s).levels, enlarge=1 << s)
-    for sample in sample_scales(codec, rgb):
-        images[f"samples/{sample.name}"] = sample.image
+    if isinstance(codec, PyramidCodec):
+        for s, plane in enumerate(codec.symbols(rgb)[1:], 1):
+            symbols = plane[0, :_CHANNELS].cpu().numpy()
+            images[f"z/{s}"] = heat_map(symbols, codec.network.shape(s).levels, enlarge=1 << s)
+    with contextlib.suppress(UnsupportedError):
+        images |= {f"samples/{each.name}": each.image for each in codec.sample_parts(rgb)}
     return images
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 from datetime import UTC, datetime
@@ -11,22 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save as safetensors_bytes
 
 from l3c.data.errors import disk_problem
 from l3c.training.errors import TrainingError
 from l3c.whole_files import write_whole
-
-
-def write_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
-    """Writes weights as safetensors, contiguous."""
-    write(path, safetensors_bytes({k: v.contiguous() for k, v in weights.items()}))
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Writes a JSON file for people to read."""
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    write(path, text.encode())
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -45,10 +32,15 @@ def write(path: Path, content: bytes) -> None:
     try:
         write_whole(path, content)
     except OSError as error:
-        raise TrainingError(
-            f"{path}: {disk_problem(error, path.parent)}; the last checkpoint is kept, and the "
-            "same command goes on from it"
-        ) from error
+        raise disk_error(path, error) from error
+
+
+def disk_error(path: Path, error: OSError) -> TrainingError:
+    """What to raise where a file cannot be written."""
+    return TrainingError(
+        f"{path}: {disk_problem(error, path.parent)}; the last checkpoint is kept, and the same "
+        "command goes on from it"
+    )
 
 
 def load_checkpoint(path: Path, identity: str, main: bool = True) -> dict[str, Any] | None:

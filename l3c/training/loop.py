@@ -8,6 +8,7 @@ import io
 import json
 import math
 import platform
+import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +20,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from l3c.config import Recipe
-from l3c.model.identity import model_identity
-from l3c.model.initialization import initialize
-from l3c.model.network import Network
+from l3c.models.base import Model
+from l3c.models.zoo import ModelError, load_model, named_model, write_model
 from l3c.progress import Progress
+from l3c.recipe import Recipe, RecipeError
 from l3c.threads import torch_threads
 from l3c.training import files, optimizers
 from l3c.training.batches import Crops
@@ -36,6 +36,8 @@ CHECKPOINT_EVERY_S = 20.0
 METRICS_EVERY = 25  # steps that one row of the metrics averages, at least
 VALIDATE_ROWS = 20  # rows of the metrics from one validation to the next
 MOST_ROWS = 2000  # of the metrics, about; longer runs average more steps
+CALIBRATION_IMAGES = 24  # of the conversion to integers, and
+CALIBRATION_CROP = 128  # the side of the middle that is taken of each
 
 
 def train(
@@ -45,7 +47,6 @@ def train(
     data_sha256: str,
     weights: Path,
     checkpoint: Path,
-    keep_checkpoint: bool = False,
     validation: Tensor | None = None,
     board: Path | None = None,
     name: str | None = None,
@@ -53,13 +54,14 @@ def train(
     compiled: bool = False,
     about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Trains a network and writes `weights`, its card (.json) and its metrics (.csv) beside them.
+    """Trains a model and writes `weights`, its card (.json) and its metrics (.csv) beside them.
 
-    The metrics are also written with every checkpoint, so that they can be read meanwhile.
+    Families that offer integers get them, calibrated on some of the images. The metrics are also
+    written with every checkpoint, so that they can be read meanwhile.
 
-    The loss is the cross-entropy of all coded scales over the sub-pixels of the image (L3C Eq. 10),
-    in bits. A run that was killed goes on from the last checkpoint and ends with the same weights
-    on the same machine.
+    The loss is that of the family over the sub-pixels of the crops (L3C Eq. 10), in bits. A run
+    that was killed goes on from the last checkpoint and ends with the same weights on the same
+    machine.
 
     Args:
         recipe: what to train and how.
@@ -67,15 +69,13 @@ def train(
         data_sha256: identity of the images, kept in the card.
         weights: path of the safetensors file to write.
         checkpoint: path of the training state, kept up to date while training, removed at the end.
-        keep_checkpoint: leave that of the last step instead, from which another call writes the
-            same files at once: for a caller that has more to do and removes it then.
         validation: crops whose bpsp the metrics and the card shall give, uint8 (N, 3, H, W).
         board: folder of TensorBoard's event files: the metrics, and at every validation pictures of
             its first crop, see `Board`. None writes none.
         name: of the model in tables; the recipe's by default.
         device: "cpu" or "cuda". Under torchrun its processes share each batch.
         compiled: with torch.compile: a slow start, faster steps, weights that differ in rounding.
-        about: what the card says besides, such as the licence.
+        about: further entries of the card, such as the licence.
 
     Raises:
         TrainingError: images that do not fit the recipe, a loss that is not finite, a full disk, or
@@ -87,7 +87,7 @@ def train(
             _train(
                 workers, recipe, images, data_sha256, weights, checkpoint, validation, board, about
             )
-            if workers.main and not keep_checkpoint:
+            if workers.main:
                 checkpoint.unlink(missing_ok=True)
             workers.wait()
         except RuntimeError as error:
@@ -112,14 +112,12 @@ def _train(
 ) -> None:
     settings, label = recipe.train, about["name"]
     crops, share = Crops(images, settings), workers.share(settings.batch)
-    network = Network(recipe.model)
-    initialize(network, settings.seed)
-    network = network.to(workers.device)
+    network = _make_model(recipe).to(workers.device)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optims = optimizers.make_optimizers(network, settings)
     optimizers.set_rate(optims, 1.0)
-    identity = _identity(recipe, data_sha256)
+    identity = _identity(recipe, network, data_sha256)
     done, seconds = 0, 0.0
     metrics: list[dict[str, float | None]] = []
     saved = files.load_checkpoint(checkpoint, identity, workers.main)
@@ -208,13 +206,9 @@ def _train(
     if not workers.main:
         return
 
-    files.write_weights(weights, network.state_dict())
     _write_metrics(weights.with_suffix(".csv"), metrics)
     card = {
         **about,
-        "kind": recipe.model.kind,
-        "identity": model_identity(network).hex(),
-        "parameters": sum(p.numel() for p in network.parameters()),
         "steps": settings.steps,
         "train_s": round(seconds, 1),
         "threads": torch.get_num_threads(),
@@ -229,11 +223,82 @@ def _train(
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
         "date": files.today(),
     }
-    files.write_json(weights.with_suffix(".json"), card)
+    convert_and_write(weights, network.cpu(), images, card)
 
 
-def _identity(recipe: Recipe, data_sha256: str) -> str:
-    text = json.dumps(recipe.model_dump(mode="json"), sort_keys=True) + data_sha256
+def convert_and_write(
+    weights: Path,
+    model: Model,
+    images: Mapping[str, npt.NDArray[np.uint8]],
+    card: Mapping[str, Any],
+    *,
+    half: bool = False,
+) -> None:
+    """Writes a trained model, with integers if its family offers them.
+
+    Args:
+        weights: path of the `.safetensors` file; the card lies beside it.
+        model: trained, on the CPU.
+        images: name -> uint8 (H, W, 3), of which some are calibrated on.
+        card: of the model.
+        half: see `write_model`.
+
+    Raises:
+        TrainingError: the model cannot be converted, or the disk is full.
+    """
+    chosen = _spread(sorted(images), CALIBRATION_IMAGES)
+    crops = [_middle(images[name], CALIBRATION_CROP) for name in chosen]
+    try:
+        integers = model.eval().to_integers(crops)
+        known = {"integer": {"calibrated_on": chosen}} if integers else {}
+        write_model(weights, model, integers, {**card, **known}, half=half)
+    except ValueError as error:
+        raise TrainingError(f"{weights}: cannot be converted to integers: {error}") from error
+    except OSError as error:
+        raise files.disk_error(weights, error) from error
+
+
+def _make_model(recipe: Recipe) -> Model:
+    """The model that training starts from."""
+    try:
+        model = recipe.make_model()
+        model.initialize(recipe.train.seed)
+    except (RecipeError, ValueError) as error:
+        raise TrainingError(str(error)) from error
+    if recipe.init_from is None:
+        return model
+    try:
+        known = load_model(named_model(recipe.init_from))[0].state_dict()
+    except ModelError as error:
+        raise TrainingError(f"init_from: {error}") from error
+    ours = model.state_dict()
+    taken = {k: v for k, v in known.items() if k in ours and ours[k].shape == v.shape}
+    if not taken:
+        raise TrainingError(
+            f"init_from: {recipe.init_from} has no weights of this network's shapes"
+        )
+    model.load_state_dict(ours | taken)
+    print(
+        f"{len(taken)} of {len(ours)} tensors start from {recipe.init_from}, the others anew",
+        file=sys.stderr,
+    )
+    return model
+
+
+def _spread(names: list[str], count: int) -> list[str]:
+    """At most `count` of the names, evenly spread."""
+    return list(dict.fromkeys(names[i * len(names) // count] for i in range(count)))
+
+
+def _middle(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    top, left = (max(0, (length - side) // 2) for length in image.shape[:2])
+    return image[top : top + side, left : left + side]
+
+
+def _identity(recipe: Recipe, model: Model, data_sha256: str) -> str:
+    """Of all that the weights depend on; labels do not count."""
+    settings = recipe.settings() | ({"start": model.identity().hex()} if recipe.init_from else {})
+    text = json.dumps(settings, sort_keys=True, default=str) + data_sha256
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
-from l3c.config import TrainSettings
-from l3c.model.network import Network
+from l3c.models.base import Model
+from l3c.recipe import TrainSettings
+from l3c.training.errors import TrainingError
 
 MUON_RATIO = 4.0  # Muon's step is this many times the learning rate of the parameters left to Adam
 
@@ -65,19 +66,28 @@ def _orthogonal(updates: Tensor) -> Tensor:
     return x * math.sqrt(max(1.0, x.shape[1] / x.shape[2]))
 
 
-def make_optimizers(network: Network, settings: TrainSettings) -> list[Optimizer]:
+def make_optimizers(model: Model, settings: TrainSettings) -> list[Optimizer]:
     """The optimisers that together own every parameter that learns.
 
-    Extractors at rate 0 stop asking for gradients, which saves a third of a step.
+    Parameters of a group with factor 0 stop asking for gradients.
+
+    Raises:
+        TrainingError: a factor for a group that the family does not have.
     """
+    groups = model.param_groups()
+    if unknown := settings.lr_factors.keys() - groups.keys():
+        raise TrainingError(
+            f"train.lr_factors: no parameter group {', '.join(sorted(unknown))}; family "
+            f"{model.family} has {', '.join(groups)}"
+        )
     optimizers = []
-    learned = list(network.extractors.parameters())
-    rest = [*network.predictors.parameters(), *network.classifiers.parameters()]
-    for parameters, share in ((rest, 1.0), (learned, settings.extractor_rate)):
-        if share == 0:
-            network.extractors.requires_grad_(False)
+    for name, parameters in groups.items():
+        factor = settings.lr_factors.get(name, 1.0)
+        if factor == 0:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
         elif parameters:
-            optimizers += _optimizers(parameters, settings.learning_rate * share, settings)
+            optimizers += _optimizers(parameters, settings.learning_rate * factor, settings)
     return optimizers
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from l3c.model.network import Network
+from l3c.models.base import Model
 from l3c.training.errors import TrainingError
 from l3c.training.gpus import claim_gpu
 
@@ -53,9 +53,9 @@ class Workers:
             )
         return range(self.rank, batch, self.size)
 
-    def loss_of(self, network: Network) -> nn.Module:
+    def loss_of(self, model: Model) -> nn.Module:
         """A module that maps a batch to its loss in bits, whose gradients are averaged."""
-        loss = _Loss(network)
+        loss = _Loss(model)
         if self.size == 1:
             return loss
         devices = [self.device] if self.device.type == "cuda" else None
@@ -75,13 +75,13 @@ class Workers:
 
 
 class _Loss(nn.Module):
-    def __init__(self, network: Network) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
-        self.network = network
+        self.model = model
 
     def forward(self, images: Tensor) -> Tensor:
-        """Cross-entropy of uint8 images (N, 3, H, W) over their sub-pixels, in bits."""
-        return self.network.training_bits(images) / images.numel()
+        """Loss of uint8 images (N, 3, H, W) over their sub-pixels, in bits."""
+        return torch.stack([*self.model.loss(images).values()]).sum() / images.numel()
 
 
 def lost_contact(error: RuntimeError) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from l3c.data.manifest import kept_images, read_manifest
-from l3c.model.network import Network
+from l3c.models.base import Model
 from l3c.training.errors import TrainingError
 
 SIDE = 128  # of the crops in pixels, at most
@@ -47,13 +47,14 @@ def middle_crops(manifest: Path) -> Tensor:
 
 
 @torch.no_grad()
-def validation_bpsp(network: Network, crops: Tensor) -> float:
-    """Cross-entropy of all scales, the uniform one included, in bits per sub-pixel.
+def validation_bpsp(model: Model, crops: Tensor) -> float:
+    """Cross-entropy of all parts, in bits per sub-pixel.
 
     Args:
-        network: on any device.
+        model: on any device.
         crops: uint8 (N, 3, H, W).
     """
-    device = network.mean.device
-    bits = sum(float(sum(network.bits(batch.to(device)))) for batch in crops.split(_BATCH))
+    device = next(model.parameters()).device
+    batches = crops.split(_BATCH)
+    bits = sum(float(sum(model.bits(batch.to(device)).values())) for batch in batches)
     return bits / crops.numel()

@@ -10,8 +10,8 @@ from command import Ended, Run
 from PIL import Image
 from tiny_models import smooth, write_model
 
-from l3c import zoo
 from l3c.cli import main
+from l3c.models import zoo
 
 
 @pytest.fixture(scope="session")

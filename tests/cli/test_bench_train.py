@@ -12,7 +12,7 @@ from PIL import Image
 from tiny_models import smooth
 
 import l3c
-from l3c.integer import files
+from l3c.models import zoo
 from l3c.training import loop
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def test_a_table_of_methods(run: Run, album: Path) -> None:
     assert "1 .txt, 1 hidden" in ended.err
     lines = ended.out.splitlines()
     assert lines[0].startswith("method")
-    assert sorted(line.split()[0] for line in lines[1:4]) == ["PNG", "Raw", "l3c-small"]
+    assert sorted(line.split()[0] for line in lines[1:4]) == ["PNG", "Raw", zoo.DEFAULT]
     assert all(line.endswith("yes") for line in lines[1:4])
     [png] = [line for line in lines if line.startswith("PNG")]
     assert "100.0 %" in png
@@ -145,10 +145,10 @@ def test_a_missing_method_is_said_in_every_form(
 
 
 def test_bench_without_a_model(run: Run, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("l3c.zoo._FOLDERS", ())
+    monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
     monkeypatch.setattr("l3c.cli.bench.METHODS", ("raw",))
     ended = run("bench", album)
-    assert (ended.code, "not measured: no model is called l3c-small" in ended.out) == (0, True)
+    assert (ended.code, "not measured: no model is called " + zoo.DEFAULT in ended.out) == (0, True)
     assert run("bench", album, "--methods", "raw,l3c").code == 4
     assert run("bench", album, "--model", "nowhere").code == 4
 
@@ -222,14 +222,14 @@ def test_a_training_interrupted_at_its_end_is_not_repeated(
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 
-    real = files.add_integer_path
-    monkeypatch.setattr(files, "add_integer_path", interrupt)
+    real = loop.convert_and_write
+    monkeypatch.setattr(loop, "convert_and_write", interrupt)
     weights = tmp_path / "mine.safetensors"
     train = ["train", photos, "-o", weights, "--recipe", TOY, "--as-is", "--steps", 2, "--quiet"]
     ended = run(*train)
     assert (ended.code, "the same command goes on from" in ended.err) == (130, True)
     metrics = weights.with_suffix(".csv").read_text()
-    monkeypatch.setattr(files, "add_integer_path", real)
+    monkeypatch.setattr(loop, "convert_and_write", real)
     monkeypatch.setattr(loop.optimizers, "rate_factor", interrupt)  # which every step calls
     assert run(*train) == (0, "", "")
     assert weights.with_suffix(".csv").read_text() == metrics
@@ -248,7 +248,7 @@ def test_training_says_what_it_lacks(
     Image.fromarray(smooth(10, 10)).save(photos / "small.png")
     ended = run("train", photos, "-o", weights, "--recipe", TOY, "--as-is")
     assert (ended.code, "smaller than the crop" in ended.err) == (1, True)
-    monkeypatch.setattr("l3c.zoo._FOLDERS", ())
+    monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
     ended = run("train", photos, "-o", weights)
     assert (ended.code, "name one with --recipe" in ended.err) == (1, True)
 

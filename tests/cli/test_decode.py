@@ -178,7 +178,7 @@ def test_each_failure_has_its_code(
     assert run("decode", strange, "-o", f"{out}/").code == 1
     assert run("decode", inexact, "-o", f"{out}/").code == 6
     assert run("decode", altered, inexact, "-o", out).code == 1
-    monkeypatch.setattr("l3c.zoo._FOLDERS", ())
+    monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
     assert run("decode", coded, "-o", f"{out}/").code == 4
     ended = run("decode", coded, "-o", f"{out}/", "--model", other_model)
     assert (ended.code, "which is not here; there are: other" in ended.err) == (4, True)

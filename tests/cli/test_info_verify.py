@@ -26,7 +26,7 @@ def flip(path: Path, position: int) -> None:
 def test_info_is_for_people(run: Run, coded: Path) -> None:
     ended = run("info", coded / "a.l3c")
     assert (ended.code, ended.err) == (0, "")
-    for line in ("RGB, 44 x 30 pixels, 8 bits a sample", "1 (1 x 1)", "(l3c-small)", "good"):
+    for line in ("RGB, 44 x 30 pixels, 8 bits a sample", "1 (1 x 1)", "(interlaced-small)", "good"):
         assert line in ended.out
     assert "none: coded by the fallback alone" in run("info", coded / "grey.l3c").out
 
@@ -47,7 +47,7 @@ def test_bytes_by_part_add_up(run: Run, coded: Path) -> None:
 
 
 def test_streams_of_an_interlaced_model_are_counted_by_scale(run: Run, tmp_path: Path) -> None:
-    weights = write_model(tmp_path, "l3c_interlaced")
+    weights = write_model(tmp_path, "interlaced")
     Image.fromarray(smooth(30, 44)).save(tmp_path / "a.png")
     assert run("encode", tmp_path / "a.png", "--model", weights).code == 0
     coded = tmp_path / "a.l3c"
@@ -62,7 +62,7 @@ def test_streams_of_an_interlaced_model_are_counted_by_scale(run: Run, tmp_path:
 def test_info_needs_no_model(
     run: Run, coded: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("l3c.zoo._FOLDERS", ())
+    monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
     ended = run("info", coded / "a.l3c")
     assert (ended.code, "(not here)" in ended.out, "streams" in ended.out) == (0, True, True)
     assert "z3" in run("info", coded / "a.l3c", "--model", model).out

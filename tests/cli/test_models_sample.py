@@ -10,21 +10,21 @@ import pytest
 from command import Run, files_in
 from PIL import Image
 
-from l3c.zoo import read_model
+from l3c.models.zoo import read_model
 
 
 def test_models_are_listed_and_checked(run: Run, other_model: Path) -> None:
     ended = run("models", other_model)
     assert ended.code == 0
     head, first, second = ended.out.splitlines()
-    assert head.split()[:3] == ["name", "kind", "parameters"]
-    assert first.startswith("l3c-small")
+    assert head.split()[:3] == ["name", "family", "parameters"]
+    assert first.startswith("interlaced-small")
     assert second.startswith("other")
     assert read_model(other_model).card["integer_identity"] in second
 
 
 def test_a_released_name_is_in_the_list_already(run: Run) -> None:
-    ended = run("models", "l3c-small")
+    ended = run("models", "interlaced-small")
     assert ended.code == 0
     assert ended.out == run("models").out
 
@@ -32,8 +32,8 @@ def test_a_released_name_is_in_the_list_already(run: Run) -> None:
 def test_models_for_scripts(run: Run, other_model: Path) -> None:
     content = json.loads(run("models", other_model.parent, "--json").out)
     default, other = content["files"]
-    assert (default["name"], default["default"]) == ("l3c-small", True)
-    assert (other["kind"], other["check"]) == ("l3c", "good")
+    assert (default["name"], default["default"]) == ("interlaced-small", True)
+    assert (other["family"], other["check"]) == ("l3c", "good")
     assert other["parameters"] > 1000
     assert (other["steps"], other["validation_bpsp"]) == (None, None)
 
@@ -62,13 +62,13 @@ def test_the_list_shows_validation(run: Run, trained: Path) -> None:
 
 
 def test_models_are_compared(run: Run, trained: Path) -> None:
-    ended = run("models", "--compare", "l3c-small", trained)
+    ended = run("models", "--compare", "interlaced-small", trained)
     assert (ended.code, ended.err) == (0, "")
     head, *lines = ended.out.splitlines()
-    assert head.split() == ["l3c-small", str(trained)]
+    assert head.split() == ["interlaced-small", str(trained)]
     rows = {row[0]: row[1:] for row in (re.split("  +", line.strip()) for line in lines)}
     card = read_model(trained).card
-    assert rows["kind"] == ["l3c", "l3c"]
+    assert rows["family"] == ["l3c", "l3c"]
     assert len(set(rows["parameters"])) == 1
     assert rows["identity"][1] == card["integer_identity"] != rows["identity"][0]
     assert rows["float identity"][1] == card["identity"]
@@ -112,7 +112,7 @@ def test_a_comparison_needs_two_models_that_are_there(
     ended = run("models", "--compare", other_model)
     assert (ended.code, "--compare takes two models or more, got 1" in ended.err) == (2, True)
     ended = run("models", "--compare", other_model, "nameless")
-    assert (ended.code, "there are: l3c-small" in ended.err) == (4, True)
+    assert (ended.code, "there are: interlaced-small" in ended.err) == (4, True)
     shutil.copy(other_model, tmp_path / "x.safetensors")
     shutil.copy(model.with_suffix(".json"), tmp_path / "x.json")
     ended = run("models", "--compare", other_model, tmp_path / "x.safetensors")

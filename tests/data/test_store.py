@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from tiny_models import noise
 
-from l3c.config import TrainSettings
 from l3c.data import store
 from l3c.data.datasets import DatasetSpec, build_dataset
 from l3c.data.images import write_png
 from l3c.data.store import Store, StoreError, store_of, write_store
+from l3c.recipe import TrainSettings
 from l3c.training.batches import Crops
 
 IMAGES = {f"{i}.png": noise(20 + i, 31 - i, 3) for i in range(7)}

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from tiny_models import noise, smooth, tiny
 
-from l3c.codec import Codec
 from l3c.evaluation.bits import draw_bits, mean_bpsp, measure_bits, read_bits, write_bits
 from l3c.evaluation.rows import RowError
 
 IMAGES = [("smooth", smooth(21, 34)), ("noise", noise(8, 16, 3))]
 LABELS = {"l3c": "L3C", "rgb": "RGB"}
-CODECS = {kind: Codec(tiny(kind)) for kind in LABELS}
+CODECS = {kind: tiny(kind).codec() for kind in LABELS}
 ROWS = {kind: measure_bits("toy", kind, codec, IMAGES) for kind, codec in CODECS.items()}
 
 
@@ -21,7 +20,9 @@ ROWS = {kind: measure_bits("toy", kind, codec, IMAGES) for kind, codec in CODECS
 def test_channels_add_up_to_the_cross_entropy(kind: str) -> None:
     for name, image in IMAGES:
         rows = [row for row in ROWS[kind] if row.image == name]
-        assert sum(row.bits for row in rows) == pytest.approx(CODECS[kind].bits_theory(image))
+        assert sum(row.bits for row in rows) == pytest.approx(
+            CODECS[kind].cross_entropy_bits(image)
+        )
         assert {row.scale for row in rows} == {"x", "z1", "z2", "z3"}
         assert [row.channel for row in rows if row.scale == "x"] == ["R", "G", "B"]
         numbered = [row.channel for row in rows if row.scale == "z3"]
@@ -48,7 +49,7 @@ def test_a_file_of_other_rows_is_refused_by_name(tmp_path: Path) -> None:
 def test_means_are_of_bits_per_sub_pixel() -> None:
     means = mean_bpsp([*ROWS["l3c"], *ROWS["rgb"]])
     for kind, codec in CODECS.items():
-        whole = [codec.bits_theory(image) / image.size for _, image in IMAGES]
+        whole = [codec.cross_entropy_bits(image) / image.size for _, image in IMAGES]
         total = sum(sum(channels.values()) for channels in means[kind].values())
         assert total == pytest.approx(sum(whole) / 2)
 

@@ -3,7 +3,7 @@
 from l3c.evaluation.deviations import network_deviations
 
 SCALES = "model.scales: 4 instead of 3"
-FROZEN = "train.extractor_rate: 0.0 instead of 1.0"
+FROZEN = "train.lr_factors: {} instead of {}"
 
 
 def test_models_that_differ_alike_are_named_together_and_training_is_left_to_the_cards():

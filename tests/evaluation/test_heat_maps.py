@@ -6,27 +6,26 @@ import numpy as np
 import pytest
 from tiny_models import noise, smooth, tiny
 
-from l3c.codec import Codec
 from l3c.evaluation.heat_maps import bottlenecks, draw_heat_maps
-from l3c.model.quantizer import to_values
+from l3c.nn.quantizer import to_values
 
 
 def test_values_are_those_of_the_symbols() -> None:
-    codec, image = Codec(tiny()), smooth(45, 30)
+    codec, image = tiny().codec(), smooth(45, 30)
     shown = bottlenecks(codec, "a", image)
     assert [values.shape for values in shown.values] == [(3, 24, 16), (3, 12, 8), (3, 6, 4)]
-    for values, symbols in zip(shown.values, codec.planes(image)[1:], strict=True):
+    for values, symbols in zip(shown.values, codec.symbols(image)[1:], strict=True):
         assert (values == to_values(symbols[0, :3], 25).numpy()).all()
         assert np.abs(values).max() <= 1
 
 
 def test_a_pyramid_has_no_heat_maps() -> None:
-    with pytest.raises(ValueError, match="rgb: its z are images"):
-        bottlenecks(Codec(tiny("rgb")), "a", smooth(16, 16))
+    with pytest.raises(ValueError, match="learns no bottlenecks"):
+        bottlenecks(tiny("rgb").codec(), "a", smooth(16, 16))
 
 
 def test_one_and_several_photographs_are_drawn() -> None:
-    codec = Codec(tiny())
+    codec = tiny().codec()
     shown = [bottlenecks(codec, "a", smooth(40, 24)), bottlenecks(codec, "b", noise(16, 32, 3))]
     for count in (1, 2):
         figure = draw_heat_maps(shown[:count], "L3C")

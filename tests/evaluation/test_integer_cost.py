@@ -17,7 +17,7 @@ from l3c.evaluation.integer_cost import (
     read_cost,
     write_cost,
 )
-from l3c.zoo import open_codec
+from l3c.models.zoo import open_codec
 
 
 def test_bytes_are_those_of_the_streams(tmp_path: Path) -> None:

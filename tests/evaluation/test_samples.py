@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from tiny_models import smooth, tiny
 
-from l3c.codec import Codec
 from l3c.data.images import read_rgb
 from l3c.evaluation.published import read_published, samples_of
 from l3c.evaluation.sample_rows import (
@@ -24,12 +23,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("kind", ["l3c", "rgb"])
 def test_samples_are_files_rows_and_a_figure(kind: str, tmp_path: Path) -> None:
-    codec, image = Codec(tiny(kind)), smooth(40, 24)
+    codec, image = tiny(kind).codec(), smooth(40, 24)
     rows = write_samples(tmp_path, "toy", kind, codec, "a", image)
     assert [row.sampled for row in rows] == ["", "x", "x z1", "x z1 z2"]
     assert [row.stored for row in rows] == ["x z1 z2 z3", "z1 z2 z3", "z2 z3", "z3"]
     assert (read_rgb(tmp_path / rows[0].file) == image).all()
-    assert rows[0].bpsp * image.size == pytest.approx(codec.bits_theory(image))
+    assert rows[0].bpsp * image.size == pytest.approx(codec.cross_entropy_bits(image))
     assert rows[-1].bpsp == pytest.approx(rows[0].uniform_bpsp)
     path = tmp_path / "samples.csv"
     write_sample_rows(path, rows)
@@ -43,7 +42,7 @@ def test_samples_are_files_rows_and_a_figure(kind: str, tmp_path: Path) -> None:
 
 def test_the_papers_example_stands_beside_ours_as_published(tmp_path: Path) -> None:
     published = samples_of(read_published(ROOT / "results" / "published.csv"))
-    codec = Codec(tiny())
+    codec = tiny().codec()
     rows = write_samples(tmp_path, "toy", "l3c", codec, "a", smooth(16, 16))
     table = list(csv.DictReader(samples_table(rows, published, "id").splitlines()))
     assert [line["published_bpsp"] for line in table] == [str(value.value) for value in published]

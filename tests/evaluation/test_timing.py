@@ -6,13 +6,13 @@ from tiny_models import noise, smooth, write_model
 
 from coder import range_coder
 from coder.shape import MixtureShape
-from l3c.codec import Codec
 from l3c.evaluation.coder_split import known_intervals, range_coder_seconds
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.timing import TimingPlan, measure_timing
 from l3c.evaluation.timing_rows import check_timing, read_failed_timing, read_timing, write_timing
 from l3c.fileformat import tiles
-from l3c.zoo import open_codec
+from l3c.models.pyramid_codec import as_pyramid_codec
+from l3c.models.zoo import open_codec
 
 OWN = """
 import numpy as np
@@ -132,7 +132,7 @@ def test_known_intervals_are_those_of_the_symbols(coupled):
 
 
 def test_the_range_coder_alone_is_measured_by_scale(tmp_path, monkeypatch):
-    codec: Codec = open_codec(write_model(tmp_path), "cpu")
+    codec = as_pyramid_codec(open_codec(write_model(tmp_path), "cpu"))
     scales = [(way, s) for way in ("encode", "decode") for s in ("x", "z1", "z2")]
     monkeypatch.setattr(tiles, "TILE_PIXELS", 24 * 24)
     seconds = range_coder_seconds(codec, smooth(40, 40), 1)

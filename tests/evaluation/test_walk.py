@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from tiny_models import KINDS, integer_path, smooth, tiny
+from tiny_models import KINDS, integers, smooth, tiny
 
 from coder.range_coder import decode, encode
-from l3c.codec import Codec
 from l3c.evaluation.walk import scale_costs, walk_to
 from l3c.evaluation.walk_figure import draw_pixel
 
@@ -16,10 +15,10 @@ IMAGE = smooth(41, 54)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_pixel_costs_what_the_network_says(kind: str) -> None:
-    codec = Codec(tiny(kind), path=integer_path(kind))
-    bits = codec.symbol_bits(IMAGE)
-    planes = codec.planes(IMAGE)
-    for s, row, column in [(0, 0, 0), (0, 40, 53), (0, 7, 12), (1, 5, 4), (2, 3, 7)]:
+    codec = tiny(kind).codec("cpu", integers(kind))
+    bits = [*codec.symbol_bits(IMAGE).values()]
+    planes = codec.symbols(IMAGE)
+    for s, row, column in [(0, 1, 0), (0, 39, 53), (0, 7, 12), (1, 5, 4), (2, 3, 7)]:
         pixel = walk_to(codec, IMAGE, row, column, s)
         assert [c.symbol for c in pixel.channels] == planes[s][0, :, row, column].tolist()
         expected = (2 ** -bits[s][:, row, column]).tolist()
@@ -29,8 +28,8 @@ def test_every_pixel_costs_what_the_network_says(kind: str) -> None:
 
 
 def test_interval_probabilities_and_components_agree() -> None:
-    kind = "l3c_interlaced"
-    pixel = walk_to(Codec(tiny(kind), path=integer_path(kind)), IMAGE, 13, 20)
+    kind = "interlaced"
+    pixel = walk_to(tiny(kind).codec("cpu", integers(kind)), IMAGE, 13, 20)
     assert len(pixel.channels) == 3
     for channel in pixel.channels:
         low, high = channel.interval
@@ -54,24 +53,30 @@ def test_interval_probabilities_and_components_agree() -> None:
 )
 def test_a_pixel_that_is_not_there(s: int, row: int, column: int, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        walk_to(Codec(tiny()), IMAGE, row, column, s)
+        walk_to(tiny().codec(), IMAGE, row, column, s)
 
 
-@pytest.mark.parametrize("kind", ["l3c", "rgb_interlaced"])
-def test_bits_and_bytes_of_all_scales(kind: str) -> None:
-    codec = Codec(tiny(kind))
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("l3c", [(41, 54), (24, 28), (12, 14), (6, 7)]),
+        ("interlaced", [(41, 54), (21, 27), (11, 14), (6, 7)]),
+    ],
+)
+def test_bits_and_bytes_of_all_scales(kind: str, sizes: list[tuple[int, int]]) -> None:
+    codec = tiny(kind).codec()
     costs = scale_costs(codec, IMAGE)
     assert [cost.s for cost in costs] == [0, 1, 2, 3]
-    assert [(cost.height, cost.width) for cost in costs] == [(41, 54), (24, 28), (12, 14), (6, 7)]
+    assert [(cost.height, cost.width) for cost in costs] == sizes
     assert sum(cost.num_bytes for cost in costs) == sum(map(len, codec.encode(IMAGE)))
-    assert sum(cost.bits for cost in costs) == pytest.approx(codec.bits_theory(IMAGE))
+    assert sum(cost.bits for cost in costs) == pytest.approx(codec.cross_entropy_bits(IMAGE))
     top = costs[-1]
     assert top.bits == pytest.approx(6 * 7 * top.channels * math.log2(top.levels))
 
 
 @pytest.mark.parametrize("s", [0, 1])
 def test_the_figure_has_a_column_for_each_channel(s: int) -> None:
-    pixel = walk_to(Codec(tiny()), IMAGE, 3, 5, s)
+    pixel = walk_to(tiny().codec(), IMAGE, 3, 5, s)
     figure = draw_pixel(pixel)
     assert len(figure.axes) == 2 * len(pixel.channels)
     titles = [axes.get_title("left") for axes in figure.axes]

@@ -8,7 +8,6 @@ network and fallback see the changed bytes; only the checksum of the pixels is l
 """
 
 import argparse
-import copy
 import dataclasses
 import random
 import resource
@@ -20,17 +19,17 @@ from unittest import mock
 
 import numpy as np
 import torch
-from tiny_models import integer_path, noise, smooth, tiny
+from tiny_models import integers, noise, smooth, tiny
 
 from coder.errors import CoderError
-from l3c.codec import Codec
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat import tiles
 from l3c.fileformat.container import Container, Tile, pack, unpack
+from l3c.models.tile_codec import TileCodec
 from l3c.picture import Mode, Picture
 
 
-def corpus(codec: Codec) -> list[tuple[Picture, bytes]]:
+def corpus(codec: TileCodec) -> list[tuple[Picture, bytes]]:
     """Pictures and their files, with one tile and with several."""
     pictures = [
         Picture.from_array(smooth(16, 24)),
@@ -49,7 +48,7 @@ def corpus(codec: Codec) -> list[tuple[Picture, bytes]]:
 class Mutator:
     """An endless source of hostile files, given by its seed, with the picture they came from."""
 
-    def __init__(self, codec: Codec, seed: int) -> None:
+    def __init__(self, codec: TileCodec, seed: int) -> None:
         self.files = [(picture, data, unpack(data)) for picture, data in corpus(codec)]
         self.random = random.Random(seed)
 
@@ -100,7 +99,7 @@ class Mutator:
         return bytes(out)
 
 
-def run(codec: Codec, picture: Picture, data: bytes, salvage: bool) -> str:
+def run(codec: TileCodec, picture: Picture, data: bytes, salvage: bool) -> str:
     """What the decoder says, in a word. Anything but a CoderError is raised."""
     try:
         decoded = decode_picture(data, lambda identity, arithmetic: codec, salvage=salvage)
@@ -117,7 +116,7 @@ def run(codec: Codec, picture: Picture, data: bytes, salvage: bool) -> str:
 
 def fuzz(inputs: int, seed: int) -> tuple[Counter[str], list[str], float]:
     """How often each answer came, the findings, and the seconds of the slowest input."""
-    codec = Codec(tiny(), "cpu", copy.deepcopy(integer_path()))
+    codec = tiny().codec("cpu", integers())
     mutate, answers, longest = Mutator(codec, seed), Counter[str](), 0.0
     findings = []
     for i in range(inputs):

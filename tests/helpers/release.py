@@ -15,36 +15,35 @@ from typing import Any
 import numpy as np
 import torch
 
-from l3c.config import Kind, ModelSettings
-from l3c.model.network import Network
+from l3c.models.l3c import L3C, L3CSettings
 
 FOLDER = Path(__file__).parents[1] / "data" / "release"
-NAMES: dict[Kind, str] = {"l3c": "L3C", "rgb": "RGB", "rgb_shared": "RGB Shared"}
+NAMES: dict[str, str] = {"l3c": "L3C", "rgb": "RGB", "rgb_shared": "RGB Shared"}
 SEED = 24
 
 
-def outputs(kind: Kind) -> dict[str, Any]:
+def outputs(kind: str) -> dict[str, Any]:
     """What the release's network gives for its image, by name."""
     return dict(np.load(FOLDER / f"original_{kind}_outputs.npz"))
 
 
-def gradients(kind: Kind) -> dict[str, tuple[float, float]]:
+def gradients(kind: str) -> dict[str, tuple[float, float]]:
     """Norm and sum of the gradient of the training loss in bpsp, by the release's key."""
     with (FOLDER / "original_gradients.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["model"] == NAMES[kind] and row["sum"]]
     return {row["key"]: (float(row["norm"]), float(row["sum"])) for row in rows}
 
 
-def keys(kind: Kind) -> dict[str, str]:
+def keys(kind: str) -> dict[str, str]:
     """The release's key -> ours, of the parameters that both have."""
     with (FOLDER / "original_keys.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["model"] == NAMES[kind]]
     return {row["key"]: row["our_key"] for row in rows if not row["our_key"].startswith("<")}
 
 
-def network(kind: Kind, scales: int = 3) -> Network:
+def network(kind: str, scales: int = 3) -> L3C:
     """The paper's network with the formula's weights."""
-    made = Network(ModelSettings(kind=kind, scales=scales))
+    made = L3C(L3CSettings(kind=kind, scales=scales))
     shapes = {name: tuple(value.shape) for name, value in made.named_parameters()}
     weights = {
         ours: torch.from_numpy(_weights(theirs, shapes[ours], kind).astype(np.float32))
@@ -54,7 +53,7 @@ def network(kind: Kind, scales: int = 3) -> Network:
     return made
 
 
-def _weights(key: str, shape: tuple[int, ...], kind: Kind) -> np.ndarray:
+def _weights(key: str, shape: tuple[int, ...], kind: str) -> np.ndarray:
     random = np.random.RandomState(zlib.crc32(key.encode()) ^ SEED)
     i = random.randint(-7, 8, size=shape).astype(np.float64)
     if key.endswith("lin.bias"):

@@ -3,51 +3,51 @@
 from __future__ import annotations
 
 import functools
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from l3c.config import Kind, ModelSettings, Recipe
-from l3c.integer.conversion import convert
-from l3c.integer.files import write
-from l3c.integer.path import IntegerPath
-from l3c.model.identity import model_identity
-from l3c.model.initialization import initialize
-from l3c.model.network import Network
+from l3c.integer.files import load
+from l3c.integer.network import IntegerNetwork
+from l3c.models import zoo
+from l3c.models.pyramid import PyramidModel
+from l3c.recipe import Recipe
 
-KINDS: dict[str, tuple[Kind, bool]] = {  # by name: the kind, and whether it is interlaced
-    "l3c": ("l3c", False),
-    "rgb": ("rgb", False),
-    "rgb_shared": ("rgb_shared", False),
-    "l3c_interlaced": ("l3c", True),
-    "rgb_interlaced": ("rgb", True),
-    "rgb_shared_interlaced": ("rgb_shared", True),
+KINDS: dict[str, dict[str, Any]] = {  # by name: family and settings that only it has
+    "l3c": {"family": "l3c", "model": {"kind": "l3c"}},
+    "rgb": {"family": "l3c", "model": {"kind": "rgb"}},
+    "rgb_shared": {"family": "l3c", "model": {"kind": "rgb_shared"}},
+    "interlaced": {"family": "interlaced", "model": {}},
 }
+STREAMS = {"l3c": 4, "rgb": 4, "rgb_shared": 4, "interlaced": 7}
+SHAPE: dict[str, Any] = {
+    "features": 12,
+    "blocks": 1,
+    "mixtures": 2,
+    "dilations": (1, 2),
+    "channel_coefficients": "centred",
+}
+START = {"parametrization": "unit", "initialization": "pyramid"}
 
 
-def tiny(kind: str = "l3c", seed: int = 0) -> Network:
-    network = Network(
-        ModelSettings(
-            kind=KINDS[kind][0],
-            interlaced=KINDS[kind][1],
-            features=12,
-            blocks=1,
-            mixtures=2,
-            dilations=(1, 2),
-            parametrization="unit",
-            initialization="pyramid",
-            channel_coefficients="centred",
-        )
-    )
-    initialize(network, seed)
-    return stir(network, seed)
+def recipe(kind: str = "l3c") -> Recipe:
+    of_kind = KINDS[kind]
+    start = START if of_kind["family"] == "l3c" else {}
+    return Recipe(name="tiny", family=of_kind["family"], model=SHAPE | start | of_kind["model"])
+
+
+def tiny(kind: str = "l3c", seed: int = 0) -> PyramidModel:
+    model = recipe(kind).make_model()
+    assert isinstance(model, PyramidModel)
+    model.initialize(seed)
+    return stir(model, seed)
 
 
 @torch.no_grad()
-def stir(network: Network, seed: int) -> Network:
+def stir(network: PyramidModel, seed: int) -> PyramidModel:
     """Some noise in the decoder path: as it starts, a small one has many weights of 0."""
     generator = torch.Generator().manual_seed(seed)
     for part in (network.predictors, network.classifiers):
@@ -57,24 +57,22 @@ def stir(network: Network, seed: int) -> Network:
 
 
 @functools.cache
-def integer_path(kind: str = "l3c", seed: int = 0) -> IntegerPath:
-    """Of `tiny(kind, seed)`."""
-    return convert(tiny(kind, seed), [smooth(64, 64), smooth(40, 24)])
+def integers(kind: str = "l3c", seed: int = 0) -> dict[str, torch.Tensor]:
+    """Of `tiny(kind, seed)`, as its file holds them."""
+    return tiny(kind, seed).to_integers([smooth(64, 64), smooth(40, 24)])
+
+
+@functools.cache
+def integer_network(kind: str = "l3c", seed: int = 0) -> IntegerNetwork:
+    """Of `tiny(kind, seed)`; not to be changed or prepared."""
+    return load(tiny(kind, seed), integers(kind, seed))
 
 
 def write_model(folder: Path, kind: str = "l3c", seed: int = 0, name: str = "model") -> Path:
     """`tiny(kind, seed)` as files: the path of its weights, the card beside it."""
-    network, path = tiny(kind, seed), integer_path(kind, seed)
-    weights = folder / f"{name}.safetensors"
-    write(weights, network.state_dict(), path)
-    card = {
-        "name": name,
-        "identity": model_identity(network).hex(),
-        "integer_identity": path.identity().hex(),
-        "recipe": Recipe(name="tiny", model=network.settings).model_dump(mode="json"),
-    }
-    weights.with_suffix(".json").write_text(json.dumps(card))
-    return weights
+    card = {"name": name, "recipe": recipe(kind).model_dump(mode="json")}
+    target = folder / f"{name}.safetensors"
+    return zoo.write_model(target, tiny(kind, seed), integers(kind, seed), card).weights
 
 
 def noise(*shape: int, dtype: type[np.unsignedinteger] = np.uint8) -> NDArray[np.unsignedinteger]:

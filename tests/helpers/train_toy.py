@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from l3c.config import ModelSettings, Recipe, TrainSettings
+from l3c.recipe import Recipe, TrainSettings
 from l3c.training import loop
 
-MODEL = ModelSettings(
-    scales=2,
-    features=12,
-    blocks=1,
-    mixtures=2,
-    dilations=(1, 2),
-    parametrization="unit",
-    initialization="pyramid",
-    channel_coefficients="centred",
-)
+MODEL: dict[str, Any] = {
+    "scales": 2,
+    "features": 12,
+    "blocks": 1,
+    "mixtures": 2,
+    "dilations": (1, 2),
+    "parametrization": "unit",
+    "initialization": "pyramid",
+    "channel_coefficients": "centred",
+}
 
 
 def toy(steps: int) -> Recipe:
@@ -38,7 +39,7 @@ def toy(steps: int) -> Recipe:
         batch=4,
         optimizer="adam",
         learning_rate=1e-4,
-        extractor_rate=0,
+        lr_factors={"extractors": 0.0},
         schedule="cosine",
         clip_norm=1.0,
         rotate=True,

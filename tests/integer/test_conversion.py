@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
-from tiny_models import integer_path, smooth, tiny
+from tiny_models import recipe, smooth, tiny
 
-from l3c import zoo
-from l3c.codec import Codec
 from l3c.integer import files
 from l3c.integer.calibration import calibrate
 from l3c.integer.conversion import convert
 from l3c.integer.grids import parameter_grids
 from l3c.integer.rounding import round_filters
-from l3c.model.initialization import initialize
-from l3c.model.network import Network
+from l3c.models import zoo
+from l3c.training import loop
 
 
 def test_rounding_in_turn_beats_rounding_to_nearest() -> None:
@@ -83,46 +79,22 @@ def test_parameters_are_clipped_where_the_coder_clips() -> None:
     ],
 )
 def test_what_is_not_finite_is_refused(name: str, value: float) -> None:
-    network: Network = tiny()
+    network = tiny()
     with torch.no_grad():
         network.get_parameter(name)[0] = value
     with pytest.raises(ValueError, match="not finite"):
         convert(network, [smooth(32, 32)])
 
 
-def test_a_model_file_holds_both_paths(tmp_path: Path) -> None:
+def test_a_model_file_holds_floats_and_integers(tmp_path: Path) -> None:
     target = tmp_path / "model.safetensors"
-    card = {"name": "x", "recipe": {"name": "x", "model": tiny().settings.model_dump(mode="json")}}
+    card = {"name": "x", "recipe": recipe().model_dump(mode="json")}
     photos = {f"{i}.png": smooth(40 + i, 150) for i in range(30)}
-    files.add_integer_path(tiny(), card, photos, target)
+    loop.convert_and_write(target, tiny(), photos, card)
     written = json.loads(target.with_suffix(".json").read_text())
-    calibrated = written["integer"]["calibrated_on"]
-    assert len(calibrated) == files.IMAGES
+    assert len(written["integer"]["calibrated_on"]) == loop.CALIBRATION_IMAGES
     assert max(written["integer"]["largest_partial_sum"].values()) <= 1 << 24
-    weights, integers = files.split(load_file(target))
-    assert set(weights) == set(tiny().state_dict())
+    model, integers = zoo.load_model(zoo.read_model(target))
+    assert set(model.state_dict()) == set(tiny().state_dict())
     assert files.load(tiny(), integers).identity().hex() == written["integer_identity"]
     assert zoo.open_codec(target, "cpu").identity.hex() == written["integer_identity"]
-
-
-def test_integers_are_stored_in_the_shortest_type() -> None:
-    for value, dtype in ((127, torch.int8), (128, torch.int16), (-32769, torch.int32)):
-        stored = files.compact(torch.tensor([value, 0]))
-        assert stored.dtype == dtype
-        assert stored[0] == value
-
-
-def test_conversion_is_repeatable() -> None:
-    again = convert(copy.deepcopy(tiny()), [smooth(64, 64), smooth(40, 24)])
-    assert again.identity() == integer_path().identity()
-
-
-def test_means_that_are_certain_stay_exact() -> None:
-    """Regression: A is known from z here, and the gradients of its true symbols are all zero."""
-    settings = tiny("l3c_interlaced").settings.model_copy(update={"levels": 255})
-    network = Network(settings)
-    initialize(network, 0)
-    path = convert(network, [smooth(64, 64), smooth(40, 24)])
-    bits = Codec(copy.deepcopy(network)).bits_by_scale(smooth(96, 128))
-    integer_bits = Codec(network, "cpu", path).bits_by_scale(smooth(96, 128))
-    assert integer_bits == pytest.approx(bits, rel=5e-3)  # were 1.5 times as many of z1 and z2

@@ -165,7 +165,7 @@ def test_event_files_hold_every_step_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert events.Scalars("images_per_s")[0].value > 0
 
 
-@pytest.mark.parametrize("kind", ["l3c", "rgb", "l3c_interlaced"])
+@pytest.mark.parametrize("kind", ["l3c", "rgb", "interlaced"])
 def test_pictures_leave_network_and_random_state_alone(kind: str) -> None:
     network, image = tiny(kind), smooth(16, 24)
     network.train()

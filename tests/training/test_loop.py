@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from l3c.config import ModelSettings, Recipe, TrainSettings
-from l3c.model.initialization import initialize
-from l3c.model.network import Network
+from l3c.models.l3c import L3C
+from l3c.models.zoo import load_model, read_model
+from l3c.recipe import Recipe, TrainSettings
 from l3c.training import files, loop
 from l3c.training.errors import TrainingError
 from l3c.training.optimizers import MUON_RATIO, make_optimizers
@@ -22,17 +22,17 @@ from l3c.training.validation import validation_bpsp
 
 RECIPE = Recipe(
     name="toy",
-    model=ModelSettings(
-        kind="l3c",
-        scales=2,
-        features=12,
-        blocks=0,
-        mixtures=2,
-        dilations=(1,),
-        parametrization="unit",
-        initialization="pyramid",
-        channel_coefficients="centred",
-    ),
+    model={
+        "kind": "l3c",
+        "scales": 2,
+        "features": 12,
+        "blocks": 0,
+        "mixtures": 2,
+        "dilations": [1],
+        "parametrization": "unit",
+        "initialization": "pyramid",
+        "channel_coefficients": "centred",
+    },
     train=TrainSettings(
         steps=12,
         crop=16,
@@ -104,9 +104,8 @@ def test_validation_is_measured_now_and_then_and_at_the_end(
     )
     rows = list(csv.DictReader(weights.with_suffix(".csv").read_text().splitlines()))
     assert [bool(row["validation_bpsp"]) for row in rows] == [False, True, False, True, True]
-    network = Network(RECIPE.model)
-    network.load_state_dict(load_file(weights))
-    measured = validation_bpsp(network, crops)
+    model, _ = load_model(read_model(weights))
+    measured = validation_bpsp(model, crops)
     card = json.loads(weights.with_suffix(".json").read_text())
     assert card["validation_bpsp"] == float(rows[-1]["validation_bpsp"])
     assert measured == pytest.approx(card["validation_bpsp"], rel=1e-6)
@@ -145,7 +144,9 @@ def test_checkpoint_of_another_recipe_is_not_used(
     expected = run(tmp_path / "clean").read_bytes()
     checkpoint = tmp_path / "used" / "checkpoints" / "toy.pt"
     checkpoint.parent.mkdir(parents=True)
-    torch.save({"identity": loop._identity(other, "d" * 64), "step": 11}, checkpoint)
+    torch.save(
+        {"identity": loop._identity(other, other.make_model(), "d" * 64), "step": 11}, checkpoint
+    )
     kept = checkpoint.read_bytes()
     assert run(tmp_path / "used").read_bytes() == expected
     (aside,) = checkpoint.parent.glob("toy.other-*.pt")
@@ -220,13 +221,14 @@ def test_loss_that_is_not_finite_stops_with_a_saved_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    bits = loop.Network.training_bits
+    loss = L3C.loss
 
-    def spoiled(self: Network, batch: torch.Tensor) -> torch.Tensor:
+    def spoiled(self: L3C, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         calls.append(1)
-        return bits(self, batch) * (float("nan") if len(calls) == 4 else 1.0)
+        factor = float("nan") if len(calls) == 4 else 1.0
+        return {part: bits * factor for part, bits in loss(self, batch).items()}
 
-    monkeypatch.setattr(loop.Network, "training_bits", spoiled)
+    monkeypatch.setattr(L3C, "loss", spoiled)
     monkeypatch.setattr(loop, "METRICS_EVERY", 2)
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
     with pytest.raises(
@@ -238,13 +240,13 @@ def test_loss_that_is_not_finite_stops_with_a_saved_state(
     assert torch.load(folder / "toy.pt")["step"] == 2  # the last good state is left alone
 
 
-def test_extractors_at_rate_0_stay_as_they_start(tmp_path: Path) -> None:
+def test_a_group_at_factor_0_stays_as_it_starts(tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(
-        update={"train": RECIPE.train.model_copy(update={"extractor_rate": 0.0})}
+        update={"train": RECIPE.train.model_copy(update={"lr_factors": {"extractors": 0.0}})}
     )
     run(tmp_path, recipe)
-    start = Network(recipe.model)
-    initialize(start, recipe.train.seed)
+    start = recipe.make_model()
+    start.initialize(recipe.train.seed)
     trained = load_file(tmp_path / "toy.safetensors")
     changed = {
         name.split(".")[0]
@@ -254,9 +256,9 @@ def test_extractors_at_rate_0_stay_as_they_start(tmp_path: Path) -> None:
     assert changed == {"predictors", "classifiers"}
 
 
-def test_extractors_learn_at_their_own_rate() -> None:
-    network = Network(RECIPE.model)
-    settings = RECIPE.train.model_copy(update={"extractor_rate": 0.1})
+def test_a_group_learns_at_its_own_rate() -> None:
+    network = RECIPE.make_model()
+    settings = RECIPE.train.model_copy(update={"lr_factors": {"extractors": 0.1}})
     rates = {
         id(parameter): group["lr"]
         for optimizer in make_optimizers(network, settings)

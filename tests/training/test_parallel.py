@@ -18,10 +18,10 @@ import yaml
 from train_toy import photographs, toy
 
 from l3c.data.store import write_store
+from l3c.models.zoo import open_codec
 from l3c.training.__main__ import main
 from l3c.training.errors import TrainingError
 from l3c.training.parallel import Workers, lost_contact
-from l3c.zoo import open_codec
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests" / "helpers" / "train_toy.py"

@@ -27,8 +27,12 @@ hold_main_lock()
 
 ROOT = Path(workflow.basedir)
 try:
-    EXPERIMENT, RECIPES = check_experiment(config, ROOT)
-    if workflow.is_main_process:  # once, not in every job
+    # Jobs read this file again: families of models, which import PyTorch, and users' files are
+    # checked once.
+    EXPERIMENT, RECIPES = check_experiment(
+        config, ROOT, families=workflow.is_main_process
+    )
+    if workflow.is_main_process:
         check_method_files(EXPERIMENT)
 except ExperimentError as error:
     raise WorkflowError(str(error)) from None
@@ -94,7 +98,7 @@ PICTURED = EXPERIMENT.pictured()
 PICTURES = []
 if PICTURED:
     plots = ["samples", "cost_maps"]
-    plots += ["heat_maps"] if RECIPES[PICTURED[0]].model.kind == "l3c" else []
+    plots += ["heat_maps"] if RECIPES[PICTURED[0]].variant == "l3c" else []
     PICTURES = expand(
         f"{RUN}/figures/{{plot}}.{{format}}", plot=plots, format=["svg", "png"]
     )
@@ -329,8 +333,8 @@ def get_labels():
 
 
 def get_kinds():
-    """Key of a model -> which kind of network it is."""
-    return {key: RECIPES[key].model.kind for key in EXPERIMENT.trained()}
+    """Key of a model -> which network of its family it is."""
+    return {key: RECIPES[key].variant for key in EXPERIMENT.trained()}
 
 
 def get_timing(wildcards):
@@ -368,7 +372,7 @@ def get_notebook_labels(wildcards):
 def get_notebook_parameters():
     """What notebooks are told of a run: its folder, and the first model that learns its bottlenecks;
     with none, they keep the model that comes with the package."""
-    models = [key for key, recipe in RECIPES.items() if recipe.model.kind == "l3c"]
+    models = [key for key, recipe in RECIPES.items() if recipe.variant == "l3c"]
     weights = [f"{RUN}/models/{key}.safetensors" for key in models]
     return {"RUN": RUN} | {"MODEL": path for path in weights[:1]}
 

@@ -58,7 +58,7 @@ rule plot_speed:
 rule plot_training:
     input:
         provenance=PROVENANCE,
-        metrics=expand(f"{RUN}/trained/{{model}}.csv", model=EXPERIMENT.trained()),
+        metrics=expand(f"{RUN}/models/{{model}}.csv", model=EXPERIMENT.trained()),
     output:
         svg=report(
             f"{RUN}/figures/training.svg",

@@ -1,5 +1,4 @@
-# Learned methods: a recipe and a data set make weights, a card and a log of the training; weights and
-# some of the photographs then make the integers that decode the same everywhere.
+# Learned methods: a recipe and a data set make weights with their integers, a card and a learning curve.
 
 
 rule build_store:
@@ -26,9 +25,9 @@ rule train_model:
         store=get_store,
         validation=get_validation,
     output:
-        weights=f"{RUN}/trained/{{model}}.safetensors",
-        card=f"{RUN}/trained/{{model}}.json",
-        metrics=f"{RUN}/trained/{{model}}.csv",
+        weights=f"{RUN}/models/{{model}}.safetensors",
+        card=f"{RUN}/models/{{model}}.json",
+        metrics=f"{RUN}/models/{{model}}.csv",
     log:
         f"{RUN}/logs/train_model/{{model}}.log",
     benchmark:
@@ -49,24 +48,3 @@ rule train_model:
     script:
         "../scripts/train_model.py"
 
-
-rule convert_model:
-    input:
-        manifest=get_training_manifest,
-        store=get_store,
-        weights=f"{RUN}/trained/{{model}}.safetensors",
-        card=f"{RUN}/trained/{{model}}.json",
-    output:
-        weights=f"{RUN}/models/{{model}}.safetensors",
-        card=f"{RUN}/models/{{model}}.json",
-    log:
-        f"{RUN}/logs/convert_model/{{model}}.log",
-    benchmark:
-        f"{RUN}/benchmarks/convert_model/{{model}}.tsv"
-    conda:
-        "../../environment.yml"
-    threads: EXCLUSIVE
-    resources:
-        mem_mb=4000,
-    script:
-        "../scripts/convert_model.py"

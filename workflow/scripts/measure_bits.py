@@ -7,7 +7,7 @@ from l3c.workflow_job import job
 with job(snakemake):
     from l3c.evaluation.bits import measure_bits, write_bits
     from l3c.evaluation.photographs import choose, cut
-    from l3c.zoo import open_codec
+    from l3c.models.zoo import open_codec
 
     params = snakemake.params
     chosen = choose(Path(snakemake.input.manifest), params.images)

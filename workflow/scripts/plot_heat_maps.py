@@ -9,10 +9,11 @@ with job(snakemake):
     from l3c.evaluation.photographs import choose, cut
     from l3c.evaluation.provenance import read_stamp
     from l3c.evaluation.style import PICTURE_DPI, save
-    from l3c.zoo import open_codec
+    from l3c.models.pyramid_codec import as_pyramid_codec
+    from l3c.models.zoo import open_codec
 
     params = snakemake.params
-    codec = open_codec(Path(snakemake.input.weights), "cpu")
+    codec = as_pyramid_codec(open_codec(Path(snakemake.input.weights), "cpu"))
     shown = [
         bottlenecks(codec, name, cut(image, 1 << codec.network.scales))
         for name, image in choose(Path(snakemake.input.manifest), params.images)

@@ -7,10 +7,11 @@ from l3c.workflow_job import job
 with job(snakemake):
     from l3c.evaluation.photographs import choose, cut
     from l3c.evaluation.sample_rows import write_sample_rows, write_samples
-    from l3c.zoo import open_codec
+    from l3c.models.pyramid_codec import as_pyramid_codec
+    from l3c.models.zoo import open_codec
 
     params = snakemake.params
-    codec = open_codec(Path(snakemake.input.weights), "cpu")
+    codec = as_pyramid_codec(open_codec(Path(snakemake.input.weights), "cpu"))
     folder = Path(snakemake.output.images)
     folder.mkdir(parents=True)
     rows = []

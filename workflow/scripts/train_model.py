@@ -5,11 +5,11 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
-    from l3c.config import Recipe
     from l3c.data.datasets import DatasetSpec
     from l3c.data.manifest import kept_licences, manifest_sha256
     from l3c.data.prepare import deviations
     from l3c.data.store import Store
+    from l3c.recipe import Recipe
     from l3c.training.loop import train
     from l3c.training.validation import middle_crops
 

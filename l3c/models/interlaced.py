@@ -1,0 +1,97 @@
+"""Interlaced prediction: every scale is a subsampling of the next, and predicted in two passes.
+
+z^(s) is every fourth pixel of z^(s-1), R, G, B as they are. Of every 2x2 block of z^(s-1)
+
+    A C
+    C B
+
+A is z^(s) and known; one pass predicts B from A, the next both C from A and B (after the pixel
+groups of Reed et al., "Parallel Multiscale Autoregressive Density Estimation", 2017). Nothing is
+coded twice, nothing is rounded, nothing is learned but the prediction: 2 S passes, however large
+the image. It is not the paper's: L3C learns z, and predicts all pixels of a scale at once.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from coder.shape import MixtureShape
+from l3c.models.pyramid import PyramidModel
+from l3c.nn import start
+from l3c.nn.pyramid import Bottleneck, PyramidSettings
+from l3c.nn.steps import Group, PixelGroup, make_steps
+
+A, B = PixelGroup(0, 0, 2), PixelGroup(1, 1, 2)
+C_RIGHT, C_BELOW = PixelGroup(0, 1, 2), PixelGroup(1, 0, 2)
+GROUPS = (Group((B,)), Group((C_RIGHT, C_BELOW), source=B))
+
+
+class Interlaced(PyramidModel):
+    """See the module."""
+
+    family: ClassVar[str] = "interlaced"
+    Settings: ClassVar[type[PyramidSettings]] = PyramidSettings
+    known = A
+
+    def __init__(self, settings: PyramidSettings) -> None:
+        sigmoid = settings.channel_coefficients == "sigmoid"
+        colors = MixtureShape(3, 256, settings.mixtures, coupled=True, sigmoid=sigmoid)
+        super().__init__(
+            settings,
+            make_steps(settings.scales, GROUPS, shared=False, upsample="before"),
+            [colors] * (settings.scales + 1),
+            unit=True,
+        )
+        self.settings = settings
+
+    @property
+    def multiple(self) -> int:
+        """Images of any size are coded as they are."""
+        return 1
+
+    def bottlenecks(self, images: Tensor) -> list[Bottleneck]:
+        """z^(1), ..., z^(S) of images uint8 (N, 3, H, W): sides are rounded up at every scale."""
+        planes = [images[:, :, :: 1 << s, :: 1 << s] for s in range(1, self.scales + 1)]
+        return [Bottleneck(plane.long(), self.values(0, plane)) for plane in planes]
+
+    def values(self, s: int, symbols: Tensor) -> Tensor:
+        """The input of a predictor, of any scale: float32 on [-1, 1]."""
+        return symbols.float() / 127.5 - 1
+
+    @torch.no_grad()
+    def initialize(self, seed: int) -> None:
+        """Every mixture starts as the mean of the known pixels next to its own.
+
+        Channels 0..2 of the features carry the pixels A, 3..5 the pixels B, see `l3c.nn.start`.
+        """
+        super().initialize(seed)
+        start.noise(self)
+        for step in start.owners(self):
+            predictor, classifiers = start.modules_of(self, step)
+            head = predictor.head.weight
+            head[: start.CARRIERS] = 0
+            first = 3 * step.group
+            head[first : first + 3, :3, 0, 0] = torch.eye(3)
+            start.see_contrast_of(predictor)
+            if predictor.up is not None:
+                predictor.up.conv.weight[: 4 * start.CARRIERS] = 0
+            for target, classifier in zip(step.targets, classifiers, strict=True):
+                start.start_classifier(classifier, _from_neighbours(target), "nowhere")
+
+
+FAMILY = Interlaced
+
+
+def _from_neighbours(target: PixelGroup) -> Tensor:
+    """The mean of the known pixels next to the target: kernels (2, 3, 3) on A and B."""
+    kernels = torch.zeros(2, 3, 3)
+    if target == B:
+        kernels[0, 1:, 1:] = 0.25
+    elif target == C_RIGHT:
+        kernels[0, 1, 1:] = kernels[1, :2, 1] = 0.25
+    else:
+        kernels[0, 1:, 1] = kernels[1, 1, :2] = 0.25
+    return kernels

@@ -1,0 +1,115 @@
+"""The interface between a model and the file format: RGB tile <-> streams of bytes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from l3c.arithmetic import Arithmetic
+from l3c.stopwatch import Stopwatch
+
+RGB = npt.NDArray[np.uint8]
+"""uint8 (H, W, 3), H and W at least 1."""
+Bits = npt.NDArray[np.float64]
+
+
+class UnsupportedError(RuntimeError):
+    """The family of this model does not offer it."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image of which some parts were stored and the rest sampled.
+
+    Attributes:
+        name: the sampled parts: "truth" for none, then "x", "x-z1", "x-z1-z2", ...
+        image: uint8 (H, W, 3).
+        bpsp: cross-entropy of the stored parts, in bits per sub-pixel of the image.
+    """
+
+    name: str
+    image: RGB
+    bpsp: float
+
+
+class TileCodec(ABC):
+    """Encodes and decodes RGB tiles with one model.
+
+    Attributes:
+        arithmetic: of the predictions.
+        identity: 8 bytes that name all that decoding depends on.
+        stream_parts: the part that each stream of a tile belongs to, the same for every tile.
+    """
+
+    arithmetic: Arithmetic
+    identity: bytes
+    stream_parts: tuple[str, ...] = ("x",)
+
+    @property
+    def streams(self) -> int:
+        """Number of streams of a tile."""
+        return len(self.stream_parts)
+
+    @abstractmethod
+    def encode(self, tile: RGB, stopwatch: Stopwatch | None = None) -> list[bytes]:
+        """Streams of a tile.
+
+        Args:
+            tile: uint8 (H, W, 3), any size from 1x1.
+            stopwatch: is told where the time goes.
+        """
+
+    @abstractmethod
+    def decode(
+        self, streams: list[bytes], height: int, width: int, stopwatch: Stopwatch | None = None
+    ) -> RGB:
+        """Inverse of `encode`: uint8 (height, width, 3).
+
+        Raises:
+            CorruptStreamError: streams that cannot be of this size. Other altered bytes give other
+                pixels: whoever calls compares a checksum.
+        """
+
+    def encode_batch(self, tiles: Sequence[RGB]) -> list[list[bytes]]:
+        """Streams of each tile, the same bytes as `encode` gives; all tiles are of one size."""
+        return [self.encode(tile) for tile in tiles]
+
+    def decode_batch(self, tiles: Sequence[list[bytes]], height: int, width: int) -> list[RGB]:
+        """Each tile from its streams, as `decode` gives it; all tiles are of one size."""
+        return [self.decode(streams, height, width) for streams in tiles]
+
+    def channel_names(self, part: str, channels: int) -> list[str]:
+        """Names of the channels of a part, as `symbol_bits` gives them: colours, or numbers."""
+        return [*"RGB"] if part == "x" else [str(c + 1) for c in range(channels)]
+
+    def symbol_bits(self, tile: RGB) -> Mapping[str, Bits]:
+        """Cross-entropy of each symbol, in bits: part -> float64 (C, H, W).
+
+        Raises:
+            UnsupportedError: the family does not tell.
+        """
+        raise UnsupportedError(f"{type(self).__name__} tells no bits of symbols")
+
+    def cross_entropy_bits(self, tile: RGB) -> float:
+        """Size of a tile in bits with an ideal coder."""
+        return float(sum(bits.sum() for bits in self.symbol_bits(tile).values()))
+
+    def sample_images(self, count: int, height: int, width: int, seed: int = 0) -> RGB:
+        """Images drawn from the model: uint8 (count, height, width, 3).
+
+        Raises:
+            UnsupportedError: the family cannot be sampled.
+        """
+        raise UnsupportedError(f"{type(self).__name__} draws no samples")
+
+    def sample_parts(self, tile: RGB, seed: int = 0) -> list[Sample]:
+        """The tile itself, then with ever more parts sampled given the others.
+
+        Raises:
+            UnsupportedError: the family cannot be sampled.
+        """
+        raise UnsupportedError(f"{type(self).__name__} draws no samples")

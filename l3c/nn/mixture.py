@@ -1,0 +1,204 @@
+"""Discretized logistic mixture: parameters, log-likelihood, sampling (L3C Sec. 3.4).
+
+Everything is in units of symbols: the bin of symbol v is [v - 1/2, v + 1/2]; the lowest and the
+highest symbol also get the tails.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from coder.shape import MixtureShape
+from coder.tables import FREQUENCY_BITS
+
+
+class Mixture(NamedTuple):
+    """Parameters, channels last.
+
+    logits, mu, log_sigma: (N, H, W, C, K). lam: (N, H, W, C (C-1) / 2, K), None if not coupled.
+    """
+
+    logits: Tensor
+    mu: Tensor
+    log_sigma: Tensor
+    lam: Tensor | None
+
+
+def limit(parameters: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Parameters clipped to a range, which a gradient can lead back into.
+
+    Without an upper limit the first steps of RMSprop, ten times its learning rate, drive log sigma
+    above 100, where exp(-log sigma) underflows; with one that stops every gradient, sigma stays
+    there. Below `low` there is no gradient, as in the authors' release.
+
+    Args:
+        parameters: float (N, P, H, W).
+        low: smallest value of each, (1, P, 1, 1).
+        high: largest value of each.
+    """
+    clipped: Tensor = _Limit.apply(parameters, low, high)
+    return clipped
+
+
+def split(mixture_params: Tensor, shape: MixtureShape) -> Mixture:
+    """Views of the classifier's output (N, P, H, W) by kind of parameter.
+
+    Args:
+        mixture_params: see `ProbabilityClassifier`.
+        shape: of the mixture.
+    """
+    c, k = shape.channels, shape.mixtures
+    last = mixture_params.permute(0, 2, 3, 1)
+    kinds = [part.unflatten(-1, (-1, k)) for part in last.split(_sizes(shape), dim=-1)]
+    lam = kinds[3] if shape.coupled else None
+    if lam is not None and shape.sigmoid:
+        lam = torch.sigmoid(lam)
+    assert kinds[0].shape[-2:] == (c, k)
+    return Mixture(kinds[0], kinds[1], kinds[2], lam)
+
+
+def _sizes(shape: MixtureShape) -> list[int]:
+    each = shape.channels * shape.mixtures
+    return [each, each, each] + ([shape.coefficients * shape.mixtures] if shape.coupled else [])
+
+
+def couple(mu: Tensor, lam: Tensor, x: Tensor) -> Tensor:
+    """Means given the channels before (Eq. 7).
+
+    Args:
+        mu: (N, H, W, 3, K).
+        lam: (N, H, W, 3, K): G from R, B from R, B from G.
+        x: symbols of the three channels, float (N, H, W, 3, 1).
+    """
+    r, g = x[..., 0, :], x[..., 1, :]
+    return torch.stack(
+        (
+            mu[..., 0, :],
+            mu[..., 1, :] + lam[..., 0, :] * r,
+            mu[..., 2, :] + lam[..., 1, :] * r + lam[..., 2, :] * g,
+        ),
+        dim=-2,
+    )
+
+
+def negative_log_likelihood(x: Tensor, params: Mixture, levels: int) -> Tensor:
+    """-log p of each symbol under its mixture (Eqs. 5 to 7), in nats.
+
+    Args:
+        x: symbols, float (N, C, H, W), in 0..levels - 1; gets a gradient (z is learned).
+        params: of the mixture.
+        levels: L.
+
+    Returns:
+        float32 (N, H, W, C), all >= 0.
+    """
+    target = x.permute(0, 2, 3, 1).unsqueeze(-1)
+    mu = params.mu if params.lam is None else couple(params.mu, params.lam, target)
+    log_p = _LogBin.apply(target, mu.float(), params.log_sigma.float(), levels)
+    joint = torch.log_softmax(params.logits.float(), dim=-1) + log_p
+    return -torch.logsumexp(joint, dim=-1)
+
+
+def with_probability_floor(nats: Tensor, levels: int) -> Tensor:
+    """-log of the probability that the coder gives symbols of these -log p, in nats.
+
+    Every symbol keeps one of 2^24 (coder/CDF.md, Sec. 4): p' = (1 - L 2^-24) p + 2^-24. Without it
+    a saturated colour that the network does not expect would count hundreds of bits, and cost 24.
+
+    Args:
+        nats: -log p, see `negative_log_likelihood`.
+        levels: L.
+
+    Returns:
+        float64, the shape of `nats`.
+    """
+    least = 2.0**-FREQUENCY_BITS
+    return -torch.log((1 - levels * least) * torch.exp(-nats.double()) + least)
+
+
+def sample(params: Mixture, levels: int, generator: torch.Generator) -> Tensor:
+    """Draws symbols from their mixtures, each channel given the sampled ones before it (Eq. 7).
+
+    Args:
+        params: of the mixture.
+        levels: L.
+        generator: of the random numbers, on the device of the parameters.
+
+    Returns:
+        int64 (N, C, H, W), in 0..levels - 1.
+    """
+    gumbel = -torch.log(-torch.log(_uniform(params.logits, generator)))
+    component = (params.logits + gumbel).argmax(dim=-1, keepdim=True)
+    chosen = params.log_sigma.gather(-1, component)[..., 0]
+    noise = torch.exp(chosen) * torch.logit(_uniform(chosen, generator))
+    drawn = torch.zeros_like(noise)  # (N, H, W, C)
+    for c in range(drawn.shape[-1]):
+        mu = params.mu
+        if params.lam is not None:
+            mu = couple(params.mu, params.lam, drawn.unsqueeze(-1))
+        mean = mu.gather(-1, component)[..., c, 0]
+        drawn[..., c] = (mean + noise[..., c]).round().clamp(0, levels - 1)
+    return drawn.long().permute(0, 3, 1, 2)
+
+
+def _uniform(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Random numbers strictly between 0 and 1, of a tensor's shape."""
+    drawn = torch.rand(like.shape, generator=generator, device=like.device)
+    return drawn.clamp(1e-6, 1 - 1e-6)
+
+
+class _Limit(torch.autograd.Function):
+    """Clips; a gradient passes that would move a value above `high` down."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        ctx.save_for_backward(x, low, high)
+        return torch.clamp(x, low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, low, high = ctx.saved_tensors
+        passes = (x >= low) & ((x <= high) | (grads[0] > 0))
+        return grads[0] * passes, None, None
+
+
+class _LogBin(torch.autograd.Function):
+    """log of the mass that a logistic gives the bin of x, with its gradient computed alongside.
+
+    With a = (x + 1/2 - mu) / sigma and b = (x - 1/2 - mu) / sigma,
+
+        sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)),
+
+    whose logarithm never underflows: no clamp and no density fallback are needed.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mu: Tensor, log_sigma: Tensor, levels: int) -> Tensor:
+        width = torch.exp(-log_sigma)
+        centre = (x - mu) * width
+        a = centre + 0.5 * width
+        b = centre - 0.5 * width
+        lowest, highest = x < 0.5, x > levels - 1.5
+        has_a, has_b = ~highest, ~lowest  # the tails have one edge only
+        inner = has_a & has_b
+        gap = torch.log(-torch.expm1(-width))
+        log_p = logsigmoid(a) * has_a + logsigmoid(-b) * has_b + gap * inner
+        if any(ctx.needs_input_grad):
+            up = torch.sigmoid(-a) * has_a  # d log_p / da
+            down = torch.sigmoid(b) * has_b  # -d log_p / db
+            by_mu = (down - up) * width
+            by_gap = width / torch.expm1(width) * inner
+            by_sigma = b * down - a * up - by_gap
+            ctx.save_for_backward(by_mu, by_sigma)
+        return log_p
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        by_mu, by_sigma = ctx.saved_tensors
+        mu_grad = grads[0] * by_mu
+        x_grad = -mu_grad.sum(-1, keepdim=True) if ctx.needs_input_grad[0] else None
+        return x_grad, mu_grad, grads[0] * by_sigma, None

@@ -1,0 +1,226 @@
+"""Recipes: all that defines a trained model but the data, read from YAML.
+
+A recipe may inherit from another one (`base:`), and single settings can be overridden where it is
+used (`--set train.steps=100`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from l3c.settings import FrozenSettings
+
+if TYPE_CHECKING:  # families import PyTorch, which takes seconds
+    from l3c.models.base import Model
+
+PAPER_FAMILY = "l3c"
+
+
+class RecipeError(ValueError):
+    """A recipe is missing, is not YAML, or holds a key or value that is not allowed."""
+
+
+class TrainSettings(FrozenSettings):
+    """Optimiser and schedule; the defaults are the paper's, but for `steps` (about 700k there)."""
+
+    steps: int = Field(700_000, ge=1)
+    crop: int = Field(128, ge=8, le=1024, description="side of the square crops in pixels")
+    batch: int = Field(30, ge=1, le=4096)
+    optimizer: Literal["rmsprop", "adam", "muon"] = "rmsprop"
+    learning_rate: float = Field(1e-4, gt=0, lt=1)
+    lr_factors: dict[str, float] = Field(
+        {},
+        description="factors on the learning rate of some of the family's parameter groups; with 0 "
+        "a group keeps the weights it starts with",
+    )
+    schedule: Literal["exponential", "cosine"] = "exponential"
+    decay: float = Field(0.75, gt=0, le=1, description="exponential: factor applied...")
+    decay_steps: int = Field(35_585, ge=1, description="...every so many steps (5 epochs)")
+    warmup_steps: int = Field(0, ge=0, description="linear rise of the learning rate")
+    clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
+    rotate: bool = Field(False, description="crops turned by quarters, besides horizontal flips")
+    channels_last: bool = True
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="CPU threads, all by default; more do not help small batches, and the weights "
+        "depend on their number",
+    )
+    seed: int = 0
+
+
+class Recipe(FrozenSettings):
+    """All that defines a trained model but the data."""
+
+    name: str = Field(min_length=1)
+    family: str = Field(
+        PAPER_FAMILY,
+        min_length=1,
+        description="family of models: a file of l3c/models/, or the path of a .py file",
+    )
+    model: dict[str, Any] = Field({}, description="settings of the family")
+    train: TrainSettings = TrainSettings()
+    init_from: str | None = Field(
+        None, description="model whose weights training starts from: a released name, or a path"
+    )
+
+    @property
+    def variant(self) -> str:
+        """The setting `kind` of families that have one (such as "rgb"), else the family."""
+        return str(self.model.get("kind", self.family))
+
+    def model_settings(self) -> FrozenSettings:
+        """Settings of the family, checked.
+
+        Raises:
+            RecipeError: no such family, or settings that it does not have.
+        """
+        return _model_settings(self.name, self.family, self.model)[1]
+
+    def make_model(self) -> Model:
+        """A network with PyTorch's default weights.
+
+        Raises:
+            RecipeError: as `model_settings`.
+        """
+        family, settings = _model_settings(self.name, self.family, self.model)
+        return family(settings)
+
+    def settings(self) -> dict[str, Any]:
+        """All of them, from "family" over "model.features" to "train.seed".
+
+        Raises:
+            RecipeError: as `model_settings`.
+        """
+        found: dict[str, Any] = {"family": self.family}
+        for part, settings in (("model", self.model_settings()), ("train", self.train)):
+            found |= {f"{part}.{key}": value for key, value in settings.model_dump().items()}
+        return found
+
+    def deviations(self) -> list[str]:
+        """Every setting that differs from the paper's, one readable line each."""
+        ours, published = self.settings(), paper_settings()
+        shared = [key for key in published if key in ours and ours[key] != published[key]]
+        lines = [f"{key}: {ours[key]} instead of {published[key]}" for key in shared]
+        return lines + ([f"init_from: {self.init_from}"] if self.init_from else [])
+
+
+def _model_settings(
+    name: str, family: str, settings: Mapping[str, Any]
+) -> tuple[type[Model], FrozenSettings]:
+    from l3c.models.base import FamilyError, load_family
+
+    try:
+        found = load_family(family)
+        return found, found.Settings.model_validate(settings)
+    except FamilyError as error:
+        raise RecipeError(f"{name}: {error}") from None
+    except ValidationError as error:
+        raise RecipeError(f"{name}: {_explain(error, 'model.', found.Settings)}") from None
+
+
+def paper_settings() -> dict[str, Any]:
+    """The paper's, without those that it has several of, or says nothing of."""
+    unspecified = ("model.kind", "train.seed", "train.threads")
+    settings = Recipe(name="paper").settings()
+    return {key: value for key, value in settings.items() if key not in unspecified}
+
+
+def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads and checks a recipe.
+
+    Args:
+        path: of the YAML file. Its `base`, if any, is the name of a recipe in the same folder or
+            a path relative to it; its own settings are merged over that.
+        overrides: settings such as "train.steps=100", merged over all; values are YAML.
+
+    Raises:
+        RecipeError: naming the file, the key and what is allowed there.
+    """
+    return parse_recipe(overridden(_read(Path(path), ()), overrides), str(path))
+
+
+def overridden(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The content of a recipe with settings such as "train.steps=100" merged over it.
+
+    Raises:
+        RecipeError: an override that is no key=value.
+    """
+    content = dict(content)
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise RecipeError(f"{override!r}: expected key=value, such as train.steps=100")
+        try:
+            content = _merged(content, _nested(key.strip().split("."), yaml.safe_load(value)))
+        except yaml.YAMLError:
+            raise RecipeError(f"{override!r}: its value is not valid YAML") from None
+    return content
+
+
+def parse_recipe(content: object, where: str) -> Recipe:
+    """A recipe of parsed YAML or JSON.
+
+    Raises:
+        RecipeError: naming `where`, the key and what is allowed there.
+    """
+    if not isinstance(content, dict):
+        raise RecipeError(f"{where}: a recipe is a mapping with {', '.join(Recipe.model_fields)}")
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"{where}: {_explain(error)}") from None
+
+
+def _read(path: Path, inherited_by: tuple[Path, ...]) -> dict[str, Any]:
+    """The content of a recipe, merged over that of its bases."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping with {', '.join(Recipe.model_fields)}")
+    base = content.pop("base", None)
+    if base is None:
+        return content
+    source = path.parent / (base if str(base).endswith((".yaml", ".yml")) else f"{base}.yaml")
+    if source.resolve() in {other.resolve() for other in (*inherited_by, path)}:
+        raise RecipeError(f"{path}: base {base} inherits from it")
+    return _merged(_read(source, (*inherited_by, path)), content)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings merged key by key; other values, lists too, are replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        known = merged.get(key)
+        both = isinstance(known, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(known, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _nested(keys: Sequence[str], value: object) -> dict[str, Any]:
+    return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}
+
+
+def _explain(
+    error: ValidationError, prefix: str = "", settings: type[FrozenSettings] = Recipe
+) -> str:
+    """One line for the whole validation error, with the allowed keys where a key is unknown."""
+    parts = []
+    for item in error.errors():
+        where = prefix + ".".join(str(key) for key in item["loc"])
+        if item["type"] == "extra_forbidden":
+            section = TrainSettings if where.startswith("train.") else settings
+            parts.append(f"unknown key {where}; allowed: {', '.join(section.model_fields)}")
+        else:
+            parts.append(f"{where} = {item['input']!r}: {item['msg']}")
+    return "; ".join(parts)

@@ -1,0 +1,66 @@
+"""Sampling the finer scales given the coarser ones."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import integers, smooth, tiny
+
+from coder.shape import MixtureShape
+from l3c.models.pyramid_codec import as_pyramid_codec
+from l3c.nn import mixture
+from l3c.recipe import Recipe
+
+
+def test_samples_follow_their_mixture() -> None:
+    shape = MixtureShape(3, 256, 2, coupled=True)
+    raw = torch.zeros(1, shape.parameters, 100, 100)
+    raw[:, [0, 2, 4]] = math.log(3)  # three quarters of the first component
+    raw[:, [6, 8, 10]], raw[:, [7, 9, 11]] = 60.0, 180.0
+    raw[:, 12:18] = math.log(2.0)
+    raw[:, 18:20] = 0.5  # green follows red
+    drawn = mixture.sample(mixture.split(raw, shape), 256, torch.Generator().manual_seed(0))
+    red, green, blue = drawn[0].double().flatten(1)
+    assert red.mean() == pytest.approx(0.75 * 60 + 0.25 * 180, abs=2)
+    assert (red[red < 120]).std() == pytest.approx(2 * math.pi / math.sqrt(3), rel=0.1)
+    assert (green - 0.5 * red).mean() == pytest.approx(90, abs=2)
+    assert blue.mean() == pytest.approx(90, abs=2)
+
+
+def test_the_coarsest_scale_of_the_papers_network_costs_a_constant() -> None:
+    paper = as_pyramid_codec(Recipe(name="paper").make_model().codec())
+    top = paper.network.shape(3)
+    assert (paper.network.scales, top.channels, top.levels) == (3, 5, 25)
+    for size in ((8, 8), (512, 768), (40, 104)):
+        assert paper.uniform_bpsp(*size) == pytest.approx(5 * math.log2(25) / 192)
+    assert paper.uniform_bpsp(512, 512) == pytest.approx(0.121, abs=5e-4)
+    assert paper.uniform_bpsp(9, 8) == pytest.approx(2 * 8 / 9 * 5 * math.log2(25) / 192)
+
+
+def test_each_sample_stores_less_than_the_one_before() -> None:
+    codec, image = tiny().codec(), smooth(45, 30)
+    samples = codec.sample_parts(image, seed=3)
+    assert [sample.name for sample in samples] == ["truth", "x", "x-z1", "x-z1-z2"]
+    assert (samples[0].image == image).all()
+    assert samples[0].bpsp * image.size == pytest.approx(codec.cross_entropy_bits(image))
+    stored = [sample.bpsp for sample in samples]
+    assert stored == sorted(stored, reverse=True)
+    top = 5 * math.log2(25) * (48 * 32 / 64)  # symbols of z^(3), all equally likely
+    assert stored[-1] * image.size == pytest.approx(top, rel=1e-6)
+    for sample in samples[1:]:
+        assert sample.image.shape == image.shape
+        assert sample.image.dtype == np.uint8
+        assert not (sample.image == image).all()
+    again = codec.sample_parts(image, seed=3)
+    assert all((a.image == b.image).all() for a, b in zip(samples, again, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["l3c", "interlaced"])
+def test_batches_are_sampled_from_nothing(kind: str) -> None:
+    codec = tiny(kind).codec("cpu", integers(kind))
+    images = codec.sample_images(3, 45, 30, seed=3)
+    assert (images.shape, images.dtype) == ((3, 45, 30, 3), np.uint8)
+    assert len({image.tobytes() for image in images}) == 3
+    assert (codec.sample_images(3, 45, 30, seed=3) == images).all()
+    assert not (codec.sample_images(3, 45, 30, seed=4) == images).all()
