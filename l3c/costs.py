@@ -87,7 +87,7 @@ def cost_lines(
         if spec.source in catalogue
     }
     trained = {experiment.trained_on(key) for key in experiment.trained()}
-    disk = 2 * download  # a set's archives are removed once all of it is unpacked
+    disk = 2 * download  # an archive is removed once it is unpacked
     disk += sum(pixels.values()) * PNG_BYTES / 1e9
     disk += sum(pixels.get(name, 0.0) for name in trained if name) * STORE_BYTES / 1e9
     measurements = {name: len(experiment.measured(name)) for name in experiment.evaluate.datasets}

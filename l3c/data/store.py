@@ -86,24 +86,21 @@ class Store(Mapping[str, RGB]):
     """
 
     def __init__(self, folder: Path, data_sha256: str | None = None) -> None:
-        again = "delete it to have it written anew"
-        try:
-            index = json.loads((folder / INDEX).read_bytes())
-        except OSError as error:
-            raise StoreError(f"{folder}: no complete training store ({error.strerror})") from None
-        except ValueError:
-            raise StoreError(f"{folder / INDEX}: not the index of a store; {again}") from None
-        if not isinstance(index, dict) or index.get("version") != VERSION:
-            raise StoreError(f"{folder}: a store of another version of this package; {again}")
-        self.data_sha256: str = index["data_sha256"]
-        if data_sha256 not in (None, self.data_sha256):
-            raise StoreError(f"{folder}: made from another preparation of the images; {again}")
-        self._entries = {name: tuple(place) for name, *place in index["images"]}
         self._path = folder / PIXELS
         self._pixels: RGB | None = None
-        size = max((3 * h * w + offset for h, w, offset in self._entries.values()), default=0)
-        if not self._path.exists() or self._path.stat().st_size != size:
-            raise StoreError(f"{self._path}: missing or cut off; {again}")
+        try:
+            index = json.loads((folder / INDEX).read_bytes())
+            self.data_sha256: str = index["data_sha256"]
+            self._entries = {name: tuple(place) for name, *place in index["images"]}
+            sizes = [3 * height * width for height, width, _ in self._entries.values()]
+            complete = index["version"] == VERSION and self._path.stat().st_size == sum(sizes)
+        except (OSError, ValueError, KeyError, TypeError):
+            complete = False
+        if not complete or data_sha256 not in (None, self.data_sha256):
+            raise StoreError(
+                f"{folder}: no complete training store of these images, or one of another version "
+                "of this package; delete it to have it written anew"
+            )
 
     def __getitem__(self, name: str) -> RGB:
         height, width, offset = self._entries[name]
