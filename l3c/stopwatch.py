@@ -10,7 +10,7 @@ What the codec calls its stages:
   predictors and classifiers have the scale whose parameters they predict.
 * coder: from the mixture parameters of a scale to bytes, or from bytes to its symbols. CDFs are no
   step of their own: the range coder evaluates them where it needs them, in one loop
-  (coder/mixture_lanes.h). How much of it is theirs, see `l3c.evaluation.coder_split`.
+  (coder/mixture_lanes.h).
 * range_coder: the same for the coarsest scale, whose one uniform CDF is given.
 * container: header, checksums, cutting into tiles and joining them; scale "".
 

@@ -24,6 +24,7 @@ class Measured:
         count: images, or clocked runs.
         total: of a rate, all bits over all sub-pixels.
         vs_reference: of a rate, percent above L3C's, ours against ours.
+        theory: of a rate, the mean cross-entropy under the method's own model, if it has one.
     """
 
     value: float
@@ -31,6 +32,7 @@ class Measured:
     count: int
     total: float | None = None
     vs_reference: float | None = None
+    theory: float | None = None
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ _DEFINITIONS = (
     "*bpsp*: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over images; "
     f"*total bpsp*: all bits over all sub-pixels. *vs. L3C*: above (+) or below ({MINUS}) L3C's, "
     "published against published and ours against ours.",
+    "*cross-entropy bpsp*: the estimate of a learned method's own model, mean over images, without "
+    "the container of each file, which counts in small images.",
     f"*{LEVEL:.0f} % interval* of our mean, by a percentile bootstrap over images; of few images "
     f"it is too narrow, of fewer than {LEAST} none is given.",
     "Seconds of ours: of each crop or batch the median of its clocked runs, a warm-up left out; "
@@ -70,6 +72,7 @@ _CSV_HEAD = (
     "high",
     "spread",
     "total_bpsp",
+    "cross_entropy_bpsp",
     "vs_l3c_percent",
     "count",
     "status",
@@ -102,7 +105,7 @@ def _csv_cells(
         yield from (None,) * 4
     yield from (section.dataset, section.same, setting)
     if result is None:
-        yield from (None,) * 7
+        yield from (None,) * 8
         yield f"{NOT_MEASURED}: {line.reason}" if line.reason else NOT_MEASURED
         return
     is_rate = section.unit == BPSP
@@ -111,7 +114,8 @@ def _csv_cells(
     yield from (_rounded(number, form) for number in (result.value, low, high))
     kind = f"{LEVEL:.0f} % bootstrap interval" if is_rate else "quartiles over runs"
     yield kind if result.spread else None
-    yield from (_rounded(result.total, form), _rounded(result.vs_reference, "{:.2f}"))
+    yield from (_rounded(result.total, form), _rounded(result.theory, form))
+    yield _rounded(result.vs_reference, "{:.2f}")
     yield from (result.count, f"measured; {line.reason}" if line.reason else "measured")
 
 
@@ -242,7 +246,8 @@ def _head(section: Section) -> Head:
     if section.unit != BPSP:
         return [*first, *((setting, "r") for setting in section.settings)]
     interval = f"{LEVEL:.0f} % interval"
-    ours = ("measured bpsp", interval, "measured vs. L3C", "total bpsp", "images")
+    theory = ["cross-entropy bpsp"] if _has_theory(section) else []
+    ours = ("measured bpsp", *theory, interval, "measured vs. L3C", "total bpsp", "images")
     return [*first, ("published vs. L3C", "r"), *((title, "r") for title in ours)]
 
 
@@ -252,12 +257,18 @@ def _lines(section: Section) -> Iterator[list[str]]:
         if section.label:
             cells.append(_published(line, section.unit))
         if section.unit == BPSP:
-            cells += [percent(line.published_vs_reference), *_rate(line.measured[0])]
+            rate = _rate(line.measured[0])
+            theory = rate[1:2] if _has_theory(section) else []
+            cells += [percent(line.published_vs_reference), rate[0], *theory, *rate[2:]]
         else:
             # Where only some settings are empty, it has nothing there: no codec runs on a GPU.
             empty = NONE if any(line.measured) else NOT_MEASURED
             cells += [_spent(r, section.unit) if r else empty for r in line.measured]
         yield cells
+
+
+def _has_theory(section: Section) -> bool:
+    return any(r and r.theory is not None for line in section.lines for r in line.measured)
 
 
 def _published(line: Line, unit: str) -> str:
@@ -270,10 +281,11 @@ def _published(line: Line, unit: str) -> str:
 
 def _rate(result: Measured | None) -> list[str]:
     if result is None or result.total is None:
-        return [NOT_MEASURED, NONE, NONE, NONE, NONE]
+        return [NOT_MEASURED, NONE, NONE, NONE, NONE, NONE]
     above = percent(result.vs_reference)
     total, images = f"{result.total:.3f}", str(result.count)
-    return [f"{result.value:.3f}", span(result.spread), above, total, images]
+    theory = NONE if result.theory is None else f"{result.theory:.3f}"
+    return [f"{result.value:.3f}", theory, span(result.spread), above, total, images]
 
 
 def _spent(result: Measured, unit: str) -> str:

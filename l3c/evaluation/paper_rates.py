@@ -21,12 +21,14 @@ class Rated:
         key, method: of the method.
         sizes: of each image, bits and sub-pixels.
         reason: why there are none, or none of some images.
+        theory: cross-entropy of each image in bits; None where there is no model.
     """
 
     key: str
     method: str
     sizes: tuple[tuple[int, int], ...]
     reason: str = ""
+    theory: tuple[float | None, ...] = ()
 
     def measured(self) -> Measured | None:
         """Mean, its interval, and the total; None without images."""
@@ -34,7 +36,18 @@ class Rated:
             return None
         bpsp = [bits / sub_pixels for bits, sub_pixels in self.sizes]
         total = sum(bits for bits, _ in self.sizes) / sum(count for _, count in self.sizes)
-        return Measured(sum(bpsp) / len(bpsp), mean_interval(bpsp), len(bpsp), total)
+        theory = [
+            bits / sub_pixels
+            for bits, (_, sub_pixels) in zip(self.theory, self.sizes, strict=False)
+            if bits is not None
+        ]
+        return Measured(
+            sum(bpsp) / len(bpsp),
+            mean_interval(bpsp),
+            len(bpsp),
+            total,
+            theory=sum(theory) / len(theory) if len(theory) == len(bpsp) else None,
+        )
 
 
 def rated_images(
@@ -49,13 +62,11 @@ def rated_images(
     for record in records:
         if record.dataset == dataset:
             of = (dataset, record.key)
-            sizes = tuple(
-                (8 * row.num_bytes, 3 * row.height * row.width)
-                for row in rows
-                if (row.dataset, row.key) == of
-            )
+            own = [row for row in rows if (row.dataset, row.key) == of]
+            sizes = tuple((8 * row.num_bytes, 3 * row.height * row.width) for row in own)
+            theory = tuple(row.bits_theory for row in own)
             reason = record.reason or texts.get(of, "")
-            rated.append(Rated(record.key, record.method, sizes, reason))
+            rated.append(Rated(record.key, record.method, sizes, reason, theory))
     return rated
 
 

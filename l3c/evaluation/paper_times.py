@@ -11,7 +11,6 @@ from l3c.evaluation.published import PublishedValue, normalize, published_name
 from l3c.evaluation.repeated_runs import RepeatedRuns
 from l3c.evaluation.timing_rows import TOTAL, TimingRow
 
-CODER = "coder"
 NOTHING = ("measured",)  # the one column of a section for which nothing was measured
 
 
@@ -96,27 +95,19 @@ def peak_memory(timing: Iterable[TimingRow]) -> Samples:
 def stage_seconds(
     timing: Sequence[TimingRow], keys: Collection[str], stages: Collection[str]
 ) -> Samples:
-    """Decoding seconds of some stages for each crop and run, by scale: "s=0", ..., and "total".
-
-    Settings in which the coder is one stage are left out unless that is asked for: on a GPU its
-    CDFs cannot be told from its range coder.
-    """
+    """Decoding seconds of some stages for each crop and run, by scale: "s=0", ..., and "total"."""
     rows = [row for row in timing if row.key in keys and row.direction == "decode"]
     several = len({row.key for row in rows}) > 1
     samples: dict[tuple[str, Setting, str, int], float] = {}
-    undivided: set[Setting] = set()
     for row in rows:
         setting = Setting(row.method if several else "", row.device, row.threads)
-        if row.stage == CODER:
-            undivided.add(setting)
         if row.stage in stages:
             for line in (*_scale(row.scale), "total"):
                 run = (line, setting, row.image, row.run)
                 samples[run] = samples.get(run, 0.0) + row.seconds
     result = Samples()
     for (line, setting, crop, _), seconds in samples.items():
-        if CODER in stages or setting not in undivided:
-            result.add(line, setting, crop, seconds)
+        result.add(line, setting, crop, seconds)
     return result
 
 

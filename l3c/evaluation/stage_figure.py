@@ -18,7 +18,6 @@ REST = "rest"
 # By lightness as much as by hue: neighbours differ in grey too.
 COLORS = {
     "network": style.LEARNED,
-    "cdf": style.CLASSICAL,
     "coder": style.CLASSICAL,
     "range_coder": "#f0c46c",
     "container": "#9a9a9a",
@@ -26,9 +25,8 @@ COLORS = {
 }
 LABELS = {
     "network": "network",
-    "cdf": "CDFs, inside the range coder",
-    "coder": "CDFs and range coder, on a GPU",
-    "range_coder": "range coder",
+    "coder": "range coder, which evaluates CDFs",
+    "range_coder": "range coder, uniform CDF",
     "container": "container",
     REST: "between stages",
 }

@@ -77,10 +77,6 @@ class _Run:
     num_bytes: int
 
 
-_Alone = Mapping[tuple[str, int, str, str], float]
-"""Seconds of the range coder alone, by crop, threads, direction and scale."""
-
-
 def measure_timing(
     source: MethodSource, plan: TimingPlan
 ) -> tuple[list[TimingRow], list[FailedRow]]:
@@ -114,15 +110,14 @@ def measure_timing(
             failed.append(FailedRow(**about, **error.about, reason=f"{device}: {error}"))
             print(f"{method.name} is not timed: {failed[-1].reason}", file=sys.stderr)
             continue
-        peak = peak_mib(device, children=not method.in_process)  # before the coder is taken apart
-        alone = clock.range_coder_alone()
+        peak = peak_mib(device, children=not method.in_process)
         same = about | {
             "device": device,
             "device_name": device_name(device),
             "in_process": method.in_process,
             "peak_mib": round(peak, 1),
         }
-        rows += [row for run in runs for row in _rows(run, same, alone)]
+        rows += [row for run in runs for row in _rows(run, same)]
     return rows, failed
 
 
@@ -196,27 +191,6 @@ class _Clock:
             stopwatch.synchronize()
             return made, _Spent(time.perf_counter() - start, stopwatch.seconds)
 
-    def range_coder_alone(self) -> _Alone:
-        """Of learned methods on the CPU, whose range coder can be told from the CDFs."""
-        if not self._is_learned or self._source.device != "cpu":
-            return {}
-        from l3c.evaluation.coder_split import range_coder_seconds
-        from l3c.evaluation.learned import LearnedMethod
-        from l3c.models.pyramid_codec import PyramidCodec
-
-        assert isinstance(self._method, LearnedMethod)
-        codec = self._method.codec
-        if not isinstance(codec, PyramidCodec):
-            return {}
-        alone = {}
-        for name, image in self._plan.crops():
-            for threads in self._plan.threads:
-                with self._threads(threads):
-                    found = range_coder_seconds(codec, image, self._plan.repeats)
-                for (direction, scale), seconds in found.items():
-                    alone[name, threads, direction, scale] = seconds
-        return alone
-
     def _threads(self, count: int) -> AbstractContextManager[None]:
         if not self._is_learned:
             return nullcontext()
@@ -225,17 +199,9 @@ class _Clock:
         return torch_threads(count)
 
 
-def _rows(run: _Run, same: Mapping[str, object], alone: _Alone) -> Iterator[TimingRow]:
-    """The total of a run, then its stages, the coder taken apart where that was measured."""
-    stages: dict[tuple[str, str], float] = {(TOTAL, ""): run.spent.seconds}
-    for (part, scale), seconds in run.spent.stages.items():
-        coder = alone.get((run.image, run.threads, run.direction, scale))
-        if part == "coder" and coder is not None:
-            stages["range_coder", scale] = min(coder, seconds)
-            stages["cdf", scale] = seconds - stages["range_coder", scale]
-        else:
-            stages[part, scale] = seconds
+def _rows(run: _Run, same: Mapping[str, object]) -> Iterator[TimingRow]:
+    """The total of a run, then its stages."""
     of_run = {key: value for key, value in vars(run).items() if key != "spent"}
-    for (stage, scale), seconds in stages.items():
+    for (stage, scale), seconds in [((TOTAL, ""), run.spent.seconds), *run.spent.stages.items()]:
         of_stage = {"stage": stage, "scale": scale, "seconds": round(seconds, 9)}
         yield TimingRow.model_validate({**same, **of_run, **of_stage})

@@ -17,9 +17,8 @@ SLACK_S = 1e-6  # stages may exceed their total by so much: sums of rounded numb
 class TimingRow(BaseModel):
     """How long one method took for one crop once, in all or in one stage.
 
-    Stages are there for learned methods. "cdf" is what evaluating the CDFs adds to the range coder,
-    and "range_coder" what it takes on intervals that are known; on a GPU both are in "coder", since
-    they are one kernel. See `l3c.stopwatch` and `l3c.evaluation.coder_split`.
+    Stages are there for learned methods, see `l3c.stopwatch`. "coder" is the range coder with the
+    CDFs that it evaluates; "range_coder" is that of the coarsest scale, whose CDF is given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,7 +33,7 @@ class TimingRow(BaseModel):
     height: int = Field(ge=1, description="pixels")
     width: int = Field(ge=1, description="pixels")
     direction: Literal["encode", "decode"]
-    stage: Literal["total", "network", "cdf", "range_coder", "coder", "container"]
+    stage: Literal["total", "network", "coder", "range_coder", "container"]
     scale: str = Field(pattern=r"^(x|z[1-9])?$", description="of the stage; empty for all together")
     run: int = Field(ge=0, description="counted from 0 after the warm-up")
     seconds: float = Field(ge=0, description="from memory to memory")

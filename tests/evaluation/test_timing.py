@@ -1,18 +1,11 @@
 """Clocked runs of a user's method and of a tiny model."""
 
-import numpy as np
 import pytest
 from tiny_models import noise, smooth, write_model
 
-from coder import range_coder
-from coder.shape import MixtureShape
-from l3c.evaluation.coder_split import known_intervals, range_coder_seconds
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.timing import TimingPlan, measure_timing
 from l3c.evaluation.timing_rows import check_timing, read_failed_timing, read_timing, write_timing
-from l3c.fileformat import tiles
-from l3c.models.pyramid_codec import as_pyramid_codec
-from l3c.models.zoo import open_codec
 
 OWN = """
 import numpy as np
@@ -106,35 +99,7 @@ def test_a_learned_method_has_stages_for_each_number_of_threads(tmp_path, plan):
     check_timing(rows)
     assert {row.threads for row in rows} == {1, 2}
     decoded = {(row.stage, row.scale) for row in rows if row.direction == "decode"}
-    parts = {(part, s) for part in ("network", "cdf", "range_coder") for s in ("x", "z1", "z2")}
+    parts = {(part, s) for part in ("network", "coder") for s in ("x", "z1", "z2")}
     assert decoded == parts | {("total", ""), ("range_coder", "z3"), ("container", "")}
     encoded = {(row.stage, row.scale) for row in rows if row.direction == "encode"}
     assert encoded == decoded | {("network", "")}
-
-
-@pytest.mark.parametrize("coupled", [True, False])
-def test_known_intervals_are_those_of_the_symbols(coupled):
-    shape = MixtureShape(3, 25, 2, coupled=coupled)
-    rng = np.random.default_rng(0)
-    symbols = rng.integers(0, 25, (70, 3)).astype(np.uint16)
-    symbols[:2] = [[0, 24, 0], [24, 0, 24]]  # where a CDF is 0 or 2^24
-    raws = rng.normal(0, 5, (70, shape.parameters)).astype(np.float32)
-    table = known_intervals(symbols, raws, shape)
-    green = range_coder.mixture_cdf(raws, shape, 1, symbols)
-    at = symbols[:, 1].astype(int)
-    assert (table[1::3, 1] == green[np.arange(70), at]).all()
-    assert (table[1::3, 2] == green[np.arange(70), at + 1]).all()
-    ones = np.ones(len(table), np.uint16)
-    data = range_coder.encode(ones, table, check=False)
-    assert (range_coder.decode(data, table, check=False) == ones).all()
-    coded = range_coder.encode_mixture(symbols, raws, shape)
-    assert abs(len(data) - len(coded)) <= 8  # the same intervals cost the same
-
-
-def test_the_range_coder_alone_is_measured_by_scale(tmp_path, monkeypatch):
-    codec = as_pyramid_codec(open_codec(write_model(tmp_path), "cpu"))
-    scales = [(way, s) for way in ("encode", "decode") for s in ("x", "z1", "z2")]
-    monkeypatch.setattr(tiles, "TILE_PIXELS", 24 * 24)
-    seconds = range_coder_seconds(codec, smooth(40, 40), 1)
-    assert set(seconds) == set(scales)
-    assert all(spent > 0 for spent in seconds.values())

@@ -9,7 +9,7 @@ from l3c.evaluation.timing_rows import check_timing, read_timing, write_timing
 def test_rows_come_back_exactly(tmp_path, make_timing):
     rows = [
         make_timing(seconds=1 / 3),
-        make_timing(stage="cdf", scale="z1", peak_mib=401.5, in_process=False),
+        make_timing(stage="coder", scale="z1", peak_mib=401.5, in_process=False),
     ]
     write_timing(tmp_path / "timing.csv", rows)
     assert read_timing(tmp_path / "timing.csv") == rows
@@ -43,6 +43,6 @@ def test_rows_are_checked_against_each_other(make_timing):
     with pytest.raises(RowError, match="stage total of scale '' is there twice"):
         check_timing([total, total])
     with pytest.raises(RowError, match=r"encode run 0 of a.0.0 of toy on cpu, 2 threads: .* 0.6"):
-        check_timing([total, *parts, make_timing(stage="cdf", scale="x", seconds=0.2)])
+        check_timing([total, *parts, make_timing(stage="coder", scale="x", seconds=0.2)])
     with pytest.raises(RowError, match="without a total"):
         check_timing(parts)
