@@ -62,6 +62,7 @@ def compare(
 ) -> list[Row]:
     """Rows of all methods, which take turns so that a busy moment does not meet only one."""
     bits = cross_entropy(sample)
+    symbols = sample.symbols.copy()  # a method could write to its own
     rows, running = [], []
     for method in methods:
         row = Row(
@@ -88,7 +89,7 @@ def compare(
             decode_s, found = _best(lambda c=coding, p=parts: c.decode(p))  # type: ignore[misc]
             row.encode_s = min(encode_s, row.encode_s or encode_s)
             row.decode_s = min(decode_s, row.decode_s or decode_s)
-            lossless = np.array_equal(found, sample.symbols)
+            lossless = np.array_equal(found, symbols)
             row.lossless = lossless and row.lossless is not False
             _sizes(row, parts, bits)
     first = rows[0]

@@ -98,7 +98,7 @@ def job(snakemake: Any) -> Iterator[None]:
             sys.stderr = sys.__stderr__  # the log is closed from here on, file descriptor 2 is not
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """The message in one line; the type goes first where the error is not one of this project's.
 
     Ours say what is wrong and what to do; others (a KeyError) need their type to be understood.

@@ -80,7 +80,8 @@ def print_result(result: Result, form: str) -> None:
         print(_LINE.format("method", "bpsp", "of PNG", "encode s", "decode s", "lossless"))
         for record, total in result.methods():
             print(_line(result, record, total))
-        print(f"images: {len({row.image for row in result.rows})}; seconds are means per image")
+        images = {row.image for row in result.rows} | {row.image for row in result.failed}
+        print(f"images: {len(images)}; seconds are means per image")
         _print_left(result, sys.stdout)
 
 

@@ -171,7 +171,7 @@ class _Clock:
             data = plain_bytes(made)
             back, decoded = self._clocked(lambda: self._method.decode(data), threads)
             difference = describe_difference(image, plain_array(back))
-        except Exception as error:  # whatever a user's method raises is reported
+        except (Exception, SystemExit) as error:  # whatever a user's method raises is reported
             raise _CropError(name, image, threads, one_line(error)) from error
         if difference:
             raise _CropError(name, image, threads, f"not lossless: {difference}")

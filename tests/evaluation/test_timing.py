@@ -83,9 +83,10 @@ def test_a_method_that_changes_its_input_is_not_compared_with_that(run_own):
     assert "not lossless" in failure.reason
 
 
-def test_a_method_that_raises_is_not_timed(run_own):
-    rows, [failure] = run_own(before="raise RuntimeError('no idea')")
-    assert (rows, failure.reason) == ([], "cpu: RuntimeError: no idea")
+@pytest.mark.parametrize("error", ["RuntimeError", "SystemExit"])
+def test_a_method_that_raises_is_not_timed(run_own, error):
+    rows, [failure] = run_own(before=f"raise {error}('no idea')")
+    assert (rows, failure.reason) == ([], f"cpu: {error}: no idea")
 
 
 def test_a_missing_method_has_no_rows(run_own, capsys):
