@@ -1,0 +1,323 @@
+"""The causal codec: a small integer network predicts each pixel from those before it (CAUSAL.md).
+
+    network = CausalNetwork(layers)          # checks that no sum can leave 32 bits
+    payload = encode_tile(pixels, network)   # uint8 (H, W, 3) -> bytes
+    pixels = decode_tile(payload, network, height, width)
+
+NumPy and C only. The bytes depend on nothing but the pixels and the network's integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from coder import _causal
+from coder.errors import CorruptStreamError
+from coder.leb128 import leb128
+from coder.range_coder import _split_lanes
+from coder.shape import lane_count
+from coder.tables import LAMBDA_BITS, LOG_SIGMA_BITS, LOGIT_BITS, MU_BITS
+
+Array = npt.NDArray[np.generic]
+
+INPUTS = 86
+CHANNELS = 3
+MAX_LAYERS = 8
+MAX_WIDTH = 512
+MAX_LANES = 16
+MIXTURES = (1, 2, 4, 8)
+GROUP = 16  # outputs are computed so many together
+INPUT_LIMIT = 255  # no input of the first layer is larger
+VARIANTS = ("portable", "sse2", "avx2", "avx512", "neon")
+SLOPE = 3
+SUM_LIMIT = 2**31 - 1
+GRID_BITS = (LOGIT_BITS, MU_BITS, LOG_SIGMA_BITS, LAMBDA_BITS)  # in the order of the outputs
+BIAS_BITS = 6
+MAX_CLASSES = 4
+CLASSES_FROM = (
+    1 << 11,
+    1 << 15,
+    1 << 17,
+    1 << 17,
+)  # pixels from which on there are 1, 2, .. classes
+SAMPLE, LEAST_SAMPLE = 4096, 512  # pixels that a class is fitted to
+
+
+class WeightError(ValueError):
+    """Weights that the engine does not take: of a wrong shape, or with sums beyond 32 bits."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """y = (bias + weights x) >> shift, rounded by the half that the bias holds.
+
+    Hidden layers end in units: max(y, y >> 3), at most `top`.
+
+    Args:
+        weights: int16 (outputs, inputs).
+        bias: int32 (outputs,), with 2^(shift - 1) added.
+        shift: int32 (outputs,), 1..24; all alike in a hidden layer.
+        top: 1..32767; of the last layer unused.
+    """
+
+    weights: npt.NDArray[np.int16]
+    bias: npt.NDArray[np.int32]
+    shift: npt.NDArray[np.int32]
+    top: int = 32767
+
+
+class CausalNetwork:
+    """Weights that have passed all checks, ready for the engine.
+
+    Args:
+        layers: the hidden ones, then the last one of 12 K outputs: logits, means, log sigma (3, K)
+            each, and lambda (3, K): of R for G, of R for B, of G for B.
+
+    Raises:
+        WeightError: naming the layer and what is wrong with it.
+    """
+
+    def __init__(self, layers: list[Layer]) -> None:
+        if not 1 <= len(layers) <= MAX_LAYERS:
+            raise WeightError(f"a network has 1..{MAX_LAYERS} layers, got {len(layers)}")
+        self.layers = layers
+        outputs = layers[-1].weights.shape[0]
+        self.mixtures = outputs // 12
+        if outputs % 12 or self.mixtures not in MIXTURES:
+            raise WeightError(f"the last layer has 12 times {MIXTURES} outputs, got {outputs}")
+        inputs, limit = INPUTS, INPUT_LIMIT
+        self.largest_sums = []
+        packed = []
+        for i, layer in enumerate(layers):
+            last = i + 1 == len(layers)
+            _check_layer(layer, inputs, last, f"layer {i}")
+            sums = largest_sum(layer, limit)
+            if sums > SUM_LIMIT:
+                raise WeightError(f"layer {i}: a sum could reach {sums}, beyond {SUM_LIMIT}")
+            self.largest_sums.append(sums)
+            packed.append(_pack(layer))
+            inputs, limit = layer.weights.shape[0], max(layer.top, 2 ** (15 - SLOPE))
+        self.engine = _causal.Network(packed, self.mixtures)
+
+    def to_arrays(self) -> dict[str, Array]:
+        """All integers by name, for a file of arrays."""
+        arrays: dict[str, Array] = {}
+        for i, layer in enumerate(self.layers):
+            for field in ("weights", "bias", "shift"):
+                arrays[f"layer{i}.{field}"] = getattr(layer, field)
+            arrays[f"layer{i}.top"] = np.array([layer.top], np.int32)
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> CausalNetwork:
+        """Inverse of `to_arrays`, for arrays from anywhere.
+
+        Raises:
+            WeightError: other names, or what the constructor refuses.
+        """
+        count = len(arrays) // 4
+        names = {f"layer{i}.{f}" for i in range(count) for f in ("weights", "bias", "shift", "top")}
+        if set(arrays) != names or any(arrays[f"layer{i}.top"].shape != (1,) for i in range(count)):
+            raise WeightError(f"a causal network does not consist of {sorted(arrays)[:4]} ..")
+        layers = []
+        for i in range(count):
+            weights, bias, shift, top = (
+                arrays[f"layer{i}.{field}"] for field in ("weights", "bias", "shift", "top")
+            )
+            layers.append(Layer(weights, bias, shift, int(top[0])))  # type: ignore[arg-type]
+        return cls(layers)
+
+
+def largest_sum(layer: Layer, limit: int) -> int:
+    """Bound of |bias + any partial sum| where no input exceeds `limit` in magnitude."""
+    weights = np.abs(layer.weights.astype(np.int64)).sum(1)
+    return int((weights * limit + np.abs(layer.bias.astype(np.int64))).max())
+
+
+def _check_layer(layer: Layer, inputs: int, last: bool, name: str) -> None:
+    outputs = layer.weights.shape[0] if layer.weights.ndim == 2 else 0
+    wanted = {
+        "weights": (np.int16, (outputs, inputs)),
+        "bias": (np.int32, (outputs,)),
+        "shift": (np.int32, (outputs,)),
+    }
+    for field, (dtype, shape) in wanted.items():
+        array = getattr(layer, field)
+        if array.dtype != dtype or array.shape != shape:
+            raise WeightError(
+                f"{name}: {field} must be {np.dtype(dtype)} {shape}, got {array.dtype}"
+                f" {array.shape}"
+            )
+    if not 1 <= outputs <= MAX_WIDTH or (not last and outputs % GROUP):
+        raise WeightError(f"{name}: {outputs} outputs; hidden layers have a multiple of {GROUP}")
+    if layer.shift.min() < 1 or layer.shift.max() > 24:
+        raise WeightError(f"{name}: shifts are 1..24")
+    if not last and (layer.shift != layer.shift[0]).any():
+        raise WeightError(f"{name}: a hidden layer has one shift")
+    if not 1 <= layer.top <= 32767:
+        raise WeightError(f"{name}: top is 1..32767, got {layer.top}")
+
+
+def _pack(layer: Layer) -> tuple[Array, Array, Array, int, int, int]:
+    """As causal.h wants it: outputs in groups of 16, inputs in pairs."""
+    outputs, inputs = layer.weights.shape
+    padded = -(-outputs // GROUP) * GROUP
+    weights = np.zeros((padded, inputs), np.int16)
+    weights[:outputs] = layer.weights
+    bias, shift = np.zeros(padded, np.int32), np.ones(padded, np.int32)
+    bias[:outputs], shift[:outputs] = layer.bias, layer.shift
+    groups = weights.reshape(padded // GROUP, GROUP, inputs // 2, 2).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(groups).reshape(-1), bias, shift, inputs, padded, layer.top
+
+
+@dataclass(frozen=True)
+class Biases:
+    """What an encoder adds to the network's outputs, to suit a tile; it is sent with the tile.
+
+    Args:
+        thresholds: increasing; class c of neighbourhoods begins at the activity thresholds[c - 1].
+        values: int8 (classes, 12 K), in units of 2^-6. No classes: nothing is added.
+    """
+
+    thresholds: bytes
+    values: npt.NDArray[np.int8]
+
+    def on_grids(self) -> npt.NDArray[np.int32]:
+        """The values on the coder's grids, int32 (classes, 12 K)."""
+        bits = np.repeat(np.subtract(GRID_BITS, BIAS_BITS), self.values.shape[1] // len(GRID_BITS))
+        return self.values.astype(np.int32) << bits.astype(np.int32)
+
+    def to_bytes(self) -> bytes:
+        """Number of classes, thresholds, values."""
+        return bytes([len(self.values)]) + self.thresholds + self.values.tobytes()
+
+
+def no_biases(network: CausalNetwork) -> Biases:
+    """A tile as the network predicts it."""
+    return Biases(b"", np.zeros((0, 12 * network.mixtures), np.int8))
+
+
+def fit_biases(pixels: npt.NDArray[np.uint8], network: CausalNetwork) -> Biases:
+    """The biases that save most at a sample of the tile's pixels; none where they would not pay.
+
+    Every machine finds the same: the float arithmetic behind it is IEEE 754's, in a fixed order.
+    """
+    count = pixels.shape[0] * pixels.shape[1]
+    classes = sum(count >= pixels_needed for pixels_needed in CLASSES_FROM)
+    if not classes:
+        return no_biases(network)
+    each = 12 * network.mixtures
+    places = _scattered(count, min(count, SAMPLE * classes))
+    outputs, med = np.empty((len(places), each), np.int32), np.empty((len(places), 3), np.int16)
+    x, busy = np.empty((len(places), 3), np.uint8), np.empty(len(places), np.uint8)
+    network.engine.sample(np.ascontiguousarray(pixels), places, outputs, med, x, busy)
+    order = np.argsort(busy, kind="stable")
+    middles = [busy[order[len(order) * c // classes]] for c in range(1, classes)]
+    thresholds = sorted({int(t) for t in middles if t > busy.min()})
+    kinds = np.searchsorted(thresholds, busy, side="right")
+    values = np.zeros((len(thresholds) + 1, each), np.int8)
+    saved = 0.0
+    for kind, value in enumerate(values):
+        which = np.flatnonzero(kinds == kind)
+        if len(which) >= LEAST_SAMPLE:
+            work = np.empty(2 * each * len(which), np.float32)
+            gain = _causal.fit(outputs[which], med[which], x[which], work, value)
+            # a fit gains half a nat for each parameter by chance, and loses as much elsewhere
+            saved += gain / len(places) * count - each / np.log(2) * count / len(places)
+    found = Biases(bytes(thresholds), values)
+    return found if saved > 8 * len(found.to_bytes()) else no_biases(network)
+
+
+def _scattered(count: int, wanted: int) -> npt.NDArray[np.int64]:
+    """Numbers below `count`, all different, spread evenly and without a period."""
+    stride = max(1, int(count * 0.6180339887))
+    while math.gcd(stride, count) > 1:
+        stride += 1
+    return np.sort(np.arange(wanted, dtype=np.int64) * stride % count)
+
+
+def lanes_of(height: int, width: int) -> int:
+    """Number of lanes of a tile: a power of two, not more than pixels in the longest step."""
+    longest = min(height, -(-width // 4))
+    return min(lane_count(height * width), MAX_LANES, 1 << (longest.bit_length() - 1))
+
+
+def encode_tile(
+    pixels: npt.NDArray[np.uint8], network: CausalNetwork, biases: Biases | None = None
+) -> bytes:
+    """Codes a tile: the biases, the lengths of all lanes but the last, the lanes.
+
+    Args:
+        pixels: uint8 (H, W, 3), at least one pixel.
+        network: what predicts.
+        biases: what the network's outputs are corrected by; the best ones by default.
+
+    Raises:
+        ValueError: not such an array.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise ValueError(f"pixels must be uint8 (H, W, 3), got {pixels.dtype} {pixels.shape}")
+    if biases is None:
+        biases = fit_biases(pixels, network)
+    height, width, _ = pixels.shape
+    lanes = lanes_of(height, width)
+    longest = height * width // lanes + width + 4 * height  # at most: each step ends in lane 0
+    out = np.empty((lanes, 12 * longest + 16), np.uint8)
+    sizes = np.empty(lanes, np.uintp)
+    tile = np.ascontiguousarray(pixels)
+    network.engine.encode(tile, biases.thresholds, biases.on_grids(), lanes, out, sizes)
+    lengths = b"".join(leb128(int(size)) for size in sizes[:-1])
+    streams = b"".join(out[i, : sizes[i]].tobytes() for i in range(lanes))
+    return biases.to_bytes() + lengths + streams
+
+
+def decode_tile(
+    payload: bytes, network: CausalNetwork, height: int, width: int
+) -> npt.NDArray[np.uint8]:
+    """Inverse of `encode_tile`. Altered bytes give wrong pixels or an error: add a checksum.
+
+    Raises:
+        CorruptStreamError: the biases or the lengths of the lanes do not fit the payload.
+    """
+    if height < 1 or width < 1:
+        raise ValueError(f"a tile has at least one pixel, got {height} x {width}")
+    biases, position = _read_biases(payload, network)
+    lanes = lanes_of(height, width)
+    body, offsets = _split_lanes(payload[position:], lanes)
+    pixels = np.empty((height, width, 3), np.uint8)
+    network.engine.decode(body, offsets, biases.thresholds, biases.on_grids(), lanes, pixels)
+    return pixels
+
+
+def _read_biases(payload: bytes, network: CausalNetwork) -> tuple[Biases, int]:
+    """The biases at the start of a payload, and where they end."""
+    classes = payload[0] if payload else MAX_CLASSES + 1
+    if classes > MAX_CLASSES:
+        raise CorruptStreamError(f"a payload starts with 0..{MAX_CLASSES} sets of biases")
+    first = 1 + max(0, classes - 1)
+    end = first + classes * 12 * network.mixtures
+    if len(payload) < end:
+        raise CorruptStreamError(f"{len(payload)} bytes, but {end} of biases")
+    values = np.frombuffer(payload[first:end], np.int8).reshape(classes, 12 * network.mixtures)
+    return Biases(payload[1:first], values), end
+
+
+def parameters(
+    pixels: npt.NDArray[np.uint8], network: CausalNetwork, biases: Biases | None = None
+) -> npt.NDArray[np.int32]:
+    """Mixture parameters on the coder's grids, int32 (pixels, 12 K), in the order of coding."""
+    biases = biases or no_biases(network)
+    out = np.empty((pixels.shape[0] * pixels.shape[1], 12 * network.mixtures), np.int32)
+    tile = np.ascontiguousarray(pixels)
+    network.engine.parameters(tile, biases.thresholds, biases.on_grids(), out)
+    return out
+
+
+def use_variant(name: str | None = None) -> str:
+    """The instruction set in use; a name asks for it first, where the processor has it."""
+    return VARIANTS[_causal.use_variant(-1 if name is None else VARIANTS.index(name))]

@@ -1,0 +1,89 @@
+#include <math.h>
+#include <string.h>
+
+#include "causal_loss.h"
+#include "mixture_cdf.h"
+
+#define STEPS 3
+#define DAMPING 0.3
+#define MOST 96 /* 12 K */
+#define BIAS_BITS 6
+
+/* Fractional bits of parameter n of 12 K. */
+static int grid_bits(int n, int K) {
+  const int kind = n / (3 * K);
+  return kind == 0 ? MIX_LOGIT_BITS : kind == 1 ? MIX_MU_BITS : kind == 2 ? MIX_LOG_SIGMA_BITS : MIX_LAMBDA_BITS;
+}
+
+static void apply(const int32_t *params, const double *bias, int64_t pixels, int K, float *out) {
+  const int count = 12 * K;
+  float unit[MOST], add[MOST];
+  for (int n = 0; n < count; n++) {
+    unit[n] = 1.0f / (float)(1 << grid_bits(n, K));
+    add[n] = (float)bias[n];
+  }
+  for (int64_t i = 0; i < pixels; i++)
+    for (int n = 0; n < count; n++) out[i * count + n] = (float)params[i * count + n] * unit[n] + add[n];
+}
+
+/* Solves F d = g for the symmetric F, which is overwritten; F is positive definite by its damping. */
+static void solve(int count, double F[MOST][MOST], const double *g, double *d) {
+  for (int a = 0; a < count; a++) {
+    for (int b = 0; b <= a; b++) {
+      double sum = F[a][b];
+      for (int c = 0; c < b; c++) sum -= F[a][c] * F[b][c];
+      F[a][b] = a == b ? sqrt(sum) : sum / F[b][b];
+    }
+  }
+  for (int a = 0; a < count; a++) {
+    d[a] = g[a];
+    for (int c = 0; c < a; c++) d[a] -= F[a][c] * d[c];
+    d[a] /= F[a][a];
+  }
+  for (int a = count; a-- > 0;) {
+    for (int c = a + 1; c < count; c++) d[a] -= F[c][a] * d[c];
+    d[a] /= F[a][a];
+  }
+}
+
+double causal_fit(const int32_t *params, const int16_t *med, const uint8_t *x, int64_t pixels, int32_t K, float *work,
+                  int8_t *bias) {
+  const int count = 12 * K;
+  float *moved = work, *gradient = work + pixels * count;
+  double now[MOST] = {0}, first = 0;
+  static const double nats = 0.69314718055994531;
+  for (int step = 0; step < STEPS; step++) {
+    /* Fisher scoring: gradients by the parameters stand in for second derivatives */
+    apply(params, now, pixels, K, moved);
+    const double bits = causal_loss(moved, med, x, pixels, K, gradient);
+    if (step == 0) first = bits;
+    float products[MOST][MOST], sums[MOST];
+    memset(products, 0, sizeof products);
+    memset(sums, 0, sizeof sums);
+    for (int64_t i = 0; i < pixels; i++) {
+      const float *g = gradient + i * count;
+      for (int a = 0; a < count; a++) {
+        sums[a] += g[a];
+        for (int b = 0; b <= a; b++) products[a][b] += g[a] * g[b];
+      }
+    }
+    double F[MOST][MOST], mean[MOST], d[MOST];
+    for (int a = 0; a < count; a++) {
+      mean[a] = nats * (double)sums[a] / (double)pixels;
+      for (int b = 0; b <= a; b++) F[a][b] = nats * nats * (double)products[a][b] / (double)pixels;
+      F[a][a] += DAMPING * F[a][a] + 1e-4;
+    }
+    solve(count, F, mean, d);
+    for (int a = 0; a < count; a++) {
+      now[a] -= d[a];
+      now[a] = now[a] < 1.98 ? now[a] > -1.98 ? now[a] : -1.98 : 1.98; /* a number in any case */
+    }
+  }
+  for (int a = 0; a < count; a++) {
+    bias[a] = (int8_t)floor(now[a] * (1 << BIAS_BITS) + 0.5);
+    now[a] = (double)bias[a] / (1 << BIAS_BITS);
+  }
+  apply(params, now, pixels, K, moved);
+  const double saved = first - causal_loss(moved, med, x, pixels, K, gradient);
+  return saved > 0 ? saved : 0;
+}

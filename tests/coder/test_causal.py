@@ -1,0 +1,279 @@
+"""The causal codec: the same bits from every variant, and weights that cannot overflow."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coder import _causal, causal, causal_reference
+from coder.causal import Biases, CausalNetwork, Layer, WeightError, no_biases
+from coder.errors import CorruptStreamError
+
+DIMS = (causal.INPUTS, 48, 16, 24)
+
+
+def network(seed=0, dims=DIMS, scale=300):
+    """Weights at random whose units and parameters use much of their ranges."""
+    rng = np.random.default_rng(seed)
+    layers = []
+    for i, (inputs, outputs) in enumerate(pairwise(dims)):
+        weights = np.clip(rng.normal(0, scale, (outputs, inputs)), -(2**15), 2**15 - 1)
+        shift = np.full(outputs, 12 if i else 6, np.int32)
+        if i == len(dims) - 2:
+            shift += rng.integers(0, 6, outputs, dtype=np.int32)
+        bias = rng.integers(-(2**18), 2**18, outputs, dtype=np.int32)
+        layers.append(
+            Layer(weights.astype(np.int16), bias, shift, top=int(rng.integers(900, 9000)))
+        )
+    return CausalNetwork(layers)
+
+
+NETWORK = network()
+
+
+@pytest.fixture(params=causal.VARIANTS)
+def variant(request):
+    before = causal.use_variant()
+    if causal.use_variant(request.param) != request.param:
+        causal.use_variant(before)
+        pytest.skip(f"this processor has no {request.param}")
+    yield request.param
+    causal.use_variant(before)
+
+
+def some_biases(net, seed, classes):
+    rng = np.random.default_rng(seed)
+    thresholds = bytes(sorted(rng.integers(60, 200, max(0, classes - 1)).tolist()))
+    return Biases(thresholds, rng.integers(-128, 128, (classes, 12 * net.mixtures), dtype=np.int8))
+
+
+def tile(height, width, seed, kind):
+    rng = np.random.default_rng(seed)
+    if kind == "flat":
+        return np.full((height, width, 3), seed % 256, np.uint8)
+    if kind == "noise":
+        return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    ramp = np.arange(width)[:, None] + 2 * np.arange(height)[:, None, None] + [0, 20, 50]
+    return (ramp + rng.integers(0, 6, (height, width, 3))).astype(np.uint8)
+
+
+tiles = st.builds(
+    tile,
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["flat", "noise", "smooth"]),
+)
+
+
+@pytest.mark.parametrize("dims", [DIMS, (86, 112, 80, 12), (86, 16, 96), (86, 64, 144, 32, 48)])
+def test_every_variant_computes_the_reference(variant, dims):
+    net = network(1, dims)
+    for classes, kind in enumerate(["noise", "smooth", "flat", "smooth", "noise"]):
+        pixels, biases = tile(23, 31, 5, kind), some_biases(net, 6, classes)
+        np.testing.assert_array_equal(
+            causal.parameters(pixels, net, biases),
+            causal_reference.parameters(pixels, net, biases),
+        )
+
+
+def test_every_variant_writes_the_reference_s_bytes(variant):
+    for shape in ((1, 1), (1, 9), (9, 1), (7, 6)):
+        pixels = tile(*shape, 3, "smooth")
+        biases = some_biases(NETWORK, 1, sum(shape) % 5)
+        payload = causal.encode_tile(pixels, NETWORK, biases)
+        assert payload == causal_reference.encode_tile(pixels, NETWORK, biases)
+        np.testing.assert_array_equal(causal.decode_tile(payload, NETWORK, *shape), pixels)
+
+
+@settings(max_examples=60)
+@given(tiles)
+def test_small_tiles_come_back(pixels):
+    payload = causal.encode_tile(pixels, NETWORK)
+    back = causal.decode_tile(payload, NETWORK, *pixels.shape[:2])
+    np.testing.assert_array_equal(back, pixels)
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 5), (5, 300), (128, 160), (131, 257)])
+def test_tiles_of_many_lanes_come_back(height, width):
+    pixels = tile(height, width, 8, "smooth")
+    payload = causal.encode_tile(pixels, NETWORK)
+    np.testing.assert_array_equal(causal.decode_tile(payload, NETWORK, height, width), pixels)
+
+
+def test_the_order_is_a_wavefront_in_which_neighbours_come_first():
+    for height, width in ((1, 1), (6, 2), (9, 14)):
+        place = np.empty(height * width, np.int64)
+        place[causal_reference.order(height, width)] = np.arange(height * width)
+        place = place.reshape(height, width)
+        for y in range(height):
+            for x in range(width):
+                seen = place[max(0, y - 3) : y, max(0, x - 3) : x + 4]
+                assert (seen < place[y, x]).all()
+                assert (place[y, :x] < place[y, x]).all()
+
+
+def test_no_pixel_sees_itself_or_what_comes_later():
+    pixels = tile(9, 11, 2, "noise")
+    place = causal_reference.order(9, 11)
+    before = causal_reference.parameters(pixels, NETWORK)
+    for i in (0, 5, 40, 98):
+        changed = pixels.reshape(-1, 3).copy()
+        changed[place[i:]] ^= 0x55
+        after = causal_reference.parameters(changed.reshape(pixels.shape), NETWORK)
+        np.testing.assert_array_equal(after[: i + 1], before[: i + 1])
+
+
+@settings(max_examples=80)
+@given(st.integers(0, 255), st.binary(max_size=400), st.integers(1, 9), st.integers(1, 9))
+def test_any_bytes_end_in_pixels_or_are_refused(first, rest, height, width):
+    payload = bytes([first]) + rest
+    if first > 4 or len(rest) < max(0, first - 1) + first * 12 * NETWORK.mixtures:
+        with pytest.raises(CorruptStreamError):
+            causal.decode_tile(payload, NETWORK, height, width)
+    else:
+        pixels = causal.decode_tile(payload, NETWORK, height, width)
+        assert pixels.shape == (height, width, 3)
+
+
+def test_fitted_biases_save_more_than_they_cost():
+    """A tile whose noise is far stronger than the network expects; and one too small to pay."""
+    pixels = tile(128, 300, 1, "noise")
+    fitted, plain = (
+        causal.encode_tile(pixels, NETWORK),
+        causal.encode_tile(pixels, NETWORK, no_biases(NETWORK)),
+    )
+    assert fitted[0] > 0
+    assert len(fitted) < len(plain)
+    np.testing.assert_array_equal(causal.decode_tile(fitted, NETWORK, 128, 300), pixels)
+    assert causal.encode_tile(pixels[:20, :20], NETWORK)[0] == 0
+
+
+def test_the_loss_is_what_the_coder_spends_and_its_gradient_is_right():
+    """Against float64 with finite differences, at means far and near, at both ends of the range."""
+    rng = np.random.default_rng(3)
+    med = rng.integers(0, 256, (150, 3)).astype(np.int16)
+    x = np.clip(med + rng.normal(0, 5, (150, 3)), 0, 255).astype(np.uint8)
+    params = rng.normal(0, 1, (150, 24)).astype(np.float32)
+    gradient = np.empty_like(params)
+    bits = _causal.loss(params, med, x, gradient)
+    assert bits == pytest.approx(float_bits(params.astype(np.float64), med, x).sum(), rel=1e-5)
+    for n in range(24):
+        step = np.zeros(24)
+        step[n] = 1e-5
+        rise = float_bits(params + step, med, x) - float_bits(params - step, med, x)
+        np.testing.assert_allclose(gradient[:, n], rise / 2e-5, rtol=2e-3, atol=2e-3)
+
+
+def float_bits(params, med, x):
+    """Bits of each pixel."""
+    logits, mean, log_sigma, lam = params.reshape(len(params), 4, 3, -1).transpose(1, 0, 2, 3)
+    off = (x - med.astype(np.float64))[:, :, None]
+    mean = mean + med[:, :, None]
+    mean[:, 1] += lam[:, 0] * off[:, 0]
+    mean[:, 2] += lam[:, 1] * off[:, 0] + lam[:, 2] * off[:, 1]
+    value = x[:, :, None].astype(np.float64)
+
+    def below(edge):
+        return 1 / (1 + np.exp(-(edge - mean) * np.exp(-log_sigma)))
+
+    high = np.where(value >= 255, 1, below(value + 0.5))
+    low = np.where(value <= 0, 0, below(value - 0.5))
+    weights = np.exp(logits) / np.exp(logits).sum(2, keepdims=True)
+    share = (weights * (high - low)).sum(2)
+    return -np.log2(share * (1 - 2.0**-16) + 2.0**-24).sum(1)
+
+
+def test_lanes_that_do_not_fit_are_refused():
+    pixels = tile(128, 128, 1, "smooth")
+    payload = causal.encode_tile(pixels, NETWORK)
+    lanes = payload[len(causal.fit_biases(pixels, NETWORK).to_bytes()) :]
+    damaged_lanes = b"\0" + b"\xff\xff\xff\xff\x0f" + lanes
+    for damaged in (b"", b"\5" + payload[1:], b"\2" + bytes(40), payload[:1], damaged_lanes):
+        with pytest.raises(CorruptStreamError):
+            causal.decode_tile(damaged, NETWORK, 128, 128)
+
+
+def layers(**changes):
+    """Two sound layers, the first one with changes."""
+    first = {
+        "weights": np.ones((16, causal.INPUTS), np.int16),
+        "bias": np.zeros(16, np.int32),
+        "shift": np.full(16, 4, np.int32),
+        "top": 100,
+    }
+    last = Layer(np.ones((12, 16), np.int16), np.zeros(12, np.int32), np.full(12, 3, np.int32))
+    return [Layer(**(first | changes)), last]
+
+
+def test_sound_weights_are_taken():
+    assert CausalNetwork(layers()).largest_sums == [86 * 255, 16 * 4096]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"weights": np.ones((16, causal.INPUTS + 2), np.int16)},
+        {"weights": np.ones((16, causal.INPUTS), np.int32)},
+        {"weights": np.ones((24, causal.INPUTS), np.int16)},
+        {"weights": np.ones((0, causal.INPUTS), np.int16)},
+        {"bias": np.zeros(15, np.int32)},
+        {"bias": np.full(16, 2**31 - 1, np.int32)},
+        {"bias": np.full(16, -(2**31), np.int32)},
+        {"shift": np.zeros(16, np.int32)},
+        {"shift": np.full(16, 25, np.int32)},
+        {"shift": np.arange(1, 17, dtype=np.int32)},
+        {"top": 0},
+        {"top": 2**15},
+    ],
+)
+def test_other_weights_are_refused(changes):
+    with pytest.raises(WeightError):
+        CausalNetwork(layers(**changes))
+
+
+def test_sums_that_could_leave_32_bits_are_refused():
+    """The largest weights are fine behind small units, and refused behind larger ones."""
+    wide = Layer(
+        np.full((12, 16), 2**15 - 1, np.int16), np.zeros(12, np.int32), np.full(12, 9, np.int32)
+    )
+    assert CausalNetwork([*layers(top=4095)[:1], wide]).largest_sums[1] == 16 * 32767 * 4096
+    with pytest.raises(WeightError):
+        CausalNetwork([*layers(top=4097)[:1], wide])
+
+
+@pytest.mark.parametrize("outputs", [0, 11, 13, 36, 12 * 16])
+def test_the_last_layer_has_the_mixtures_of_three_channels(outputs):
+    last = Layer(
+        np.ones((outputs, 16), np.int16), np.zeros(outputs, np.int32), np.ones(outputs, np.int32)
+    )
+    with pytest.raises(WeightError):
+        CausalNetwork([layers()[0], last])
+
+
+def test_extreme_weights_give_the_reference_s_integers(variant):
+    """Sums at the limits of 32 bits and units at those of 16."""
+    rng = np.random.default_rng(4)
+    sign = rng.choice([-1, 1], (16, causal.INPUTS))
+    first = Layer(
+        (32767 * sign).astype(np.int16), np.zeros(16, np.int32), np.ones(16, np.int32), 32767
+    )
+    last_sign = rng.choice([-1, 1], (12, 16))
+    last = Layer((4090 * last_sign).astype(np.int16), np.zeros(12, np.int32), np.ones(12, np.int32))
+    net = CausalNetwork([first, last])
+    assert net.largest_sums[1] > 0.99 * 2**31
+    pixels = (255 * rng.integers(0, 2, (9, 13, 3))).astype(np.uint8)
+    np.testing.assert_array_equal(
+        causal.parameters(pixels, net), causal_reference.parameters(pixels, net)
+    )
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [np.zeros((0, 3, 3), np.uint8), np.zeros((3, 3), np.uint8), np.zeros((3, 3, 3), np.int16)],
+)
+def test_what_is_no_tile_is_refused(pixels):
+    with pytest.raises(ValueError, match="pixels"):
+        causal.encode_tile(pixels, NETWORK)
