@@ -1,8 +1,8 @@
-"""Picture <-> `.l3c` bytes: tiles, what the network codes of them, and what the fallback does.
+"""Picture <-> `.l3c` bytes, tile by tile (`l3c.tile_coding`).
 
-RGB, with or without alpha, goes through the network, tile by tile; alpha and every other mode go
-through the fallback, on the same tiles. A tile's pixels are given out only after their checksum was
-compared with the one of the original (l3c/fileformat/FORMAT.md).
+RGB, with or without alpha, goes through the network where that suits; alpha, tiles that do not suit
+it, and every other mode go through the fallback. A tile's pixels are given out only after their
+checksum was compared with the one of the original (l3c/fileformat/FORMAT.md).
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from coder.errors import CoderError, CorruptStreamError
-from l3c import fallback
 from l3c.arithmetic import Arithmetic
-from l3c.fileformat.container import (
-    Container,
-    Tile,
-    pack,
-    pack_parts,
-    split_parts,
-    unpack,
-)
+from l3c.fileformat.container import Container, pack, split_parts, unpack
 from l3c.fileformat.errors import ModelMismatchError, NewerFormatError, Rectangle
 from l3c.fileformat.tiles import tile_grid, tile_rectangles
 from l3c.picture import Mode, Picture, PictureError, Samples, Section, check_sections
 from l3c.stopwatch import Stopwatch, timed
+from l3c.tile_coding import (
+    Choice,
+    CodedTile,
+    decode_tile,
+    encode_tiles,
+    part_count,
+    tile_of,
+    with_alpha,
+)
 
 if TYPE_CHECKING:  # what the fallback codes alone, needs no PyTorch
     from l3c.models.tile_codec import TileCodec
 
-NETWORK_CHANNELS = 3
 _NETWORK_MODES = (Mode.RGB, Mode.RGBA)
 
 
@@ -61,6 +61,7 @@ def encode_picture(
     picture: Picture,
     codec: TileCodec | None,
     *,
+    choice: Choice = Choice.SUITED,
     progress: Callable[[int], object] = lambda pixels: None,
     stopwatch: Stopwatch | None = None,
 ) -> bytes:
@@ -70,31 +71,32 @@ def encode_picture(
         picture: of any mode.
         codec: of the network; without one, or for modes that it does not model, all samples go
             through the fallback.
+        choice: what may code tiles of RGB.
         progress: told the number of pixels of each tile that is done.
         stopwatch: told where the time goes.
     """
     height, width = picture.samples.shape[:2]
     used = codec if uses_network(picture.mode) else None
     rows, cols = tile_grid(height, width)
-    tiles = []
+    coded = []
     for rectangle in tile_rectangles(height, width, rows, cols):
         with timed(stopwatch, "container"):
             samples = _cut(picture.samples, rectangle)
-        streams = used.encode(_rgb(samples), stopwatch) if used else []
-        parts = _tile_parts(samples, picture.mode, streams)
-        with timed(stopwatch, "container"):
-            tiles.append(Tile.of(pack_parts(parts), samples))
+        coded += encode_tiles([samples], picture.mode.bits, used, choice, stopwatch)
         progress(samples.shape[0] * samples.shape[1])
     with timed(stopwatch, "container"):
-        return _file(picture, used, (rows, cols), tiles)
+        return _file(picture, used, (rows, cols), coded)
 
 
-def encode_pictures(pictures: Sequence[Picture], codec: TileCodec | None) -> list[bytes]:
+def encode_pictures(
+    pictures: Sequence[Picture], codec: TileCodec | None, *, choice: Choice = Choice.SUITED
+) -> list[bytes]:
     """The files that `encode_picture` gives, faster for many small pictures of one size.
 
     Args:
         pictures: of any modes and sizes.
         codec: as for one picture. With integers it predicts pictures of one size together.
+        choice: as for one picture.
     """
     files: dict[int, bytes] = {}
     alike: dict[tuple[int, int], list[int]] = {}
@@ -103,15 +105,11 @@ def encode_pictures(pictures: Sequence[Picture], codec: TileCodec | None) -> lis
         if codec and uses_network(picture.mode) and tile_grid(*size) == (1, 1):
             alike.setdefault(size, []).append(number)
         else:
-            files[number] = encode_picture(picture, codec)
+            files[number] = encode_picture(picture, codec, choice=choice)
     for numbers in alike.values():
-        assert codec is not None
-        of_size = codec.encode_batch([_rgb(pictures[number].samples) for number in numbers])
-        for number, streams in zip(numbers, of_size, strict=True):
-            picture = pictures[number]
-            parts = _tile_parts(picture.samples, picture.mode, streams)
-            tile = Tile.of(pack_parts(parts), picture.samples)
-            files[number] = _file(picture, codec, (1, 1), [tile])
+        tiles = [pictures[number].samples for number in numbers]
+        for number, coded in zip(numbers, encode_tiles(tiles, 8, codec, choice), strict=True):
+            files[number] = _file(pictures[number], codec, (1, 1), [coded])
     return [files[number] for number in range(len(pictures))]
 
 
@@ -161,7 +159,7 @@ def decode_picture(
         if rows.start >= rows.stop or columns.start >= columns.stop:
             continue
         try:
-            samples = decode_tile(tile, rectangle, mode, codec, stopwatch)
+            samples = decode_tile(container, tile, rectangle, mode, codec, stopwatch)
         except CoderError as error:
             if not salvage:
                 raise
@@ -187,8 +185,8 @@ def decode_pictures(
     alike: dict[tuple[bytes, int, int, int], list[tuple[int, Container]]] = {}
     for number, data in enumerate(files):
         container = unpack(data)
-        if container.arithmetic != Arithmetic.NONE and len(container.tiles) == 1:
-            c = container
+        c = container
+        if c.version == 2 and c.arithmetic != Arithmetic.NONE and len(c.tiles) == 1:
             key = (c.model, c.arithmetic, c.height, c.width)
             alike.setdefault(key, []).append((number, container))
         else:
@@ -199,7 +197,7 @@ def decode_pictures(
         rectangle = (0, 0, height, width)
         modes = [mode_of(container) for _, container in members]
         parts = [
-            split_parts(container.tiles[0].check(rectangle), _part_count(mode, codec))
+            split_parts(container.tiles[0].check(rectangle), part_count(mode, codec))
             for (_, container), mode in zip(members, modes, strict=True)
         ]
         of_network = [streams[: codec.streams] for streams in parts]
@@ -207,37 +205,10 @@ def decode_pictures(
         for (number, container), mode, streams, rgb in zip(
             members, modes, parts, tiles, strict=True
         ):
-            samples = _with_alpha(rgb, streams, mode)
+            samples = with_alpha(rgb, streams, mode)
             container.tiles[0].check_pixels(samples, rectangle)
             pictures[number] = Picture(mode, samples, known_sections(container, mode))
     return [pictures[number] for number in range(len(files))]
-
-
-def decode_tile(
-    tile: Tile,
-    rectangle: Rectangle,
-    mode: Mode,
-    codec: TileCodec | None,
-    stopwatch: Stopwatch | None = None,
-) -> Samples:
-    """The samples (H, W, C) of a tile, compared with the checksum of the original.
-
-    Raises:
-        CorruptStreamError: the coded bytes were altered.
-        NotExactError: they were not, but other pixels came out.
-    """
-    _, _, height, width = rectangle
-    with timed(stopwatch, "container"):
-        parts = split_parts(tile.check(rectangle), _part_count(mode, codec))
-    shape = (height, width, mode.channels)
-    if codec is None:
-        samples = fallback.decode(parts[0], shape, mode.dtype, mode.bits)
-    else:
-        rgb = codec.decode(parts[: codec.streams], height, width, stopwatch)
-        samples = _with_alpha(rgb, parts, mode)
-    with timed(stopwatch, "container"):
-        tile.check_pixels(samples, rectangle)
-    return samples
 
 
 def bits_theory(picture: Picture, codec: TileCodec) -> float:
@@ -250,45 +221,26 @@ def bits_theory(picture: Picture, codec: TileCodec) -> float:
 
 
 def _file(
-    picture: Picture, codec: TileCodec | None, grid: tuple[int, int], tiles: Sequence[Tile]
+    picture: Picture, codec: TileCodec | None, grid: tuple[int, int], coded: Sequence[CodedTile]
 ) -> bytes:
-    """The file of a picture whose tiles are coded."""
+    """The file of a picture whose tiles are coded; format 3 if both network and fallback did."""
     height, width = picture.samples.shape[:2]
+    used = codec if any(tile.by_network for tile in coded) else None
+    version = 3 if used and not all(tile.by_network for tile in coded) else 2
     return pack(
         Container(
             mode=int(picture.mode),
             height=height,
             width=width,
-            arithmetic=codec.arithmetic if codec else Arithmetic.NONE,
-            model=codec.identity if codec else b"",
+            arithmetic=used.arithmetic if used else Arithmetic.NONE,
+            model=used.identity if used else b"",
             rows=grid[0],
             cols=grid[1],
             sections=tuple((int(kind), content) for kind, content in picture.sections.items()),
-            tiles=tuple(tiles),
+            tiles=tuple(tile_of(tile, version) for tile in coded),
+            version=version,
         )
     )
-
-
-def _rgb(samples: Samples) -> Samples:
-    """What the network codes of a tile."""
-    return samples[:, :, :NETWORK_CHANNELS].copy()
-
-
-def _tile_parts(samples: Samples, mode: Mode, streams: Sequence[bytes]) -> list[bytes]:
-    """A tile's streams: those of the network, if it takes part, and what the fallback codes."""
-    if not streams:
-        return [fallback.encode(samples, mode.bits)]
-    if mode == Mode.RGBA:
-        return [*streams, fallback.encode(samples[:, :, NETWORK_CHANNELS:], mode.bits)]
-    return [*streams]
-
-
-def _with_alpha(rgb: Samples, parts: Sequence[bytes], mode: Mode) -> Samples:
-    """The samples of a tile, of what the network decoded and the last of its streams."""
-    if mode != Mode.RGBA:
-        return rgb
-    shape = (*rgb.shape[:2], 1)
-    return np.concatenate([rgb, fallback.decode(parts[-1], shape, mode.dtype, mode.bits)], axis=2)
 
 
 def _codec(
@@ -308,12 +260,6 @@ def _codec(
             "name the weights it was written with as the model"
         )
     return codec
-
-
-def _part_count(mode: Mode, codec: TileCodec | None) -> int:
-    if codec is None:
-        return 1
-    return codec.streams + (1 if mode == Mode.RGBA else 0)
 
 
 def _cut(samples: Samples, rectangle: Rectangle) -> Samples:

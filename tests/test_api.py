@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_models import noise, smooth, write_model
+from tiny_models import limit, noise, smooth, write_model
 
 import l3c
-from l3c import pillow_plugin
+from l3c import pillow_plugin, tile_coding
 from l3c.data.embedded import embedded_photos
 from l3c.fileformat.container import MAGIC
 from l3c.fileformat.errors import ModelMismatchError
@@ -76,7 +76,8 @@ def test_what_is_no_image_is_refused(model: l3c.Model) -> None:
         model.encode(torch.zeros(2, 2, dtype=torch.uint8))
 
 
-def test_a_file_of_another_model(model: l3c.Model) -> None:
+def test_a_file_of_another_model(model: l3c.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tile_coding, "_limit", limit)
     data = model.encode(smooth(8, 8))
     assert (model.decode(data) == smooth(8, 8)).all()
     with pytest.raises(ModelMismatchError, match=model.identity.hex()):

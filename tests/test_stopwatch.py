@@ -10,6 +10,7 @@ from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat import tiles
 from l3c.picture import Picture
 from l3c.stopwatch import Stopwatch, timed
+from l3c.tile_coding import Choice
 
 SCALES = ("x", "z1", "z2")
 
@@ -39,12 +40,12 @@ def test_the_codec_reports_every_stage_of_every_scale(kind: str) -> None:
     picture = Picture.from_array(smooth(48, 40))
     encoding, decoding = Stopwatch(), Stopwatch()
     start = time.perf_counter()
-    data = encode_picture(picture, codec, stopwatch=encoding)
+    data = encode_picture(picture, codec, choice=Choice.NETWORK, stopwatch=encoding)
     middle = time.perf_counter()
     decoded = decode_picture(data, lambda *_: codec, stopwatch=decoding).picture
     end = time.perf_counter()
     assert np.array_equal(decoded.samples, picture.samples)
-    assert data == encode_picture(picture, codec)
+    assert data == encode_picture(picture, codec, choice=Choice.NETWORK)
     both = {(part, scale) for part in ("network", "coder") for scale in SCALES}
     both |= {("range_coder", "z3"), ("container", "")}
     assert set(encoding.seconds) == both | {("network", "")}  # extractors, all scales
@@ -57,7 +58,7 @@ def test_the_codec_reports_every_stage_of_every_scale(kind: str) -> None:
 def test_tiles_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     codec, picture = tiny().codec(), Picture.from_array(noise(40, 40, 3))
     one, four = Stopwatch(), Stopwatch()
-    encode_picture(picture, codec, stopwatch=one)
+    encode_picture(picture, codec, choice=Choice.NETWORK, stopwatch=one)
     monkeypatch.setattr(tiles, "TILE_PIXELS", 24 * 24)
-    encode_picture(picture, codec, stopwatch=four)
+    encode_picture(picture, codec, choice=Choice.NETWORK, stopwatch=four)
     assert set(four.seconds) == set(one.seconds)

@@ -21,10 +21,16 @@ from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.rows import MethodRecord
 from l3c.models.zoo import ModelError, named_model
 from l3c.picture import PictureError
+from l3c.tile_coding import Choice
 from l3c.workflow_job import limit_threads
 
-LEARNED = "l3c"
-"""Key of the learned method among --methods."""
+LEARNED = {
+    "l3c": Choice.SUITED,
+    "l3c_network": Choice.NETWORK,
+    "l3c_smallest": Choice.SMALLEST,
+}
+"""Keys of the learned method among --methods, and what codes a tile: as `l3c encode` writes it, the
+network alone, and the smaller of network and fallback."""
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -57,7 +63,7 @@ def run(args: argparse.Namespace) -> Exit:
         return Exit.NO_MODEL
     # Methods that are not there are no failure, unless they were asked for.
     lacking = [record.key for record in result.records if record.reason]
-    asked = (lacking and args.methods) or (LEARNED in lacking and args.model)
+    asked = (lacking and args.methods) or ("l3c" in lacking and args.model)
     return Exit.FAILED if result.failed or asked else Exit.GOOD
 
 
@@ -80,18 +86,21 @@ def _sources(args: argparse.Namespace) -> tuple[list[MethodSource], list[MethodR
         UsageError: an unknown method.
         ModelError: --model names no model.
     """
-    keys = args.methods.split(",") if args.methods else [LEARNED, *METHODS]
+    keys = args.methods.split(",") if args.methods else ["l3c", *METHODS]
     sources, missing = [], []
     for entry in dict.fromkeys(key.strip() for key in keys):
-        if entry == LEARNED:
+        if entry in LEARNED:
             try:
                 model = named_model(args.model)
             except ModelError as error:
                 if args.model:
                     raise
-                missing.append(_not_measured(LEARNED, "L3C", str(error)))
+                missing.append(_not_measured(entry, "L3C", str(error)))
                 continue
-            sources.append(MethodSource(LEARNED, LEARNED, model.name, model.weights.resolve()))
+            choice = LEARNED[entry]
+            name = model.name if choice is Choice.SUITED else f"{model.name} {choice}"
+            weights = model.weights.resolve()
+            sources.append(MethodSource(entry, entry, name, weights, choice=choice))
             continue
         source = MethodSource(method_key(entry), entry)
         try:
@@ -101,7 +110,7 @@ def _sources(args: argparse.Namespace) -> tuple[list[MethodSource], list[MethodR
             else:
                 get_method(entry)
         except UnknownMethodError as error:
-            raise UsageError(f"--methods: {error}, {LEARNED}") from None
+            raise UsageError(f"--methods: {error}, {', '.join(LEARNED)}") from None
         except MethodProcessError as error:
             raise UsageError(f"--methods: {error}") from None
         if any(source.key == other.key for other in sources):

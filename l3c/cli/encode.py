@@ -7,6 +7,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from coder.container import unpack
+
 from l3c.arithmetic import Arithmetic
 from l3c.cli.batch import run_jobs
 from l3c.cli.engine import Engine
@@ -18,6 +20,7 @@ from l3c.cli.report import Report
 from l3c.coding import decode_picture, encode_picture, uses_network
 from l3c.picture_reading import IMAGE_SUFFIXES, read_picture
 from l3c.pillow_plugin import SUFFIX
+from l3c.tile_coding import Choice
 
 if TYPE_CHECKING:
     from l3c.models.tile_codec import TileCodec
@@ -59,7 +62,9 @@ def _encode(
         picture = picture.strip()
     codec = engine.encoder() if uses_network(picture.mode) else None
     moved = report.steps(source.name, picture.height * picture.width * (1 + args.verify))
-    data = encode_picture(picture, codec, progress=moved)
+    choice = Choice.SMALLEST if args.smallest else Choice.SUITED
+    data = encode_picture(picture, codec, choice=choice, progress=moved)
+    container = unpack(data)
     encode_s = time.perf_counter() - start
 
     def verify(written: bytes) -> None:
@@ -89,8 +94,8 @@ def _encode(
         "mode": picture.mode.name,
         "height": picture.height,
         "width": picture.width,
-        "model": codec.identity.hex() if codec else None,
-        "arithmetic": codec.arithmetic.text if codec else None,
+        "model": container.model.hex() or None,
+        "arithmetic": Arithmetic(container.arithmetic).text if container.model else None,
         "encode_s": round(encode_s, 3),
         "verify_s": round(seconds - encode_s, 3) if args.verify else None,
         "verified": args.verify,

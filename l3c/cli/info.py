@@ -15,11 +15,12 @@ from l3c.cli.inputs import Job, find_sources, hidden
 from l3c.cli.outcome import Outcome, Sizes
 from l3c.cli.report import Report
 from l3c.coding import mode_of
-from l3c.fileformat.container import Container, split_parts, unpack
+from l3c.fileformat.container import Container, Tile, split_parts, unpack
 from l3c.fileformat.tiles import tile_rectangles
 from l3c.models.zoo import ModelError, ModelFile, named_model, released
 from l3c.picture import Mode
 from l3c.pillow_plugin import SUFFIX
+from l3c.tile_coding import body, is_by_network
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -62,6 +63,11 @@ def _describe(job: Job, models: list[ModelFile]) -> Outcome:
             "largest": max(
                 ([h, w] for _, _, h, w in rectangles), key=lambda side: side[0] * side[1]
             ),
+            "by_fallback": [
+                [x, y, width, height]
+                for tile, (y, x, height, width) in zip(container.tiles, rectangles, strict=True)
+                if _is_by_network(container, tile) is False
+            ],
         },
         "model": container.model.hex() or None,
         "model_name": model.name if model else None,
@@ -83,13 +89,13 @@ def _bytes_by_part(
     are counted together.
     """
     parts = {"container": 0, "sections": sum(len(content) for _, content in container.sections)}
-    names = _part_names(container, mode, model)
     for tile in container.tiles:
         if tile.payload is None:
             continue
         try:
-            sizes = [len(part) for part in split_parts(tile.payload, len(names))]
-            found = list(zip(names, sizes, strict=True))
+            names = _part_names(is_by_network(container, tile.payload), mode, model)
+            parts_of_tile = split_parts(body(container, tile.payload), len(names))
+            found = [(name, len(part)) for name, part in zip(names, parts_of_tile, strict=True)]
         except CorruptStreamError:
             found = [("unreadable", len(tile.payload))]
         for name, length in found:
@@ -98,8 +104,16 @@ def _bytes_by_part(
     return parts
 
 
-def _part_names(container: Container, mode: Mode, model: ModelFile | None) -> list[str]:
-    if not container.model:
+def _is_by_network(container: Container, tile: Tile) -> bool | None:
+    """Whether a network coded a tile; None where its bytes do not say."""
+    try:
+        return None if tile.payload is None else is_by_network(container, tile.payload)
+    except CorruptStreamError:
+        return None
+
+
+def _part_names(by_network: bool, mode: Mode, model: ModelFile | None) -> list[str]:
+    if not by_network:
         return ["fallback"]
     streams = model.card.get("streams") if model else None
     alpha = ["alpha"] if mode == Mode.RGBA else []
@@ -115,6 +129,9 @@ def _text(fields: dict[str, Any], flaws: list[Flaw]) -> str:
     sections = ", ".join(f"{name} {size:,}" for name, size in fields["sections"].items()) or "none"
     parts = ", ".join(f"{name} {size:,}" for name, size in fields["bytes_by_part"].items())
     count = f"{tiles['rows'] * tiles['cols']} ({tiles['rows']} x {tiles['cols']})"
+    by_fallback = [",".join(map(str, rectangle)) for rectangle in tiles["by_fallback"]]
+    if fields["model"] and by_fallback:
+        count += f", {len(by_fallback)} by the fallback (x,y,w,h): {' '.join(by_fallback)}"
     lines = {
         "image": f"{fields['mode']}, {fields['width']} x {fields['height']} pixels, "
         f"{fields['bits']} bits a sample",

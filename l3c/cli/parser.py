@@ -76,6 +76,12 @@ def _encode(commands: Any) -> None:
         "--strip", action="store_true", help="leave out color profile, EXIF and XMP"
     )
     parser.add_argument(
+        "--smallest",
+        action="store_true",
+        help="code RGB by the network and by the fallback and keep the smaller; takes two to three "
+        "times as long",
+    )
+    parser.add_argument(
         "--no-verify",
         dest="verify",
         action="store_false",
@@ -134,8 +140,9 @@ def _bench(commands: Any) -> None:
     parser.add_argument("folder", help="folder of images, searched with the folders below it")
     parser.add_argument(
         "--methods",
-        help="keys separated by commas, l3c for the learned one, or Python files that define a "
-        "method; by default all that are there",
+        help="keys separated by commas, or Python files that define a method; by default all that "
+        "are there. Learned: l3c (as encode writes it), l3c_network (the network alone), "
+        "l3c_smallest (as encode --smallest)",
     )
     parser.add_argument("--model", help="learned model: a released name, or a .safetensors file")
     parser.add_argument(

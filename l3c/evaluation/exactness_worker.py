@@ -22,6 +22,7 @@ from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.zoo import load_model, read_model
 from l3c.nn.steps import CodingStep
 from l3c.picture import Picture
+from l3c.tile_coding import Choice
 from l3c.torch_state import attribute
 
 
@@ -73,7 +74,8 @@ def answer(question: dict[str, Any], setting: Setting, kind: Kind) -> Any:
         return reason
     codec = SettingCodec(Path(question["weights"]), setting, kind)
     if "encode" in question:
-        return [encode_picture(Picture.from_array(image), codec) for image in question["encode"]]
+        pictures = map(Picture.from_array, question["encode"])
+        return [encode_picture(picture, codec, choice=Choice.NETWORK) for picture in pictures]
     return [
         outcome(codec, data, question["images"][i]) for i, data in question["decode"].get(kind, ())
     ]

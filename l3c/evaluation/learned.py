@@ -14,6 +14,7 @@ from l3c.models.zoo import open_codec, read_model
 from l3c.picture import Picture
 from l3c.recipe import parse_recipe
 from l3c.stopwatch import Stopwatch
+from l3c.tile_coding import Choice
 
 
 class LearnedMethod(Method):
@@ -25,6 +26,7 @@ class LearnedMethod(Method):
         weights: `<model>.safetensors`, its card `<model>.json` beside it.
         arithmetic: of the decoder path.
         device: "cpu" or "cuda".
+        choice: what codes a tile; by default the network, whatever it costs.
 
     Attributes:
         codec: of the model.
@@ -43,14 +45,17 @@ class LearnedMethod(Method):
         weights: Path | str,
         arithmetic: Kind = DEFAULT,
         device: str = "cpu",
+        choice: Choice = Choice.NETWORK,
     ) -> None:
         self.key = key
         self.name = name
+        self.choice = choice
         self.codec = open_codec(weights, device, arithmetic)
         recipe = parse_recipe(read_model(weights).card["recipe"], str(weights))
         settings = ", ".join(f"{key}={value}" for key, value in recipe.model.items())
+        coded_by = "" if choice == Choice.NETWORK else f"network or fallback: {choice}"
         self.settings = ", ".join(
-            filter(None, [recipe.family, settings, self.codec.arithmetic.text])
+            filter(None, [recipe.family, settings, self.codec.arithmetic.text, coded_by])
         )
 
     def version(self) -> str:
@@ -60,7 +65,9 @@ class LearnedMethod(Method):
     def encode(self, image: Image) -> bytes:
         """See `Method`."""
         check_image(image)
-        return encode_picture(Picture.from_array(image), self.codec, stopwatch=self.stopwatch)
+        return encode_picture(
+            Picture.from_array(image), self.codec, choice=self.choice, stopwatch=self.stopwatch
+        )
 
     def decode(self, data: bytes) -> Image:
         """See `Method`."""
@@ -72,7 +79,9 @@ class LearnedMethod(Method):
             raise DecodeError(self.name, str(error)) from error
         return decoded.picture.samples
 
-    def bits_theory(self, image: Image) -> float:
-        """See `Method`."""
+    def bits_theory(self, image: Image) -> float | None:
+        """See `Method`; None where the fallback, which has no model, may have coded a part."""
         check_image(image)
+        if self.choice != Choice.NETWORK:
+            return None
         return bits_theory(Picture.from_array(image), self.codec)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from baselines.base import Method
 from l3c.arithmetic import DEFAULT, Kind
+from l3c.tile_coding import Choice
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class MethodSource:
         weights: of a learned method, None for the others.
         arithmetic: of a learned method.
         device: of a learned method, "cpu" or "cuda".
+        choice: of a learned method, what codes a tile.
     """
 
     key: str
@@ -28,6 +30,7 @@ class MethodSource:
     weights: Path | None = None
     arithmetic: Kind | None = None
     device: str = "cpu"
+    choice: Choice = Choice.NETWORK
 
     def load(self) -> Method:
         """Makes the method. Only a learned one imports PyTorch.
@@ -39,7 +42,8 @@ class MethodSource:
             from l3c.evaluation.learned import LearnedMethod
 
             arithmetic = self.arithmetic or DEFAULT
-            return LearnedMethod(self.key, self.name, self.weights, arithmetic, self.device)
+            how = arithmetic, self.device, self.choice
+            return LearnedMethod(self.key, self.name, self.weights, *how)
         from baselines.registry import get_method
 
         return get_method(self.entry)

@@ -32,7 +32,7 @@ from l3c.fileformat.tiles import MAX_SIDE, check_side, grid_flaw
 
 # Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
 MAGIC = b"\x8fL3C\r\n\x1a\n"
-VERSION = 2
+VERSIONS = (2, 3)  # that are read, and written: 3 where tiles of one file are coded differently
 MODEL_BYTES = 8
 ARITHMETICS = (0, 1, 2, 3)
 CRITICAL_SECTION = 128  # a reader may skip kinds below it, and has to know the others
@@ -102,6 +102,7 @@ class Container:
         rows, cols: the tiles' grid, see `tile_rectangles`.
         sections: kind, 0..127 and each at most once, and bytes of metadata, by kind.
         tiles: row by row.
+        version: of the format, 3 where each payload starts with a byte that says what coded it.
         damaged_sections: kinds of the sections that were left out, by `unpack(damaged=True)`.
     """
 
@@ -114,6 +115,7 @@ class Container:
     cols: int
     sections: tuple[tuple[int, bytes], ...]
     tiles: tuple[Tile, ...]
+    version: int = VERSIONS[0]
     damaged_sections: tuple[int, ...] = ()
 
     @property
@@ -200,7 +202,7 @@ def pack(container: Container) -> bytes:
             _u32(tile.pixels_crc),
         ]
     body = b"".join(fields)
-    head = MAGIC + bytes([VERSION]) + leb128(len(body), "header") + body
+    head = MAGIC + bytes([container.version]) + leb128(len(body), "header") + body
     contents = (content for _, content in sections)
     return b"".join([head, _u32(zlib.crc32(head)), *contents, *payloads])
 
@@ -226,7 +228,7 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
         SectionAlteredError: a section does not have its checksum (unless `damaged`).
     """
     view = memoryview(data).cast("B")
-    header, start = _header(view)
+    version, header, start = _header(view)
     container, sections, tiles = _parse(header)
     sizes = [size for _, size, _ in sections] + [size for size, _, _ in tiles]
     expected = start + sum(sizes)
@@ -247,20 +249,20 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
         end = start + size
         made.append(Tile(view[start:end] if end <= len(view) else None, payload_crc, crc))
         start = end
-    return Container(*container, tuple(found), tuple(made), tuple(lost))
+    return Container(*container, tuple(found), tuple(made), version, tuple(lost))
 
 
-def _header(view: memoryview) -> tuple[bytes, int]:
-    """The header's fields, whose checksum fits, and where the header ends."""
+def _header(view: memoryview) -> tuple[int, bytes, int]:
+    """Version, the header's fields, whose checksum fits, and where the header ends."""
     if view[: len(MAGIC)] != MAGIC[: len(view)]:
         raise NotL3CError("not an L3C file: it does not start with the signature")
     position = len(MAGIC) + 1
     if len(view) < position:
         raise _truncated_header(view)
     version = view[position - 1]
-    if version > VERSION:
-        raise _newer(f"container format {version}; this release reads format {VERSION}")
-    if version < VERSION:
+    if version > VERSIONS[-1]:
+        raise _newer(f"container format {version}; this release reads up to {VERSIONS[-1]}")
+    if version < VERSIONS[0]:
         raise UnsupportedFormatError(
             f"container format {version} was a draft that no release reads; "
             "encode the image again with this one"
@@ -271,7 +273,7 @@ def _header(view: memoryview) -> tuple[bytes, int]:
         raise _truncated_header(view)
     if zlib.crc32(view[:end]) != int.from_bytes(view[end : end + _CRC_BYTES], "big"):
         raise HeaderAlteredError(f"the header was altered: its checksum does not fit; {_GET_AGAIN}")
-    return bytes(view[position:end]), end + _CRC_BYTES
+    return version, bytes(view[position:end]), end + _CRC_BYTES
 
 
 _Fields = tuple[int, int, int, int, bytes, int, int]
@@ -337,6 +339,8 @@ def _check(container: Container) -> None:
     """Raises ValueError for a container that `unpack` would not give back."""
     check_side(container.height, "height")
     check_side(container.width, "width")
+    if container.version not in VERSIONS:
+        raise ValueError(f"version must be one of {VERSIONS}, got {container.version}")
     if not 0 <= container.mode <= 255:
         raise ValueError(f"mode must be in 0..255, got {container.mode}")
     if container.arithmetic not in ARITHMETICS:

@@ -171,6 +171,11 @@ class PyramidCodec(TileCodec):
         bits[-1].fill_(float(np.log2(network.shape(network.scales).levels)))
         return {scale_name(s): plane.cpu().numpy() for s, plane in enumerate(bits)}
 
+    def padded_pixels(self, height: int, width: int) -> int:
+        """See `TileCodec`."""
+        multiple = self.network.multiple
+        return -(-height // multiple) * -(-width // multiple) * multiple**2
+
     def channel_names(self, part: str, channels: int) -> list[str]:
         """See `TileCodec`; scales that are smaller images have colours too."""
         s = [scale_name(s) for s in range(self.network.scales + 1)].index(part)

@@ -82,6 +82,10 @@ class TileCodec(ABC):
         """Each tile from its streams, as `decode` gives it; all tiles are of one size."""
         return [self.decode(streams, height, width) for streams in tiles]
 
+    def padded_pixels(self, height: int, width: int) -> int:
+        """How many pixels of a tile are predicted: more than it has if its sides are rounded up."""
+        return height * width
+
     def channel_names(self, part: str, channels: int) -> list[str]:
         """Names of the channels of a part, as `symbol_bits` gives them: colours, or numbers."""
         return [*"RGB"] if part == "x" else [str(c + 1) for c in range(channels)]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from command import Ended, Run
 from PIL import Image
-from tiny_models import smooth, write_model
+from tiny_models import limit, smooth, write_model
 
+from l3c import tile_coding
 from l3c.cli import main
 from l3c.models import zoo
 
@@ -28,6 +29,7 @@ def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def released(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zoo, "_FOLDERS", (model.parent,))
+    monkeypatch.setattr(tile_coding, "_limit", limit)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from coder.errors import CoderError, CorruptStreamError
 from l3c import fileformat
 from l3c.fileformat.container import (
     MAGIC,
+    VERSIONS,
     Container,
     Tile,
     pack,
@@ -108,6 +109,7 @@ def containers(draw: st.DrawFn) -> Container:
             sorted(draw(st.dictionaries(st.integers(0, 127), st.binary(max_size=200))).items())
         ),
         tiles=tuple(draw(tile) for _ in range(rows * cols)),
+        version=draw(st.sampled_from(VERSIONS)),
     )
 
 
@@ -247,6 +249,7 @@ GOLDEN_CASES = {
         3, 1, mode=RGBA, arithmetic=0, model=b"", height=23, width=3, sections=((5, bytes(200)),)
     ),
     "largest": a_container(height=8, width=2**17, tiles=(a_tile(bytes(range(256)) * 2),)),
+    "mixed": a_container(1, 2, height=8, width=16, version=3),
     "unknown": a_container(mode=255, sections=((0, b"a"), (127, b"z"))),
 }
 
@@ -309,7 +312,7 @@ def test_every_flipped_bit_is_named() -> None:
     rectangles = tile_rectangles(SAMPLE.height, SAMPLE.width, 2, 2)
     expected: dict[str, tuple[type[CoderError], ...]] = {
         "signature": (NotL3CError,),
-        "version": (NewerFormatError, UnsupportedFormatError),
+        "version": (NewerFormatError, UnsupportedFormatError, HeaderAlteredError),
         "length": (HeaderAlteredError, TruncatedError),
         "fields": (HeaderAlteredError,),
         "sections": (SectionAlteredError,),
@@ -409,7 +412,7 @@ TILE = b"\0" + bytes(8)
 HOSTILE: dict[str, tuple[bytes, type[CoderError], str]] = {
     "other file": (b"\x89PNG\r\n\x1a\n" + bytes(60), NotL3CError, "not an L3C file"),
     "empty": (b"", TruncatedError, "file of 0 bytes ends inside the header"),
-    "next version": (MAGIC + b"\3", NewerFormatError, "container format 3; this release reads"),
+    "next version": (MAGIC + b"\4", NewerFormatError, "container format 4; this release reads"),
     "draft": (MAGIC + b"\1" + bytes(60), UnsupportedFormatError, "format 1 was a draft"),
     "endless header": (MAGIC + b"\2\xff\xff\xff\xff\x7f", TruncatedError, "inside the header"),
     "long length": (MAGIC + b"\2" + b"\xff" * 6, HeaderAlteredError, "more than five bytes"),

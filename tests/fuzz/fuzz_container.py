@@ -22,7 +22,7 @@ import numpy as np
 from coder.errors import CoderError
 from l3c.fileformat.container import (
     MAGIC,
-    VERSION,
+    VERSIONS,
     Container,
     Tile,
     pack,
@@ -111,7 +111,7 @@ def wrapped(fields: bytes) -> bytes:
     """A header of these fields, whose length and checksum fit."""
     size = len(fields)
     number = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
-    head = MAGIC + bytes([VERSION]) + number + fields
+    head = MAGIC + bytes([VERSIONS[0]]) + number + fields
     return head + zlib.crc32(head).to_bytes(4, "big")
 
 

@@ -19,9 +19,10 @@ from unittest import mock
 
 import numpy as np
 import torch
-from tiny_models import integers, noise, smooth, tiny
+from tiny_models import integers, limit, noise, smooth, tiny
 
 from coder.errors import CoderError
+from l3c import tile_coding
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat import tiles
 from l3c.fileformat.container import Container, Tile, pack, unpack
@@ -38,10 +39,13 @@ def corpus(codec: TileCodec) -> list[tuple[Picture, bytes]]:
         Picture.from_array(noise(6, 7, dtype=np.uint16)),
         Picture(Mode.BILEVEL, noise(12, 31, 1) >> 7, {}),
     ]
-    files = [(picture, encode_picture(picture, codec)) for picture in pictures]
-    with mock.patch.object(tiles, "TILE_PIXELS", 16 * 16):
-        tiled = Picture.from_array(smooth(30, 20))
-        files.append((tiled, encode_picture(tiled, codec)))
+    mixed = smooth(30, 40)
+    mixed[:, 16:32] = 9
+    with mock.patch.object(tile_coding, "_limit", limit):
+        files = [(picture, encode_picture(picture, codec)) for picture in pictures]
+        with mock.patch.object(tiles, "TILE_PIXELS", 16 * 16):
+            for tiled in map(Picture.from_array, (smooth(30, 20), mixed)):
+                files.append((tiled, encode_picture(tiled, codec)))
     return files
 
 

@@ -14,7 +14,9 @@ from l3c.integer.files import load
 from l3c.integer.network import IntegerNetwork
 from l3c.models import zoo
 from l3c.models.pyramid import PyramidModel
+from l3c.models.tile_codec import TileCodec
 from l3c.recipe import Recipe
+from l3c.tile_coding import Choice
 
 KINDS: dict[str, dict[str, Any]] = {  # by name: family and settings that only it has
     "l3c": {"family": "l3c", "model": {"kind": "l3c"}},
@@ -73,6 +75,14 @@ def write_model(folder: Path, kind: str = "l3c", seed: int = 0, name: str = "mod
     card = {"name": name, "recipe": recipe(kind).model_dump(mode="json")}
     target = folder / f"{name}.safetensors"
     return zoo.write_model(target, tiny(kind, seed), integers(kind, seed), card).weights
+
+
+def limit(samples: NDArray[Any], codec: TileCodec, choice: Choice) -> float | None:
+    """In the place of `tile_coding._limit`, since an untrained network would code nothing.
+
+    The network codes what is not flat.
+    """
+    return None if (samples == samples[0, 0]).all() else float("inf")
 
 
 def noise(*shape: int, dtype: type[np.unsignedinteger] = np.uint8) -> NDArray[np.unsignedinteger]:

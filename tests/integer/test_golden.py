@@ -14,14 +14,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from l3c.coding import decode_picture, encode_picture
+from l3c.fileformat.container import unpack
 from l3c.integer import files, reference
 from l3c.models.pyramid import PyramidModel
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.nn.steps import CodingStep
 from l3c.picture import Picture
 from l3c.recipe import Recipe
+from l3c.tile_coding import Choice, is_by_network
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
+MIXED_SHA256 = "d8b2ff79006051d18400840f92ab804aa6a1492931b06737d1822405c7794f29"
 CASES: dict[str, dict[str, Any]] = json.loads((GOLDEN / "integer.json").read_text())
 
 
@@ -60,7 +63,18 @@ def test_golden_images_give_the_same_bytes(case: str) -> None:
     codec = codec_of(case)
     data = (GOLDEN / f"integer-{case}.l3c").read_bytes()
     picture: Picture = decode_picture(data, lambda identity, arithmetic: codec).picture
-    assert encode_picture(picture, codec) == data
+    assert encode_picture(picture, codec, choice=Choice.NETWORK) == data
+
+
+def test_a_golden_file_of_format_3_decodes_for_ever() -> None:
+    codec, data = codec_of("rgb"), (GOLDEN / "mixed-rgb.l3c").read_bytes()
+    container = unpack(data)
+    assert container.version == 3
+    found = [is_by_network(container, tile.payload or b"") for tile in container.tiles]
+    assert found == [True, False, True]
+    samples = decode_picture(data, lambda identity, arithmetic: codec).picture.samples
+    assert (samples[:, 16:32] == (1, 2, 3)).all()
+    assert hashlib.sha256(samples.tobytes()).hexdigest() == MIXED_SHA256
 
 
 def test_golden_files_are_those_listed() -> None:

@@ -1,0 +1,211 @@
+"""What codes a tile of RGB: the network where it suits, the fallback where it does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from tiny_models import limit, noise, smooth, tiny
+
+from coder.errors import CorruptStreamError
+from l3c import fallback, tile_coding
+from l3c.arithmetic import Arithmetic
+from l3c.cli import main
+from l3c.coding import decode_picture, decode_pictures, encode_picture, encode_pictures
+from l3c.data.embedded import embedded_photos
+from l3c.fileformat import tiles
+from l3c.fileformat.container import Container, Tile, pack, unpack
+from l3c.fileformat.errors import TileAlteredError
+from l3c.models.pyramid_codec import PyramidCodec
+from l3c.models.tile_codec import TileCodec
+from l3c.models.zoo import open_codec
+from l3c.picture import Mode, Picture, Samples
+from l3c.tile_coding import Choice, is_by_network
+
+HEADER = 50  # bytes, of a file of one tile
+
+
+@pytest.fixture(scope="module")
+def codec() -> TileCodec:
+    """Of the model that comes with the package, which has seen photographs."""
+    return open_codec(device="cpu")
+
+
+def screenshot(height: int = 96, width: int = 160) -> Samples:
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
+    for y in range(4, height - 10, 14):
+        draw.text((8, y), "every bit is kept", fill=(20, 20, 60))
+    draw.rectangle((width // 2, height // 2, width - 9, height - 9), fill=(200, 220, 250))
+    return np.asarray(image)
+
+
+def photograph(height: int = 128, width: int = 128) -> Samples:
+    return embedded_photos("test")[0].read()[100 : 100 + height, 200 : 200 + width].copy()
+
+
+def gradient() -> Samples:
+    return np.repeat(np.linspace(0, 255, 4000).astype(np.uint8)[None, :, None], 3, axis=2)
+
+
+def with_photograph() -> Samples:
+    image = screenshot(128, 128).copy()
+    image[64:, 64:] = photograph(64, 64)
+    return image
+
+
+IMAGES: dict[str, Callable[[], Samples]] = {
+    "noise": lambda: noise(96, 64, 3),
+    "noise in a strip": lambda: noise(1, 5001, 3),
+    "noise in a column": lambda: noise(5001, 1, 3),
+    "one pixel": lambda: noise(1, 1, 3),
+    "small noise": lambda: noise(16, 16, 3),
+    "gradient in a strip": gradient,
+    "flat": lambda: np.full((80, 80, 3), 99, np.uint8),
+    "screenshot": screenshot,
+    "screenshot with a photograph": with_photograph,
+    "four colours": lambda: (noise(80, 80, 1) >> 6).repeat(3, 2) * 80,
+}
+
+
+def by_network(data: bytes) -> list[bool]:
+    container = unpack(data)
+    return [is_by_network(container, tile.payload or b"") for tile in container.tiles]
+
+
+@pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES)
+def test_what_does_not_suit_the_network_takes_the_fallback(
+    codec: TileCodec, image: Callable[[], Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = image()
+    picture = Picture.from_array(samples)
+    network = len(encode_picture(picture, codec, choice=Choice.NETWORK))
+    alone = len(encode_picture(picture, None))
+    data = encode_picture(picture, codec)
+    assert len(data) <= min(network, alone)
+    assert len(data) <= samples.nbytes + HEADER
+    assert by_network(data) == [False]
+    assert unpack(data).arithmetic == Arithmetic.NONE
+    monkeypatch.setattr(PyramidCodec, "decode", None)
+    assert (decode_picture(data, lambda *model: codec).picture.samples == samples).all()
+
+
+@pytest.mark.parametrize("name", ["noise", "noise in a strip", "screenshot", "flat"])
+def test_the_network_is_not_run_where_an_estimate_decides(
+    codec: TileCodec, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PyramidCodec, "encode", None)
+    encode_picture(Picture.from_array(IMAGES[name]()), codec)
+
+
+def test_a_photograph_takes_the_network_and_no_try_of_the_fallback(
+    codec: TileCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = Picture.from_array(photograph())
+    monkeypatch.setattr(fallback, "encode", None)
+    data = encode_picture(picture, codec)
+    assert by_network(data) == [True]
+    assert unpack(data).version == 2
+    assert data == encode_picture(picture, codec, choice=Choice.NETWORK)
+
+
+@pytest.mark.parametrize("image", [photograph, screenshot, lambda: noise(40, 40, 3)])
+def test_smallest_is_the_smaller_of_both(codec: TileCodec, image: Callable[[], Samples]) -> None:
+    picture = Picture.from_array(image())
+    both = [
+        len(encode_picture(picture, codec, choice=Choice.NETWORK)),
+        len(encode_picture(picture, None)),
+    ]
+    assert len(encode_picture(picture, codec, choice=Choice.SMALLEST)) == min(both)
+
+
+def test_alpha_goes_the_way_of_its_tile(codec: TileCodec) -> None:
+    for rgb, network in ((photograph(), True), (screenshot(), False)):
+        samples = np.concatenate([rgb, smooth(*rgb.shape[:2], 1)], axis=2)
+        data = encode_picture(Picture.from_array(samples), codec)
+        assert by_network(data) == [network]
+        decoded = decode_picture(data, lambda *model: codec).picture
+        assert decoded.mode == Mode.RGBA
+        assert (decoded.samples == samples).all()
+
+
+def test_batches_have_the_files_of_their_pictures(codec: TileCodec) -> None:
+    images = [photograph(64, 64), screenshot(64, 64), noise(64, 64, 3), smooth(64, 64)]
+    pictures = [Picture.from_array(samples) for samples in images]
+    files = encode_pictures(pictures, codec)
+    assert files == [encode_picture(picture, codec) for picture in pictures]
+    assert [by_network(data)[0] for data in files[:3]] == [True, False, False]
+    for picture, decoded in zip(pictures, decode_pictures(files, lambda *m: codec), strict=True):
+        assert (decoded.samples == picture.samples).all()
+
+
+# Files of which tiles are coded differently: format 3
+
+CODEC = tiny().codec()
+
+
+@pytest.fixture
+def mixed(monkeypatch: pytest.MonkeyPatch) -> tuple[Picture, bytes]:
+    """Four tiles of 32x32 pixels, the second and the third of them flat."""
+    monkeypatch.setattr(tiles, "TILE_PIXELS", 32 * 32)
+    monkeypatch.setattr(tile_coding, "_limit", limit)
+    samples = smooth(64, 64)
+    samples[:32, 32:] = 7
+    samples[32:, :32] = (1, 2, 3)
+    picture = Picture.from_array(samples)
+    return picture, encode_picture(picture, CODEC)
+
+
+def test_a_mixed_file_is_of_format_3(mixed: tuple[Picture, bytes]) -> None:
+    picture, data = mixed
+    assert unpack(data).version == 3
+    assert by_network(data) == [True, False, False, True]
+    assert decode_picture(data, lambda *model: CODEC).picture == picture
+    assert decode_pictures([data], lambda *model: CODEC) == [picture]
+    part = decode_picture(data, lambda *model: CODEC, region=(20, 24, 30, 40)).picture
+    assert (part.samples == picture.samples[20:50, 24:64]).all()
+
+
+def test_tiles_of_both_kinds_are_salvaged(mixed: tuple[Picture, bytes]) -> None:
+    picture, data = mixed
+    container = unpack(data)
+    for at, (y, x, height, width) in enumerate(tiles.tile_rectangles(64, 64, 2, 2)):
+        payload = bytes(container.tiles[at].payload or b"")
+        position = data.index(payload) + len(payload) // 2
+        altered = data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
+        with pytest.raises(TileAlteredError):
+            decode_picture(altered, lambda *model: CODEC)
+        saved = decode_picture(altered, lambda *model: CODEC, salvage=True)
+        assert [damage.rectangle for damage in saved.damaged] == [(y, x, height, width)]
+        expected = picture.samples.copy()
+        expected[y : y + height, x : x + width] = 0
+        assert (saved.picture.samples == expected).all()
+
+
+def test_a_kind_that_no_writer_knows_is_refused(mixed: tuple[Picture, bytes]) -> None:
+    picture, data = mixed
+    container = unpack(data)
+    for payload in (b"\2abc", b""):
+        first = Tile.of(payload, picture.samples[:32, :32])
+        values = vars(container) | {"tiles": (first, *container.tiles[1:])}
+        with pytest.raises(CorruptStreamError):
+            decode_picture(pack(Container(**values)), lambda *model: CODEC)
+
+
+def test_info_says_which_tiles_are_which(
+    mixed: tuple[Picture, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mixed.l3c"
+    path.write_bytes(mixed[1])
+    assert main(["info", str(path), "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["files"]
+    assert found["tiles"]["by_fallback"] == [[32, 0, 32, 32], [0, 32, 32, 32]]
+    parts = found["bytes_by_part"]
+    assert sum(parts.values()) == len(mixed[1])
+    assert parts["fallback"] > 0
+    assert main(["info", str(path)]) == 0
+    assert "2 by the fallback" in capsys.readouterr().out
