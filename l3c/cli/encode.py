@@ -7,8 +7,6 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from coder.container import unpack
-
 from l3c.arithmetic import Arithmetic
 from l3c.cli.batch import run_jobs
 from l3c.cli.engine import Engine
@@ -18,6 +16,7 @@ from l3c.cli.outcome import Outcome, Sizes, Summary, converted
 from l3c.cli.outputs import Outputs, check_stdout, write_stdout
 from l3c.cli.report import Report
 from l3c.coding import decode_picture, encode_picture, uses_network
+from l3c.fileformat.container import unpack
 from l3c.picture_reading import IMAGE_SUFFIXES, read_picture
 from l3c.pillow_plugin import SUFFIX
 from l3c.tile_coding import Choice
