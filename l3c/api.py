@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from l3c.arithmetic import DEFAULT, Arithmetic, Kind
+from l3c.arithmetic import Arithmetic, Kind
 from l3c.picture import Picture
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import: only once something is coded
@@ -52,14 +52,16 @@ def decode(
 
 
 def open_model(
-    model: str | Path | None = None, device: str = "auto", arithmetic: Kind = DEFAULT
+    model: str | Path | None = None, device: str = "auto", arithmetic: Kind | None = None
 ) -> Model:
     """A model to encode and decode with.
 
     Args:
         model: the name of a released model, or the path of a `.safetensors` file with its card.
         device: "auto", "cpu" or "cuda".
-        arithmetic: of files to write: "integer", which decode exactly everywhere, or "float".
+        arithmetic: of files to write: "integer", which decode exactly everywhere; "float", which
+            other machines decode to the same pixels or to an error; by default integers where the
+            model has them, see `Model.arithmetic`.
 
     Raises:
         l3c.models.zoo.ModelError: no such model, or one that cannot be used.
@@ -73,7 +75,12 @@ def open_model(
 class Model:
     """A model, opened when the first image or file needs it. Use `open_model`."""
 
-    def __init__(self, source: str | Path | None, device: str, arithmetic: Kind) -> None:
+    def __init__(
+        self,
+        source: str | Path | None,
+        device: str = "auto",
+        arithmetic: Kind | None = None,
+    ) -> None:
         self._source = source
         self._device = device
         self._arithmetic = arithmetic
@@ -93,6 +100,11 @@ class Model:
     def identity(self) -> bytes:
         """The eight bytes by which files name the model."""
         return self._codec.identity
+
+    @property
+    def arithmetic(self) -> Kind:
+        """Of files that it writes."""
+        return self._codec.arithmetic.kind
 
     def encode(self, image: Any) -> bytes:
         """The `.l3c` file of one image.
@@ -160,7 +172,7 @@ class Model:
 
 
 def _opened(model: Model | str | Path | None) -> Model:
-    return model if isinstance(model, Model) else Model(model, "auto", DEFAULT)
+    return model if isinstance(model, Model) else Model(model)
 
 
 def _bytes(data: Any) -> bytes:

@@ -6,8 +6,8 @@ from enum import IntEnum
 from typing import Literal
 
 Kind = Literal["integer", "float"]
+"""Where a caller gives None instead: "integer" with a model that has integers, else "float"."""
 KINDS: tuple[Kind, ...] = ("integer", "float")
-DEFAULT: Kind = "integer"
 
 
 class Arithmetic(IntEnum):

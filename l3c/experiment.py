@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from baselines.registry import method_key
-from l3c.arithmetic import DEFAULT, Kind
+from l3c.arithmetic import Kind
 from l3c.data.datasets import DatasetSpec
 
 MAX_PICTURES = 8  # photographs of a figure
@@ -65,8 +65,10 @@ class ModelSpec(_Settings):
     same_as: MethodKey | None = Field(
         None, description="instead of a recipe: the key of another model, whose weights are used"
     )
-    arithmetic: Kind = Field(
-        DEFAULT, description="of the network: integer decodes exactly on every machine"
+    arithmetic: Kind | None = Field(
+        None,
+        description="of the network: integer decodes exactly on every machine; by default integers "
+        "where the model has them",
     )
     published_as: str | None = Field(
         None, description="its method in results/published.csv, where neither key nor name says it"
@@ -245,8 +247,8 @@ class Experiment(_Settings):
         return list(dict.fromkeys(map(self.trained_as, self.learned())))
 
     def in_integers(self) -> list[str]:
-        """Keys of the models whose integers are measured; of the others, only the float network."""
-        measured = [key for key in self.learned() if self.models[key].arithmetic == "integer"]
+        """Keys of the models whose integers are measured, where the family has any."""
+        measured = [key for key in self.learned() if self.models[key].arithmetic != "float"]
         return list(dict.fromkeys(map(self.trained_as, measured)))
 
     def pictured(self) -> tuple[str, str] | None:

@@ -52,8 +52,8 @@ def test_arrays_of_16_bits(model: l3c.Model, shape: tuple[int, ...]) -> None:
 
 
 def test_a_model_says_how_it_was_opened(model: l3c.Model) -> None:
-    assert repr(l3c.open_model()) == "l3c.open_model(None, 'auto', 'integer')"
-    assert repr(model).endswith(".safetensors', 'cpu', 'integer')")
+    assert repr(l3c.open_model()) == "l3c.open_model(None, 'auto', None)"
+    assert repr(model).endswith(".safetensors', 'cpu', None)")
 
 
 def test_tensors_and_batches(model: l3c.Model) -> None:

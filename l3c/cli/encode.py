@@ -100,8 +100,7 @@ def _encode(
         "verified": args.verify,
         "not_kept": list(picture.losses),
     }
-    outcome = converted(job, sizes, seconds, fields)
-    if not picture.losses:
-        return outcome
-    warning = f"{source.name}: not kept: {', '.join(picture.losses)}"
-    return replace(outcome, warnings=(warning,))
+    warnings = engine.notes() if codec else ()
+    if picture.losses:
+        warnings += (f"{source.name}: not kept: {', '.join(picture.losses)}",)
+    return replace(converted(job, sizes, seconds, fields), warnings=warnings)

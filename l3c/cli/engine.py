@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from l3c.arithmetic import DEFAULT, Arithmetic, Kind
+from l3c.arithmetic import Arithmetic, Kind
 from l3c.cli.exits import UsageError
 from l3c.models.zoo import ModelFile, choose_device, find_codec, named_model, open_codec
 from l3c.workflow_job import limit_threads
@@ -25,7 +25,9 @@ class Engine:
     def __init__(self, args: argparse.Namespace) -> None:
         self._model: ModelFile | None = named_model(args.model) if args.model else None
         self._device: str = args.device
-        self._arithmetic: Kind = getattr(args, "arithmetic", DEFAULT)  # decoders follow the file
+        # None for decoders, which follow the file, and for encoders that were not told.
+        self._arithmetic: Kind | None = getattr(args, "arithmetic", None)
+        self._noted = False
         if args.threads:
             limit_threads(args.threads)
         self._threads: int | None = args.threads
@@ -39,6 +41,16 @@ class Engine:
         """The codec of the model that was named, or of the default one."""
         self._limit()
         return open_codec(self._model, self._device, self._arithmetic)
+
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the encoder's arithmetic, the first time."""
+        if self._arithmetic or self._noted or self.encoder().arithmetic.kind == "integer":
+            return ()
+        self._noted = True
+        return (
+            "the model has no integers: files are coded in floating point, and a machine that "
+            "computes it otherwise refuses to decode them (--arithmetic float silences this)",
+        )
 
     def decoder(self, identity: bytes, arithmetic: Arithmetic) -> TileCodec:
         """The codec that a file was written with."""

@@ -92,7 +92,8 @@ def _fields(model: ModelFile) -> dict[str, Any]:
         "identity": codec.identity.hex(),
         "float_identity": model.identity("float").hex() or None,
         **{key: model.card.get(key) for key in _FROM_CARD},
-        "check": "good" if model.identity() else "no identity in the card",
+        "arithmetic": codec.arithmetic.kind,
+        "check": "good" if model.identities else "no identity in the card",
     }
 
 
@@ -101,4 +102,4 @@ def _cells(fields: dict[str, Any]) -> Iterator[str]:
         yield shown(key, fields[key])
     data = fields["data_sha256"]
     yield f"{fields['images']} images ({shown('data_sha256', data)})" if data else "-"
-    yield fields["check"]
+    yield fields["check"] + ("" if fields["arithmetic"] == "integer" else ", no integers")

@@ -286,9 +286,8 @@ def _arithmetic(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arithmetic",
         choices=("integer", "float"),
-        default="integer",
-        help="of the network: integer (default) decodes exactly on every machine, float perhaps "
-        "only on one like this",
+        help="of the network: integer decodes exactly on every machine, float perhaps only on one "
+        "like this; by default integer, or float with a note for a model that has no integers",
     )
 
 

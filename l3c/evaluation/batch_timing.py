@@ -53,7 +53,7 @@ class BatchPlan:
 
 
 def measure_batches(
-    key: str, name: str, weights: Path, arithmetic: Kind, plan: BatchPlan
+    key: str, name: str, weights: Path, arithmetic: Kind | None, plan: BatchPlan
 ) -> list[BatchRow]:
     """Measures one model on every device there is, with as many threads as PyTorch has.
 

@@ -1,4 +1,4 @@
-"""L3C, RGB and RGB Shared: a trained network behind the `Method` interface."""
+"""A trained model of any family behind the `Method` interface."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from baselines.base import DecodeError, Image, Method, check_image
 from coder.errors import CoderError
-from l3c.arithmetic import DEFAULT, Kind
+from l3c.arithmetic import Kind
 from l3c.coding import bits_theory, decode_picture, encode_picture
 from l3c.models.zoo import open_codec, read_model
 from l3c.picture import Picture
@@ -24,7 +24,7 @@ class LearnedMethod(Method):
         key: identifier in configuration and file names.
         name: label of the table row.
         weights: `<model>.safetensors`, its card `<model>.json` beside it.
-        arithmetic: of the decoder path.
+        arithmetic: of the decoder path; None for integers where the model has them.
         device: "cpu" or "cuda".
         choice: what codes a tile; by default the network, whatever it costs.
 
@@ -43,7 +43,7 @@ class LearnedMethod(Method):
         key: str,
         name: str,
         weights: Path | str,
-        arithmetic: Kind = DEFAULT,
+        arithmetic: Kind | None = None,
         device: str = "cpu",
         choice: Choice = Choice.NETWORK,
     ) -> None:

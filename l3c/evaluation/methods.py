@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.base import Method
-from l3c.arithmetic import DEFAULT, Kind
+from l3c.arithmetic import Kind
 from l3c.tile_coding import Choice
 
 
@@ -19,7 +19,7 @@ class MethodSource:
         entry: key of a classical codec, or path of a user's Python file.
         name: label of a learned method; "" for the others, which bring theirs.
         weights: of a learned method, None for the others.
-        arithmetic: of a learned method.
+        arithmetic: of a learned method; None for integers where the model has them.
         device: of a learned method, "cpu" or "cuda".
         choice: of a learned method, what codes a tile.
     """
@@ -41,8 +41,7 @@ class MethodSource:
         if self.weights is not None:
             from l3c.evaluation.learned import LearnedMethod
 
-            arithmetic = self.arithmetic or DEFAULT
-            how = arithmetic, self.device, self.choice
+            how = self.arithmetic, self.device, self.choice
             return LearnedMethod(self.key, self.name, self.weights, *how)
         from baselines.registry import get_method
 

@@ -1,7 +1,9 @@
 """The models there are: those that come with the package, and files that a user names.
 
 A model is `<name>.safetensors` with its card `<name>.json` beside it. Nothing else is read: weights
-given as pickles, which could run code, are refused.
+given as pickles, which could run code, are refused. A family in a user's Python file runs when a
+model of it is loaded; a card names that file by its absolute path, so that none can name a file
+that came with it.
 """
 
 from __future__ import annotations
@@ -15,10 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from l3c.arithmetic import DEFAULT as DEFAULT_ARITHMETIC
 from l3c.arithmetic import KINDS, Arithmetic, Kind
 from l3c.fileformat.errors import ModelMismatchError
-from l3c.recipe import RecipeError, parse_recipe
+from l3c.recipe import FAMILY_SUFFIX, RecipeError, parse_recipe
 from l3c.whole_files import write_whole
 
 if TYPE_CHECKING:  # cards are read without PyTorch, which takes seconds to import
@@ -52,7 +53,7 @@ class ModelFile:
     weights: Path
     card: dict[str, Any]
 
-    def identity(self, arithmetic: Kind = DEFAULT_ARITHMETIC) -> bytes:
+    def identity(self, arithmetic: Kind) -> bytes:
         """What files written with it in an arithmetic carry; b"" in cards that do not say."""
         key = "integer_identity" if arithmetic == "integer" else "identity"
         try:
@@ -127,9 +128,12 @@ def load_model(file: ModelFile) -> tuple[Model, dict[str, Tensor] | None]:
 
     card = file.weights.with_suffix(".json")
     try:
+        family = str(file.card["recipe"].get("family", ""))
+        if family.endswith(FAMILY_SUFFIX) and not Path(family).is_absolute():
+            raise RecipeError(f"family: {family} is no absolute path")
         with fixed_state(inference=False):
             model = parse_recipe(file.card["recipe"], str(card)).make_model()
-    except (RecipeError, KeyError) as error:
+    except (RecipeError, KeyError, AttributeError) as error:
         raise ModelError(f"{card}: not a model card with a recipe ({error})") from None
     try:
         with fixed_state(inference=False):
@@ -139,7 +143,7 @@ def load_model(file: ModelFile) -> tuple[Model, dict[str, Tensor] | None]:
     except OSError as error:
         raise ModelError(f"{file.weights}: cannot be read ({error.strerror or error})") from None
     except (SafetensorError, RuntimeError) as error:
-        raise _misfit(file, error) from None
+        raise _misfit(file.weights, error) from None
     integers = {
         name.removeprefix(INTEGER_PREFIX): value
         for name, value in tensors.items()
@@ -195,8 +199,19 @@ def write_model(
     return ModelFile(target.stem, target, whole)
 
 
-def _misfit(file: ModelFile, error: Exception) -> ModelError:
-    return ModelError(f"{file.weights}: weights do not fit their card ({error})")
+def _misfit(weights: Path, error: Exception) -> ModelError:
+    return ModelError(f"{weights}: weights do not fit their card ({error})")
+
+
+@lru_cache
+def _has_integers(weights: Path, modified_ns: int) -> bool:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, "np") as tensors:
+            return any(name.startswith(INTEGER_PREFIX) for name in tensors.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise _misfit(weights, error) from None
 
 
 @lru_cache(maxsize=4)
@@ -209,8 +224,7 @@ def _codec(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> Ti
     model, integers = load_model(file)
     if arithmetic == "integer" and integers is None:
         raise NoIntegersError(
-            f"{weights}: has no integers: add them with `l3c models convert`, or code in floating "
-            "point"
+            f"{weights}: has no integers; it codes in floating point (--arithmetic float)"
         )
     try:
         with fixed_state(inference=False):
@@ -223,7 +237,7 @@ def _codec(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> Ti
     except RuntimeError as error:
         if isinstance(error, InexactError):
             raise
-        raise _misfit(file, error) from None
+        raise _misfit(weights, error) from None
     expected = file.identity(arithmetic)
     if expected and expected != codec.identity:
         raise ModelError(
@@ -236,27 +250,31 @@ def _codec(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> Ti
 def open_codec(
     model: ModelFile | str | Path | None = None,
     device: str = "auto",
-    arithmetic: Kind = DEFAULT_ARITHMETIC,
+    arithmetic: Kind | None = None,
 ) -> TileCodec:
-    """The codec of a model, loaded once.
+    """The codec of a model, loaded once; `arithmetic` of it tells what it codes with.
 
     Args:
         model: a released name, a path, or the default for None.
         device: "cpu", "cuda", or "auto": CUDA where PyTorch and the coder find it.
-        arithmetic: "integer", the same everywhere, or "float".
+        arithmetic: "integer", the same everywhere; "float"; None for integers where the model has
+            them.
 
     Raises:
+        NoIntegersError: "integer" with a model that has none.
         ModelError: the model cannot be used.
         l3c.integer.exact.InexactError: this machine rounds where integers must be exact.
         ValueError: no such device or arithmetic here.
     """
-    if arithmetic not in KINDS:
+    if arithmetic not in (None, *KINDS):
         raise ValueError(f"arithmetic must be one of {', '.join(KINDS)}, got {arithmetic!r}")
     found = model if isinstance(model, ModelFile) else named_model(model)
     try:
         modified = found.weights.stat().st_mtime_ns
     except OSError as error:
         raise ModelError(f"{found.weights}: cannot be read ({error.strerror})") from None
+    if arithmetic is None:
+        arithmetic = "integer" if _has_integers(found.weights, modified) else "float"
     return _codec(found.weights, modified, choose_device(device), arithmetic)
 
 
@@ -279,21 +297,21 @@ def find_codec(
     """
     if device == "auto" and arithmetic == Arithmetic.FLOAT_CPU:
         device = "cpu"
-    kind, seen = arithmetic.kind, []
+    kind, there = arithmetic.kind, []
     for model in _candidates(more):
         known = model.identity(kind)
         if not known:  # the card does not say
             try:
                 known = open_codec(model, device, kind).identity
             except NoIntegersError:
-                seen.append(f"{model.name} (without integers)")
+                there.append(f"{model.name} (without integers)")
                 continue
         if known == identity:
             return open_codec(model, device, kind)
-        seen.append(f"{model.name} ({known.hex()})")
+        there.append(f"{model.name} ({known.hex()})")
     raise ModelMismatchError(
         f"written with model {identity.hex()}, which is not here; there are: "
-        f"{', '.join(seen) or 'none'}. Name the weights that it was written with (--model)"
+        f"{', '.join(there) or 'none'}. Name the weights that it was written with (--model)"
     )
 
 

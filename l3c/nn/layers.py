@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from coder.shape import MixtureShape
-from coder.tables import parameter_grids
-from l3c.nn.mixture import limit
+from l3c.nn.mixture import limit, limits
 from l3c.nn.steps import Upsampling
 
 M = TypeVar("M", bound=nn.Module)
@@ -157,9 +156,8 @@ class ProbabilityClassifier(nn.Module):
         scale[means] = unit
         shift[means] = offset
         shift[sigmas] = torch.tensor(unit).log()
-        bits, *limits = (torch.from_numpy(values) for values in parameter_grids(shape))
-        low, high = (torch.ldexp(limit.float(), -bits) for limit in limits)
-        low[sigmas] = low[sigmas].clamp(min=sigma_min)
+        low, high = limits(shape)
+        low[:, sigmas] = low[:, sigmas].clamp(min=sigma_min)
         for name, values in (("unit", scale), ("offset", shift), ("low", low), ("high", high)):
             self.register_buffer(name, values.view(1, -1, 1, 1), persistent=False)
 

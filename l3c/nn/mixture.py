@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from coder.shape import MixtureShape
-from coder.tables import FREQUENCY_BITS
+from coder.tables import FREQUENCY_BITS, parameter_grids
 
 
 class Mixture(NamedTuple):
@@ -26,6 +26,17 @@ class Mixture(NamedTuple):
     mu: Tensor
     log_sigma: Tensor
     lam: Tensor | None
+
+
+def limits(shape: MixtureShape, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
+    """Smallest and largest value that the coder distinguishes of each parameter (coder/CDF.md).
+
+    Returns:
+        Two tensors float32 (1, P, 1, 1), for `limit`.
+    """
+    bits, *ends = (torch.from_numpy(values) for values in parameter_grids(shape))
+    low, high = (torch.ldexp(end.float(), -bits).view(1, -1, 1, 1).to(device) for end in ends)
+    return low, high
 
 
 def limit(parameters: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -21,21 +21,23 @@ def save(weights: Path, tensors: dict[str, torch.Tensor]) -> None:
 
 def test_opens_weights_beside_their_card(tmp_path: Path) -> None:
     weights = write_model(tmp_path)
-    codec = zoo.open_codec(weights, "cpu")
+    file, codec = zoo.read_model(weights), zoo.open_codec(weights, "cpu")
     assert codec.arithmetic == Arithmetic.INTEGER
-    assert codec.identity == integer_network().identity() == zoo.read_model(weights).identity()
+    assert codec.identity == integer_network().identity() == file.identity("integer")
     assert zoo.open_codec(str(weights), "cpu") is codec
     other = zoo.open_codec(weights, "cpu", "float")
     assert other.arithmetic == Arithmetic.FLOAT_CPU
-    assert other.identity == tiny().identity() == zoo.read_model(weights).identity("float")
+    assert other.identity == tiny().identity() == file.identity("float")
 
 
 def test_a_model_without_integers_codes_in_floating_point_only(tmp_path: Path) -> None:
     weights = write_model(tmp_path)
     save(weights, tiny().state_dict())
-    assert zoo.open_codec(weights, "cpu", "float").identity == tiny().identity()
-    with pytest.raises(zoo.ModelError, match=r"model\.safetensors: has no integers"):
-        zoo.open_codec(weights, "cpu")
+    codec = zoo.open_codec(weights, "cpu")
+    assert (codec.arithmetic, codec.identity) == (Arithmetic.FLOAT_CPU, tiny().identity())
+    assert zoo.open_codec(weights, "cpu", "float") is codec
+    with pytest.raises(zoo.NoIntegersError, match=r"model\.safetensors"):
+        zoo.open_codec(weights, "cpu", "integer")
 
 
 def test_a_model_that_could_round_is_refused(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ with job(snakemake):
     params = snakemake.params
 
     def identity(key: str, path: Path) -> str:
-        """Of the integers where they are measured, else of the float network."""
+        """Of the integers where there are any and they are measured, else of the float network."""
         card = json.loads(path.read_text(encoding="utf-8"))
-        return card["integer_identity" if key in params.in_integers else "identity"]
+        return (key in params.in_integers and card.get("integer_identity")) or card["identity"]
 
     manifests = zip(params.datasets, snakemake.input.manifests, strict=True)
     cards = zip(params.models, snakemake.input.cards, strict=True)

@@ -1,0 +1,205 @@
+"""What every family of models does for the rest of the house, from a recipe to a cell of the table.
+
+`pytest -s tests/contract` prints a line for each family. A family of one's own is tried by a line
+in FAMILIES.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import autoregressive
+import numpy as np
+import pytest
+import torch
+import yaml
+from numpy.typing import NDArray
+from PIL import Image
+from tiny_models import KINDS, SHAPE, START, smooth
+
+from l3c.arithmetic import Arithmetic
+from l3c.cli import main
+from l3c.evaluation.measure import Measured, Measurement, measure
+from l3c.evaluation.methods import MethodSource
+from l3c.evaluation.rows import read_rows, write_rows
+from l3c.evaluation.summary import summarize
+from l3c.evaluation.tables import comparison_csv, comparison_markdown
+from l3c.models import zoo
+from l3c.models.base import load_family
+from l3c.recipe import load_recipe
+from l3c.training import loop
+
+STEPS = 24
+TRAIN = {
+    "steps": STEPS,
+    "crop": 16,
+    "batch": 4,
+    "optimizer": "adam",
+    "learning_rate": 3e-3,
+    "threads": 1,
+}
+GAP_BYTES, GAP_PER_STREAM = 60, 8  # of a file above its cross-entropy: container, each stream
+
+OWN = Path(autoregressive.__file__)
+FAMILIES: dict[str, Mapping[str, Any]] = {  # name -> `family` and `model` of its recipe
+    **{
+        kind: {
+            "family": each["family"],
+            "model": SHAPE | (START if each["family"] == "l3c" else {}) | each["model"],
+        }
+        for kind, each in KINDS.items()
+    },
+    "autoregressive": {"family": str(OWN), "model": {}},
+}
+
+
+class Trained(NamedTuple):
+    """A model of a family, what it was trained on, and its curve in bpsp."""
+
+    name: str
+    weights: Path
+    images: dict[str, NDArray[np.uint8]]
+    curve: list[float]
+
+    @property
+    def integers(self) -> bool:
+        return bool(zoo.load_model(zoo.read_model(self.weights))[1])
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Trained as `l3c train` does it, with a recipe and an override."""
+    folder, name = tmp_path_factory.mktemp(request.param), request.param
+    (folder / "base.yaml").write_text(yaml.safe_dump({"name": name, "train": TRAIN}))
+    model = json.loads(json.dumps(FAMILIES[name]))
+    (folder / "recipe.yaml").write_text(yaml.safe_dump({"base": "base"} | model))
+    images = {"a": smooth(24, 32), "b": smooth(33, 19)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "METRICS_EVERY", 1)
+        loop.train(
+            load_recipe(folder / "recipe.yaml", ["train.clip_norm=1"]),
+            images,
+            data_sha256="d" * 64,
+            weights=folder / f"{name}.safetensors",
+            checkpoint=folder / "checkpoint",
+        )
+    weights = folder / f"{name}.safetensors"
+    rows = csv.DictReader(weights.with_suffix(".csv").read_text().splitlines())
+    return Trained(name, weights, images, [float(row["train_bpsp"]) for row in rows])
+
+
+@pytest.fixture(scope="module")
+def measured(trained: Trained) -> Measured:
+    """Rows of its images: decoded in a process of their own, which never saw them."""
+    run = trained.weights.parent / "run"
+    place = Measurement("toy", run, run / "streams", threads=1)
+    source = MethodSource(trained.name, trained.name, trained.name.title(), trained.weights)
+    return measure(source, trained.images.items(), len(trained.images), place)
+
+
+def test_it_learns(trained: Trained) -> None:
+    assert len(trained.curve) == STEPS
+    assert all(map(math.isfinite, trained.curve))
+    quarter = STEPS // 4
+    assert np.mean(trained.curve[-quarter:]) < np.mean(trained.curve[:quarter])
+
+
+def test_it_is_loaded_as_it_was_saved(trained: Trained) -> None:
+    file = zoo.read_model(trained.weights)
+    model, integers = zoo.load_model(file)
+    assert type(model) is load_family(file.card["recipe"]["family"])
+    assert file.card["family"] == model.family
+    assert file.identity("float") == model.identity()
+    assert (file.identity("integer") != b"") == (integers is not None)
+    grouped = [p for group in model.param_groups().values() for p in group]
+    assert {id(p) for p in grouped} == {id(p) for p in model.parameters()}
+    bits = model.bits(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))
+    assert tuple(bits) == model.parts
+    assert set(file.card["streams"]) <= set(model.parts)
+
+
+def test_its_files_decode_in_a_fresh_process(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, coded, back = tmp_path / "a.png", tmp_path / "a.l3c", tmp_path / "back.png"
+    Image.fromarray(trained.images["a"]).save(picture)
+    model = ["--model", str(trained.weights)]
+    assert main(["encode", *model, str(picture), "-o", str(coded)]) == 0
+    assert (capsys.readouterr().err != "") == (not trained.integers)  # a note
+    decode = ["-m", "l3c", "decode", *model, str(coded), "-o", str(back), "-q"]
+    assert subprocess.run([sys.executable, *decode]).returncode == 0
+    assert (np.asarray(Image.open(back)) == trained.images["a"]).all()
+
+
+def test_the_command_knows_it(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*arguments: str) -> dict[str, Any]:
+        assert main([*arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    picture, coded = tmp_path / "a.png", str(tmp_path / "a.l3c")
+    Image.fromarray(trained.images["a"][:8, :8]).save(picture)
+    model = ["--model", str(trained.weights)]
+    run("encode", *model, "--arithmetic", "float", str(picture), "-o", coded)
+    info = run("info", *model, coded)["files"][0]
+    file = zoo.read_model(trained.weights)
+    assert (info["model_name"], info["arithmetic"]) == (trained.name, Arithmetic.FLOAT_CPU.text)
+    assert info["model"] == file.card["identity"]
+    parts = dict.fromkeys(["container", "sections", *file.card["streams"]])
+    assert list(info["bytes_by_part"]) == list(parts)
+    listed = run("models", str(trained.weights))["files"]
+    assert [each["check"] for each in listed if each["name"] == trained.name] == ["good"]
+
+
+def test_integers_that_it_lacks_are_refused(trained: Trained) -> None:
+    if trained.integers:
+        codec = zoo.open_codec(trained.weights, "cpu")
+        assert codec is zoo.open_codec(trained.weights, "cpu", "integer")
+    else:
+        assert zoo.open_codec(trained.weights, "cpu").arithmetic == Arithmetic.FLOAT_CPU
+        with pytest.raises(zoo.NoIntegersError):
+            zoo.open_codec(trained.weights, "cpu", "integer")
+
+
+def test_its_bytes_are_its_bits(trained: Trained, measured: Measured) -> None:
+    streams = len(zoo.read_model(trained.weights).card["streams"])
+    for row in measured.rows:
+        assert row.bits_theory is not None
+        gap = row.num_bytes - row.bits_theory / 8
+        assert -1 < gap < GAP_BYTES + GAP_PER_STREAM * streams
+
+
+def test_its_row_stands_in_the_table(trained: Trained, measured: Measured) -> None:
+    assert (measured.failed, measured.record.measured) == ([], True)
+    path = trained.weights.parent / "run" / "rows.csv"
+    write_rows(path, measured.rows, measured.failed)
+    rows = read_rows(path)
+    assert rows == measured.rows
+    assert {row.image for row in rows if row.lossless} == trained.images.keys()
+    comparison = {"toy": summarize(rows, [measured.record], {}, "toy", {})}
+    (line,) = csv.DictReader(comparison_csv(comparison, "id").splitlines())
+    assert (line["method"], line["lossless"], line["status"]) == (
+        trained.name.title(),
+        "2/2",
+        "measured",
+    )
+    cells = comparison_markdown(comparison, {}, "stamp")
+    mean = np.mean([row.bpsp for row in rows])
+    assert f"{mean:.3f}" in cells
+    total = sum(row.num_bytes for row in rows)
+    over = total - sum(row.bits_theory or 0 for row in rows) / 8
+    print(
+        f"\n{trained.name:<15} {'integer' if trained.integers else 'float':<8}"
+        f"{trained.curve[0]:7.3f} -> {trained.curve[-1]:.3f} bpsp in training, "
+        f"{mean:.3f} bpsp in files, {total} bytes, {over:.1f} above the cross-entropy, "
+        f"encode {np.mean([row.encode_s for row in rows]):.3f} s, "
+        f"decode {np.mean([row.decode_s for row in rows]):.3f} s"
+    )
