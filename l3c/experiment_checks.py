@@ -73,7 +73,7 @@ def check_experiment(
         try:
             recipes[key] = load_recipe(resolve(experiment.models[key].recipe or "", root))
             if families:
-                _check_family(recipes[key], experiment.models[key].recipe)
+                recipes[key].model_settings(experiment.models[key].recipe)
         except RecipeError as error:
             problems.append(f"models.{key}.recipe: {error}")
     if problems:
@@ -110,13 +110,6 @@ def _labels(experiment: Experiment) -> dict[str, str]:
     """Label -> key of the classical codecs and the models."""
     labels = {METHODS[key]().name: key for key in METHODS}
     return labels | {model.name: key for key, model in experiment.models.items()}
-
-
-def _check_family(recipe: Recipe, path: str | None) -> None:
-    try:
-        recipe.model_settings()
-    except RecipeError as error:
-        raise RecipeError(f"{path}: {error}") from None
 
 
 def _model_problems(experiment: Experiment) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from l3c.settings import FrozenSettings
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # families import PyTorch, which takes seconds
     from l3c.models.base import Model
 
 PAPER_FAMILY = "l3c"
+FAMILY_SUFFIX = ".py"  # of a family that is named by its path
 
 
 class RecipeError(ValueError):
@@ -62,26 +63,37 @@ class Recipe(FrozenSettings):
     family: str = Field(
         PAPER_FAMILY,
         min_length=1,
-        description="family of models: a file of l3c/models/, or the path of a .py file",
+        description="family of models: a file of l3c/models/, or the path of a .py file, which "
+        "runs wherever the model is loaded; in a recipe relative to it, kept as an absolute path",
     )
     model: dict[str, Any] = Field({}, description="settings of the family")
     train: TrainSettings = TrainSettings()
     init_from: str | None = Field(
-        None, description="model whose weights training starts from: a released name, or a path"
+        None,
+        description="model whose weights training starts from: a released name, or the path of a "
+        ".safetensors file, in a recipe relative to it",
     )
+
+    @field_validator("family")
+    @classmethod
+    def _absolute(cls, family: str) -> str:
+        return str(Path(family).absolute()) if family.endswith(FAMILY_SUFFIX) else family
 
     @property
     def variant(self) -> str:
-        """The setting `kind` of families that have one (such as "rgb"), else the family."""
-        return str(self.model.get("kind", self.family))
+        """The setting `kind` of families that have one (such as "rgb"), else the family's name."""
+        return str(self.model.get("kind", Path(self.family).stem))
 
-    def model_settings(self) -> FrozenSettings:
+    def model_settings(self, where: str | None = None) -> FrozenSettings:
         """Settings of the family, checked.
+
+        Args:
+            where: what errors name; by default the recipe's name.
 
         Raises:
             RecipeError: no such family, or settings that it does not have.
         """
-        return _model_settings(self.name, self.family, self.model)[1]
+        return _model_settings(where or self.name, self.family, self.model)[1]
 
     def make_model(self) -> Model:
         """A network with PyTorch's default weights.
@@ -112,7 +124,7 @@ class Recipe(FrozenSettings):
 
 
 def _model_settings(
-    name: str, family: str, settings: Mapping[str, Any]
+    where: str, family: str, settings: Mapping[str, Any]
 ) -> tuple[type[Model], FrozenSettings]:
     from l3c.models.base import FamilyError, load_family
 
@@ -120,9 +132,9 @@ def _model_settings(
         found = load_family(family)
         return found, found.Settings.model_validate(settings)
     except FamilyError as error:
-        raise RecipeError(f"{name}: {error}") from None
+        raise RecipeError(f"{where}: {error}") from None
     except ValidationError as error:
-        raise RecipeError(f"{name}: {_explain(error, 'model.', found.Settings)}") from None
+        raise RecipeError(f"{where}: {_explain(error, 'model.', found.Settings)}") from None
 
 
 def paper_settings() -> dict[str, Any]:
@@ -137,7 +149,8 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
 
     Args:
         path: of the YAML file. Its `base`, if any, is the name of a recipe in the same folder or
-            a path relative to it; its own settings are merged over that.
+            a path relative to it; its own settings are merged over that. `family` and `init_from`,
+            where they are paths, are relative to the file too.
         overrides: settings such as "train.steps=100", merged over all; values are YAML.
 
     Raises:
@@ -188,13 +201,21 @@ def _read(path: Path, inherited_by: tuple[Path, ...]) -> dict[str, Any]:
         raise RecipeError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict):
         raise RecipeError(f"{path}: a recipe is a mapping with {', '.join(Recipe.model_fields)}")
+    for key, suffix in (("family", FAMILY_SUFFIX), ("init_from", ".safetensors")):
+        value = content.get(key)
+        if isinstance(value, str) and value.endswith(suffix):
+            content[key] = str((path.parent / value).absolute())
     base = content.pop("base", None)
     if base is None:
         return content
     source = path.parent / (base if str(base).endswith((".yaml", ".yml")) else f"{base}.yaml")
     if source.resolve() in {other.resolve() for other in (*inherited_by, path)}:
         raise RecipeError(f"{path}: base {base} inherits from it")
-    return _merged(_read(source, (*inherited_by, path)), content)
+    try:
+        inherited = _read(source, (*inherited_by, path))
+    except RecipeError as error:
+        raise RecipeError(f"{path}: base: {error}") from None
+    return _merged(inherited, content)
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

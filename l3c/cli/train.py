@@ -107,7 +107,9 @@ def _recipe(path: str | None, steps: int | None, overrides: list[str]) -> Recipe
     """
     overrides = [*overrides, *([] if steps is None else [f"train.steps={steps}"])]
     if path is not None:
-        return load_recipe(path, overrides)
+        recipe = load_recipe(path, overrides)
+        recipe.model_settings(path)
+        return recipe
     try:
         content = named_model().card["recipe"]
     except (ModelError, KeyError) as error:

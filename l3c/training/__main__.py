@@ -41,10 +41,12 @@ def main() -> int:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     arguments = parser.parse_args()
     try:
+        recipe = load_recipe(arguments.recipe, arguments.set)
+        recipe.model_settings(str(arguments.recipe))
         manifest = arguments.data and arguments.data / MANIFEST
         store = Store(arguments.store, manifest_sha256(manifest) if manifest else None)
         train(
-            load_recipe(arguments.recipe, arguments.set),
+            recipe,
             store,
             data_sha256=store.data_sha256,
             weights=arguments.weights,

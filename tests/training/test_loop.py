@@ -269,3 +269,42 @@ def test_a_group_learns_at_its_own_rate() -> None:
         share = 0.1 if name.startswith("extractors") else 1.0
         ratio = MUON_RATIO if parameter.ndim == 4 and parameter.shape[-1] > 1 else 1.0
         assert rates[id(parameter)] == pytest.approx(1e-3 * share * ratio)
+
+
+@pytest.mark.parametrize("named", ["path", "released"])
+def test_a_training_starts_from_the_weights_of_another_model(
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """All that fit; an extractor that does not learn shows that they were taken."""
+    start = run(tmp_path / "start")
+    monkeypatch.setattr("l3c.models.zoo._FOLDERS", (start.parent,))
+    source = str(start) if named == "path" else "toy"
+    frozen = {"steps": 1, "lr_factors": {"extractors": 0.0}}
+    train = RECIPE.train.model_copy(update=frozen)
+    same = RECIPE.model_copy(update={"init_from": source, "train": train})
+    expected, found = load_file(start), load_file(run(tmp_path / "same", same))
+    extractors = [name for name in expected if name.startswith("extractors.")]
+    assert extractors
+    assert all(torch.equal(found[name], expected[name]) for name in extractors)
+    total = sum(not name.startswith("integer.") for name in expected)
+    assert f"{total} of {total} tensors" in capsys.readouterr().err
+
+    deeper = same.model_copy(update={"model": RECIPE.model | {"blocks": 1}})
+    found = load_file(run(tmp_path / "deeper", deeper))
+    assert torch.equal(found["extractors.0.down.weight"], expected["extractors.0.down.weight"])
+    assert re.search(rf"\b{total} of (?!{total} )\d+ tensors", capsys.readouterr().err)
+    card = read_model(tmp_path / "deeper" / "toy.safetensors").card
+    assert f"init_from: {source}" in card["deviations"]
+
+
+@pytest.mark.parametrize("source", ["nowhere", "other.safetensors", "fits not"])
+def test_a_start_that_cannot_be_taken_is_an_error(source: str, tmp_path: Path) -> None:
+    if source == "fits not":
+        model = {"scales": 1, "features": 16, "blocks": 0, "mixtures": 3, "dilations": [1]}
+        other = RECIPE.model_copy(update={"family": "interlaced", "model": model})
+        source = str(run(tmp_path / "other", other))
+    with pytest.raises(TrainingError, match="init_from"):
+        run(tmp_path / "mine", RECIPE.model_copy(update={"init_from": source}))

@@ -1,0 +1,105 @@
+"""Recipes: inherited, overridden, and what is said of one that cannot be used."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import autoregressive
+import pytest
+import yaml
+
+from l3c.recipe import RecipeError, load_recipe, overridden, parse_recipe
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a recipe by the name of its file."""
+
+    def write(file: str, **content: object) -> Path:
+        path = tmp_path / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    return write
+
+
+def test_bases_chain_and_overrides_come_last(write: Write) -> None:
+    write("shared/first.yaml", name="first", model={"scales": 1, "features": 20}, train={"crop": 8})
+    write("second.yaml", base="shared/first.yaml", model={"features": 30}, train={"steps": 5})
+    third = write("third.yaml", base="second", name="third", model={"dilations": [1]})
+    recipe = load_recipe(third, ["train.steps=7", "model.dilations=[1, 2]"])
+    assert recipe.name == "third"
+    assert recipe.model == {"scales": 1, "features": 30, "dilations": [1, 2]}
+    assert (recipe.train.steps, recipe.train.crop) == (7, 8)
+    assert load_recipe(third).train.steps == 5
+
+
+def test_paths_are_relative_to_the_recipe_that_has_them(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(autoregressive.__file__, tmp_path / "mine.py")
+    write("a/base.yaml", name="mine", family="../mine.py", init_from="start.safetensors")
+    inherits = write("mine.yaml", base="a/base.yaml")
+    monkeypatch.chdir("/")
+    recipe = load_recipe(inherits)
+    assert Path(recipe.family).resolve() == tmp_path / "mine.py"
+    assert Path(recipe.init_from or "") == tmp_path / "a" / "start.safetensors"
+    assert recipe.make_model().family == "autoregressive"
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe(inherits, ["family=mine.py"]).family == str(tmp_path / "mine.py")
+    assert load_recipe(inherits, ["init_from=small-l3c"]).init_from == "small-l3c"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"trian": {}}, ["unknown key trian", "train", "family"]),
+        ({"train": {"step": 1}}, ["unknown key train.step", "steps", "crop"]),
+        ({"train": {"steps": 0}}, ["train.steps = 0", "greater than or equal to 1"]),
+        ({"train": {"optimizer": "sgd"}}, ["train.optimizer", "'adam'", "'muon'"]),
+        ({"base": "nowhere"}, ["base", "nowhere.yaml", "cannot be read"]),
+        ({"base": "mine"}, ["base mine inherits from it"]),
+    ],
+)
+def test_errors_name_file_key_and_what_is_allowed(
+    write: Write, content: dict[str, object], words: list[str]
+) -> None:
+    path = write("mine.yaml", **({"name": "mine"} | content))
+    with pytest.raises(RecipeError) as error:
+        load_recipe(path)
+    assert [word for word in [str(path), *words] if word not in str(error.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"family": "l3d"}, ["l3d", "interlaced", "l3c"]),
+        ({"family": "nowhere.py"}, ["nowhere.py", "cannot be read"]),
+        ({"family": "interlaced", "model": {"kind": "rgb"}}, ["unknown key model.kind", "scales"]),
+        ({"model": {"features": 3}}, ["model.features = 3", "12"]),
+    ],
+)
+def test_settings_of_a_family_are_checked_with_it(
+    write: Write, content: dict[str, object], words: list[str]
+) -> None:
+    path = write("mine.yaml", **({"name": "mine"} | content))
+    recipe = load_recipe(path)
+    with pytest.raises(RecipeError) as error:
+        recipe.model_settings(str(path))
+    assert [word for word in [str(path), *words] if word not in str(error.value)] == []
+
+
+@pytest.mark.parametrize("override", ["train.steps", "=3", "train.steps=[1"])
+def test_an_override_is_key_and_value(override: str) -> None:
+    with pytest.raises(RecipeError, match=r"train\.steps=100|YAML"):
+        overridden({"name": "mine"}, [override])
+
+
+def test_an_override_of_nothing_known_is_an_error() -> None:
+    with pytest.raises(RecipeError, match=r"train\.stepz"):
+        parse_recipe(overridden({"name": "mine"}, ["train.stepz=3"]), "mine")
