@@ -22,8 +22,9 @@ import torch
 import yaml
 from numpy.typing import NDArray
 from PIL import Image
-from tiny_models import KINDS, SHAPE, START, smooth
+from tiny_models import KINDS, SHAPE, START, limit, smooth
 
+from l3c import tile_coding
 from l3c.arithmetic import Arithmetic
 from l3c.cli import main
 from l3c.evaluation.measure import Measured, Measurement, measure
@@ -93,6 +94,11 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     weights = folder / f"{name}.safetensors"
     rows = csv.DictReader(weights.with_suffix(".csv").read_text().splitlines())
     return Trained(name, weights, images, [float(row["train_bpsp"]) for row in rows])
+
+
+@pytest.fixture(autouse=True)
+def by_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tile_coding, "_limit", limit)
 
 
 @pytest.fixture(scope="module")
