@@ -44,7 +44,7 @@ def _main(argv: list[str] | None, interrupts: Interrupts) -> int:
             args = parse(argv)
             if getattr(args, "quiet", False):
                 silence_libraries()
-            command = importlib.import_module(f"l3c.cli.{args.command}")
+            command = importlib.import_module(f"l3c.cli.{args.command.replace(' ', '_')}")
             interrupts.at_once = False
             return int(command.run(args))
         finally:

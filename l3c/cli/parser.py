@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from l3c.cli.exits import MEANINGS
 
 _PACKAGE = "l3c-bench"
+_IMPORT = "models import"  # one command of two words
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -25,9 +27,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_encode, _decode, _info, _verify, _bench, _sample, _train, _models, _compare):
+    for add in (_encode, _decode, _info, _verify, _bench, _sample, _train, _models, _import):
         add(commands)
-    return parser.parse_args(argv)
+    _compare(commands)
+    words = sys.argv[1:] if argv is None else argv
+    if words[:2] == _IMPORT.split():
+        words = [_IMPORT, *words[2:]]
+    return parser.parse_args(words)
 
 
 def _exit_codes() -> str:
@@ -237,6 +243,34 @@ def _models(commands: Any) -> None:
         help="two models or more side by side: size, training, results, and how recipes differ",
     )
     _json(parser)
+
+
+def _import(commands: Any) -> None:
+    parser = _command(
+        commands,
+        _IMPORT,
+        "Import a model of the authors' release (fab-jul/L3C-PyTorch).",
+        "Weights are checked, mapped exactly and converted to integers, then written with a card. "
+        "Nothing of theirs comes with this package: their licence is unstated.",
+    )
+    parser.add_argument("checkpoint", help="archive (L3C.tar.gz), folder or checkpoint (.pt)")
+    parser.add_argument("-o", "--output", required=True, help="weights to write, *.safetensors")
+    parser.add_argument(
+        "--calibrate",
+        required=True,
+        metavar="FOLDER",
+        help="photographs on which the conversion to integers is calibrated; 24 of them are used",
+    )
+    parser.add_argument(
+        "--scales",
+        type=_positive,
+        metavar="S",
+        help="of RGB Shared: how often its predictor is applied (default 4, as in the release)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace a model that exists")
+    _json(parser)
+    _quiet(parser)
+    _threads(parser)
 
 
 def _compare(commands: Any) -> None:

@@ -13,12 +13,12 @@ lists the paper's symbols.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from coder.shape import MixtureShape
@@ -51,6 +51,18 @@ class L3CSettings(PyramidSettings):
         description="default: PyTorch's; pyramid: z starts as luma and colour of every fourth "
         "pixel, and every mixture centred on their bilinear interpolation",
     )
+    input_map: Literal["nominal", "stored"] = Field(
+        "nominal",
+        exclude_if=lambda value: value == "nominal",  # so that older models keep their identities
+        description="of L3C's encoder: nominal subtracts the mean and scales; stored applies 12 "
+        "numbers that are kept with the weights, as in the authors' released models",
+    )
+
+    @model_validator(mode="after")
+    def _needs_an_encoder(self) -> Self:
+        if self.input_map == "stored" and self.kind != "l3c":
+            raise ValueError(f"input_map stored: kind {self.kind} has no encoder")
+        return self
 
 
 class Extractor(nn.Module):
@@ -77,11 +89,19 @@ class Extractor(nn.Module):
 
 
 class L3C(PyramidModel):
-    """L3C, RGB or RGB Shared, by `settings.kind`."""
+    """L3C, RGB or RGB Shared, by `settings.kind`.
+
+    Attributes:
+        mean: of R, G and B, float32 (1, 3, 1, 1).
+        input_weight: float32 (3, 3, 1, 1), and
+        input_bias: float32 (3,): with `input_map` "stored", E^(1) gets weight x + bias.
+    """
 
     family: ClassVar[str] = "l3c"
     Settings: ClassVar[type[L3CSettings]] = L3CSettings
     mean: Tensor
+    input_weight: Tensor
+    input_bias: Tensor
 
     def __init__(self, settings: L3CSettings) -> None:
         colors = MixtureShape(
@@ -110,6 +130,9 @@ class L3C(PyramidModel):
             if learned
         )
         self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
+        if settings.input_map == "stored":  # buffers: no optimiser changes them
+            self.register_buffer("input_weight", torch.eye(3).view(3, 3, 1, 1) / RGB_SCALE)
+            self.register_buffer("input_bias", -torch.tensor(RGB_MEAN) / RGB_SCALE)
 
     @property
     def learned(self) -> bool:
@@ -134,6 +157,8 @@ class L3C(PyramidModel):
 
     def _normalized(self, images: Tensor) -> Tensor:
         """The input of E^(1)."""
+        if self.settings.input_map == "stored":
+            return nn.functional.conv2d(images.float(), self.input_weight, self.input_bias)
         if self.settings.parametrization == "unit":
             return images.float() / 127.5 - 1
         return (images.float() - self.mean) / RGB_SCALE

@@ -247,7 +247,7 @@ def convert_and_write(
         TrainingError: the model cannot be converted, or the disk is full.
     """
     chosen = _spread(sorted(images), CALIBRATION_IMAGES)
-    crops = [_middle(images[name], CALIBRATION_CROP) for name in chosen]
+    crops = [middle(images[name], CALIBRATION_CROP) for name in chosen]
     try:
         integers = model.eval().to_integers(crops)
         known = {"integer": {"calibrated_on": chosen}} if integers else {}
@@ -290,7 +290,8 @@ def _spread(names: list[str], count: int) -> list[str]:
     return list(dict.fromkeys(names[i * len(names) // count] for i in range(count)))
 
 
-def _middle(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+def middle(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """The middle square of an image, as far as it reaches: uint8 (H, W, 3)."""
     top, left = (max(0, (length - side) // 2) for length in image.shape[:2])
     return image[top : top + side, left : left + side]
 
