@@ -68,6 +68,7 @@ EXTENSIONS = [
             "coder/causal_features.h",
             "coder/causal_loss.h",
             "coder/causal_tiles.h",
+            "coder/clones.h",
             "coder/lanes.h",
             "coder/mixture_cdf.h",
             "coder/mixture_lanes.h",

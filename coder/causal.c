@@ -5,6 +5,7 @@
 
 #include "causal_dense.h"
 #include "causal_features.h"
+#include "clones.h"
 
 #define UP CAUSAL_UP
 #define SIDE CAUSAL_SIDE
@@ -109,6 +110,7 @@ static void place(const int32_t *sums, const int32_t *med, int32_t K, int32_t *o
 static int32_t activity(const int16_t *x) { return (x[77] + x[78] + x[79] + 3 * 64) / 2; }
 
 /* Outputs of the network for the `count` pixels in at[], on the coder's grids, into sums. */
+CLONES
 static void run_network(tile *t, int count) {
   const causal_network *n = t->network;
   for (int i = 0; i < count; i++) causal_features(t->at[i], t->row, t->x[i], t->med[i]);
@@ -126,6 +128,7 @@ static void run_network(tile *t, int count) {
 }
 
 /* Mixture parameters of the `count` pixels in at[]. */
+CLONES
 static void predict(tile *t, int count) {
   run_network(t, count);
   const int32_t K = t->network->mixtures, outputs = t->network->layer[t->network->layers - 1].outputs;

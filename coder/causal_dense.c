@@ -57,6 +57,7 @@ static inline int16_t unit(int32_t sum, int32_t shift, int32_t top) {
 #define NAME(function) function##_portable
 #define TARGET
 #define ROWS 1
+#define MORE_ROWS 1
 #define GROUPS 1
 #define VECTORS 1
 #define WEIGHT weights16
@@ -90,6 +91,7 @@ static inline __attribute__((always_inline)) void store_sums_sse2(int32_t *p, __
 #define NAME(function) function##_sse2
 #define TARGET
 #define ROWS 2
+#define MORE_ROWS 2
 #define GROUPS 1
 #define VECTORS 4
 #define WEIGHT __m128i
@@ -117,6 +119,7 @@ AVX2 static inline __attribute__((always_inline)) void store_units_avx2(int16_t 
 #define NAME(function) function##_avx2
 #define TARGET AVX2
 #define ROWS 4
+#define MORE_ROWS 4
 #define GROUPS 1
 #define VECTORS 2
 #define WEIGHT __m256i
@@ -143,6 +146,7 @@ AVX512 static inline __attribute__((always_inline)) void store_units_avx512(int1
 #define NAME(function) function##_avx512
 #define TARGET AVX512
 #define ROWS 4
+#define MORE_ROWS 8
 #define GROUPS 3
 #define VECTORS 1
 #define WEIGHT __m512i
@@ -175,6 +179,7 @@ static inline __attribute__((always_inline)) void store_units_neon(int16_t *p, c
 #define NAME(function) function##_neon
 #define TARGET
 #define ROWS 4
+#define MORE_ROWS 4
 #define GROUPS 1
 #define VECTORS 4
 #define WEIGHT const int16_t *

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "causal_loss.h"
+#include "clones.h"
 #include "mixture_cdf.h"
 
 #define STEPS 3
@@ -15,6 +16,7 @@ static int grid_bits(int n, int K) {
   return kind == 0 ? MIX_LOGIT_BITS : kind == 1 ? MIX_MU_BITS : kind == 2 ? MIX_LOG_SIGMA_BITS : MIX_LAMBDA_BITS;
 }
 
+CLONES
 static void apply(const int32_t *params, const double *bias, int64_t pixels, int K, float *out) {
   const int count = 12 * K;
   float unit[MOST], add[MOST];
@@ -24,6 +26,21 @@ static void apply(const int32_t *params, const double *bias, int64_t pixels, int
   }
   for (int64_t i = 0; i < pixels; i++)
     for (int n = 0; n < count; n++) out[i * count + n] = (float)params[i * count + n] * unit[n] + add[n];
+}
+
+/* Sums of the gradients and of their products; of products[a], what lies beyond a is not used. */
+CLONES
+static void accumulate(const float *gradient, int64_t pixels, int count, float products[MOST][MOST], float *sums) {
+  memset(products, 0, sizeof(float) * MOST * MOST);
+  memset(sums, 0, sizeof(float) * MOST);
+  for (int64_t i = 0; i < pixels; i++) {
+    const float *g = gradient + i * count;
+    for (int a = 0; a < count; a++) {
+      const int end = (a + 16) / 16 * 16 < count ? (a + 16) / 16 * 16 : count; /* whole vectors */
+      sums[a] += g[a];
+      for (int b = 0; b < end; b++) products[a][b] += g[a] * g[b];
+    }
+  }
 }
 
 /* Solves F d = g for the symmetric F, which is overwritten; F is positive definite by its damping. */
@@ -58,15 +75,7 @@ double causal_fit(const int32_t *params, const int16_t *med, const uint8_t *x, i
     const double bits = causal_loss(moved, med, x, pixels, K, gradient);
     if (step == 0) first = bits;
     float products[MOST][MOST], sums[MOST];
-    memset(products, 0, sizeof products);
-    memset(sums, 0, sizeof sums);
-    for (int64_t i = 0; i < pixels; i++) {
-      const float *g = gradient + i * count;
-      for (int a = 0; a < count; a++) {
-        sums[a] += g[a];
-        for (int b = 0; b <= a; b++) products[a][b] += g[a] * g[b];
-      }
-    }
+    accumulate(gradient, pixels, count, products, sums);
     double F[MOST][MOST], mean[MOST], d[MOST];
     for (int a = 0; a < count; a++) {
       mean[a] = nats * (double)sums[a] / (double)pixels;

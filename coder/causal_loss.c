@@ -6,14 +6,10 @@
 
 #include <string.h>
 
+#include "clones.h"
+
 #define WIDTH 64
 #define INLINE static inline __attribute__((always_inline))
-
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
 
 typedef float lane[WIDTH] __attribute__((aligned(64)));
 

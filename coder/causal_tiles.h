@@ -1,6 +1,6 @@
 /* Layers of the causal network on blocks of pixels, for one instruction set; causal_dense.c includes this file once for
- * each, with NAME (suffix of the functions), TARGET (their attribute), ROWS (pixels of a tile), GROUPS (groups of 16
- * outputs of a tile), VECTORS (registers of a group), and
+ * each, with NAME (suffix of the functions), TARGET (their attribute), GROUPS (groups of 16 outputs of a tile, 1 or 3), ROWS
+ * (its pixels; MORE_ROWS, where fewer groups are left), VECTORS (registers of a group), and
  *
  *   acc               a register of sums
  *   START(p)          sums from memory
@@ -15,7 +15,7 @@
 
 LOCAL void NAME(tile)(const causal_layer *l, const int16_t *x, int64_t stride, int32_t group, const int groups,
                       const int rows, int16_t *units, int32_t *sums) {
-  acc a[ROWS][GROUPS][VECTORS];
+  acc a[MORE_ROWS][GROUPS][VECTORS];
   const int32_t pairs = l->inputs / 2, first = 16 * group;
   const int16_t *weights = l->weights + (size_t)first * (size_t)l->inputs;
   UNROLL for (int g = 0; g < groups; g++)
@@ -47,21 +47,20 @@ LOCAL void NAME(tile)(const causal_layer *l, const int16_t *x, int64_t stride, i
 /* Outputs of `pixels` pixels, a multiple of 8: units of a hidden layer, or sums of the last one. */
 TARGET static void NAME(layer)(const causal_layer *l, const int16_t *x, int64_t stride, int32_t pixels, int16_t *units,
                                int32_t *sums) {
-  for (int32_t group = 0; group < l->outputs / 16;) {
-    const int32_t left = l->outputs / 16 - group, groups = left < GROUPS ? left : GROUPS;
-    for (int32_t p = 0; p < pixels; p += ROWS) {
+  for (int32_t group = 0, groups; group < l->outputs / 16; group += groups) {
+    const int32_t left = l->outputs / 16 - group;
+    groups = left == 4 && GROUPS == 3 ? 2 : left < GROUPS ? left : GROUPS; /* 2 + 2 keep more sums going than 3 + 1 */
+    const int32_t rows = groups == GROUPS ? ROWS : MORE_ROWS;
+    for (int32_t p = 0; p < pixels; p += rows) {
       const int16_t *in = x + p * stride;
       int16_t *u = units ? units + (int64_t)p * l->outputs : 0;
       int32_t *s = sums ? sums + (int64_t)p * l->outputs : 0;
-      switch (groups) {
-        case 1: NAME(tile)(l, in, stride, group, 1, ROWS, u, s); break;
-#if GROUPS > 1
-        case 2: NAME(tile)(l, in, stride, group, 2, ROWS, u, s); break;
-        case 3: NAME(tile)(l, in, stride, group, 3, ROWS, u, s); break;
+      if (groups == GROUPS) NAME(tile)(l, in, stride, group, GROUPS, ROWS, u, s);
+#if GROUPS == 3
+      if (groups == 2) NAME(tile)(l, in, stride, group, 2, MORE_ROWS, u, s);
+      if (groups == 1) NAME(tile)(l, in, stride, group, 1, MORE_ROWS, u, s);
 #endif
-      }
     }
-    group += groups;
   }
 }
 
@@ -69,6 +68,7 @@ TARGET static void NAME(layer)(const causal_layer *l, const int16_t *x, int64_t 
 #undef NAME
 #undef TARGET
 #undef ROWS
+#undef MORE_ROWS
 #undef GROUPS
 #undef VECTORS
 #undef WEIGHT

@@ -1,6 +1,8 @@
 """The causal codec: the same bits from every variant, and weights that cannot overflow."""
 
+import os
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -277,3 +279,21 @@ def test_extreme_weights_give_the_reference_s_integers(variant):
 def test_what_is_no_tile_is_refused(pixels):
     with pytest.raises(ValueError, match="pixels"):
         causal.encode_tile(pixels, NETWORK)
+
+
+GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "causal.npz"
+
+
+def test_golden_tile_is_decoded_and_written_for_ever(variant):
+    """Bytes written once, the fitted biases among them (see test_golden.py)."""
+    if os.environ.get("L3C_WRITE_GOLDEN") and not GOLDEN.exists():
+        net, pixels = network(7, (86, 16, 16, 24)), tile(50, 47, 7, "smooth")
+        payload = np.frombuffer(causal.encode_tile(pixels, net), np.uint8)
+        np.savez_compressed(GOLDEN, pixels=pixels, payload=payload, **net.to_arrays())
+    with np.load(GOLDEN) as file:
+        arrays = dict(file)
+    pixels, payload = arrays.pop("pixels"), arrays.pop("payload").tobytes()
+    net = CausalNetwork.from_arrays(arrays)
+    assert payload[0] == 1
+    np.testing.assert_array_equal(causal.decode_tile(payload, net, 50, 47), pixels)
+    assert causal.encode_tile(pixels, net) == payload

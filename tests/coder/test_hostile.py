@@ -28,8 +28,8 @@ Z = MixtureShape(channels=1, levels=25, mixtures=1)
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """fuzz_lanes.c and the C core, compiled with two sanitizers: of addresses, and of behaviour."""
+def drivers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fuzz drivers and the C core, compiled with sanitizers of addresses and of behaviour."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         pytest.skip("no C compiler")
@@ -44,12 +44,12 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("programs with sanitizers do not run here")
     tables = folder / "tables.c"
     subprocess.run([sys.executable, FUZZ / "write_tables.py", tables], check=True)
-    made = folder / "fuzz_lanes"
-    sources = [FUZZ / "fuzz_lanes.c", tables, CODER / "lanes.c"]
-    subprocess.run(
-        [compiler, *flags, "-DSTANDALONE", f"-I{CODER}", *sources, "-o", made, "-lm"], check=True
-    )
-    return made
+    causal = ["causal", "causal_dense", "causal_fit", "causal_loss", "lanes"]
+    for name, core in (("fuzz_lanes", ["lanes"]), ("fuzz_causal", causal)):
+        sources = [FUZZ / f"{name}.c", tables, *(CODER / f"{part}.c" for part in core)]
+        command = [compiler, *flags, "-DSTANDALONE", f"-I{CODER}", *sources]
+        subprocess.run([*command, "-o", folder / name, "-lm"], check=True)
+    return folder
 
 
 def run(command: list[str | Path]) -> str:
@@ -58,14 +58,15 @@ def run(command: list[str | Path]) -> str:
     return done.stdout
 
 
-def test_random_inputs_under_sanitizers(driver: Path) -> None:
-    inputs = int(run([driver, str(SECONDS), "1"]).split()[0])
-    assert inputs > 100
+@pytest.mark.parametrize(("name", "least"), [("fuzz_lanes", 100), ("fuzz_causal", 5)])
+def test_random_inputs_under_sanitizers(drivers: Path, name: str, least: int) -> None:
+    inputs = int(run([drivers / name, str(SECONDS), "1"]).split()[0])
+    assert inputs > least
 
 
-def test_found_cases_under_sanitizers(driver: Path) -> None:
+def test_found_cases_under_sanitizers(drivers: Path) -> None:
     cases = sorted((FUZZ / "cases").iterdir())
-    assert run([driver, "-r", *cases]) == f"{len(cases)} files\n"
+    assert run([drivers / "fuzz_lanes", "-r", *cases]) == f"{len(cases)} files\n"
 
 
 lengths_that_lie = st.one_of(

@@ -1,0 +1,132 @@
+/* Feeds hostile streams, biases and weights to the causal engine: causal.c, causal_dense.c, causal_fit.c and what they use.
+ *
+ * An input chooses a network within the bounds that coder/causal.py proves (weights up to where a sum just fits 32 bits),
+ * biases, a size and a stream: random bytes in lanes of any lengths. Checked at each, in every variant the processor has:
+ *
+ *   - decoding ends in pixels, the same in all variants;
+ *   - these pixels are encoded to the same bytes in all variants, within the capacity that causal.h asks for, and decode
+ *     to themselves;
+ *   - sampling and fitting end in biases.
+ *
+ * Buffers have their exact sizes; build with -fsanitize=address,undefined. `fuzz_causal SECONDS [SEED]` makes inputs itself.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "causal.h"
+#include "causal_loss.h"
+
+extern const mix_tables fuzz_tables;
+static uint64_t state;
+
+static uint32_t any(void) { /* xorshift64* */
+  state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
+  return (uint32_t)(state * 0x2545F4914F6CDD1Du >> 32);
+}
+
+static int32_t upto(int32_t limit) { return (int32_t)(any() % ((uint32_t)limit + 1)); }
+
+static void check(int holds, const char *what) {
+  if (holds) return;
+  fprintf(stderr, "broken: %s\n", what);
+  abort();
+}
+
+static void *room(size_t bytes) {
+  void *made = malloc(bytes ? bytes : 1);
+  check(made != NULL, "memory");
+  return made;
+}
+
+static void *kept[3 * CAUSAL_MAX_LAYERS];
+static int keeping;
+
+static void *keep(void *made) { return kept[keeping++] = made; }
+
+/* A layer whose sums use up to all of 32 bits; sums of 16 or of a few bits as well. */
+static causal_layer make_layer(int32_t inputs, int32_t outputs, int32_t limit, int last) {
+  int16_t *weights = keep(room(sizeof(int16_t) * (size_t)(inputs * outputs)));
+  int32_t *bias = keep(room(sizeof(int32_t) * (size_t)outputs)), *shift = keep(room(sizeof(int32_t) * (size_t)outputs));
+  int32_t most = (INT32_MAX - (1 << 24)) / limit / inputs;
+  most = (most > INT16_MAX ? INT16_MAX : most) >> (any() & 1 ? 0 : upto(10));
+  for (int32_t i = 0; i < inputs * outputs; i++)
+    weights[i] = (int16_t)(any() & 1 ? upto(2 * most) - most : any() & 1 ? most : -most);
+  const int32_t same = 1 + upto(23);
+  for (int32_t i = 0; i < outputs; i++) {
+    bias[i] = upto(1 << 25) - (1 << 24);
+    shift[i] = last ? 1 + upto(23) : same;
+  }
+  return (causal_layer){inputs, outputs, weights, bias, shift, 1 + upto(INT16_MAX - 1)};
+}
+
+static void once(void) {
+  causal_network network = {1 + upto(3), 1 << upto(3), {{0}}};
+  int32_t inputs = CAUSAL_INPUTS, limit = 255;
+  for (int l = 0; l < network.layers; l++) {
+    const int last = l + 1 == network.layers, outputs = last ? (12 * network.mixtures + 15) / 16 * 16 : 16 * (1 + upto(any() & 7 ? 1 : 4));
+    network.layer[l] = make_layer(inputs, outputs, limit, last);
+    inputs = outputs;
+    limit = network.layer[l].top > 4096 ? network.layer[l].top : 4096;
+  }
+  causal_biases biases = {upto(CAUSAL_MAX_CLASSES), {0}, {0}};
+  for (int i = 0; i < CAUSAL_MAX_CLASSES - 1; i++) biases.thresholds[i] = (uint8_t)any();
+  for (int i = 0; i < biases.classes * 12 * network.mixtures; i++) biases.bias[i] = upto(1 << 14) - (1 << 13);
+
+  const int64_t height = 1 + upto(any() & 7 ? 7 : 20), width = 1 + upto(any() & 7 ? 9 : 80), count = height * width;
+  const int32_t lanes = 1 << upto(4);
+  const size_t capacity = 12 * (size_t)(count / lanes + width + 4 * height) + 16;
+  size_t offsets[CAUSAL_MAX_LANES + 1] = {0}, sizes[CAUSAL_MAX_LANES], first_sizes[CAUSAL_MAX_LANES];
+  for (int l = 0; l < lanes; l++) offsets[l + 1] = offsets[l] + (size_t)upto(any() & 1 ? 100 : 2);
+  uint8_t *bytes = room(offsets[lanes]), *pixels = room(3 * (size_t)count), *again = room(3 * (size_t)count);
+  uint8_t *out = room(capacity * (size_t)lanes), *first = room(capacity * (size_t)lanes);
+  for (size_t i = 0; i < offsets[lanes]; i++) bytes[i] = (uint8_t)any();
+  int begun = 0;
+  for (int v = 0; v < CAUSAL_VARIANTS; v++) {
+    if (causal_variant(v) != v) continue;
+    uint8_t *decoded = begun ? again : pixels, *coded = begun ? out : first;
+    check(!causal_decode(&network, &biases, &fuzz_tables, bytes, offsets, height, width, lanes, decoded), "memory");
+    check(!memcmp(pixels, decoded, 3 * (size_t)count), "variants decode alike");
+    check(!causal_encode(&network, &biases, &fuzz_tables, pixels, height, width, lanes, coded, capacity,
+                         begun ? sizes : first_sizes),
+          "memory");
+    size_t from[CAUSAL_MAX_LANES + 1] = {0};
+    for (int l = 0; l < lanes; l++) {
+      from[l + 1] = from[l] + first_sizes[l];
+      if (begun) check(sizes[l] == first_sizes[l], "variants write as much");
+      if (begun) check(!memcmp(coded + l * capacity, first + l * capacity, sizes[l]), "variants write alike");
+    }
+    uint8_t *packed = room(from[lanes]);
+    for (int l = 0; l < lanes; l++) memcpy(packed + from[l], first + l * capacity, first_sizes[l]);
+    check(!causal_decode(&network, &biases, &fuzz_tables, packed, from, height, width, lanes, again), "memory");
+    check(!memcmp(pixels, again, 3 * (size_t)count), "what was coded decodes to itself");
+    free(packed);
+    begun = 1;
+  }
+
+  const int64_t some = 1 + upto(80);
+  const int32_t all = 12 * network.mixtures;
+  int64_t *places = room(sizeof(int64_t) * (size_t)some);
+  for (int64_t i = 0; i < some; i++) places[i] = any() % (uint32_t)count;
+  int32_t *outputs = room(sizeof(int32_t) * (size_t)(some * all));
+  int16_t *med = room(sizeof(int16_t) * 3 * (size_t)some);
+  uint8_t *x = room(3 * (size_t)some), *busy = room((size_t)some);
+  float *work = room(sizeof(float) * 2 * (size_t)(some * all));
+  int8_t *bias = room((size_t)all);
+  check(!causal_sample(&network, pixels, height, width, places, some, outputs, med, x, busy), "memory");
+  check(causal_fit(outputs, med, x, some, network.mixtures, work, bias) >= 0, "a fit saves nothing or something");
+  void *made[] = {bytes, pixels, again, out, first, places, outputs, med, x, busy, work, bias};
+  for (size_t i = 0; i < sizeof made / sizeof *made; i++) free(made[i]);
+  while (keeping) free(kept[--keeping]);
+}
+
+int main(int argc, char **argv) {
+  const double seconds = argc > 1 ? atof(argv[1]) : 2;
+  state = 0x9E3779B97F4A7C15u ^ (argc > 2 ? strtoull(argv[2], NULL, 10) : 1);
+  const time_t end = time(NULL) + (time_t)(seconds + 0.5);
+  long inputs = 0;
+  for (; time(NULL) < end; inputs++) once();
+  printf("%ld inputs\n", inputs);
+  return 0;
+}
