@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from l3c.cli.report import print_json
+from l3c.evaluation.other_load import noise_note
 from l3c.evaluation.rows import FailedRow, MethodRecord, ResultRow, failure_text
 from l3c.evaluation.summary import Totals, totals
 
@@ -17,7 +18,7 @@ _REFERENCE = "png"
 _LINE = "{:<18} {:>8} {:>9} {:>11} {:>11}  {}"
 _COLUMNS = (
     *("image", "key", "method", "height", "width", "num_bytes", "bpsp"),
-    *("encode_s", "decode_s", "lossless", "threads", "version", "reason"),
+    *("encode_s", "decode_s", "other_load", "lossless", "threads", "version", "reason"),
 )
 
 
@@ -75,14 +76,14 @@ def print_result(result: Result, form: str) -> None:
         for record in result.records:
             if record.reason:
                 print(f"{record.method} is not measured: {record.reason}", file=sys.stderr)
-        _print_left(result, sys.stderr)
+        _print_notes(result, sys.stderr)
     else:
         print(_LINE.format("method", "bpsp", "of PNG", "encode s", "decode s", "lossless"))
         for record, total in result.methods():
             print(_line(result, record, total))
         images = {row.image for row in result.rows} | {row.image for row in result.failed}
         print(f"images: {len(images)}; seconds are means per image")
-        _print_left(result, sys.stdout)
+        _print_notes(result, sys.stdout)
 
 
 def _line(result: Result, record: MethodRecord, total: Totals | None) -> str:
@@ -110,7 +111,9 @@ def _cells(result: Result) -> Iterator[dict[str, Any]]:
         yield cells | {"lossless": False}
 
 
-def _print_left(result: Result, file: Any) -> None:
+def _print_notes(result: Result, file: Any) -> None:
+    if noisy := noise_note(result.rows):
+        print(noisy, file=file)
     for item in result.left:
         print(f"left out {item.image}: {item.reason}", file=file)
 
@@ -130,5 +133,6 @@ def _fields(result: Result) -> dict[str, Any]:
         "folder": str(result.folder),
         "methods": methods,
         "rows": list(_cells(result)),
+        "not_quiet": noise_note(result.rows),
         "left_out": [asdict(item) for item in result.left],
     }

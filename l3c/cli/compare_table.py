@@ -13,6 +13,7 @@ from l3c.cli.report import print_json
 from l3c.evaluation.compare import DatasetDifference, MethodDifference, RunDifference
 from l3c.evaluation.compare_timing import TimingDifference
 from l3c.evaluation.difference import size_verdict, time_verdict
+from l3c.evaluation.other_load import noise_note
 from l3c.evaluation.provenance import SHORT
 from l3c.evaluation.result_folder import ResultFolder
 from l3c.evaluation.rows import failure_texts
@@ -53,6 +54,8 @@ def print_difference(
     for letter, folder in (("A", a), ("B", b)):
         for (name, key), text in failure_texts(folder.failed, folder.rows).items():
             print(f"in {letter}: {key} on {name} {text}")
+        if noisy := noise_note([*folder.rows, *folder.timing]):
+            print(f"in {letter}: {noisy}")
     print()
     if not found.same_machine:
         print("A and B were measured on different machines or threads: their speeds tell of both\n")

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from l3c.evaluation import style
 from l3c.evaluation.batch_rows import BatchRow
+from l3c.evaluation.other_load import noise_note
 from l3c.evaluation.published import UNVERIFIED, PublishedValue
 from l3c.evaluation.repeated_runs import RepeatedRuns
 
@@ -95,6 +96,7 @@ def draw_batches(rows: Sequence[BatchRow], published: Mapping[int, PublishedValu
             )
         )
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), columnspacing=1.4)
+    style.note_below(figure, noise_note(rows))
     return figure
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from l3c.evaluation.rows import RowError, read_csv, write_csv
+from l3c.evaluation.rows import MaybeFloat, RowError, read_csv, write_csv
 
 
 class BatchRow(BaseModel):
@@ -30,6 +30,9 @@ class BatchRow(BaseModel):
     operation: Literal["sample", "encode", "decode"]
     run: int = Field(ge=0, description="counted from 0 after the warm-up")
     seconds: float = Field(gt=0, description="of the whole batch")
+    other_load: MaybeFloat = Field(
+        None, ge=0, le=1, description="share of the cores that other programs kept busy meanwhile"
+    )
     hardware: str = Field(description="processor, cores, memory")
     environment: str = Field(description="versions of Python and the numerical libraries")
 

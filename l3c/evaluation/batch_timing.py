@@ -23,6 +23,7 @@ from l3c.arithmetic import Kind
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.environment import device_name, environment, hardware
 from l3c.evaluation.measure import MethodFailedError, describe_difference
+from l3c.evaluation.other_load import OtherLoad
 from l3c.evaluation.timing import devices
 from l3c.models.tile_codec import TileCodec
 from l3c.models.zoo import open_codec
@@ -69,6 +70,7 @@ def measure_batches(
     """
     rows = []
     found = devices()
+    others = OtherLoad()
     count = len(found) * (len(plan.sampled) + len(plan.coded))
     with Progress(count, f"{name} in batches", "measurement") as progress:
         for device in found:
@@ -85,10 +87,11 @@ def measure_batches(
             coded = _code(key, open_model(weights, device, arithmetic), plan)
             for what in (sampled, coded):
                 for side, batch, runs in what:
+                    load = others.share()
                     for operation, seconds in runs.items():
                         of_batch = {"side": side, "batch": batch, "operation": operation}
                         for run, spent in enumerate(seconds):
-                            of_run = {"run": run, "seconds": round(spent, 9)}
+                            of_run = {"run": run, "seconds": round(spent, 9), "other_load": load}
                             rows.append(BatchRow.model_validate({**same, **of_batch, **of_run}))
                     progress.update()
     return rows

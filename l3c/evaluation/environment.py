@@ -64,11 +64,16 @@ def _high_water_mib(process: str) -> float | None:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """How many cores this process may use."""
+    return len(usable_cores() or ()) or os.cpu_count() or 1
+
+
+def usable_cores() -> set[int] | None:
+    """Numbers of the cores that this process may use; None if the system does not tell (macOS)."""
     try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
+        return os.sched_getaffinity(0)
+    except AttributeError:
+        return None
 
 
 def environment() -> str:

@@ -16,6 +16,7 @@ from baselines.registry import METHODS
 from l3c.evaluation import style
 from l3c.evaluation.labels import place_labels
 from l3c.evaluation.layout import EXTERNAL_MARK
+from l3c.evaluation.other_load import noise_note
 from l3c.evaluation.published import PublishedValue, bpsp_of, published_name
 from l3c.evaluation.rows import ResultRow
 
@@ -230,6 +231,7 @@ def draw_speed(
                 bar.encode_s_per_mp if what == "encoding" else bar.decode_s_per_mp for bar in shown
             ]
             panels.append((axes, shown, seconds, _draw_points(axes, shown, seconds)))
+    style.note_below(figure, noise_note(rows))
     for axes, shown, seconds, front in panels:  # last: labels are placed in the final layout
         points = [(time, bar.mean) for time, bar in zip(seconds, shown, strict=True)]
         colors = [style.color_of(bar.learned) for bar in shown]

@@ -19,6 +19,7 @@ from l3c.data.images import pixel_sha256
 from l3c.evaluation.environment import environment, hardware
 from l3c.evaluation.method_process import Description, MethodProcess, MethodProcessError
 from l3c.evaluation.methods import MethodSource
+from l3c.evaluation.other_load import OtherLoad
 from l3c.evaluation.rows import (
     FailedRow,
     MethodRecord,
@@ -99,6 +100,7 @@ def measure(
             print(f"{method.name} is not measured: {reason}", file=sys.stderr)
             return measured
         label = f"{method.name} on {place.dataset}"
+        others = OtherLoad()
         with Progress(count, label, "image") as progress:
             for name, image in images:
                 about = {
@@ -121,6 +123,7 @@ def measure(
                 row = ResultRow(
                     **about,
                     **results,
+                    other_load=others.share(),
                     lossless=True,
                     in_process=method.in_process,
                     stream=stream.relative_to(place.run).as_posix(),

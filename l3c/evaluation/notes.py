@@ -13,6 +13,7 @@ from l3c.evaluation.bootstrap import LEAST, LEVEL
 from l3c.evaluation.counterparts import Counterpart
 from l3c.evaluation.deviations import network_deviations
 from l3c.evaluation.layout import EXTERNAL_MARK, MINUS, UNVERIFIED_MARK, markdown_table
+from l3c.evaluation.other_load import noise_note
 from l3c.evaluation.rows import ResultRow, failure_text
 from l3c.evaluation.summary import Summary
 
@@ -203,8 +204,10 @@ def _machine(comparison: Mapping[str, Sequence[Summary]], context: Context) -> l
         for item in summaries
         if item.totals
     )
+    noisy = noise_note(rows)
     return [
         *(f"Machine: {machine}." for machine in machines),
+        *([f"{noisy}."] if noisy else []),
         f"Threads at hand: {', '.join(map(str, threads)) or 'none'}; a codec whose settings say "
         "numthreads=1 uses one.",
         *(f"{version}." for version in versions),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.deviations import network_deviations
 from l3c.evaluation.measurements import Measurements
+from l3c.evaluation.other_load import noise_note
 from l3c.evaluation.paper_lines import BPSP, MIB, SECONDS, PaperTable, Section
 from l3c.evaluation.paper_rates import Rated, rate_lines, rated_crops, rated_images
 from l3c.evaluation.paper_times import (
@@ -342,11 +343,13 @@ def _table(
         if key in versions
     ]
     models = {key: method for key, method in labels.items() if key in run.cards}
+    seconds = any(section.unit == SECONDS for section in sections)
+    noisy = noise_note(used) if seconds else ""
     return PaperTable(
         number=number,
         title=title,
         sections=tuple(sections),
-        notes=tuple(notes),
+        notes=(*notes, f"{noisy}.") if noisy else tuple(notes),
         machines=once,
         methods=tuple(methods),
         deviations=network_deviations(models, run.cards),

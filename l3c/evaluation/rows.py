@@ -6,13 +6,15 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from l3c.whole_files import write_whole
 
 Row = TypeVar("Row", bound=BaseModel)
+MaybeFloat = Annotated[float | None, BeforeValidator(lambda cell: None if cell == "" else cell)]
+"""None is an empty cell."""
 
 _REMEDY = "copy it again from its run, or delete it there and start the run again"
 
@@ -39,7 +41,7 @@ class ResultRow(BaseModel):
     bpsp: float = Field(
         gt=0, description="bits per sub-pixel, 8 * num_bytes / (3 * height * width)"
     )
-    bits_theory: float | None = Field(
+    bits_theory: MaybeFloat = Field(
         None, gt=0, description="bits: cross-entropy under the method's model; empty for classical"
     )
     encode_s: float = Field(ge=0, description="seconds, image in memory to bytes in memory")
@@ -55,14 +57,12 @@ class ResultRow(BaseModel):
     threads: int = Field(ge=1, description="threads the method was given")
     hardware: str = Field(description="processor, cores, memory")
     environment: str = Field(description="versions of Python and the numerical libraries")
+    other_load: MaybeFloat = Field(
+        None, ge=0, le=1, description="share of the cores that other programs kept busy meanwhile"
+    )
     reason: Literal[""] = Field(
         "", description="why the method failed on the image; rows with a reason have no results"
     )
-
-    @field_validator("bits_theory", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
 
     @model_validator(mode="after")
     def _bpsp_fits(self) -> ResultRow:
@@ -99,6 +99,7 @@ class FailedRow(BaseModel):
 COLUMNS = tuple(ResultRow.model_fields)
 NAMED_FAILURES = 5  # of a method on a data set, where a text names them
 _REASON = "reason"  # the last column, where failures may stand among the rows
+_LATER = {_REASON, "other_load"}  # columns that older files lack
 
 
 def bits_per_subpixel(bits: float, height: int, width: int) -> float:
@@ -175,8 +176,7 @@ def _read_lines(path: Path, kind: type[BaseModel]) -> list[tuple[int, dict[str, 
         raise RowError(f"{path}: empty; {_REMEDY}")
     reader = csv.DictReader(io.StringIO(text, newline=""))
     found = tuple(reader.fieldnames or ())
-    # Files from before there were failures have no reason.
-    if found != columns and (*found, _REASON) != columns:
+    if found != tuple(name for name in columns if name in found or name not in _LATER):
         raise RowError(
             f"{path}: the columns are {','.join(found)}, expected {','.join(columns)}; {_REMEDY}"
         )

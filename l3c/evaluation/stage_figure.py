@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from l3c.evaluation import style
+from l3c.evaluation.other_load import noise_note
 from l3c.evaluation.repeated_runs import RepeatedRuns
 from l3c.evaluation.timing_rows import TOTAL, TimingRow
 
@@ -110,7 +111,8 @@ def draw_stages(rows: Sequence[TimingRow]) -> Figure:
         axes.set_visible(True)
         axes.set_title(f"{setting.method}, {setting.computer}", fontsize=9)
         _draw_panel(axes, {name: times[setting] for name, times in both.items()}, scales)
-    figure.supxlabel(f"seconds of a crop of {_size(rows)} pixels (less is better)", fontsize=8.5)
+    seconds = f"seconds of a crop of {_size(rows)} pixels (less is better)"
+    style.note_below(figure, seconds, noise_note(rows))
     if not settings:
         grid[0, 0].set_visible(True)
         grid[0, 0].text(0.5, 0.5, "no learned method was timed", ha="center")

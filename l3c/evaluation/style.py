@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,14 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def note_below(figure: Figure, *notes: str) -> None:
+    """Text under all panels, a line or more for each note; empty ones are left out."""
+    width = int(17 * figure.get_figwidth())  # characters
+    lines = [textwrap.fill(note, width) for note in notes if note]
+    if lines:
+        figure.supxlabel("\n".join(lines), fontsize=8.5)
 
 
 def color_of(learned: bool) -> str:

@@ -24,6 +24,7 @@ from l3c.evaluation.environment import device_name, environment, hardware, peak_
 from l3c.evaluation.measure import describe_difference
 from l3c.evaluation.method_process import plain_array, plain_bytes
 from l3c.evaluation.methods import MethodSource
+from l3c.evaluation.other_load import OtherLoad
 from l3c.evaluation.rows import FailedRow
 from l3c.evaluation.timing_rows import TOTAL, TimingRow
 from l3c.progress import Progress
@@ -75,6 +76,7 @@ class _Run:
     run: int
     spent: _Spent
     num_bytes: int
+    other_load: float
 
 
 def measure_timing(
@@ -149,6 +151,7 @@ class _Clock:
         self._source = source
         self._plan = plan
         self._is_learned = source.weights is not None
+        self._others = OtherLoad()
 
     def runs(self) -> Iterator[_Run]:
         """Every crop, with every number of threads, encoded and decoded in turns."""
@@ -176,9 +179,10 @@ class _Clock:
         if difference:
             raise _CropError(name, image, threads, f"not lossless: {difference}")
         height, width = image.shape[:2]
+        load = self._others.share()
         return [
-            _Run(name, height, width, threads, "encode", run, encoded, len(data)),
-            _Run(name, height, width, threads, "decode", run, decoded, len(data)),
+            _Run(name, height, width, threads, "encode", run, encoded, len(data), load),
+            _Run(name, height, width, threads, "decode", run, decoded, len(data), load),
         ]
 
     def _clocked(self, call: Callable[[], T], threads: int) -> tuple[T, _Spent]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from l3c.evaluation.rows import FailedRow, RowError, read_csv, read_failed, write_csv
+from l3c.evaluation.rows import FailedRow, MaybeFloat, RowError, read_csv, read_failed, write_csv
 
 TOTAL = "total"
 SLACK_S = 1e-6  # stages may exceed their total by so much: sums of rounded numbers
@@ -39,8 +39,11 @@ class TimingRow(BaseModel):
     seconds: float = Field(ge=0, description="from memory to memory")
     num_bytes: int = Field(ge=1, description="bytes of the whole file")
     in_process: bool = Field(description="false: an external program does it")
-    peak_mib: float | None = Field(
+    peak_mib: MaybeFloat = Field(
         None, gt=0, description="MiB: peak memory of the process, or of the tensors on the GPU"
+    )
+    other_load: MaybeFloat = Field(
+        None, ge=0, le=1, description="share of the cores that other programs kept busy meanwhile"
     )
     settings: str = Field(description="settings of the method")
     version: str = Field(description="library and version")
@@ -49,11 +52,6 @@ class TimingRow(BaseModel):
     reason: Literal[""] = Field(
         "", description="why the method failed on the crop; rows with a reason have no times"
     )
-
-    @field_validator("peak_mib", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
 
 
 def write_timing(path: Path, rows: Iterable[TimingRow], failed: Iterable[FailedRow] = ()) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from tiny_models import smooth
 
 import l3c
+from l3c.evaluation.other_load import OtherLoad
 from l3c.models import zoo
 from l3c.training import loop
 
@@ -62,6 +63,26 @@ def test_bench_for_scripts(run: Run, album: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(ended.out)))
     assert [row["key"] for row in rows] == ["raw", "png"]
     assert float(rows[0]["bpsp"]) > 8
+
+
+def test_a_machine_that_was_not_quiet_is_said(
+    run: Run, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for load, said in ((0.0, False), (0.5, True)):
+        monkeypatch.setattr(OtherLoad, "share", lambda self, load=load: load)
+        content = json.loads(run("bench", album, "--methods", "raw", "--json").out)
+        assert [row["other_load"] for row in content["rows"]] == [load]
+        assert bool(content["not_quiet"]) == said
+        assert ("not quiet" in run("bench", album, "--methods", "raw").out) == said
+
+
+def test_the_learned_method_as_it_is_written_and_otherwise(run: Run, album: Path) -> None:
+    keys = ["l3c", "l3c_network", "l3c_smallest"]
+    content = json.loads(run("bench", album, "--methods", ",".join(keys), "--json").out)
+    sizes = {row["key"]: row["num_bytes"] for row in content["rows"]}
+    assert set(sizes) == set(keys)
+    # The model is untrained, and bench's processes choose as users' do.
+    assert sizes["l3c"] == sizes["l3c_smallest"] < sizes["l3c_network"]
 
 
 def test_a_lossy_method_is_named(run: Run, album: Path, tmp_path: Path) -> None:

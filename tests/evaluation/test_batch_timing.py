@@ -24,6 +24,7 @@ def test_every_batch_is_measured(tmp_path, plan):
         *((way, 16, batch) for batch in plan.coded for way in ("encode", "decode")),
     ]
     assert {row.run for row in rows} == {0, 1}
+    assert all(row.other_load is not None for row in rows)
 
 
 def test_loss_stops_and_names_the_model(tmp_path, plan, monkeypatch):

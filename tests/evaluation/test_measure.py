@@ -78,6 +78,7 @@ def test_rows_say_what_was_measured(run, images, tmp_path):
         assert row.lossless
         assert row.bits_theory is None
         assert row.threads == 2
+        assert row.other_load is not None
     assert rows[0].stream == "streams/toy/own/a.own"
 
 

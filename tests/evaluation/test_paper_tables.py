@@ -227,6 +227,13 @@ def test_what_is_said_of_crops_is_of_those_of_the_table(run):
     assert "Measured on" not in text
 
 
+def test_times_of_a_machine_that_was_not_quiet_are_said_to_be(run):
+    for load in (None, 0.01, 0.5):
+        timing = [timing_row("png", "encode", "total", 1.0, other_load=load)]
+        text = table_markdown(table("3", run(timing=timing)), "")
+        assert ("not quiet" in text) == (load == 0.5)
+
+
 def test_the_spread_of_table_3_is_that_of_runs_not_of_crops(run):
     timing = [
         timing_row("l3c", "encode", "total", seconds + i, run=i, image=f"{crop}+0+0")

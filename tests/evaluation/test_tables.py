@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from result_rows import failed_row
@@ -169,6 +170,15 @@ def test_markdown_says_what_is_what(comparison, context):
     assert "have seen them" not in text
     assert text.endswith(f"\n\nProvenance: {STAMP}.\n")
     assert len({len(line) for line in lines}) == 1  # the columns line up
+
+
+def test_a_machine_that_was_not_quiet_is_said(comparison, context):
+    for load, said in ((0.05, False), (0.5, True)):
+        rows = [row.model_copy(update={"other_load": load}) for row in context.rows]
+        now = replace(context, rows=rows)
+        text = comparison_markdown(comparison, make_notes(comparison, now), STAMP)
+        assert ("not quiet" in text) == said
+        assert any("not quiet" in line for line in small_print(comparison, now)) == said
 
 
 def test_one_image_is_no_images(comparison, context):

@@ -63,6 +63,7 @@ def test_a_classical_method_has_totals_on_one_thread(run_own):
         for direction in ("encode", "decode")
     ]
     assert {(row.stage, row.scale, row.threads) for row in rows} == {("total", "", 1)}
+    assert all(row.other_load is not None for row in rows)
     assert all(row.num_bytes == 8 + 3 * 40 * 40 and row.peak_mib > 10 for row in rows)
 
 
