@@ -1,0 +1,133 @@
+"""Rates by the rules of the authors' release, so that published numbers are compared with like.
+
+The release reports a cross-entropy in float32, not bytes. It pads with zeros on both sides and
+counts the padding, cuts images above 3 million pixels into quarters, which it pads and codes alone,
+and applies RGB Shared four times. The mean is over images, of bits over real sub-pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional
+
+from l3c.models.l3c import L3C
+from l3c.models.zoo import load_model, read_model
+from l3c.nn.mixture import Mixture, couple
+from l3c.torch_state import fixed_state
+
+LARGEST = 2000 * 1500  # pixels; above, an image is cut into quarters
+SHARED_SCALES = 4  # of RGB Shared
+LEAST_PROBABILITY = 1e-12  # of a component
+TOLERANCE = 0.003  # bpsp: a published value has three digits, libraries differ by less
+
+RGB = npt.NDArray[np.uint8]
+
+
+class AsPublished(BaseModel):
+    """Rate of an image under a model, by the release's rules."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = Field(min_length=1, description="key of the data set")
+    model: str = Field(min_length=1, description="key of the model")
+    image: str = Field(min_length=1, description="name of the image")
+    height: int = Field(ge=1, description="pixels")
+    width: int = Field(ge=1, description="pixels")
+    crops: int = Field(ge=1, description="parts that the image was cut into")
+    bits: float = Field(ge=0, description="cross-entropy of all parts with their padding")
+    bpsp: float = Field(ge=0, description="bits over the sub-pixels of the image")
+
+
+def measure_as_published(
+    dataset: str, key: str, weights: Path, images: Iterable[tuple[str, RGB]]
+) -> list[AsPublished]:
+    """One row for each image.
+
+    Args:
+        dataset: for the rows.
+        key: of the model, for the rows.
+        weights: of an L3C, RGB or RGB Shared.
+        images: name, uint8 (H, W, 3).
+
+    Raises:
+        ValueError: a model of another family.
+    """
+    model = load_model(read_model(weights))[0]
+    if not isinstance(model, L3C):
+        raise ValueError(f"{weights}: the release's rules are for family l3c, not {model.family}")
+    model = as_evaluated(model)
+    rows = []
+    for name, image in images:
+        crops = [*quarters(image)]
+        bits = sum(rate(model, crop) for crop in crops)
+        height, width = image.shape[:2]
+        size = {"height": height, "width": width, "bits": bits, "bpsp": bits / image.size}
+        rows.append(AsPublished(dataset=dataset, model=key, image=name, crops=len(crops), **size))
+    return rows
+
+
+def as_evaluated(model: L3C) -> L3C:
+    """The network that the release evaluates: RGB Shared with four predicted scales."""
+    if model.settings.kind == "rgb_shared" and model.scales != SHARED_SCALES:
+        deeper = L3C(model.settings.model_copy(update={"scales": SHARED_SCALES}))
+        deeper.load_state_dict(model.state_dict())
+        model = deeper
+    return model.eval()
+
+
+def quarters(image: RGB) -> Iterator[RGB]:
+    """The image itself, or its quarters and theirs until none has more than LARGEST pixels."""
+    height, width = image.shape[:2]
+    if height * width <= LARGEST:
+        yield image
+        return
+    for rows in (slice(0, height // 2), slice(height // 2, None)):
+        for columns in (slice(0, width // 2), slice(width // 2, None)):
+            yield from quarters(image[rows, columns])
+
+
+def padded(image: RGB, multiple: int) -> Tensor:
+    """Zeros on both sides up to multiples; top and left get the smaller half.
+
+    Returns:
+        uint8 (1, 3, H', W').
+    """
+    sides = [(missing // 2, -(-missing // 2)) for missing in (-n % multiple for n in image.shape)]
+    whole = np.pad(image, [*sides[:2], (0, 0)])
+    return torch.from_numpy(whole.transpose(2, 0, 1)[None].copy())
+
+
+@fixed_state()
+def rate(model: L3C, image: RGB) -> float:
+    """Cross-entropy in bits, padding included, as the release computes it in float32."""
+    batch = padded(image, model.multiple)
+    pyramid = model.bottlenecks(batch)
+    values = [model.values(0, batch), *(each.values for each in pyramid)]
+    symbols = [batch, *(each.symbols for each in pyramid)]
+    bits, features = model.uniform_bits(pyramid), None
+    for step in model.steps:
+        s = step.s - 1
+        (params,), features = model.predict(step, step.inputs(values), features)
+        nats = release_nats(symbols[s].float(), model.split(s, params), model.shape(s).levels)
+        bits += float(nats.double().sum()) / math.log(2)
+    return bits
+
+
+def release_nats(x: Tensor, params: Mixture, levels: int) -> Tensor:
+    """-log p of symbols with the release's clamp, in float32; see `negative_log_likelihood`."""
+    target = x.permute(0, 2, 3, 1).unsqueeze(-1)
+    mu = params.mu if params.lam is None else couple(params.mu, params.lam, target)
+    inverse = torch.exp(-params.log_sigma)
+    upper, lower = ((target - mu + half) * inverse for half in (0.5, -0.5))
+    inside = (torch.sigmoid(upper) - torch.sigmoid(lower)).clamp(min=LEAST_PROBABILITY).log()
+    log_p = torch.where(target == levels - 1, -functional.softplus(lower), inside)
+    log_p = torch.where(target == 0, functional.logsigmoid(upper), log_p)
+    return -torch.logsumexp(torch.log_softmax(params.logits, dim=-1) + log_p, dim=-1)
