@@ -106,7 +106,7 @@ class Model:
         """Of files that it writes."""
         return self._codec.arithmetic.kind
 
-    def encode(self, image: Any) -> bytes:
+    def encode(self, image: Any, *, tile_side: int | None = None) -> bytes:
         """The `.l3c` file of one image.
 
         Args:
@@ -114,14 +114,19 @@ class Model:
                 RGBA in 8 bits, grey or RGB in 16; a Pillow image, whose profile, EXIF and XMP
                 are kept (`Picture.from_pil(image).losses` names what is not); or a uint8 torch
                 tensor (3, H, W).
+            tile_side: 8..1024; the image is cut into tiles of at most the pixels of a square of
+                this side, which are coded alone. Memory grows with it, the file shrinks. By default
+                tiles have up to 2^19 pixels.
 
         Raises:
             l3c.picture.PictureError: an image of another kind, by name.
+            ValueError: no such tile.
         """
         from l3c.coding import encode_picture, uses_network
 
         picture = _picture(image)
-        return encode_picture(picture, self._codec if uses_network(picture.mode) else None)
+        codec = self._codec if uses_network(picture.mode) else None
+        return encode_picture(picture, codec, tile_side=tile_side)
 
     def encode_batch(self, images: Iterable[Any] | torch.Tensor) -> list[bytes]:
         """One file for each image: of a tensor (N, 3, H, W), an array (N, H, W, C), or a list.

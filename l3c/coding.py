@@ -62,6 +62,7 @@ def encode_picture(
     codec: TileCodec | None,
     *,
     choice: Choice = Choice.SUITED,
+    tile_side: int | None = None,
     progress: Callable[[int], object] = lambda pixels: None,
     stopwatch: Stopwatch | None = None,
 ) -> bytes:
@@ -72,12 +73,13 @@ def encode_picture(
         codec: of the network; without one, or for modes that it does not model, all samples go
             through the fallback.
         choice: what may code tiles of RGB.
+        tile_side: tiles have at most the pixels of a square of this side; see `tile_grid`.
         progress: told the number of pixels of each tile that is done.
         stopwatch: told where the time goes.
     """
     height, width = picture.samples.shape[:2]
     used = codec if uses_network(picture.mode) else None
-    rows, cols = tile_grid(height, width)
+    rows, cols = tile_grid(height, width, tile_side)
     coded = []
     for rectangle in tile_rectangles(height, width, rows, cols):
         with timed(stopwatch, "container"):

@@ -14,7 +14,7 @@ from tiny_models import limit, noise, smooth, write_model
 import l3c
 from l3c import pillow_plugin, tile_coding
 from l3c.data.embedded import embedded_photos
-from l3c.fileformat.container import MAGIC
+from l3c.fileformat.container import MAGIC, unpack
 from l3c.fileformat.errors import ModelMismatchError
 from l3c.picture import PictureError
 
@@ -54,6 +54,17 @@ def test_arrays_of_16_bits(model: l3c.Model, shape: tuple[int, ...]) -> None:
 def test_a_model_says_how_it_was_opened(model: l3c.Model) -> None:
     assert repr(l3c.open_model()) == "l3c.open_model(None, 'auto', None)"
     assert repr(model).endswith(".safetensors', 'cpu', None)")
+
+
+def test_the_side_of_tiles_is_a_setting(model: l3c.Model) -> None:
+    image = smooth(40, 52)
+    data = model.encode(image, tile_side=24)
+    container = unpack(data)
+    assert (container.rows, container.cols) == (2, 3)
+    assert (model.decode(data) == image).all()
+    assert model.encode(image, tile_side=1024) == model.encode(image)
+    with pytest.raises(ValueError, match="side of a tile"):
+        model.encode(image, tile_side=7)
 
 
 def test_tensors_and_batches(model: l3c.Model) -> None:

@@ -93,6 +93,13 @@ def _encode(commands: Any) -> None:
         action="store_false",
         help="do not decode what was written; takes half the time",
     )
+    parser.add_argument(
+        "--tile-side",
+        type=_tile_side,
+        metavar="PIXELS",
+        help="tiles have at most the pixels of a square of this side, 8 to 1024 (default 724); "
+        "smaller ones take less memory and cost bytes",
+    )
     _writing(parser)
     _coding(parser, "model to encode with: a released name, or a .safetensors file")
     _arithmetic(parser)
@@ -165,10 +172,11 @@ def _sample(commands: Any) -> None:
     parser = _command(
         commands,
         "sample",
-        "Draw what a model expects to see, given only the coarser scales of an image.",
-        "Writes a PNG for each number of scales that are kept, and prints what they would take.",
+        "Draw what a model expects to see, given only the coarser scales of images.",
+        "Writes a PNG for each number of scales that are kept, named as the original names them: "
+        "number and name of the image, what is sampled, and the bpsp of what is kept.",
     )
-    parser.add_argument("image", help="an RGB image")
+    _inputs(parser, "RGB images, or folders of them; - is stdin")
     parser.add_argument("-o", "--output", required=True, help="folder to write to")
     parser.add_argument("--seed", type=_seed, default=0, help="of the random numbers (default 0)")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
@@ -340,6 +348,12 @@ def _threads(parser: argparse.ArgumentParser) -> None:
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _tile_side(text: str) -> int:
+    if not text.isdecimal() or not 8 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"expected 8 to 1024 pixels, got {text!r}")
     return int(text)
 
 

@@ -15,11 +15,12 @@ MAX_SIDE = (1 << 31) - 1
 TILE_MULTIPLE = 8  # tiles start at multiples of it, so that a network with S <= 3 never pads inside
 TILE_PIXELS = 1 << 19  # a writer's tiles have at most so many padded pixels
 MAX_TILE_PIXELS = 1 << 20  # and a reader takes so many, room for writers to come
+MAX_TILE_SIDE = math.isqrt(MAX_TILE_PIXELS)
 
 _MAX_TILE_BLOCKS = MAX_TILE_PIXELS // TILE_MULTIPLE**2
 
 
-def tile_grid(height: int, width: int) -> tuple[int, int]:
+def tile_grid(height: int, width: int, side: int | None = None) -> tuple[int, int]:
     """Rows and columns of tiles of at most TILE_PIXELS padded pixels, with the shortest cuts.
 
     A padded tile has sides rounded up to a multiple of 8. The length of all cuts is what tiles
@@ -27,12 +28,22 @@ def tile_grid(height: int, width: int) -> tuple[int, int]:
     (The fewest tiles of all may be strips: 97 x 2 of 104x5000 pixels for 10,000x10,000, where
     13 x 15 of 776x672 have a quarter of the cuts.) Of equal cuts, the fewest and squarest tiles.
 
+    Args:
+        height: of the image, pixels.
+        width: of the image, pixels.
+        side: instead of TILE_PIXELS, tiles have at most the pixels of a square of this side.
+
     Raises:
-        ValueError: a side is not in 1..MAX_SIDE.
+        ValueError: height or width is not in 1..MAX_SIDE, side not in TILE_MULTIPLE..MAX_TILE_SIDE.
     """
     check_side(height, "height")
     check_side(width, "width")
-    blocks, high, wide = TILE_PIXELS // TILE_MULTIPLE**2, _blocks(height), _blocks(width)
+    if side is not None and not TILE_MULTIPLE <= side <= MAX_TILE_SIDE:
+        raise ValueError(
+            f"the side of a tile must be {TILE_MULTIPLE}..{MAX_TILE_SIDE} pixels, got {side}"
+        )
+    pixels = TILE_PIXELS if side is None else side**2
+    blocks, high, wide = pixels // TILE_MULTIPLE**2, _blocks(height), _blocks(width)
     grids = set()
     # One side of a tile has at most sqrt(blocks) blocks. With each such side goes the longest other
     # side, for the fewest rows and columns: so the best grid is found from its own tiles' side.

@@ -15,6 +15,7 @@ from tiny_models import smooth
 
 import l3c
 from l3c.cli import encode
+from l3c.fileformat.container import unpack
 from l3c.picture_reading import read_picture
 
 
@@ -182,6 +183,14 @@ def test_files_have_the_permissions_of_the_user(run: Run, photo: Path) -> None:
     finally:
         os.umask(before)
     assert photo.with_suffix(".l3c").stat().st_mode & 0o777 == 0o640
+
+
+def test_the_side_of_tiles_is_an_option(run: Run, photo: Path) -> None:
+    for wrong in ("7", "1025", "x"):
+        assert run("encode", photo, "--tile-side", wrong).code == 2
+    assert run("encode", photo, "--tile-side", "16").code == 0
+    assert unpack(photo.with_suffix(".l3c").read_bytes()).rows > 2
+    assert run("verify", photo.with_suffix(".l3c")).code == 0
 
 
 def test_strip_leaves_metadata_out(run: Run, tmp_path: Path) -> None:

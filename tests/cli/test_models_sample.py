@@ -131,23 +131,46 @@ def test_a_card_of_other_weights_is_found_out(
     assert "nowhere.json: the model's card cannot be read" in ended.err
 
 
-def test_samples_are_written_with_what_they_take(run: Run, photo: Path, tmp_path: Path) -> None:
+def test_samples_are_named_as_the_original_names_them(
+    run: Run, photo: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "samples"
     ended = run("sample", photo, "-o", out)
     assert ended.code == 0
-    names = [f"photo-{name}.png" for name in ("truth", "x", "x-z1", "x-z1-z2")]
-    assert files_in(out) == sorted(names)
-    assert (np.array(Image.open(out / names[0])) == np.array(Image.open(photo))).all()
     lines = ended.out.splitlines()
-    assert [line.split(": ")[0] for line in lines] == [str(out / name) for name in names]
+    names = [Path(line.split(": ")[0]).name for line in lines]
+    assert files_in(out) == sorted(names)
     rates = [float(line.split(": ")[1].split()[0]) for line in lines]
     assert rates == sorted(rates, reverse=True)
+    assert names == [
+        f"0_photo_{rates[0]:.3f}_gt.png",
+        f"0_photo_rgb_{rates[1]:.3f}.png",
+        f"0_photo_rgb+bn0_{rates[2]:.3f}.png",
+        f"0_photo_rgb+bn0+bn1_{rates[3]:.3f}.png",
+    ]
+    assert (np.array(Image.open(out / names[0])) == np.array(Image.open(photo))).all()
+
+
+def test_a_folder_is_sampled(run: Run, photo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "below").mkdir(parents=True)
+    for name in ("a.png", "below/a.png"):
+        shutil.copy(photo, folder / name)
+    (folder / "notes.txt").write_text("no image")
+    content = json.loads(run("sample", folder, photo, "-o", tmp_path / "out", "--json").out)
+    assert content["exit_code"] == 0
+    names = [Path(each["samples"][0]["output"]).name[:8] for each in content["files"]]
+    assert names == ["0_a_" + names[0][4:], "1_a_" + names[1][4:], "2_photo_"]
+    assert len(files_in(tmp_path / "out")) == 12
+    (folder / "grey.tif").write_bytes(b"no image")
+    assert run("sample", folder, "-o", tmp_path / "more").code == 1
+    assert len(files_in(tmp_path / "more")) == 8
 
 
 def test_samples_follow_the_seed(run: Run, photo: Path, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert run("sample", photo, "-o", tmp_path / name, "--seed", seed, "--quiet").code == 0
-    a, b, c = ((tmp_path / name / "photo-x.png").read_bytes() for name in "abc")
+    a, b, c = (next((tmp_path / name).glob("0_photo_rgb_*.png")).read_bytes() for name in "abc")
     assert a == b
     assert a != c
 
@@ -159,8 +182,10 @@ def test_samples_blame_what_is_wrong(run: Run, photo: Path, tmp_path: Path) -> N
     ended = run("sample", photo, "-o", photo / "below", "--json")
     error = json.loads(ended.out)["files"][0]["error"]
     assert (ended.code, error["type"]) == (1, "OutputError")
-    assert error["output"] == str(photo / "below" / "photo-truth.png")
-    assert ended.err.startswith(f"l3c: {photo / 'below' / 'photo-truth.png'}: ")
+    output = Path(error["output"])
+    assert output.parent == photo / "below"
+    assert output.name.endswith("_gt.png")
+    assert ended.err.startswith(f"l3c: {output}: ")
 
 
 def test_samples_replace_nothing_and_are_of_rgb(run: Run, photo: Path, album: Path) -> None:

@@ -94,6 +94,19 @@ def test_no_grid_has_shorter_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (rows - 1) * width + (cols - 1) * height == cuts
 
 
+@pytest.mark.parametrize("side", [8, 9, 100, 1024])
+def test_the_side_of_tiles_can_be_set(side: int) -> None:
+    rows, cols = tile_grid(2000, 3001, side)
+    sizes = [
+        padded(height) * padded(width)
+        for _, _, height, width in tile_rectangles(2000, 3001, rows, cols)
+    ]
+    assert side**2 / 4 < max(sizes) <= side**2
+    for wrong in (0, 7, 1025):
+        with pytest.raises(ValueError, match="side of a tile"):
+            tile_grid(2000, 3001, wrong)
+
+
 def test_impossible_rectangles_are_refused() -> None:
     with pytest.raises(ValueError, match="3 tiles in a row of 16 pixels"):
         tile_rectangles(16, 8, 3, 1)
