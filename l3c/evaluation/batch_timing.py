@@ -25,7 +25,7 @@ from l3c.evaluation.environment import device_name, environment, hardware
 from l3c.evaluation.measure import MethodFailedError, describe_difference
 from l3c.evaluation.other_load import OtherLoad
 from l3c.evaluation.timing import devices
-from l3c.models.tile_codec import TileCodec
+from l3c.models.tile_codec import TileCodec, UnsupportedError
 from l3c.models.zoo import open_codec
 from l3c.progress import Progress
 
@@ -98,11 +98,15 @@ def measure_batches(
 
 
 def _sample(codec: TileCodec, plan: BatchPlan) -> Iterator[_Batch]:
+    """None of a family that cannot be sampled."""
     for side, batch in plan.sampled:
         runs = []
         for seed in range(plan.repeats + 1):
             start = time.perf_counter()
-            codec.sample_images(batch, side, side, seed)
+            try:
+                codec.sample_images(batch, side, side, seed)
+            except UnsupportedError:
+                return
             runs.append(time.perf_counter() - start)
         yield side, batch, {"sample": runs[1:]}
 

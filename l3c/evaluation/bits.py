@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from l3c.evaluation import style
 from l3c.evaluation.rows import bits_per_subpixel, read_csv, write_csv
-from l3c.models.tile_codec import RGB, TileCodec
+from l3c.models.tile_codec import RGB, TileCodec, UnsupportedError
 
 # Of x, z1, z2, ...: all differ in lightness, and so in grey.
 _SHADES = ("#33526e", "#d55e00", "#f0a94e", "#f5ddbf", "#1c1c1c", "#989898")
@@ -30,7 +31,7 @@ class ChannelBits(BaseModel):
     image: str = Field(min_length=1, description="its name")
     height: int = Field(ge=1, description="pixels of what was measured of it")
     width: int = Field(ge=1, description="pixels of what was measured of it")
-    scale: str = Field(pattern=r"^(x|z[1-9])$")
+    scale: str = Field(min_length=1, description="or another part, as its family names it")
     channel: str = Field(
         pattern=r"^([RGB]|[1-9][0-9]*)$", description="a number for those of a learned bottleneck"
     )
@@ -49,11 +50,19 @@ def measure_bits(
         model: for the rows.
         codec: of the model.
         images: names and uint8 (H, W, 3), each coded as one tile.
+
+    Returns:
+        None of a family that does not tell the bits of symbols.
     """
     rows = []
     for name, image in images:
         height, width = image.shape[:2]
-        for scale, plane in codec.symbol_bits(image).items():
+        try:
+            parts = codec.symbol_bits(image)
+        except UnsupportedError as error:
+            print(f"{model}: {error}", file=sys.stderr)
+            return []
+        for scale, plane in parts.items():
             channels = codec.channel_names(scale, len(plane))
             for channel, bits in zip(channels, plane.sum(axis=(1, 2)).tolist(), strict=True):
                 rows.append(
@@ -102,9 +111,11 @@ def draw_bits(rows: Sequence[ChannelBits], labels: Mapping[str, str]) -> Figure:
     """A bar for each model, its parts the channels of all scales.
 
     Args:
-        rows: of one data set.
+        rows: of one data set; none give a figure that says so.
         labels: key of a model -> its name.
     """
+    if not rows:
+        return style.words("no measured model tells the bits of its symbols")
     means = mean_bpsp(rows)
     figure = style.new_figure(8.6, 1.15 + 0.78 * len(means))
     axes = figure.subplots()

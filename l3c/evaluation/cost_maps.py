@@ -65,6 +65,8 @@ def spread(planes: Sequence[Costs]) -> Costs:
     """
     height, width = planes[0].shape
     costs = planes[0].copy()
+    if len(planes) == 1:
+        return costs
     beyond = np.zeros_like(planes[1])  # bits of finer symbols all of whose pixels are padding
     for s, plane in enumerate(planes[1:], 1):
         bits = plane + beyond

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import statistics
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,11 +17,13 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from l3c.arithmetic import KINDS
 from l3c.evaluation.environment import environment, hardware
 from l3c.evaluation.layout import markdown_table
 from l3c.evaluation.rows import read_csv, write_csv
 from l3c.models.pyramid_codec import PyramidCodec, as_pyramid_codec
-from l3c.models.zoo import open_codec
+from l3c.models.tile_codec import UnsupportedError
+from l3c.models.zoo import NoIntegersError, open_codec
 
 REPEATS = 5
 SIDE = 1024  # of an image, at most so much is taken
@@ -64,13 +67,18 @@ def measure_cost(
     Args:
         dataset: for the rows.
         model: for the rows.
-        weights: of a model with an integer path.
+        weights: of the model.
         images: uint8 (H, W, 3), each coded as one tile, cut to SIDE; the first IMAGES are taken.
 
     Returns:
-        One row for each scale, the finest first, and the total.
+        One row for each scale, the finest first, and the total; none for a model without integers
+        or without scales.
     """
-    codecs = [as_pyramid_codec(open_codec(weights, "cpu", kind)) for kind in ("float", "integer")]
+    try:
+        codecs = [as_pyramid_codec(open_codec(weights, "cpu", kind)) for kind in KINDS[::-1]]
+    except (NoIntegersError, UnsupportedError) as error:
+        print(f"{model}: no cost of integers: {error}", file=sys.stderr)
+        return []
     scales = codecs[0].network.scales
     num_bytes = np.zeros((2, scales + 1), int)
     seconds = np.zeros((2, scales + 1))
@@ -192,6 +200,8 @@ def cost_markdown(
         count = next(row.images for row in rows if row.dataset == dataset)
         images = f"{count} image{'' if count == 1 else 's'}"
         parts += [f"## {dataset}, {images}", "", *markdown_table(head, lines), ""]
+    if not rows:
+        parts += ["No measured model has integers.", ""]
     parts += [
         f"* Bytes of the streams of each scale, of the first {IMAGES} images of a data set; "
         "the coarsest has a uniform CDF in both.",

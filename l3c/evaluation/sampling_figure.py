@@ -18,10 +18,12 @@ def draw_samples(rows: Sequence[SampleRow], folder: Path, label: str) -> Figure:
     """A row for each photograph: itself, then more and more of it sampled.
 
     Args:
-        rows: of at least one photograph, of one model.
+        rows: of photographs, of one model; none of a family that cannot be sampled.
         folder: of the images.
         label: of the model.
     """
+    if not rows:
+        return style.words(f"{label} draws no samples")
     names = list(dict.fromkeys(row.image for row in rows))
     ladders = [[row for row in rows if row.image == name] for name in names]
     columns = len(ladders[0])

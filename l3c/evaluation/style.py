@@ -69,6 +69,13 @@ def note_below(figure: Figure, *notes: str) -> None:
         figure.supxlabel("\n".join(lines), fontsize=8.5)
 
 
+def words(text: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    figure = new_figure(6, 0.6)
+    figure.text(0.5, 0.5, text, ha="center", va="center")
+    return figure
+
+
 def color_of(learned: bool) -> str:
     """Colour of a learned or a classical method."""
     return LEARNED if learned else CLASSICAL

@@ -27,13 +27,18 @@ from tiny_models import KINDS, SHAPE, START, limit, smooth
 from l3c import tile_coding
 from l3c.arithmetic import Arithmetic
 from l3c.cli import main
+from l3c.evaluation.bits import measure_bits
+from l3c.evaluation.cost_maps import cost_map
+from l3c.evaluation.integer_cost import cost_markdown, measure_cost
 from l3c.evaluation.measure import Measured, Measurement, measure
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.rows import read_rows, write_rows
+from l3c.evaluation.sampling_figure import draw_samples
 from l3c.evaluation.summary import summarize
 from l3c.evaluation.tables import comparison_csv, comparison_markdown
 from l3c.models import zoo
 from l3c.models.base import load_family
+from l3c.models.tile_codec import UnsupportedError
 from l3c.recipe import load_recipe
 from l3c.training import loop
 
@@ -209,3 +214,19 @@ def test_its_row_stands_in_the_table(trained: Trained, measured: Measured) -> No
         f"encode {np.mean([row.encode_s for row in rows]):.3f} s, "
         f"decode {np.mean([row.decode_s for row in rows]):.3f} s"
     )
+
+
+def test_tables_and_figures_take_what_it_offers(trained: Trained) -> None:
+    codec, image = zoo.open_codec(trained.weights, "cpu"), trained.images["a"]
+    cost = measure_cost("toy", trained.name, trained.weights, [image])
+    assert bool(cost) == trained.integers
+    assert (trained.name in cost_markdown(cost, {}, [])) == trained.integers
+    bits = measure_bits("toy", trained.name, codec, [("a", image)])
+    total = codec.cross_entropy_bits(image)
+    assert sum(row.bits for row in bits) == pytest.approx(total)
+    assert cost_map(codec, "a", image).costs.sum() == pytest.approx(total)
+    try:
+        assert codec.sample_images(2, 8, 8).shape == (2, 8, 8, 3)
+        assert (codec.sample_parts(image)[0].image == image).all()
+    except UnsupportedError:
+        assert draw_samples([], Path(), trained.name).texts

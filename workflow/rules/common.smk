@@ -228,6 +228,12 @@ def get_recipe(wildcards):
     return RECIPES[wildcards.model].model_dump(mode="json")
 
 
+def get_family_file(wildcards):
+    """The user's Python file behind a family, so that a change of it trains its models anew."""
+    family = RECIPES[wildcards.model].family
+    return [family] if family.endswith(".py") else []
+
+
 def get_train_threads(wildcards):
     """As many as the recipe says, so that small models train side by side; on a GPU those that feed
     it, so that each GPU can have a training; else all."""

@@ -24,6 +24,7 @@ rule train_model:
         manifest=get_training_manifest,
         store=get_store,
         validation=get_validation,
+        family=get_family_file,
     output:
         weights=f"{RUN}/models/{{model}}.safetensors",
         card=f"{RUN}/models/{{model}}.json",
