@@ -48,4 +48,3 @@ rule train_model:
         board=f"{RUN}/board/{{model}}",
     script:
         "../scripts/train_model.py"
-
