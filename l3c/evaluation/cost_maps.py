@@ -57,8 +57,8 @@ def spread(planes: Sequence[Costs]) -> Costs:
 
     Args:
         planes: of z^(s), s = 0..S: bits (H_s, W_s), the channels of a symbol together. H_0, W_0 are
-            the image's sides; from s = 1 on the sides are those of the image padded to multiples of
-            2^S, over 2^s. What stands in the padding counts for the pixels of its coarser symbol.
+            the image's sides; from s = 1 on the sides are those of the image, padded or rounded
+            up, over 2^s. Bits of padding count for the pixels of the coarser symbol.
 
     Returns:
         (H, W), of the same sum.
@@ -80,7 +80,8 @@ def spread(planes: Sequence[Costs]) -> Costs:
         costs += density.repeat(1 << s, axis=0).repeat(1 << s, axis=1)[:height, :width]
         if s + 1 < len(planes):
             rest = np.where(pixels > 0, 0.0, bits)
-            beyond = rest.reshape(rest.shape[0] // 2, 2, rest.shape[1] // 2, 2).sum(axis=(1, 3))
+            even = np.pad(rest, [(0, side % 2) for side in rest.shape])
+            beyond = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2).sum(axis=(1, 3))
     return costs
 
 

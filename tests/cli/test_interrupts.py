@@ -62,12 +62,15 @@ def test_an_interrupt_leaves_nothing(
                 signal.raise_signal(number)
 
     monkeypatch.setattr(encode, "decode_picture", interrupt)
-    # A job in the background ignores Ctrl-C, and Python leaves it at that; tests may be one.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A job in the background ignores Ctrl-C, one under nohup SIGHUP; tests may be such a job.
+    handlers = {number: signal.SIG_DFL for number in numbers}
+    handlers |= {signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         ended = run("encode", photo)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert ended.code == 130
     assert ended.err == f"l3c: {word}\n"
     assert files_in(photo.parent) == ["photo.png"]
