@@ -15,6 +15,8 @@ from torch import nn
 
 from l3c.models import zoo
 from l3c.models.pyramid_codec import PyramidCodec
+from l3c.models.tile_codec import RGB, TileCodec
+from l3c.stopwatch import Stopwatch
 from l3c.torch_state import fixed_state
 
 State = Callable[[], AbstractContextManager[Any]]
@@ -120,6 +122,26 @@ def test_the_state_of_the_caller_comes_back() -> None:
             assert torch.zeros(1).device.type == "meta"
         finally:
             torch.set_default_dtype(torch.float32)
+
+
+def test_every_family_is_guarded() -> None:
+    class Own(TileCodec):
+        def encode(self, tile: RGB, stopwatch: Stopwatch | None = None) -> list[bytes]:
+            return [
+                repr([torch.ones(1) @ torch.ones(1), torch.is_inference_mode_enabled()]).encode()
+            ]
+
+        def decode(
+            self, streams: list[bytes], height: int, width: int, stopwatch: Stopwatch | None = None
+        ) -> RGB:
+            raise NotImplementedError
+
+    codec = Own()
+    expected = codec.encode(TILE)
+    for state in STATES.values():
+        with state():
+            assert codec.encode(TILE) == expected
+            assert codec.encode_batch([TILE]) == [expected]
 
 
 def test_without_the_guard_the_state_would_change_the_results() -> None:

@@ -102,7 +102,6 @@ class PyramidCodec(TileCodec):
         many = max(1, TOGETHER // (height * width)) if self._integers else 1
         return (slice(start, start + many) for start in range(0, count, many))
 
-    @fixed_state()
     def _encode(
         self, tiles: Sequence[RGB], stopwatch: Stopwatch | None = None
     ) -> list[list[bytes]]:
@@ -125,7 +124,6 @@ class PyramidCodec(TileCodec):
                     of_tile.append(self._encode_mixture(planes, params, network.shape(s)))
         return streams
 
-    @fixed_state()
     def _decode(
         self,
         tiles: Sequence[list[bytes]],
@@ -153,7 +151,6 @@ class PyramidCodec(TileCodec):
                         rows = rows[count:]
         return [*symbols[0].permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)]
 
-    @fixed_state()
     def symbol_bits(self, tile: RGB) -> Mapping[str, Bits]:
         """See `TileCodec`; x without padding, z^(s) with it (`mixture.with_probability_floor`)."""
         network = self.network
@@ -267,7 +264,6 @@ class PyramidCodec(TileCodec):
         symbols = self.blank_symbols(height, width)[-1].numel()
         return symbols * math.log2(top.levels) / (3 * height * width)
 
-    @fixed_state()
     def sample_parts(self, tile: RGB, seed: int = 0) -> list[Sample]:
         """The image itself, then x sampled given z^(1)..z^(S), x and z^(1) given z^(2)..z^(S), ...
 
@@ -287,7 +283,6 @@ class PyramidCodec(TileCodec):
             samples.append(Sample("-".join(names[:finest]), image, sum(bits[finest:])))
         return samples
 
-    @fixed_state()
     def sample_images(self, count: int, height: int, width: int, seed: int = 0) -> RGB:
         """z^(S) from its uniform prior, then every finer scale given it; see `TileCodec`.
 

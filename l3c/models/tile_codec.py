@@ -5,16 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from l3c.arithmetic import Arithmetic
 from l3c.stopwatch import Stopwatch
+from l3c.torch_state import fixed_state
 
 RGB = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), H and W at least 1."""
 Bits = npt.NDArray[np.float64]
+_GUARDED = {
+    *("encode", "decode", "encode_batch", "decode_batch"),
+    *("symbol_bits", "cross_entropy_bits", "sample_images", "sample_parts"),
+}
 
 
 class UnsupportedError(RuntimeError):
@@ -39,6 +45,9 @@ class Sample:
 class TileCodec(ABC):
     """Encodes and decodes RGB tiles with one model.
 
+    The methods below run in inference mode and in PyTorch's state of a fresh process, whatever the
+    calling program has set (`l3c.torch_state`): a family need not see to it.
+
     Attributes:
         arithmetic: of the predictions.
         identity: 8 bytes that name all that decoding depends on.
@@ -48,6 +57,12 @@ class TileCodec(ABC):
     arithmetic: Arithmetic
     identity: bytes
     stream_parts: tuple[str, ...] = ("x",)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Guards the methods that a family defines."""
+        super().__init_subclass__(**options)
+        for name in _GUARDED & vars(cls).keys():
+            setattr(cls, name, fixed_state()(vars(cls)[name]))
 
     @property
     def streams(self) -> int:

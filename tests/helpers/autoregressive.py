@@ -24,7 +24,6 @@ from l3c.nn import mixture
 from l3c.settings import FrozenSettings
 from l3c.stopwatch import Stopwatch
 from l3c.threads import torch_threads
-from l3c.torch_state import fixed_state
 
 LEVELS = 256
 
@@ -82,14 +81,12 @@ class AutoregressiveCodec(TileCodec):
                     params = self.model(known[:, :, y : y + 2, x : x + 3])
                     yield y, x, params.flatten().cpu().numpy()
 
-    @fixed_state()
     def encode(self, tile: RGB, stopwatch: Stopwatch | None = None) -> list[bytes]:
         encoder = RangeEncoder()
         for y, x, params in self._predictions(border(self._images(tile))):
             encoder.encode_mixture(tile[y, x], params, self.model.shape)
         return [encoder.finish()]
 
-    @fixed_state()
     def decode(
         self, streams: list[bytes], height: int, width: int, stopwatch: Stopwatch | None = None
     ) -> RGB:
@@ -101,7 +98,6 @@ class AutoregressiveCodec(TileCodec):
         decoder.finish()
         return tile
 
-    @fixed_state()
     def symbol_bits(self, tile: RGB) -> dict[str, NDArray[np.float64]]:
         nats = mixture.with_probability_floor(self.model.nats(self._images(tile)), LEVELS)
         return {"x": nats[0].permute(2, 0, 1).cpu().numpy() / math.log(2)}
