@@ -13,7 +13,7 @@
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32) && !defined(NO_CLONES)
 #define HAVE_X86
 #include <immintrin.h>
-#elif defined(__aarch64__) && defined(__GNUC__) && !defined(NO_CLONES)
+#elif defined(__aarch64__) && defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && !defined(NO_CLONES)
 #define HAVE_NEON
 #include <arm_neon.h>
 #endif

@@ -33,7 +33,8 @@ INPUT_SCALE = 1 / 16  # inputs are integers within +-255
 MEAN_SCALE = 8.0  # an output of 1 moves a mean by 8 levels
 BLOCK = 2048  # pixels whose activations stay in the cache
 TOP = 16383  # largest unit of a hidden layer
-ROOM = 1.5  # between the largest unit seen and TOP
+LOWEST = 2 ** (15 - SLOPE)  # minus the smallest one
+ROOM = 3.0  # between the largest unit seen and TOP: clipping costs far more than precision
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def _add(sums: tuple[Tensor, Tensor], d: Tensor, inputs: Tensor) -> None:
 def to_integers(network: CausalPredictor, inputs: npt.NDArray[np.int16]) -> CausalNetwork:
     """The network as the coder runs it.
 
-    Hidden units get a scale each, so that the largest one seen, and half as much again, fits; the
+    Hidden units get a scale each, so that three times the largest one seen fits; the
     weights of a layer are as fine as 16 bits, and 32 for the sums, allow.
 
     Args:
@@ -212,9 +213,10 @@ def to_integers(network: CausalPredictor, inputs: npt.NDArray[np.int16]) -> Caus
         else:
             z = h @ weight.T + bias
             h = np.maximum(z, z * 2.0**-SLOPE)
-            unit = np.minimum(TOP / np.maximum(ROOM * h.max(0), 1e-3), 4096.0)
+            reach = np.maximum(h.max(0) / TOP, -h.min(0) / LOWEST)
+            unit = np.minimum(1 / (ROOM * np.maximum(reach, 1e-9)), 4096.0)
         layers.append(_integer_layer(weight * unit[:, None] / unit_in, bias * unit, limit, last))
-        unit_in, limit = unit, max(TOP, 2 ** (15 - SLOPE))
+        unit_in, limit = unit, max(TOP, LOWEST)
     return CausalNetwork(layers)
 
 

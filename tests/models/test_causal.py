@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from coder import causal
+from coder import causal, causal_reference
 from coder.causal import CausalNetwork, WeightError
 from l3c.models.causal import (
     CausalPredictor,
@@ -137,6 +137,22 @@ def test_files_are_as_small_as_the_float_network_promises(pool, trained):
     promised = bits_per_subpixel(trained.average, *crop_inputs(whole_tile(pixels)))
     assert 8 * len(payload) / pixels.size == pytest.approx(promised, rel=5e-3)
     assert len(causal.encode_tile(pixels, network)) < len(payload)
+
+
+@pytest.mark.parametrize("moved", [-20, 0, 20])
+def test_units_have_room_on_both_sides(pool, moved):
+    """Negative units have a quarter of the range; scales from the positive ones cost 20 % once."""
+    network = CausalPredictor(SMALL)
+    with torch.no_grad():
+        for layer in network.linear()[:-1]:
+            layer.bias.add_(moved)
+    inputs = crop_inputs(pool.crops(np.random.default_rng(0), 30, 16, 0.3))[0].numpy()
+    units = inputs.astype(np.int64)
+    for layer in to_integers(network, inputs).layers[:-1]:
+        units = causal_reference.layer_outputs(layer, units, last=False)
+        assert units.max() < layer.top / 2
+        assert units.min() > -(2**12) / 2
+        assert max(units.max() / layer.top, -units.min() / 2**12) > 0.2
 
 
 def test_integers_go_through_arrays(trained):
