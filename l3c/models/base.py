@@ -100,8 +100,12 @@ class Model(nn.Module, ABC):
         return {}
 
     def identity(self) -> bytes:
-        """8 bytes of a SHA-256 over family, settings and the weights in float32."""
-        digest = hashlib.sha256(f"{self.family} {self.settings.model_dump_json()}".encode())
+        """8 bytes of a SHA-256 over family, settings and the weights in float32.
+
+        Settings at their defaults do not count: a family that gains one keeps its models' files.
+        """
+        settings = self.settings.model_dump_json(exclude_defaults=True)
+        digest = hashlib.sha256(f"{self.family} {settings}".encode())
         for name, value in sorted(self.state_dict().items()):
             digest.update(f"{name} {tuple(value.shape)}".encode())
             digest.update(value.float().cpu().contiguous().numpy().tobytes())
@@ -117,19 +121,19 @@ def load_family(name: str) -> type[Model]:
     Raises:
         FamilyError: naming what there is, or what is wrong with the file.
     """
-    if name.endswith(".py"):
-        module = _load_file(Path(name))
+    by_path, files = name.endswith(".py"), _files()
+    if by_path:
+        family = getattr(_load_file(Path(name)), "FAMILY", None)
     else:
-        if name not in (known := _files()):
-            names = ", ".join(each for each in known if _family(each) is not None)
-            raise FamilyError(
-                f"no family of models is called {name!r}; there are: {names}; or name a .py file"
-            )
-        module = importlib.import_module(f"l3c.models.{name}")
-    family = getattr(module, "FAMILY", None)
-    if not (isinstance(family, type) and issubclass(family, Model)):
+        family = _family(name) if name in files else None
+    if isinstance(family, type) and issubclass(family, Model):
+        return family
+    if by_path:
         raise FamilyError(f"{name}: defines no FAMILY, a subclass of l3c.models.base.Model")
-    return family
+    names = ", ".join(each for each in files if _family(each) is not None)
+    raise FamilyError(
+        f"no family of models is called {name!r}; there are: {names}; or name a .py file"
+    )
 
 
 def _files() -> list[str]:
