@@ -1,4 +1,4 @@
-"""The bottlenecks of a learned model as heat maps beside the photograph (L3C Fig. A1)."""
+"""The bottlenecks of a pyramid as heat maps beside the photograph (L3C Fig. A1)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
 from l3c.evaluation import style
-from l3c.models.l3c import L3C
-from l3c.models.pyramid_codec import PyramidCodec
+from l3c.models.pyramid_codec import as_pyramid_codec
 from l3c.models.tile_codec import RGB, TileCodec
+from l3c.nn.quantizer import to_values
 
 CHANNELS = 3  # of each scale that are shown, as in the paper
 _PHOTO = 3  # times as wide as a map
@@ -25,7 +25,7 @@ _MAP = 1.55  # inches, the longer side of a heat map
 
 @dataclass(frozen=True)
 class Bottlenecks:
-    """A photograph and what the extractors make of it.
+    """A photograph and its bottlenecks.
 
     Attributes:
         name: of the image.
@@ -43,19 +43,18 @@ def bottlenecks(codec: TileCodec, name: str, image: RGB) -> Bottlenecks:
     """The first channels of all scales, values and not symbols.
 
     Args:
-        codec: of a model that learns its bottlenecks.
+        codec: of a model with scales. Those of L3C are learned, others are smaller images.
         name: of the image.
         image: uint8 (H, W, 3).
 
     Raises:
-        ValueError: a model that learns no bottlenecks.
+        UnsupportedError: a model without scales.
     """
-    network = codec.network if isinstance(codec, PyramidCodec) else None
-    if not (isinstance(network, L3C) and network.learned):
-        raise ValueError("the model learns no bottlenecks")
-    assert isinstance(codec, PyramidCodec)
-    pyramid = network.bottlenecks(codec.pad(image))
-    values = [each.values[0, :CHANNELS].float().cpu().numpy() for each in pyramid]
+    codec = as_pyramid_codec(codec)
+    values = [
+        to_values(symbols[0, :CHANNELS], codec.network.shape(s).levels).cpu().numpy()
+        for s, symbols in enumerate(codec.symbols(image)[1:], 1)
+    ]
     return Bottlenecks(name, image, values)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from autoregressive import Autoregressive, AutoregressiveSettings
 from tiny_models import noise, smooth, tiny
 
 from l3c.evaluation.heat_maps import bottlenecks, draw_heat_maps
+from l3c.models.tile_codec import UnsupportedError
 from l3c.nn.quantizer import to_values
 
 
@@ -19,9 +21,16 @@ def test_values_are_those_of_the_symbols() -> None:
         assert np.abs(values).max() <= 1
 
 
-def test_a_pyramid_has_no_heat_maps() -> None:
-    with pytest.raises(ValueError, match="learns no bottlenecks"):
-        bottlenecks(tiny("rgb").codec(), "a", smooth(16, 16))
+@pytest.mark.parametrize("kind", ["rgb", "interlaced"])
+def test_scales_that_are_images_are_values_too(kind: str) -> None:
+    shown = bottlenecks(tiny(kind).codec(), "a", smooth(16, 16)).values
+    assert [values.shape for values in shown] == [(3, 8, 8), (3, 4, 4), (3, 2, 2)]
+    assert all(-1 <= values.min() < values.max() <= 1 for values in shown)
+
+
+def test_a_model_without_scales_has_none() -> None:
+    with pytest.raises(UnsupportedError):
+        bottlenecks(Autoregressive(AutoregressiveSettings()).codec(), "a", smooth(16, 16))
 
 
 def test_one_and_several_photographs_are_drawn() -> None:
