@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from l3c.bench.figures.registry import load_figures
 from l3c.evaluation.provenance import SHORT, Provenance
 from l3c.evaluation.rows import FailedRow, MethodRecord, ResultRow, failure_texts
 
@@ -22,16 +23,8 @@ TITLES = {
     "tables/paper/paper": "All tables of the paper, published values beside ours",
     **{f"tables/paper/table{n}": f"Table {n} of the paper" for n in (1, 2, 3, "A1", "A2", "A3")},
     "bits": "Bits by scale and channel, in numbers",
-    "figures/bpsp": "Bits per sub-pixel by method",
-    "figures/speed": "Rate against the time to encode and to decode",
-    "figures/stages": "Seconds by stage and scale",
-    "figures/batches": "Seconds per image against batch size",
-    "figures/training": "Learning curves",
-    "figures/samples": "Samples given the coarser scales",
-    "figures/heat_maps": "The bottlenecks of a photograph",
-    "figures/cost_maps": "Where the bits go, on a photograph",
-    "figures/bits": "Bits by scale and channel",
     "tables/samples": "What samples store, in numbers",
+    **{f"figures/{name}": spec.title for name, spec in load_figures().items()},
     "exactness/matrix": "Which settings decode each other's files",
 }
 # What is captioned by another name than its own.

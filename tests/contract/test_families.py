@@ -20,20 +20,20 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from l3c.evaluation.sampling_figure import draw_samples
 from numpy.typing import NDArray
 from PIL import Image
 from tiny_models import KINDS, SHAPE, START, limit, smooth
 
 from l3c import tile_coding
 from l3c.arithmetic import Arithmetic
+from l3c.bench.figures.pictures import cost_map
 from l3c.cli import main
 from l3c.evaluation.bits import measure_bits
-from l3c.evaluation.cost_maps import cost_map
 from l3c.evaluation.integer_cost import cost_markdown, measure_cost
 from l3c.evaluation.measure import Measured, Measurement, measure
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.rows import read_rows, write_rows
-from l3c.evaluation.sampling_figure import draw_samples
 from l3c.evaluation.summary import summarize
 from l3c.evaluation.tables import comparison_csv, comparison_markdown
 from l3c.models import zoo

@@ -1,9 +1,8 @@
 """Rows as a run writes them, without a run."""
 
 import pytest
-from result_rows import result_row, timing_row
+from result_rows import batch_row, result_row, timing_row
 
-from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.rows import MethodRecord
 
 
@@ -34,21 +33,4 @@ def make_timing():
 def make_batch():
     """One image sampled; keywords replace fields."""
 
-    def make(**fields):
-        values = {
-            "key": "l3c",
-            "method": "L3C",
-            "device": "cpu",
-            "device_name": "a processor",
-            "threads": 2,
-            "side": 32,
-            "batch": 1,
-            "operation": "sample",
-            "run": 0,
-            "seconds": 0.5,
-            "hardware": "a machine, 2 cores",
-            "environment": "Python 3.11",
-        }
-        return BatchRow(**(values | fields))
-
-    return make
+    return batch_row

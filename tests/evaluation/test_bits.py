@@ -1,4 +1,4 @@
-"""Bits by scale and channel: they add up, survive their file, and are drawn."""
+"""Bits by scale and channel: they add up and survive their file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tiny_models import noise, smooth, tiny
 
-from l3c.evaluation.bits import draw_bits, mean_bpsp, measure_bits, read_bits, write_bits
+from l3c.evaluation.bits import measure_bits, read_bits, write_bits
 from l3c.evaluation.rows import RowError
 
 IMAGES = [("smooth", smooth(21, 34)), ("noise", noise(8, 16, 3))]
@@ -44,33 +44,3 @@ def test_a_file_of_other_rows_is_refused_by_name(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace(",G,", ",green,"))
     with pytest.raises(RowError, match=r"bits\.csv, line 3, channel: "):
         read_bits(path)
-
-
-def test_means_are_of_bits_per_sub_pixel() -> None:
-    means = mean_bpsp([*ROWS["l3c"], *ROWS["rgb"]])
-    for kind, codec in CODECS.items():
-        whole = [codec.cross_entropy_bits(image) / image.size for _, image in IMAGES]
-        total = sum(sum(channels.values()) for channels in means[kind].values())
-        assert total == pytest.approx(sum(whole) / 2)
-
-
-@pytest.mark.parametrize("kinds", [["l3c"], ["rgb"], ["l3c", "rgb"]])
-def test_each_model_is_a_bar(kinds: list[str]) -> None:
-    rows = [row for kind in kinds for row in ROWS[kind]]
-    (axes,) = draw_bits(rows, LABELS).axes
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == [LABELS[kind] for kind in kinds]
-    assert axes.get_title(loc="left") == "toy, mean of 2 images"
-    for position, scales in enumerate(mean_bpsp(rows).values()):
-        parts = [part for part in axes.patches if abs(part.get_y() + 0.23 - position) < 1e-6]
-        total = sum(sum(channels.values()) for channels in scales.values())
-        assert sum(part.get_width() for part in parts) == pytest.approx(total)
-        assert f"{total:.2f}" in {text.get_text() for text in axes.texts}
-
-
-def test_costs_beside_their_parts_have_a_line_to_them() -> None:
-    bpsp = {"x": 2.0, "z1": 0.5, "z2": 0.02, "z3": 0.01}
-    one = ROWS["l3c"][0].model_copy(update={"height": 1, "width": 1})
-    rows = [one.model_copy(update={"scale": s, "bits": 3 * bits}) for s, bits in bpsp.items()]
-    (axes,) = draw_bits(rows, LABELS).axes
-    starts = [line.get_xydata()[0] for line in axes.lines]
-    assert [x for x, _ in starts] == pytest.approx([2.525])  # the middle of z3

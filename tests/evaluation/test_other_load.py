@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from result_rows import result_row, timing_row
+from result_rows import frame_of, result_row, timing_row
 
+from l3c.bench.figures.rates import speed
+from l3c.bench.figures.times import stages
 from l3c.evaluation import other_load
 from l3c.evaluation.environment import cores
-from l3c.evaluation.figures import draw_speed
 from l3c.evaluation.other_load import NOISY, OtherLoad, noise_note
 from l3c.evaluation.rows import read_rows, write_rows
-from l3c.evaluation.stage_figure import draw_stages
 
 
 def _readings(*values: tuple[float, float, float]) -> Iterator[other_load._Reading]:
@@ -64,9 +64,13 @@ def test_what_is_said_names_the_methods() -> None:
 def test_figures_of_times_say_it() -> None:
     for load, said in ((0.0, False), (0.6, True)):
         rows = [result_row(other_load=load)]
-        assert bool(draw_speed(rows, []).get_supxlabel()) == said
-        stages = draw_stages([timing_row(other_load=load)])
-        assert ("quiet" in stages.get_supxlabel()) == said
+        assert bool(speed(frame_of(rows)).get_supxlabel()) == said
+        timing = [
+            timing_row(other_load=load, direction=direction, **part)
+            for direction in ("encode", "decode")
+            for part in ({}, {"stage": "network", "scale": "x", "seconds": 0.1})
+        ]
+        assert ("quiet" in stages(frame_of(timing)).get_supxlabel()) == said
 
 
 def test_rows_of_before_are_read(tmp_path: Path) -> None:

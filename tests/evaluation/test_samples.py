@@ -6,8 +6,10 @@ import csv
 from pathlib import Path
 
 import pytest
+from result_rows import frame_of
 from tiny_models import smooth, tiny
 
+from l3c.bench.figures.pictures import samples
 from l3c.data.images import read_rgb
 from l3c.evaluation.published import read_published, samples_of
 from l3c.evaluation.sample_rows import (
@@ -16,7 +18,6 @@ from l3c.evaluation.sample_rows import (
     write_sample_rows,
     write_samples,
 )
-from l3c.evaluation.sampling_figure import draw_samples
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,7 +35,7 @@ def test_samples_are_files_rows_and_a_figure(kind: str, tmp_path: Path) -> None:
     write_sample_rows(path, rows)
     assert read_sample_rows(path) == rows
     rows += write_samples(tmp_path, "toy", kind, codec, "b", smooth(16, 32))
-    pictures = draw_samples(rows, tmp_path, "Toy").axes
+    pictures = samples(frame_of(rows), tmp_path, "Toy").axes
     assert [axes.get_xlabel() for axes in pictures] == [f"{row.bpsp:.3f} bpsp" for row in rows]
     assert pictures[0].get_title().startswith("ground truth")
     assert "sampled\ngiven" in pictures[1].get_title()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+from pandas import DataFrame
+
+from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.rows import FailedRow, ResultRow
 from l3c.evaluation.timing_rows import TimingRow
 
@@ -63,7 +68,31 @@ def timing_row(**fields: Any) -> TimingRow:
     return TimingRow(**(values | fields))
 
 
+def batch_row(**fields: Any) -> BatchRow:
+    """One image sampled; keywords replace fields."""
+    values: dict[str, Any] = {
+        "key": "l3c",
+        "method": "L3C",
+        "device": "cpu",
+        "device_name": "a processor",
+        "threads": 2,
+        "side": 32,
+        "batch": 1,
+        "operation": "sample",
+        "run": 0,
+        "seconds": 0.5,
+        "hardware": "a machine, 2 cores",
+        "environment": "Python 3.11",
+    }
+    return BatchRow(**(values | fields))
+
+
 def failed_row(**fields: Any) -> FailedRow:
     """A method that raised on a 10 x 20 image; keywords replace fields."""
     values = result_row().model_dump(include=set(FailedRow.model_fields))
     return FailedRow(**(values | {"reason": "encode: RuntimeError: no idea"} | fields))
+
+
+def frame_of(rows: Iterable[Any]) -> DataFrame:
+    """Rows as figures read them from their file."""
+    return DataFrame([row.model_dump() for row in rows]).replace("", np.nan)

@@ -24,10 +24,10 @@ LEARNED = {"l3c", "l3c_float", "rgb", "rgb_shared"}
 # What follows every change of the configuration: whatever is shown carries its provenance.
 SHOWN = {("record_provenance",), ("collect_rows",), ("make_table",), ("make_cost_table",)}
 SHOWN |= {("render_tables",), ("execute_notebook", "results"), ("execute_notebook", "one_image")}
-SHOWN |= {("plot_bpsp",), ("plot_speed",), ("plot_training",), ("all",)}
-SHOWN |= {("plot_samples",), ("plot_heat_maps",), ("plot_cost_maps",), ("plot_bits",)}
-SHOWN |= {("make_paper_tables",)}
-SHOWN |= {("plot_stages",), ("plot_batches",), ("make_results_page",)}
+FIGURES = ["bpsp", "speed", "training", "samples", "heat_maps", "cost_maps", "bits", "stages"]
+FIGURES += ["batches"]
+SHOWN |= {("plot_figure", name) for name in FIGURES} | {("make_sample_table",), ("all",)}
+SHOWN |= {("make_paper_tables",), ("make_results_page",)}
 # What depends on nothing but code, configuration and photographs: no time, no place, no machine.
 RATES = ["provenance.json", "tables/rates.csv", "tables/left_out.csv", "figures/bpsp.svg"]
 RATES += ["tables/paper/table1.csv", "tables/paper/tableA2.csv"]
@@ -46,7 +46,8 @@ def test_smoke_makes_everything(smoke):
     paper = [f"paper/table{number}.{kind}" for number in numbers for kind in ("md", "csv", "tex")]
     for name in [*tables, "integer_cost.md", "integer_cost.csv", "paper/paper.md", *paper]:
         assert (run / "tables" / name).stat().st_size > 0
-    for name in ("bpsp", "speed", "samples", "heat_maps", "cost_maps", "bits", "stages", "batches"):
+    assert sorted(path.stem for path in (run / "figures").glob("*.svg")) == sorted(FIGURES)
+    for name in FIGURES:
         for kind in ("svg", "png"):
             assert (run / "figures" / f"{name}.{kind}").stat().st_size > 1000
     assert {row.model for row in read_bits(run / "bits.csv")} == LEARNED - {"l3c_float"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
+from l3c.bench.figures.registry import load_figures
 from l3c.costs import cost_lines, read_throughput
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
@@ -56,21 +57,9 @@ GPU_THREADS = 4  # of a training on a GPU: its own and the one that reads crops,
 
 TABLES = expand(f"{RUN}/tables/comparison.{{format}}", format=["md", "csv", "tex"])
 TABLES += [f"{RUN}/tables/rates.csv", f"{RUN}/tables/left_out.csv"]
-FIGURES = expand(
-    f"{RUN}/figures/{{plot}}.{{format}}", plot=["bpsp", "speed"], format=["svg", "png"]
-)
-CURVES = expand(f"{RUN}/figures/training.{{format}}", format=["svg", "png"])
 COST = expand(f"{RUN}/tables/integer_cost.{{format}}", format=["md", "csv"])
-SPEED = (
-    []
-)  # rows and figures of the section `timing`, as far as something is measured for them
-if EXPERIMENT.timed():
-    SPEED += [f"{RUN}/timing.csv"]
-if set(EXPERIMENT.timed()) & set(EXPERIMENT.models):
-    SPEED += expand(f"{RUN}/figures/stages.{{format}}", format=["svg", "png"])
-if EXPERIMENT.batched():
-    SPEED += [f"{RUN}/batches.csv"]
-    SPEED += expand(f"{RUN}/figures/batches.{{format}}", format=["svg", "png"])
+TIMES = [f"{RUN}/timing.csv"] if EXPERIMENT.timed() else []
+TIMES += [f"{RUN}/batches.csv"] if EXPERIMENT.batched() else []
 PAPER_NUMBERS = ["1", "2", "3", "A1", "A2", "A3"]
 PAPER_TABLES = [f"{RUN}/tables/paper/paper.md"]
 PAPER_TABLES += expand(
@@ -79,31 +68,69 @@ PAPER_TABLES += expand(
     format=["md", "csv", "tex"],
 )
 BITS_DATASET = EXPERIMENT.bits_dataset()
-BITS = []  # rows and figure of bits by scale and channel, if a model is measured
+# Model and data set of the pictures.
+PICTURED = EXPERIMENT.pictured()
+# What a figure can read of this run: name of its parameter -> files; see l3c.bench.figures.
+FIGURE_FILES = {"rows": f"{RUN}/rows.csv", "published": PUBLISHED}
+if EXPERIMENT.trained():
+    FIGURE_FILES["metrics"] = expand(
+        f"{RUN}/models/{{model}}.csv", model=EXPERIMENT.trained()
+    )
+if set(EXPERIMENT.timed()) & set(EXPERIMENT.models):
+    FIGURE_FILES["timing"] = f"{RUN}/timing.csv"
+if EXPERIMENT.batched():
+    FIGURE_FILES["batches"] = f"{RUN}/batches.csv"
 if BITS_DATASET:
-    BITS = [f"{RUN}/bits.csv"]
-    BITS += expand(f"{RUN}/figures/bits.{{format}}", format=["svg", "png"])
+    FIGURE_FILES["bits"] = f"{RUN}/bits.csv"
+if PICTURED:
+    FIGURE_FILES["samples"] = f"{RUN}/pictures/samples.csv"
+    FIGURE_FILES["sample_folder"] = f"{RUN}/pictures/samples"
+    FIGURE_FILES["costs"] = [
+        f"{RUN}/data/{PICTURED[1]}/manifest.csv",
+        f"{RUN}/models/{PICTURED[0]}.safetensors",
+    ]
+    if RECIPES[PICTURED[0]].variant == "l3c":  # which learns its bottlenecks
+        FIGURE_FILES["bottlenecks"] = FIGURE_FILES["costs"]
+
+
+def get_figure_facts():
+    """What figures read of the configuration, by the names of their parameters."""
+    facts = {
+        "editions": EXPERIMENT.evaluate.published,
+        "published_as": EXPERIMENT.published_as(),
+        "repeats": EXPERIMENT.evaluate.repeats,
+        "labels": get_labels(),
+        "variants": {key: RECIPES[key].variant for key in EXPERIMENT.trained()},
+    }
+    if PICTURED:
+        facts["label"] = get_labels()[PICTURED[0]]
+        facts["images"] = EXPERIMENT.pictures.images
+    return facts
+
+
+def get_labels():
+    """Key of a model -> its label in tables."""
+    return {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
+
+
+FIGURES = {
+    name: spec
+    for name, spec in load_figures().items()
+    if spec.needs <= {*FIGURE_FILES, *get_figure_facts()}
+}
 RESULTS = [
     f"{RUN}/rows.csv",
     PROVENANCE,
     *TABLES,
     *PAPER_TABLES,
-    *FIGURES,
-    *([*COST, *CURVES] if EXPERIMENT.trained() else []),
-    *SPEED,
-    *BITS,
+    *(COST if EXPERIMENT.trained() else []),
+    *([f"{RUN}/tables/samples.csv"] if PICTURED else []),
+    *TIMES,
+    *([f"{RUN}/bits.csv"] if BITS_DATASET else []),
+    *expand(
+        f"{RUN}/figures/{{figure}}.{{format}}", figure=FIGURES, format=["svg", "png"]
+    ),
 ]
-# Model and data set of the pictures; the one shows heat maps if its bottlenecks are learned.
-PICTURED = EXPERIMENT.pictured()
-PICTURES = []
-if PICTURED:
-    plots = ["samples", "cost_maps"]
-    plots += ["heat_maps"] if RECIPES[PICTURED[0]].variant == "l3c" else []
-    PICTURES = expand(
-        f"{RUN}/figures/{{plot}}.{{format}}", plot=plots, format=["svg", "png"]
-    )
-    PICTURES += [f"{RUN}/tables/samples.csv"]
-RESULTS += PICTURES
 # Tables as a browser shows them, each with the caption of its name.
 TABLE_PAGES = {
     str(Path(path).with_suffix(".html")): Path(path).stem
@@ -143,6 +170,7 @@ wildcard_constraints:
     shards=r"\d+",
     model=one_of(EXPERIMENT.trained()),
     method=one_of(EXPERIMENT.method_entries()),
+    figure=one_of(FIGURES),
     notebook=one_of(EXPERIMENT.notebook_files()),
 
 
@@ -333,14 +361,20 @@ def get_counterparts():
     return {name: asdict(counterpart) for name, counterpart in found.items()}
 
 
-def get_labels():
-    """Key of a model -> its label in tables."""
-    return {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
+def get_figure_files(wildcards):
+    """Files that a figure reads, by the names of its parameters."""
+    reads = FIGURES[wildcards.figure].reads
+    return {name: FIGURE_FILES[name] for name in reads if name in FIGURE_FILES}
 
 
-def get_kinds():
-    """Key of a model -> which network of its family it is."""
-    return {key: RECIPES[key].variant for key in EXPERIMENT.trained()}
+def get_figure_labels(wildcards):
+    """Its title, for the report."""
+    return {"content": FIGURES[wildcards.figure].title}
+
+
+def get_figure_caption(wildcards):
+    """What it shows, for the report."""
+    return FIGURES[wildcards.figure].caption
 
 
 def get_timing(wildcards):

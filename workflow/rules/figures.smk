@@ -1,128 +1,110 @@
-# Rows -> figures, as SVG and PNG.
+# Tables -> figures, as SVG and PNG: the functions of l3c/bench/figures, each drawn if this run has what it reads.
 
 
-rule plot_bpsp:
+rule plot_figure:
     input:
+        unpack(get_figure_files),
         provenance=PROVENANCE,
-        rows=f"{RUN}/rows.csv",
-        published=PUBLISHED,
     output:
         svg=report(
-            f"{RUN}/figures/bpsp.svg",
-            caption="../report/bpsp.rst",
+            f"{RUN}/figures/{{figure}}.svg",
+            caption="../report/caption.rst",
             category="Figures",
-            labels={"content": "bits per sub-pixel"},
+            labels=get_figure_labels,
         ),
-        png=f"{RUN}/figures/bpsp.png",
+        png=f"{RUN}/figures/{{figure}}.png",
     log:
-        f"{RUN}/logs/plot_bpsp.log",
+        f"{RUN}/logs/plot_figure/{{figure}}.log",
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=4000,
     params:
-        published=EXPERIMENT.evaluate.published,
-        learned=EXPERIMENT.learned(),
-        published_as=EXPERIMENT.published_as(),
+        caption=get_figure_caption,
+        facts=get_figure_facts(),
     script:
-        "../scripts/plot_bpsp.py"
+        "../scripts/plot_figure.py"
 
 
-rule plot_speed:
-    input:
-        provenance=PROVENANCE,
-        rows=f"{RUN}/rows.csv",
-    output:
-        svg=report(
-            f"{RUN}/figures/speed.svg",
-            caption="../report/speed.rst",
-            category="Figures",
-            labels={"content": "rate against decoding time"},
-        ),
-        png=f"{RUN}/figures/speed.png",
-    log:
-        f"{RUN}/logs/plot_speed.log",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=500,
-    params:
-        learned=EXPERIMENT.learned(),
-        repeats=EXPERIMENT.evaluate.repeats,
-    script:
-        "../scripts/plot_speed.py"
+# Bits by scale and channel: what the models would spend on the first data set that one is measured on.
+if BITS_DATASET:
+
+    rule measure_bits:
+        input:
+            manifest=f"{RUN}/data/{BITS_DATASET}/manifest.csv",
+            weights=expand(
+                f"{RUN}/models/{{model}}.safetensors",
+                model=EXPERIMENT.measured_models(BITS_DATASET),
+            ),
+        output:
+            csv=report(
+                f"{RUN}/bits.csv",
+                caption="../report/bits.rst",
+                category="Rows",
+                labels={"content": "bits by scale and channel (CSV)"},
+            ),
+        log:
+            f"{RUN}/logs/measure_bits.log",
+        benchmark:
+            f"{RUN}/benchmarks/measure_bits.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+        params:
+            models=EXPERIMENT.measured_models(BITS_DATASET),
+            dataset=BITS_DATASET,
+            images=EXPERIMENT.evaluate.bits_images,
+        script:
+            "../scripts/measure_bits.py"
 
 
-rule plot_training:
-    input:
-        provenance=PROVENANCE,
-        metrics=expand(f"{RUN}/models/{{model}}.csv", model=EXPERIMENT.trained()),
-    output:
-        svg=report(
-            f"{RUN}/figures/training.svg",
-            caption="../report/training.rst",
-            category="Figures",
-            labels={"content": "learning curves"},
-        ),
-        png=f"{RUN}/figures/training.png",
-    log:
-        f"{RUN}/logs/plot_training.log",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=500,
-    params:
-        labels=get_labels(),
-        kinds=get_kinds(),
-    script:
-        "../scripts/plot_training.py"
+# Photographs of which more and more scales are sampled, and what is stored of each beside the paper's example.
+if PICTURED:
 
+    rule sample_scales:
+        input:
+            manifest=f"{RUN}/data/{PICTURED[1]}/manifest.csv",
+            weights=f"{RUN}/models/{PICTURED[0]}.safetensors",
+        output:
+            images=directory(f"{RUN}/pictures/samples"),
+            rows=f"{RUN}/pictures/samples.csv",
+        log:
+            f"{RUN}/logs/sample_scales.log",
+        benchmark:
+            f"{RUN}/benchmarks/sample_scales.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+        params:
+            model=PICTURED[0],
+            dataset=PICTURED[1],
+            images=EXPERIMENT.pictures.images,
+        script:
+            "../scripts/sample_scales.py"
 
-rule plot_stages:
-    input:
-        provenance=PROVENANCE,
-        rows=f"{RUN}/timing.csv",
-    output:
-        svg=report(
-            f"{RUN}/figures/stages.svg",
-            caption="../report/stages.rst",
-            category="Figures",
-            labels={"content": "where the time goes"},
-        ),
-        png=f"{RUN}/figures/stages.png",
-    log:
-        f"{RUN}/logs/plot_stages.log",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=500,
-    script:
-        "../scripts/plot_stages.py"
-
-
-rule plot_batches:
-    input:
-        provenance=PROVENANCE,
-        rows=f"{RUN}/batches.csv",
-        published=PUBLISHED,
-    output:
-        svg=report(
-            f"{RUN}/figures/batches.svg",
-            caption="../report/batches.rst",
-            category="Figures",
-            labels={"content": "time by batch size"},
-        ),
-        png=f"{RUN}/figures/batches.png",
-    log:
-        f"{RUN}/logs/plot_batches.log",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=500,
-    script:
-        "../scripts/plot_batches.py"
+    rule make_sample_table:
+        input:
+            provenance=PROVENANCE,
+            rows=f"{RUN}/pictures/samples.csv",
+            published=PUBLISHED,
+        output:
+            csv=report(
+                f"{RUN}/tables/samples.csv",
+                caption="../report/samples.rst",
+                category="Tables",
+                labels={"content": "samples given coarser scales (CSV)"},
+            ),
+        log:
+            f"{RUN}/logs/make_sample_table.log",
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=500,
+        script:
+            "../scripts/make_sample_table.py"

@@ -5,6 +5,7 @@ from pathlib import Path
 from l3c.workflow_job import job
 
 with job(snakemake):
+    from l3c.bench.figures.registry import load_figures
     from l3c.evaluation.provenance import read_provenance
     from l3c.evaluation.results_page import RunFacts, results_page
     from l3c.evaluation.rows import read_failed, read_record, read_rows, write_text
@@ -14,6 +15,7 @@ with job(snakemake):
         Path(path).stem: " ".join(Path(path).read_text(encoding="utf-8").split())
         for path in snakemake.input.captions
     }
+    captions |= {name: spec.caption for name, spec in load_figures().items()}
     page = results_page(
         RunFacts(
             read_rows(Path(snakemake.input.rows)),

@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from coder.tables import FREQUENCY_BITS
-from l3c.evaluation import style
-from l3c.evaluation.walk import Pixel, SubPixel
+from l3c.bench.figures import style
+from l3c.bench.inspect_pixel import Pixel, SubPixel
 
 
 def draw_pixel(pixel: Pixel) -> Figure:
@@ -29,7 +29,7 @@ def draw_pixel(pixel: Pixel) -> Figure:
         Line2D([], [], color=style.INK, linewidth=1, linestyle=":", label="its components"),
         Patch(color=style.LEARNED, label="the symbol that is there, and its interval"),
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.4)
+    style.legend(figure, handles)
     return figure
 
 

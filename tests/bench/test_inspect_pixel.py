@@ -1,4 +1,4 @@
-"""A walk to a pixel shows what the coder does with it."""
+"""A pixel is inspected as the coder codes it."""
 
 import math
 
@@ -7,8 +7,8 @@ import pytest
 from tiny_models import KINDS, integers, smooth, tiny
 
 from coder.range_coder import decode, encode
-from l3c.evaluation.walk import scale_costs, walk_to
-from l3c.evaluation.walk_figure import draw_pixel
+from l3c.bench.figures.pixel import draw_pixel
+from l3c.bench.inspect_pixel import inspect_pixel, scale_costs
 
 IMAGE = smooth(41, 54)
 
@@ -19,7 +19,7 @@ def test_every_pixel_costs_what_the_network_says(kind: str) -> None:
     bits = [*codec.symbol_bits(IMAGE).values()]
     planes = codec.symbols(IMAGE)
     for s, row, column in [(0, 1, 0), (0, 39, 53), (0, 7, 12), (1, 5, 4), (2, 3, 7)]:
-        pixel = walk_to(codec, IMAGE, row, column, s)
+        pixel = inspect_pixel(codec, IMAGE, row, column, s)
         assert [c.symbol for c in pixel.channels] == planes[s][0, :, row, column].tolist()
         expected = (2 ** -bits[s][:, row, column]).tolist()
         probabilities = [c.pmf[c.symbol] for c in pixel.channels]
@@ -29,7 +29,7 @@ def test_every_pixel_costs_what_the_network_says(kind: str) -> None:
 
 def test_interval_probabilities_and_components_agree() -> None:
     kind = "interlaced"
-    pixel = walk_to(tiny(kind).codec("cpu", integers(kind)), IMAGE, 13, 20)
+    pixel = inspect_pixel(tiny(kind).codec("cpu", integers(kind)), IMAGE, 13, 20)
     assert len(pixel.channels) == 3
     for channel in pixel.channels:
         low, high = channel.interval
@@ -53,7 +53,7 @@ def test_interval_probabilities_and_components_agree() -> None:
 )
 def test_a_pixel_that_is_not_there(s: int, row: int, column: int, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        walk_to(tiny().codec(), IMAGE, row, column, s)
+        inspect_pixel(tiny().codec(), IMAGE, row, column, s)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_bits_and_bytes_of_all_scales(kind: str, sizes: list[tuple[int, int]]) -
 
 @pytest.mark.parametrize("s", [0, 1])
 def test_the_figure_has_a_column_for_each_channel(s: int) -> None:
-    pixel = walk_to(tiny().codec(), IMAGE, 3, 5, s)
+    pixel = inspect_pixel(tiny().codec(), IMAGE, 3, 5, s)
     figure = draw_pixel(pixel)
     assert len(figure.axes) == 2 * len(pixel.channels)
     titles = [axes.get_title("left") for axes in figure.axes]

@@ -1,14 +1,15 @@
 """Figures of timings: what must be drawn. How they look was looked at."""
 
 import pytest
+from result_rows import batch_row, frame_of, timing_row
 
-from l3c.evaluation.batch_figure import draw_batches, published_samples, runs_per_image
+from l3c.bench.figures.style import CLASSICAL, LEARNED
+from l3c.bench.figures.times import ALL, batches, mean_times, published_samples, stages
 from l3c.evaluation.published import PublishedValue
-from l3c.evaluation.stage_figure import ALL, draw_stages, mean_times
 
 
 @pytest.fixture
-def timing(make_timing):
+def timing():
     rows = []
     for threads, crop, run, total in (
         (1, "a", 0, 4),
@@ -18,24 +19,25 @@ def timing(make_timing):
     ):
         for way in ("encode", "decode"):
             same = {"threads": threads, "image": crop, "run": run, "direction": way}
-            rows.append(make_timing(**same, seconds=total))
-            rows.append(make_timing(**same, stage="network", scale="x", seconds=total / 2))
-            rows.append(make_timing(**same, stage="container", seconds=total / 4))
-    return [*rows, make_timing(key="png", method="PNG", threads=1)]
+            rows.append(timing_row(**same, seconds=total))
+            rows.append(timing_row(**same, stage="network", scale="x", seconds=total / 2))
+            rows.append(timing_row(**same, stage="container", seconds=total / 4))
+    return [*rows, timing_row(key="png", method="PNG", threads=1)]
 
 
 def test_times_are_means_over_crops_of_medians(timing):
-    times = mean_times(timing, "decode")
-    assert [setting.computer for setting in times] == ["1 thread", "2 threads"]
-    one = next(iter(times.values()))
-    assert one[ALL, "total"] == pytest.approx((5 + 9) / 2)
-    assert one["x", "network"] == pytest.approx(3.5)
-    assert one[ALL, "container"] == pytest.approx(1.75)
-    assert one[ALL, "rest"] == pytest.approx(1.75)
+    times = mean_times(frame_of(timing))
+    assert times.index.unique("method").tolist() == ["L3C"]
+    assert times.index.unique("computer").tolist() == ["1 thread", "2 threads"]
+    one = times.sort_index()["L3C", "1 thread", "decode"]
+    assert one.at[ALL, "total"] == pytest.approx((5 + 9) / 2)
+    assert one.at["x", "network"] == pytest.approx(3.5)
+    assert one.at[ALL, "container"] == pytest.approx(1.75)
+    assert one.at[ALL, "rest"] == pytest.approx(1.75)
 
 
 def test_stages_have_a_panel_for_each_number_of_threads(timing):
-    figure = draw_stages(timing)
+    figure = stages(frame_of(timing))
     titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()]
     assert titles == ["L3C, 1 thread", "L3C, 2 threads"]
     texts = [text.get_text() for text in figure.axes[0].texts]
@@ -48,15 +50,15 @@ def test_stages_have_a_panel_for_each_number_of_threads(timing):
     assert first.get_xlim() == second.get_xlim()
 
 
-def test_bars_side_by_side_are_of_one_scale(timing, make_timing):
+def test_bars_side_by_side_are_of_one_scale(timing):
     fewer = [
-        make_timing(
+        timing_row(
             key="rgb", method="RGB", direction=way, stage=stage, scale=scale, seconds=seconds
         )
         for way in ("encode", "decode")
         for stage, scale, seconds in (("total", "", 4), ("network", "x", 2), ("network", "z1", 1))
     ]
-    figure = draw_stages([*timing, *fewer])
+    figure = stages(frame_of([*timing, *fewer]))
     l3c, rgb = (axes for axes in figure.axes if axes.get_title(loc="left").endswith("2 threads"))
     ticks = [tick.get_text() for tick in l3c.get_yticklabels()]
     assert ticks == ["$x$", "$z^{(1)}$", "all scales"] * 2
@@ -65,21 +67,21 @@ def test_bars_side_by_side_are_of_one_scale(timing, make_timing):
     assert l3c.get_ylim() == rgb.get_ylim()
 
 
-def test_nothing_learned_is_said(make_timing):
-    axes = draw_stages([make_timing(key="png", method="PNG")]).axes[0]
-    assert axes.texts[0].get_text() == "no learned method was timed"
+def test_nothing_learned_is_said():
+    drawn = stages(frame_of([timing_row(key="png", method="PNG")]))
+    assert drawn.texts[0].get_text() == "no learned method was timed"
 
 
 @pytest.fixture
-def batches(make_batch):
+def measured():
     return [
         *(
-            make_batch(batch=n, run=run, seconds=n * s)
+            batch_row(batch=n, run=run, seconds=n * s)
             for n in (1, 30)
             for run, s in ((0, 2), (1, 4))
         ),
-        *(make_batch(operation="encode", batch=n, seconds=n) for n in (1, 30)),
-        make_batch(side=320),
+        *(batch_row(operation="encode", batch=n, seconds=n) for n in (1, 30)),
+        batch_row(side=320),
     ]
 
 
@@ -87,17 +89,7 @@ def value(quantity, seconds, confidence="primary", table="A3"):
     return PublishedValue(table, "X", "v2", "L3C", quantity, seconds, "s", confidence, "")
 
 
-def test_batches_are_medians_per_image(batches):
-    (lines,) = runs_per_image(batches).values()
-    medians = {
-        line: {batch: runs.seconds() for batch, runs in sizes.items()}
-        for line, sizes in lines.items()
-    }
-    assert medians["sample", 32] == {1: 3, 30: 3}
-    assert medians["sample", 320] == {1: 0.5}
-
-
-def test_batches_stand_beside_published_values(batches):
+def test_batches_stand_beside_published_values(measured):
     values = [
         value("sample_s bs30", 1e-3),
         value("bpsp", 4.0),
@@ -105,21 +97,26 @@ def test_batches_stand_beside_published_values(batches):
     ]
     published = published_samples(values)
     assert {size: found.value for size, found in published.items()} == {30: 1e-3}
-    figure = draw_batches(batches, published)
+    figure = batches(frame_of(measured), values)
     (axes,) = figure.axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert axes.lines[0].get_ydata().tolist() == [1e-3]
-    spread = [[2.5, 3.5]] * 2  # of the two runs at each of two batch sizes, and of no other line
-    drawn = [list(line.get_ydata()) for line in axes.lines[1:]]
-    assert drawn == [[3, 3], *spread, [1, 1], [0.5]]
+    drawn = {line.get_color(): [] for line in axes.lines}
+    for line in axes.lines:
+        if line.get_linestyle() == "-":
+            drawn[line.get_color()].append(line.get_ydata().tolist())
+    sampled, encoded = drawn[LEARNED], drawn[CLASSICAL]
+    assert (sampled, encoded) == ([[3, 3], [0.5]], [[1, 1]])
+    spread = axes.collections[0].get_segments()  # of the two runs at each of two batch sizes
+    assert [segment[:, 1].tolist() for segment in spread] == [[2.5, 3.5]] * 2
     assert "one image of 320x320 pixels" in [text.get_text() for text in axes.texts]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend[-1] == "sampling, published (Table A3)"
-    recalled = published_samples([value("sample_s bs30", 1e-3, "recalled")])
-    text = draw_batches(batches, recalled).legends[0].get_texts()[-1].get_text()
+    recalled = [value("sample_s bs30", 1e-3, "recalled")]
+    text = batches(frame_of(measured), recalled).legends[0].get_texts()[-1].get_text()
     assert text.endswith("unverified")
 
 
 def test_no_batches_are_said():
-    axes = draw_batches([], {}).axes[0]
-    assert axes.texts[0].get_text() == "no model was timed"
+    drawn = batches(frame_of([batch_row()])[:0])
+    assert drawn.texts[0].get_text() == "no model was timed"

@@ -1,4 +1,4 @@
-"""A walk to one pixel: the mixture that the network gives it, its CDF, and the interval it takes.
+"""One pixel as it is coded: its mixture, its CDF, and the interval that its symbol takes.
 
 What stands here is what the coder does: the CDFs are its integers, and the interval of a symbol is
 the one that the range coder narrows to.
@@ -94,7 +94,7 @@ class Pixel:
 
 
 @torch.inference_mode()
-def walk_to(codec: PyramidCodec, image: RGB, row: int, column: int, s: int = 0) -> Pixel:
+def inspect_pixel(codec: PyramidCodec, image: RGB, row: int, column: int, s: int = 0) -> Pixel:
     """The pixel of z^(s) at a row and a column.
 
     Args:

@@ -1,0 +1,1 @@
+"""Figures of a run, from its tables: SVG and PNG, one function each (see `registry`)."""

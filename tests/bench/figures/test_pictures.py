@@ -1,0 +1,103 @@
+"""Pictures: maps of bits add up, heat maps are of the first channels of each scale."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from autoregressive import Autoregressive, AutoregressiveSettings
+from tiny_models import KINDS, noise, smooth, tiny
+
+from l3c.bench.figures.pictures import (
+    bottlenecks_of,
+    cost_map,
+    cost_maps,
+    heat_maps,
+    local_means,
+    spread,
+)
+from l3c.models.tile_codec import UnsupportedError
+from l3c.nn.quantizer import to_values
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [(1, 1), (9, 25), (33, 16)])
+def test_a_map_adds_up_to_the_cross_entropy(kind: str, size: tuple[int, int]) -> None:
+    codec, image = tiny(kind).codec(), smooth(*size)
+    costs = cost_map(codec, "a", image).costs
+    assert costs.shape == size
+    assert (costs >= 0).all()
+    assert costs.sum() == pytest.approx(codec.cross_entropy_bits(image))
+
+
+def test_a_symbol_is_spread_over_its_pixels_alone() -> None:
+    planes = [np.zeros((3, 5)), np.zeros((4, 4)), np.zeros((2, 2))]
+    planes[1][0, 1], planes[1][1, 2] = 4.0, 6.0  # of 2 x 2 pixels; of 1 x 1, the others are padding
+    expected = np.zeros((3, 5))
+    expected[:2, 2:4], expected[2, 4] = 1.0, 6.0
+    assert (spread(planes) == expected).all()
+
+
+def test_bits_of_padding_go_to_the_coarser_symbol_around_it() -> None:
+    planes = [np.zeros((3, 5)), np.zeros((2, 4)), np.zeros((1, 2))]
+    planes[1][0, 3] = 3.0  # columns 6 and 7 of an image of 5
+    expected = np.zeros((3, 5))
+    expected[:, 4] = 1.0  # what the image has of columns 4 to 7
+    assert (spread(planes) == expected).all()
+
+
+def test_local_means_hide_the_grid_of_interlacing() -> None:
+    grid = np.zeros((12, 16))
+    grid[::2, ::2] = 8.0
+    assert local_means(grid).shape == (9, 13)
+    assert np.allclose(local_means(grid), 2.0)
+    assert local_means(np.ones((1, 2))).tolist() == [[1.0]]
+
+
+@pytest.mark.parametrize("kind", ["l3c", "rgb"])
+def test_costs_of_one_and_several_photographs_are_drawn(kind: str) -> None:
+    codec = tiny(kind).codec()
+    maps = [cost_map(codec, "a", smooth(40, 24)), cost_map(codec, "b", noise(16, 32, 3))]
+    for count in (1, 2):
+        *pictures, bar = cost_maps(maps[:count], "RGB").axes
+        assert len(pictures) == 2 * count
+        assert "bits per pixel" in bar.get_ylabel()
+        assert pictures[0].get_title(loc="left") == "a"
+        text = f"RGB: {maps[0].costs.mean():.2f} bits per pixel"
+        assert pictures[1].get_title(loc="left").startswith(text)
+
+
+def test_values_are_those_of_the_symbols() -> None:
+    codec, image = tiny().codec(), smooth(45, 30)
+    shown = bottlenecks_of(codec, "a", image)
+    assert [values.shape for values in shown.values] == [(3, 24, 16), (3, 12, 8), (3, 6, 4)]
+    for values, symbols in zip(shown.values, codec.symbols(image)[1:], strict=True):
+        assert (values == to_values(symbols[0, :3], 25).numpy()).all()
+        assert np.abs(values).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["rgb", "interlaced"])
+def test_scales_that_are_images_are_values_too(kind: str) -> None:
+    shown = bottlenecks_of(tiny(kind).codec(), "a", smooth(16, 16)).values
+    assert [values.shape for values in shown] == [(3, 8, 8), (3, 4, 4), (3, 2, 2)]
+    assert all(-1 <= values.min() < values.max() <= 1 for values in shown)
+
+
+def test_a_model_without_scales_has_none() -> None:
+    with pytest.raises(UnsupportedError):
+        bottlenecks_of(Autoregressive(AutoregressiveSettings()).codec(), "a", smooth(16, 16))
+
+
+def test_heat_maps_of_one_and_several_photographs_are_drawn() -> None:
+    codec = tiny().codec()
+    shown = [
+        bottlenecks_of(codec, "a", smooth(40, 24)),
+        bottlenecks_of(codec, "b", noise(16, 32, 3)),
+    ]
+    for count in (1, 2):
+        figure = heat_maps(shown[:count], "L3C")
+        assert len(figure.axes) == count * (1 + 3 * 3) + 1
+        assert figure.axes[0].get_title(loc="left").startswith("a, 24")
+        maps = [axes.images[0] for axes in figure.axes[1:-1] if axes.images[0].get_array().ndim < 3]
+        assert len(maps) == count * 9
+        assert {each.get_clim() for each in maps} == {(-1, 1)}
+        assert "value" in figure.axes[-1].get_ylabel()

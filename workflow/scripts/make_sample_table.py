@@ -1,0 +1,16 @@
+"""What is stored of samples beside the paper's example, as CSV."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.evaluation.provenance import read_id
+    from l3c.evaluation.published import read_published, samples_of
+    from l3c.evaluation.rows import write_text
+    from l3c.evaluation.sample_rows import read_sample_rows, samples_table
+
+    rows = read_sample_rows(Path(snakemake.input.rows))
+    published = samples_of(read_published(Path(snakemake.input.published)))
+    table = samples_table(rows, published, read_id(Path(snakemake.input.provenance)))
+    write_text(Path(snakemake.output.csv), table)

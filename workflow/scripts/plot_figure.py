@@ -1,0 +1,24 @@
+"""One figure, by its name."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.bench.figures import style
+    from l3c.bench.figures.registry import load_figures, read_inputs
+    from l3c.evaluation.provenance import read_stamp
+
+    spec = load_figures()[snakemake.wildcards.figure]
+    named = {
+        name: [paths] if isinstance(paths, str) else paths
+        for name, paths in snakemake.input.items()
+    }
+    files = {name: [Path(path) for path in paths] for name, paths in named.items()}
+    style.save(
+        spec.draw(**read_inputs(spec.reads, files, snakemake.params.facts)),
+        Path(snakemake.output.svg),
+        Path(snakemake.output.png),
+        read_stamp(files["provenance"][0]),
+        style.PICTURE_DPI if spec.pictures else style.DPI,
+    )
