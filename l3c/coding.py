@@ -25,6 +25,7 @@ from l3c.tile_coding import (
     CodedTile,
     decode_tile,
     encode_tiles,
+    inexact_in_float,
     part_count,
     tile_of,
     with_alpha,
@@ -203,7 +204,8 @@ def decode_pictures(
             for (_, container), mode in zip(members, modes, strict=True)
         ]
         of_network = [streams[: codec.streams] for streams in parts]
-        tiles = codec.decode_batch(of_network, height, width)
+        with inexact_in_float(codec, rectangle):
+            tiles = codec.decode_batch(of_network, height, width)
         for (number, container), mode, streams, rgb in zip(
             members, modes, parts, tiles, strict=True
         ):

@@ -14,7 +14,8 @@ the samples and a byte, and a photograph takes no more time than the estimate do
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ import numpy as np
 from coder.errors import CorruptStreamError
 from l3c import fallback
 from l3c.fileformat.container import Container, Tile, pack_parts, pixels_crc, split_parts
-from l3c.fileformat.errors import Rectangle
+from l3c.fileformat.errors import NotExactError, Rectangle
 from l3c.picture import Mode, Samples
 from l3c.stopwatch import Stopwatch, timed
 
@@ -121,6 +122,21 @@ def is_by_network(container: Container, payload: bytes | memoryview) -> bool:
     return first == _NETWORK
 
 
+@contextmanager
+def inexact_in_float(codec: TileCodec, rectangle: Rectangle) -> Iterator[None]:
+    """Tells streams that floating point cannot follow from damaged ones; the checksum was right.
+
+    Raises:
+        NotExactError: in the place of CorruptStreamError, with a codec in floating point.
+    """
+    try:
+        yield
+    except CorruptStreamError as error:
+        if codec.arithmetic.kind == "integer":
+            raise
+        raise NotExactError(rectangle) from error
+
+
 def body(container: Container, payload: bytes | memoryview) -> bytes | memoryview:
     """A payload without the byte that says what coded it."""
     return payload[1:] if container.version > 2 and container.arithmetic else payload
@@ -148,7 +164,8 @@ def decode_tile(
         coded = body(container, payload)
     if by_network and codec is not None:
         parts = split_parts(coded, part_count(mode, codec))
-        rgb = codec.decode(parts[: codec.streams], height, width, stopwatch)
+        with inexact_in_float(codec, rectangle):
+            rgb = codec.decode(parts[: codec.streams], height, width, stopwatch)
         samples = with_alpha(rgb, parts, mode)
     else:
         samples = fallback.decode(coded, shape, mode.dtype, mode.bits)

@@ -6,13 +6,14 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from autoregressive import Autoregressive, AutoregressiveSettings
 from fuzzers import fuzzer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import limit, noise, smooth, tiny, write_model
 from torch import Tensor
 
-from coder.errors import CoderError
+from coder.errors import CoderError, CorruptStreamError
 from l3c import tile_coding
 from l3c.coding import decode_picture, decode_pictures, encode_picture, encode_pictures
 from l3c.fileformat import tiles
@@ -166,6 +167,29 @@ def test_other_arithmetic_is_told_from_altered_bytes() -> None:
     other.identity = CODEC.identity
     with pytest.raises(NotExactError, match="floating-point results differ here"):
         decode_picture(data, lambda identity, device: other)
+
+
+def test_streams_that_floating_point_cannot_follow_are_not_damaged() -> None:
+    """A family whose decoder notices in the middle that the symbols went wrong."""
+
+    def codec(factor: float) -> TileCodec:
+        model = Autoregressive(AutoregressiveSettings())
+        model.initialize(0)
+        made = model.codec()
+        for parameter in made.model.parameters():
+            parameter.mul_(factor)
+        return made
+
+    encoder, decoder = codec(1.0), codec(1.0 + 1e-2)
+    picture = Picture.from_array(smooth(12, 12))
+    data = encode_picture(picture, encoder)
+    with pytest.raises(CorruptStreamError):
+        decoder.decode(encoder.encode(picture.samples), 12, 12)
+    with pytest.raises(NotExactError):
+        decode_picture(data, lambda identity, arithmetic: decoder)
+    with pytest.raises(NotExactError):
+        decode_pictures([data, data], lambda identity, arithmetic: decoder)
+    assert decode_picture(data, lambda identity, arithmetic: encoder).picture == picture
 
 
 def test_without_a_network_everything_is_in_the_fallback() -> None:
