@@ -285,6 +285,6 @@ def test_noise_of_an_image_as_it_is(run: Run, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
     Image.fromarray(noise).save(folder / "x.png")
     weights = tmp_path / "mine.safetensors"
-    options = ["--recipe", TOY, "--as-is", "--steps", 1, "--json", "--quiet"]
+    options = ["--recipe", TOY, "--as-is", "--set", "train.steps=1", "--json", "--quiet"]
     content = json.loads(run("train", folder, "-o", weights, *options).out)
-    assert content["card"]["images"] == 1
+    assert (content["card"]["images"], content["card"]["steps"]) == (1, 1)

@@ -86,11 +86,33 @@ def test_torchrun_trains_a_recipe_on_a_store(tmp_path: Path) -> None:
 def test_what_cannot_be_trained_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["l3c.training", "no.yaml", "--store", str(tmp_path), "--weights", "x.safetensors"]
+    recipe = tmp_path / "toy.yaml"
+    recipe.write_text(yaml.safe_dump(toy(4).model_dump(mode="json")))
+    command = ["l3c.training", "--store", str(tmp_path), "--weights", "x.safetensors"]
+    for more, word in (
+        ([str(recipe)], "no complete training store"),
+        (["no.yaml"], "no.yaml"),
+        ([str(recipe), "--set", "train.stepz=1"], "train.stepz"),
+        ([str(recipe), "--set", "model.kinds=rgb"], "model.kinds"),
+    ):
+        monkeypatch.setattr("sys.argv", [*command, *more])
+        assert main() == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert word in line
+
+
+def test_settings_are_overridden_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_store(tmp_path / "store", photographs().items(), "d" * 64)
+    recipe, weights = tmp_path / "toy.yaml", tmp_path / "toy.safetensors"
+    recipe.write_text(yaml.safe_dump(toy(4).model_dump(mode="json")))
+    command = ["l3c.training", str(recipe), "--store", str(tmp_path / "store")]
+    command += ["--weights", str(weights), "--set", "train.steps=2", "--set", "model.features=16"]
     monkeypatch.setattr("sys.argv", command)
-    assert main() == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "no complete training store" in line
+    assert main() == 0
+    card = json.loads(weights.with_suffix(".json").read_text())
+    assert (card["steps"], card["recipe"]["model"]["features"]) == (2, 16)
 
 
 @pytest.mark.slow
