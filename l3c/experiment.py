@@ -1,7 +1,6 @@
 """The workflow's configuration: what is prepared, trained, measured.
 
-It is checked by `l3c.experiment_checks`. `python -m l3c.experiment` writes the JSON Schemas of the
-configuration and of the result rows.
+It is checked by `l3c.experiment_checks`; docs/configuration.md describes every key.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -325,42 +323,3 @@ class Experiment(_Settings):
 def resolve(path: str, root: Path) -> Path:
     """`path` if it exists from the working directory, else the one below the workflow's folder."""
     return Path(path) if Path(path).exists() else root / path
-
-
-def schemas() -> dict[str, str]:
-    """File name -> text of each JSON Schema below workflow/schemas/."""
-    from l3c.evaluation.batch_rows import BatchRow
-    from l3c.evaluation.rows import ResultRow
-    from l3c.evaluation.timing_rows import TimingRow
-
-    head = "# Written by `python -m l3c.experiment`; do not edit.\n"
-    models: dict[str, type[BaseModel]] = {
-        "config": Experiment,
-        "row": ResultRow,
-        "timing_row": TimingRow,
-        "batch_row": BatchRow,
-    }
-    return {
-        f"{name}.schema.yaml": head
-        + yaml.safe_dump(
-            {
-                "$schema": "https://json-schema.org/draft/2020-12/schema",
-                **model.model_json_schema(),
-            },
-            sort_keys=False,
-            width=100,
-        )
-        for name, model in models.items()
-    }
-
-
-def main() -> None:
-    """Writes the schemas beside the workflow."""
-    folder = Path(__file__).resolve().parent.parent / "workflow" / "schemas"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in schemas().items():
-        (folder / name).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

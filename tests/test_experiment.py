@@ -9,6 +9,7 @@ from baselines.registry import method_key
 from l3c import experiment
 from l3c.experiment import resolve
 from l3c.experiment_checks import ExperimentError, check_experiment
+from l3c.workflow.reference import PAGE, page
 
 ROOT = Path(__file__).resolve().parent.parent
 A = {"name": "A", "recipe": "r.yaml"}
@@ -237,14 +238,14 @@ def test_paths_are_looked_up_here_first_then_beside_the_workflow(tmp_path, monke
     assert resolve("Snakefile", ROOT) == Path("Snakefile")
 
 
-@pytest.mark.parametrize("name", sorted(experiment.schemas()))
-def test_schemas_on_disk_are_those_of_the_code(name):
-    """Written anew by `python -m l3c.experiment`."""
-    text = (ROOT / "workflow" / "schemas" / name).read_text(encoding="utf-8")
-    assert text == experiment.schemas()[name]
+def test_the_page_on_the_configuration_is_of_the_code():
+    """Written anew by `python -m l3c.workflow.reference`."""
+    assert PAGE.read_text(encoding="utf-8") == page()
+    for key in ("repeats", "batches", "longer_side", "same_as", "pixel_sha256"):
+        assert f"| `{key}` |" in page()
 
 
-def test_default_configuration_fits_its_schema():
+def test_default_configuration_is_usable():
     default = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     checked = experiment.Experiment.model_validate(default)
     assert checked.trained() == ["l3c", "rgb", "rgb_shared", "interlaced"]

@@ -108,7 +108,7 @@ def legend(figure: Figure, handles: Sequence[Artist], columns: int = 0) -> None:
 
 def note_below(figure: Figure, *notes: str) -> None:
     """Text under all panels, a line or more for each note; empty ones are left out."""
-    width = int(17 * figure.get_figwidth())  # characters
+    width = int(14 * figure.get_figwidth())  # characters
     if lines := [textwrap.fill(note, width) for note in notes if note]:
         figure.supxlabel("\n".join(lines), fontsize=8.5)
 
