@@ -13,14 +13,12 @@ class Network:
     def parameters(
         self,
         pixels: npt.NDArray[np.uint8],
-        thresholds: bytes,
         bias: npt.NDArray[np.int32],
         out: npt.NDArray[np.int32],
     ) -> None: ...
     def encode(
         self,
         pixels: npt.NDArray[np.uint8],
-        thresholds: bytes,
         bias: npt.NDArray[np.int32],
         lanes: int,
         out: npt.NDArray[np.uint8],
@@ -30,7 +28,6 @@ class Network:
         self,
         data: npt.NDArray[Any],
         offsets: npt.NDArray[Any],
-        thresholds: bytes,
         bias: npt.NDArray[np.int32],
         lanes: int,
         pixels: npt.NDArray[np.uint8],
@@ -42,7 +39,6 @@ class Network:
         outputs: npt.NDArray[np.int32],
         med: npt.NDArray[np.int16],
         x: npt.NDArray[np.uint8],
-        busy: npt.NDArray[np.uint8],
     ) -> None: ...
 
 def fit(

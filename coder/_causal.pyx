@@ -21,18 +21,14 @@ cdef extern from "causal.h":
     ctypedef struct causal_network:
         int32_t layers, mixtures
         causal_layer layer[8]
-    ctypedef struct causal_biases:
-        int32_t classes
-        uint8_t *thresholds
-        int32_t *bias
-    int causal_parameters(const causal_network *, const causal_biases *, const uint8_t *, int64_t, int64_t,
+    int causal_parameters(const causal_network *, const int32_t *, const uint8_t *, int64_t, int64_t,
                           int32_t *) nogil
-    int causal_encode(const causal_network *, const causal_biases *, const mix_tables *, const uint8_t *, int64_t,
+    int causal_encode(const causal_network *, const int32_t *, const mix_tables *, const uint8_t *, int64_t,
                       int64_t, int32_t, uint8_t *, size_t, size_t *) nogil
-    int causal_decode(const causal_network *, const causal_biases *, const mix_tables *, const uint8_t *,
+    int causal_decode(const causal_network *, const int32_t *, const mix_tables *, const uint8_t *,
                       const size_t *, int64_t, int64_t, int32_t, uint8_t *) nogil
     int causal_sample(const causal_network *, const uint8_t *, int64_t, int64_t, const int64_t *, int64_t, int32_t *,
-                      int16_t *, uint8_t *, uint8_t *) nogil
+                      int16_t *, uint8_t *) nogil
     void causal_crop_inputs(const uint8_t *, int64_t, int64_t, int64_t, int16_t *, int16_t *, uint8_t *) nogil
     int causal_variant(int) nogil
 
@@ -76,58 +72,44 @@ cdef class Network:
         self.tables.scales = &scales[0]
         self.tables.exp = &exp[0]
 
-    def parameters(self, const uint8_t[:, :, ::1] pixels, thresholds, const int32_t[:, ::1] bias, int32_t[:, ::1] out):
+    def parameters(self, const uint8_t[:, :, ::1] pixels, const int32_t[::1] bias, int32_t[:, ::1] out):
         """Fills `out` (pixels, 12 K) in the order of coding."""
         cdef int status
-        cdef causal_biases biases = _biases(thresholds, bias)
         with nogil:
-            status = causal_parameters(&self.network, &biases, &pixels[0, 0, 0], pixels.shape[0], pixels.shape[1],
+            status = causal_parameters(&self.network, &bias[0], &pixels[0, 0, 0], pixels.shape[0], pixels.shape[1],
                                        &out[0, 0])
         if status:
             raise MemoryError
 
-    def encode(self, const uint8_t[:, :, ::1] pixels, thresholds, const int32_t[:, ::1] bias, int32_t lanes,
+    def encode(self, const uint8_t[:, :, ::1] pixels, const int32_t[::1] bias, int32_t lanes,
                uint8_t[:, ::1] out, size_t[::1] sizes):
         """Codes a tile into the rows of `out`, one for each lane."""
         cdef int status
-        cdef causal_biases biases = _biases(thresholds, bias)
         with nogil:
-            status = causal_encode(&self.network, &biases, &self.tables, &pixels[0, 0, 0], pixels.shape[0],
+            status = causal_encode(&self.network, &bias[0], &self.tables, &pixels[0, 0, 0], pixels.shape[0],
                                    pixels.shape[1], lanes, &out[0, 0], <size_t>out.shape[1], &sizes[0])
         if status:
             raise MemoryError
 
-    def decode(self, const uint8_t[::1] data, const size_t[::1] offsets, thresholds, const int32_t[:, ::1] bias,
+    def decode(self, const uint8_t[::1] data, const size_t[::1] offsets, const int32_t[::1] bias,
                int32_t lanes, uint8_t[:, :, ::1] pixels):
         """Fills `pixels` from the lanes of `data`."""
         cdef int status
-        cdef causal_biases biases = _biases(thresholds, bias)
         with nogil:
-            status = causal_decode(&self.network, &biases, &self.tables, &data[0], &offsets[0], pixels.shape[0],
+            status = causal_decode(&self.network, &bias[0], &self.tables, &data[0], &offsets[0], pixels.shape[0],
                                    pixels.shape[1], lanes, &pixels[0, 0, 0])
         if status:
             raise MemoryError
 
     def sample(self, const uint8_t[:, :, ::1] pixels, const int64_t[::1] places, int32_t[:, ::1] outputs,
-               int16_t[:, ::1] med, uint8_t[:, ::1] x, uint8_t[::1] busy):
-        """Fills the last four with what causal_sample finds at `places`."""
+               int16_t[:, ::1] med, uint8_t[:, ::1] x):
+        """Fills the last three with what causal_sample finds at `places`."""
         cdef int status
         with nogil:
             status = causal_sample(&self.network, &pixels[0, 0, 0], pixels.shape[0], pixels.shape[1], &places[0],
-                                   places.shape[0], &outputs[0, 0], &med[0, 0], &x[0, 0], &busy[0])
+                                   places.shape[0], &outputs[0, 0], &med[0, 0], &x[0, 0])
         if status:
             raise MemoryError
-
-
-cdef causal_biases _biases(thresholds, const int32_t[:, ::1] bias):
-    cdef causal_biases b
-    b.classes = <int32_t>bias.shape[0]
-    for c in range(b.classes):
-        if c:
-            b.thresholds[c - 1] = thresholds[c - 1]
-        for n in range(bias.shape[1]):
-            b.bias[c * bias.shape[1] + n] = bias[c, n]
-    return b
 
 
 def fit(const int32_t[:, ::1] outputs, const int16_t[:, ::1] med, const uint8_t[:, ::1] x, float[::1] work,

@@ -29,14 +29,14 @@ typedef struct {
   int32_t med[CAUSAL_BLOCK][3];
   int32_t parameters[CAUSAL_BLOCK * MAX_OUTPUTS];
   uint16_t symbols[CAUSAL_BLOCK][3];
-  const causal_biases *biases;
+  const int32_t *bias; /* 12 K */
 } tile;
 
-static tile *tile_new(const causal_network *network, const causal_biases *biases, int64_t height, int64_t width) {
+static tile *tile_new(const causal_network *network, const int32_t *bias, int64_t height, int64_t width) {
   tile *t = malloc(sizeof *t);
   if (!t) return NULL;
   t->network = network;
-  t->biases = biases;
+  t->bias = bias;
   t->height = height, t->width = width, t->row = 3 * (width + 2 * SIDE);
   t->step = t->y = 0;
   t->shape = (mix_shape){3, 256, network->mixtures, 1};
@@ -106,9 +106,6 @@ static void place(const int32_t *sums, const int32_t *med, int32_t K, int32_t *o
   }
 }
 
-/* How busy a pixel's neighbourhood is, 0..240: the mean of the errors' logarithms. */
-static int32_t activity(const int16_t *x) { return (x[77] + x[78] + x[79] + 3 * 64) / 2; }
-
 /* Outputs of the network for the `count` pixels in at[], on the coder's grids, into sums. */
 CLONES
 static void run_network(tile *t, int count) {
@@ -132,16 +129,9 @@ CLONES
 static void predict(tile *t, int count) {
   run_network(t, count);
   const int32_t K = t->network->mixtures, outputs = t->network->layer[t->network->layers - 1].outputs;
-  const causal_biases *b = t->biases;
   for (int i = 0; i < count; i++) {
     int32_t *sums = t->sums + (int64_t)i * outputs;
-    if (b->classes) {
-      const int32_t a = activity(t->x[i]);
-      int kind = 0;
-      for (int c = 0; c + 1 < b->classes; c++) kind += b->thresholds[c] <= a;
-      const int32_t *bias = b->bias + kind * 12 * K;
-      for (int n = 0; n < 12 * K; n++) sums[n] += bias[n];
-    }
+    for (int n = 0; n < 12 * K; n++) sums[n] += t->bias[n];
     place(sums, t->med[i], K, t->parameters + 12 * K * i);
   }
 }
@@ -155,9 +145,9 @@ static void load_pixels(tile *t, const uint8_t *pixels) {
   }
 }
 
-int causal_parameters(const causal_network *network, const causal_biases *biases, const uint8_t *pixels, int64_t height, int64_t width,
+int causal_parameters(const causal_network *network, const int32_t *bias, const uint8_t *pixels, int64_t height, int64_t width,
                       int32_t *parameters) {
-  tile *t = tile_new(network, biases, height, width);
+  tile *t = tile_new(network, bias, height, width);
   if (!t) return -1;
   load_pixels(t, pixels);
   for (int count; (count = next_pixels(t));) {
@@ -169,9 +159,9 @@ int causal_parameters(const causal_network *network, const causal_biases *biases
   return 0;
 }
 
-int causal_encode(const causal_network *network, const causal_biases *biases, const mix_tables *tables, const uint8_t *pixels, int64_t height,
+int causal_encode(const causal_network *network, const int32_t *bias, const mix_tables *tables, const uint8_t *pixels, int64_t height,
                   int64_t width, int32_t lanes, uint8_t *out, size_t capacity, size_t *sizes) {
-  tile *t = tile_new(network, biases, height, width);
+  tile *t = tile_new(network, bias, height, width);
   if (!t) return -1;
   load_pixels(t, pixels);
   rc_encoder encoders[CAUSAL_MAX_LANES];
@@ -188,9 +178,9 @@ int causal_encode(const causal_network *network, const causal_biases *biases, co
   return 0;
 }
 
-int causal_decode(const causal_network *network, const causal_biases *biases, const mix_tables *tables, const uint8_t *bytes, const size_t *offsets,
+int causal_decode(const causal_network *network, const int32_t *bias, const mix_tables *tables, const uint8_t *bytes, const size_t *offsets,
                   int64_t height, int64_t width, int32_t lanes, uint8_t *pixels) {
-  tile *t = tile_new(network, biases, height, width);
+  tile *t = tile_new(network, bias, height, width);
   if (!t) return -1;
   rc_decoder decoders[CAUSAL_MAX_LANES];
   for (int l = 0; l < lanes; l++) rc_decoder_begin(&decoders[l], bytes + offsets[l], offsets[l + 1] - offsets[l]);
@@ -210,7 +200,7 @@ int causal_decode(const causal_network *network, const causal_biases *biases, co
 }
 
 int causal_sample(const causal_network *network, const uint8_t *pixels, int64_t height, int64_t width,
-                  const int64_t *places, int64_t count, int32_t *outputs, int16_t *med, uint8_t *x, uint8_t *busy) {
+                  const int64_t *places, int64_t count, int32_t *outputs, int16_t *med, uint8_t *x) {
   tile *t = tile_new(network, NULL, height, width);
   if (!t) return -1;
   load_pixels(t, pixels);
@@ -222,7 +212,6 @@ int causal_sample(const causal_network *network, const uint8_t *pixels, int64_t 
     run_network(t, n);
     for (int i = 0; i < n; i++) {
       memcpy(outputs + (done + i) * all, t->sums + (int64_t)i * stride, sizeof(int32_t) * (size_t)all);
-      busy[done + i] = (uint8_t)activity(t->x[i]);
       for (int c = 0; c < 3; c++) {
         med[3 * (done + i) + c] = (int16_t)t->med[i][c];
         x[3 * (done + i) + c] = t->at[i][c];

@@ -14,7 +14,6 @@
 #define CAUSAL_MAX_WIDTH 512
 #define CAUSAL_MAX_LANES 16
 #define CAUSAL_MAX_OUTPUTS 96 /* 12 K, K <= 8 */
-#define CAUSAL_MAX_CLASSES 4
 #define CAUSAL_BLOCK 64 /* pixels that go through the network together; a multiple of CAUSAL_MAX_LANES */
 
 /* One layer: sums = bias + weights x, shifted right. Outputs are a multiple of 16, inputs even. */
@@ -32,39 +31,33 @@ typedef struct {
   causal_layer layer[CAUSAL_MAX_LAYERS];
 } causal_network;
 
-/* What a tile's encoder adds to the network's outputs, on the coder's grids: one set (12 K) for each class of how busy
- * the neighbourhood is. Class c begins at thresholds[c - 1]. No classes: nothing is added. */
-typedef struct {
-  int32_t classes; /* 0..CAUSAL_MAX_CLASSES */
-  uint8_t thresholds[CAUSAL_MAX_CLASSES - 1];
-  int32_t bias[CAUSAL_MAX_CLASSES * CAUSAL_MAX_OUTPUTS];
-} causal_biases;
-
 enum { CAUSAL_PORTABLE, CAUSAL_SSE2, CAUSAL_AVX2, CAUSAL_AVX512, CAUSAL_NEON, CAUSAL_VARIANTS };
 
 /* The instruction set in use, one of the above; `wanted` >= 0 sets it where the processor has it. */
 int causal_variant(int wanted);
 
+/* `bias` (12 K), on the coder's grids, is added to all outputs of the network. */
+
 /* Mixture parameters on the coder's grids, (height * width, 12 K), in the order of coding; for tests. */
-int causal_parameters(const causal_network *network, const causal_biases *biases, const uint8_t *pixels,
+int causal_parameters(const causal_network *network, const int32_t *bias, const uint8_t *pixels,
                       int64_t height, int64_t width, int32_t *parameters);
 
 /* Codes a tile of RGB pixels in `lanes` lanes, 1, 2, 4, 8 or 16; lane l goes to out + l * capacity, its length to
  * sizes[l].
  * Returns 0, or -1 without memory. */
-int causal_encode(const causal_network *network, const causal_biases *biases, const mix_tables *tables,
+int causal_encode(const causal_network *network, const int32_t *bias, const mix_tables *tables,
                   const uint8_t *pixels, int64_t height, int64_t width, int32_t lanes, uint8_t *out, size_t capacity,
                   size_t *sizes);
 
 /* Inverse; any bytes end in pixels. */
-int causal_decode(const causal_network *network, const causal_biases *biases, const mix_tables *tables,
+int causal_decode(const causal_network *network, const int32_t *bias, const mix_tables *tables,
                   const uint8_t *bytes, const size_t *offsets, int64_t height, int64_t width, int32_t lanes,
                   uint8_t *pixels);
 
 /* What the network puts out at the pixels number `places` (y * width + x) of a tile: outputs (count, 12 K) with means as
- * offsets from med (count, 3); the pixels x (count, 3), and how busy their neighbourhoods are, 0..240. */
+ * offsets from med (count, 3), and the pixels x (count, 3). */
 int causal_sample(const causal_network *network, const uint8_t *pixels, int64_t height, int64_t width,
-                  const int64_t *places, int64_t count, int32_t *outputs, int16_t *med, uint8_t *x, uint8_t *busy);
+                  const int64_t *places, int64_t count, int32_t *outputs, int16_t *med, uint8_t *x);
 
 /* Inputs (pixels, CAUSAL_INPUTS), MED and pixels (pixels, 3) of crops (count, height + 3, width + 6, 3) with their margins:
  * three rows above and three columns on either side. For training. */

@@ -38,14 +38,8 @@ SLOPE = 3
 SUM_LIMIT = 2**31 - 1
 GRID_BITS = (LOGIT_BITS, MU_BITS, LOG_SIGMA_BITS, LAMBDA_BITS)  # in the order of the outputs
 BIAS_BITS = 6
-MAX_CLASSES = 4
-CLASSES_FROM = (
-    1 << 11,
-    1 << 15,
-    1 << 17,
-    1 << 17,
-)  # pixels from which on there are 1, 2, .. classes
-SAMPLE, LEAST_SAMPLE = 4096, 512  # pixels that a class is fitted to
+LEAST_PIXELS = 2048  # of a tile that a bias is fitted to
+SAMPLE = 8192  # pixels that it is fitted on
 
 
 class WeightError(ValueError):
@@ -175,62 +169,37 @@ def _pack(layer: Layer) -> tuple[Array, Array, Array, int, int, int]:
     return np.ascontiguousarray(groups).reshape(-1), bias, shift, inputs, padded, layer.top
 
 
-@dataclass(frozen=True)
-class Biases:
-    """What an encoder adds to the network's outputs, to suit a tile; it is sent with the tile.
-
-    Args:
-        thresholds: increasing; class c of neighbourhoods begins at the activity thresholds[c - 1].
-        values: int8 (classes, 12 K), in units of 2^-6. No classes: nothing is added.
-    """
-
-    thresholds: bytes
-    values: npt.NDArray[np.int8]
-
-    def on_grids(self) -> npt.NDArray[np.int32]:
-        """The values on the coder's grids, int32 (classes, 12 K)."""
-        bits = np.repeat(np.subtract(GRID_BITS, BIAS_BITS), self.values.shape[1] // len(GRID_BITS))
-        return self.values.astype(np.int32) << bits.astype(np.int32)
-
-    def to_bytes(self) -> bytes:
-        """Number of classes, thresholds, values."""
-        return bytes([len(self.values)]) + self.thresholds + self.values.tobytes()
+def no_bias(network: CausalNetwork) -> npt.NDArray[np.int8]:
+    """The bias that leaves a tile's predictions as they are."""
+    return np.zeros(12 * network.mixtures, np.int8)
 
 
-def no_biases(network: CausalNetwork) -> Biases:
-    """A tile as the network predicts it."""
-    return Biases(b"", np.zeros((0, 12 * network.mixtures), np.int8))
-
-
-def fit_biases(pixels: npt.NDArray[np.uint8], network: CausalNetwork) -> Biases:
-    """The biases that save most at a sample of the tile's pixels; none where they would not pay.
+def fit_bias(pixels: npt.NDArray[np.uint8], network: CausalNetwork) -> npt.NDArray[np.int8]:
+    """What to add to the network's outputs, so that a sample of the tile's pixels costs least.
 
     Every machine finds the same: the float arithmetic behind it is IEEE 754's, in a fixed order.
+
+    Returns:
+        int8 (12 K,), in units of 2^-6; zeros where sending it would not pay.
     """
     count = pixels.shape[0] * pixels.shape[1]
-    classes = sum(count >= pixels_needed for pixels_needed in CLASSES_FROM)
-    if not classes:
-        return no_biases(network)
     each = 12 * network.mixtures
-    places = _scattered(count, min(count, SAMPLE * classes))
+    if count < LEAST_PIXELS:
+        return no_bias(network)
+    places = _scattered(count, min(count, SAMPLE))
     outputs, med = np.empty((len(places), each), np.int32), np.empty((len(places), 3), np.int16)
-    x, busy = np.empty((len(places), 3), np.uint8), np.empty(len(places), np.uint8)
-    network.engine.sample(np.ascontiguousarray(pixels), places, outputs, med, x, busy)
-    order = np.argsort(busy, kind="stable")
-    middles = [busy[order[len(order) * c // classes]] for c in range(1, classes)]
-    thresholds = sorted({int(t) for t in middles if t > busy.min()})
-    kinds = np.searchsorted(thresholds, busy, side="right")
-    values = np.zeros((len(thresholds) + 1, each), np.int8)
-    saved = 0.0
-    for kind, value in enumerate(values):
-        which = np.flatnonzero(kinds == kind)
-        if len(which) >= LEAST_SAMPLE:
-            work = np.empty(2 * each * len(which), np.float32)
-            gain = _causal.fit(outputs[which], med[which], x[which], work, value)
-            # a fit gains half a nat for each parameter by chance, and loses as much elsewhere
-            saved += gain / len(places) * count - each / np.log(2) * count / len(places)
-    found = Biases(bytes(thresholds), values)
-    return found if saved > 8 * len(found.to_bytes()) else no_biases(network)
+    x, work = np.empty((len(places), 3), np.uint8), np.empty(2 * each * len(places), np.float32)
+    network.engine.sample(np.ascontiguousarray(pixels), places, outputs, med, x)
+    bias = no_bias(network)
+    # a fit gains half a nat for each parameter by chance, and loses as much elsewhere
+    saved = _causal.fit(outputs, med, x, work, bias) - each / math.log(2)
+    return bias if saved / len(places) * count > 8 * each else no_bias(network)
+
+
+def _on_grids(bias: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
+    """A bias on the coder's grids."""
+    bits = np.repeat(np.subtract(GRID_BITS, BIAS_BITS), len(bias) // len(GRID_BITS))
+    return bias.astype(np.int32) << bits.astype(np.int32)
 
 
 def _scattered(count: int, wanted: int) -> npt.NDArray[np.int64]:
@@ -248,32 +217,33 @@ def lanes_of(height: int, width: int) -> int:
 
 
 def encode_tile(
-    pixels: npt.NDArray[np.uint8], network: CausalNetwork, biases: Biases | None = None
+    pixels: npt.NDArray[np.uint8],
+    network: CausalNetwork,
+    bias: npt.NDArray[np.int8] | None = None,
 ) -> bytes:
-    """Codes a tile: the biases, the lengths of all lanes but the last, the lanes.
+    """Codes a tile: its bias, the lengths of all lanes but the last, the lanes.
 
     Args:
         pixels: uint8 (H, W, 3), at least one pixel.
         network: what predicts.
-        biases: what the network's outputs are corrected by; the best ones by default.
+        bias: see `fit_bias`, which finds it by default.
 
     Raises:
         ValueError: not such an array.
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
         raise ValueError(f"pixels must be uint8 (H, W, 3), got {pixels.dtype} {pixels.shape}")
-    if biases is None:
-        biases = fit_biases(pixels, network)
+    if bias is None:
+        bias = fit_bias(pixels, network)
     height, width, _ = pixels.shape
     lanes = lanes_of(height, width)
     longest = height * width // lanes + width + 4 * height  # at most: each step ends in lane 0
     out = np.empty((lanes, 12 * longest + 16), np.uint8)
     sizes = np.empty(lanes, np.uintp)
-    tile = np.ascontiguousarray(pixels)
-    network.engine.encode(tile, biases.thresholds, biases.on_grids(), lanes, out, sizes)
+    network.engine.encode(np.ascontiguousarray(pixels), _on_grids(bias), lanes, out, sizes)
+    head = b"\1" + bias.tobytes() if bias.any() else b"\0"
     lengths = b"".join(leb128(int(size)) for size in sizes[:-1])
-    streams = b"".join(out[i, : sizes[i]].tobytes() for i in range(lanes))
-    return biases.to_bytes() + lengths + streams
+    return head + lengths + b"".join(out[i, : sizes[i]].tobytes() for i in range(lanes))
 
 
 def decode_tile(
@@ -282,39 +252,34 @@ def decode_tile(
     """Inverse of `encode_tile`. Altered bytes give wrong pixels or an error: add a checksum.
 
     Raises:
-        CorruptStreamError: the biases or the lengths of the lanes do not fit the payload.
+        CorruptStreamError: the bias or the lengths of the lanes do not fit the payload.
     """
     if height < 1 or width < 1:
         raise ValueError(f"a tile has at least one pixel, got {height} x {width}")
-    biases, position = _read_biases(payload, network)
+    if payload[:1] not in (b"\0", b"\1"):
+        raise CorruptStreamError("a payload starts with 0 or 1")
+    bias, end = no_bias(network), 1
+    if payload[0]:
+        end += len(bias)
+        if len(payload) < end:
+            raise CorruptStreamError(f"{len(payload)} bytes, but {end} of bias")
+        bias = np.frombuffer(payload[1:end], np.int8)
     lanes = lanes_of(height, width)
-    body, offsets = _split_lanes(payload[position:], lanes)
+    body, offsets = _split_lanes(payload[end:], lanes)
     pixels = np.empty((height, width, 3), np.uint8)
-    network.engine.decode(body, offsets, biases.thresholds, biases.on_grids(), lanes, pixels)
+    network.engine.decode(body, offsets, _on_grids(bias), lanes, pixels)
     return pixels
 
 
-def _read_biases(payload: bytes, network: CausalNetwork) -> tuple[Biases, int]:
-    """The biases at the start of a payload, and where they end."""
-    classes = payload[0] if payload else MAX_CLASSES + 1
-    if classes > MAX_CLASSES:
-        raise CorruptStreamError(f"a payload starts with 0..{MAX_CLASSES} sets of biases")
-    first = 1 + max(0, classes - 1)
-    end = first + classes * 12 * network.mixtures
-    if len(payload) < end:
-        raise CorruptStreamError(f"{len(payload)} bytes, but {end} of biases")
-    values = np.frombuffer(payload[first:end], np.int8).reshape(classes, 12 * network.mixtures)
-    return Biases(payload[1:first], values), end
-
-
 def parameters(
-    pixels: npt.NDArray[np.uint8], network: CausalNetwork, biases: Biases | None = None
+    pixels: npt.NDArray[np.uint8],
+    network: CausalNetwork,
+    bias: npt.NDArray[np.int8] | None = None,
 ) -> npt.NDArray[np.int32]:
     """Mixture parameters on the coder's grids, int32 (pixels, 12 K), in the order of coding."""
-    biases = biases or no_biases(network)
+    bias = no_bias(network) if bias is None else bias
     out = np.empty((pixels.shape[0] * pixels.shape[1], 12 * network.mixtures), np.int32)
-    tile = np.ascontiguousarray(pixels)
-    network.engine.parameters(tile, biases.thresholds, biases.on_grids(), out)
+    network.engine.parameters(np.ascontiguousarray(pixels), _on_grids(bias), out)
     return out
 
 

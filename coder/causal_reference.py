@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from coder.causal import SLOPE, Biases, CausalNetwork, Layer, lanes_of, no_biases
+from coder.causal import BIAS_BITS, GRID_BITS, SLOPE, CausalNetwork, Layer, lanes_of
 from coder.leb128 import leb128
 from coder.reference import Pixel, RangeEncoder
 from coder.shape import MixtureShape
@@ -91,7 +91,7 @@ def order(height: int, width: int) -> npt.NDArray[np.int64]:
 
 
 def parameters(
-    pixels: npt.NDArray[np.uint8], network: CausalNetwork, biases: Biases | None = None
+    pixels: npt.NDArray[np.uint8], network: CausalNetwork, bias: npt.NDArray[np.int8]
 ) -> Integers:
     """Mixture parameters on the coder's grids, (pixels, 12 K), in the order of coding."""
     height, width, _ = pixels.shape
@@ -100,10 +100,8 @@ def parameters(
     values, anchor = inputs.reshape(-1, inputs.shape[2])[which], anchor.reshape(-1, 3)[which]
     for i, layer in enumerate(network.layers):
         values = layer_outputs(layer, values, i + 1 == len(network.layers))
-    if biases is not None and len(biases.values):
-        activity = (inputs[..., 77:80].reshape(-1, 3)[which].sum(1) + 3 * 64) >> 1
-        kinds = (activity[:, None] >= np.frombuffer(biases.thresholds, np.uint8)).sum(1)
-        values = values + biases.on_grids()[kinds]
+    scale = 2 ** np.subtract(GRID_BITS, BIAS_BITS)
+    values = values + (bias.reshape(4, -1) * scale[:, None]).ravel()
     logits, mean, sigma, raw = np.split(values.reshape(len(values), 12, -1), 4, axis=1)
     lam = np.clip(raw, -LAMBDA_LIMIT, LAMBDA_LIMIT)
     mean = np.clip(mean, 2 * LEAST_MEAN, 2 * MOST_MEAN) + (anchor[:, :, None] << MU_BITS)
@@ -116,10 +114,9 @@ def parameters(
 
 
 def encode_tile(
-    pixels: npt.NDArray[np.uint8], network: CausalNetwork, biases: Biases | None = None
+    pixels: npt.NDArray[np.uint8], network: CausalNetwork, bias: npt.NDArray[np.int8]
 ) -> bytes:
-    """The payload that `coder.causal.encode_tile` writes, given the biases."""
-    biases = biases or no_biases(network)
+    """The payload that `coder.causal.encode_tile` writes, given the bias."""
     height, width, _ = pixels.shape
     shape = MixtureShape(3, 256, network.mixtures, coupled=True)
     symbols = pixels.reshape(-1, 3)[order(height, width)].tolist()
@@ -127,10 +124,11 @@ def encode_tile(
     y, x = np.divmod(order(height, width), width)
     step = x + 4 * y
     number = np.arange(len(step)) - np.searchsorted(step, step)  # of a pixel within its step
-    for i, row in enumerate(parameters(pixels, network, biases)):
+    for i, row in enumerate(parameters(pixels, network, bias)):
         pixel = Pixel(row, shape)
         for c, v in enumerate(symbols[i]):
             mixture = pixel.mixture(c, symbols[i][:c])
             lanes[number[i] % len(lanes)].encode(mixture.cdf(v), mixture.cdf(v + 1))
     streams = [lane.finish() for lane in lanes]
-    return biases.to_bytes() + b"".join([*(leb128(len(s)) for s in streams[:-1]), *streams])
+    head = b"\1" + bias.tobytes() if bias.any() else b"\0"
+    return head + b"".join([*(leb128(len(s)) for s in streams[:-1]), *streams])

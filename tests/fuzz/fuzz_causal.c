@@ -1,12 +1,12 @@
-/* Feeds hostile streams, biases and weights to the causal engine: causal.c, causal_dense.c, causal_fit.c and what they use.
+/* Feeds hostile streams and weights to the causal engine: causal.c, causal_dense.c, causal_fit.c and what they use.
  *
  * An input chooses a network within the bounds that coder/causal.py proves (weights up to where a sum just fits 32 bits),
- * biases, a size and a stream: random bytes in lanes of any lengths. Checked at each, in every variant the processor has:
+ * a bias, a size and a stream: random bytes in lanes of any lengths. Checked at each, in every variant the processor has:
  *
  *   - decoding ends in pixels, the same in all variants;
  *   - these pixels are encoded to the same bytes in all variants, within the capacity that causal.h asks for, and decode
  *     to themselves;
- *   - sampling and fitting end in biases.
+ *   - sampling and fitting end in a bias.
  *
  * Buffers have their exact sizes; build with -fsanitize=address,undefined. `fuzz_causal SECONDS [SEED]` makes inputs itself.
  */
@@ -40,7 +40,7 @@ static void *room(size_t bytes) {
   return made;
 }
 
-static void *kept[3 * CAUSAL_MAX_LAYERS];
+static void *kept[3 * CAUSAL_MAX_LAYERS + 1];
 static int keeping;
 
 static void *keep(void *made) { return kept[keeping++] = made; }
@@ -70,9 +70,8 @@ static void once(void) {
     inputs = outputs;
     limit = network.layer[l].top > 4096 ? network.layer[l].top : 4096;
   }
-  causal_biases biases = {upto(CAUSAL_MAX_CLASSES), {0}, {0}};
-  for (int i = 0; i < CAUSAL_MAX_CLASSES - 1; i++) biases.thresholds[i] = (uint8_t)any();
-  for (int i = 0; i < biases.classes * 12 * network.mixtures; i++) biases.bias[i] = upto(1 << 14) - (1 << 13);
+  int32_t *shifts = keep(room(sizeof(int32_t) * 12 * (size_t)network.mixtures));
+  for (int i = 0; i < 12 * network.mixtures; i++) shifts[i] = upto(1 << 14) - (1 << 13);
 
   const int64_t height = 1 + upto(any() & 7 ? 7 : 20), width = 1 + upto(any() & 7 ? 9 : 80), count = height * width;
   const int32_t lanes = 1 << upto(4);
@@ -86,9 +85,9 @@ static void once(void) {
   for (int v = 0; v < CAUSAL_VARIANTS; v++) {
     if (causal_variant(v) != v) continue;
     uint8_t *decoded = begun ? again : pixels, *coded = begun ? out : first;
-    check(!causal_decode(&network, &biases, &fuzz_tables, bytes, offsets, height, width, lanes, decoded), "memory");
+    check(!causal_decode(&network, shifts, &fuzz_tables, bytes, offsets, height, width, lanes, decoded), "memory");
     check(!memcmp(pixels, decoded, 3 * (size_t)count), "variants decode alike");
-    check(!causal_encode(&network, &biases, &fuzz_tables, pixels, height, width, lanes, coded, capacity,
+    check(!causal_encode(&network, shifts, &fuzz_tables, pixels, height, width, lanes, coded, capacity,
                          begun ? sizes : first_sizes),
           "memory");
     size_t from[CAUSAL_MAX_LANES + 1] = {0};
@@ -99,7 +98,7 @@ static void once(void) {
     }
     uint8_t *packed = room(from[lanes]);
     for (int l = 0; l < lanes; l++) memcpy(packed + from[l], first + l * capacity, first_sizes[l]);
-    check(!causal_decode(&network, &biases, &fuzz_tables, packed, from, height, width, lanes, again), "memory");
+    check(!causal_decode(&network, shifts, &fuzz_tables, packed, from, height, width, lanes, again), "memory");
     check(!memcmp(pixels, again, 3 * (size_t)count), "what was coded decodes to itself");
     free(packed);
     begun = 1;
@@ -111,12 +110,12 @@ static void once(void) {
   for (int64_t i = 0; i < some; i++) places[i] = any() % (uint32_t)count;
   int32_t *outputs = room(sizeof(int32_t) * (size_t)(some * all));
   int16_t *med = room(sizeof(int16_t) * 3 * (size_t)some);
-  uint8_t *x = room(3 * (size_t)some), *busy = room((size_t)some);
+  uint8_t *x = room(3 * (size_t)some);
   float *work = room(sizeof(float) * 2 * (size_t)(some * all));
   int8_t *bias = room((size_t)all);
-  check(!causal_sample(&network, pixels, height, width, places, some, outputs, med, x, busy), "memory");
+  check(!causal_sample(&network, pixels, height, width, places, some, outputs, med, x), "memory");
   check(causal_fit(outputs, med, x, some, network.mixtures, work, bias) >= 0, "a fit saves nothing or something");
-  void *made[] = {bytes, pixels, again, out, first, places, outputs, med, x, busy, work, bias};
+  void *made[] = {bytes, pixels, again, out, first, places, outputs, med, x, work, bias};
   for (size_t i = 0; i < sizeof made / sizeof *made; i++) free(made[i]);
   while (keeping) free(kept[--keeping]);
 }

@@ -132,7 +132,7 @@ def test_a_stopped_run_goes_on_and_leaves_integers(pool, tmp_path):
 def test_files_are_as_small_as_the_float_network_promises(pool, trained):
     pixels = photograph(11, 200, 220)
     network = trained.integers()
-    payload = causal.encode_tile(pixels, network, causal.no_biases(network))
+    payload = causal.encode_tile(pixels, network, causal.no_bias(network))
     np.testing.assert_array_equal(causal.decode_tile(payload, network, 200, 220), pixels)
     promised = bits_per_subpixel(trained.average, *crop_inputs(whole_tile(pixels)))
     assert 8 * len(payload) / pixels.size == pytest.approx(promised, rel=5e-3)
