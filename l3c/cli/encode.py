@@ -100,7 +100,7 @@ def _encode(
         "verified": args.verify,
         "not_kept": list(picture.losses),
     }
-    warnings = engine.notes() if codec else ()
+    warnings = engine.notes(Arithmetic(container.arithmetic))
     if picture.losses:
         warnings += (f"{source.name}: not kept: {', '.join(picture.losses)}",)
     return replace(converted(job, sizes, seconds, fields), warnings=warnings)

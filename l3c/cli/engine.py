@@ -42,9 +42,10 @@ class Engine:
         self._limit()
         return open_codec(self._model, self._device, self._arithmetic)
 
-    def notes(self) -> tuple[str, ...]:
-        """What the user should know of the encoder's arithmetic, the first time."""
-        if self._arithmetic or self._noted or self.encoder().arithmetic.kind == "integer":
+    def notes(self, arithmetic: Arithmetic) -> tuple[str, ...]:
+        """What the user should know of a file in floating point that was not asked for, once."""
+        exact = arithmetic in (Arithmetic.NONE, Arithmetic.INTEGER)
+        if exact or self._arithmetic or self._noted:
             return ()
         self._noted = True
         return (

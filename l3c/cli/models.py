@@ -29,7 +29,7 @@ _COLUMNS = (
         "check",
     ),
 )
-_ROW = "{:<16} {:<11} {:>11} {:<17} {:>8} {:>15} {:<28} {}"
+_ROW = "{:<16} {:<14} {:>11} {:<17} {:>8} {:>15} {:<28} {}"
 _FROM_CARD = (
     *("steps", "train_s", "processes", "threads", "device", "images", "data_sha256"),
     *("final_train_bpsp", "validation_bpsp", "versions", "date", "licence", "released"),
