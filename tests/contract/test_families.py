@@ -20,14 +20,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from l3c.evaluation.sampling_figure import draw_samples
 from numpy.typing import NDArray
+from pandas import DataFrame
 from PIL import Image
 from tiny_models import KINDS, SHAPE, START, limit, smooth
 
 from l3c import tile_coding
 from l3c.arithmetic import Arithmetic
-from l3c.bench.figures.pictures import cost_map
+from l3c.bench.figures.pictures import cost_map, samples
 from l3c.cli import main
 from l3c.evaluation.bits import measure_bits
 from l3c.evaluation.integer_cost import cost_markdown, measure_cost
@@ -229,4 +229,4 @@ def test_tables_and_figures_take_what_it_offers(trained: Trained) -> None:
         assert codec.sample_images(2, 8, 8).shape == (2, 8, 8, 3)
         assert (codec.sample_parts(image)[0].image == image).all()
     except UnsupportedError:
-        assert draw_samples([], Path(), trained.name).texts
+        assert samples(DataFrame(), Path(), trained.name).texts
