@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
+
+terminal: TextIO | None = None
+"""Where bars are drawn while stderr goes to a log, as in jobs of the workflow."""
 
 
 class Progress:
     """Counts towards `total` and shows it on stderr.
 
-    A terminal gets a tqdm bar. Anything else gets a whole line at most every `every_s` seconds and
-    one at the end, so that a log stays readable.
+    A terminal gets a tqdm bar. A stderr that is none gets a whole line at most every `every_s`
+    seconds and one at the end, so that a log stays readable.
 
     Args:
         total: number of steps to come.
@@ -43,8 +46,10 @@ class Progress:
         self._last_line = self._start
         self._bar: tqdm[Any] | None = None
         self._silent = silent or sys.stderr is None  # closed
-        if not self._silent and sys.stderr.isatty():
-            self._bar = tqdm(total=total, initial=done, desc=label, unit=unit, file=sys.stderr)
+        self._lines = not self._silent and not sys.stderr.isatty()
+        shown = terminal if self._lines else sys.stderr
+        if not self._silent and shown is not None:
+            self._bar = tqdm(total=total, initial=done, desc=label, unit=unit, file=shown)
 
     def update(self, steps: int = 1, **values: float | str) -> None:
         """Advances by `steps`; `values` (e.g. bpsp=3.2) are shown beside the count."""
@@ -53,8 +58,7 @@ class Progress:
             self._bar.update(steps)
             if values:
                 self._bar.set_postfix({k: _short(v) for k, v in values.items()})
-            return
-        if self._silent:
+        if not self._lines:
             return
         now = time.monotonic()
         if now - self._last_line >= self.every_s or self.done >= self.total:

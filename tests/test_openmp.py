@@ -23,7 +23,7 @@ def _after(code: str, **set_before: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "first", ["import l3c", "import l3c.cli", "import l3c.workflow_job", "import benchmarks"]
+    "first", ["import l3c", "import l3c.cli", "import l3c.workflow.job", "import benchmarks"]
 )
 def test_whoever_comes_first_sets_it_before_pytorch_is_loaded(first: str) -> None:
     assert _after(f"{first}; import sys; assert 'torch' not in sys.modules") == ["1000", "-"]

@@ -21,8 +21,8 @@ from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.rows import MethodRecord
 from l3c.models.zoo import ModelError, named_model
 from l3c.picture import PictureError
+from l3c.processes import limit_threads
 from l3c.tile_coding import Choice
-from l3c.workflow_job import limit_threads
 
 LEARNED = {
     "l3c": Choice.SUITED,

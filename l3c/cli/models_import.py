@@ -16,10 +16,10 @@ from l3c.data.sources import folder_photos
 from l3c.models.authors_checkpoints import LICENCE, read_checkpoint
 from l3c.models.zoo import read_model
 from l3c.picture import PictureError
+from l3c.processes import limit_threads
 from l3c.recipe import Recipe
 from l3c.training.files import today
 from l3c.training.loop import CALIBRATION_CROP, CALIBRATION_IMAGES, convert_and_write, middle
-from l3c.workflow_job import limit_threads
 
 SUFFIX = ".safetensors"
 

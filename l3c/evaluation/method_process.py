@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from baselines.base import Method
 from l3c.evaluation.methods import MethodSource
-from l3c.workflow_job import one_line
+from l3c.processes import one_line
 
 _CODING = ("encode", "decode", "bits_theory")  # questions about an image
 

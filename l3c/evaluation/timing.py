@@ -27,9 +27,9 @@ from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.other_load import OtherLoad
 from l3c.evaluation.rows import FailedRow
 from l3c.evaluation.timing_rows import TOTAL, TimingRow
+from l3c.processes import one_line
 from l3c.progress import Progress
 from l3c.stopwatch import Part, Stopwatch
-from l3c.workflow_job import one_line
 
 Image = npt.NDArray[np.uint8]
 Direction = Literal["encode", "decode"]

@@ -1,6 +1,5 @@
 """Around a script's work: the log, the terminal, one line for an error."""
 
-import io
 import os
 import pty
 import subprocess
@@ -11,7 +10,7 @@ import textwrap
 import pytest
 
 from l3c.evaluation.measure import MethodFailedError
-from l3c.workflow_job import TerminalAndLog, one_line
+from l3c.processes import one_line
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def run_script(tmp_path):
         script = tmp_path / "script.py"
         script.write_text(
             "from types import SimpleNamespace as S\n"
-            "from l3c.workflow_job import job\n"
+            "from l3c.workflow.job import job\n"
             "with job(S(threads=3, log=['logs/x.log'], rule='some_rule')):\n"
             + textwrap.indent(textwrap.dedent(body), "    ")
         )
@@ -71,9 +70,9 @@ def test_a_terminal_shows_the_bar_and_the_log_stays_readable(run_script):
     assert status == 0
     assert "\r" in shown
     assert "2/2" in shown
-    assert "a remark" in shown
-    assert "2/2" in log
+    assert "counting: 2/2 images" in log
     assert "\r" not in log
+    assert "a remark" in log
     assert "a file's name\nfrom a library\n" in log
 
 
@@ -91,12 +90,3 @@ def test_messages_are_joined_and_only_foreign_ones_name_their_type():
     assert one_line(MethodFailedError("m", "d", "i", "bad\n  luck")).startswith("method m failed")
     assert "\n" not in one_line(MethodFailedError("m", "d", "i", "bad\n  luck"))
     assert one_line(ValueError("x")) == "ValueError: x"
-
-
-def test_a_bar_reaches_the_log_once_it_is_closed():
-    terminal, log = io.StringIO(), io.StringIO()
-    both = TerminalAndLog(terminal, log)
-    for text in ("before\n", "\r10 %", "\r90 %", "\r    ", "\n", "after\n"):
-        both.write(text)
-    assert terminal.getvalue() == "before\n\r10 %\r90 %\r    \nafter\n"
-    assert log.getvalue() == "before\n90 %\nafter\n"

@@ -21,7 +21,7 @@ from l3c.experiment import resolve
 from l3c.experiment_checks import CATALOGUE, ExperimentError
 from l3c.experiment_checks import check_experiment, check_method_files
 from l3c.notebooks.reading import read, title_of
-from l3c.workflow_lock import hold_main_lock
+from l3c.workflow.lock import hold_main_lock
 
 # Before Snakemake takes its own lock: what a killed run left of it is removed, see the module.
 hold_main_lock()

@@ -2,7 +2,7 @@
 
 import shutil
 
-from l3c.workflow_job import job
+from l3c.workflow.job import job
 
 with job(snakemake):
     for source, target in zip(snakemake.input, snakemake.output, strict=True):

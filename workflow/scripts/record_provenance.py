@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from l3c.workflow_job import job
+from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.data.manifest import manifest_sha256
