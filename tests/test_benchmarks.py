@@ -11,11 +11,11 @@ from tiny_models import smooth
 from benchmarks import compare, methods, recipes, throughput, waiting
 from benchmarks.data import rgb_shape, synthetic
 from benchmarks.rate import rate_cost
-from l3c.costs import read_throughput
 from l3c.data.datasets import DatasetSpec, build_dataset
 from l3c.data.images import write_png
 from l3c.data.store import store_of
 from l3c.recipe import Recipe
+from l3c.workflow.costs import read_throughput
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "config" / "recipes"

@@ -11,8 +11,8 @@ import autoregressive
 import pytest
 import yaml
 
-from l3c.experiment import Experiment
 from l3c.recipe import load_recipe
+from l3c.workflow.experiment import Experiment
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))

@@ -20,7 +20,7 @@ from pydantic_core import PydanticUndefined
 from l3c.evaluation.batch_rows import BatchRow
 from l3c.evaluation.rows import ResultRow
 from l3c.evaluation.timing_rows import TimingRow
-from l3c.experiment import Experiment
+from l3c.workflow.experiment import Experiment
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 ROWS: dict[str, type[BaseModel]] = {

@@ -305,15 +305,10 @@ def test_an_archive_may_be_called_what_an_image_set_is(make_workflow, tmp_path):
     assert workflow.planned(target) == {("fetch_images", "archives"), ("build_dataset", "kodak")}
 
 
-def test_a_dry_run_of_the_papers_configuration_says_what_it_costs(make_workflow, tmp_path):
+def test_the_papers_configuration_is_planned(make_workflow, tmp_path):
     workflow = make_workflow()
     workflow.configfile = ROOT / "config" / "paper.yaml"
     code, text = workflow.run("--dry-run")
     assert code == 0, text
-    assert re.search(r"About \d+ GB to download, up to [\d,]+ GB on disk \(11 image sets", text)
-    trained = re.findall(r"^Training (.*): 700,000 steps of 30 crops", text, re.MULTILINE)
-    assert trained == ["L3C", "RGB", "RGB Shared", "L3C (ImageNet32)", "L3C (ImageNet64)"]
     assert text.count("rule train_model:") == 5
-    last = text.strip().splitlines()[-1]
-    assert last.startswith(("All trainings together:", "GPU hours are not known:"))
     assert not (tmp_path / "results").exists()

@@ -1,8 +1,6 @@
 # Validation of the configuration, wildcard constraints, and every helper function of the rules.
 
-import atexit
 import re
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,16 +8,15 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from l3c.bench.figures.registry import load_figures
-from l3c.costs import cost_lines, read_throughput
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
 from l3c.evaluation.counterparts import find_counterparts
 from l3c.evaluation.provenance import code_state, configuration_of
 from l3c.evaluation.published import read_published
 from l3c.evaluation.results_page import TITLES
-from l3c.experiment import resolve
-from l3c.experiment_checks import CATALOGUE, ExperimentError
-from l3c.experiment_checks import check_experiment, check_method_files
+from l3c.workflow.experiment import resolve
+from l3c.workflow.checks import CATALOGUE, ExperimentError
+from l3c.workflow.checks import check_experiment, check_method_files
 from l3c.notebooks.reading import read, title_of
 from l3c.workflow.lock import hold_main_lock
 
@@ -148,14 +145,6 @@ if MATRIX and MATRIX.model in EXPERIMENT.trained():
     EXACTNESS = expand(f"{RUN}/exactness/matrix.{{format}}", format=["md", "csv"])
 else:
     EXACTNESS = []
-
-
-# Snakemake says only later that this is a dry run, so the command line has to.
-if any(re.fullmatch(r"-[a-z]*n[a-z]*|--dry-?run", word) for word in sys.argv):
-    MEASURED = read_throughput(ROOT / "results" / "reference" / "throughput.csv")
-    if COSTS := cost_lines(EXPERIMENT, RECIPES, IMAGE_SETS, MEASURED):
-        # At the end, where hundreds of jobs do not push it out of sight.
-        atexit.register(print, "\n".join(COSTS), file=sys.stderr)
 
 
 def one_of(names):

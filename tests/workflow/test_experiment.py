@@ -6,12 +6,12 @@ import pytest
 import yaml
 
 from baselines.registry import method_key
-from l3c import experiment
-from l3c.experiment import resolve
-from l3c.experiment_checks import ExperimentError, check_experiment
+from l3c.workflow import experiment
+from l3c.workflow.checks import ExperimentError, check_experiment
+from l3c.workflow.experiment import resolve
 from l3c.workflow.reference import PAGE, page
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 A = {"name": "A", "recipe": "r.yaml"}
 B = {"name": "B", "same_as": "a"}
 BATCHES = {"models": ["a"]}

@@ -1,6 +1,6 @@
 """The workflow's configuration: what is prepared, trained, measured.
 
-It is checked by `l3c.experiment_checks`; docs/configuration.md describes every key.
+It is checked by `l3c.workflow.checks`; docs/configuration.md describes every key.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from l3c.evaluation.exactness import settings
 from l3c.evaluation.method_process import MethodProcess, MethodProcessError
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.published import PublishedError, editions, normalize, read_published
-from l3c.experiment import NOTEBOOK_NAME, Experiment, resolve
 from l3c.recipe import Recipe, RecipeError, load_recipe
+from l3c.workflow.experiment import NOTEBOOK_NAME, Experiment, resolve
 
 CATALOGUE = "config/datasets.tsv"
 

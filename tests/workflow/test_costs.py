@@ -7,13 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from l3c.costs import STREAM_BYTES, Throughput, cost_lines, prepared_pixels, read_throughput
 from l3c.data.catalogue import ImageSet
 from l3c.data.datasets import DatasetSpec
 from l3c.data.prepare import Preparation
-from l3c.experiment import Experiment
 from l3c.recipe import Recipe, TrainSettings
+from l3c.workflow.costs import (
+    STREAM_BYTES,
+    Throughput,
+    cost_lines,
+    main,
+    prepared_pixels,
+    read_throughput,
+)
+from l3c.workflow.experiment import Experiment
 
+ROOT = Path(__file__).resolve().parents[2]
 TOY = ImageSet(name="toy", urls=("http://a/b.zip",), gb=10.0, images=1000, megapixels=0.75)
 RECIPE = Recipe(name="mine", train=TrainSettings(steps=3600, batch=10, crop=64))
 
@@ -96,3 +104,21 @@ def test_the_fastest_variant_counts(tmp_path: Path) -> None:
     x, y = Throughput("a", "cpu", "x", 128, 3), Throughput("a", "cuda", "y", 128, 1)
     assert read_throughput(path) == [x, y]
     assert read_throughput(path)[0].pixels_per_s == 3 * 128**2
+
+
+def test_the_papers_configuration_says_what_it_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(ROOT / "config" / "paper.yaml")]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"About \d+ GB to download, up to [\d,]+ GB on disk \(11 image sets", text)
+    trained = re.findall(r"^Training (.*): 700,000 steps of 30 crops", text, re.MULTILINE)
+    assert trained == ["L3C", "RGB", "RGB Shared", "L3C (ImageNet32)", "L3C (ImageNet64)"]
+    assert main([]) == 0
+    assert "GB to download" not in capsys.readouterr().out
+
+
+def test_a_configuration_that_is_not_usable_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.yaml").write_text("evaluat: {}\n")
+    assert main([str(tmp_path / "mine.yaml")]) == 1
+    assert "evaluat" in capsys.readouterr().err

@@ -2,20 +2,28 @@
 
 Sizes are estimates from the catalogue; hours are steps over throughput that was measured on a named
 device (`python -m benchmarks.throughput`), and stand for no other one.
+
+    python -m l3c.workflow.costs config/paper.yaml     # files as of --configfile; none: the default
 """
 
 from __future__ import annotations
 
 import csv
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from l3c.data.catalogue import ImageSet
+import yaml
+from snakemake.utils import update_config
+
+from l3c.data.catalogue import ImageSet, read_catalogue
 from l3c.data.datasets import DatasetSpec
-from l3c.experiment import Experiment
 from l3c.recipe import Recipe
+from l3c.workflow.checks import CATALOGUE, ExperimentError, check_experiment
+from l3c.workflow.experiment import Experiment
 
 PNG_BYTES = 1.6  # of a prepared pixel, about 4.3 bits per sub-pixel
 STREAM_BYTES = 1.3  # of a pixel in the file of a method, about 3.5 bits per sub-pixel
@@ -142,3 +150,24 @@ def _hours(recipe: Recipe, measured: Sequence[Throughput]) -> dict[Throughput, f
     devices = {each.device: each for each in reversed(known)}
     pixels = settings.steps * settings.batch * settings.crop**2
     return {each: pixels / each.pixels_per_s / 3600 for each in devices.values()}
+
+
+def main(configfiles: Sequence[str]) -> int:
+    """Prints what a run with these configuration files costs; returns the exit status."""
+    root = Path(__file__).resolve().parents[2]
+    config: dict[str, Any] = {}
+    for path in (root / "config" / "config.yaml", *map(Path, configfiles)):
+        update_config(config, yaml.safe_load(path.read_text(encoding="utf-8")))
+    try:
+        experiment, recipes = check_experiment(config, root, families=False)
+    except ExperimentError as error:
+        print(error, file=sys.stderr)
+        return 1
+    measured = read_throughput(root / "results" / "reference" / "throughput.csv")
+    lines = cost_lines(experiment, recipes, read_catalogue(root / CATALOGUE), measured)
+    print("\n".join(lines or ["Nothing is downloaded."]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
