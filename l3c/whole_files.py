@@ -38,3 +38,8 @@ def write_whole(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
         file.write(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text in UTF-8 that appears whole or not at all."""
+    write_whole(path, text.encode("utf-8"))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from l3c.bench.checks import failure_text
+from l3c.bench.schema import FailedRow, MethodRecord, ResultRow, frame
+from l3c.bench.stats import rates, speeds
 from l3c.cli.report import print_json
 from l3c.evaluation.other_load import noise_note
-from l3c.evaluation.rows import FailedRow, MethodRecord, ResultRow, failure_text
-from l3c.evaluation.summary import Totals, totals
 
 _REFERENCE = "png"
 _LINE = "{:<18} {:>8} {:>9} {:>11} {:>11}  {}"
@@ -47,22 +49,30 @@ class Result:
     failed: list[FailedRow]
     records: list[MethodRecord]
 
-    def methods(self) -> Iterator[tuple[MethodRecord, Totals | None]]:
-        """Each method and its totals, the smallest files first, those without any last."""
-        found = [(r, totals([row for row in self.rows if row.key == r.key])) for r in self.records]
-        yield from sorted(found, key=lambda pair: pair[1].total_bpsp if pair[1] else float("inf"))
+    def methods(self) -> Iterator[tuple[MethodRecord, dict[str, Any] | None]]:
+        """Each method and its totals, the smallest files first, those without any last.
 
-    def ratio(self, key: str, total: Totals) -> float | None:
-        """Size relative to PNG's; None where one of them was not measured on all images."""
-        reference = totals([row for row in self.rows if row.key == _REFERENCE])
-        if reference is None or any(row.key in (key, _REFERENCE) for row in self.failed):
-            return None
-        return total.total_bpsp / reference.total_bpsp
+        Totals are those of `l3c.bench.stats`, with the size relative to PNG's as `of_png`: None
+        where one of them was not measured on all images.
+        """
+        rows = frame(self.rows, ResultRow)
+        table = rates(rows, ["key"]).merge(speeds(rows, ["key"]), on="key").set_index("key")
+        failed = {row.key for row in self.failed}
+        reference = None if _REFERENCE in failed else table.total_bpsp.get(_REFERENCE)
+        table["of_png"] = table.total_bpsp.where(~table.index.isin(failed)) / (
+            reference or math.nan
+        )
+        table = table.sort_values("total_bpsp", kind="stable")
+        found = table.to_dict("index")
+        ranks = {key: rank for rank, key in enumerate(found)}
+        for record in sorted(self.records, key=lambda record: ranks.get(record.key, len(ranks))):
+            totals = found.get(record.key, {}).items()
+            yield record, {str(name): None if v != v else v for name, v in totals} or None
 
     def failures(self, key: str) -> str:
         """On which images a method failed, and why; "" if on none."""
-        failed = [row for row in self.failed if row.key == key]
-        return failure_text(failed, sum(row.key == key for row in self.rows))
+        rows = frame([*self.rows, *self.failed], ResultRow)
+        return failure_text(rows[rows.key == key])
 
 
 def print_result(result: Result, form: str) -> None:
@@ -86,18 +96,18 @@ def print_result(result: Result, form: str) -> None:
         _print_notes(result, sys.stdout)
 
 
-def _line(result: Result, record: MethodRecord, total: Totals | None) -> str:
+def _line(result: Result, record: MethodRecord, total: dict[str, Any] | None) -> str:
     failures = f"NO: {failures}" if (failures := result.failures(record.key)) else ""
     if total is None:
         why = failures or f"not measured: {record.reason}"
         return _LINE.format(record.method, "-", "-", "-", "-", why)
-    ratio = result.ratio(record.key, total)
+    ratio = total["of_png"]
     return _LINE.format(
         record.method,
-        f"{total.total_bpsp:.3f}",
+        f"{total['total_bpsp']:.3f}",
         "-" if ratio is None else f"{100 * ratio:.1f} %",
-        f"{total.encode_s:.4f}",
-        f"{total.decode_s:.4f}",
+        f"{total['encode_s']:.4f}",
+        f"{total['decode_s']:.4f}",
         failures or "yes",
     )
 
@@ -112,7 +122,7 @@ def _cells(result: Result) -> Iterator[dict[str, Any]]:
 
 
 def _print_notes(result: Result, file: Any) -> None:
-    if noisy := noise_note(result.rows):
+    if noisy := noise_note(frame(result.rows, ResultRow)):
         print(noisy, file=file)
     for item in result.left:
         print(f"left out {item.image}: {item.reason}", file=file)
@@ -124,7 +134,7 @@ def _fields(result: Result) -> dict[str, Any]:
         fields: dict[str, Any] = {"key": record.key, "method": record.method}
         fields |= {"version": record.version, "settings": record.settings}
         if total is not None:
-            fields |= asdict(total) | {"of_png": result.ratio(record.key, total)}
+            fields |= total
         reason = result.failures(record.key) or record.reason
         fields |= {"lossless": not reason if record.measured else None, "reason": reason}
         methods.append(fields)
@@ -133,6 +143,6 @@ def _fields(result: Result) -> dict[str, Any]:
         "folder": str(result.folder),
         "methods": methods,
         "rows": list(_cells(result)),
-        "not_quiet": noise_note(result.rows),
+        "not_quiet": noise_note(frame(result.rows, ResultRow)),
         "left_out": [asdict(item) for item in result.left],
     }

@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from l3c.bench.compare import compare
+from l3c.bench.result_folder import read_result_folder
 from l3c.cli.compare_table import print_difference
 from l3c.cli.exits import Exit
-from l3c.evaluation.compare import compare
-from l3c.evaluation.result_folder import read_result_folder
 
 
 def run(args: argparse.Namespace) -> Exit:

@@ -9,14 +9,20 @@ from itertools import groupby
 from textwrap import shorten
 from typing import Any
 
+from l3c.bench.checks import failure_texts
+from l3c.bench.compare import (
+    DatasetDifference,
+    MethodDifference,
+    RunDifference,
+    TimingDifference,
+    resources,
+)
+from l3c.bench.difference import size_verdict, time_verdict
+from l3c.bench.result_folder import ResultFolder
+from l3c.bench.schema import failed, measured
 from l3c.cli.report import print_json
-from l3c.evaluation.compare import DatasetDifference, MethodDifference, RunDifference
-from l3c.evaluation.compare_timing import TimingDifference
-from l3c.evaluation.difference import size_verdict, time_verdict
 from l3c.evaluation.other_load import noise_note
 from l3c.evaluation.provenance import SHORT
-from l3c.evaluation.result_folder import ResultFolder
-from l3c.evaluation.rows import failure_texts
 
 Row = tuple[str, str, str, str]  # what, A, B, the verdict
 
@@ -37,12 +43,12 @@ def print_difference(
     for dataset in found.datasets:
         print()
         print("\n".join(_dataset_lines(dataset)))
-    if found.timing.settings:
+    if found.timing:
         print()
-        print("\n".join(_timing_lines(found.timing.settings)))
+        print("\n".join(_timing_lines(found.timing)))
     left = {
-        "timing only in A": found.timing.only_a,
-        "timing only in B": found.timing.only_b,
+        "timing only in A": found.timing_only_a,
+        "timing only in B": found.timing_only_b,
         "data sets only in A": found.datasets_only_a,
         "data sets only in B": found.datasets_only_b,
     }
@@ -52,9 +58,9 @@ def print_difference(
         if names:
             print(f"{what}: {_listed(names)}")
     for letter, folder in (("A", a), ("B", b)):
-        for (name, key), text in failure_texts(folder.failed, folder.rows).items():
+        for (name, key), text in failure_texts(folder.rows).items():
             print(f"in {letter}: {key} on {name} {text}")
-        if noisy := noise_note([*folder.rows, *folder.timing]):
+        if noisy := noise_note(folder.rows, folder.timing):
             print(f"in {letter}: {noisy}")
     print()
     if not found.same_machine:
@@ -100,11 +106,11 @@ def _aligned(tables: Sequence[Sequence[Row]]) -> Iterator[str]:
 
 def _timing_lines(timing: Sequence[TimingDifference]) -> Iterator[str]:
     """A table for each data set."""
-    for dataset, items in groupby(timing, lambda item: item.setting.dataset):
+    for dataset, items in groupby(timing, lambda item: item.dataset):
         table: list[Row] = [("ms per crop", "A", "B", "B is")]
         for item in items:
-            setting, seconds = item.setting, item.seconds
-            name = f"{item.method}, {setting.direction}, {setting.resources}"
+            seconds = item.seconds
+            name = f"{item.method}, {item.direction}, {resources(item.device, item.threads)}"
             a, b = map(_milliseconds, (seconds.a, seconds.b))
             table.append((name, a, b, time_verdict(seconds, "crop")))
         yield f"{dataset}: timing of crops, medians of repeated runs"
@@ -160,9 +166,9 @@ def _content(a: ResultFolder, b: ResultFolder, found: RunDifference) -> dict[str
         "datasets": [_dataset_content(dataset) for dataset in found.datasets],
         "datasets_only_a": found.datasets_only_a,
         "datasets_only_b": found.datasets_only_b,
-        "timing": [_timing_content(item) for item in found.timing.settings],
-        "timing_only_a": found.timing.only_a,
-        "timing_only_b": found.timing.only_b,
+        "timing": [_timing_content(item) for item in found.timing],
+        "timing_only_a": found.timing_only_a,
+        "timing_only_b": found.timing_only_b,
         "changes": [asdict(change) for change in found.changes],
         "not_compared": found.not_compared,
         "exit_code": 0,
@@ -171,13 +177,11 @@ def _content(a: ResultFolder, b: ResultFolder, found: RunDifference) -> dict[str
 
 def _folder(folder: ResultFolder) -> dict[str, Any]:
     stamp = folder.provenance.stamp if folder.provenance else None
-    failed = [
-        row.model_dump(include={"dataset", "key", "image", "reason"}) for row in folder.failed
-    ]
+    failures = failed(folder.rows)[["dataset", "key", "image", "reason"]]
     return {
         "folder": folder.name,
-        "rows": len(folder.rows),
-        "failed": failed,
+        "rows": len(measured(folder.rows)),
+        "failed": failures.to_dict("records"),
         "provenance": stamp,
     }
 
@@ -192,6 +196,6 @@ def _dataset_content(dataset: DatasetDifference) -> dict[str, Any]:
 
 
 def _timing_content(item: TimingDifference) -> dict[str, Any]:
-    content = asdict(item.setting) | {"method": item.method, "seconds": asdict(item.seconds)}
+    content = asdict(item)
     content["seconds"]["verdict"] = time_verdict(item.seconds, "crop")
     return content

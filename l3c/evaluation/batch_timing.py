@@ -20,7 +20,7 @@ import torch
 
 from l3c.api import Model, open_model
 from l3c.arithmetic import Kind
-from l3c.evaluation.batch_rows import BatchRow
+from l3c.bench.schema import BatchRow
 from l3c.evaluation.environment import device_name, environment, hardware
 from l3c.evaluation.measure import MethodFailedError, describe_difference
 from l3c.evaluation.other_load import OtherLoad

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from l3c.arithmetic import KINDS
+from l3c.bench.schema import IntegerCost
 from l3c.evaluation.environment import environment, hardware
-from l3c.evaluation.layout import markdown_table
-from l3c.evaluation.rows import read_csv, write_csv
 from l3c.models.pyramid_codec import PyramidCodec, as_pyramid_codec
 from l3c.models.tile_codec import UnsupportedError
 from l3c.models.zoo import NoIntegersError, open_codec
@@ -28,35 +24,6 @@ from l3c.models.zoo import NoIntegersError, open_codec
 REPEATS = 5
 SIDE = 1024  # of an image, at most so much is taken
 IMAGES = 16  # of a data set, the first; a difference of paths needs no more
-
-
-class IntegerCost(BaseModel):
-    """Sums over the images of a data set, of one scale of one model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str = Field(min_length=1, description="key of the data set")
-    model: str = Field(min_length=1, description="key of the model")
-    scale: str = Field(pattern=r"^(x|z[1-9]|total)$", description="whose symbols are coded")
-    images: int = Field(ge=1, description="how many")
-    float_bytes: int = Field(ge=0, description="of the streams of that scale, float network")
-    integer_bytes: int = Field(ge=0, description="the same, integer path")
-    float_s: float = Field(
-        ge=0, description="seconds to predict its parameters, medians over runs that take turns"
-    )
-    integer_s: float = Field(ge=0, description="the same, integer path")
-    hardware: str = Field(description="processor, cores, memory")
-    environment: str = Field(description="versions of Python and the numerical libraries")
-
-    @property
-    def bytes_percent(self) -> float:
-        """Bytes of the integer path above those of the float network, in percent."""
-        return 100 * (self.integer_bytes / self.float_bytes - 1)
-
-    @property
-    def time_ratio(self) -> float:
-        """Seconds of the integer path over those of the float network; nan without any."""
-        return self.integer_s / self.float_s if self.float_s else float("nan")
 
 
 def measure_cost(
@@ -129,85 +96,3 @@ def _seconds(codec: PyramidCodec, planes: list[Tensor]) -> list[float]:
         spent[step.s - 1] += now - start
         start = now
     return spent
-
-
-def write_cost(path: Path, rows: Iterable[IntegerCost]) -> None:
-    """Writes rows as CSV, whole or not at all."""
-    write_csv(path, IntegerCost, rows)
-
-
-def read_cost(path: Path) -> list[IntegerCost]:
-    """Reads rows and checks each against the schema.
-
-    Raises:
-        RowError: naming file, line, column and what is wrong.
-    """
-    return read_csv(path, IntegerCost)
-
-
-def cost_csv(rows: Sequence[IntegerCost], provenance: str) -> str:
-    """The table of all rows, with percent and ratio.
-
-    Args:
-        rows: to show.
-        provenance: short id of the run.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*IntegerCost.model_fields, "bytes_percent", "time_ratio", "provenance"])
-    for row in rows:
-        derived = [f"{row.bytes_percent:.4f}", f"{row.time_ratio:.4f}"]
-        writer.writerow([*row.model_dump().values(), *derived, provenance])
-    return text.getvalue()
-
-
-def cost_markdown(
-    rows: Sequence[IntegerCost], labels: Mapping[str, str], notes: Sequence[str]
-) -> str:
-    """A table for each data set.
-
-    Args:
-        rows: to show.
-        labels: key of a model -> its name.
-        notes: to stand below.
-    """
-    head = (
-        ("Model", "l"),
-        ("scale", "l"),
-        ("float32, bytes", "r"),
-        ("integer, bytes", "r"),
-        ("more", "r"),
-        ("float32, s", "r"),
-        ("integer, s", "r"),
-        ("ratio", "r"),
-    )
-    parts = ["# What integers cost", ""]
-    for dataset in dict.fromkeys(row.dataset for row in rows):
-        lines = [
-            [
-                labels.get(row.model, row.model),
-                row.scale,
-                f"{row.float_bytes:,}",
-                f"{row.integer_bytes:,}",
-                f"{row.bytes_percent:+.3f} %",
-                f"{row.float_s:.4f}" if row.float_s else "-",
-                f"{row.integer_s:.4f}" if row.integer_s else "-",
-                f"{row.time_ratio:.2f}" if row.float_s else "-",
-            ]
-            for row in rows
-            if row.dataset == dataset
-        ]
-        count = next(row.images for row in rows if row.dataset == dataset)
-        images = f"{count} image{'' if count == 1 else 's'}"
-        parts += [f"## {dataset}, {images}", "", *markdown_table(head, lines), ""]
-    if not rows:
-        parts += ["No measured model has integers.", ""]
-    parts += [
-        f"* Bytes of the streams of each scale, of the first {IMAGES} images of a data set; "
-        "the coarsest has a uniform CDF in both.",
-        "* Seconds to predict the mixture parameters of that scale on the CPU, medians of runs in "
-        "which both take turns. The float network and the integer path predict the same things.",
-        *dict.fromkeys(f"* Measured on {row.hardware}; {row.environment}." for row in rows),
-        *(f"* {note}" for note in notes),
-    ]
-    return "\n".join(parts) + "\n"

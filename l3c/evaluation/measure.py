@@ -15,12 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from l3c.data.images import pixel_sha256
-from l3c.evaluation.environment import environment, hardware
-from l3c.evaluation.method_process import Description, MethodProcess, MethodProcessError
-from l3c.evaluation.methods import MethodSource
-from l3c.evaluation.other_load import OtherLoad
-from l3c.evaluation.rows import (
+from l3c.bench.schema import (
     FailedRow,
     MethodRecord,
     ResultRow,
@@ -28,6 +23,11 @@ from l3c.evaluation.rows import (
     bits_per_subpixel,
     read_rows,
 )
+from l3c.data.images import pixel_sha256
+from l3c.evaluation.environment import environment, hardware
+from l3c.evaluation.method_process import Description, MethodProcess, MethodProcessError
+from l3c.evaluation.methods import MethodSource
+from l3c.evaluation.other_load import OtherLoad
 from l3c.progress import Progress
 from l3c.whole_files import write_whole
 
@@ -145,7 +145,7 @@ def _describe(source: MethodSource, process: MethodProcess) -> Description:
 def _loss(key: str, place: Measurement) -> str:
     """That a method was measured in this run before, if so; its old rows are still in rows.csv."""
     try:
-        rows = read_rows(place.run / "rows.csv")
+        rows = read_rows(place.run / "rows.csv", ResultRow)
     except RowError:  # the first time there are none
         return ""
     versions = {row.version for row in rows if (row.dataset, row.key) == (place.dataset, key)}

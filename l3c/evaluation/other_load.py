@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
+import pandas as pd
 import psutil
 
 from l3c.evaluation.environment import cores, usable_cores
@@ -16,18 +15,6 @@ from l3c.evaluation.environment import cores, usable_cores
 NOISY = 0.1
 """Share of the cores from which on times are said not to be of a quiet machine."""
 _WINDOW_S = 1.0  # the system counts in steps of 10 ms
-
-
-class Timed(Protocol):
-    """A row with times: a `ResultRow`, `TimingRow` or `BatchRow`."""
-
-    @property
-    def method(self) -> str:
-        """Label of the method."""
-
-    @property
-    def other_load(self) -> float | None:
-        """See `OtherLoad.share`; None where it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +48,17 @@ class OtherLoad:
         return round(min(1.0, max(0.0, share)), 3)
 
 
-def noise_note(rows: Iterable[Timed]) -> str:
+def noise_note(*tables: pd.DataFrame) -> str:
     """What to say below times of a machine that was not quiet; "" if it was.
 
     A method counts by the mean over its rows.
+
+    Args:
+        tables: rows of images, crops or batches, as `l3c.bench.schema.frame` gives them.
     """
-    loads: dict[str, list[float]] = {}
-    for row in rows:
-        if row.other_load is not None:
-            loads.setdefault(row.method, []).append(row.other_load)
-    means = {method: sum(shares) / len(shares) for method, shares in loads.items()}
-    noisy = [f"{100 * mean:.0f} % for {m}" for m, mean in means.items() if mean >= NOISY]
+    rows = pd.concat([table[["method", "other_load"]] for table in tables])
+    means = rows.astype({"other_load": float}).groupby("method", sort=False).other_load.mean()
+    noisy = [f"{100 * mean:.0f} % for {method}" for method, mean in means.items() if mean >= NOISY]
     if not noisy:
         return ""
     return (

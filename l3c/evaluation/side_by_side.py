@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from baselines.registry import method_key
+from l3c.bench.schema import MethodRecord, ResultRow
 from l3c.evaluation.environment import cores
 from l3c.evaluation.measure import Measurement, MethodFailedError, measure
 from l3c.evaluation.methods import MethodSource
-from l3c.evaluation.rows import MethodRecord, ResultRow
 from l3c.models.zoo import named_model
 
 LEARNED = "l3c"  # the method of a released model

@@ -20,13 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from baselines.base import Method
+from l3c.bench.schema import TOTAL, FailedRow, TimingRow
 from l3c.evaluation.environment import device_name, environment, hardware, peak_mib
 from l3c.evaluation.measure import describe_difference
 from l3c.evaluation.method_process import plain_array, plain_bytes
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.other_load import OtherLoad
-from l3c.evaluation.rows import FailedRow
-from l3c.evaluation.timing_rows import TOTAL, TimingRow
 from l3c.processes import one_line
 from l3c.progress import Progress
 from l3c.stopwatch import Part, Stopwatch

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from baselines.registry import METHODS, method_key
+from l3c.bench.published import PublishedError, editions, normalize, read_published
 from l3c.data.catalogue import ImageSet, is_archive, read_catalogue
 from l3c.data.errors import DatasetError
 from l3c.data.sources import LIST_SUFFIX
@@ -19,7 +20,6 @@ from l3c.did_you_mean import did_you_mean
 from l3c.evaluation.exactness import settings
 from l3c.evaluation.method_process import MethodProcess, MethodProcessError
 from l3c.evaluation.methods import MethodSource
-from l3c.evaluation.published import PublishedError, editions, normalize, read_published
 from l3c.recipe import Recipe, RecipeError, load_recipe
 from l3c.workflow.experiment import NOTEBOOK_NAME, Experiment, resolve
 

@@ -17,9 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from l3c.evaluation.batch_rows import BatchRow
-from l3c.evaluation.rows import ResultRow
-from l3c.evaluation.timing_rows import TimingRow
+from l3c.bench.schema import BatchRow, ChannelBits, ResultRow, TimingRow
 from l3c.workflow.experiment import Experiment
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
@@ -27,6 +25,7 @@ ROWS: dict[str, type[BaseModel]] = {
     "rows.csv": ResultRow,
     "timing.csv": TimingRow,
     "batches.csv": BatchRow,
+    "bits.csv": ChannelBits,
 }
 
 

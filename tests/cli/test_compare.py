@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 from command import Run
-from result_rows import failed_row, result_row, timing_row
+from result_rows import failed_row, result_row, timing_row, write_results
 
+from l3c.bench.schema import ResultRow, TimingRow, frame, read_rows, write
 from l3c.evaluation.provenance import CodeState, Provenance, write_provenance
-from l3c.evaluation.rows import read_rows, write_rows
-from l3c.evaluation.timing_rows import write_timing
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def folders(tmp_path: Path) -> list[Path]:
             result_row(image=image, height=10 + i, num_bytes=size, **webp)
             for i, image in enumerate(images)
         ]
-        write_rows(folder / "rows.csv", rows)
+        write_results(folder / "rows.csv", rows)
         code = CodeState("0123456789abcdef0123456789abcdef01234567", name == "second")
         configuration = {"evaluate": {"repeats": 1}, "recipes": {}}
         data = {"toy": ("0" if name == "first" else "1") * 64}
@@ -99,7 +98,7 @@ def test_copies_without_provenance_and_other_machines_are_said(
 ) -> None:
     other = {"decode_s": 0.15, "hardware": "another"}
     rows = [result_row(image=image, height=10 + i, **other) for i, image in enumerate("abcdef")]
-    write_rows(tmp_path / "copy" / "rows.csv", [*rows, result_row(dataset="more")])
+    write_results(tmp_path / "copy" / "rows.csv", [*rows, result_row(dataset="more")])
     out = run("compare", folders[0], tmp_path / "copy").out
     assert "(without provenance.json)" in out
     assert "different machines or threads" in out
@@ -117,7 +116,7 @@ def test_timing_is_shown_by_setting(run: Run, folders: list[Path]) -> None:
             for image in "abcdef"
             for threads in (1, 2)
         ]
-        write_timing(folder / "timing.csv", rows)
+        write(folder / "timing.csv", frame(rows, TimingRow))
     lines = run("compare", *folders).out.splitlines()
     start = lines.index("toy: timing of crops, medians of repeated runs")
     assert [" ".join(line.split()) for line in lines[start + 2 : start + 5]] == [
@@ -133,7 +132,7 @@ def test_timing_is_shown_by_setting(run: Run, folders: list[Path]) -> None:
 
 def test_timing_of_other_crops_is_said(run: Run, folders: list[Path]) -> None:
     for folder, dataset in zip(folders, ("toy", "photos"), strict=True):
-        write_timing(folder / "timing.csv", [timing_row(dataset=dataset)])
+        write(folder / "timing.csv", frame([timing_row(dataset=dataset)], TimingRow))
     lines = run("compare", *folders).out.splitlines()
     start = lines.index("timing only in A: crops of toy")
     assert [lines[start - 1], lines[start + 1]] == ["", "timing only in B: crops of photos"]
@@ -162,7 +161,7 @@ def test_a_comparison_for_scripts(run: Run, folders: list[Path]) -> None:
 def test_what_cannot_be_compared_is_said(run: Run, folders: list[Path], tmp_path: Path) -> None:
     first = folders[0]
     (tmp_path / "empty").mkdir()
-    write_rows(tmp_path / "other" / "rows.csv", [result_row(dataset="kodak")])
+    write_results(tmp_path / "other" / "rows.csv", [result_row(dataset="kodak")])
     for name, message in (
         ("nowhere", "nowhere: not a folder of results"),
         ("empty", "empty: holds no rows.csv"),
@@ -177,7 +176,8 @@ def test_what_cannot_be_compared_is_said(run: Run, folders: list[Path], tmp_path
 
 def test_failures_of_either_run_are_said(run: Run, folders: list[Path]) -> None:
     rows = folders[1] / "rows.csv"
-    write_rows(rows, read_rows(rows), [failed_row(key="webp", method="WebP", image="z")])
+    failure = failed_row(key="webp", method="WebP", image="z")
+    write_results(rows, [*read_rows(rows, ResultRow), failure])
     ended = run("compare", *folders)
     assert "in B: webp on toy failed on 1 of 10 images: z: encode: RuntimeError" in ended.out
     content = json.loads(run("compare", *folders, "--json").out)

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from command import Run
 from PIL import Image
-from result_rows import result_row
+from result_rows import result_row, write_results
 
 from l3c.cli import main
 from l3c.cli.exits import MEANINGS, Exit
 from l3c.cli.parser import parse
-from l3c.evaluation.rows import write_rows
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "l3c"]
@@ -59,7 +58,7 @@ def test_quick_answers_do_not_wait_for_pytorch(photo: Path) -> None:
         "assert not end and 'torch' not in sys.modules"
     )
     run = photo.parent / "run"
-    write_rows(run / "rows.csv", [result_row()])
+    write_results(run / "rows.csv", [result_row()])
     for arguments in (
         ["--help"],
         ["--version"],

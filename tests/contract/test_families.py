@@ -28,14 +28,15 @@ from tiny_models import KINDS, SHAPE, START, limit, smooth
 from l3c import tile_coding
 from l3c.arithmetic import Arithmetic
 from l3c.bench.figures.pictures import cost_map, samples
+from l3c.bench.run import Run
+from l3c.bench.schema import IntegerCost, ResultRow, frame, read_rows, write
+from l3c.bench.tables import TABLES, write_table
+from l3c.bench.tables.integer_cost import integer_cost
 from l3c.cli import main
 from l3c.evaluation.bits import measure_bits
-from l3c.evaluation.integer_cost import cost_markdown, measure_cost
+from l3c.evaluation.integer_cost import measure_cost
 from l3c.evaluation.measure import Measured, Measurement, measure
 from l3c.evaluation.methods import MethodSource
-from l3c.evaluation.rows import read_rows, write_rows
-from l3c.evaluation.summary import summarize
-from l3c.evaluation.tables import comparison_csv, comparison_markdown
 from l3c.models import zoo
 from l3c.models.base import load_family
 from l3c.models.tile_codec import UnsupportedError
@@ -191,18 +192,19 @@ def test_its_bytes_are_its_bits(trained: Trained, measured: Measured) -> None:
 def test_its_row_stands_in_the_table(trained: Trained, measured: Measured) -> None:
     assert (measured.failed, measured.record.measured) == ([], True)
     path = trained.weights.parent / "run" / "rows.csv"
-    write_rows(path, measured.rows, measured.failed)
-    rows = read_rows(path)
+    write(path, frame([*measured.rows, *measured.failed], ResultRow))
+    rows = read_rows(path, ResultRow)
     assert rows == measured.rows
     assert {row.image for row in rows if row.lossless} == trained.images.keys()
-    comparison = {"toy": summarize(rows, [measured.record], {}, "toy", {})}
-    (line,) = csv.DictReader(comparison_csv(comparison, "id").splitlines())
+    run = Run(frame(rows, ResultRow), [measured.record])
+    write_table(TABLES["comparison"], run, path.parent, "stamp", "id")
+    (line,) = csv.DictReader((path.parent / "comparison.csv").read_text().splitlines())
     assert (line["method"], line["lossless"], line["status"]) == (
         trained.name.title(),
         "2/2",
         "measured",
     )
-    cells = comparison_markdown(comparison, {}, "stamp")
+    cells = (path.parent / "comparison.md").read_text()
     mean = np.mean([row.bpsp for row in rows])
     assert f"{mean:.3f}" in cells
     total = sum(row.num_bytes for row in rows)
@@ -220,7 +222,8 @@ def test_tables_and_figures_take_what_it_offers(trained: Trained) -> None:
     codec, image = zoo.open_codec(trained.weights, "cpu"), trained.images["a"]
     cost = measure_cost("toy", trained.name, trained.weights, [image])
     assert bool(cost) == trained.integers
-    assert (trained.name in cost_markdown(cost, {}, [])) == trained.integers
+    table = integer_cost(Run(frame([], ResultRow), [], cost=frame(cost, IntegerCost)))
+    assert len(table.sections) == trained.integers
     bits = measure_bits("toy", trained.name, codec, [("a", image)])
     total = codec.cross_entropy_bits(image)
     assert sum(row.bits for row in bits) == pytest.approx(total)

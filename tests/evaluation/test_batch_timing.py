@@ -5,7 +5,8 @@ import pytest
 from tiny_models import smooth, write_model
 
 from l3c.api import Model
-from l3c.evaluation.batch_rows import check_batches
+from l3c.bench.checks import check
+from l3c.bench.schema import BatchRow, frame
 from l3c.evaluation.batch_timing import BatchPlan, measure_batches
 from l3c.evaluation.measure import MethodFailedError
 
@@ -18,7 +19,7 @@ def plan():
 def test_every_batch_is_measured(tmp_path, plan):
     rows = measure_batches("tiny", "Tiny", write_model(tmp_path), "integer", plan)
     rows = [row for row in rows if row.device == "cpu"]
-    check_batches(rows)
+    check(frame(rows, BatchRow), BatchRow)
     assert [(row.operation, row.side, row.batch) for row in rows if row.run == 1] == [
         *(("sample", side, batch) for side, batch in plan.sampled),
         *((way, 16, batch) for batch in plan.coded for way in ("encode", "decode")),

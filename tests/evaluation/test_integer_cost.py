@@ -1,8 +1,7 @@
-"""The cost of integers: bytes of both paths by scale, as rows and as a table."""
+"""The cost of integers: bytes of both networks by scale, as rows."""
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,7 @@ from tiny_models import smooth, write_model
 
 from l3c.evaluation import integer_cost
 from l3c.evaluation.environment import environment, hardware
-from l3c.evaluation.integer_cost import (
-    cost_csv,
-    cost_markdown,
-    measure_cost,
-    read_cost,
-    write_cost,
-)
+from l3c.evaluation.integer_cost import measure_cost
 from l3c.models.zoo import open_codec
 
 
@@ -29,30 +22,15 @@ def test_bytes_are_those_of_the_streams(tmp_path: Path) -> None:
     assert rows[-1].float_bytes == sum(row.float_bytes for row in rows[:4])
     assert rows[3].float_bytes == rows[3].integer_bytes  # uniform
     assert rows[0].images == 2
-    assert abs(rows[-1].bytes_percent) < 5
-    assert rows[-1].time_ratio > 0
-
-    path = tmp_path / "rows.csv"
-    write_cost(path, rows)
-    assert read_cost(path) == rows
-    table = list(csv.DictReader(cost_csv(rows, "id").splitlines()))
-    assert [line["integer_bytes"] for line in table] == [str(row.integer_bytes) for row in rows]
-    assert {line["provenance"] for line in table} == {"id"}
-    assert [line["bytes_percent"] for line in table] == [f"{r.bytes_percent:.4f}" for r in rows]
-    text = cost_markdown(rows, {"l3c": "L3C"}, ["a note"])
-    assert "## photos, 2 images" in text
-    assert text.count("| L3C ") == 5
-    assert text.endswith("\n* a note\n")
+    assert abs(rows[-1].integer_bytes / rows[-1].float_bytes - 1) < 0.05
+    assert rows[-1].float_s > 0
+    assert rows[-1].integer_s > 0
 
 
 def test_the_machine_is_the_one_that_measured(tmp_path: Path) -> None:
     rows = measure_cost("photos", "l3c", write_model(tmp_path), [smooth(8, 8)])
     assert {row.hardware for row in rows} == {hardware()}
     assert {row.environment for row in rows} == {environment()}
-    other = [row.model_copy(update={"model": "rgb", "hardware": "another"}) for row in rows]
-    text = cost_markdown([*rows, *other], {}, [])
-    assert text.count("* Measured on ") == 2
-    assert f"* Measured on another; {environment()}.\n" in text
 
 
 def test_of_a_large_data_set_the_first_images_are_taken(

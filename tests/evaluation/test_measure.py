@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from l3c.bench.schema import ResultRow, failed, frame, read, read_rows, write
 from l3c.data.images import pixel_sha256
 from l3c.evaluation.measure import Measurement, describe_difference, measure
 from l3c.evaluation.methods import MethodSource
-from l3c.evaluation.rows import read_failed, read_rows, write_rows
 
 OWN = """
 import sys, os
@@ -103,9 +103,10 @@ def test_a_failure_is_a_row_and_the_others_go_on(run, tmp_path, trouble, said):
     assert measured.record.measured
     assert [row.image for row in measured.rows] == ["b"]
     assert (tmp_path / "streams" / "toy" / "own" / "a.own").stat().st_size == 8 + 105
-    write_rows(tmp_path / "rows.csv", measured.rows, measured.failed)
-    assert read_rows(tmp_path / "rows.csv") == measured.rows
-    assert read_failed(tmp_path / "rows.csv") == measured.failed
+    write(tmp_path / "rows.csv", frame([*measured.rows, *measured.failed], ResultRow))
+    assert read_rows(tmp_path / "rows.csv", ResultRow) == measured.rows
+    reasons = [row.reason for row in measured.failed]
+    assert failed(read(tmp_path / "rows.csv", ResultRow)).reason.tolist() == reasons
 
 
 def test_a_failure_to_encode_is_a_row_too(measure_text, images):
@@ -203,7 +204,7 @@ def test_missing_method_is_recorded_not_measured(tmp_path, images, capsys):
 
 def test_a_method_that_has_gone_is_said(run, tmp_path, measure_text):
     measured = run()
-    write_rows(tmp_path / "rows.csv", measured.rows)
+    write(tmp_path / "rows.csv", frame(measured.rows, ResultRow))
     gone = OWN.format(trouble="").replace(
         "def version", 'def why_unavailable(self):\n        return "install it"\n\n    def version'
     )

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from result_rows import frame_of, result_row, timing_row
+from result_rows import frame_of, result_row, results, timing_row, write_results
 
 from l3c.bench.figures.rates import speed
 from l3c.bench.figures.times import stages
+from l3c.bench.schema import ResultRow, read_rows
 from l3c.evaluation import other_load
 from l3c.evaluation.environment import cores
 from l3c.evaluation.other_load import NOISY, OtherLoad, noise_note
-from l3c.evaluation.rows import read_rows, write_rows
 
 
 def _readings(*values: tuple[float, float, float]) -> Iterator[other_load._Reading]:
@@ -56,9 +56,9 @@ def test_children_are_ours() -> None:
 def test_what_is_said_names_the_methods() -> None:
     quiet, unknown = result_row(other_load=0.02), result_row(other_load=None)
     noisy = [result_row(method="L3C", key="l3c", other_load=NOISY + x) for x in (-0.05, 0.15)]
-    assert noise_note([quiet, unknown]) == ""
-    assert "L3C" in noise_note([quiet, *noisy])
-    assert "PNG" not in noise_note([quiet, *noisy])
+    assert noise_note(results([quiet, unknown])) == ""
+    assert "L3C" in noise_note(results([quiet, *noisy]))
+    assert "PNG" not in noise_note(results([quiet, *noisy]))
 
 
 def test_figures_of_times_say_it() -> None:
@@ -75,11 +75,11 @@ def test_figures_of_times_say_it() -> None:
 
 def test_rows_of_before_are_read(tmp_path: Path) -> None:
     path, row = tmp_path / "rows.csv", result_row(other_load=0.25)
-    write_rows(path, [row])
-    assert read_rows(path) == [row]
+    write_results(path, [row])
+    assert read_rows(path, ResultRow) == [row]
     with path.open(newline="") as file:
         lines = list(csv.reader(file))
     at = lines[0].index("other_load")
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([*cells[:at], *cells[at + 1 :]] for cells in lines)
-    assert read_rows(path) == [result_row(other_load=None)]
+    assert read_rows(path, ResultRow) == [result_row(other_load=None)]

@@ -9,15 +9,12 @@ import pytest
 from result_rows import frame_of
 from tiny_models import smooth, tiny
 
+from l3c.bench.checks import check
 from l3c.bench.figures.pictures import samples
+from l3c.bench.published import read_published, samples_of
+from l3c.bench.schema import SampleRow, frame
 from l3c.data.images import read_rgb
-from l3c.evaluation.published import read_published, samples_of
-from l3c.evaluation.sample_rows import (
-    read_sample_rows,
-    samples_table,
-    write_sample_rows,
-    write_samples,
-)
+from l3c.evaluation.sample_rows import samples_table, write_samples
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,9 +28,7 @@ def test_samples_are_files_rows_and_a_figure(kind: str, tmp_path: Path) -> None:
     assert (read_rgb(tmp_path / rows[0].file) == image).all()
     assert rows[0].bpsp * image.size == pytest.approx(codec.cross_entropy_bits(image))
     assert rows[-1].bpsp == pytest.approx(rows[0].uniform_bpsp)
-    path = tmp_path / "samples.csv"
-    write_sample_rows(path, rows)
-    assert read_sample_rows(path) == rows
+    check(frame(rows, SampleRow), SampleRow)
     rows += write_samples(tmp_path, "toy", kind, codec, "b", smooth(16, 32))
     pictures = samples(frame_of(rows), tmp_path, "Toy").axes
     assert [axes.get_xlabel() for axes in pictures] == [f"{row.bpsp:.3f} bpsp" for row in rows]

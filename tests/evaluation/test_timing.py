@@ -3,9 +3,10 @@
 import pytest
 from tiny_models import noise, smooth, write_model
 
+from l3c.bench.checks import check
+from l3c.bench.schema import TimingRow, failed, frame, read, write
 from l3c.evaluation.methods import MethodSource
 from l3c.evaluation.timing import TimingPlan, measure_timing
-from l3c.evaluation.timing_rows import check_timing, read_failed_timing, read_timing, write_timing
 
 OWN = """
 import numpy as np
@@ -55,7 +56,7 @@ def run_own(tmp_path, plan):
 def test_a_classical_method_has_totals_on_one_thread(run_own):
     rows, failed = run_own()
     assert failed == []
-    check_timing(rows)
+    check(frame(rows, TimingRow), TimingRow)
     assert [(row.image, row.run, row.direction) for row in rows] == [
         (image, run, direction)
         for image in ("a+0+0", "b+3+4")
@@ -73,9 +74,9 @@ def test_a_lossy_method_has_no_times_and_its_crop_is_named(run_own, call, tmp_pa
     assert rows == []
     assert failure.image == ("a+0+0" if call == 1 else "b+3+4")
     assert "not lossless" in failure.reason
-    write_timing(tmp_path / "timing.csv", rows, [failure])
-    assert read_timing(tmp_path / "timing.csv") == []
-    assert read_failed_timing(tmp_path / "timing.csv") == [failure]
+    write(tmp_path / "timing.csv", frame([*rows, failure], TimingRow))
+    table = read(tmp_path / "timing.csv", TimingRow)
+    assert failed(table).reason.tolist() == table.reason.tolist() == [failure.reason]
 
 
 def test_a_method_that_changes_its_input_is_not_compared_with_that(run_own):
@@ -98,7 +99,7 @@ def test_a_missing_method_has_no_rows(run_own, capsys):
 def test_a_learned_method_has_stages_for_each_number_of_threads(tmp_path, plan):
     source = MethodSource("tiny", "tiny", "Tiny", write_model(tmp_path))
     rows = [row for row in measure_timing(source, plan)[0] if row.device == "cpu"]
-    check_timing(rows)
+    check(frame(rows, TimingRow), TimingRow)
     assert {row.threads for row in rows} == {1, 2}
     decoded = {(row.stage, row.scale) for row in rows if row.direction == "decode"}
     parts = {(part, s) for part in ("network", "coder") for s in ("x", "z1", "z2")}

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pandas import DataFrame
+import pandas as pd
 
-from l3c.evaluation.batch_rows import BatchRow
-from l3c.evaluation.rows import FailedRow, ResultRow
-from l3c.evaluation.timing_rows import TimingRow
+from l3c.bench.schema import (
+    BatchRow,
+    FailedRow,
+    MethodRecord,
+    ResultRow,
+    Row,
+    TimingRow,
+    frame,
+    write,
+)
 
 
 def result_row(**fields: Any) -> ResultRow:
@@ -93,6 +101,22 @@ def failed_row(**fields: Any) -> FailedRow:
     return FailedRow(**(values | {"reason": "encode: RuntimeError: no idea"} | fields))
 
 
-def frame_of(rows: Iterable[Any]) -> DataFrame:
+def frame_of(rows: Iterable[Any]) -> pd.DataFrame:
     """Rows as figures read them from their file."""
-    return DataFrame([row.model_dump() for row in rows]).replace("", np.nan)
+    return pd.DataFrame([row.model_dump() for row in rows]).replace("", np.nan)
+
+
+def method_record(**fields: Any) -> MethodRecord:
+    """The record of a measured method; keywords replace fields."""
+    values = {"dataset": "toy", "key": "png", "method": "PNG", "measured": True, "reason": ""}
+    return MethodRecord(**(values | {"settings": "level=9", "version": "libpng 1.6"} | fields))
+
+
+def results(rows: Iterable[Row]) -> pd.DataFrame:
+    """A table of results and failures."""
+    return frame(rows, ResultRow)
+
+
+def write_results(path: Path, rows: Iterable[Row]) -> None:
+    """The rows.csv of a run."""
+    write(path, results(rows))

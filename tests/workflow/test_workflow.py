@@ -13,21 +13,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from l3c.evaluation.batch_rows import read_batches
-from l3c.evaluation.bits import read_bits
+from l3c.bench.schema import (
+    BatchRow,
+    ChannelBits,
+    ResultRow,
+    TimingRow,
+    failed,
+    read,
+    read_rows,
+)
 from l3c.evaluation.provenance import read_stamp
-from l3c.evaluation.rows import read_failed, read_rows
-from l3c.evaluation.timing_rows import read_timing
 
 ROOT = Path(__file__).resolve().parents[2]
 LEARNED = {"l3c", "l3c_float", "rgb", "rgb_shared"}
 # What follows every change of the configuration: whatever is shown carries its provenance.
-SHOWN = {("record_provenance",), ("collect_rows",), ("make_table",), ("make_cost_table",)}
+SHOWN = {("record_provenance",), ("collect_rows",), ("make_tables",)}
 SHOWN |= {("render_tables",), ("execute_notebook", "results"), ("execute_notebook", "one_image")}
 FIGURES = ["bpsp", "speed", "training", "samples", "heat_maps", "cost_maps", "bits", "stages"]
 FIGURES += ["batches"]
 SHOWN |= {("plot_figure", name) for name in FIGURES} | {("make_sample_table",), ("all",)}
-SHOWN |= {("make_paper_tables",), ("make_results_page",)}
+SHOWN |= {("make_results_page",)}
 # What depends on nothing but code, configuration and photographs: no time, no place, no machine.
 RATES = ["provenance.json", "tables/rates.csv", "tables/left_out.csv", "figures/bpsp.svg"]
 RATES += ["tables/paper/table1.csv", "tables/paper/tableA2.csv"]
@@ -36,7 +41,7 @@ RATES += ["tables/paper/table1.csv", "tables/paper/tableA2.csv"]
 @pytest.mark.slow
 def test_smoke_makes_everything(smoke):
     run = smoke.folder / "results" / "smoke"
-    rows = read_rows(run / "rows.csv")
+    rows = read_rows(run / "rows.csv", ResultRow)
     assert {row.key for row in rows} == {*LEARNED, "raw", "png", "webp"}
     assert all(row.lossless and (run / row.stream).stat().st_size == row.num_bytes for row in rows)
     learned = [row for row in rows if row.bits_theory is not None]
@@ -50,14 +55,16 @@ def test_smoke_makes_everything(smoke):
     for name in FIGURES:
         for kind in ("svg", "png"):
             assert (run / "figures" / f"{name}.{kind}").stat().st_size > 1000
-    assert {row.model for row in read_bits(run / "bits.csv")} == LEARNED - {"l3c_float"}
+    assert {row.model for row in read_rows(run / "bits.csv", ChannelBits)} == LEARNED - {
+        "l3c_float"
+    }
     assert len(list((run / "pictures/samples").glob("test-0-*.png"))) == 3
     for name in ("tables/comparison.html", "notebooks/results.html", "notebooks/one_image.html"):
         assert "Provenance: " in (run / name).read_text()
     assert "MODEL = 'results/smoke/models/l3c" in (run / "notebooks/one_image.ipynb").read_text()
-    timing = read_timing(run / "timing.csv")
+    timing = read_rows(run / "timing.csv", TimingRow)
     assert {row.key for row in timing} == {"l3c", "png"}
-    operations = {row.operation for row in read_batches(run / "batches.csv")}
+    operations = {row.operation for row in read_rows(run / "batches.csv", BatchRow)}
     assert operations == {"sample", "encode", "decode"}
     assert not (smoke.folder / "results" / "reference").exists()
     page = (run / "README.md").read_text()
@@ -88,7 +95,7 @@ def test_the_same_commit_and_configuration_give_the_same_rates_byte_for_byte(smo
     rates = [
         [
             (row.key, row.image, row.num_bytes, row.bits_theory)
-            for row in read_rows(run / "rows.csv")
+            for row in read_rows(run / "rows.csv", ResultRow)
         ]
         for run in (first, second)
     ]
@@ -210,7 +217,10 @@ def test_images_left_out_are_listed_and_a_users_method_is_a_row(make_workflow, t
     workflow = make_workflow(datasets={"own": {"source": "photos"}}, methods=["png", "Mine.py"])
     code, text = workflow.run()
     assert code == 0, text
-    assert {row.method for row in read_rows(tmp_path / "out/rows.csv")} == {"PNG", "My own"}
+    assert {row.method for row in read_rows(tmp_path / "out/rows.csv", ResultRow)} == {
+        "PNG",
+        "My own",
+    }
     with (tmp_path / "out/tables/left_out.csv").open() as file:
         assert {line["source"]: bool(line["reason"]) for line in csv.DictReader(file)} == {
             "gone.png": True,
@@ -223,7 +233,7 @@ def test_images_left_out_are_listed_and_a_users_method_is_a_row(make_workflow, t
     Image.fromarray(random.integers(0, 256, (20, 30, 3), np.uint8)).save(folder / "new.png")
     code, text = workflow.run()
     assert code == 0, text
-    rows = [row for row in read_rows(tmp_path / "out/rows.csv") if row.method == "PNG"]
+    rows = [row for row in read_rows(tmp_path / "out/rows.csv", ResultRow) if row.method == "PNG"]
     assert [row.image for row in rows] == ["good", "new"]
 
 
@@ -248,10 +258,11 @@ def test_a_method_that_fails_is_a_row_and_the_others_go_on(make_workflow, tmp_pa
     code, text = make_workflow(methods=["lossy.py", "raises.py", "png"]).run()
     assert code == 0, text
     rows = tmp_path / "out/rows.csv"
-    assert {row.key for row in read_rows(rows)} == {"png"}
-    failed = {(row.key, row.image): row.reason for row in read_failed(rows)}
-    assert "not lossless" in failed["lossy", "test-0"]
-    assert "RuntimeError: no idea" in failed["raises", "test-0"]
+    assert {row.key for row in read_rows(rows, ResultRow)} == {"png"}
+    table = failed(read(rows, ResultRow))
+    reasons = dict(zip(zip(table.key, table.image, strict=True), table.reason, strict=True))
+    assert "not lossless" in reasons["lossy", "test-0"]
+    assert "RuntimeError: no idea" in reasons["raises", "test-0"]
     for page in ("tables/comparison.md", "README.md"):
         assert "RuntimeError: no idea" in (tmp_path / "out" / page).read_text()
 
@@ -279,7 +290,7 @@ def test_an_archive_is_fetched_prepared_in_shards_and_measured(make_workflow, tm
     workflow = make_workflow(datasets={"mine": spec})
     code, text = workflow.run()
     assert code == 0, text
-    assert [row.image for row in read_rows(tmp_path / "out/rows.csv")] == [
+    assert [row.image for row in read_rows(tmp_path / "out/rows.csv", ResultRow)] == [
         f"mine_photos_{name}" for name in "abc"
     ]
     files = (tmp_path / "results/downloads/archives/mine/files.csv").read_text().splitlines()

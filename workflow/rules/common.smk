@@ -10,10 +10,11 @@ from snakemake.exceptions import WorkflowError
 from l3c.bench.figures.registry import load_figures
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
-from l3c.evaluation.counterparts import find_counterparts
+from l3c.bench.counterparts import find_counterparts
+from l3c.bench.published import read_published
+from l3c.bench.results_page import TITLES
+from l3c.bench.tables import TABLES
 from l3c.evaluation.provenance import code_state, configuration_of
-from l3c.evaluation.published import read_published
-from l3c.evaluation.results_page import TITLES
 from l3c.workflow.experiment import resolve
 from l3c.workflow.checks import CATALOGUE, ExperimentError
 from l3c.workflow.checks import check_experiment, check_method_files
@@ -52,18 +53,15 @@ PUBLISHED = str(ROOT / "results" / "published.csv")
 EXCLUSIVE = 1024
 GPU_THREADS = 4  # of a training on a GPU: its own and the one that reads crops, with some to spare
 
-TABLES = expand(f"{RUN}/tables/comparison.{{format}}", format=["md", "csv", "tex"])
-TABLES += [f"{RUN}/tables/rates.csv", f"{RUN}/tables/left_out.csv"]
-COST = expand(f"{RUN}/tables/integer_cost.{{format}}", format=["md", "csv"])
+# Every function below `@table` in l3c.bench.tables, by name, and its files below tables/.
+TABLE_NAMES = [
+    name for name, spec in TABLES.items() if EXPERIMENT.trained() or not spec.learned
+]
+TABLE_FILES = [path for name in TABLE_NAMES for path in TABLES[name].files()]
+# A part of the page of results, not shown elsewhere.
+OVERVIEW = f"{RUN}/tables/overview.md"
 TIMES = [f"{RUN}/timing.csv"] if EXPERIMENT.timed() else []
 TIMES += [f"{RUN}/batches.csv"] if EXPERIMENT.batched() else []
-PAPER_NUMBERS = ["1", "2", "3", "A1", "A2", "A3"]
-PAPER_TABLES = [f"{RUN}/tables/paper/paper.md"]
-PAPER_TABLES += expand(
-    f"{RUN}/tables/paper/table{{number}}.{{format}}",
-    number=PAPER_NUMBERS,
-    format=["md", "csv", "tex"],
-)
 BITS_DATASET = EXPERIMENT.bits_dataset()
 # Model and data set of the pictures.
 PICTURED = EXPERIMENT.pictured()
@@ -118,9 +116,11 @@ FIGURES = {
 RESULTS = [
     f"{RUN}/rows.csv",
     PROVENANCE,
-    *TABLES,
-    *PAPER_TABLES,
-    *(COST if EXPERIMENT.trained() else []),
+    *(
+        path
+        for path in expand(f"{RUN}/tables/{{file}}", file=TABLE_FILES)
+        if path != OVERVIEW
+    ),
     *([f"{RUN}/tables/samples.csv"] if PICTURED else []),
     *TIMES,
     *([f"{RUN}/bits.csv"] if BITS_DATASET else []),

@@ -43,5 +43,7 @@ rule collect_rows:
     threads: 1
     resources:
         mem_mb=500,
+    params:
+        kind="ResultRow",
     script:
         "../scripts/collect_rows.py"

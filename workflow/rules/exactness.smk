@@ -19,26 +19,6 @@ rule measure_cost:
         "../scripts/measure_cost.py"
 
 
-rule make_cost_table:
-    input:
-        provenance=PROVENANCE,
-        rows=get_cost_rows(),
-    output:
-        markdown=f"{RUN}/tables/integer_cost.md",
-        csv=f"{RUN}/tables/integer_cost.csv",
-    log:
-        f"{RUN}/logs/make_cost_table.log",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=500,
-    params:
-        labels=get_labels(),
-    script:
-        "../scripts/make_cost_table.py"
-
-
 if EXACTNESS:
 
     rule exactness:

@@ -7,6 +7,7 @@ rule make_results_page:
         rows=f"{RUN}/rows.csv",
         records=get_rows("json"),
         results=RESULTS,
+        overview=OVERVIEW,
         captions=get_captions(),
     output:
         page=PAGE,

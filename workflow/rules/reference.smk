@@ -35,7 +35,9 @@ use rule make_results_page as make_reference_page with:
     input:
         provenance=PROVENANCE,
         rows=f"{RUN}/rows.csv",
+        records=get_rows("json"),
         results=get_reference_results,
+        overview=OVERVIEW,
         captions=get_captions(),
     output:
         page=str(REFERENCE / "README.md"),

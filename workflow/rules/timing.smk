@@ -41,8 +41,10 @@ rule collect_timing:
     threads: 1
     resources:
         mem_mb=500,
+    params:
+        kind="TimingRow",
     script:
-        "../scripts/collect_timing.py"
+        "../scripts/collect_rows.py"
 
 
 rule time_batches:
@@ -85,5 +87,7 @@ rule collect_batches:
     threads: 1
     resources:
         mem_mb=500,
+    params:
+        kind="BatchRow",
     script:
-        "../scripts/collect_batches.py"
+        "../scripts/collect_rows.py"

@@ -5,10 +5,10 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
-    from l3c.evaluation.rows import check_rows, read_failed, read_rows, write_rows
+    from l3c.bench import schema
+    from l3c.bench.checks import check
 
-    paths = list(map(Path, snakemake.input.rows))
-    rows = [row for path in paths for row in read_rows(path)]
-    failed = [row for path in paths for row in read_failed(path)]
-    check_rows(rows)
-    write_rows(Path(snakemake.output.rows), rows, failed)
+    kind = getattr(schema, snakemake.params.kind)
+    rows = schema.read_all(map(Path, snakemake.input.rows), kind)
+    check(rows, kind)
+    schema.write(Path(snakemake.output.rows), rows)

@@ -8,9 +8,9 @@ with job(snakemake):
     import nbformat
 
     from l3c.evaluation.provenance import read_stamp
-    from l3c.evaluation.rows import write_text
     from l3c.notebooks.execution import add_stamp, execute
     from l3c.notebooks.page import to_page
+    from l3c.whole_files import write_text
 
     notebook = execute(Path(snakemake.input.notebook), snakemake.params.given)
     add_stamp(notebook, read_stamp(Path(snakemake.input.provenance)))

@@ -6,9 +6,10 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench.figures.registry import load_figures
+    from l3c.bench.results_page import RunFacts, results_page
+    from l3c.bench.schema import ResultRow, read, read_record
     from l3c.evaluation.provenance import read_provenance
-    from l3c.evaluation.results_page import RunFacts, results_page
-    from l3c.evaluation.rows import read_failed, read_record, read_rows, write_text
+    from l3c.whole_files import write_text
 
     run = Path(snakemake.input.rows).parent
     captions = {
@@ -18,14 +19,13 @@ with job(snakemake):
     captions |= {name: spec.caption for name, spec in load_figures().items()}
     page = results_page(
         RunFacts(
-            read_rows(Path(snakemake.input.rows)),
+            read(Path(snakemake.input.rows), ResultRow),
             read_provenance(Path(snakemake.input.provenance)),
             snakemake.params.labels,
-            read_failed(Path(snakemake.input.rows)),
             [read_record(Path(path)) for path in snakemake.input.records],
         ),
         [str(Path(path).relative_to(run)) for path in snakemake.input.results],
         captions,
-        lambda path: (run / path).read_text(encoding="utf-8"),
+        Path(snakemake.input.overview).read_text(encoding="utf-8"),
     )
     write_text(Path(snakemake.output.page), page)

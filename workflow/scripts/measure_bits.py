@@ -5,7 +5,8 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
-    from l3c.evaluation.bits import measure_bits, write_bits
+    from l3c.bench.schema import ChannelBits, frame, write
+    from l3c.evaluation.bits import measure_bits
     from l3c.evaluation.photographs import choose, cut
     from l3c.models.zoo import open_codec
 
@@ -16,4 +17,4 @@ with job(snakemake):
     for model, weights in zip(params.models, snakemake.input.weights, strict=True):
         codec = open_codec(Path(weights), "cpu")
         rows += measure_bits(params.dataset, model, codec, images)
-    write_bits(Path(snakemake.output.csv), rows)
+    write(Path(snakemake.output.csv), frame(rows, ChannelBits))

@@ -5,8 +5,9 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from l3c.bench.schema import IntegerCost, frame, write
     from l3c.data.manifest import kept_images
-    from l3c.evaluation.integer_cost import measure_cost, write_cost
+    from l3c.evaluation.integer_cost import measure_cost
 
     rows = measure_cost(
         snakemake.wildcards.dataset,
@@ -14,4 +15,4 @@ with job(snakemake):
         Path(snakemake.input.weights),
         (image for _, image in kept_images(Path(snakemake.input.manifest))),
     )
-    write_cost(Path(snakemake.output.rows), rows)
+    write(Path(snakemake.output.rows), frame(rows, IntegerCost))

@@ -10,7 +10,7 @@ with job(snakemake):
     from l3c.evaluation import exactness
     from l3c.evaluation.environment import environment, hardware
     from l3c.evaluation.provenance import read_id, read_stamp
-    from l3c.evaluation.rows import write_text
+    from l3c.whole_files import write_text
 
     chosen = snakemake.params.exactness
     images = exactness.crops(dict(kept_images(Path(snakemake.input.manifest))), chosen["crops"])

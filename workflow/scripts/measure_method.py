@@ -5,10 +5,10 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from l3c.bench.schema import ResultRow, frame, write, write_record
     from l3c.data.manifest import kept_images, read_manifest
     from l3c.evaluation.measure import Measurement, measure
     from l3c.evaluation.methods import MethodSource
-    from l3c.evaluation.rows import write_record, write_rows
 
     manifest = Path(snakemake.input.manifest)
     method = snakemake.params.method
@@ -33,5 +33,5 @@ with job(snakemake):
             repeats=snakemake.params.repeats,
         ),
     )
-    write_rows(Path(snakemake.output.rows), measured.rows, measured.failed)
+    write(Path(snakemake.output.rows), frame([*measured.rows, *measured.failed], ResultRow))
     write_record(Path(snakemake.output.record), measured.record)

@@ -5,8 +5,8 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
-    from l3c.evaluation.rows import write_text
     from l3c.notebooks.page import markdown_page
+    from l3c.whole_files import write_text
 
     for table, page in zip(snakemake.input.tables, snakemake.output.pages, strict=True):
         write_text(Path(page), markdown_page(Path(table).read_text(encoding="utf-8")))

@@ -6,8 +6,9 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from l3c.bench.schema import SampleRow, frame, write
     from l3c.evaluation.photographs import choose, cut
-    from l3c.evaluation.sample_rows import write_sample_rows, write_samples
+    from l3c.evaluation.sample_rows import write_samples
     from l3c.models.pyramid_codec import as_pyramid_codec
     from l3c.models.tile_codec import UnsupportedError
     from l3c.models.zoo import open_codec
@@ -23,4 +24,4 @@ with job(snakemake):
             rows += write_samples(folder, params.dataset, params.model, codec, name, part)
     except UnsupportedError as error:  # the figure will say so
         print(f"{params.model}: {error}", file=sys.stderr)
-    write_sample_rows(Path(snakemake.output.rows), rows)
+    write(Path(snakemake.output.rows), frame(rows, SampleRow))

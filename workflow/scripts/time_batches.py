@@ -7,8 +7,8 @@ from l3c.workflow.job import job
 with job(snakemake):
     import numpy as np
 
+    from l3c.bench.schema import BatchRow, frame, write
     from l3c.data.manifest import kept_images
-    from l3c.evaluation.batch_rows import write_batches
     from l3c.evaluation.batch_timing import BatchPlan, measure_batches
     from l3c.evaluation.crops import crops_of
 
@@ -31,4 +31,4 @@ with job(snakemake):
             repeats=batches["repeats"],
         ),
     )
-    write_batches(Path(snakemake.output.rows), rows)
+    write(Path(snakemake.output.rows), frame(rows, BatchRow))

@@ -5,11 +5,11 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from l3c.bench.schema import TimingRow, frame, write
     from l3c.data.manifest import kept_images
     from l3c.evaluation.crops import crops_of
     from l3c.evaluation.methods import MethodSource
     from l3c.evaluation.timing import TimingPlan, measure_timing
-    from l3c.evaluation.timing_rows import write_timing
 
     manifest = Path(snakemake.input.manifest)
     method = snakemake.params.method
@@ -36,4 +36,4 @@ with job(snakemake):
             threads=tuple(sorted({1, snakemake.threads})),
         ),
     )
-    write_timing(Path(snakemake.output.rows), rows, failed)
+    write(Path(snakemake.output.rows), frame([*rows, *failed], TimingRow))

@@ -10,7 +10,7 @@ from pandas import DataFrame
 
 from l3c.bench.figures.pictures import Bottlenecks, CostMap, bottlenecks_of, cost_map
 from l3c.bench.figures.registry import read_frame
-from l3c.evaluation.published import PublishedValue, read_published
+from l3c.bench.published import PublishedValue, read_published
 
 Files = Sequence[Path]
 Facts = Mapping[str, Any]

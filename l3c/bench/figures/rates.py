@@ -17,7 +17,7 @@ from baselines.registry import METHODS
 from l3c.bench.figures import style
 from l3c.bench.figures.labels import label_points
 from l3c.bench.figures.registry import figure
-from l3c.evaluation.published import PublishedValue, bpsp_of, published_name
+from l3c.bench.published import PublishedValue, bpsp_of, published_name
 
 RAW = "raw"  # the control, 8 bpsp by definition
 _Points = list[tuple[float, float]]

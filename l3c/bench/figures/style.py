@@ -117,7 +117,7 @@ def noise(rows: DataFrame) -> str:
     """What to say below times of a machine that was not quiet; "" if it was."""
     if "other_load" not in rows:
         return ""
-    return noise_note(rows.dropna(subset="other_load").itertuples())
+    return noise_note(rows)
 
 
 def nothing(text: str) -> Figure:

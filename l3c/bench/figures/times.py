@@ -15,7 +15,7 @@ from pandas import DataFrame, Series
 
 from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
-from l3c.evaluation.published import UNVERIFIED, PublishedValue
+from l3c.bench.published import UNVERIFIED, PublishedValue
 
 TOTAL, REST, ALL = "total", "rest", "all scales"
 # Colour and label of a stage. By lightness as much as by hue: neighbours differ in grey too.

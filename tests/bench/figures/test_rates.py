@@ -9,7 +9,7 @@ from result_rows import frame_of, result_row
 from l3c.bench.figures.labels import label_points
 from l3c.bench.figures.rates import bpsp, pareto, speed, summarize
 from l3c.bench.figures.style import new_figure, save
-from l3c.evaluation.published import PublishedValue
+from l3c.bench.published import PublishedValue
 
 PUBLISHED = [PublishedValue("1", "X", "v1", "PNG", "bpsp", 5.0, "bpsp", "recalled", "")]
 

@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 from pandas import DataFrame
-from result_rows import failed_row, frame_of, result_row
+from result_rows import failed_row, frame_of, result_row, write_results
 
 from l3c.bench.figures import registry
 from l3c.bench.figures.registry import figure, load_figures, read_frame, read_inputs
-from l3c.evaluation.rows import write_rows
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -44,7 +43,7 @@ def test_a_function_is_a_figure_with_what_it_reads(monkeypatch: pytest.MonkeyPat
 def test_rows_are_read_as_they_were_written_without_failures(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     rows = [result_row(image="007"), result_row(image="nan", in_process=False)]
-    write_rows(path, rows, [failed_row()])
+    write_results(path, [*rows, failed_row()])
     frame = read_frame(path)
     assert frame["image"].tolist() == ["007", "nan"]
     assert frame["in_process"].tolist() == [True, False]
@@ -52,7 +51,7 @@ def test_rows_are_read_as_they_were_written_without_failures(tmp_path: Path) -> 
 
 
 def test_inputs_are_read_by_the_names_of_parameters(tmp_path: Path) -> None:
-    write_rows(tmp_path / "rows.csv", [result_row()])
+    write_results(tmp_path / "rows.csv", [result_row()])
     (tmp_path / "l3c.csv").write_text("step,train_bpsp\n1,8\n")
     files = {
         "rows": [tmp_path / "rows.csv"],

@@ -5,7 +5,7 @@ from result_rows import batch_row, frame_of, timing_row
 
 from l3c.bench.figures.style import CLASSICAL, LEARNED
 from l3c.bench.figures.times import ALL, batches, mean_times, published_samples, stages
-from l3c.evaluation.published import PublishedValue
+from l3c.bench.published import PublishedValue
 
 
 @pytest.fixture

@@ -1,0 +1,151 @@
+"""Means over images with their intervals, ratios, times of repeated runs: computed here alone.
+
+Intervals say how far a mean may lie from that over all such images. They are a percentile
+bootstrap (Efron 1979): the images are drawn anew, with replacement and as many as there are, and
+the middle 95 % of the means so found are the interval. Of few images it is too narrow, of two or
+three it would be little more than the least and the largest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+LEVEL = 95.0  # percent
+LEAST = 4  # values, for an interval of their mean
+RESAMPLES = 10_000
+_DRAWN_AT_ONCE = 1 << 20  # numbers, so that 50,000 images fit into memory
+# One fixed seed: what else is in a table changes no interval of it.
+_SEED = int.from_bytes(hashlib.sha256(b"bootstrap over images").digest()[:8], "big")
+
+
+class Interval(NamedTuple):
+    """A 95 % interval, both ends included, in the unit of the values."""
+
+    low: float
+    high: float
+
+
+def mean_interval(values: Sequence[float]) -> Interval | None:
+    """Interval of the mean; None for fewer than `LEAST` values.
+
+    The order of the values does not matter.
+    """
+    if len(values) < LEAST:
+        return None
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    count = len(ordered)
+    rng = np.random.default_rng(_SEED)
+    means = np.empty(RESAMPLES)
+    step = max(1, _DRAWN_AT_ONCE // count)
+    for start in range(0, RESAMPLES, step):
+        part = means[start : start + step]
+        part[:] = ordered[rng.integers(0, count, (len(part), count))].mean(axis=1)
+    tail = (100 - LEVEL) / 2
+    low, high = np.percentile(means, (tail, 100 - tail))
+    return Interval(float(low), float(high))
+
+
+def difference_interval(a: Sequence[float], b: Sequence[float]) -> Interval | None:
+    """Interval of mean(a) - mean(b), paired: `a[i]` and `b[i]` belong to the same image.
+
+    What makes an image hard for both cancels, so this is narrower than two intervals side by side.
+
+    Raises:
+        ValueError: the two are not as many.
+    """
+    if len(a) != len(b):
+        raise ValueError(f"paired values are needed, got {len(a)} and {len(b)}")
+    return mean_interval([x - y for x, y in zip(a, b, strict=True)])
+
+
+def percent_above(value: float | None, reference: float | None) -> float | None:
+    """How far a value lies above the reference's, in percent of that; None without either."""
+    if value is None or not reference:
+        return None
+    return 100 * (value / reference - 1)
+
+
+def rates(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Sizes of groups of images.
+
+    Args:
+        rows: height and width in pixels, num_bytes, bits_theory.
+        by: columns that tell groups apart.
+
+    Returns:
+        A line for each group, in the order of its first row: the columns `by`, `images`, and in
+        bits per sub-pixel `mean_bpsp` with `low` and `high` of its interval, `total_bpsp` (all bits
+        over all sub-pixels), the cross-entropy `theory_bpsp` (total) and `mean_theory_bpsp`;
+        `gap_percent`, all bits above the cross-entropy. NaN where there is none.
+    """
+    counts = 3 * rows.height * rows.width
+    bits = 8 * rows.num_bytes
+    table = rows[[*by]].assign(
+        counts=counts, bits=bits, bpsp=bits / counts, theory=rows.bits_theory
+    )
+    table["theory_bpsp"] = table.theory / counts
+    groups = table.groupby([*by], sort=False)
+    whole = groups[["counts", "bits"]].sum()
+    theory = groups[["theory", "theory_bpsp"]].agg(_whole)
+    images = groups.size()
+    found = pd.DataFrame({"images": images, "mean_bpsp": groups.bpsp.mean()})
+    intervals = [mean_interval(values.tolist()) or (np.nan, np.nan) for _, values in groups.bpsp]
+    found["low"], found["high"] = np.asarray(intervals, float).reshape(-1, 2).T
+    found["total_bpsp"] = whole.bits / whole.counts
+    found["theory_bpsp"] = theory.theory / whole.counts
+    found["mean_theory_bpsp"] = theory.theory_bpsp / images
+    found["gap_percent"] = 100 * (whole.bits / theory.theory - 1)
+    return found.reset_index()
+
+
+def speeds(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Times of groups of images.
+
+    Returns:
+        A line for each group: the columns `by`, mean seconds per image `encode_s` and `decode_s`;
+        10^6 bytes of raw pixels per second `encode_mb_s` and `decode_mb_s`, all images together,
+        infinite where the clock was too coarse; `threads`, `in_process`.
+    """
+    groups = rows.assign(megabytes=3e-6 * rows.height * rows.width).groupby([*by], sort=False)
+    seconds = groups[["encode_s", "decode_s"]].sum()
+    found = groups[["encode_s", "decode_s"]].mean()
+    for name in ("encode", "decode"):
+        found[f"{name}_mb_s"] = groups.megabytes.sum() / seconds[f"{name}_s"]
+    found["threads"], found["in_process"] = groups.threads.max(), groups.in_process.all()
+    return found.reset_index()
+
+
+def repeated(runs: pd.DataFrame, by: Sequence[str], item: str, value: str) -> pd.DataFrame:
+    """Seconds of repeated runs of several crops -> one number, and how far the runs scatter.
+
+    Of each crop the median of its runs counts, and all crops count alike. The spread is that of the
+    runs: crops differ by what they show, which tells nothing of how well a time is known.
+
+    Args:
+        runs: a row for each run.
+        by: columns that tell groups apart.
+        item: column that names the crop, or whatever else was run.
+        value: column of seconds.
+
+    Returns:
+        A line for each group: the columns `by`, `seconds`, `low` and `high` (lower and upper
+        quartile over runs, means over crops; NaN if each crop has one value only), `count` of runs.
+    """
+    clocked = runs.groupby([*by, item], sort=False)[value]
+    crops = clocked.agg(seconds="median", values="nunique", count="size")
+    crops["low"], crops["high"] = clocked.quantile(0.25), clocked.quantile(0.75)
+    groups = crops.groupby([*by], sort=False)
+    found: Any = groups[["seconds", "low", "high"]].mean()
+    found.loc[groups["values"].max() == 1, ["low", "high"]] = np.nan
+    found["count"] = groups["count"].sum()
+    return found.reset_index()
+
+
+def _whole(values: pd.Series) -> float:
+    """The sum; NaN where a value is missing."""
+    return float(values.sum(skipna=False))

@@ -1,0 +1,268 @@
+"""The comparison from made-up rows, the arithmetic done by hand."""
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+from result_rows import failed_row, method_record, result_row, results
+
+from l3c.bench.counterparts import Counterpart
+from l3c.bench.published import PublishedValue
+from l3c.bench.run import Run
+from l3c.bench.tables import TABLES, write_table
+from l3c.bench.tables.comparison import compare_methods
+from l3c.bench.tables.layout import NONE
+from l3c.data.manifest import ManifestRow
+
+ID, STAMP = "c0ffee-0123", "commit c0ffee; configuration 0123"
+L3C = {"key": "l3c", "method": "L3C", "version": "l3c 0.1"}
+JPEG2000 = {"key": "jpeg2000", "method": "JPEG 2000", "in_process": False}
+RECORDS = [
+    method_record(**L3C),
+    method_record(key="jpeg2000", method="JPEG 2000"),
+    method_record(key="flif", method="FLIF", measured=False, reason="no node", version=""),
+]
+
+
+def value(method, bpsp, confidence="primary"):
+    return PublishedValue(
+        "1", "Open Images", "v3", method, "bpsp", bpsp, "bpsp", confidence, "", f"{bpsp:.3f}"
+    )
+
+
+PUBLISHED = [value("L3C", 2.0, "recalled"), value("JPEG2000", 3.0), value("PixelCNN", 1.0)]
+ROWS = [
+    *(  # 4 and 2 bpsp
+        result_row(**L3C, image=image, height=h, num_bytes=300, bits_theory=theory)
+        for image, h, theory in (("a", 10, 2390.0), ("b", 20, 2398.0), ("c", 10, 2390.0))
+    ),
+    result_row(**L3C, image="d", height=20, num_bytes=300, bits_theory=2398.0),
+    *(  # 6 and 3 bpsp
+        result_row(**JPEG2000, image=image, height=h, num_bytes=450)
+        for image, h in (("a", 10), ("b", 20), ("c", 10), ("d", 20))
+    ),
+]
+
+
+def kept(image, pixels, licence=""):
+    return ManifestRow(
+        image=image, source=image, status="kept", pixel_sha256=pixels * 64, licence=licence
+    )
+
+
+@pytest.fixture
+def run():
+    """Two methods on four images, and one that is not there."""
+    licence = 'Toy32, "small" edition: CC0'
+    dropped = ManifestRow(image="c", source="c.png", status="dropped", reason="greyscale")
+    card = {"name": "L3C", "parameters": 1234567, "steps": 2000, "train_s": 200.0, "images": 1}
+    card |= {"recipe": {"name": "small"}}
+    card["deviations"] = ["model.scales: 4 instead of 3", "train.steps: 2000 instead of 700000"]
+    return Run(
+        rows=results(ROWS),
+        records=RECORDS,
+        published=PUBLISHED,
+        manifests={
+            "toy": [kept("a", "0", licence), kept("b", "1", licence), dropped],
+            "train": [kept("t", "9")],
+        },
+        counterparts={"toy": Counterpart("Open Images v3", False, "")},
+        cards={"l3c": card},
+        trained_on={"l3c": "train"},
+    )
+
+
+@pytest.fixture
+def text(tmp_path):
+    """Text of a file of a table."""
+
+    def made(run, name, form):
+        write_table(TABLES[name], run, tmp_path, STAMP, ID)
+        return (tmp_path / f"{name}.{form}").read_text()
+
+    return made
+
+
+def lines_of(text):
+    return {line["method"]: line for line in csv.DictReader(io.StringIO(text))}
+
+
+def cells_of(text):
+    """First cell of each line of the first table -> its cells by heading."""
+    head, _, *lines = [line for line in text.split("\n\n* ")[0].splitlines() if "|" in line]
+    split = [[cell.strip() for cell in line.strip("|").split("|")] for line in (head, *lines)]
+    return {line[0]: dict(zip(split[0], line, strict=True)) for line in split[1:]}
+
+
+def test_differences_are_from_the_l3c_measured_here(run):
+    found = compare_methods(run, "toy").set_index("key")
+    assert found.vs_l3c_percent["l3c"] == 0
+    assert found.vs_l3c_percent["jpeg2000"] == pytest.approx(50)
+    assert (found.images["flif"], found.reason["flif"]) == (0, "no node")
+
+
+def test_only_values_read_in_the_paper_are_beside_ours(run):
+    found = compare_methods(run, "toy").set_index("method")
+    assert found.printed.to_dict() == {
+        "L3C": NONE,  # recalled
+        "JPEG 2000": "3.000",
+        "FLIF": NONE,
+        "PixelCNN": "1.000",
+    }
+
+
+def test_a_model_of_another_key_is_the_reference_where_it_was_published_as_it(run):
+    own = {"key": "l3c_imagenet32", "method": "L3C (ImageNet32)"}
+    other = {"key": "jpeg2000", "method": "JPEG 2000"}
+    run = replace(
+        run,
+        rows=results([result_row(**own), result_row(**other, num_bytes=330)]),
+        records=[method_record(**own), method_record(**other)],
+        published=[value("L3C", 2.0)],
+        published_as={"l3c_imagenet32": "L3C"},
+    )
+    found = compare_methods(run, "toy").set_index("key")
+    assert found.published_bpsp["l3c_imagenet32"] == 2.0
+    assert found.vs_l3c_percent["jpeg2000"] == pytest.approx(10)
+    assert compare_methods(replace(run, published_as={}), "toy").vs_l3c_percent.isna().all()
+
+
+def test_csv_has_a_line_for_everything_measured_or_not(run, text):
+    lines = lines_of(text(run, "comparison", "csv"))
+    l3c = {"images": "4", "mean_bpsp": "3.0", "mean_bpsp_low": "2.0", "mean_bpsp_high": "4.0"}
+    l3c |= {"gap_percent": "0.251", "lossless": "4/4", "threads": "2", "published_bpsp": ""}
+    assert l3c.items() <= lines["L3C"].items()
+    flif = {"status": "not measured: no node", "mean_bpsp": "", "images": "", "lossless": ""}
+    assert flif.items() <= lines["FLIF"].items()
+    assert lines["PixelCNN"]["published_bpsp"] == "1.0"
+    assert {line["provenance"] for line in lines.values()} == {ID}
+
+
+def test_rates_do_not_know_the_clock_or_the_machine(run, text):
+    slower = replace(run, rows=run.rows.assign(decode_s=9.0, hardware="other"))
+    assert text(run, "rates", "csv") == text(slower, "rates", "csv")
+    assert text(run, "comparison", "csv") != text(slower, "comparison", "csv")
+
+
+def test_markdown_has_the_table_and_what_it_was_measured_with(run, text):
+    page = text(run, "comparison", "md")
+    assert page.startswith("# Comparison\n\n## toy, stands in for Open Images v3\n\n| Method")
+    cells = cells_of(page)
+    assert list(cells) == ["L3C", "JPEG 2000‡", "FLIF", "PixelCNN"]
+    assert cells["L3C"]["95 % interval"] == f"2.000{NONE}4.000"
+    assert cells["JPEG 2000‡"]["vs. L3C"] == "+50.0 %"
+    assert cells["FLIF"]["bpsp"] == "not measured"
+    for part in (
+        "* FLIF: not measured (no node).",
+        "* 1 left out: c.png: greyscale.",
+        'Toy32, "small" edition: CC0.',
+        "Only published, not measured here: PixelCNN.",
+        "1,234,567",
+        "* **L3C here is not the paper's network**: model.scales: 4 instead of 3.\n",
+        "3.3 min",
+        "a machine, 2 cores; Python 3.11",
+        "* L3C: l3c 0.1 (level=9).",
+    ):
+        assert part in page
+    assert "have seen them" not in page
+    assert page.endswith(f"\n\nProvenance: {STAMP}.\n")
+
+
+def test_without_verified_values_there_is_no_column_of_them(run, text):
+    page = text(replace(run, published=[value("L3C", 2.0, "recalled")]), "comparison", "md")
+    assert "published bpsp" not in cells_of(page)["L3C"]
+    assert "\n## toy\n" in page
+
+
+def test_the_overview_has_the_same_sections(run, text):
+    overview, page = (text(run, name, "md") for name in ("overview", "comparison"))
+    assert overview.startswith("## toy")
+    assert overview.rstrip() in page
+    assert "## Notes" not in overview
+    assert STAMP not in overview
+
+
+@pytest.mark.parametrize("load", [0.05, 0.5])
+def test_a_machine_that_was_not_quiet_is_said(run, text, load):
+    now = replace(run, rows=run.rows.assign(other_load=load))
+    assert all(
+        ("not quiet" in text(now, "comparison", form)) == (load > 0.1) for form in ("md", "tex")
+    )
+
+
+def test_one_image_is_no_images(run, text):
+    run.manifests["toy"].pop(1)
+    page = text(run, "comparison", "md")
+    assert "* 1 image measured, each decoded" in page
+    assert "train, 1 image |" in page
+    assert "1 images" not in page
+
+
+def test_a_test_image_that_was_trained_on_is_said(run, text):
+    run.manifests["train"].append(run.manifests["toy"][0])
+    assert "the learned methods have seen them" in text(run, "comparison", "md")
+
+
+def test_latex_is_escaped_and_has_two_tabulars_in_a_float(run, text):
+    own = {
+        "rows": run.rows.assign(dataset="my_set"),
+        "records": [r.model_copy(update={"dataset": "my_set"}) for r in RECORDS],
+        "manifests": {"my_set": run.manifests["toy"], "train": run.manifests["train"]},
+        "counterparts": {"my_set": run.counterparts["toy"]},
+    }
+    page = text(replace(run, **own), "comparison", "tex")
+    for part in (
+        "my\\_set",
+        f"\n  \\noindent Provenance: {STAMP}.\\par\n",
+        "\n  \\noindent L3C: l3c 0.1 (level=9).\\par\n",
+        "L3C here is not the paper's network: model.scales: 4 instead of 3.",
+        "JPEG 2000$^\\ddagger$",
+        "+50.0 \\%",
+        "+0.25 \\%",  # the gap, in the second tabular
+        "\\shortstack[r]{95 \\%\\\\interval}",
+    ):
+        assert part in page
+    assert "‡" not in page
+    assert page.count("\\begin{tabular}") == page.count("\\end{tabular}") == 2
+    assert page.count("\\begin{table}") == page.count("\\label{tab:comparison-") == 1
+    assert page.count("{") == page.count("}")
+
+
+def test_left_out_lists_every_dropped_image(run, text):
+    assert text(run, "left_out", "csv").splitlines() == [
+        "dataset,image,source,reason,provenance",
+        f"toy,c,c.png,greyscale,{ID}",
+    ]
+
+
+def test_a_method_that_failed_is_in_the_table_and_in_no_mean(run, text):
+    mine = {"key": "mine", "method": "Mine"}
+    rows = [row for row in ROWS if (row.key, row.image) != ("jpeg2000", "d")]
+    rows += [failed_row(key="jpeg2000", method="JPEG 2000", image="d")]
+    rows += [failed_row(**mine, image=image) for image in "abcd"]
+    run = replace(run, rows=results(rows), records=[*RECORDS[:2], method_record(**mine)])
+    lines = lines_of(text(replace(run, published=[]), "comparison", "csv"))
+    assert [line["lossless"] for line in lines.values()] == ["4/4", "3/4", "0/4"]
+    assert [line["mean_bpsp"] for line in lines.values()] == ["3.0", "5.0", ""]
+    # Its mean is over other images than the reference's.
+    assert [line["vs_l3c_percent"] for line in lines.values()] == ["0.0", "", ""]
+    assert lines["L3C"]["status"] == "measured"
+    assert lines["JPEG 2000"]["status"].startswith("failed on 1 of 4 images: d: encode: ")
+    assert lines["Mine"]["status"].startswith("failed on 4 of 4 images: a: encode: ")
+    page = text(run, "comparison", "md")
+    assert cells_of(page)["JPEG 2000‡"]["bpsp"] == "5.000 (3/4 images)"
+    assert cells_of(page)["Mine"]["bpsp"] == "failed"
+    assert page.count("encode: RuntimeError: no idea") == 5
+
+
+def test_nothing_is_above_a_reference_that_failed(run):
+    rows = results([*ROWS, failed_row(key="l3c", method="L3C", image="x")])
+    assert compare_methods(replace(run, rows=rows), "toy").vs_l3c_percent.isna().all()
+
+
+def test_a_run_of_nothing_has_its_tables(run, text):
+    nothing = replace(run, rows=results([]))
+    cells = cells_of(text(nothing, "comparison", "md"))
+    assert cells["L3C"]["bpsp"] == "not measured"
+    assert lines_of(text(nothing, "rates", "csv"))["L3C"]["mean_bpsp"] == ""

@@ -1,0 +1,78 @@
+"""Which of our data sets is a published one, and which only stands in for it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from l3c.bench.counterparts import Counterpart, find_counterparts
+from l3c.bench.published import read_published
+from l3c.data.catalogue import read_catalogue
+from l3c.data.datasets import DatasetSpec
+from l3c.data.manifest import ManifestRow
+
+ROOT = Path(__file__).resolve().parents[2]
+VALUES = read_published(ROOT / "results" / "published.csv")
+CATALOGUE = read_catalogue(ROOT / "config" / "datasets.tsv")
+
+
+def counterpart(label, **spec):
+    datasets = {"ours": DatasetSpec(**spec), "other": DatasetSpec(source="folder")}
+    return find_counterparts(datasets, {"ours": label}, CATALOGUE, VALUES)["ours"]
+
+
+@pytest.mark.parametrize(
+    ("label", "spec", "same"),
+    [
+        ("DIV2K v3", {"source": "div2k-valid"}, True),
+        ("DIV2K v3", {"source": "div2k-valid", "shards": 4}, True),
+        ("DIV2K v3", {"source": "div2k-valid", "limit": 10}, False),
+        ("DIV2K v3", {"source": "div2k-valid", "prepare": {}}, False),
+        ("RAISE-1k v3", {"source": "div2k-valid"}, False),
+        ("ImageNet32 v2", {"source": "imagenet32-small-valid"}, True),
+        ("ImageNet32 v2", {"source": "imagenet32-box-valid"}, False),
+        ("Open Images v3", {"source": "open-images-validation", "limit": 500}, False),
+        ("Open Images v3", {"source": "embedded", "subset": "test"}, False),
+        ("Open Images v3", {"source": "open-images-500"}, True),
+        ("Open Images v3", {"source": "open-images-500", "limit": 100}, False),
+        ("Open Images v2", {"source": "open-images-500"}, False),
+    ],
+)
+def test_the_same_images_as_they_are(label, spec, same):
+    found = counterpart(label, **spec)
+    assert found.same == same
+    assert ("not values" in found.words) != same
+
+
+def test_the_title_names_edition_and_changes():
+    assert counterpart("DIV2K v3", source="/my/folder") == Counterpart("DIV2K v3", False, "")
+    box = counterpart("ImageNet32 v2", source="imagenet32-box-valid", limit=9)
+    assert "box filter" in box.title
+    assert box.title.endswith(", 9 images of it")
+
+
+def test_published_images_that_were_left_out_are_said():
+    published, other = (
+        counterpart(label, source="div2k-valid") for label in ("DIV2K v3", "RAISE-1k v3")
+    )
+    kept = ManifestRow(image="a", source="a.png", status="kept")
+    dropped = ManifestRow(image="b", source="b.png", status="dropped", reason="greyscale")
+    assert published.beside([kept]) == published
+    found = published.beside([kept, dropped])
+    assert (found.same, found.title) == (False, f"{published.title}, 1 left out")
+    assert "not values" in found.words
+    assert other.beside([kept, dropped]) == other
+
+
+def test_the_catalogue_names_data_sets_that_were_published():
+    named = {image_set.published_as for image_set in CATALOGUE.values()} - {""}
+    assert named == {"Open Images v3", "DIV2K", "RAISE-1k", "ImageNet32", "ImageNet64"}
+    assert named <= {name for value in VALUES for name in (value.dataset, value.label)}
+
+
+def test_the_papers_configuration_measures_on_the_published_images():
+    config = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text(encoding="utf-8"))
+    datasets = {name: DatasetSpec(**spec) for name, spec in config["datasets"].items()}
+    published = config["evaluate"]["published"]
+    found = find_counterparts(datasets, published, CATALOGUE, VALUES)
+    assert all(counterpart.same for counterpart in found.values())
