@@ -11,7 +11,7 @@ import pandas as pd
 from l3c.bench.counterparts import Counterpart
 from l3c.bench.deviations import network_deviations
 from l3c.bench.published import PublishedValue, normalize
-from l3c.bench.schema import BatchRow, IntegerCost, MethodRecord, TimingRow, frame
+from l3c.bench.schema import AsPublished, BatchRow, IntegerCost, MethodRecord, TimingRow, frame
 from l3c.data.manifest import ManifestRow
 
 # The method every other one is compared with, where it was measured; a normalized name.
@@ -32,7 +32,7 @@ class Run:
         cards: key of a learned method -> the card of its weights.
         trained_on: key of a model that was trained -> the data set.
         timed_on: the data set that crops to be timed are cut from; "" for none.
-        timing, batches, cost: further rows; empty where the run has none.
+        timing, batches, cost, as_published: further rows; empty where the run has none.
     """
 
     rows: pd.DataFrame
@@ -47,6 +47,7 @@ class Run:
     timing: pd.DataFrame = field(default_factory=lambda: frame([], TimingRow))
     batches: pd.DataFrame = field(default_factory=lambda: frame([], BatchRow))
     cost: pd.DataFrame = field(default_factory=lambda: frame([], IntegerCost))
+    as_published: pd.DataFrame = field(default_factory=lambda: frame([], AsPublished))
 
     @property
     def datasets(self) -> list[str]:

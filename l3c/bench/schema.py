@@ -233,6 +233,21 @@ class SampleRow(Row):
     file: str = Field(min_length=1, description="the PNG, in the folder of the samples")
 
 
+class AsPublished(Row):
+    """The rate of an image under a model by the rules of the authors' release."""
+
+    KEY = ("dataset", "model", "image")
+
+    dataset: _Dataset
+    model: _Model
+    image: str = Field(min_length=1, description="name of the image in its manifest")
+    height: _Pixels
+    width: _Pixels
+    crops: int = Field(ge=1, description="parts that the image was cut into")
+    bits: float = Field(ge=0, description="cross-entropy of all parts with their padding")
+    bpsp: float = Field(ge=0, description="bits over the sub-pixels of the image")
+
+
 class IntegerCost(Row):
     """Bytes and seconds of both networks of a model, sums over images, of one scale."""
 

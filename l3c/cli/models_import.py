@@ -13,7 +13,7 @@ from l3c.cli.outputs import Outputs
 from l3c.cli.report import print_json
 from l3c.data.images import RGBImage
 from l3c.data.sources import folder_photos
-from l3c.models.authors_checkpoints import LICENCE, read_checkpoint
+from l3c.models.authors_checkpoints import LICENCE, SHARED_SCALES, read_checkpoint
 from l3c.models.zoo import read_model
 from l3c.picture import PictureError
 from l3c.processes import limit_threads
@@ -22,6 +22,7 @@ from l3c.training.files import today
 from l3c.training.loop import CALIBRATION_CROP, CALIBRATION_IMAGES, convert_and_write, middle
 
 SUFFIX = ".safetensors"
+_EVALUATED = f"model.scales: {SHARED_SCALES} instead of 3"  # as the release evaluates RGB Shared
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> Exit:
         "source": {"release": "fab-jul/L3C-PyTorch", **found.source},
         "steps": found.source.get("step"),
         "recipe": recipe.model_dump(mode="json"),
-        "deviations": recipe.deviations(),
+        "deviations": [line for line in recipe.deviations() if line != _EVALUATED],
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
         "date": today(),
     }

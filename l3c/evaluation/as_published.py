@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
+from l3c.bench.schema import AsPublished
 from l3c.models.l3c import L3C
 from l3c.models.zoo import load_model, read_model
 from l3c.nn.mixture import Mixture, couple
@@ -26,24 +26,8 @@ from l3c.torch_state import fixed_state
 LARGEST = 2000 * 1500  # pixels; above, an image is cut into quarters
 SHARED_SCALES = 4  # of RGB Shared
 LEAST_PROBABILITY = 1e-12  # of a component
-TOLERANCE = 0.003  # bpsp: a published value has three digits, libraries differ by less
 
 RGB = npt.NDArray[np.uint8]
-
-
-class AsPublished(BaseModel):
-    """Rate of an image under a model, by the release's rules."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str = Field(min_length=1, description="key of the data set")
-    model: str = Field(min_length=1, description="key of the model")
-    image: str = Field(min_length=1, description="name of the image")
-    height: int = Field(ge=1, description="pixels")
-    width: int = Field(ge=1, description="pixels")
-    crops: int = Field(ge=1, description="parts that the image was cut into")
-    bits: float = Field(ge=0, description="cross-entropy of all parts with their padding")
-    bpsp: float = Field(ge=0, description="bits over the sub-pixels of the image")
 
 
 def measure_as_published(

@@ -20,7 +20,8 @@ from l3c.did_you_mean import did_you_mean
 from l3c.evaluation.exactness import settings
 from l3c.evaluation.method_process import MethodProcess, MethodProcessError
 from l3c.evaluation.methods import MethodSource
-from l3c.recipe import Recipe, RecipeError, load_recipe
+from l3c.models.zoo import ModelError, ModelFile, named_model
+from l3c.recipe import Recipe, RecipeError, load_recipe, parse_recipe
 from l3c.workflow.experiment import NOTEBOOK_NAME, Experiment, resolve
 
 CATALOGUE = "config/datasets.tsv"
@@ -47,7 +48,7 @@ def check_experiment(
         families: whether the settings of models are checked too, which imports PyTorch.
 
     Returns:
-        The typed configuration and the recipe of each model that is trained.
+        The typed configuration, and the recipe of each model whose weights are measured.
 
     Raises:
         ExperimentError: listing every problem.
@@ -65,9 +66,15 @@ def check_experiment(
     problems = [*_dataset_problems(experiment, catalogue), *_method_problems(experiment)]
     problems += [*_picture_problems(experiment), *_notebook_problems(experiment, root)]
     problems += [*_timing_problems(experiment), *_published_problems(experiment, root)]
-    problems += _exactness_problems(experiment)
+    problems += [*_exactness_problems(experiment), *_as_published_problems(experiment)]
     recipes = {}
     for key in experiment.trained():
+        if key in experiment.given():
+            try:
+                recipes[key] = _recipe_of(given_model(experiment, key, root), families=families)
+            except ModelError as error:
+                problems.append(f"models.{key}.weights: {error}")
+            continue
         if experiment.trained_on(key) is None:
             problems.append(f"train: missing, and models.{key} has none of its own")
         try:
@@ -79,6 +86,31 @@ def check_experiment(
     if problems:
         raise ExperimentError(problems)
     return experiment, recipes
+
+
+def given_model(experiment: Experiment, key: str, root: Path) -> ModelFile:
+    """The file of a model that was trained elsewhere.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    name = experiment.models[key].weights or ""
+    below = root / name  # a path is named as it was given where nothing is there
+    file = named_model(below if not Path(name).exists() and below.is_file() else name)
+    if not file.weights.is_file():
+        raise ModelError(f"{file.weights}: there is no such file")
+    return file
+
+
+def _recipe_of(file: ModelFile, *, families: bool) -> Recipe:
+    where = str(file.weights.with_suffix(".json"))
+    try:
+        recipe = parse_recipe(file.card.get("recipe"), where)
+        if families:
+            recipe.model_settings(where)
+    except RecipeError as error:
+        raise ModelError(str(error)) from None
+    return recipe
 
 
 def check_method_files(experiment: Experiment) -> None:
@@ -114,9 +146,9 @@ def _labels(experiment: Experiment) -> dict[str, str]:
 
 def _model_problems(experiment: Experiment) -> list[str]:
     models = experiment.models
-    own = _with_recipe(experiment)
+    own = _with_weights(experiment)
     problems = [
-        f"models.{key}.same_as: {_unknown(model.same_as, 'model with a recipe', own)}"
+        f"models.{key}.same_as: {_unknown(model.same_as, 'model with a recipe or weights', own)}"
         for key, model in models.items()
         if model.same_as and model.same_as not in own
     ]
@@ -135,9 +167,9 @@ def _model_problems(experiment: Experiment) -> list[str]:
     return problems
 
 
-def _with_recipe(experiment: Experiment) -> list[str]:
-    """Keys of the models that can be trained."""
-    return [key for key, model in experiment.models.items() if model.recipe]
+def _with_weights(experiment: Experiment) -> list[str]:
+    """Keys of the models that have weights of their own, trained here or elsewhere."""
+    return [key for key, model in experiment.models.items() if not model.same_as]
 
 
 def _dataset_problems(experiment: Experiment, catalogue: Mapping[str, ImageSet]) -> list[str]:
@@ -261,8 +293,8 @@ def _exactness_problems(experiment: Experiment) -> list[str]:
     if exactness is None:
         return []
     problems = []
-    if exactness.model not in (own := _with_recipe(experiment)):
-        unknown = _unknown(exactness.model, "model with a recipe", own)
+    if exactness.model not in (own := _with_weights(experiment)):
+        unknown = _unknown(exactness.model, "model with a recipe or weights", own)
         problems.append(f"exactness.model: {unknown}")
     known = [setting.name for setting in settings(exactness.interpreters)]
     problems += [
@@ -271,6 +303,15 @@ def _exactness_problems(experiment: Experiment) -> list[str]:
         if name not in known
     ]
     return problems
+
+
+def _as_published_problems(experiment: Experiment) -> list[str]:
+    models = [*experiment.models]
+    return [
+        f"evaluate.as_published: {_unknown(key, 'model', models)}"
+        for key in experiment.evaluate.as_published
+        if key not in models
+    ]
 
 
 def _published_problems(experiment: Experiment, root: Path) -> list[str]:

@@ -48,7 +48,7 @@ class _Settings(BaseModel):
 
 
 class ModelSpec(_Settings):
-    """A learned method: the label of its table row, and the recipe that trains it."""
+    """A learned method: the label of its table row, and where its weights come from."""
 
     name: str = Field(min_length=1, description="label in tables and figures")
     recipe: str | None = Field(
@@ -63,6 +63,11 @@ class ModelSpec(_Settings):
     same_as: MethodKey | None = Field(
         None, description="instead of a recipe: the key of another model, whose weights are used"
     )
+    weights: str | None = Field(
+        None,
+        description="instead of a recipe: a model that was trained elsewhere, a released name or "
+        "the path of a .safetensors file, relative to the working directory or the workflow",
+    )
     arithmetic: Kind | None = Field(
         None,
         description="of the network: integer decodes exactly on every machine; by default integers "
@@ -74,10 +79,13 @@ class ModelSpec(_Settings):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.recipe is None) == (self.same_as is None):
-            raise ValueError("needs either a recipe, or same_as with the key of another model")
-        if self.same_as and (self.train or self.validation):
-            raise ValueError("with same_as it is not trained: give train and validation there")
+        given = [source for source in (self.recipe, self.same_as, self.weights) if source]
+        if len(given) != 1:
+            raise ValueError(
+                "needs either a recipe, or weights, or same_as with the key of another model"
+            )
+        if not self.recipe and (self.train or self.validation):
+            raise ValueError("only a model with a recipe is trained: no train, no validation")
         return self
 
 
@@ -98,6 +106,11 @@ class Evaluation(_Settings):
         "stands beside it, e.g. Open Images v3",
     )
     repeats: int = Field(1, ge=1, le=100, description="timed runs per image; the median is kept")
+    as_published: Distinct[MethodKey] = Field(
+        (),
+        description="keys of `models` of the paper's family whose rates are also given by the "
+        "rules of the authors' release: zero padding that is paid for, quarters, cross-entropy",
+    )
     bits_images: int = Field(
         16,
         ge=1,
@@ -244,6 +257,15 @@ class Experiment(_Settings):
         """Keys of the models whose weights are measured; others are not trained."""
         return list(dict.fromkeys(map(self.trained_as, self.learned())))
 
+    def given(self) -> list[str]:
+        """Keys of those among them that were trained elsewhere."""
+        return [key for key in self.trained() if self.models[key].weights]
+
+    def by_release_rules(self, dataset: str) -> list[str]:
+        """Keys of the models whose rates on a data set are also measured as the release does."""
+        wanted = map(self.trained_as, self.evaluate.as_published)
+        return [key for key in dict.fromkeys(wanted) if key in self.measured_models(dataset)]
+
     def in_integers(self) -> list[str]:
         """Keys of the models whose integers are measured, where the family has any."""
         measured = [key for key in self.learned() if self.models[key].arithmetic != "float"]
@@ -261,12 +283,14 @@ class Experiment(_Settings):
         return next((name for name in self.evaluate.datasets if self.measured_models(name)), None)
 
     def trained_on(self, key: str) -> str | None:
-        """Key of the data set a model is trained on; None in no configuration that was checked."""
-        return self.models[self.trained_as(key)].train or self.train
+        """Key of the data set a model is trained on; None if it was trained elsewhere."""
+        model = self.models[self.trained_as(key)]
+        return None if model.weights else model.train or self.train
 
     def validated_on(self, key: str) -> str | None:
         """Key of the data set a model is validated on, if it is."""
-        return self.models[self.trained_as(key)].validation or self.validation
+        model = self.models[self.trained_as(key)]
+        return None if model.weights else model.validation or self.validation
 
     def published_as(self) -> dict[str, str]:
         """Key of a model -> its method in results/published.csv, where its settings say so."""

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tiny_models import write_model
 
 from baselines.registry import method_key
 from l3c.workflow import experiment
-from l3c.workflow.checks import ExperimentError, check_experiment
+from l3c.workflow.checks import ExperimentError, check_experiment, given_model
 from l3c.workflow.experiment import resolve
 from l3c.workflow.reference import PAGE, page
 
@@ -48,6 +49,32 @@ def test_valid_configuration_is_typed(config):
     assert checked.method_entries() == {"png": "png", "own": "own.py"}
     assert checked.used_datasets() == ["mine"]  # nothing is trained, so "toy" is not built
     assert (checked.trained(), recipes) == ([], {})
+
+
+def test_a_model_may_have_been_trained_elsewhere(config, tmp_path):
+    write_model(tmp_path, "rgb", name="mine")
+    config["models"] = {
+        "mine": {"name": "Mine", "weights": "mine.safetensors"},
+        "released": {"name": "Released", "weights": "interlaced-small"},
+        "mine_float": {"name": "Float", "same_as": "mine", "arithmetic": "float"},
+    }
+    config["evaluate"] |= {"methods": ["mine", "released", "mine_float"]}
+    config["evaluate"] |= {"as_published": ["mine_float"]}
+    del config["train"]
+    checked, recipes = check_experiment(config, ROOT)
+    assert checked.trained() == checked.given() == ["mine", "released"]
+    assert [recipe.variant for recipe in recipes.values()] == ["rgb", "interlaced"]
+    assert checked.used_datasets() == ["mine"]
+    assert checked.by_release_rules("mine") == ["mine"]
+    assert given_model(checked, "released", ROOT).name == "interlaced-small"
+
+    config["models"]["mine"]["weights"] = "gone.safetensors"
+    config["models"]["released"]["weights"] = "interlaced-smal"
+    first, second = problems(config)
+    assert first.startswith("models.mine.weights: gone.json")
+    assert second.startswith("models.released.weights: no model is called interlaced-smal")
+    (tmp_path / "gone.json").write_text("{}")
+    assert problems(config)[0].startswith("models.mine.weights: gone.safetensors")
 
 
 def test_what_is_timed(config, tmp_path):
@@ -173,8 +200,14 @@ def test_unknown_key_below_an_optional_part(config):
         (("train",), "-a", "a name of letters, digits, _ . and -"),
         (("models",), {"a": A, "b": A}, "models.b.name: A is the label of a too"),
         (("models",), {"a": A | {"name": "PNG"}}, "models.a.name: PNG is the label of png too"),
-        (("models",), {"a": {"name": "A", "same_as": "b"}}, 'unknown model with a recipe "b"'),
-        (("models",), {"a": A, "b": B | {"train": "toy"}}, "with same_as it is not trained"),
+        (
+            ("models",),
+            {"a": {"name": "A", "same_as": "b"}},
+            'a recipe or weights "b"',
+        ),
+        (("models",), {"a": A, "b": B | {"train": "toy"}}, "only a model with a recipe is trained"),
+        (("models",), {"a": A | {"weights": "x.safetensors"}}, "needs either a recipe, or weights"),
+        (("evaluate", "as_published"), ["a"], 'evaluate.as_published: unknown model "a"'),
         (("evaluate", "datasets"), ["mine", "mine"], "mine is there more than once"),
         (("evaluate", "methods_on"), {"mine": ["png", "png"]}, "png is there more than once"),
         (("timing",), {"methods": ["png", "png"]}, "timing.methods = "),
@@ -182,7 +215,11 @@ def test_unknown_key_below_an_optional_part(config):
         (("timing",), {"batches": BATCHES | {"sizes": [1, 1]}}, "1 is there more than once"),
         (("timing",), {"batches": BATCHES | {"coded": [3, 3]}}, "3 is there more than once"),
         (("timing",), {"batches": BATCHES | {"single": 32}}, "one image of 32 px is sampled alre"),
-        (("exactness",), {"dataset": "toy", "model": "l4c"}, 'model with a recipe "l4c"'),
+        (
+            ("exactness",),
+            {"dataset": "toy", "model": "l4c"},
+            'model with a recipe or weights "l4c"',
+        ),
         (("exactness",), {"dataset": "toy", "settings": ["bsae"]}, 'Did you mean "base"?'),
         (("exactness",), {"dataset": "toy", "settings": []}, "should have at least 1 item"),
         (("exactness",), {"dataset": "gone"}, "the folder nowhere does not exist"),

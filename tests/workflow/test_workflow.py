@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
+from tiny_models import write_model
 
 from l3c.bench.schema import (
     BatchRow,
@@ -323,3 +325,47 @@ def test_the_papers_configuration_is_planned(make_workflow, tmp_path):
     assert code == 0, text
     assert text.count("rule train_model:") == 5
     assert not (tmp_path / "results").exists()
+
+
+def test_the_authors_models_are_planned_from_their_files(make_workflow, tmp_path):
+    workflow = make_workflow()
+    workflow.configfile = ROOT / "config" / "released.yaml"
+    code, text = workflow.run("--dry-run")
+    assert code != 0
+    assert len(set(re.findall(r"models\.(\w+)\.weights: models/authors/", text))) == 5
+    kinds = {"l3c": "l3c", "rgb": "rgb", "rgb-shared": "rgb_shared"}
+    kinds |= {"l3c-imagenet32": "l3c", "l3c-imagenet64": "l3c"}
+    folder = tmp_path / "models" / "authors"
+    folder.mkdir(parents=True)
+    for name, kind in kinds.items():
+        write_model(folder, kind, name=name)
+    planned = workflow.planned()
+    models = {name.replace("-", "_") for name in kinds}
+    assert {job[1] for job in planned if job[0] == "copy_model"} == models
+    assert not any(job[0] in ("train_model", "plot_training") for job in planned)
+    measured = {job[1:] for job in planned if job[0] == "measure_as_published"}
+    photographs = ("open-images-500", "div2k-valid", "raise-1k")
+    expected = {(name, key) for name in photographs for key in ("l3c", "rgb", "rgb_shared")}
+    for side in (32, 64):
+        expected.add((f"imagenet{side}-small-valid", f"l3c_imagenet{side}"))
+    assert measured == expected
+
+
+def test_a_model_from_elsewhere_is_measured_by_both_rules(make_workflow, tmp_path):
+    weights = write_model(tmp_path, "rgb_shared", name="mine")
+    workflow = make_workflow(methods=["rgb_shared"], as_published=["rgb_shared"])
+    config = yaml.safe_load(workflow.configfile.read_text())
+    config["models"] = {
+        "rgb_shared": {"name": "RGB Shared", "recipe": None, "weights": str(weights)}
+    }
+    config["evaluate"]["published"] = {"toy": "Open Images v3"}
+    workflow.configfile.write_text(yaml.safe_dump(config))
+    code, text = workflow.run()
+    assert code == 0, text
+    (row,) = csv.DictReader((workflow.folder / "out/tables/as_published.csv").open())
+    assert (row["dataset"], row["model"], row["published_bpsp"]) == ("toy", "rgb_shared", "3.314")
+    assert (row["papers_network"], row["same_images"], row["reproduced"]) == ("False", "False", "")
+    assert 0 < float(row["files_bpsp"]) < float(row["release_bpsp"])  # which pays for its padding
+    copied = workflow.folder / "out/models/rgb_shared.safetensors"
+    assert copied.read_bytes() == weights.read_bytes()
+    assert not (workflow.folder / "out/figures/training.svg").exists()

@@ -17,7 +17,7 @@ from l3c.bench.tables import TABLES
 from l3c.evaluation.provenance import code_state, configuration_of
 from l3c.workflow.experiment import resolve
 from l3c.workflow.checks import CATALOGUE, ExperimentError
-from l3c.workflow.checks import check_experiment, check_method_files
+from l3c.workflow.checks import check_experiment, check_method_files, given_model
 from l3c.notebooks.reading import read, title_of
 from l3c.workflow.lock import hold_main_lock
 
@@ -37,6 +37,7 @@ except ExperimentError as error:
     raise WorkflowError(str(error)) from None
 
 RUN = EXPERIMENT.run.rstrip("/")
+TRAINED_HERE = [key for key in EXPERIMENT.trained() if key not in EXPERIMENT.given()]
 IMAGE_SETS = read_catalogue(ROOT / CATALOGUE)
 # What must be fetched before a data set can be prepared: an image set, or an archive to be unpacked,
 # in a folder apart, since a data set may be called what an image set is called.
@@ -53,9 +54,14 @@ PUBLISHED = str(ROOT / "results" / "published.csv")
 EXCLUSIVE = 1024
 GPU_THREADS = 4  # of a training on a GPU: its own and the one that reads crops, with some to spare
 
+# Whether rates are measured by the rules of the authors' release.
+BY_RELEASE_RULES = any(map(EXPERIMENT.by_release_rules, EXPERIMENT.evaluate.datasets))
 # Every function below `@table` in l3c.bench.tables, by name, and its files below tables/.
 TABLE_NAMES = [
-    name for name, spec in TABLES.items() if EXPERIMENT.trained() or not spec.learned
+    name
+    for name, spec in TABLES.items()
+    if (EXPERIMENT.trained() or not spec.learned)
+    and (BY_RELEASE_RULES or name != "as_published")
 ]
 TABLE_FILES = [path for name in TABLE_NAMES for path in TABLES[name].files()]
 # A part of the page of results, not shown elsewhere.
@@ -67,10 +73,8 @@ BITS_DATASET = EXPERIMENT.bits_dataset()
 PICTURED = EXPERIMENT.pictured()
 # What a figure can read of this run: name of its parameter -> files; see l3c.bench.figures.
 FIGURE_FILES = {"rows": f"{RUN}/rows.csv", "published": PUBLISHED}
-if EXPERIMENT.trained():
-    FIGURE_FILES["metrics"] = expand(
-        f"{RUN}/models/{{model}}.csv", model=EXPERIMENT.trained()
-    )
+if TRAINED_HERE:
+    FIGURE_FILES["metrics"] = expand(f"{RUN}/models/{{model}}.csv", model=TRAINED_HERE)
 if set(EXPERIMENT.timed()) & set(EXPERIMENT.models):
     FIGURE_FILES["timing"] = f"{RUN}/timing.csv"
 if EXPERIMENT.batched():
@@ -258,6 +262,12 @@ def get_train_threads(wildcards):
     return RECIPES[wildcards.model].train.threads or rest
 
 
+def get_given_model(wildcards):
+    """Weights of a model that was trained elsewhere, and its card."""
+    weights = given_model(EXPERIMENT, wildcards.model, ROOT).weights
+    return {"weights": str(weights), "card": str(weights.with_suffix(".json"))}
+
+
 def get_weights(wildcards):
     """Weights of a learned method, none of a classical one."""
     if wildcards.method not in EXPERIMENT.models:
@@ -323,6 +333,15 @@ def get_cost_rows():
         f"{RUN}/integer/{dataset}/{model}.csv"
         for dataset in EXPERIMENT.evaluate.datasets
         for model in EXPERIMENT.measured_models(dataset)
+    ]
+
+
+def get_as_published():
+    """Rates by the rules of the authors' release."""
+    return [
+        f"{RUN}/as_published/{dataset}/{model}.csv"
+        for dataset in EXPERIMENT.evaluate.datasets
+        for model in EXPERIMENT.by_release_rules(dataset)
     ]
 
 

@@ -19,6 +19,25 @@ rule build_store:
         "../scripts/build_store.py"
 
 
+rule copy_model:
+    input:
+        unpack(get_given_model),
+    output:
+        weights=f"{RUN}/models/{{model}}.safetensors",
+        card=f"{RUN}/models/{{model}}.json",
+    log:
+        f"{RUN}/logs/copy_model/{{model}}.log",
+    wildcard_constraints:
+        model=one_of(EXPERIMENT.given()),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    script:
+        "../scripts/copy_model.py"
+
+
 rule train_model:
     input:
         manifest=get_training_manifest,
@@ -33,6 +52,8 @@ rule train_model:
         f"{RUN}/logs/train_model/{{model}}.log",
     benchmark:
         f"{RUN}/benchmarks/train_model/{{model}}.tsv"
+    wildcard_constraints:
+        model=one_of(TRAINED_HERE),
     conda:
         "../../environment.yml"
     threads: get_train_threads

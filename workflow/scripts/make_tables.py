@@ -10,6 +10,7 @@ with job(snakemake):
     from l3c.bench.published import read_published
     from l3c.bench.run import Run
     from l3c.bench.schema import (
+        AsPublished,
         BatchRow,
         IntegerCost,
         ResultRow,
@@ -29,7 +30,7 @@ with job(snakemake):
     }
     cards = {
         key: json.loads(Path(path).read_text(encoding="utf-8"))
-        for key, path in zip(params.trained_on, given.cards, strict=True)
+        for key, path in zip(params.models, given.cards, strict=True)
     }
     run = Run(
         rows=read(Path(given.rows), ResultRow),
@@ -47,6 +48,7 @@ with job(snakemake):
         timing=read_all(map(Path, given.timing), TimingRow),
         batches=read_all(map(Path, given.batches), BatchRow),
         cost=read_all(map(Path, given.cost), IntegerCost),
+        as_published=read_all(map(Path, given.as_published), AsPublished),
     )
     provenance, folder = Path(given.provenance), Path(given.rows).parent / "tables"
     for name in params.names:

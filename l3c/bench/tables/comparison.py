@@ -293,6 +293,10 @@ def _models(run: Run) -> Iterator[str]:
         for key, dataset in run.trained_on.items()
     ]
     yield pipes(pd.DataFrame(lines), left=3) if lines else "No model was trained."
+    for key, card in run.cards.items():
+        if source := card.get("source"):
+            known = source.get("released_as") or source.get("experiment") or source.get("file")
+            yield f"* {labels[key]}: weights of another's training ({known})."
 
 
 def _recipe_name(recipe: Any) -> str:

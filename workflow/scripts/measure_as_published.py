@@ -1,0 +1,18 @@
+"""Rates of one model on one data set by the rules of the authors' release."""
+
+from pathlib import Path
+
+from l3c.workflow_job import job
+
+with job(snakemake):
+    from l3c.bench.schema import AsPublished, frame, write
+    from l3c.data.manifest import kept_images
+    from l3c.evaluation.as_published import measure_as_published
+
+    rows = measure_as_published(
+        snakemake.wildcards.dataset,
+        snakemake.wildcards.model,
+        Path(snakemake.input.weights),
+        kept_images(Path(snakemake.input.manifest)),
+    )
+    write(Path(snakemake.output.rows), frame(rows, AsPublished))
