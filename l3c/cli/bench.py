@@ -1,4 +1,4 @@
-"""`l3c bench`: every method on the images of a folder, measured as the workflow measures."""
+"""`l3c bench`: every method on the images of folders, measured as the workflow measures."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 from baselines.registry import METHODS, UnknownMethodError, get_method, method_key
 from l3c.bench.schema import MethodRecord
-from l3c.cli.bench_table import Left, Result, print_result
+from l3c.cli.bench_table import Left, Result, print_results
 from l3c.cli.exits import Exit, UsageError
 from l3c.data.sources import Photo, folder_photos
 from l3c.evaluation.environment import cores
 from l3c.evaluation.measure import Measurement, measure
 from l3c.evaluation.method_process import MethodProcess, MethodProcessError
 from l3c.evaluation.methods import MethodSource
-from l3c.models.zoo import ModelError, named_model
+from l3c.models.zoo import ModelError, ModelFile, named_model
 from l3c.picture import PictureError
 from l3c.processes import limit_threads
 from l3c.tile_coding import Choice
@@ -38,17 +38,38 @@ def run(args: argparse.Namespace) -> Exit:
     threads = args.threads or cores()
     limit_threads(threads)
     with _messages(shown=not args.quiet):
-        photos, left = _readable(folder_photos(Path(args.folder)))
+        found = {folder: _readable(folder_photos(Path(folder))) for folder in args.folders}
     sources, missing = _sources(args)
-    result = Result(Path(args.folder), left, [], [], list(missing))
+    results = []
     bars = sys.stderr.isatty() and not args.quiet
-    with tempfile.TemporaryDirectory(prefix="l3c-bench-") as folder, _messages(shown=bars):
+    for folder, (photos, left) in found.items():
+        result = Result(Path(folder), left, [], [], list(missing))
+        with _messages(shown=bars):
+            _measure(result, photos, sources, threads, args.repeats)
+        results.append(result)
+    print_results(results, "json" if args.json else "csv" if args.csv else "table")
+    if not all(photos for photos, _ in found.values()):
+        return Exit.FAILED
+    if missing and args.methods:
+        return Exit.NO_MODEL
+    # Methods that are not there are no failure, unless they were asked for.
+    lacking = [record.key for result in results for record in result.records if record.reason]
+    learned = any(key.split("_")[0] in LEARNED for key in lacking)
+    asked = (lacking and args.methods) or (learned and args.model)
+    return Exit.FAILED if asked or any(result.failed for result in results) else Exit.GOOD
+
+
+def _measure(
+    result: Result, photos: list[Photo], sources: list[MethodSource], threads: int, repeats: int
+) -> None:
+    """Adds what each method does with the photographs of a folder."""
+    with tempfile.TemporaryDirectory(prefix="l3c-bench-") as folder:
         place = Measurement(
-            dataset=Path(args.folder).resolve().name or "images",
+            dataset=result.folder.resolve().name or "images",
             run=Path(folder),
             streams=Path(folder) / "streams",
             threads=threads,
-            repeats=args.repeats,
+            repeats=repeats,
         )
         for source in sources if photos else ():
             images = ((photo.name, photo.read()) for photo in photos)
@@ -56,15 +77,6 @@ def run(args: argparse.Namespace) -> Exit:
             result.rows.extend(measured.rows)
             result.failed.extend(measured.failed)
             result.records.append(measured.record)
-    print_result(result, "json" if args.json else "csv" if args.csv else "table")
-    if not photos:
-        return Exit.FAILED
-    if missing and args.methods:
-        return Exit.NO_MODEL
-    # Methods that are not there are no failure, unless they were asked for.
-    lacking = [record.key for record in result.records if record.reason]
-    asked = (lacking and args.methods) or ("l3c" in lacking and args.model)
-    return Exit.FAILED if result.failed or asked else Exit.GOOD
 
 
 def _readable(photos: list[Photo]) -> tuple[list[Photo], list[Left]]:
@@ -91,16 +103,13 @@ def _sources(args: argparse.Namespace) -> tuple[list[MethodSource], list[MethodR
     for entry in dict.fromkeys(key.strip() for key in keys):
         if entry in LEARNED:
             try:
-                model = named_model(args.model)
+                models = [named_model(model) for model in dict.fromkeys(args.model or [None])]
             except ModelError as error:
                 if args.model:
                     raise
                 missing.append(_not_measured(entry, "L3C", str(error)))
                 continue
-            choice = LEARNED[entry]
-            name = model.name if choice is Choice.SUITED else f"{model.name} {choice}"
-            weights = model.weights.resolve()
-            sources.append(MethodSource(entry, entry, name, weights, choice=choice))
+            sources += _learned(entry, models)
             continue
         source = MethodSource(method_key(entry), entry)
         try:
@@ -117,6 +126,19 @@ def _sources(args: argparse.Namespace) -> tuple[list[MethodSource], list[MethodR
             raise UsageError(f"--methods: rename {entry}; another method has its key {source.key}")
         sources.append(source)
     return sources, missing
+
+
+def _learned(entry: str, models: list[ModelFile]) -> list[MethodSource]:
+    """A learned method with each model; keys and labels tell several models from each other."""
+    choice, sources = LEARNED[entry], []
+    for number, model in enumerate(models):
+        namesakes = [other for other in models if other.name == model.name]
+        name = model.name if len(namesakes) == 1 else str(model.weights)
+        if choice is not Choice.SUITED:
+            name = f"{name} {choice}"
+        key = entry if len(models) == 1 else f"{entry}_{number + 1}"
+        sources.append(MethodSource(key, entry, name, model.weights.resolve(), choice=choice))
+    return sources
 
 
 def _not_measured(key: str, name: str, why: str) -> MethodRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -75,25 +75,33 @@ class Result:
         return failure_text(rows[rows.key == key])
 
 
-def print_result(result: Result, form: str) -> None:
-    """Prints it: form is "table", "csv" (one row for each image and method) or "json"."""
+def print_results(results: Sequence[Result], form: str) -> None:
+    """Prints them: form is "table", "csv" (one row for each image and method) or "json"."""
     if form == "json":
-        print_json(_fields(result))
+        print_json(_fields(results))
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows(cells.values() for cells in _cells(result))
-        for record in result.records:
-            if record.reason:
-                print(f"{record.method} is not measured: {record.reason}", file=sys.stderr)
-        _print_notes(result, sys.stderr)
+        writer.writerow(("folder", *_COLUMNS))
+        for result in results:
+            writer.writerows(cells.values() for cells in _cells(result))
+            for record in result.records:
+                if record.reason:
+                    print(f"{record.method} is not measured: {record.reason}", file=sys.stderr)
+            _print_notes(result, sys.stderr)
     else:
-        print(_LINE.format("method", "bpsp", "of PNG", "encode s", "decode s", "lossless"))
-        for record, total in result.methods():
-            print(_line(result, record, total))
-        images = {row.image for row in result.rows} | {row.image for row in result.failed}
-        print(f"images: {len(images)}; seconds are means per image")
-        _print_notes(result, sys.stdout)
+        for number, result in enumerate(results):
+            if len(results) > 1:
+                print("\n" * bool(number) + f"{result.folder}:")
+            _print_table(result)
+
+
+def _print_table(result: Result) -> None:
+    print(_LINE.format("method", "bpsp", "of PNG", "encode s", "decode s", "lossless"))
+    for record, total in result.methods():
+        print(_line(result, record, total))
+    images = {row.image for row in result.rows} | {row.image for row in result.failed}
+    print(f"images: {len(images)}; seconds are means per image")
+    _print_notes(result, sys.stdout)
 
 
 def _line(result: Result, record: MethodRecord, total: dict[str, Any] | None) -> str:
@@ -114,11 +122,12 @@ def _line(result: Result, record: MethodRecord, total: dict[str, Any] | None) ->
 
 def _cells(result: Result) -> Iterator[dict[str, Any]]:
     """Each row by column, then the failures, of which most columns are None."""
+    folder = {"folder": str(result.folder)}
     for row in result.rows:
-        yield {column: getattr(row, column) for column in _COLUMNS}
+        yield folder | {column: getattr(row, column) for column in _COLUMNS}
     for failure in result.failed:
         cells = {column: getattr(failure, column, None) for column in _COLUMNS}
-        yield cells | {"lossless": False}
+        yield folder | cells | {"lossless": False}
 
 
 def _print_notes(result: Result, file: Any) -> None:
@@ -128,21 +137,29 @@ def _print_notes(result: Result, file: Any) -> None:
         print(f"left out {item.image}: {item.reason}", file=file)
 
 
-def _fields(result: Result) -> dict[str, Any]:
-    methods = []
+def _fields(results: Sequence[Result]) -> dict[str, Any]:
+    return {
+        "command": "bench",
+        "folders": [str(result.folder) for result in results],
+        "methods": [method for result in results for method in _methods(result)],
+        "rows": [cells for result in results for cells in _cells(result)],
+        "not_quiet": noise_note(
+            frame([row for result in results for row in result.rows], ResultRow)
+        ),
+        "left_out": [
+            {"folder": str(result.folder), **asdict(item)}
+            for result in results
+            for item in result.left
+        ],
+    }
+
+
+def _methods(result: Result) -> Iterator[dict[str, Any]]:
     for record, total in result.methods():
-        fields: dict[str, Any] = {"key": record.key, "method": record.method}
+        fields: dict[str, Any] = {"folder": str(result.folder)}
+        fields |= {"key": record.key, "method": record.method}
         fields |= {"version": record.version, "settings": record.settings}
         if total is not None:
             fields |= total
         reason = result.failures(record.key) or record.reason
-        fields |= {"lossless": not reason if record.measured else None, "reason": reason}
-        methods.append(fields)
-    return {
-        "command": "bench",
-        "folder": str(result.folder),
-        "methods": methods,
-        "rows": list(_cells(result)),
-        "not_quiet": noise_note(frame(result.rows, ResultRow)),
-        "left_out": [asdict(item) for item in result.left],
-    }
+        yield fields | {"lossless": not reason if record.measured else None, "reason": reason}

@@ -146,18 +146,27 @@ def _bench(commands: Any) -> None:
     parser = _command(
         commands,
         "bench",
-        "Compare all methods on the RGB images of a folder.",
+        "Compare all methods on the RGB images of folders.",
         "Each file is decoded in a fresh process and compared with the image. Images that are not "
         "plain 8-bit RGB are left out and listed. The learned model runs on the CPU.",
     )
-    parser.add_argument("folder", help="folder of images, searched with the folders below it")
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        metavar="FOLDER",
+        help="folders of images, each searched with the folders below it; one table for each",
+    )
     parser.add_argument(
         "--methods",
         help="keys separated by commas, or Python files that define a method; by default all that "
         "are there. Learned: l3c (as encode writes it), l3c_network (the network alone), "
         "l3c_smallest (as encode --smallest)",
     )
-    parser.add_argument("--model", help="learned model: a released name, or a .safetensors file")
+    parser.add_argument(
+        "--model",
+        action="append",
+        help="learned model: a released name, or a .safetensors file; repeatable",
+    )
     parser.add_argument(
         "--repeats", type=_positive, default=1, help="timed runs; the median counts"
     )

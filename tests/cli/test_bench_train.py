@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,35 @@ def test_bench_for_scripts(run: Run, album: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(ended.out)))
     assert [row["key"] for row in rows] == ["raw", "png"]
     assert float(rows[0]["bpsp"]) > 8
+
+
+def test_several_models_and_folders(
+    run: Run, album: Path, other_model: Path, photo: Path, tmp_path: Path
+) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    shutil.copy(photo, more / "b.png")
+    models = ["--model", zoo.DEFAULT, "--model", other_model]
+    command = ("bench", album, more, "--methods", "l3c,png", *models)
+    content = json.loads(run(*command, "--json").out)
+    assert content["folders"] == [str(album), str(more)]
+    found = {(each["folder"], each["key"], each["method"]) for each in content["methods"]}
+    methods = (("l3c_1", zoo.DEFAULT), ("l3c_2", "other"), ("png", "PNG"))
+    assert found == {(str(folder), *method) for folder in (album, more) for method in methods}
+    assert all(each["images"] == 1 and each["lossless"] for each in content["methods"])
+    assert {(row["folder"], row["image"]) for row in content["rows"]} == {
+        (str(album), "a"),
+        (str(more), "b"),
+    }
+    assert {each["folder"] for each in content["left_out"]} == {str(album)}
+    ended = run("bench", album, more, "--methods", "png,raw")
+    assert ended.code == 0
+    assert [line for line in ended.out.splitlines() if line.endswith(":")] == [
+        f"{album}:",
+        f"{more}:",
+    ]
+    (more / "b.png").unlink()
+    assert run("bench", album, more, "--methods", "png").code == 1
 
 
 def test_a_machine_that_was_not_quiet_is_said(
