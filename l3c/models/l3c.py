@@ -53,7 +53,7 @@ class L3CSettings(PyramidSettings):
     )
     input_map: Literal["nominal", "stored"] = Field(
         "nominal",
-        exclude_if=lambda value: value == "nominal",  # so that older models keep their identities
+        exclude_if=lambda value: value == "nominal",  # the paper's own models have either
         description="of L3C's encoder: nominal subtracts the mean and scales; stored applies 12 "
         "numbers that are kept with the weights, as in the authors' released models",
     )

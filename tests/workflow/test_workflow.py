@@ -364,7 +364,7 @@ def test_a_model_from_elsewhere_is_measured_by_both_rules(make_workflow, tmp_pat
     assert code == 0, text
     (row,) = csv.DictReader((workflow.folder / "out/tables/as_published.csv").open())
     assert (row["dataset"], row["model"], row["published_bpsp"]) == ("toy", "rgb_shared", "3.314")
-    assert (row["papers_network"], row["same_images"], row["reproduced"]) == ("False", "False", "")
+    assert (row["released_as"], row["difference"], row["reproduced"]) == ("", "", "")
     assert 0 < float(row["files_bpsp"]) < float(row["release_bpsp"])  # which pays for its padding
     copied = workflow.folder / "out/models/rgb_shared.safetensors"
     assert copied.read_bytes() == weights.read_bytes()

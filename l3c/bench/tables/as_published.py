@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +31,7 @@ def as_published(run: Run) -> Table:
     data = pd.DataFrame(_lines(run))
     sections = []
     for name, found in data.groupby("dataset", sort=False) if len(data) else ():
-        counterpart = run.counterparts.get(name)
+        counterpart = run.counterparts.get(str(name))
         remarks = [f"Published: {counterpart.label}; {counterpart.words}."] if counterpart else []
         cells = pd.DataFrame([_cells(line) for line in found.to_dict("records")])
         title = f"{name}, {counted(found.images.iloc[0], 'image')}"
@@ -45,7 +45,8 @@ def as_published(run: Run) -> Table:
 def _lines(run: Run) -> Iterator[dict[str, Any]]:
     """Rates in bpsp, means over images; None for what is not known, or not asked."""
     labels = run.labels()
-    for (dataset, key), rows in run.as_published.groupby(["dataset", "model"], sort=False):
+    for names, rows in run.as_published.groupby(["dataset", "model"], sort=False):
+        dataset, key = map(str, names)
         files = run.rows[(run.rows.dataset == dataset) & (run.rows.key == key)].bpsp.dropna()
         counterpart = run.counterparts.get(dataset)
         values = bpsp_of(run.published, counterpart.label if counterpart else None)
@@ -75,7 +76,7 @@ def reproduces(rate: float, value: PublishedValue) -> bool:
     return abs(rate - value.value) <= 1.5 * unit  # its own rounding, and one unit
 
 
-def _cells(line: dict[str, Any]) -> dict[str, str]:
+def _cells(line: Mapping[Any, Any]) -> dict[str, str]:
     published, difference = line["published_bpsp"], line["difference"]
     mark = "" if line["verified"] else UNVERIFIED_MARK
     return {
