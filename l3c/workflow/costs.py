@@ -164,6 +164,7 @@ def main(configfiles: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     measured = read_throughput(root / "results" / "reference" / "throughput.csv")
+    recipes = {key: recipes[key] for key in recipes if key not in experiment.given()}
     lines = cost_lines(experiment, recipes, read_catalogue(root / CATALOGUE), measured)
     print("\n".join(lines or ["Nothing is downloaded."]))
     return 0
