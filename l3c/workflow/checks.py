@@ -359,20 +359,20 @@ def _explain(item: Any) -> str:
 
 def _allowed_keys(loc: tuple[Any, ...]) -> list[str]:
     """The keys of the settings found at a path below Experiment."""
-    kind: Any = Experiment
-    for part in loc:
-        if _model(kind) is not None:
-            kind = _model(kind).model_fields[part].annotation  # type: ignore[union-attr]
-        else:
-            kind = typing.get_args(kind)[-1]
-    found = _model(kind)
+    found: type[BaseModel] | None = Experiment
+    parts = iter(loc)
+    for part in parts:
+        kind = found.model_fields[part].annotation if found else None
+        found = settings_in(kind)
+        if typing.get_origin(kind) is dict:
+            next(parts, None)  # a name that the user chose
     return list(found.model_fields) if found else []
 
 
-def _model(kind: Any) -> type[BaseModel] | None:
-    """The settings class behind an annotation, `X | None` included."""
+def settings_in(kind: Any) -> type[BaseModel] | None:
+    """The settings class behind an annotation, `X | None` and `dict[str, X]` included."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind
-    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
-        return next((m for m in map(_model, typing.get_args(kind)) if m), None)
+    if typing.get_origin(kind) in (types.UnionType, typing.Union, dict):
+        return next((found for found in map(settings_in, typing.get_args(kind)) if found), None)
     return None

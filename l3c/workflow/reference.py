@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from l3c.bench.schema import BatchRow, ChannelBits, ResultRow, TimingRow
+from l3c.workflow.checks import settings_in
 from l3c.workflow.experiment import Experiment
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
@@ -27,15 +27,6 @@ ROWS: dict[str, type[BaseModel]] = {
     "batches.csv": BatchRow,
     "bits.csv": ChannelBits,
 }
-
-
-def settings_in(kind: Any) -> type[BaseModel] | None:
-    """The settings class behind an annotation, `X | None` and `dict[str, X]` included."""
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return kind
-    if typing.get_origin(kind) in (types.UnionType, typing.Union, dict):
-        return next((found for found in map(settings_in, typing.get_args(kind)) if found), None)
-    return None
 
 
 def _sections(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:

@@ -306,3 +306,9 @@ def test_notebooks_are_found_and_written_to_files_of_their_own(config, tmp_path)
         "notebooks: own.py is no notebook (.ipynb)",
         "notebooks: rename my own.ipynb; letters, digits, _ . and - make a name",
     ]
+
+
+def test_unknown_keys_are_those_of_the_settings_whatever_a_data_set_is_called(config):
+    config["datasets"]["source"] = {"source": "synthetic", "limits": 3}
+    (problem,) = problems(config)
+    assert problem.startswith('datasets.source.limits: unknown key "limits". Did you mean "limit"?')
