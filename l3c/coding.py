@@ -62,7 +62,7 @@ def encode_picture(
     picture: Picture,
     codec: TileCodec | None,
     *,
-    choice: Choice = Choice.SUITED,
+    choice: Choice = Choice.SMALLEST,
     tile_side: int | None = None,
     progress: Callable[[int], object] = lambda pixels: None,
     stopwatch: Stopwatch | None = None,
@@ -92,7 +92,7 @@ def encode_picture(
 
 
 def encode_pictures(
-    pictures: Sequence[Picture], codec: TileCodec | None, *, choice: Choice = Choice.SUITED
+    pictures: Sequence[Picture], codec: TileCodec | None, *, choice: Choice = Choice.SMALLEST
 ) -> list[bytes]:
     """The files that `encode_picture` gives, faster for many small pictures of one size.
 

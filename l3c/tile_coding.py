@@ -6,9 +6,9 @@ needs several times the bytes of the fallback, or more than the samples take as 
 
 What suits a tile is estimated from the sizes that the fastest settings of the fallback's coders
 give (`fallback.estimate`), which takes about 1 % of the network's time. Where they say that the
-network cannot suit, it is not run. Where it was run and its bytes are not fewer than the estimate,
-the fallback is tried too, and the smaller of the two is kept. So the payload is never larger than
-the samples and a byte, and a photograph takes no more time than the estimate does.
+network cannot suit, it is not run. Elsewhere both are run and the smaller result is kept; with
+`Choice.QUICK` the fallback is run only where the network's bytes are not fewer than the estimate.
+So the payload is never larger than the samples and a byte.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _FALLBACK, _NETWORK = b"\0", b"\1"  # first byte of a payload in format 3
 
 
 class Choice(StrEnum):
-    """What codes RGB: the network alone, what suits a tile, or the smaller after trying both."""
+    """What codes RGB: the network alone, the smaller of both, or what an estimate prefers."""
 
     NETWORK = "network"
-    SUITED = "suited"
     SMALLEST = "smallest"
+    QUICK = "quick"
 
 
 @dataclass(frozen=True)
@@ -189,8 +189,8 @@ def with_alpha(rgb: Samples, parts: Sequence[bytes], mode: Mode) -> Samples:
 
 def _limit(samples: Samples, codec: TileCodec, choice: Choice) -> float | None:
     """From how many bytes of RGB on the fallback is tried too; None if the network cannot suit."""
-    if choice is not Choice.SUITED:
-        return 0 if choice is Choice.SMALLEST else float("inf")
+    if choice is Choice.NETWORK:
+        return float("inf")
     height, width = samples.shape[:2]
     pixels = height * width
     if codec.padded_pixels(height, width) >= _MOST_PADDING * pixels:
@@ -201,7 +201,7 @@ def _limit(samples: Samples, codec: TileCodec, choice: Choice) -> float | None:
     unsuited = least >= raw or webp < _PATTERNED * jpegxl or 8 * least < _FLAT * raw
     if unsuited and pixels >= _LEAST_PIXELS:
         return None
-    return min(least, raw)
+    return 0 if choice is Choice.SMALLEST else min(least, raw)
 
 
 def _streams(

@@ -25,12 +25,12 @@ from l3c.processes import limit_threads
 from l3c.tile_coding import Choice
 
 LEARNED = {
-    "l3c": Choice.SUITED,
+    "l3c": Choice.SMALLEST,
     "l3c_network": Choice.NETWORK,
-    "l3c_smallest": Choice.SMALLEST,
+    "l3c_quick": Choice.QUICK,
 }
 """Keys of the learned method among --methods, and what codes a tile: as `l3c encode` writes it, the
-network alone, and the smaller of network and fallback."""
+network alone, and what an estimate prefers."""
 
 
 def run(args: argparse.Namespace) -> Exit:

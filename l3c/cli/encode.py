@@ -61,7 +61,7 @@ def _encode(
         picture = picture.strip()
     codec = engine.encoder() if uses_network(picture.mode) else None
     moved = report.steps(source.name, picture.height * picture.width * (1 + args.verify))
-    choice = Choice.SMALLEST if args.smallest else Choice.SUITED
+    choice = Choice.QUICK if args.quick else Choice.SMALLEST
     data = encode_picture(picture, codec, choice=choice, tile_side=args.tile_side, progress=moved)
     container = unpack(data)
     encode_s = time.perf_counter() - start

@@ -82,10 +82,10 @@ def _encode(commands: Any) -> None:
         "--strip", action="store_true", help="leave out color profile, EXIF and XMP"
     )
     parser.add_argument(
-        "--smallest",
+        "--quick",
         action="store_true",
-        help="code RGB by the network and by the fallback and keep the smaller; takes two to three "
-        "times as long",
+        help="do not try the fallback on photographs: two to three times as fast, files may be "
+        "larger",
     )
     parser.add_argument(
         "--no-verify",
@@ -160,7 +160,7 @@ def _bench(commands: Any) -> None:
         "--methods",
         help="keys separated by commas, or Python files that define a method; by default all that "
         "are there. Learned: l3c (as encode writes it), l3c_network (the network alone), "
-        "l3c_smallest (as encode --smallest)",
+        "l3c_quick (as encode --quick)",
     )
     parser.add_argument(
         "--model",
