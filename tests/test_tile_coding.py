@@ -110,25 +110,25 @@ def test_the_network_is_not_run_where_an_estimate_decides(
 
 
 @pytest.mark.usefixtures("half_as_large_again")
-def test_a_photograph_takes_the_network_and_no_try_of_the_fallback(
+def test_a_photograph_takes_the_network_and_no_try_of_the_fallback_for_speed(
     codec: TileCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = Picture.from_array(photograph())
     monkeypatch.setattr(fallback, "encode", None)
-    data = encode_picture(picture, codec)
+    data = encode_picture(picture, codec, choice=Choice.QUICK)
     assert by_network(data) == [True]
     assert unpack(data).version == 2
     assert data == encode_picture(picture, codec, choice=Choice.NETWORK)
 
 
 @pytest.mark.parametrize("image", [photograph, screenshot, lambda: noise(40, 40, 3)])
-def test_smallest_is_the_smaller_of_both(codec: TileCodec, image: Callable[[], Samples]) -> None:
+def test_the_smaller_of_both_is_kept(codec: TileCodec, image: Callable[[], Samples]) -> None:
     picture = Picture.from_array(image())
     both = [
         len(encode_picture(picture, codec, choice=Choice.NETWORK)),
         len(encode_picture(picture, None)),
     ]
-    assert len(encode_picture(picture, codec, choice=Choice.SMALLEST)) == min(both)
+    assert len(encode_picture(picture, codec)) == min(both)
 
 
 @pytest.mark.usefixtures("half_as_large_again")
