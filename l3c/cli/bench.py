@@ -134,7 +134,7 @@ def _learned(entry: str, models: list[ModelFile]) -> list[MethodSource]:
     for number, model in enumerate(models):
         namesakes = [other for other in models if other.name == model.name]
         name = model.name if len(namesakes) == 1 else str(model.weights)
-        if choice is not Choice.SUITED:
+        if choice is not Choice.SMALLEST:
             name = f"{name} {choice}"
         key = entry if len(models) == 1 else f"{entry}_{number + 1}"
         sources.append(MethodSource(key, entry, name, model.weights.resolve(), choice=choice))
