@@ -2,7 +2,7 @@
 
 import shutil
 
-from l3c.workflow_job import job
+from l3c.workflow.job import job
 
 with job(snakemake):
     for name in ("weights", "card"):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from l3c.workflow_job import job
+from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench.schema import AsPublished, frame, write
