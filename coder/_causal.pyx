@@ -29,7 +29,7 @@ cdef extern from "causal.h":
                       const size_t *, int64_t, int64_t, int32_t, uint8_t *) nogil
     int causal_sample(const causal_network *, const uint8_t *, int64_t, int64_t, const int64_t *, int64_t, int32_t *,
                       int16_t *, uint8_t *) nogil
-    void causal_crop_inputs(const uint8_t *, int64_t, int64_t, int64_t, int16_t *, int16_t *, uint8_t *) nogil
+    int causal_crop_inputs(const uint8_t *, int64_t, int64_t, int64_t, int16_t *, int16_t *, uint8_t *) nogil
     int causal_variant(int) nogil
 
 cdef extern from "causal_loss.h":
@@ -133,6 +133,9 @@ def loss(const float[:, ::1] params, const int16_t[:, ::1] med, const uint8_t[:,
 
 def crop_inputs(const uint8_t[:, :, :, ::1] crops, int16_t[:, ::1] inputs, int16_t[:, ::1] med, uint8_t[:, ::1] x):
     """Fills the inputs, MED and values of the pixels of crops with margins."""
+    cdef int status
     with nogil:
-        causal_crop_inputs(&crops[0, 0, 0, 0], crops.shape[0], crops.shape[1] - 3, crops.shape[2] - 6, &inputs[0, 0],
-                           &med[0, 0], &x[0, 0])
+        status = causal_crop_inputs(&crops[0, 0, 0, 0], crops.shape[0], crops.shape[1] - 3, crops.shape[2] - 6,
+                                    &inputs[0, 0], &med[0, 0], &x[0, 0])
+    if status:
+        raise MemoryError

@@ -9,7 +9,6 @@
 
 #define UP CAUSAL_UP
 #define SIDE CAUSAL_SIDE
-#define SLACK 16 /* bytes behind the tile that causal_features reads, and drops */
 #define OUTSIDE 128
 #define MAX_OUTPUTS CAUSAL_MAX_OUTPUTS
 #define LEAST_MEAN (-(1 << 15))
@@ -21,6 +20,7 @@ typedef struct {
   int64_t height, width, row; /* row: bytes from one row to the next */
   int64_t step, y;            /* the next pixel: x = step - 4 y */
   uint8_t *padded, *origin;   /* origin: pixel (0, 0) */
+  uint8_t *errors;            /* of MED, where pixels are known; laid out as padded */
   mix_shape shape;
   uint8_t *at[CAUSAL_BLOCK];
   int16_t x[CAUSAL_BLOCK][CAUSAL_INPUTS + 6];
@@ -32,6 +32,12 @@ typedef struct {
   const int32_t *bias; /* 12 K */
 } tile;
 
+static void tile_free(tile *t) {
+  free(t->padded);
+  free(t->errors);
+  free(t);
+}
+
 static tile *tile_new(const causal_network *network, const int32_t *bias, int64_t height, int64_t width) {
   tile *t = malloc(sizeof *t);
   if (!t) return NULL;
@@ -40,21 +46,17 @@ static tile *tile_new(const causal_network *network, const int32_t *bias, int64_
   t->height = height, t->width = width, t->row = 3 * (width + 2 * SIDE);
   t->step = t->y = 0;
   t->shape = (mix_shape){3, 256, network->mixtures, 1};
-  const size_t size = (size_t)(t->row * (height + UP)) + SLACK;
+  const size_t size = (size_t)(t->row * (height + UP));
   t->padded = malloc(size);
-  if (!t->padded) {
-    free(t);
+  t->errors = calloc(size, 1);
+  if (!t->padded || !t->errors) {
+    tile_free(t);
     return NULL;
   }
   memset(t->padded, OUTSIDE, size);
   memset(t->x, 0, sizeof t->x);
   t->origin = t->padded + UP * t->row + 3 * SIDE;
   return t;
-}
-
-static void tile_free(tile *t) {
-  free(t->padded);
-  free(t);
 }
 
 /* Rows are padded as soon as their neighbours inside are known: on the left by the pixel above the first one, on the
@@ -110,7 +112,7 @@ static void place(const int32_t *sums, const int32_t *med, int32_t K, int32_t *o
 CLONES
 static void run_network(tile *t, int count) {
   const causal_network *n = t->network;
-  for (int i = 0; i < count; i++) causal_features(t->at[i], t->row, t->x[i], t->med[i]);
+  for (int i = 0; i < count; i++) causal_features(t->at[i], t->errors + (t->at[i] - t->padded), t->row, t->x[i], t->med[i]);
   const int32_t padded = (count + 7) / 8 * 8;
   const int16_t *in = t->x[0];
   int64_t stride = CAUSAL_INPUTS + 6;
@@ -136,6 +138,7 @@ static void predict(tile *t, int count) {
   }
 }
 
+CLONES
 static void load_pixels(tile *t, const uint8_t *pixels) {
   for (int64_t y = 0; y < t->height; y++) memcpy(t->origin + y * t->row, pixels + 3 * y * t->width, (size_t)(3 * t->width));
   for (int64_t y = 0; y < t->height; y++) {
@@ -143,6 +146,7 @@ static void load_pixels(tile *t, const uint8_t *pixels) {
     pad(t, first, 0, y);
     pad(t, first + 3 * (t->width - 1), t->width - 1, y);
   }
+  causal_errors(t->padded, t->row, t->height + UP, t->errors);
 }
 
 int causal_parameters(const causal_network *network, const int32_t *bias, const uint8_t *pixels, int64_t height, int64_t width,
@@ -189,7 +193,11 @@ int causal_decode(const causal_network *network, const int32_t *bias, const mix_
     const mix_parameters parameters = {NULL, t->parameters};
     mix_decode_lanes(&t->shape, tables, parameters, decoders, count, lanes, 0, lanes, t->symbols[0]);
     for (int i = 0; i < count; i++) {
-      for (int c = 0; c < 3; c++) t->at[i][c] = (uint8_t)t->symbols[i][c];
+      uint8_t *error = t->errors + (t->at[i] - t->padded);
+      for (int c = 0; c < 3; c++) {
+        t->at[i][c] = (uint8_t)t->symbols[i][c];
+        error[c] = (uint8_t)causal_distance(t->at[i][c], t->med[i][c]);
+      }
       const int64_t at = t->at[i] - t->origin, y = at / t->row, x = at % t->row / 3;
       pad(t, t->at[i], x, y);
     }
@@ -222,16 +230,24 @@ int causal_sample(const causal_network *network, const uint8_t *pixels, int64_t 
   return 0;
 }
 
-void causal_crop_inputs(const uint8_t *crops, int64_t count, int64_t height, int64_t width, int16_t *inputs,
-                        int16_t *med, uint8_t *x) {
-  const int64_t row = 3 * (width + 2 * SIDE);
-  for (int64_t i = 0; i < count; i++)
-    for (int64_t y = 0; y < height; y++)
-      for (int64_t j = 0; j < width; j++) {
-        const uint8_t *at = crops + (i * (height + UP) + y + UP) * row + 3 * (j + SIDE);
+CLONES
+int causal_crop_inputs(const uint8_t *crops, int64_t count, int64_t height, int64_t width, int16_t *inputs, int16_t *med,
+                       uint8_t *x) {
+  const int64_t row = 3 * (width + 2 * SIDE), rows = height + UP;
+  uint8_t *errors = malloc((size_t)(row * rows));
+  for (int64_t i = 0; errors && i < count; i++) {
+    const uint8_t *padded = crops + i * row * rows;
+    causal_errors(padded, row, rows, errors);
+    for (int64_t y = UP; y < rows; y++)
+      for (int64_t j = SIDE; j < width + SIDE; j++) {
+        const int64_t at = y * row + 3 * j;
         int32_t m[3];
-        causal_features(at, row, inputs, m);
+        causal_features(padded + at, errors + at, row, inputs, m);
         inputs += CAUSAL_INPUTS;
-        for (int c = 0; c < 3; c++) *med++ = (int16_t)m[c], *x++ = at[c];
+        for (int c = 0; c < 3; c++) *med++ = (int16_t)m[c], *x++ = padded[at + c];
       }
+  }
+  const int status = errors ? 0 : -1;
+  free(errors);
+  return status;
 }

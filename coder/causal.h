@@ -60,8 +60,8 @@ int causal_sample(const causal_network *network, const uint8_t *pixels, int64_t 
                   const int64_t *places, int64_t count, int32_t *outputs, int16_t *med, uint8_t *x);
 
 /* Inputs (pixels, CAUSAL_INPUTS), MED and pixels (pixels, 3) of crops (count, height + 3, width + 6, 3) with their margins:
- * three rows above and three columns on either side. For training. */
-void causal_crop_inputs(const uint8_t *crops, int64_t count, int64_t height, int64_t width, int16_t *inputs,
-                        int16_t *med, uint8_t *x);
+ * three rows above and three columns on either side. For training. Returns 0, or -1 without memory. */
+int causal_crop_inputs(const uint8_t *crops, int64_t count, int64_t height, int64_t width, int16_t *inputs, int16_t *med,
+                       uint8_t *x);
 
 #endif

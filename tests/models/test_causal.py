@@ -67,6 +67,17 @@ def trained(pool):
     return t
 
 
+def test_training_sees_what_the_coder_sees():
+    pixels = photograph(14, 21, 26)
+    inputs, med, x = crop_inputs(whole_tile(pixels))
+    features, anchor = causal_reference.features(pixels)
+    np.testing.assert_array_equal(inputs.numpy(), features.reshape(inputs.shape))
+    np.testing.assert_array_equal(med, anchor.reshape(med.shape))
+    np.testing.assert_array_equal(x, pixels.reshape(x.shape))
+    inside, _, _ = crop_inputs(whole_tile(pixels)[:, 5:17, 2:19])
+    np.testing.assert_array_equal(inside.numpy(), features[5:14, 2:13].reshape(inside.shape))
+
+
 def test_gradients_by_hand_are_those_of_autograd(pool):
     network = CausalPredictor(CausalSettings(width=32, hidden=3, mixtures=4))
     crops = pool.crops(np.random.default_rng(0), 12, 16, 0.3)
