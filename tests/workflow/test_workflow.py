@@ -142,7 +142,7 @@ def test_report_is_made(smoke):
     code, text = smoke.run("--report", "report.html")
     assert code == 0, text
     report = (smoke.folder / "report.html").read_text().replace("\\n", " ")
-    assert "This run (results/smoke) measured 7 methods on synthetic-test." in report
+    assert "This run (results/smoke) measured 8 methods on synthetic-test." in report
     for heading in ("Tables and figures of a run", "A walk through one photograph"):
         assert f'"labels": {{"content": "{heading}"}}' in report
     # Two labels, one of them with two values in halves of a category, break the page (snakemake 9).
