@@ -57,18 +57,21 @@ def serve() -> None:
     import torch
     from PIL import Image
 
-    import l3c
+    from l3c.coding import decode_picture, encode_picture
+    from l3c.models.zoo import open_codec
+    from l3c.picture import Picture
+    from l3c.tile_coding import Choice
 
     path, threads = sys.argv[1:]
     torch.set_num_threads(int(threads))
     with Image.open(path) as file:
         image = np.asarray(file.convert("RGB"))[:HEIGHT, :WIDTH]
-    model = l3c.open_model()
+    codec = open_codec(None, "cpu")
     for _ in sys.stdin:
         start = time.perf_counter()
-        data = model.encode(image)
+        data = encode_picture(Picture.from_array(image), codec, choice=Choice.NETWORK)
         middle = time.perf_counter()
-        decoded = model.decode(data)
+        decoded = decode_picture(data, lambda *model: codec).picture.samples
         end = time.perf_counter()
         if not np.array_equal(decoded, image):
             raise SystemExit("the decoded image differs")

@@ -1,7 +1,7 @@
 """Seconds by batch size: sampling images, which the paper tabulates (Table A3), and coding them.
 
 Sampling draws z^(S) from its uniform prior and every finer scale given it, for all images of a
-batch together. Encoding and decoding (`l3c.api.Model.encode_batch`) predict the images of a batch
+batch together. Encoding and decoding (`l3c.coding.encode_pictures`) predict the images of a batch
 together if the model predicts in integers, whose results no batch changes, and one by one if not.
 Each image is coded into a file of its own, the same as without the others.
 """
@@ -18,16 +18,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from l3c.api import Model, open_model
 from l3c.arithmetic import Kind
 from l3c.bench.schema import BatchRow
+from l3c.coding import decode_pictures, encode_pictures
 from l3c.evaluation.environment import device_name, environment, hardware
 from l3c.evaluation.measure import MethodFailedError, describe_difference
 from l3c.evaluation.other_load import OtherLoad
 from l3c.evaluation.timing import devices
 from l3c.models.tile_codec import TileCodec, UnsupportedError
 from l3c.models.zoo import open_codec
+from l3c.picture import Picture
 from l3c.progress import Progress
+from l3c.tile_coding import Choice
 
 Operation = Literal["sample", "encode", "decode"]
 _Batch = tuple[int, int, dict[Operation, list[float]]]
@@ -84,7 +86,7 @@ def measure_batches(
                 "environment": environment(),
             }
             sampled = _sample(open_codec(weights, device, arithmetic), plan)
-            coded = _code(key, open_model(weights, device, arithmetic), plan)
+            coded = _code(key, open_codec(weights, device, arithmetic), plan)
             for what in (sampled, coded):
                 for side, batch, runs in what:
                     load = others.share()
@@ -111,7 +113,8 @@ def _sample(codec: TileCodec, plan: BatchPlan) -> Iterator[_Batch]:
         yield side, batch, {"sample": runs[1:]}
 
 
-def _code(key: str, model: Model, plan: BatchPlan) -> Iterator[_Batch]:
+def _code(key: str, codec: TileCodec, plan: BatchPlan) -> Iterator[_Batch]:
+    """By the network alone, from arrays to files and back."""
     side = plan.images.shape[1]
     for batch in plan.coded:
         images = plan.images[:batch]
@@ -119,9 +122,10 @@ def _code(key: str, model: Model, plan: BatchPlan) -> Iterator[_Batch]:
         for _ in range(plan.repeats + 1):
             given = images.copy()  # what the model gets is not what it is compared with
             start = time.perf_counter()
-            files = model.encode_batch(given)
+            pictures = [Picture.from_array(image) for image in given]
+            files = encode_pictures(pictures, codec, choice=Choice.NETWORK)
             middle = time.perf_counter()
-            decoded = model.decode_batch(files)
+            decoded = [each.samples for each in decode_pictures(files, lambda *model: codec)]
             runs["decode"].append(time.perf_counter() - middle)
             runs["encode"].append(middle - start)
             for number, (image, back) in enumerate(zip(images, decoded, strict=True)):

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from tiny_models import smooth, write_model
 
-from l3c.api import Model
 from l3c.bench.checks import check
 from l3c.bench.schema import BatchRow, frame
+from l3c.evaluation import batch_timing
 from l3c.evaluation.batch_timing import BatchPlan, measure_batches
 from l3c.evaluation.measure import MethodFailedError
+from l3c.picture import Picture
 
 
 @pytest.fixture
@@ -29,7 +30,12 @@ def test_every_batch_is_measured(tmp_path, plan):
 
 
 def test_loss_stops_and_names_the_model(tmp_path, plan, monkeypatch):
-    decode = Model.decode_batch
-    monkeypatch.setattr(Model, "decode_batch", lambda *args: [x ^ 1 for x in decode(*args)])
+    real = batch_timing.decode_pictures
+
+    def spoiled(*args):
+        pictures = real(*args)
+        return [Picture.from_array(picture.samples ^ 1) for picture in pictures]
+
+    monkeypatch.setattr(batch_timing, "decode_pictures", spoiled)
     with pytest.raises(MethodFailedError, match="method tiny failed on image 0 of a batch"):
         measure_batches("tiny", "Tiny", write_model(tmp_path), "integer", plan)
