@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from l3c import fallback
-from l3c.fallback import Coder
-from l3c.picture import Mode, Picture, Section
-from l3c.picture_reading import READABLE_SUFFIXES
+from l3c.fileformat import fallback
+from l3c.fileformat.fallback import Coder
+from l3c.images.picture import Mode, Picture, Section
+from l3c.images.reading import READABLE_SUFFIXES
 
 _WORDS = ("lossless", "images", "are", "kept", "bit", "by", "or", "refused", "never", "changed")
 

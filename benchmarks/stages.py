@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from l3c.bench.measure.environment import peak_mib
 from l3c.coding import decode_picture, encode_picture
-from l3c.evaluation.environment import peak_mib
+from l3c.images.picture import Picture
 from l3c.models.tile_codec import TileCodec
 from l3c.models.zoo import open_codec
-from l3c.picture import Picture
 from l3c.recipe import Recipe
 from l3c.stopwatch import Stopwatch
 from l3c.tile_coding import Choice

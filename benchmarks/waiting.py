@@ -58,8 +58,8 @@ def serve() -> None:
     from PIL import Image
 
     from l3c.coding import decode_picture, encode_picture
+    from l3c.images.picture import Picture
     from l3c.models.zoo import open_codec
-    from l3c.picture import Picture
     from l3c.tile_coding import Choice
 
     path, threads = sys.argv[1:]

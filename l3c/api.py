@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from l3c.arithmetic import Arithmetic, Kind
-from l3c.picture import Picture
+from l3c.images.picture import Picture
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import: only once something is coded
     import torch
@@ -119,7 +119,7 @@ class Model:
                 tiles have up to 2^19 pixels.
 
         Raises:
-            l3c.picture.PictureError: an image of another kind, by name.
+            l3c.images.picture.PictureError: an image of another kind, by name.
             ValueError: no such tile.
         """
         from l3c.coding import encode_picture, uses_network

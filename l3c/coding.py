@@ -18,7 +18,7 @@ from l3c.arithmetic import Arithmetic
 from l3c.fileformat.container import Container, pack, split_parts, unpack
 from l3c.fileformat.errors import ModelMismatchError, NewerFormatError, Rectangle
 from l3c.fileformat.tiles import tile_grid, tile_rectangles
-from l3c.picture import Mode, Picture, PictureError, Samples, Section, check_sections
+from l3c.images.picture import Mode, Picture, PictureError, Samples, Section, check_sections
 from l3c.stopwatch import Stopwatch, timed
 from l3c.tile_coding import (
     Choice,

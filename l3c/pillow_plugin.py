@@ -25,7 +25,7 @@ class L3CImageFile(ImageFile.ImageFile):
         from coder.errors import CoderError
         from l3c.coding import known_sections
         from l3c.fileformat.container import unpack
-        from l3c.picture import Mode, pillow_info
+        from l3c.images.picture import Mode, pillow_info
 
         assert self.fp is not None
         data = self.fp.read()
@@ -72,8 +72,8 @@ def register() -> None:
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Writes the image with its metadata, or that of `exif=`, `icc_profile=` and `xmp=`."""
     from l3c.api import encode
-    from l3c.metadata import EXIF_PREFIX, Section
-    from l3c.picture import Picture
+    from l3c.images.metadata import EXIF_PREFIX, Section
+    from l3c.images.picture import Picture
 
     picture = Picture.from_pil(image)
     sections = dict(picture.sections)

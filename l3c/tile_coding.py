@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from coder.errors import CorruptStreamError
-from l3c import fallback
+from l3c.fileformat import fallback
 from l3c.fileformat.container import Container, Tile, pack_parts, pixels_crc, split_parts
 from l3c.fileformat.errors import NotExactError, Rectangle
-from l3c.picture import Mode, Samples
+from l3c.images.picture import Mode, Samples
 from l3c.stopwatch import Stopwatch, timed
 
 if TYPE_CHECKING:  # what the fallback codes alone, needs no PyTorch

@@ -16,7 +16,7 @@ from l3c import pillow_plugin, tile_coding
 from l3c.data.embedded import embedded_photos
 from l3c.fileformat.container import MAGIC, unpack
 from l3c.fileformat.errors import ModelMismatchError
-from l3c.picture import PictureError
+from l3c.images.picture import PictureError
 
 
 @pytest.fixture(scope="module")

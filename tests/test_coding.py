@@ -28,12 +28,12 @@ from l3c.fileformat.errors import (
     TrailingBytesError,
     TruncatedError,
 )
+from l3c.images.picture import Mode, Picture, Section
 from l3c.models import pyramid_codec
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.tile_codec import TileCodec
 from l3c.models.zoo import open_codec
 from l3c.nn.steps import CodingStep
-from l3c.picture import Mode, Picture, Section
 
 CODEC = tiny().codec()
 

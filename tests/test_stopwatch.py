@@ -8,7 +8,7 @@ from tiny_models import integers, noise, smooth, tiny
 
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat import tiles
-from l3c.picture import Picture
+from l3c.images.picture import Picture
 from l3c.stopwatch import Stopwatch, timed
 from l3c.tile_coding import Choice
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from l3c.bench.changes import Change, changes, not_compared
 from l3c.bench.difference import Difference, difference
+from l3c.bench.measure.crops import image_of
 from l3c.bench.result_folder import ResultFolder
 from l3c.bench.schema import TOTAL, measured, rows_of
-from l3c.evaluation.crops import image_of
 
 _IMAGE = ["dataset", "image"]
 _SETTING = ["dataset", "key", "device", "threads", "direction"]

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from l3c.bench.checks import check
+from l3c.bench.measure.provenance import Provenance, read_provenance
 from l3c.bench.schema import ResultRow, RowError, TimingRow, frame, measured, read
 from l3c.data.manifest import MANIFEST, manifest_sha256
-from l3c.evaluation.provenance import Provenance, read_provenance
 
 _REMEDY = "name that of a finished run, such as results/run"
 _NO_CARD = "copy it again, or remove it to compare without"

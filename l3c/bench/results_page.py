@@ -10,10 +10,10 @@ import pandas as pd
 
 from l3c.bench.checks import failure_texts
 from l3c.bench.figures.registry import load_figures
+from l3c.bench.measure.provenance import SHORT, Provenance
 from l3c.bench.schema import MethodRecord, failed, measured
 from l3c.bench.tables import TABLES
 from l3c.bench.tables.layout import counted
-from l3c.evaluation.provenance import SHORT, Provenance
 
 # Path in the run, without its suffix -> what the page calls it; others are called by their path.
 TITLES = {

@@ -148,7 +148,7 @@ class TimingRow(Row):
     device: _Device
     device_name: _DeviceName
     threads: _Threads
-    image: str = Field(min_length=1, description="name of the crop, see l3c.evaluation.crops")
+    image: str = Field(min_length=1, description="name of the crop, see l3c.bench.measure.crops")
     height: _Pixels
     width: _Pixels
     direction: Literal["encode", "decode"]

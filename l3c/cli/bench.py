@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from baselines.registry import METHODS, UnknownMethodError, get_method, method_key
+from l3c.bench.measure.environment import cores
+from l3c.bench.measure.files import Measurement, measure
+from l3c.bench.measure.method_process import MethodProcess, MethodProcessError
+from l3c.bench.measure.methods import MethodSource
 from l3c.bench.schema import MethodRecord
 from l3c.cli.bench_table import Left, Result, print_results
 from l3c.cli.exits import Exit, UsageError
 from l3c.data.sources import Photo, folder_photos
-from l3c.evaluation.environment import cores
-from l3c.evaluation.measure import Measurement, measure
-from l3c.evaluation.method_process import MethodProcess, MethodProcessError
-from l3c.evaluation.methods import MethodSource
+from l3c.images.picture import PictureError
 from l3c.models.zoo import ModelError, ModelFile, named_model
-from l3c.picture import PictureError
 from l3c.processes import limit_threads
 from l3c.tile_coding import Choice
 

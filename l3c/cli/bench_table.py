@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from l3c.bench.checks import failure_text
+from l3c.bench.measure.other_load import noise_note
 from l3c.bench.schema import FailedRow, MethodRecord, ResultRow, frame
 from l3c.bench.stats import rates, speeds
 from l3c.cli.report import print_json
-from l3c.evaluation.other_load import noise_note
 
 _REFERENCE = "png"
 _LINE = "{:<18} {:>8} {:>9} {:>11} {:>11}  {}"

@@ -18,11 +18,11 @@ from l3c.bench.compare import (
     resources,
 )
 from l3c.bench.difference import size_verdict, time_verdict
+from l3c.bench.measure.other_load import noise_note
+from l3c.bench.measure.provenance import SHORT
 from l3c.bench.result_folder import ResultFolder
 from l3c.bench.schema import failed, measured
 from l3c.cli.report import print_json
-from l3c.evaluation.other_load import noise_note
-from l3c.evaluation.provenance import SHORT
 
 Row = tuple[str, str, str, str]  # what, A, B, the verdict
 

@@ -19,8 +19,8 @@ from l3c.cli.streams import STDOUT
 from l3c.coding import decode_picture
 from l3c.fileformat.container import unpack
 from l3c.fileformat.errors import Rectangle
-from l3c.picture import Picture, PictureError
-from l3c.picture_writing import WRITABLE_SUFFIXES, write_picture
+from l3c.images.picture import Picture, PictureError
+from l3c.images.writing import WRITABLE_SUFFIXES, write_picture
 from l3c.pillow_plugin import SUFFIX
 
 

@@ -17,7 +17,7 @@ from l3c.cli.outputs import Outputs, check_stdout, write_stdout
 from l3c.cli.report import Report
 from l3c.coding import decode_picture, encode_picture, uses_network
 from l3c.fileformat.container import unpack
-from l3c.picture_reading import IMAGE_SUFFIXES, read_picture
+from l3c.images.reading import IMAGE_SUFFIXES, read_picture
 from l3c.pillow_plugin import SUFFIX
 from l3c.tile_coding import Choice
 

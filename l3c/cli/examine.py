@@ -12,7 +12,7 @@ from l3c.cli.exits import Exit, combined, exit_of
 from l3c.coding import Decoded, decode_picture
 from l3c.fileformat.container import Container, unpack
 from l3c.fileformat.errors import Rectangle, SectionAlteredError, TileError
-from l3c.picture import Section
+from l3c.images.picture import Section
 
 if TYPE_CHECKING:
     from l3c.models.tile_codec import TileCodec

@@ -8,8 +8,8 @@ from enum import IntEnum
 from coder.errors import CorruptStreamError
 from l3c.cli.interrupts import INTERRUPTED
 from l3c.fileformat.errors import ModelMismatchError, NotExactError
+from l3c.images.picture import PictureError
 from l3c.models.zoo import ModelError
-from l3c.picture import PictureError
 
 
 class Exit(IntEnum):

@@ -17,8 +17,8 @@ from l3c.cli.report import Report
 from l3c.coding import mode_of
 from l3c.fileformat.container import Container, Tile, split_parts, unpack
 from l3c.fileformat.tiles import tile_rectangles
+from l3c.images.picture import Mode
 from l3c.models.zoo import ModelError, ModelFile, named_model, released
-from l3c.picture import Mode
 from l3c.pillow_plugin import SUFFIX
 from l3c.tile_coding import body, is_by_network
 

@@ -13,9 +13,9 @@ from l3c.cli.outputs import Outputs
 from l3c.cli.report import print_json
 from l3c.data.images import RGBImage
 from l3c.data.sources import folder_photos
+from l3c.images.picture import PictureError
 from l3c.models.authors_checkpoints import LICENCE, SHARED_SCALES, read_checkpoint
 from l3c.models.zoo import read_model
-from l3c.picture import PictureError
 from l3c.processes import limit_threads
 from l3c.recipe import Recipe
 from l3c.training.files import today

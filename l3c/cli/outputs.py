@@ -12,7 +12,7 @@ from pathlib import Path
 
 from l3c.cli.exits import UsageError
 from l3c.cli.streams import STDOUT, flush_stdout
-from l3c.picture import PictureError
+from l3c.images.picture import PictureError
 
 
 class OutputError(ValueError):

@@ -14,10 +14,10 @@ from l3c.cli.inputs import Job, find_sources, hidden
 from l3c.cli.outcome import Outcome
 from l3c.cli.outputs import Outputs
 from l3c.cli.report import Report
+from l3c.images.picture import Mode, Picture
+from l3c.images.reading import IMAGE_SUFFIXES, read_picture
+from l3c.images.writing import write_picture
 from l3c.models.tile_codec import Sample
-from l3c.picture import Mode, Picture
-from l3c.picture_reading import IMAGE_SUFFIXES, read_picture
-from l3c.picture_writing import write_picture
 
 
 def run(args: argparse.Namespace) -> Exit:

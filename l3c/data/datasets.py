@@ -23,7 +23,7 @@ from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, read_manifest, writ
 from l3c.data.prepare import Preparation, choose_factor, factor_range, prepare_image
 from l3c.data.sources import LIST_SUFFIX, Photo, files_state, folder_photos, listed_photos
 from l3c.data.synthetic import synthetic_photos
-from l3c.picture import PictureError
+from l3c.images.picture import PictureError
 from l3c.progress import Progress
 
 _BUILT_IN = {"embedded": embedded_photos, "synthetic": synthetic_photos}

@@ -23,7 +23,7 @@ from l3c.data.download import digest, fetch
 from l3c.data.errors import DatasetError
 from l3c.data.sources import files_state
 from l3c.data.unpack import unpack
-from l3c.picture_reading import IMAGE_SUFFIXES
+from l3c.images.reading import IMAGE_SUFFIXES
 from l3c.progress import Progress
 from l3c.whole_files import write_whole
 

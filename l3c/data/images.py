@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from l3c.picture import MODE_NAMES, Mode, PictureError, Section
-from l3c.picture_reading import file_problem, one_line, read_picture
+from l3c.images.picture import MODE_NAMES, Mode, PictureError, Section
+from l3c.images.reading import file_problem, one_line, read_picture
 from l3c.whole_files import whole_file
 
 RGBImage = NDArray[np.uint8]
@@ -25,7 +25,7 @@ RGBImage = NDArray[np.uint8]
 def read_rgb(path: Path) -> RGBImage:
     """Pixels of a plain 8-bit RGB image file (BMP, JPEG, PNG, TIFF or WebP).
 
-    See `l3c.picture_reading.read_picture`: the pixels count as stored.
+    See `l3c.images.reading.read_picture`: the pixels count as stored.
 
     Returns:
         uint8 (H, W, 3), C-contiguous, writable.

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from l3c.data.errors import DatasetError, first_problem
 from l3c.data.images import RGBImage, pixel_sha256, read_rgb
-from l3c.picture import PictureError
+from l3c.images.picture import PictureError
 from l3c.whole_files import write_whole
 
 MANIFEST = "manifest.csv"

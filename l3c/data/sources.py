@@ -18,7 +18,7 @@ from pathlib import Path
 from l3c.data.errors import DatasetError
 from l3c.data.images import RGBImage, file_sha256, read_rgb
 from l3c.folders import find_files
-from l3c.picture_reading import IMAGE_SUFFIXES, READABLE_SUFFIXES
+from l3c.images.reading import IMAGE_SUFFIXES, READABLE_SUFFIXES
 
 LIST_SUFFIX = ".txt"
 _KINDS_SHOWN = 6

@@ -94,7 +94,7 @@ class Container:
     """What a file holds.
 
     Attributes:
-        mode: 0..255, what the samples of a pixel are (see `l3c.picture`).
+        mode: 0..255, what the samples of a pixel are (see `l3c.images.picture`).
         height, width: of the image, in pixels, 1..2^31 - 1.
         arithmetic: of the network: 0 if none took part, 1 float32 on a CPU, 2 float32 on a CUDA
             device, 3 integers.

@@ -8,8 +8,8 @@ are the same on any machine and in any batch, so that small tiles of one size ar
 together. In floating point they are the same on one machine, as long as shapes and memory layout
 are, and the number of threads too: tiles are predicted one at a time. PyTorch was also seen to
 round a convolution of tiny inputs (up to 11 positions) differently with two threads, and none of
-larger ones, so that small scales are predicted by one thread; `l3c.evaluation.exactness` measures
-what that is worth. Neither depends on what the calling program has set PyTorch to
+larger ones, so that small scales are predicted by one thread (measured by
+`l3c.bench.measure.exactness`). Neither depends on what the calling program has set PyTorch to
 (`l3c.torch_state`).
 """
 

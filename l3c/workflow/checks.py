@@ -12,14 +12,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from baselines.registry import METHODS, method_key
+from l3c.bench.measure.exactness import settings
+from l3c.bench.measure.method_process import MethodProcess, MethodProcessError
+from l3c.bench.measure.methods import MethodSource
 from l3c.bench.published import PublishedError, editions, normalize, read_published
 from l3c.data.catalogue import ImageSet, is_archive, read_catalogue
 from l3c.data.errors import DatasetError
 from l3c.data.sources import LIST_SUFFIX
 from l3c.did_you_mean import did_you_mean
-from l3c.evaluation.exactness import settings
-from l3c.evaluation.method_process import MethodProcess, MethodProcessError
-from l3c.evaluation.methods import MethodSource
 from l3c.models.zoo import ModelError, ModelFile, named_model
 from l3c.recipe import Recipe, RecipeError, load_recipe, parse_recipe
 from l3c.workflow.experiment import NOTEBOOK_NAME, Experiment, resolve

@@ -8,10 +8,10 @@ from result_rows import result_row, results, timing_row, write_results
 from l3c.bench.changes import Change
 from l3c.bench.compare import NothingSharedError, compare
 from l3c.bench.difference import difference, size_verdict, time_verdict
+from l3c.bench.measure.provenance import CodeState, Provenance, ProvenanceError, write_provenance
 from l3c.bench.result_folder import ResultFolder, ResultFolderError, read_result_folder
 from l3c.bench.schema import RowError, TimingRow, frame
 from l3c.data.manifest import ManifestRow, write_manifest
-from l3c.evaluation.provenance import CodeState, Provenance, ProvenanceError, write_provenance
 
 IMAGES = "abcdefgh"
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from result_rows import failed_row, method_record, result_row, results
 
+from l3c.bench.measure.provenance import CodeState, Provenance
 from l3c.bench.results_page import RunFacts, results_page
-from l3c.evaluation.provenance import CodeState, Provenance
 
 CHANGED = CodeState("c0ffee" * 6 + "beef", changed=True)
 OVERVIEW = """## toy

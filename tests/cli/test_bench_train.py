@@ -13,7 +13,7 @@ from PIL import Image
 from tiny_models import smooth
 
 import l3c
-from l3c.evaluation.other_load import OtherLoad
+from l3c.bench.measure.other_load import OtherLoad
 from l3c.models import zoo
 from l3c.training import loop
 

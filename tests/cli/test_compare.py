@@ -9,8 +9,8 @@ import pytest
 from command import Run
 from result_rows import failed_row, result_row, timing_row, write_results
 
+from l3c.bench.measure.provenance import CodeState, Provenance, write_provenance
 from l3c.bench.schema import ResultRow, TimingRow, frame, read_rows, write
-from l3c.evaluation.provenance import CodeState, Provenance, write_provenance
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tiny_models import smooth
 
 from l3c.fileformat import tiles
 from l3c.fileformat.container import pack, unpack
-from l3c.picture_reading import read_picture
+from l3c.images.reading import read_picture
 
 
 @pytest.fixture

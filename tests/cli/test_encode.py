@@ -16,7 +16,7 @@ from tiny_models import smooth
 import l3c
 from l3c.cli import encode
 from l3c.fileformat.container import unpack
-from l3c.picture_reading import read_picture
+from l3c.images.reading import read_picture
 
 
 def test_a_file_lands_beside_its_image(run: Run, photo: Path) -> None:

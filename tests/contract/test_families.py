@@ -28,15 +28,15 @@ from tiny_models import KINDS, SHAPE, START, limit, smooth
 from l3c import tile_coding
 from l3c.arithmetic import Arithmetic
 from l3c.bench.figures.pictures import cost_map, samples
+from l3c.bench.measure.bits import measure_bits
+from l3c.bench.measure.files import Measured, Measurement, measure
+from l3c.bench.measure.integer_cost import measure_cost
+from l3c.bench.measure.methods import MethodSource
 from l3c.bench.run import Run
 from l3c.bench.schema import IntegerCost, ResultRow, frame, read_rows, write
 from l3c.bench.tables import TABLES, write_table
 from l3c.bench.tables.integer_cost import integer_cost
 from l3c.cli import main
-from l3c.evaluation.bits import measure_bits
-from l3c.evaluation.integer_cost import measure_cost
-from l3c.evaluation.measure import Measured, Measurement, measure
-from l3c.evaluation.methods import MethodSource
 from l3c.models import zoo
 from l3c.models.base import load_family
 from l3c.models.tile_codec import UnsupportedError

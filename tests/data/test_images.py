@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from l3c.data.images import file_sha256, pixel_sha256, read_png_text, read_rgb, write_png
-from l3c.picture import PictureError
+from l3c.images.picture import PictureError
 
 pytestmark = pytest.mark.filterwarnings("error")
 

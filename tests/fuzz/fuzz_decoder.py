@@ -26,8 +26,8 @@ from l3c import tile_coding
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat import tiles
 from l3c.fileformat.container import Container, Tile, pack, unpack
+from l3c.images.picture import Mode, Picture
 from l3c.models.tile_codec import TileCodec
-from l3c.picture import Mode, Picture
 
 
 def corpus(codec: TileCodec) -> list[tuple[Picture, bytes]]:

@@ -23,8 +23,8 @@ from tiny_models import limit, noise, smooth, stir
 from l3c import tile_coding
 from l3c.coding import encode_picture
 from l3c.fileformat import tiles
+from l3c.images.picture import Picture
 from l3c.models.pyramid import PyramidModel
-from l3c.picture import Picture
 from l3c.recipe import Recipe
 from l3c.tile_coding import Choice
 

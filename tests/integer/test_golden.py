@@ -15,11 +15,11 @@ from torch import Tensor
 
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat.container import unpack
+from l3c.images.picture import Picture
 from l3c.integer import files, reference
 from l3c.models.pyramid import PyramidModel
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.nn.steps import CodingStep
-from l3c.picture import Picture
 from l3c.recipe import Recipe
 from l3c.tile_coding import Choice, is_by_network
 

@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from l3c.evaluation.measure import MethodFailedError
+from l3c.bench.measure.files import MethodFailedError
 from l3c.processes import one_line
 
 

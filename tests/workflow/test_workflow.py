@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 from tiny_models import write_model
 
+from l3c.bench.measure.provenance import read_stamp
 from l3c.bench.schema import (
     BatchRow,
     ChannelBits,
@@ -24,7 +25,6 @@ from l3c.bench.schema import (
     read,
     read_rows,
 )
-from l3c.evaluation.provenance import read_stamp
 
 ROOT = Path(__file__).resolve().parents[2]
 LEARNED = {"l3c", "l3c_float", "rgb", "rgb_shared", "interlaced"}

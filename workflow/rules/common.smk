@@ -14,7 +14,7 @@ from l3c.bench.counterparts import find_counterparts
 from l3c.bench.published import read_published
 from l3c.bench.results_page import TITLES
 from l3c.bench.tables import TABLES
-from l3c.evaluation.provenance import code_state, configuration_of
+from l3c.bench.measure.provenance import code_state, configuration_of
 from l3c.workflow.experiment import resolve
 from l3c.workflow.checks import CATALOGUE, ExperimentError
 from l3c.workflow.checks import check_experiment, check_method_files, given_model

@@ -7,7 +7,7 @@ from l3c.workflow.job import job
 with job(snakemake):
     import nbformat
 
-    from l3c.evaluation.provenance import read_stamp
+    from l3c.bench.measure.provenance import read_stamp
     from l3c.notebooks.execution import add_stamp, execute
     from l3c.notebooks.page import to_page
     from l3c.whole_files import write_text

@@ -6,9 +6,9 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench.figures.registry import load_figures
+    from l3c.bench.measure.provenance import read_provenance
     from l3c.bench.results_page import RunFacts, results_page
     from l3c.bench.schema import ResultRow, read, read_record
-    from l3c.evaluation.provenance import read_provenance
     from l3c.whole_files import write_text
 
     run = Path(snakemake.input.rows).parent

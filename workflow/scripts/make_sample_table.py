@@ -5,10 +5,10 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from l3c.bench.measure.provenance import read_id
+    from l3c.bench.measure.sample_rows import samples_table
     from l3c.bench.published import read_published, samples_of
     from l3c.bench.schema import SampleRow, read_rows
-    from l3c.evaluation.provenance import read_id
-    from l3c.evaluation.sample_rows import samples_table
     from l3c.whole_files import write_text
 
     rows = read_rows(Path(snakemake.input.rows), SampleRow)

@@ -7,6 +7,7 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench.counterparts import Counterpart
+    from l3c.bench.measure.provenance import read_id, read_stamp
     from l3c.bench.published import read_published
     from l3c.bench.run import Run
     from l3c.bench.schema import (
@@ -21,7 +22,6 @@ with job(snakemake):
     )
     from l3c.bench.tables import TABLES, write_table
     from l3c.data.manifest import read_manifest
-    from l3c.evaluation.provenance import read_id, read_stamp
 
     given, params = snakemake.input, snakemake.params
     manifests = {

@@ -5,9 +5,9 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from l3c.bench.measure.as_published import measure_as_published
     from l3c.bench.schema import AsPublished, frame, write
     from l3c.data.manifest import kept_images
-    from l3c.evaluation.as_published import measure_as_published
 
     rows = measure_as_published(
         snakemake.wildcards.dataset,

@@ -5,9 +5,9 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from l3c.bench.measure.bits import measure_bits
+    from l3c.bench.measure.photographs import choose, cut
     from l3c.bench.schema import ChannelBits, frame, write
-    from l3c.evaluation.bits import measure_bits
-    from l3c.evaluation.photographs import choose, cut
     from l3c.models.zoo import open_codec
 
     params = snakemake.params

@@ -5,9 +5,9 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from l3c.bench.measure.integer_cost import measure_cost
     from l3c.bench.schema import IntegerCost, frame, write
     from l3c.data.manifest import kept_images
-    from l3c.evaluation.integer_cost import measure_cost
 
     rows = measure_cost(
         snakemake.wildcards.dataset,

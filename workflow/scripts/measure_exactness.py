@@ -6,10 +6,10 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from l3c.bench.measure import exactness
+    from l3c.bench.measure.environment import environment, hardware
+    from l3c.bench.measure.provenance import read_id, read_stamp
     from l3c.data.manifest import kept_images
-    from l3c.evaluation import exactness
-    from l3c.evaluation.environment import environment, hardware
-    from l3c.evaluation.provenance import read_id, read_stamp
     from l3c.whole_files import write_text
 
     chosen = snakemake.params.exactness

@@ -5,10 +5,10 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from l3c.bench.measure.files import Measurement, measure
+    from l3c.bench.measure.methods import MethodSource
     from l3c.bench.schema import ResultRow, frame, write, write_record
     from l3c.data.manifest import kept_images, read_manifest
-    from l3c.evaluation.measure import Measurement, measure
-    from l3c.evaluation.methods import MethodSource
 
     manifest = Path(snakemake.input.manifest)
     method = snakemake.params.method

@@ -7,7 +7,7 @@ from l3c.workflow.job import job
 with job(snakemake):
     from l3c.bench.figures import style
     from l3c.bench.figures.registry import load_figures, read_inputs
-    from l3c.evaluation.provenance import read_stamp
+    from l3c.bench.measure.provenance import read_stamp
 
     spec = load_figures()[snakemake.wildcards.figure]
     named = {

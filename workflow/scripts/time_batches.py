@@ -7,10 +7,10 @@ from l3c.workflow.job import job
 with job(snakemake):
     import numpy as np
 
+    from l3c.bench.measure.batch_timing import BatchPlan, measure_batches
+    from l3c.bench.measure.crops import crops_of
     from l3c.bench.schema import BatchRow, frame, write
     from l3c.data.manifest import kept_images
-    from l3c.evaluation.batch_timing import BatchPlan, measure_batches
-    from l3c.evaluation.crops import crops_of
 
     manifest = Path(snakemake.input.manifest)
     method = snakemake.params.method

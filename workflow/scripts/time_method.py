@@ -5,11 +5,11 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from l3c.bench.measure.crops import crops_of
+    from l3c.bench.measure.methods import MethodSource
+    from l3c.bench.measure.timing import TimingPlan, measure_timing
     from l3c.bench.schema import TimingRow, frame, write
     from l3c.data.manifest import kept_images
-    from l3c.evaluation.crops import crops_of
-    from l3c.evaluation.methods import MethodSource
-    from l3c.evaluation.timing import TimingPlan, measure_timing
 
     manifest = Path(snakemake.input.manifest)
     method = snakemake.params.method

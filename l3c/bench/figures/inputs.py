@@ -35,7 +35,7 @@ def _folder(files: Files, facts: Facts) -> Path:
 
 def _pictured(files: Files, facts: Facts, of: Callable[..., Any]) -> list[Any]:
     """Of each photograph what a model makes of it; files: manifest, weights."""
-    from l3c.evaluation.photographs import choose, cut
+    from l3c.bench.measure.photographs import choose, cut
     from l3c.models.pyramid_codec import PyramidCodec
     from l3c.models.zoo import open_codec
 

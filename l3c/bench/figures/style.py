@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pandas import DataFrame
 
-from l3c.evaluation.other_load import noise_note
+from l3c.bench.measure.other_load import noise_note
 
 # Okabe and Ito's vermilion and a slate: different hue, different lightness, different marker.
 LEARNED, CLASSICAL, PUBLISHED = "#d55e00", "#33526e", "#111111"

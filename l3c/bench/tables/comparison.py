@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from l3c.bench.checks import failure_text
+from l3c.bench.measure.other_load import noise_note
 from l3c.bench.published import bpsp_of, published_name
 from l3c.bench.run import Run
 from l3c.bench.schema import failed, measured, rows_of
@@ -27,7 +28,6 @@ from l3c.bench.tables.layout import (
 )
 from l3c.bench.tables.registry import table
 from l3c.data.manifest import ManifestRow
-from l3c.evaluation.other_load import noise_note
 
 NOT_MEASURED = "not measured"
 LISTED = 10  # images left out that a note names; left_out.csv has them all

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from l3c.bench.measure.other_load import noise_note
 from l3c.bench.published import PublishedValue
 from l3c.bench.run import Run
 from l3c.bench.schema import TOTAL, failed, measured, rows_of
@@ -31,7 +32,6 @@ from l3c.bench.tables.paper_parts import (
     with_settings,
 )
 from l3c.bench.tables.registry import table
-from l3c.evaluation.other_load import noise_note
 
 _METHOD = "Method"
 _SIDE = 32  # of the images of Table A3, pixels

@@ -7,7 +7,7 @@ from result_rows import frame_of
 from tiny_models import noise, smooth, tiny
 
 from l3c.bench.figures.bits import bits, mean_bpsp
-from l3c.evaluation.bits import measure_bits
+from l3c.bench.measure.bits import measure_bits
 
 IMAGES = [("smooth", smooth(21, 34)), ("noise", noise(8, 16, 3))]
 LABELS = {"l3c": "L3C", "rgb": "RGB"}

@@ -1,0 +1,199 @@
+"""Method x image -> row: encode, write, decode in a fresh process, compare, count bytes.
+
+The image stays in this process, where no method runs: each has one process that encodes copies of
+it, and one that decodes the files and never sees an image.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from l3c.bench.measure.environment import environment, hardware
+from l3c.bench.measure.method_process import Description, MethodProcess, MethodProcessError
+from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.other_load import OtherLoad
+from l3c.bench.schema import (
+    FailedRow,
+    MethodRecord,
+    ResultRow,
+    RowError,
+    bits_per_subpixel,
+    read_rows,
+)
+from l3c.data.images import pixel_sha256
+from l3c.progress import Progress
+from l3c.whole_files import write_whole
+
+
+class MethodFailedError(ValueError):
+    """A method raised an error, or did not give an image back, where no row can say so."""
+
+    def __init__(self, method: str, dataset: str, image: str, reason: str) -> None:
+        super().__init__(f"method {method} failed on image {image} of {dataset}: {reason}")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Where one method is measured, and how.
+
+    Attributes:
+        dataset: key of the data set.
+        run: the run's folder; rows name files relative to it.
+        streams: folder the bitstreams are written to, below `run`.
+        threads: what the method was given; only recorded here, the caller sets it.
+        repeats: timed runs per image; the median counts.
+    """
+
+    dataset: str
+    run: Path
+    streams: Path
+    threads: int = 1
+    repeats: int = 1
+
+
+class Measured(NamedTuple):
+    """What came of measuring one method: a row or a failure for each image, and the record."""
+
+    rows: list[ResultRow]
+    failed: list[FailedRow]
+    record: MethodRecord
+
+
+def measure(
+    source: MethodSource,
+    images: Iterable[tuple[str, np.ndarray]],
+    count: int,
+    place: Measurement,
+) -> Measured:
+    """Measures one method on some images. One that fails on an image goes on with the next one.
+
+    Args:
+        source: the method.
+        images: (name, uint8 (H, W, 3)) pairs, read one at a time.
+        count: how many there are, for the progress report.
+        place: data set, folders, threads.
+
+    Returns:
+        Neither rows nor failures if the method is not available here or cannot be loaded.
+    """
+    with MethodProcess(source) as encoder, MethodProcess(source) as decoder:
+        method = _describe(source, encoder)
+        reason = method.unavailable and method.unavailable + _loss(source.key, place)
+        record = MethodRecord(
+            dataset=place.dataset,
+            key=source.key,
+            method=method.name,
+            measured=not method.unavailable,
+            reason=reason,
+            settings=method.settings,
+            version=method.version,
+        )
+        measured = Measured([], [], record)
+        if method.unavailable:
+            print(f"{method.name} is not measured: {reason}", file=sys.stderr)
+            return measured
+        label = f"{method.name} on {place.dataset}"
+        others = OtherLoad()
+        with Progress(count, label, "image") as progress:
+            for name, image in images:
+                about = {
+                    **record.model_dump(exclude={"measured", "reason"}),
+                    "image": name,
+                    "height": image.shape[0],
+                    "width": image.shape[1],
+                    "threads": place.threads,
+                    "hardware": hardware(),
+                    "environment": environment(),
+                }
+                stream = place.streams / f"{name}{method.suffix}"
+                try:
+                    results = _round_trip(encoder, decoder, image, stream, place.repeats)
+                except MethodProcessError as error:
+                    measured.failed.append(FailedRow(**about, reason=str(error)))
+                    print(f"{label}, image {name}: failed: {error}", file=sys.stderr)
+                    progress.update()
+                    continue
+                row = ResultRow(
+                    **about,
+                    **results,
+                    other_load=others.share(),
+                    lossless=True,
+                    in_process=method.in_process,
+                    stream=stream.relative_to(place.run).as_posix(),
+                    pixel_sha256=pixel_sha256(image),
+                )
+                measured.rows.append(row)
+                progress.update(bpsp=row.bpsp)
+    return measured
+
+
+def _describe(source: MethodSource, process: MethodProcess) -> Description:
+    """What a method says of itself; of one that cannot be loaded, why."""
+    try:
+        return process.describe()
+    except MethodProcessError as error:
+        return Description(source.name or source.key, "", "", True, "", str(error))
+
+
+def _loss(key: str, place: Measurement) -> str:
+    """That a method was measured in this run before, if so; its old rows are still in rows.csv."""
+    try:
+        rows = read_rows(place.run / "rows.csv", ResultRow)
+    except RowError:  # the first time there are none
+        return ""
+    versions = {row.version for row in rows if (row.dataset, row.key) == (place.dataset, key)}
+    return f"; it was there before and has gone ({', '.join(sorted(versions))})" if versions else ""
+
+
+def _round_trip(
+    encoder: MethodProcess,
+    decoder: MethodProcess,
+    image: np.ndarray,
+    stream: Path,
+    repeats: int,
+) -> dict[str, Any]:
+    """Sizes and times of an image, the columns of its row; a warm-up run is dropped.
+
+    Raises:
+        MethodProcessError: encoding or decoding failed, or gave another image back.
+    """
+    encoded = [encoder.encode(image) for _ in range(repeats + (not encoder.is_warm))]
+    data = encoded[-1][0]
+    write_whole(stream, data)
+    decode_s = []
+    for _ in range(repeats + (not decoder.is_warm)):
+        decoded, seconds = decoder.decode(stream)
+        if difference := describe_difference(image, decoded):
+            raise MethodProcessError(f"not lossless: {difference}")
+        decode_s.append(seconds)
+    height, width = image.shape[:2]
+    return {
+        "num_bytes": len(data),
+        "bpsp": bits_per_subpixel(8 * len(data), height, width),
+        "bits_theory": encoder.bits_theory(image),
+        "encode_s": statistics.median(seconds for _, seconds in encoded[-repeats:]),
+        "decode_s": statistics.median(decode_s[-repeats:]),
+    }
+
+
+def describe_difference(image: np.ndarray, decoded: object) -> str:
+    """Why `decoded` is not `image`, pixel by pixel; "" if it is."""
+    if not isinstance(decoded, np.ndarray):
+        return f"decoded to {type(decoded).__name__}, not to an array"
+    if (decoded.shape, decoded.dtype) != (image.shape, image.dtype):
+        return f"decoded to {decoded.dtype} {decoded.shape}, was {image.dtype} {image.shape}"
+    wrong = np.argwhere(decoded != image)
+    if not len(wrong):
+        return ""
+    y, x, c = (int(i) for i in wrong[0])
+    return (
+        f"{len(wrong)} of {image.size} sub-pixels differ, the first at row {y}, column {x}, "
+        f"channel {c}: {decoded[y, x, c]} instead of {image[y, x, c]}"
+    )

@@ -1,0 +1,1 @@
+"""Image files: samples, palette, transparency and metadata as they are stored."""

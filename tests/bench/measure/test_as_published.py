@@ -1,0 +1,87 @@
+"""The release's rules: its padding, its quarters, its arithmetic."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import release
+import torch
+from tiny_models import noise, smooth, tiny, write_model
+
+from l3c.bench.measure.as_published import (
+    LARGEST,
+    as_evaluated,
+    measure_as_published,
+    padded,
+    quarters,
+    rate,
+)
+from l3c.models.authors_checkpoints import read_checkpoint
+from l3c.models.l3c import L3C
+
+
+@pytest.mark.parametrize("kind", list(release.NAMES))
+def test_bits_are_the_releases(kind: str) -> None:
+    outputs = release.outputs(kind)
+    model = as_evaluated(release.network(kind))
+    found = rate(model, outputs["image"]) / outputs["image"].size
+    assert found == pytest.approx(float(outputs["bpsp"]), rel=1e-6)
+
+
+def test_inexact_symbols_count_what_the_release_counts() -> None:
+    """Of the small checkpoint exact arithmetic gives 4.4 bits more (tests/models)."""
+    expected = np.load(release.FOLDER / "reduced_l3c_outputs.npz")
+    model = read_checkpoint(release.FOLDER / "reduced_L3C.tar.gz").model
+    found = rate(as_evaluated(model), expected["image"])
+    assert found == pytest.approx(float(expected["bpsp"]) * expected["image"].size, abs=1)
+
+
+def test_padding_is_zeros_on_both_sides_and_paid_for() -> None:
+    image = smooth(13, 16)
+    whole = padded(image, 8)[0].permute(1, 2, 0).numpy()
+    assert whole.shape == (16, 16, 3)
+    np.testing.assert_array_equal(whole[1:14], image)
+    assert not whole[:1].any()
+    assert not whole[14:].any()
+    model = tiny("l3c")
+    assert isinstance(model, L3C)
+    assert rate(model, image) == pytest.approx(rate(model, whole), rel=1e-6)
+
+
+def test_large_images_are_cut_into_quarters() -> None:
+    image = np.broadcast_to(np.uint8(0), (2 * 1501 + 1, 2001, 3))
+    parts = [part.shape[:2] for part in quarters(image)]
+    assert parts == [(1501, 1000), (1501, 1001), (1502, 1000), (1502, 1001)]
+    assert next(quarters(image[:1500, :2000])).shape == (1500, 2000, 3)
+    larger = np.broadcast_to(np.uint8(0), (6000, 4100, 3))
+    shapes = [part.shape for part in quarters(larger)]
+    assert len(shapes) == 16
+    assert sum(h * w for h, w, _ in shapes) == 6000 * 4100
+    assert max(h * w for h, w, _ in shapes) <= LARGEST
+
+
+def test_rgb_shared_is_applied_four_times() -> None:
+    model = tiny("rgb_shared")
+    assert isinstance(model, L3C)
+    deeper = as_evaluated(model)
+    assert (model.scales, deeper.scales) == (3, 4)
+    image = noise(32, 32, 3)
+    batch = torch.from_numpy(image).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        bits, more = model.bits(batch), deeper.bits(batch)
+    for name in ("x", "z1", "z2"):
+        assert float(more[name]) == pytest.approx(float(bits[name]))
+    assert float(more["z4"]) == 8 * 3 * 4
+
+
+def test_rows_of_a_data_set(tmp_path: Path) -> None:
+    weights = write_model(tmp_path, "rgb")
+    images = [("a", smooth(24, 30)), ("b", smooth(8, 8))]
+    rows = measure_as_published("set", "rgb", weights, images)
+    assert [(row.image, row.height, row.width, row.crops) for row in rows] == [
+        ("a", 24, 30, 1),
+        ("b", 8, 8, 1),
+    ]
+    assert rows[0].bpsp == pytest.approx(rows[0].bits / (3 * 24 * 30))
+    with pytest.raises(ValueError, match="interlaced"):
+        measure_as_published("set", "x", write_model(tmp_path, "interlaced", name="i"), images)

@@ -1,0 +1,85 @@
+"""Rows and what is shown of them say when the machine was not quiet."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from result_rows import frame_of, result_row, results, timing_row, write_results
+
+from l3c.bench.figures.rates import speed
+from l3c.bench.figures.times import stages
+from l3c.bench.measure import other_load
+from l3c.bench.measure.environment import cores
+from l3c.bench.measure.other_load import NOISY, OtherLoad, noise_note
+from l3c.bench.schema import ResultRow, read_rows
+
+
+def _readings(*values: tuple[float, float, float]) -> Iterator[other_load._Reading]:
+    return (other_load._Reading(*value) for value in values)
+
+
+def test_others_are_all_but_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(other_load, "cores", lambda: 2)
+    made = _readings((0, 10, 1), (10, 25, 6), (20, 25, 6), (30, 45, 26), (40, 65, 26))
+    monkeypatch.setattr(other_load, "_read", lambda: next(made))
+    load = OtherLoad()
+    # 15 seconds of two cores for 10, of which 5 are ours; none; ours alone; all theirs.
+    assert [load.share() for _ in range(4)] == [0.5, 0.0, 0.0, 1.0]
+
+
+def test_a_short_time_is_seen_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(other_load, "cores", lambda: 1)
+    made = _readings((0, 0, 0), (1.0, 0.5, 0), (1.01, 0.5, 0.01), (1.02, 0.5, 0.02), (2.5, 2, 0))
+    monkeypatch.setattr(other_load, "_read", lambda: next(made))
+    load = OtherLoad()
+    assert load.share() == 0.5
+    assert load.share() == pytest.approx(0.49 / 1.01, abs=1e-3)
+    assert load.share() == pytest.approx(0.48 / 1.02, abs=1e-3)
+    assert load.share() == 1.0
+
+
+def test_children_are_ours() -> None:
+    before = other_load._read()
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    after = other_load._read()
+    assert after.own - before.own >= 0.25
+    assert 0 <= after.busy - before.busy <= (cores() + 1) * (after.at - before.at)
+    assert 0 <= OtherLoad().share() <= 1
+
+
+def test_what_is_said_names_the_methods() -> None:
+    quiet, unknown = result_row(other_load=0.02), result_row(other_load=None)
+    noisy = [result_row(method="L3C", key="l3c", other_load=NOISY + x) for x in (-0.05, 0.15)]
+    assert noise_note(results([quiet, unknown])) == ""
+    assert "L3C" in noise_note(results([quiet, *noisy]))
+    assert "PNG" not in noise_note(results([quiet, *noisy]))
+
+
+def test_figures_of_times_say_it() -> None:
+    for load, said in ((0.0, False), (0.6, True)):
+        rows = [result_row(other_load=load)]
+        assert bool(speed(frame_of(rows)).get_supxlabel()) == said
+        timing = [
+            timing_row(other_load=load, direction=direction, **part)
+            for direction in ("encode", "decode")
+            for part in ({}, {"stage": "network", "scale": "x", "seconds": 0.1})
+        ]
+        assert ("quiet" in stages(frame_of(timing)).get_supxlabel()) == said
+
+
+def test_rows_of_before_are_read(tmp_path: Path) -> None:
+    path, row = tmp_path / "rows.csv", result_row(other_load=0.25)
+    write_results(path, [row])
+    assert read_rows(path, ResultRow) == [row]
+    with path.open(newline="") as file:
+        lines = list(csv.reader(file))
+    at = lines[0].index("other_load")
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([*cells[:at], *cells[at + 1 :]] for cells in lines)
+    assert read_rows(path, ResultRow) == [result_row(other_load=None)]

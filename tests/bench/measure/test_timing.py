@@ -1,0 +1,108 @@
+"""Clocked runs of a user's method and of a tiny model."""
+
+import pytest
+from tiny_models import noise, smooth, write_model
+
+from l3c.bench.checks import check
+from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.timing import TimingPlan, measure_timing
+from l3c.bench.schema import TimingRow, failed, frame, read, write
+
+OWN = """
+import numpy as np
+from baselines.base import Method
+
+class Own(Method):
+    name = "Own"
+    key = "own"
+    suffix = ".own"
+    calls = 0
+
+    def why_unavailable(self):
+        return {missing!r}
+
+    def version(self):
+        return "own 1"
+
+    def encode(self, image):
+        {before}
+        return np.array(image.shape[:2], "<u4").tobytes() + image.tobytes()
+
+    def decode(self, data):
+        self.calls += 1
+        height, width = np.frombuffer(data[:8], "<u4")
+        image = np.frombuffer(data[8:], np.uint8).reshape(height, width, 3).copy()
+        image[0, 0, 0] ^= self.calls == {lossy_call}
+        return image
+"""
+
+
+@pytest.fixture
+def plan():
+    crops = [("a+0+0", smooth(40, 40)), ("b+3+4", noise(40, 40, 3))]
+    return TimingPlan("toy", lambda: crops, 2, 2, (1, 2))
+
+
+@pytest.fixture
+def run_own(tmp_path, plan):
+    def run(lossy_call=0, missing="", before="pass"):
+        path = tmp_path / "own.py"
+        path.write_text(OWN.format(lossy_call=lossy_call, missing=missing, before=before))
+        return measure_timing(MethodSource("own", str(path)), plan)
+
+    return run
+
+
+def test_a_classical_method_has_totals_on_one_thread(run_own):
+    rows, failed = run_own()
+    assert failed == []
+    check(frame(rows, TimingRow), TimingRow)
+    assert [(row.image, row.run, row.direction) for row in rows] == [
+        (image, run, direction)
+        for image in ("a+0+0", "b+3+4")
+        for run in (0, 1)
+        for direction in ("encode", "decode")
+    ]
+    assert {(row.stage, row.scale, row.threads) for row in rows} == {("total", "", 1)}
+    assert all(row.other_load is not None for row in rows)
+    assert all(row.num_bytes == 8 + 3 * 40 * 40 and row.peak_mib > 10 for row in rows)
+
+
+@pytest.mark.parametrize("call", [1, 4])  # the warm-up counts too
+def test_a_lossy_method_has_no_times_and_its_crop_is_named(run_own, call, tmp_path):
+    rows, [failure] = run_own(lossy_call=call)
+    assert rows == []
+    assert failure.image == ("a+0+0" if call == 1 else "b+3+4")
+    assert "not lossless" in failure.reason
+    write(tmp_path / "timing.csv", frame([*rows, failure], TimingRow))
+    table = read(tmp_path / "timing.csv", TimingRow)
+    assert failed(table).reason.tolist() == table.reason.tolist() == [failure.reason]
+
+
+def test_a_method_that_changes_its_input_is_not_compared_with_that(run_own):
+    rows, [failure] = run_own(before="image &= 0xF0")
+    assert rows == []
+    assert "not lossless" in failure.reason
+
+
+@pytest.mark.parametrize("error", ["RuntimeError", "SystemExit"])
+def test_a_method_that_raises_is_not_timed(run_own, error):
+    rows, [failure] = run_own(before=f"raise {error}('no idea')")
+    assert (rows, failure.reason) == ([], f"cpu: {error}: no idea")
+
+
+def test_a_missing_method_has_no_rows(run_own, capsys):
+    assert run_own(missing="install it") == ([], [])
+    assert "Own is not timed: install it" in capsys.readouterr().err
+
+
+def test_a_learned_method_has_stages_for_each_number_of_threads(tmp_path, plan):
+    source = MethodSource("tiny", "tiny", "Tiny", write_model(tmp_path))
+    rows = [row for row in measure_timing(source, plan)[0] if row.device == "cpu"]
+    check(frame(rows, TimingRow), TimingRow)
+    assert {row.threads for row in rows} == {1, 2}
+    decoded = {(row.stage, row.scale) for row in rows if row.direction == "decode"}
+    parts = {(part, s) for part in ("network", "coder") for s in ("x", "z1", "z2")}
+    assert decoded == parts | {("total", ""), ("range_coder", "z3"), ("container", "")}
+    encoded = {(row.stage, row.scale) for row in rows if row.direction == "encode"}
+    assert encoded == decoded | {("network", "")}

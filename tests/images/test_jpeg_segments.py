@@ -1,0 +1,154 @@
+"""JPEG files: which are refused by what they are, which lack data, and what their segments hold."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from l3c.data.images import read_rgb
+from l3c.images.picture import Picture, PictureError, Section
+from l3c.images.reading import read_picture
+
+RDF = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="r">%s</rdf:RDF></x:xmpmeta>'
+GUID = b"0123456789ABCDEF0123456789ABCDEF"
+MAIN = RDF % (b'<rdf:Description xmpNote:HasExtendedXMP="' + GUID + b'"/>')
+NAMESPACE, MORE_NAMESPACE = (
+    b"http://ns.adobe.com/xap/1.0/\x00",
+    b"http://ns.adobe.com/xmp/extension/\x00",
+)
+KINDS: list[dict[str, Any]] = [
+    {},
+    {"progressive": True},
+    {"restart_marker_rows": 1},
+    {"restart_marker_blocks": 1},
+    {"progressive": True, "restart_marker_blocks": 3},
+    {"subsampling": 0, "quality": 95},
+]
+
+
+def photo() -> Any:
+    rows, columns = np.mgrid[:45, :61]
+    noise = np.random.default_rng(0).integers(0, 40, (45, 61, 3))
+    smooth = np.stack([columns * 2, rows * 3, rows + columns], axis=-1) + 30
+    return (smooth + noise).astype(np.uint8)
+
+
+def jpeg(mode: str = "RGB", **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(photo()).convert(mode).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def with_segments(*segments: tuple[int, bytes]) -> bytes:
+    parts = [
+        bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body
+        for marker, body in segments
+    ]
+    data = jpeg()
+    return data[:2] + b"".join(parts) + data[2:]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("options", KINDS, ids=str)
+def test_truncated_data_with_an_end_added_are_refused(options: dict[str, Any], mode: str) -> None:
+    data = jpeg(mode, **options)
+    assert read_picture(data).samples.shape[:2] == (45, 61)
+    start = data.index(b"\xff\xda") + 14
+    for length in range(start, len(data) - 40, 41):
+        with pytest.raises(PictureError, match="unreadable or truncated"):
+            read_picture(data[:length].rstrip(b"\xff") + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_scans_that_are_missing_altogether_are_noticed(mode: str) -> None:
+    data = jpeg(mode, progressive=True)
+    scans = data.split(b"\xff\xda")
+    assert len(scans) > 5
+    for kept in range(2, len(scans)):
+        with pytest.raises(PictureError, match="unreadable or truncated"):
+            read_picture(b"\xff\xda".join(scans[:kept]) + b"\xff\xd9")
+
+
+def test_data_sets_leave_out_truncated_files(tmp_path: Path) -> None:
+    data = jpeg()
+    (tmp_path / "x.jpg").write_bytes(data[: len(data) * 3 // 4] + b"\xff\xd9")
+    with pytest.raises(PictureError, match="unreadable or truncated"):
+        read_rgb(tmp_path / "x.jpg")
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "says"),
+    [(marker, 8, "lossless") for marker in (0xC3, 0xC7, 0xCB, 0xCF)]
+    + [(0xC3, 16, "16 bits"), (0xC1, 12, "12-bit JPEG"), (0xC2, 12, "12-bit JPEG")]
+    + [(marker, 8, "hierarchical") for marker in (0xC5, 0xC6, 0xCD, 0xCE)]
+    + [(0xF7, 8, "JPEG-LS")],
+)
+def test_other_kinds_are_refused_by_name(marker: int, bits: int, says: str) -> None:
+    data = bytearray(jpeg())
+    frame = data.index(b"\xff\xc0")
+    data[frame + 1], data[frame + 4] = marker, bits
+    with pytest.raises(PictureError) as caught:
+        read_picture(bytes(data))
+    assert says in caught.value.reason
+
+
+def extended(more: bytes, main: bytes = MAIN, size: int = 0) -> bytes:
+    pieces = [
+        (0xE1, MORE_NAMESPACE + GUID + (size or len(more)).to_bytes(4, "big") + at + body)
+        for start in range(0, len(more), 60_000)
+        for at, body in [(start.to_bytes(4, "big"), more[start : start + 60_000])]
+    ]
+    return with_segments((0xE1, NAMESPACE + main), *reversed(pieces))
+
+
+def test_a_long_xmp_packet_is_kept_whole(tmp_path: Path) -> None:
+    note = b"<note>" + b"e" * 150_000 + b"</note>"
+    data = extended(RDF % note)
+    expected = MAIN.replace(b"</rdf:RDF>", note + b"</rdf:RDF>")
+    assert read_picture(data).sections == {Section.XMP: expected}
+    with Image.open(io.BytesIO(data)) as image:
+        assert Picture.from_pil(image).sections == {Section.XMP: expected}
+    loose = b"<x>" + GUID + b"</x>"  # no RDF
+    assert read_picture(extended(note, loose)).sections == {Section.XMP: loose + note}
+
+
+def test_a_long_xmp_packet_of_which_a_part_is_missing() -> None:
+    picture = read_picture(extended(RDF % b"<note/>", size=9000))
+    assert picture.sections == {Section.XMP: MAIN}
+    assert len(picture.losses) == 1
+    stranger = read_picture(extended(RDF % b"<note/>", RDF % b""))
+    assert stranger.sections == {Section.XMP: RDF % b""}
+    assert len(stranger.losses) == 1
+
+
+@pytest.mark.parametrize(
+    ("segments", "losses"),
+    [
+        ([(0xED, b"Photoshop 3.0\x008BIM\x04\x04\x00\x00\x00\x00\x00\x04abcd")], ("IPTC",)),
+        ([(0xED, b"Photoshop 3.0\x008BIM\x03\xed\x00\x00\x00\x00\x00\x00")], ("Photoshop data",)),
+        ([(0xEB, b"JP content credentials")] * 2, ("APP11",)),
+        ([(0xFE, b"made by hand")], ("comment",)),
+        ([(0xE2, b"ICC_PROFILE\x00\x01\x02half")], ("ICC profile, which is incomplete",)),
+        ([(0xE1, b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00")], ()),
+    ],
+)
+def test_what_is_not_kept_is_said(
+    segments: list[tuple[int, bytes]], losses: tuple[str, ...]
+) -> None:
+    picture = read_picture(with_segments(*segments))
+    assert picture.losses == losses
+    assert (picture.samples == read_picture(jpeg()).samples).all()
+
+
+def test_what_follows_the_picture_is_said() -> None:
+    assert read_picture(jpeg() + bytes(99)).losses == ()
+    assert read_picture(jpeg() + b"a film").losses == ("6 bytes behind the image",)
+    file = io.BytesIO()
+    others = [Image.fromarray(photo()[:n, :n]) for n in (8, 9)]
+    Image.fromarray(photo()).save(file, "MPO", save_all=True, append_images=others)
+    picture = read_picture(file.getvalue())
+    assert picture.losses == ("2 more pictures",)
+    assert (picture.samples == read_picture(jpeg()).samples).all()

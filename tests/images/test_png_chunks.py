@@ -1,0 +1,213 @@
+"""PNG files: all rows or none, metadata wherever it is, and nothing that only has its name."""
+
+import io
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from png_files import KINDS, SIGNATURE, chunk, noise_rows, png_file
+
+from l3c.data.images import read_rgb
+from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.reading import read_picture
+from l3c.images.writing import write_picture
+
+EXIF = b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+XMP = b"<x:xmpmeta>\xc3\xa9</x:xmpmeta>"
+TAKEN = [kind for kind in KINDS if kind not in ((16, 4), (16, 6))]
+
+
+def with_chunks(*chunks: bytes) -> bytes:
+    return png_file(noise_rows(5, 7, 8, 2, False)[1], (7, 5, 8, 2, 0), chunks)
+
+
+def text(keyword: str, content: str) -> bytes:
+    return chunk(b"tEXt", keyword.encode() + b"\x00" + content.encode())
+
+
+def raw_profile(kind: str, content: bytes) -> bytes:
+    digits = "\n".join(content.hex()[i : i + 72] for i in range(0, 2 * len(content), 72))
+    return text(f"Raw profile type {kind}", f"\n{kind}\n{len(content):8}\n{digits}\n")
+
+
+def plain(data: bytes) -> Picture:
+    """The picture of a file, which must be the one without further chunks but for sections."""
+    picture = read_picture(data)
+    assert (picture.samples == read_picture(with_chunks()).samples).all()
+    return picture
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(("bits", "color"), TAKEN)
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (3, 2), (29, 37)])
+def test_every_kind_is_read_whole_and_refused_with_fewer_rows(
+    size: tuple[int, int],
+    bits: int,
+    color: int,
+    interlaced: bool,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    height, width = size
+    samples, rows = noise_rows(height, width, bits, color, interlaced)
+    header = (width, height, bits, color, int(interlaced))
+    scale = 255 // ((1 << bits) - 1) if color == 0 and bits in (2, 4) else 1
+    assert (read_picture(png_file(rows, header)).samples == samples * scale).all()
+    for lost in {1, len(rows) // 3, len(rows) - 1} - {0}:
+        with pytest.raises(PictureError, match="unreadable or truncated"):
+            read_picture(png_file(rows[:-lost], header))
+    assert capfd.readouterr() == ("", "")  # libraries have their own way to stderr
+
+
+def test_data_sets_leave_out_what_lacks_rows(tmp_path: Path) -> None:
+    rows = noise_rows(5, 7, 8, 2, False)[1]
+    (tmp_path / "x.png").write_bytes(png_file(rows[:-22], (7, 5, 8, 2, 0)))
+    with pytest.raises(PictureError, match="unreadable or truncated"):
+        read_rgb(tmp_path / "x.png")
+
+
+def test_a_flipped_bit_is_seen_wherever_it_changes_pixels() -> None:
+    samples, rows = noise_rows(7, 9, 8, 2, False)
+    data = png_file(rows, (9, 7, 8, 2, 0))
+    refused = 0
+    for at in range(len(SIGNATURE), len(data)):
+        altered = bytearray(data)
+        altered[at] ^= 0x10
+        try:
+            assert (read_picture(bytes(altered)).samples == samples).all()
+        except PictureError:
+            refused += 1
+    assert refused > 0.9 * (len(data) - len(SIGNATURE))
+
+
+def test_a_file_that_ends_early_is_refused_at_every_length() -> None:
+    data = with_chunks(chunk(b"eXIf", EXIF))
+    for length in range(1, len(data)):
+        with pytest.raises(PictureError):
+            read_picture(data[:length])
+
+
+@pytest.mark.parametrize("first", [chunk(b"CgBI", bytes(4)), chunk(b"NeWc", b"")])
+def test_what_only_looks_like_png_is_refused_by_name(first: bytes) -> None:
+    data = with_chunks(first)
+    if first[4:8] == b"CgBI":  # before the header
+        data = SIGNATURE + first + with_chunks()[len(SIGNATURE) :]
+    with pytest.raises(PictureError) as caught:
+        read_picture(data)
+    assert first[4:8].decode() in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("chunks", "sections"),
+    [
+        ([raw_profile("exif", b"Exif\x00\x00" + EXIF)], {Section.EXIF: EXIF}),
+        ([raw_profile("exif", EXIF)], {Section.EXIF: EXIF}),
+        ([raw_profile("APP1", b"Exif\x00\x00" + EXIF)], {Section.EXIF: EXIF}),
+        ([raw_profile("APP1", b"http://ns.adobe.com/xap/1.0/\x00" + XMP)], {Section.XMP: XMP}),
+        ([raw_profile("xmp", XMP)], {Section.XMP: XMP}),
+        ([raw_profile("icc", b"profile" * 99)], {Section.ICC: b"profile" * 99}),
+        (
+            [
+                chunk(
+                    b"zTXt",
+                    b"Raw profile type xmp\x00\x00"
+                    + zlib.compress(f"\nxmp\n {len(XMP)}\n{XMP.hex()}\n".encode()),
+                )
+            ],
+            {Section.XMP: XMP},
+        ),
+        (
+            [chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x01\x00\x00\x00" + zlib.compress(XMP))],
+            {Section.XMP: XMP},
+        ),
+        ([raw_profile("exif", b"other"), chunk(b"eXIf", EXIF)], {Section.EXIF: EXIF}),
+    ],
+)
+def test_metadata_is_kept_whole_wherever_it_is(
+    chunks: list[bytes], sections: dict[Section, bytes]
+) -> None:
+    picture = plain(with_chunks(*chunks))
+    assert picture.sections == sections
+    assert picture.losses == ()
+
+
+NAMES = ["exif", "icc_profile", "xmp", "transparency", "interlace", "gamma", "dpi", "loop"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "default_image", "Raw profile type", "XML:com.adobe.xmp"])
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
+def test_a_comment_is_a_comment_whatever_it_is_called(name: str, kind: bytes) -> None:
+    if (name, kind) == ("XML:com.adobe.xmp", b"iTXt"):
+        return
+    body = {
+        b"tEXt": b"hello",
+        b"zTXt": b"\x00" + zlib.compress(b"hello"),
+        b"iTXt": b"\0\0\0\0hello",
+    }
+    picture = plain(with_chunks(chunk(kind, name.encode() + b"\x00" + body[kind])))
+    assert picture.sections == {}
+    assert picture.losses == ("1 comment",)
+
+
+@pytest.mark.parametrize(
+    "content", ["zzzz no digits", "\nexif\n 20\nzz\n", "\nexif\n 20\nab\n", ""]
+)
+def test_a_broken_raw_profile_is_a_comment(content: str) -> None:
+    picture = plain(with_chunks(text("Raw profile type exif", content)))
+    assert (picture.sections, picture.losses) == ({}, ("1 comment",))
+
+
+def test_text_named_like_metadata_in_images_that_pillow_opened() -> None:
+    chunks = [text(name, "hello") for name in ("exif", "icc_profile", "xmp", "transparency")]
+    with Image.open(io.BytesIO(with_chunks(*chunks))) as image:
+        assert Picture.from_pil(image).sections == {}
+    with Image.open(io.BytesIO(with_chunks(raw_profile("xmp", XMP)))) as image:
+        assert Picture.from_pil(image).sections == {Section.XMP: XMP}
+
+
+GAMMA, CHROMA = chunk(b"gAMA", bytes(4)), chunk(b"cHRM", bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "losses"),
+    [
+        ([GAMMA, CHROMA], ("gAMA", "cHRM")),
+        ([GAMMA, CHROMA, chunk(b"sRGB", b"\x00")], ()),  # which counts before the two
+        ([GAMMA, chunk(b"iCCP", b"name\x00\x00" + zlib.compress(b"icc"))], ()),
+        ([chunk(b"cICP", bytes(4)), chunk(b"sRGB", b"\x00")], ("cICP",)),
+        ([chunk(b"sBIT", b"\x05\x06\x05")], ("sBIT",)),
+        ([chunk(b"sBIT", b"\x08\x08\x08"), chunk(b"pHYs", bytes(9))], ()),
+        ([raw_profile("iptc", b"caption"), raw_profile("IPTC", b"again")], ("IPTC",)),
+        ([text("Title", "a"), text("Author", "b")], ("2 comments",)),
+        ([chunk(b"iCCP", b"name\x00\x00no zlib")], ("ICC profile, which is damaged",)),
+        ([chunk(b"eXIf", EXIF)[:-1] + b"?"], ("eXIf, which is damaged",)),
+        ([chunk(b"prVt", b"x")], ("prVt",)),
+    ],
+)
+def test_what_is_not_kept_is_said(chunks: list[bytes], losses: tuple[str, ...]) -> None:
+    assert plain(with_chunks(*chunks)).losses == losses
+    assert plain(with_chunks() + b"more").losses == ("4 bytes behind the image",)
+
+
+@pytest.mark.parametrize("mode", [Mode.GREY, Mode.RGB, Mode.PALETTE, Mode.RGB16])
+def test_large_metadata_is_read_and_what_is_written_is_read_again(
+    mode: Mode, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    sections = {Section.ICC: rng.bytes(1_500_000), Section.XMP: b"<x>" + b"e" * 2_000_000}
+    sections |= {Section.EXIF: EXIF * 90_000}
+    if mode == Mode.PALETTE:
+        sections[Section.PALETTE] = bytes(768)
+    picture = Picture(mode, np.ones((2, 3, mode.channels), mode.dtype), sections)
+    write_picture(tmp_path / "x.png", picture)
+    assert read_picture(tmp_path / "x.png") == picture
+
+
+@pytest.mark.parametrize("repeats", [2_000_000, 200_000_000])
+def test_long_texts_are_no_obstacle(repeats: int) -> None:
+    """However much they decompress to: comments are not decompressed."""
+    deflate = zlib.compressobj(1)
+    body = b"".join(deflate.compress(b"a" * 1_000_000) for _ in range(repeats // 1_000_000))
+    picture = plain(with_chunks(chunk(b"zTXt", b"Comment\x00\x00" + body + deflate.flush())))
+    assert picture.losses == ("1 comment",)

@@ -1,0 +1,144 @@
+"""TIFF files, read by us and by tifffile: the same pixels, or a refusal by name."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from l3c.data.images import read_rgb
+from l3c.images.picture import Picture, PictureError, Section
+from l3c.images.reading import read_picture
+
+TURNS: dict[int, Callable[[Any], Any]] = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+    8: lambda a: np.rot90(a, 1),
+}
+"""How a picture is turned for each value of the tag, as the standard of TIFF says."""
+
+RGB, GREY = {"photometric": "rgb"}, {"photometric": "minisblack"}
+COLORS = np.random.default_rng(1).integers(0, 256, (3, 256)) * 257
+KINDS: dict[str, tuple[Any, tuple[int, ...], dict[str, Any]]] = {
+    "bilevel": (bool, (), GREY),
+    "grey": (np.uint8, (), GREY),
+    "grey, alpha": (np.uint8, (2,), GREY | {"extrasamples": [2], "planarconfig": "contig"}),
+    "palette": (np.uint8, (), {"photometric": "palette", "colormap": COLORS.astype(np.uint16)}),
+    "RGB": (np.uint8, (3,), RGB),
+    "RGBA": (np.uint8, (4,), RGB | {"extrasamples": [2]}),
+    "16-bit grey": (np.uint16, (), GREY),
+    "16-bit RGB": (np.uint16, (3,), RGB),
+}
+LAYOUTS: list[dict[str, Any]] = [
+    {"compression": None},
+    {"compression": None, "byteorder": ">"},
+    {"compression": None, "rowsperstrip": 5},
+    {"compression": None, "tile": (16, 16)},
+    {"compression": "packbits"},
+    {"compression": "lzw", "predictor": True},
+    {"compression": "zlib", "predictor": True, "byteorder": ">"},
+    {"compression": "zlib", "rowsperstrip": 5},
+    {"compression": "zlib", "tile": (16, 16)},
+    {"compression": "zstd"},
+]
+
+
+def noise(dtype: Any, more: tuple[int, ...]) -> Any:
+    top = 2 if dtype is bool else np.iinfo(dtype).max + 1
+    return np.random.default_rng(0).integers(0, top, (13, 21, *more)).astype(dtype)
+
+
+def tiff(array: Any, orientation: int = 1, **options: Any) -> bytes:
+    file = io.BytesIO()
+    tag = (274, "H", 1, orientation, True)
+    tifffile.imwrite(file, array, extratags=[tag], metadata=None, software=False, **options)
+    return file.getvalue()
+
+
+def orientation_in(picture: Picture) -> int:
+    exif = Image.Exif()
+    exif.load(picture.sections.get(Section.EXIF, b""))
+    return int(exif.get(274, 1))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_pixels_are_those_that_another_reader_finds(
+    kind: str, layout: dict[str, Any], tmp_path: Path
+) -> None:
+    dtype, more, options = KINDS[kind]
+    if dtype is bool:
+        layout = {name: value for name, value in layout.items() if name != "predictor"}
+    path = tmp_path / "x.tif"
+    for orientation, turn in TURNS.items():
+        path.write_bytes(tiff(noise(dtype, more), orientation, **options, **layout))
+        expected = turn(tifffile.imread(path))
+        expected = expected.reshape(*expected.shape[:2], -1)
+        for picture in (read_picture(path), read_picture(path.read_bytes())):
+            assert picture.samples.shape == expected.shape
+            assert (picture.samples == expected).all()
+            assert orientation_in(picture) == 1
+            assert picture.losses == ()
+        if kind == "RGB":
+            assert (read_rgb(path) == expected).all()
+        elif dtype != np.uint16 or not more:
+            with Image.open(path) as image:  # mapped into memory, if one only lets Pillow
+                assert (Picture.from_pil(image).samples == expected).all()
+                assert image.filename == str(path)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_planes_of_8_bits(layout: dict[str, Any], tmp_path: Path) -> None:
+    array = noise(np.uint8, (3,))
+    planes = np.moveaxis(array, 2, 0).copy()
+    data = tiff(planes, 6, photometric="rgb", planarconfig="separate", **layout)
+    assert (read_picture(data).samples == TURNS[6](array)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16])
+@pytest.mark.parametrize("more", [(), (3,)])
+def test_signed_samples_are_refused_by_name(dtype: Any, more: tuple[int, ...]) -> None:
+    data = tiff(noise(dtype, more), photometric="rgb" if more else "minisblack")
+    with pytest.raises(PictureError) as caught:
+        read_picture(data)
+    kind = "TIFF of a kind" if more else f"{8 * dtype().itemsize}-bit signed"
+    assert kind in caught.value.reason
+
+
+@pytest.mark.parametrize("layout", [*({"rowsperstrip": n} for n in (1, 5)), {"tile": (16, 16)}])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_fewer_strips_than_the_size_needs_are_refused(
+    layout: dict[str, Any], compression: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.tif"
+    data = tiff(noise(np.uint8, (3,)), photometric="rgb", compression=compression, **layout)
+    for tag in (257, 256):  # one more row, or column, of strips or tiles, without any data
+        path.write_bytes(data)
+        with tifffile.TiffFile(path, mode="r+b") as file:
+            file.pages[0].tags[tag].overwrite(33)
+        if tag == 256 and "tile" not in layout:
+            continue
+        with pytest.raises(PictureError, match="unreadable or truncated"):
+            read_picture(path)
+        with pytest.raises(PictureError, match="unreadable or truncated"):
+            read_rgb(path)
+
+
+def test_what_is_not_kept_is_said() -> None:
+    tags = [(33723, "B", 4, b"IPTC", True), (65000, "H", 1, 5, True)]
+    file = io.BytesIO()
+    tifffile.imwrite(
+        file, noise(np.uint8, ()), extratags=tags, metadata=None, resolution=(72, 72), software="S"
+    )
+    assert set(read_picture(file.getvalue()).losses) == {"IptcNaaInfo", "tag 65000"}
+    fine = tiff(noise(np.uint8, ()), photometric="palette", colormap=(COLORS + 1).astype(np.uint16))
+    assert len(read_picture(fine).losses) == 1
