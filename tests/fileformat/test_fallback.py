@@ -23,7 +23,7 @@ from l3c.fileformat import fallback
 from l3c.fileformat.fallback import Coder, FallbackError
 from l3c.fileformat.jpegxl_header import JpegXLHeader, JpegXLHeaderError, read_header, unbox
 
-GOLDEN = Path(__file__).parent / "data" / "golden"
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 CASES: dict[str, tuple[Coder, tuple[int, int, int], int]] = {
     "raw-1": (Coder.RAW, (5, 7, 1), 1),
     "raw-8": (Coder.RAW, (5, 7, 4), 8),

@@ -16,7 +16,7 @@ from l3c.bench.published import read_published, samples_of
 from l3c.bench.schema import SampleRow, frame
 from l3c.data.images import read_rgb
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("kind", ["l3c", "rgb"])
