@@ -1,9 +1,8 @@
-"""One progress report for every long loop: a bar on a terminal, plain lines in a log."""
+"""One progress report for every long loop: tqdm's bar on a terminal, its lines in a log."""
 
 from __future__ import annotations
 
 import sys
-import time
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -11,79 +10,64 @@ from tqdm import tqdm
 terminal: TextIO | None = None
 """Where bars are drawn while stderr goes to a log, as in jobs of the workflow."""
 
+LINE_EVERY_S = 10.0
+_LINE = "{desc}: {n_fmt}/{total_fmt} {unit}s{postfix}, {elapsed}, {remaining} left"
+
+
+class _Log:
+    """A file for tqdm: what it draws becomes whole lines, so that a log stays readable."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        if line := text.strip():
+            print(line, file=self._file, flush=True)
+
+    def flush(self) -> None: ...
+
 
 class Progress:
-    """Counts towards `total` and shows it on stderr.
-
-    A terminal gets a tqdm bar. A stderr that is none gets a whole line at most every `every_s`
-    seconds and one at the end, so that a log stays readable.
+    """Counts towards `total` and shows it on stderr, and on `terminal` if stderr is a log.
 
     Args:
         total: number of steps to come.
         label: what is being done, first word of every line.
         unit: what one step is, e.g. "image".
-        every_s: least seconds between two plain lines.
         silent: shows nothing, as for all processes but one. So does a closed stderr.
-        done: steps made before, by a run that this one goes on from; they took none of its time.
+        done: steps made before, by a run that this one continues; they took none of its time.
+
+    Attributes:
+        done: steps made so far.
     """
 
     def __init__(
-        self,
-        total: int,
-        label: str,
-        unit: str = "step",
-        every_s: float = 10.0,
-        silent: bool = False,
-        done: int = 0,
+        self, total: int, label: str, unit: str = "step", silent: bool = False, done: int = 0
     ) -> None:
-        self.total = total
-        self.label = label
-        self.unit = unit
-        self.every_s = every_s
         self.done = done
-        self._before = done
-        self._start = time.monotonic()
-        self._last_line = self._start
-        self._bar: tqdm[Any] | None = None
-        self._silent = silent or sys.stderr is None  # closed
-        self._lines = not self._silent and not sys.stderr.isatty()
-        shown = terminal if self._lines else sys.stderr
-        if not self._silent and shown is not None:
-            self._bar = tqdm(total=total, initial=done, desc=label, unit=unit, file=shown)
+        about: dict[str, Any] = {"total": total, "desc": label, "unit": unit, "initial": done}
+        self._bars: list[tqdm[Any]] = []
+        if silent or sys.stderr is None:
+            return
+        is_log = not sys.stderr.isatty()
+        if is_log:
+            line: dict[str, Any] = {"mininterval": LINE_EVERY_S, "miniters": 1}
+            self._bars.append(tqdm(**about, **line, bar_format=_LINE, file=_Log(sys.stderr)))
+        if shown := terminal if is_log else sys.stderr:
+            self._bars.append(tqdm(**about, file=shown))
 
     def update(self, steps: int = 1, **values: float | str) -> None:
         """Advances by `steps`; `values` (e.g. bpsp=3.2) are shown beside the count."""
         self.done += steps
-        if self._bar is not None:
-            self._bar.update(steps)
-            if values:
-                self._bar.set_postfix({k: _short(v) for k, v in values.items()})
-        if not self._lines:
-            return
-        now = time.monotonic()
-        if now - self._last_line >= self.every_s or self.done >= self.total:
-            self._last_line = now
-            self._write_line(now, values)
-
-    def _write_line(self, now: float, values: dict[str, float | str]) -> None:
-        elapsed = now - self._start
-        made = self.done - self._before
-        left = elapsed / max(made, 1) * max(self.total - self.done, 0)
-        shown = "".join(f", {k} {_short(v)}" for k, v in values.items())
-        print(
-            f"{self.label}: {self.done}/{self.total} {self.unit}s{shown}, "
-            f"{elapsed:.0f} s, {left:.0f} s left",
-            file=sys.stderr,
-            flush=True,
-        )
+        texts = {k: v if isinstance(v, str) else f"{v:.4g}" for k, v in values.items()}
+        for bar in self._bars:
+            if texts:
+                bar.set_postfix(texts, refresh=False)
+            bar.update(steps)
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _short(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
+        for bar in self._bars:
+            bar.close()

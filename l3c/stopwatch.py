@@ -4,23 +4,21 @@
     data = encode_picture(picture, codec, stopwatch=stopwatch)
     stopwatch.seconds  # {("network", ""): ..., ("range_coder", "z3"): ..., ("coder", "z2"): ...}
 
-What the codec calls its stages:
+Stages (they add up to a little less than the whole: what lies between them is in none):
 
-* network: forward passes. Extractors make all bottlenecks in one go: they have the scale "";
+* network: forward passes. Extractors make all bottlenecks at once and have the scale "";
   predictors and classifiers have the scale whose parameters they predict.
-* coder: from the mixture parameters of a scale to bytes, or from bytes to its symbols. CDFs are no
-  step of their own: the range coder evaluates them where it needs them, in one loop
-  (coder/mixture_lanes.h).
+* coder: from the mixture parameters of a scale to bytes, or from bytes to its symbols. The range
+  coder evaluates CDFs where it needs them, in one loop (coder/mixture_lanes.h).
 * range_coder: the same for the coarsest scale, whose one uniform CDF is given.
 * container: header, checksums, cutting into tiles and joining them; scale "".
-
-They add up to a little less than the whole: what lies between them is in none.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
 
@@ -38,8 +36,15 @@ class Stopwatch:
     """
 
     def __init__(self, device: str = "cpu") -> None:
-        self.seconds: dict[tuple[Part, str], float] = {}
-        self.synchronize = _synchronizer(device)
+        self.seconds: dict[tuple[Part, str], float] = defaultdict(float)
+        self._device = device
+
+    def synchronize(self) -> None:
+        """Waits for the queued work of the device."""
+        if self._device == "cuda":
+            import torch
+
+            torch.cuda.synchronize()
 
     @contextmanager
     def time(self, part: Part, scale: str = "") -> Iterator[None]:
@@ -50,18 +55,9 @@ class Stopwatch:
             yield
         finally:
             self.synchronize()
-            spent = time.perf_counter() - start
-            self.seconds[part, scale] = self.seconds.get((part, scale), 0.0) + spent
+            self.seconds[part, scale] += time.perf_counter() - start
 
 
 def timed(stopwatch: Stopwatch | None, part: Part, scale: str = "") -> AbstractContextManager[None]:
     """`stopwatch.time`; without a stopwatch nothing is read and nothing waited for."""
     return nullcontext() if stopwatch is None else stopwatch.time(part, scale)
-
-
-def _synchronizer(device: str) -> Callable[[], None]:
-    if device != "cuda":
-        return lambda: None
-    import torch
-
-    return torch.cuda.synchronize

@@ -21,7 +21,7 @@ from l3c.cli.exits import Exit, UsageError
 from l3c.data.sources import Photo, folder_photos
 from l3c.images.picture import PictureError
 from l3c.models.zoo import ModelError, ModelFile, named_model
-from l3c.processes import limit_threads
+from l3c.threads import limit_threads
 from l3c.tile_coding import Choice
 
 LEARNED = {

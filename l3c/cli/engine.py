@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from l3c.arithmetic import Arithmetic, Kind
 from l3c.cli.exits import UsageError
 from l3c.models.zoo import ModelFile, choose_device, find_codec, named_model, open_codec
-from l3c.processes import limit_threads
+from l3c.threads import limit_threads
 
 if TYPE_CHECKING:
     from l3c.models.tile_codec import TileCodec

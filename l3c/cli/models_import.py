@@ -16,8 +16,8 @@ from l3c.data.sources import folder_photos
 from l3c.images.picture import PictureError
 from l3c.models.authors_checkpoints import LICENCE, SHARED_SCALES, read_checkpoint
 from l3c.models.zoo import read_model
-from l3c.processes import limit_threads
 from l3c.recipe import Recipe
+from l3c.threads import limit_threads
 from l3c.training.files import today
 from l3c.training.loop import CALIBRATION_CROP, CALIBRATION_IMAGES, convert_and_write, middle
 

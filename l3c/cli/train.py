@@ -12,8 +12,8 @@ from l3c.cli.exits import Exit, UsageError
 from l3c.cli.outputs import Outputs
 from l3c.cli.report import print_json
 from l3c.models.zoo import ModelError, named_model, read_model
-from l3c.processes import limit_threads
 from l3c.recipe import Recipe, RecipeError, load_recipe, overridden, parse_recipe
+from l3c.threads import limit_threads
 
 SUFFIX = ".safetensors"
 

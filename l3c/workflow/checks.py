@@ -19,7 +19,7 @@ from l3c.bench.published import PublishedError, editions, normalize, read_publis
 from l3c.data.catalogue import ImageSet, is_archive, read_catalogue
 from l3c.data.errors import DatasetError
 from l3c.data.sources import LIST_SUFFIX
-from l3c.did_you_mean import did_you_mean
+from l3c.messages import did_you_mean
 from l3c.models.zoo import ModelError, ModelFile, named_model
 from l3c.recipe import Recipe, RecipeError, load_recipe, parse_recipe
 from l3c.workflow.experiment import NOTEBOOK_NAME, Experiment, resolve

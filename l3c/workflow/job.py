@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from l3c import progress
-from l3c.processes import limit_threads, one_line
+from l3c.messages import typed_line
+from l3c.threads import limit_threads
 from l3c.workflow.lock import watch_main
 
 
@@ -43,7 +44,9 @@ def job(snakemake: Any) -> Iterator[None]:
             yield
         except Exception as error:
             log.write(traceback.format_exc())
-            original.write(f"\nError in {snakemake.rule}: {one_line(error)}\n(details: {path})\n\n")
+            original.write(
+                f"\nError in {snakemake.rule}: {typed_line(error)}\n(details: {path})\n\n"
+            )
             original.flush()
             raise SystemExit(1) from None
         finally:

@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from l3c.bench.measure.files import MethodFailedError
-from l3c.processes import one_line
+from l3c.messages import typed_line
 
 
 @pytest.fixture
@@ -87,6 +87,6 @@ def test_an_error_is_one_line_its_traceback_in_the_log(run_script, terminal):
 
 
 def test_messages_are_joined_and_only_foreign_ones_name_their_type():
-    assert one_line(MethodFailedError("m", "d", "i", "bad\n  luck")).startswith("method m failed")
-    assert "\n" not in one_line(MethodFailedError("m", "d", "i", "bad\n  luck"))
-    assert one_line(ValueError("x")) == "ValueError: x"
+    assert typed_line(MethodFailedError("m", "d", "i", "bad\n  luck")).startswith("method m failed")
+    assert "\n" not in typed_line(MethodFailedError("m", "d", "i", "bad\n  luck"))
+    assert typed_line(ValueError("x")) == "ValueError: x"

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from baselines.base import Method
 from l3c.bench.measure.methods import MethodSource
-from l3c.processes import one_line
+from l3c.messages import typed_line
 
 _CODING = ("encode", "decode", "bits_theory")  # questions about an image
 
@@ -235,7 +235,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         try:
             answer = (True, getattr(server, what)(content))
         except Exception as error:  # whatever a user's method raises is reported
-            answer = (False, one_line(error))
+            answer = (False, typed_line(error))
         pickle.dump(answer, answers)
         answers.flush()
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from l3c.data.errors import DatasetError
 from l3c.data.manifest import kept_images, read_manifest
-from l3c.did_you_mean import did_you_mean
 from l3c.images.picture import Samples
+from l3c.messages import did_you_mean
 
 SIDE = 768  # at most so many pixels a side: a picture in a talk shows no more
 _LISTED = 10  # names that an error gives

@@ -26,7 +26,7 @@ from l3c.bench.measure.method_process import plain_array, plain_bytes
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.measure.other_load import OtherLoad
 from l3c.bench.schema import TOTAL, FailedRow, TimingRow
-from l3c.processes import one_line
+from l3c.messages import typed_line
 from l3c.progress import Progress
 from l3c.stopwatch import Part, Stopwatch
 
@@ -174,7 +174,7 @@ class _Clock:
             back, decoded = self._clocked(lambda: self._method.decode(data), threads)
             difference = describe_difference(image, plain_array(back))
         except (Exception, SystemExit) as error:  # whatever a user's method raises is reported
-            raise _CropError(name, image, threads, one_line(error)) from error
+            raise _CropError(name, image, threads, typed_line(error)) from error
         if difference:
             raise _CropError(name, image, threads, f"not lossless: {difference}")
         height, width = image.shape[:2]

@@ -1,0 +1,38 @@
+"""Parts of messages: an error in one line, the name that was meant, a list cut short."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+OURS = ("l3c", "coder", "baselines")
+LISTED = 5
+
+
+def one_line(error: BaseException) -> str:
+    """The message without line breaks and, of a system error, without the path."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether this project defines the error: its message says what is wrong and what to do."""
+    return type(error).__module__.partition(".")[0] in OURS
+
+
+def typed_line(error: BaseException) -> str:
+    """The message in one line, after the type if the error is not ours (KeyError: ...)."""
+    text = " ".join(str(error).split())
+    return text if is_ours(error) and text else f"{type(error).__name__}: {text}"
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """A question to follow a message: ' Did you mean "..."?'; empty if no known name is close."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f' Did you mean "{close[0]}"?' if close else ""
+
+
+def listed(names: Sequence[str], more: str = "") -> str:
+    """The first names, and how many there are besides; `more` tells where they all are."""
+    rest = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {rest} more{more}" if rest > 0 else "")
