@@ -182,7 +182,7 @@ def _method(pairs: pd.DataFrame) -> MethodDifference:
     """One method, its rows of A and B side by side."""
     bpsp, encode_s, decode_s = (_difference(pairs, n) for n in ("bpsp", "encode_s", "decode_s"))
     alike = all((pairs[name] == pairs[f"{name}_b"]).all() for name in ("version", "settings"))
-    classical = pairs[["bits_theory", "bits_theory_b"]].isna().all(axis=None)
+    classical = pairs[["cross_entropy_bits", "cross_entropy_bits_b"]].isna().all(axis=None)
     return MethodDifference(
         key=str(pairs.key.iloc[0]),
         method=str(pairs.method.iloc[0]),

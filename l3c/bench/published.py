@@ -28,7 +28,7 @@ class PublishedValue:
         method: as named there, in the spelling of this project.
         quantity, unit: e.g. bpsp.
         value: the number.
-        confidence: "primary" (read in the paper's appendix or the authors' README) or "recalled".
+        confidence: "primary" (read in the paper's appendix or the authors' README) or "unverified".
         note: remark, may be empty.
         text: the number as it is written in the file, "" for values from elsewhere.
     """

@@ -31,7 +31,7 @@ class RunFolder:
     @property
     def learned(self) -> list[str]:
         """Keys of the learned methods."""
-        return list(dict.fromkeys(self.rows.key[self.rows.bits_theory.notna()]))
+        return list(dict.fromkeys(self.rows.key[self.rows.cross_entropy_bits.notna()]))
 
     def tables(self) -> dict[str, str]:
         """Name -> Markdown text of every table, by name.

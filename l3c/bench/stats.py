@@ -74,7 +74,7 @@ def rates(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Sizes of groups of images.
 
     Args:
-        rows: height and width in pixels, num_bytes, bits_theory.
+        rows: height and width in pixels, num_bytes, cross_entropy_bits.
         by: columns that tell groups apart.
 
     Returns:
@@ -86,7 +86,7 @@ def rates(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     counts = 3 * rows.height * rows.width
     bits = 8 * rows.num_bytes
     table = rows[[*by]].assign(
-        counts=counts, bits=bits, bpsp=bits / counts, theory=rows.bits_theory
+        counts=counts, bits=bits, bpsp=bits / counts, theory=rows.cross_entropy_bits
     )
     table["theory_bpsp"] = table.theory / counts
     groups = table.groupby([*by], sort=False)

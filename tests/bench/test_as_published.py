@@ -9,7 +9,7 @@ from l3c.bench.run import Run
 from l3c.bench.schema import AsPublished, ResultRow, frame
 from l3c.bench.tables.as_published import REPRODUCED_MARK, as_published, reproduces
 
-VALUE = PublishedValue("1", "Set", "v3", "L3C", "bpsp", 2.991, "bpsp", "recalled", "", "2.991")
+VALUE = PublishedValue("1", "Set", "v3", "L3C", "bpsp", 2.991, "bpsp", "unverified", "", "2.991")
 CARD = {"name": "Ours", "source": {"released_as": "L3C, Open Images"}, "deviations": []}
 
 

@@ -188,7 +188,12 @@ def test_crops_of_other_pixels_are_not_compared(make_folder):
 
 def test_times_of_unchanged_codecs_are_the_control(make_folder):
     def folder(name, encode_s, decode_s, **png):
-        l3c = {"key": "l3c", "method": "L3C", "bits_theory": 2000.0, "decode_s": 9 * decode_s}
+        l3c = {
+            "key": "l3c",
+            "method": "L3C",
+            "cross_entropy_bits": 2000.0,
+            "decode_s": 9 * decode_s,
+        }
         rows = [*rows_of(encode_s=encode_s, decode_s=decode_s, **png), *rows_of(**l3c)]
         return folder_of(name, rows)
 

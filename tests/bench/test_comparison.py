@@ -31,13 +31,13 @@ def value(method, bpsp, confidence="primary"):
     )
 
 
-PUBLISHED = [value("L3C", 2.0, "recalled"), value("JPEG2000", 3.0), value("PixelCNN", 1.0)]
+PUBLISHED = [value("L3C", 2.0, "unverified"), value("JPEG2000", 3.0), value("PixelCNN", 1.0)]
 ROWS = [
     *(  # 4 and 2 bpsp
-        result_row(**L3C, image=image, height=h, num_bytes=300, bits_theory=theory)
+        result_row(**L3C, image=image, height=h, num_bytes=300, cross_entropy_bits=theory)
         for image, h, theory in (("a", 10, 2390.0), ("b", 20, 2398.0), ("c", 10, 2390.0))
     ),
-    result_row(**L3C, image="d", height=20, num_bytes=300, bits_theory=2398.0),
+    result_row(**L3C, image="d", height=20, num_bytes=300, cross_entropy_bits=2398.0),
     *(  # 6 and 3 bpsp
         result_row(**JPEG2000, image=image, height=h, num_bytes=450)
         for image, h in (("a", 10), ("b", 20), ("c", 10), ("d", 20))
@@ -105,7 +105,7 @@ def test_differences_are_from_the_l3c_measured_here(run):
 def test_only_values_read_in_the_paper_are_beside_ours(run):
     found = compare_methods(run, "toy").set_index("method")
     assert found.printed.to_dict() == {
-        "L3C": NONE,  # recalled
+        "L3C": NONE,  # unverified
         "JPEG 2000": "3.000",
         "FLIF": NONE,
         "PixelCNN": "1.000",
@@ -170,7 +170,7 @@ def test_markdown_has_the_table_and_what_it_was_measured_with(run, text):
 
 
 def test_without_verified_values_there_is_no_column_of_them(run, text):
-    page = text(replace(run, published=[value("L3C", 2.0, "recalled")]), "comparison", "md")
+    page = text(replace(run, published=[value("L3C", 2.0, "unverified")]), "comparison", "md")
     assert "published bpsp" not in cells_of(page)["L3C"]
     assert "\n## toy\n" in page
 

@@ -309,8 +309,10 @@ def test_cross_entropy_stands_beside_files_of_learned_methods(run, made, lines):
     l3c = {"dataset": "toy", "key": "l3c", "method": "L3C"}
     other = {"dataset": "toy", "key": "jpeg2000", "method": "JPEG 2000"}
     rows = [
-        result_row(**l3c, image="a", num_bytes=225, bits_theory=1500.0),  # 3 and 2.5 bpsp
-        result_row(**l3c, image="b", height=20, num_bytes=750, bits_theory=5400.0),  # 5 and 4.5
+        result_row(**l3c, image="a", num_bytes=225, cross_entropy_bits=1500.0),  # 3 and 2.5 bpsp
+        result_row(
+            **l3c, image="b", height=20, num_bytes=750, cross_entropy_bits=5400.0
+        ),  # 5 and 4.5
         result_row(**other, image="a", num_bytes=450),
     ]
     beside = {"toy": Counterpart("ImageNet64 v2", False, "")}
@@ -349,7 +351,7 @@ def test_csv_has_a_line_for_every_cell(run, lines):
     found_lines = lines("1", run())
     line = next(line for line in found_lines if line["line"] == "L3C")
     assert line["published"] == "2.991"
-    assert line["published_confidence"] == "recalled"
+    assert line["published_confidence"] == "unverified"
     assert (line["measured"], line["low"], line["high"]) == ("4.0", "3.0", "5.0")
     assert line["published_images"] == "False"
     assert line["total_bpsp"] == "4.3333"

@@ -11,7 +11,7 @@ from l3c.bench.schema import RowError
 
 
 def test_rows_tables_and_figures_of_a_run(tmp_path):
-    learned = result_row(key="l3c", method="L3C", bits_theory=2000.0)
+    learned = result_row(key="l3c", method="L3C", cross_entropy_bits=2000.0)
     write_results(tmp_path / "rows.csv", [learned, result_row()])
     for name in ("tables/b.md", "tables/paper/a.md", "figures/speed.png", "figures/bpsp.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from result_rows import batch_row, failed_row, method_record, result_row, result
 
 from l3c.bench.checks import check, failure_text, failure_texts
 from l3c.bench.schema import (
+    AsPublished,
     BatchRow,
     ChannelBits,
     IntegerCost,
@@ -14,6 +15,7 @@ from l3c.bench.schema import (
     RowError,
     SampleRow,
     TimingRow,
+    columns,
     failed,
     frame,
     measured,
@@ -25,35 +27,19 @@ from l3c.bench.schema import (
     write_record,
 )
 
-ABOUT = {"dataset": "toy", "model": "l3c"}
+MODEL = {"dataset": "toy", "model": "l3c"}
+IMAGE = MODEL | {"image": "a", "height": 2, "width": 3}
 MACHINE = {"hardware": "a machine", "environment": "Python"}
-BITS = ChannelBits(**ABOUT, image="a", height=2, width=3, scale="z1", channel="3", bits=1 / 3)
-SAMPLE = SampleRow(
-    **ABOUT,
-    image="a",
-    height=2,
-    width=3,
-    sampled="",
-    stored="x z1",
-    bpsp=1 / 3,
-    uniform_bpsp=0.1,
-    file="a.png",
-)
-COST = IntegerCost(
-    **ABOUT,
-    scale="z1",
-    images=2,
-    float_bytes=10,
-    integer_bytes=11,
-    float_s=1 / 3,
-    integer_s=0.1,
-    **MACHINE,
-)
+BITS = ChannelBits(**IMAGE, scale="z1", channel="3", bits=1 / 3)
+SAMPLE = SampleRow(**IMAGE, sampled="", stored="x", bpsp=1 / 3, uniform_bpsp=0.1, file="a.png")
+RATE = AsPublished(**IMAGE, crops=1, bits=54.0, bpsp=3.0)
+SPENT = {"float_bytes": 10, "integer_bytes": 11, "float_s": 1 / 3, "integer_s": 0.1}
+COST = IntegerCost(**MODEL, **MACHINE, **SPENT, scale="z1", images=2)
 KINDS = {
     ResultRow: [
         result_row(encode_s=1 / 3),
-        result_row(image="b, c", num_bytes=77, bits_theory=601.1),
-        *(result_row(image=name) for name in ("one\ntwo", "one\x85two", "one\u2028two")),
+        result_row(image="b, c", num_bytes=77, cross_entropy_bits=601.1),
+        *(result_row(image=name) for name in ("one\ntwo", "one\x85two", "one\u2028two", "NA")),
         failed_row(image="d"),
     ],
     TimingRow: [
@@ -64,31 +50,23 @@ KINDS = {
     BatchRow: [batch_row(seconds=1 / 3), batch_row(operation="encode", batch=30, side=320)],
     ChannelBits: [BITS],
     SampleRow: [SAMPLE],
+    AsPublished: [RATE],
     IntegerCost: [COST],
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_come_back_exactly(tmp_path, kind):
-    path = tmp_path / "new" / "rows.csv"
-    table = frame(KINDS[kind], kind)
-    write(path, table)
-    pd.testing.assert_frame_equal(read(path, kind), table)
-    assert read_rows(path, kind) == [row for row in KINDS[kind] if isinstance(row, kind)]
-    assert path.read_text().splitlines()[0] == ",".join(kind.model_fields)
-    assert [file.name for file in path.parent.iterdir()] == ["rows.csv"]  # no part file stays
-    again = tmp_path / "again.csv"
-    write(again, read_all([path], kind))
-    assert again.read_bytes() == path.read_bytes()
-    check(table, kind)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_no_rows_come_back_as_none(tmp_path, kind):
-    write(tmp_path / "rows.csv", frame([], kind))
-    assert read(tmp_path / "rows.csv", kind).empty
-    assert read_all([], kind).empty
-    check(frame([], kind), kind)
+    for rows in (KINDS[kind], []):
+        path = tmp_path / "new" / "rows.csv"
+        table = frame(rows, kind)
+        write(path, table)
+        pd.testing.assert_frame_equal(read(path, kind), table)
+        assert read_rows(path, kind) == [row for row in rows if isinstance(row, kind)]
+        assert path.read_text().splitlines()[0] == ",".join(columns(kind))
+        assert [file.name for file in path.parent.iterdir()] == ["rows.csv"]  # no part file stays
+        assert len(read_all([path, path], kind)) == 2 * len(rows)
+        check(table, kind)
 
 
 def test_failures_are_rows_without_results():
@@ -121,18 +99,11 @@ def test_bpsp_must_fit_the_size():
         (result_row(), ",300,", ",-1,", "line 2, num_bytes"),
         (result_row(), ",300,", ",301,", "line 2, row"),
         (result_row(), ",True,", ",maybe,", "line 2, lossless"),
-        (timing_row(), "seconds,", "s,", "expected"),
-        (timing_row(), ",0.25,", ",-1,", "line 2, seconds"),
         (timing_row(), ",0.25,", ",fast,", "line 2, seconds"),
         (timing_row(), ",encode,", ",both,", "line 2, direction"),
-        (timing_row(), ",total,", ",sum,", "line 2, stage"),
         (timing_row(), ",total,,", ",total,y,", "line 2, scale"),
         (timing_row(), ",cpu,", ",tpu,", "line 2, device"),
-        (batch_row(), "batch,", "size,", "expected"),
-        (batch_row(), ",sample,", ",train,", "line 2, operation"),
         (batch_row(), ",32,1,", ",32,0,", "line 2, batch"),
-        (batch_row(), ",0.5,", ",0,", "line 2, seconds"),
-        (BITS, ",z1,", ",,", "line 2, scale"),
         (BITS, ",3,0.", ",green,0.", "line 2, channel"),
         (COST, ",11,", ",-11,", "line 2, integer_bytes"),
     ],
@@ -142,12 +113,15 @@ def test_malformed_rows_name_file_line_and_column(tmp_path, row, old, new, said)
     write(path, frame([row], type(row)))
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
-    with pytest.raises(RowError, match=said) as caught:
+    with pytest.raises(RowError) as caught:
         read(path, type(row))
     assert str(path) in str(caught.value)
+    assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\xa3\x00", b"name,age\nx,1\n", b"\n\n"])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"\xa3\x00", b"name,age\nx,1\n", b"\n\n", b"a,b\n1,2,3,4\n5\n"]
+)
 def test_other_files_are_refused_by_name(tmp_path, content):
     path = tmp_path / "rows.csv"
     if content is not None:
@@ -157,9 +131,10 @@ def test_other_files_are_refused_by_name(tmp_path, content):
     assert str(path) in str(caught.value)
 
 
-def test_files_from_before_there_were_failures_are_read(tmp_path):
+def test_files_of_older_versions_are_read(tmp_path):
     path = tmp_path / "rows.csv"
-    write(path, results([result_row()]).drop(columns="reason"))
+    old = results([result_row()]).drop(columns="reason")
+    write(path, old.rename(columns={"cross_entropy_bits": "bits_theory"}).iloc[:, ::-1])
     assert read_rows(path, ResultRow) == [result_row()]
 
 
@@ -169,42 +144,38 @@ TOTAL = timing_row(seconds=0.5)
 
 
 @pytest.mark.parametrize(
-    "rows",
-    [
-        [result_row(), result_row(image="b"), result_row(dataset="x")],
-        [result_row(), result_row(**WEBP)],
-        [TOTAL, *STAGES, timing_row(run=1), timing_row(direction="decode")],
-        [batch_row(), batch_row(run=1), batch_row(batch=2)],
-    ],
-)
-def test_rows_that_agree(rows):
-    check(frame(rows, type(rows[0])), type(rows[0]))
-
-
-@pytest.mark.parametrize(
     ("rows", "named"),
     [
+        ([result_row(), result_row(image="b"), result_row(dataset="x")], ""),
+        ([result_row(), result_row(**WEBP)], ""),
+        ([TOTAL, *STAGES, timing_row(run=1), timing_row(direction="decode")], ""),
+        ([batch_row(), batch_row(run=1), batch_row(batch=2)], ""),
         ([result_row(), result_row()], "key png, image a"),
         ([result_row(lossless=False)], "key png, image a"),
         ([result_row(), result_row(**WEBP, pixel_sha256="1" * 64)], "key webp, image a"),
         ([result_row(), result_row(key="webp")], "key webp, image a"),
         ([TOTAL, TOTAL], "run 0, stage total"),
         ([TOTAL, *STAGES, timing_row(stage="coder", scale="x", seconds=0.2)], "direction encode"),
-        (STAGES, r"image a\+0\+0, direction encode, run 0"),
+        (STAGES, "image a+0+0, direction encode, run 0"),
         ([batch_row(), batch_row()], "side 32, batch 1, operation sample, run 0"),
         ([BITS, BITS], "scale z1, channel 3"),
-        ([COST, COST], "scale z1"),
         ([SAMPLE, SAMPLE], "image a"),
     ],
 )
 def test_rows_that_contradict_each_other_are_named(rows, named):
-    with pytest.raises(RowError, match=named):
-        check(frame(rows, type(rows[0])), type(rows[0]))
+    table, kind = frame(rows, type(rows[0])), type(rows[0])
+    if not named:
+        check(table, kind)
+        return
+    with pytest.raises(RowError) as caught:
+        check(table, kind)
+    assert named in str(caught.value)
 
 
 def test_record_comes_back(tmp_path):
     record = method_record(measured=False, reason="not installed")
     write_record(tmp_path / "r.json", record)
     assert read_record(tmp_path / "r.json") == record
-    with pytest.raises(RowError, match=r"none\.json"):
+    with pytest.raises(RowError) as caught:
         read_record(tmp_path / "none.json")
+    assert "none.json" in str(caught.value)

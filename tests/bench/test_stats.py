@@ -73,7 +73,9 @@ def rows():
     return results(
         [
             *(
-                result_row(image=i, height=h, bits_theory=2390.0 if h == 10 else 2398.0, **l3c)
+                result_row(
+                    image=i, height=h, cross_entropy_bits=2390.0 if h == 10 else 2398.0, **l3c
+                )
                 for i, h in sizes.items()
             ),
             *(result_row(image=i, height=h, num_bytes=450) for i, h in sizes.items()),
@@ -98,7 +100,7 @@ def test_rates_are_of_images_and_of_all_bits(rows):
 
 
 def test_one_image_without_cross_entropy_leaves_none(rows):
-    rows.loc[0, "bits_theory"] = np.nan
+    rows.loc[0, "cross_entropy_bits"] = np.nan
     assert rates(rows, ["key"]).theory_bpsp.isna().all()
 
 

@@ -184,8 +184,8 @@ def test_integers_that_it_lacks_are_refused(trained: Trained) -> None:
 def test_its_bytes_are_its_bits(trained: Trained, measured: Measured) -> None:
     streams = len(zoo.read_model(trained.weights).card["streams"])
     for row in measured.rows:
-        assert row.bits_theory is not None
-        gap = row.num_bytes - row.bits_theory / 8
+        assert row.cross_entropy_bits is not None
+        gap = row.num_bytes - row.cross_entropy_bits / 8
         assert -1 < gap < GAP_BYTES + GAP_PER_STREAM * streams
 
 
@@ -208,7 +208,7 @@ def test_its_row_stands_in_the_table(trained: Trained, measured: Measured) -> No
     mean = np.mean([row.bpsp for row in rows])
     assert f"{mean:.3f}" in cells
     total = sum(row.num_bytes for row in rows)
-    over = total - sum(row.bits_theory or 0 for row in rows) / 8
+    over = total - sum(row.cross_entropy_bits or 0 for row in rows) / 8
     print(
         f"\n{trained.name:<15} {'integer' if trained.integers else 'float':<8}"
         f"{trained.curve[0]:7.3f} -> {trained.curve[-1]:.3f} bpsp in training, "

@@ -31,7 +31,7 @@ def result_row(**fields: Any) -> ResultRow:
         "height": 10,
         "width": 20,
         "num_bytes": 300,
-        "bits_theory": None,
+        "cross_entropy_bits": None,
         "encode_s": 0.25,
         "decode_s": 0.125,
         "lossless": True,

@@ -46,7 +46,7 @@ def test_smoke_makes_everything(smoke):
     rows = read_rows(run / "rows.csv", ResultRow)
     assert {row.key for row in rows} == {*LEARNED, "raw", "png", "webp"}
     assert all(row.lossless and (run / row.stream).stat().st_size == row.num_bytes for row in rows)
-    learned = [row for row in rows if row.bits_theory is not None]
+    learned = [row for row in rows if row.cross_entropy_bits is not None]
     assert {row.key for row in learned} == LEARNED
     tables = ["comparison.md", "comparison.csv", "comparison.tex", "rates.csv", "left_out.csv"]
     numbers = ("1", "2", "3", "A1", "A2", "A3")
@@ -96,7 +96,7 @@ def test_the_same_commit_and_configuration_give_the_same_rates_byte_for_byte(smo
     assert [name for name in ours if ours[name] != theirs[name]] == []
     rates = [
         [
-            (row.key, row.image, row.num_bytes, row.bits_theory)
+            (row.key, row.image, row.num_bytes, row.cross_entropy_bits)
             for row in read_rows(run / "rows.csv", ResultRow)
         ]
         for run in (first, second)

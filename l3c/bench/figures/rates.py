@@ -43,7 +43,7 @@ def summarize(rows: DataFrame) -> DataFrame:
         images=("image", "nunique"),
         in_process=("in_process", "all"),
         threads=("threads", "max"),
-        learned=("bits_theory", lambda bits: bits.notna().any()),
+        learned=("cross_entropy_bits", lambda bits: bits.notna().any()),
     )
     for name in ("encode", "decode"):
         table[name] = groups[f"{name}_s"].sum() / groups["megapixels"].sum()

@@ -294,7 +294,7 @@ def crop_rates(run: Run, published: pd.DataFrame) -> pd.DataFrame:
     """Rates of the methods that were timed, each crop once."""
     rows = run.timing
     rows = rows[(rows.stage == TOTAL) & (rows.direction == "encode")]
-    crops = rows.drop_duplicates(["key", "image"]).assign(bits_theory=np.nan)
+    crops = rows.drop_duplicates(["key", "image"]).assign(cross_entropy_bits=np.nan)
     return _rated(run, published, rates(crops, ["key", "method"]).assign(reason=""))
 
 

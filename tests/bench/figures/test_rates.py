@@ -11,11 +11,11 @@ from l3c.bench.figures.rates import bpsp, pareto, speed, summarize
 from l3c.bench.figures.style import new_figure, save
 from l3c.bench.published import PublishedValue
 
-PUBLISHED = [PublishedValue("1", "X", "v1", "PNG", "bpsp", 5.0, "bpsp", "recalled", "")]
+PUBLISHED = [PublishedValue("1", "X", "v1", "PNG", "bpsp", 5.0, "bpsp", "unverified", "")]
 
 
 def learned(**fields):
-    return result_row(**{"key": "l3c", "method": "L3C", "bits_theory": 2000.0, **fields})
+    return result_row(**{"key": "l3c", "method": "L3C", "cross_entropy_bits": 2000.0, **fields})
 
 
 @pytest.fixture

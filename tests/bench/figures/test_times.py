@@ -112,8 +112,8 @@ def test_batches_stand_beside_published_values(measured):
     assert "one image of 320x320 pixels" in [text.get_text() for text in axes.texts]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend[-1] == "sampling, published (Table A3)"
-    recalled = [value("sample_s bs30", 1e-3, "recalled")]
-    text = batches(frame_of(measured), recalled).legends[0].get_texts()[-1].get_text()
+    unverified = [value("sample_s bs30", 1e-3, "unverified")]
+    text = batches(frame_of(measured), unverified).legends[0].get_texts()[-1].get_text()
     assert text.endswith("unverified")
 
 

@@ -76,7 +76,7 @@ def test_rows_say_what_was_measured(run, images, tmp_path):
         assert row.pixel_sha256 == pixel_sha256(image)
         assert (tmp_path / row.stream).stat().st_size == row.num_bytes
         assert row.lossless
-        assert row.bits_theory is None
+        assert row.cross_entropy_bits is None
         assert row.threads == 2
         assert row.other_load is not None
     assert rows[0].stream == "streams/toy/own/a.own"
