@@ -155,7 +155,7 @@ def _add(row: Row, image: Image.Image) -> None:
     stream = fallback.encode(samples, mode.bits)
     middle = time.process_time()
     height, width, channels = samples.shape
-    found = fallback.decode(stream, (height, width, channels), mode.dtype, mode.bits)
+    found = fallback.decode(stream, (height, width, channels), mode.bits)
     row.decode_s += time.process_time() - middle
     row.encode_s += middle - start
     row.lossless &= bool((found == samples).all())

@@ -280,9 +280,7 @@ def mode_of(container: Container) -> Mode:
     try:
         mode = Mode(container.mode)
     except ValueError:
-        raise NewerFormatError(
-            f"image mode {container.mode}, unknown to this release; a later one may read it"
-        ) from None
+        raise NewerFormatError(f"image mode {container.mode}") from None
     if container.arithmetic and not uses_network(mode):
         raise CorruptStreamError(f"a model is named, but {mode.name} is coded without one")
     return mode

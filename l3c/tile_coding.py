@@ -168,7 +168,7 @@ def decode_tile(
             rgb = codec.decode(parts[: codec.streams], height, width, stopwatch)
         samples = with_alpha(rgb, parts, mode)
     else:
-        samples = fallback.decode(coded, shape, mode.dtype, mode.bits)
+        samples = fallback.decode(coded, shape, mode.bits)
     with timed(stopwatch, "container"):
         tile.check_pixels(samples, rectangle)
     return samples
@@ -184,7 +184,7 @@ def with_alpha(rgb: Samples, parts: Sequence[bytes], mode: Mode) -> Samples:
     if mode != Mode.RGBA:
         return rgb
     shape = (*rgb.shape[:2], 1)
-    return np.concatenate([rgb, fallback.decode(parts[-1], shape, mode.dtype, mode.bits)], axis=2)
+    return np.concatenate([rgb, fallback.decode(parts[-1], shape, mode.bits)], axis=2)
 
 
 def _limit(samples: Samples, codec: TileCodec, choice: Choice) -> float | None:

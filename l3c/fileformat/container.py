@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from coder.errors import CorruptStreamError
+from coder.errors import CoderError, CorruptStreamError
 from coder.leb128 import leb128, read_leb128
 from l3c.fileformat.errors import (
+    GET_AGAIN,
     HeaderAlteredError,
     NewerFormatError,
     NotExactError,
@@ -28,7 +29,7 @@ from l3c.fileformat.errors import (
     TruncatedError,
     UnsupportedFormatError,
 )
-from l3c.fileformat.tiles import MAX_SIDE, check_side, grid_flaw
+from l3c.fileformat.tiles import grid_flaw
 
 # Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
 MAGIC = b"\x8fL3C\r\n\x1a\n"
@@ -36,10 +37,6 @@ VERSIONS = (2, 3)  # that are read, and written: 3 where tiles of one file are c
 MODEL_BYTES = 8
 ARITHMETICS = (0, 1, 2, 3)
 CRITICAL_SECTION = 128  # a reader may skip kinds below it, and has to know the others
-
-_TILE_BYTES = 9  # of a tile in the header, at least: length and two checksums
-_CRC_BYTES = 4
-_GET_AGAIN = "get the file again from where it came from"
 
 Bytes = bytes | bytearray | memoryview
 
@@ -178,32 +175,32 @@ def pack(container: Container) -> bytes:
     Raises:
         ValueError: a value that FORMAT.md does not allow.
     """
-    _check(container)
-    sections, tiles = sorted(container.sections), container.tiles
-    fields = [
-        bytes([container.mode, container.arithmetic]),
-        leb128(container.height, "height"),
-        leb128(container.width, "width"),
-        container.model,
-        leb128(container.rows, "rows"),
-        leb128(container.cols, "cols"),
-        bytes([len(sections)]),
-    ]
-    for kind, content in sections:
-        fields += [bytes([kind]), leb128(len(content), "section"), _u32(zlib.crc32(content))]
-    payloads = []
-    for tile in tiles:
-        if tile.payload is None:
-            raise ValueError("a tile has no payload")
-        payloads.append(tile.payload)
-        fields += [
-            leb128(len(tile.payload), "payload"),
-            _u32(tile.payload_crc),
-            _u32(tile.pixels_crc),
+    c = container
+    fields = c.mode, c.height, c.width, c.arithmetic, c.model, c.rows, c.cols
+    contents = [content for _, content in sorted(c.sections)]
+    sections = [(kind, len(body), zlib.crc32(body)) for kind, body in sorted(c.sections)]
+    payloads = [tile.payload for tile in c.tiles if tile.payload is not None]
+    if len(payloads) < len(c.tiles) or c.version not in VERSIONS:
+        raise ValueError(f"expected all payloads and a version of {VERSIONS}, got {c.version}")
+    tiles = [(len(t.payload or b""), t.payload_crc, t.pixels_crc) for t in c.tiles]
+    try:
+        parts = [
+            bytes([c.mode, c.arithmetic]),
+            leb128(c.height, "height"),
+            leb128(c.width, "width"),
         ]
-    body = b"".join(fields)
-    head = MAGIC + bytes([container.version]) + leb128(len(body), "header") + body
-    contents = (content for _, content in sections)
+        parts += [c.model, leb128(c.rows, "rows"), leb128(c.cols, "cols"), bytes([len(sections)])]
+        for kind, size, crc in sections:
+            parts += [bytes([kind]), leb128(size, "section"), _u32(crc)]
+        for size, payload_crc, crc in tiles:
+            parts += [leb128(size, "payload"), _u32(payload_crc), _u32(crc)]
+        body = b"".join(parts)
+        same = _parse(body) == (fields, sections, tiles)
+    except (CoderError, OverflowError) as error:
+        raise ValueError(f"no reader would take this container: {error}") from error
+    if not same:
+        raise ValueError(f"a reader would take this container for another: {fields}, {sections}")
+    head = MAGIC + bytes([c.version]) + leb128(len(body), "header") + body
     return b"".join([head, _u32(zlib.crc32(head)), *contents, *payloads])
 
 
@@ -228,52 +225,53 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
         SectionAlteredError: a section does not have its checksum (unless `damaged`).
     """
     view = memoryview(data).cast("B")
-    version, header, start = _header(view)
-    container, sections, tiles = _parse(header)
-    sizes = [size for _, size, _ in sections] + [size for size, _, _ in tiles]
-    expected = start + sum(sizes)
+    version, header, at = _header(view)
+    fields, sections, tiles = _parse(header)
+    expected = at + sum(size for _, size, _ in sections) + sum(size for size, _, _ in tiles)
     if len(view) != expected and not damaged:
-        raise _wrong_length(len(view), expected)
-    found, lost = [], []
+        early = len(view) < expected
+        raise (TruncatedError if early else TrailingBytesError)(
+            f"file of {len(view)} bytes {'ends early' if early else 'goes on after its end'}: its "
+            f"header announces {expected}; {GET_AGAIN}, or salvage it"
+        )
+    found, lost, made = [], [], []
     for kind, size, crc in sections:
-        content = bytes(view[start : start + size])
-        start += size
+        content, at = bytes(view[at : at + size]), at + size
         if len(content) == size and zlib.crc32(content) == crc:
             found.append((kind, content))
         elif damaged:
             lost.append(kind)
         else:
             raise SectionAlteredError(kind)
-    made = []
     for size, payload_crc, crc in tiles:
-        end = start + size
-        made.append(Tile(view[start:end] if end <= len(view) else None, payload_crc, crc))
-        start = end
-    return Container(*container, tuple(found), tuple(made), version, tuple(lost))
+        payload, at = view[at : at + size], at + size
+        made.append(Tile(payload if at <= len(view) else None, payload_crc, crc))
+    return Container(*fields, tuple(found), tuple(made), version, tuple(lost))
 
 
 def _header(view: memoryview) -> tuple[int, bytes, int]:
     """Version, the header's fields, whose checksum fits, and where the header ends."""
+    start = len(MAGIC) + 1
+    inside = TruncatedError(f"file of {len(view)} bytes ends inside the header; {GET_AGAIN}")
     if view[: len(MAGIC)] != MAGIC[: len(view)]:
         raise NotL3CError("not an L3C file: it does not start with the signature")
-    position = len(MAGIC) + 1
-    if len(view) < position:
-        raise _truncated_header(view)
-    version = view[position - 1]
+    if len(view) < start:
+        raise inside
+    version = view[start - 1]
     if version > VERSIONS[-1]:
-        raise _newer(f"container format {version}; this release reads up to {VERSIONS[-1]}")
+        raise NewerFormatError(f"container format {version} (up to {VERSIONS[-1]} are read)")
     if version < VERSIONS[0]:
         raise UnsupportedFormatError(
             f"container format {version} was a draft that no release reads; "
             "encode the image again with this one"
         )
-    size, position = read_leb128(view, position, HeaderAlteredError, TruncatedError)
-    end = position + size
-    if len(view) < end + _CRC_BYTES:
-        raise _truncated_header(view)
-    if zlib.crc32(view[:end]) != int.from_bytes(view[end : end + _CRC_BYTES], "big"):
-        raise HeaderAlteredError(f"the header was altered: its checksum does not fit; {_GET_AGAIN}")
-    return version, bytes(view[position:end]), end + _CRC_BYTES
+    size, start = read_leb128(view, start, HeaderAlteredError, TruncatedError)
+    end = start + size
+    if len(view) < end + 4:
+        raise inside
+    if _u32(zlib.crc32(view[:end])) != view[end : end + 4]:
+        raise HeaderAlteredError(f"the header was altered: its checksum does not fit; {GET_AGAIN}")
+    return version, bytes(view[start:end]), end + 4
 
 
 _Fields = tuple[int, int, int, int, bytes, int, int]
@@ -288,103 +286,56 @@ def _parse(header: bytes) -> tuple[_Fields, _Triples, _Triples]:
 
     The checksum of the header fits, so that only a writer's mistake, or malice, is found here.
     """
-    if len(header) < 2:
-        raise _impossible("it has no room for its fields")
-    mode, arithmetic = header[0], header[1]
+    reader = _Reader(header)
+    mode, arithmetic = reader.byte(), reader.byte()
     if arithmetic not in ARITHMETICS:
-        raise _newer(f"the pixels were coded with arithmetic {arithmetic}, unknown to this release")
-    height, at = read_leb128(header, 2, HeaderAlteredError)
-    width, at = read_leb128(header, at, HeaderAlteredError)
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-        raise _impossible(f"it names an image of {height}x{width} pixels")
-    model = b""
-    if arithmetic:
-        model = header[at : at + MODEL_BYTES]
-        at += MODEL_BYTES
-    rows, at = read_leb128(header, at, HeaderAlteredError)
-    cols, at = read_leb128(header, at, HeaderAlteredError)
-    if flaw := grid_flaw(height, width, rows, cols):
-        raise _impossible(flaw)
-    if at >= len(header):
-        raise _impossible("it ends before its sections")
-    count, at = header[at], at + 1
-    sections, last = [], -1
-    for _ in range(count):
-        if at >= len(header):
-            raise _impossible(f"it ends inside its {count} sections")
-        kind = header[at]
+        raise NewerFormatError(f"pixels coded with arithmetic {arithmetic}")
+    height, width = reader.number(), reader.number()
+    model = reader.take(MODEL_BYTES if arithmetic else 0)
+    rows, cols = reader.number(), reader.number()
+    reader.refuse(grid_flaw(height, width, rows, cols))
+    sections: _Triples = []
+    for _ in range(reader.byte()):
+        kind, before = reader.byte(), sections[-1][0] if sections else -1
         if kind >= CRITICAL_SECTION:
-            raise _newer(f"the image depends on a section of kind {kind}, unknown to this release")
-        if kind <= last:
-            raise _impossible(f"section of kind {kind} after one of kind {last}")
-        last = kind
-        size, at = read_leb128(header, at + 1, HeaderAlteredError)
-        sections.append((kind, size, int.from_bytes(header[at : at + _CRC_BYTES], "big")))
-        at += _CRC_BYTES
-    if rows * cols * _TILE_BYTES > len(header) - at:
-        raise _impossible(f"it has no room for {rows}x{cols} tiles")
-    tiles = []
-    for _ in range(rows * cols):
-        size, at = read_leb128(header, at, HeaderAlteredError)
-        middle, end = at + _CRC_BYTES, at + 2 * _CRC_BYTES
-        payload_crc = int.from_bytes(header[at:middle], "big")
-        tiles.append((size, payload_crc, int.from_bytes(header[middle:end], "big")))
-        at = end
-    if at != len(header):
-        raise _impossible(f"its fields take {at} bytes of {len(header)}")
+            raise NewerFormatError(f"an image that depends on a section of kind {kind}")
+        if kind <= before:
+            reader.refuse(f"section of kind {kind} after one of kind {before}")
+        sections.append((kind, reader.number(), reader.u32()))
+    tiles = [(reader.number(), reader.u32(), reader.u32()) for _ in range(rows * cols)]
+    if reader.at < len(header):
+        reader.refuse("it goes on after its last tile")
     return (mode, height, width, arithmetic, model, rows, cols), sections, tiles
 
 
-def _check(container: Container) -> None:
-    """Raises ValueError for a container that `unpack` would not give back."""
-    check_side(container.height, "height")
-    check_side(container.width, "width")
-    if container.version not in VERSIONS:
-        raise ValueError(f"version must be one of {VERSIONS}, got {container.version}")
-    if not 0 <= container.mode <= 255:
-        raise ValueError(f"mode must be in 0..255, got {container.mode}")
-    if container.arithmetic not in ARITHMETICS:
-        raise ValueError(f"arithmetic must be one of {ARITHMETICS}, got {container.arithmetic}")
-    expected = MODEL_BYTES if container.arithmetic else 0
-    if len(container.model) != expected:
-        raise ValueError(f"model must have {expected} bytes, got {len(container.model)}")
-    grid = container.height, container.width, container.rows, container.cols
-    if flaw := grid_flaw(*grid):
-        raise ValueError(flaw)
-    if len(container.tiles) != container.rows * container.cols:
-        raise ValueError(
-            f"{len(container.tiles)} tiles do not make a grid of {container.rows}x{container.cols}"
-        )
-    kinds = [kind for kind, _ in container.sections]
-    if len(set(kinds)) < len(kinds) or not all(0 <= kind < CRITICAL_SECTION for kind in kinds):
-        raise ValueError(f"kinds of sections must differ and be in 0..127, got {kinds}")
+class _Reader:
+    """Takes the fields of a header one after the other."""
+
+    def __init__(self, header: bytes) -> None:
+        self.header, self.at = header, 0
+
+    def take(self, count: int) -> bytes:
+        start, self.at = self.at, self.at + count
+        if self.at > len(self.header):
+            self.refuse("it ends inside a field")
+        return self.header[start : self.at]
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def u32(self) -> int:
+        return int.from_bytes(self.take(4), "big")
+
+    def number(self) -> int:
+        value, self.at = read_leb128(self.header, self.at, HeaderAlteredError)
+        return value
+
+    def refuse(self, flaw: str) -> None:
+        """Raises HeaderAlteredError if there is a flaw."""
+        if flaw:
+            where = f"the header cannot be true at byte {self.at} of {len(self.header)}"
+            raise HeaderAlteredError(f"{where}: {flaw}; {GET_AGAIN}")
 
 
 def _u32(value: int) -> bytes:
-    if not 0 <= value < 1 << 32:
-        raise ValueError(f"a checksum must be in 0..2^32 - 1, got {value}")
-    return value.to_bytes(_CRC_BYTES, "big")
-
-
-def _newer(problem: str) -> NewerFormatError:
-    return NewerFormatError(f"{problem}: install a newer one to read the file")
-
-
-def _impossible(problem: str) -> HeaderAlteredError:
-    return HeaderAlteredError(f"the header cannot be true: {problem}; {_GET_AGAIN}")
-
-
-def _truncated_header(view: memoryview) -> TruncatedError:
-    return TruncatedError(f"file of {len(view)} bytes ends inside the header; {_GET_AGAIN}")
-
-
-def _wrong_length(size: int, expected: int) -> CorruptStreamError:
-    if size < expected:
-        return TruncatedError(
-            f"file of {size} bytes ends early: its header announces {expected}; {_GET_AGAIN}, or "
-            "salvage the tiles that are there"
-        )
-    return TrailingBytesError(
-        f"file of {size} bytes goes on after its end: its header announces {expected}; "
-        f"{_GET_AGAIN}, or salvage it without the rest"
-    )
+    return value.to_bytes(4, "big")

@@ -18,6 +18,7 @@ CoderError
 
 from coder.errors import CoderError, CorruptStreamError
 
+GET_AGAIN = "get the file again from where it came from"
 Rectangle = tuple[int, int, int, int]
 """y, x, height and width in pixels. Messages name it as the command does: x,y,w,h."""
 
@@ -31,7 +32,10 @@ class NotL3CError(UnsupportedFormatError):
 
 
 class NewerFormatError(UnsupportedFormatError):
-    """The file needs a later version of this package."""
+    """The file needs a later version of this package; made with what is not known to this one."""
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}, unknown to this release: install a newer one to read the file"
 
 
 class TruncatedError(CorruptStreamError):
@@ -47,11 +51,7 @@ class HeaderAlteredError(CorruptStreamError):
 
 
 class SectionAlteredError(CorruptStreamError):
-    """A section does not have its checksum.
-
-    Attributes:
-        kind: of the section.
-    """
+    """A section, whose `kind` is an attribute, does not have its checksum."""
 
     def __init__(self, kind: int) -> None:
         super().__init__(kind)
@@ -59,17 +59,13 @@ class SectionAlteredError(CorruptStreamError):
 
     def __str__(self) -> str:
         return (
-            f"section of kind {self.kind} (metadata) was altered: its checksum does not fit; get "
-            "the file again from where it came from, or salvage the image without the section"
+            f"section of kind {self.kind} (metadata) was altered: its checksum does not fit; "
+            f"{GET_AGAIN}, or salvage the image without the section"
         )
 
 
-class TileError(CorruptStreamError):
-    """A tile cannot be decoded; all others can.
-
-    Attributes:
-        rectangle: y, x, height, width of the pixels that are lost.
-    """
+class _OfTileError(CoderError):
+    """Something about one tile, whose `rectangle` (y, x, height, width) is an attribute."""
 
     problem = "cannot be decoded"
 
@@ -78,47 +74,38 @@ class TileError(CorruptStreamError):
         self.rectangle = rectangle
 
     def __str__(self) -> str:
-        return (
-            f"tile {_region(self.rectangle)} (x,y,w,h) {self.problem}; get the file again from "
-            "where it came from, or salvage the other tiles"
-        )
+        y, x, height, width = self.rectangle
+        return f"tile {x},{y},{width},{height} (x,y,w,h) {self.problem}"
+
+
+class TileError(_OfTileError, CorruptStreamError):
+    """A tile cannot be decoded; all others can."""
 
 
 class TileAlteredError(TileError):
     """The coded bytes of a tile do not have their checksum."""
 
-    problem = "was altered: the checksum of its bytes does not fit"
+    problem = (
+        f"was altered: the checksum of its bytes does not fit; {GET_AGAIN}, or salvage the other "
+        "tiles"
+    )
 
 
 class TileMissingError(TileError):
     """The file ends before the tile does."""
 
-    problem = "is not there: the file ends before it"
+    problem = f"is missing: the file ends before it; {GET_AGAIN}, or salvage the other tiles"
 
 
 class ModelMismatchError(CoderError):
     """The container was written with another model than the one given."""
 
 
-class NotExactError(CoderError):
-    """The decoded pixels of a tile are not the encoded ones, although its bytes are.
+class NotExactError(_OfTileError):
+    """The decoded pixels of a tile are not the encoded ones, although its bytes are."""
 
-    Attributes:
-        rectangle: y, x, height, width of the pixels, none of which is given out.
-    """
-
-    def __init__(self, rectangle: Rectangle) -> None:
-        super().__init__(rectangle)
-        self.rectangle = rectangle
-
-    def __str__(self) -> str:
-        return (
-            f"tile {_region(self.rectangle)} (x,y,w,h) is intact, but decodes to other pixels than "
-            "were encoded: floating-point results differ here from those of the encoder (another "
-            "processor, device, thread count or library version); decode it where it was encoded"
-        )
-
-
-def _region(rectangle: Rectangle) -> str:
-    y, x, height, width = rectangle
-    return f"{x},{y},{width},{height}"
+    problem = (
+        "is intact, but decodes to other pixels than were encoded: floating-point results differ "
+        "here from those of the encoder (another processor, device, thread count or library "
+        "version); decode it where it was encoded"
+    )

@@ -17,8 +17,6 @@ TILE_PIXELS = 1 << 19  # a writer's tiles have at most so many padded pixels
 MAX_TILE_PIXELS = 1 << 20  # and a reader takes so many, room for writers to come
 MAX_TILE_SIDE = math.isqrt(MAX_TILE_PIXELS)
 
-_MAX_TILE_BLOCKS = MAX_TILE_PIXELS // TILE_MULTIPLE**2
-
 
 def tile_grid(height: int, width: int, side: int | None = None) -> tuple[int, int]:
     """Rows and columns of tiles of at most TILE_PIXELS padded pixels, with the shortest cuts.
@@ -36,8 +34,8 @@ def tile_grid(height: int, width: int, side: int | None = None) -> tuple[int, in
     Raises:
         ValueError: height or width is not in 1..MAX_SIDE, side not in TILE_MULTIPLE..MAX_TILE_SIDE.
     """
-    check_side(height, "height")
-    check_side(width, "width")
+    if flaw := grid_flaw(height, width, _blocks(height), _blocks(width)):
+        raise ValueError(flaw)
     if side is not None and not TILE_MULTIPLE <= side <= MAX_TILE_SIDE:
         raise ValueError(
             f"the side of a tile must be {TILE_MULTIPLE}..{MAX_TILE_SIDE} pixels, got {side}"
@@ -67,9 +65,14 @@ def tile_rectangles(height: int, width: int, rows: int, cols: int) -> list[Recta
     All start at multiples of 8, and none is empty.
 
     Raises:
-        ValueError: a side is not in 1..MAX_SIDE, or the grid leaves tiles empty.
+        ValueError: no such image, or a grid that does not suit it (`grid_flaw`).
     """
-    ys, xs = _edges(height, rows, "row"), _edges(width, cols, "column")
+    if flaw := grid_flaw(height, width, rows, cols):
+        raise ValueError(flaw)
+    ys, xs = (
+        [TILE_MULTIPLE * (i * _blocks(side) // count) for i in range(count)] + [side]
+        for side, count in ((height, rows), (width, cols))
+    )
     return [
         (y, x, y_end - y, x_end - x)
         for y, y_end in itertools.pairwise(ys)
@@ -78,28 +81,15 @@ def tile_rectangles(height: int, width: int, rows: int, cols: int) -> list[Recta
 
 
 def grid_flaw(height: int, width: int, rows: int, cols: int) -> str:
-    """What is wrong with a grid of tiles, "" if nothing; see FORMAT.md."""
+    """What is wrong with an image's size or its grid of tiles, "" if nothing; see FORMAT.md."""
     high, wide = _blocks(height), _blocks(width)
+    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
+        return f"an image of {height}x{width} pixels: sides must be in 1..{MAX_SIDE}"
     if not (1 <= rows <= high and 1 <= cols <= wide):
         return f"{rows}x{cols} tiles cannot cut an image of {height}x{width} pixels"
-    if -(-high // rows) * -(-wide // cols) > _MAX_TILE_BLOCKS:
+    if -(-high // rows) * -(-wide // cols) > MAX_TILE_PIXELS // TILE_MULTIPLE**2:
         return f"{rows}x{cols} tiles of {height}x{width} pixels: one has more than 2^20 pixels"
     return ""
-
-
-def check_side(side: int, name: str) -> None:
-    """Raises ValueError for a side that no image has; the message calls it by its name."""
-    if not 1 <= side <= MAX_SIDE:
-        raise ValueError(f"{name} must be in 1..{MAX_SIDE} pixels, got {side}")
-
-
-def _edges(side: int, count: int, name: str) -> list[int]:
-    """Where the tiles of a side start, and where the last one ends."""
-    check_side(side, name)
-    blocks = _blocks(side)
-    if not 1 <= count <= blocks:
-        raise ValueError(f"{count} tiles in a {name} of {side} pixels: expected 1..{blocks}")
-    return [TILE_MULTIPLE * (i * blocks // count) for i in range(count)] + [side]
 
 
 def _blocks(side: int) -> int:

@@ -146,7 +146,7 @@ def test_salvage_of_a_truncated_file(run: Run, tiled: Path, tmp_path: Path) -> N
     ended = run("decode", tiled, "-o", tmp_path / "rest.png", "--salvage")
     assert ended.code == 5
     assert "ends early" in ended.err
-    assert "tile 32,32,32,32 (x,y,w,h) is not there" in ended.err
+    assert "tile 32,32,32,32 (x,y,w,h) is missing" in ended.err
     tiled.write_bytes(data + b"\0")
     ended = run("decode", tiled, "-o", tmp_path / "all.png", "--salvage")
     assert (ended.code, "goes on after its end" in ended.err) == (5, True)
