@@ -1,9 +1,9 @@
-"""Parts of messages: an error in one line, the name that was meant, a list cut short."""
+"""Parts of messages: an error in one line, the name that was meant, lists and tables."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 OURS = ("l3c", "coder", "baselines")
 LISTED = 5
@@ -36,3 +36,19 @@ def listed(names: Sequence[str], more: str = "") -> str:
     """The first names, and how many there are besides; `more` tells where they all are."""
     rest = len(names) - LISTED
     return ", ".join(names[:LISTED]) + (f" and {rest} more{more}" if rest > 0 else "")
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """The lines of a table: columns as wide as their longest cell, two spaces between them.
+
+    Args:
+        rows: of the same number of cells each.
+        right: columns whose cells are aligned to the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        padded = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(cells)]
+        lines.append("  ".join(padded).rstrip())
+    return lines

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 def limit_threads(threads: int) -> None:
-    """Tells numerical libraries how many threads to use; before the first of them is imported."""
+    """Tells PyTorch, and numerical libraries that are not imported yet, how many to use."""
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""`l3c bench`: every method on the images of folders, measured as the workflow measures."""
+"""Compare all methods on the RGB images of folders.
+
+Each file is decoded in a fresh process and compared with the image. Images that are not plain 8-bit
+RGB are left out and listed. The learned model runs on the CPU.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from l3c.bench.measure.methods import MethodSource
 from l3c.bench.schema import MethodRecord
 from l3c.cli.bench_table import Left, Result, print_results
 from l3c.cli.exits import Exit, UsageError
+from l3c.cli.options import add_flag, add_shared, positive
 from l3c.data.sources import Photo, folder_photos
 from l3c.images.picture import PictureError
 from l3c.models.zoo import ModelError, ModelFile, named_model
@@ -31,6 +36,32 @@ LEARNED = {
 }
 """Keys of the learned method among --methods, and what codes a tile: as `l3c encode` writes it, the
 network alone, and what an estimate prefers."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        metavar="FOLDER",
+        help="folders of images, each searched with the folders below it; one table for each",
+    )
+    parser.add_argument(
+        "--methods",
+        help="keys separated by commas, or Python files that define a method; by default all that "
+        "are there. Learned: l3c (as encode writes it), l3c_network (the network alone), "
+        "l3c_quick (as encode --quick)",
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        help="learned model: a released name, or a .safetensors file; repeatable",
+    )
+    parser.add_argument("--repeats", type=positive, default=1, help="timed runs; the median counts")
+    group = parser.add_mutually_exclusive_group()
+    add_shared(group, "--json")
+    add_flag(group, "--csv", "print one row per image and method")
+    add_shared(parser, "--quiet", "--threads")
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -131,12 +162,12 @@ def _sources(args: argparse.Namespace) -> tuple[list[MethodSource], list[MethodR
 def _learned(entry: str, models: list[ModelFile]) -> list[MethodSource]:
     """A learned method with each model; keys and labels tell several models from each other."""
     choice, sources = LEARNED[entry], []
-    for number, model in enumerate(models):
+    for index, model in enumerate(models):
         namesakes = [other for other in models if other.name == model.name]
         name = model.name if len(namesakes) == 1 else str(model.weights)
         if choice is not Choice.SMALLEST:
             name = f"{name} {choice}"
-        key = entry if len(models) == 1 else f"{entry}_{number + 1}"
+        key = entry if len(models) == 1 else f"{entry}_{index + 1}"
         sources.append(MethodSource(key, entry, name, model.weights.resolve(), choice=choice))
     return sources
 

@@ -1,20 +1,21 @@
-"""`l3c encode`: images to .l3c files, each decoded and compared before it gets its name."""
+"""Compress images to .l3c files.
+
+Each file is read back from the disk, decoded and compared before it gets its name. One bad file
+does not stop the others.
+"""
 
 from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from l3c.arithmetic import Arithmetic
-from l3c.cli.batch import run_jobs
+from l3c.arithmetic import KINDS, Arithmetic
 from l3c.cli.engine import Engine
 from l3c.cli.exits import Exit
-from l3c.cli.inputs import Job, plan
-from l3c.cli.outcome import Outcome, Sizes, Summary, converted
-from l3c.cli.outputs import Outputs, check_stdout, write_stdout
-from l3c.cli.report import Report
+from l3c.cli.files import Job, Outputs, plan
+from l3c.cli.options import add_coding, add_flag, add_inputs, add_output, number_in
+from l3c.cli.report import Batch, Outcome, converted
 from l3c.coding import decode_picture, encode_picture, uses_network
 from l3c.fileformat.container import unpack
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
@@ -29,78 +30,95 @@ class VerifyError(ValueError):
     """A file that does not decode to the image it was made from; it is not kept."""
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    add_inputs(parser, "images (BMP, GIF, JPEG, PNG, TIFF, WebP)")
+    add_output(parser, "x.l3c")
+    add_flag(parser, "--strip", "leave out color profile, EXIF and XMP")
+    add_flag(
+        parser,
+        "--quick",
+        "do not try the fallback on photographs: two to three times as fast, larger files",
+    )
+    parser.add_argument(
+        "--no-verify",
+        dest="verify",
+        action="store_false",
+        help="do not decode what was written; takes half the time",
+    )
+    parser.add_argument(
+        "--tile-side",
+        type=number_in(8, 1024),
+        metavar="PIXELS",
+        help="tiles have at most the pixels of a square of this side, 8 to 1024 (default 724); "
+        "smaller ones take less memory and cost bytes",
+    )
+    add_coding(parser, "model to encode with: a released name, or a .safetensors file")
+    parser.add_argument(
+        "--arithmetic",
+        choices=KINDS,
+        help="of the network: integer decodes exactly on every machine, float perhaps only on one "
+        "like this; by default integer, or float with a note for a model that has no integers",
+    )
+
+
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    jobs, left = plan(args.inputs, IMAGE_SUFFIXES, args.output, SUFFIX)
-    left = [each for each in left if each.reason != SUFFIX]  # made by an encode before
-    to_stdout = any(job.target is None for job in jobs if not job.problem)
-    if to_stdout:
-        check_stdout(args)
-    engine, outputs = Engine(args), Outputs(force=args.force)
+    jobs, left = plan(args, IMAGE_SUFFIXES, SUFFIX, name_others=True)
+    engine, outputs, batch = Engine(args), Outputs(force=args.force), Batch(args, jobs, left)
 
-    def work(job: Job, report: Report) -> Outcome:
-        return _encode(job, report, engine, outputs, args)
+    def encode(job: Job) -> Outcome:
+        return _encode(job, args, engine, outputs, batch)
 
-    with Report(
-        "encode", len(jobs), left, as_json=args.json, quiet=args.quiet, stdout_taken=to_stdout
-    ) as report:
-        run_jobs(jobs, work, report)
-        return report.finish(Summary.line)
+    return batch.run(encode, summary=True)
 
 
 def _encode(
-    job: Job, report: Report, engine: Engine, outputs: Outputs, args: argparse.Namespace
+    job: Job, args: argparse.Namespace, engine: Engine, outputs: Outputs, batch: Batch
 ) -> Outcome:
     start = time.perf_counter()
-    source, target = job.source, job.target
-    if target is not None:
-        outputs.check(target, source.path)
-    content = source.path or source.read()
-    picture = read_picture(content, source.name)
+    outputs.check(job.target, job.path)
+    content = job.path or job.read()
+    picture = read_picture(content, job.name)
     if args.strip:
         picture = picture.strip()
     codec = engine.encoder() if uses_network(picture.mode) else None
-    moved = report.steps(source.name, picture.height * picture.width * (1 + args.verify))
+    moved = batch.steps(job, picture.height * picture.width * (1 + args.verify))
     choice = Choice.QUICK if args.quick else Choice.SMALLEST
     data = encode_picture(picture, codec, choice=choice, tile_side=args.tile_side, progress=moved)
     container = unpack(data)
     encode_s = time.perf_counter() - start
 
-    def verify(written: bytes) -> None:
-        def same_codec(identity: bytes, arithmetic: Arithmetic) -> TileCodec:
-            assert codec is not None  # no model is named in files made without one
-            return codec
+    def same_codec(identity: bytes, arithmetic: Arithmetic) -> TileCodec:
+        assert codec is not None  # no model is named in files made without one
+        return codec
 
+    with outputs.new_file(job.target, job.path, keep_times=args.keep_times) as temporary:
+        temporary.write_bytes(data)
         if args.verify:
-            decoded = decode_picture(written, same_codec, progress=moved).picture
-            if decoded != picture:
+            decoded = decode_picture(temporary.read_bytes(), same_codec, progress=moved)
+            if decoded.picture != picture:
                 raise VerifyError(
                     "does not decode to the same image; nothing was kept, please report this"
                 )
-
-    if target is None:
-        verify(data)
-        write_stdout(data)
-    else:
-        times_of = source.path if args.keep_times else None
-        with outputs.new_file(target, source.path, times_of=times_of) as temporary:
-            temporary.write_bytes(data)
-            verify(temporary.read_bytes())
     seconds = time.perf_counter() - start
-    read = len(content) if isinstance(content, bytes) else content.stat().st_size
-    sizes = Sizes(read, len(data), len(data), picture.samples.size)
+    arithmetic = Arithmetic(container.arithmetic)
     fields = {
         "mode": picture.mode.name,
         "height": picture.height,
         "width": picture.width,
         "model": container.model.hex() or None,
-        "arithmetic": Arithmetic(container.arithmetic).text if container.model else None,
+        "arithmetic": arithmetic.text if container.model else None,
         "encode_s": round(encode_s, 3),
         "verify_s": round(seconds - encode_s, 3) if args.verify else None,
         "verified": args.verify,
         "not_kept": list(picture.losses),
     }
-    warnings = engine.notes(Arithmetic(container.arithmetic))
+    warnings = engine.notes(arithmetic)
     if picture.losses:
-        warnings += (f"{source.name}: not kept: {', '.join(picture.losses)}",)
-    return replace(converted(job, sizes, seconds, fields), warnings=warnings)
+        warnings.append(f"{job.name}: not kept: {', '.join(picture.losses)}")
+    read = len(content) if isinstance(content, bytes) else content.stat().st_size
+    outcome = Outcome(
+        "", fields, read, len(data), len(data), picture.samples.size, warnings=warnings
+    )
+    return converted(job, outcome, seconds)

@@ -1,58 +1,58 @@
-"""Exit codes, and which of them an error means. They stay as they are: scripts depend on them."""
+"""Exit codes, and errors in words and fields. Codes stay as they are: scripts depend on them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Any
 
-from coder.errors import CorruptStreamError
 from l3c.cli.interrupts import INTERRUPTED
-from l3c.fileformat.errors import ModelMismatchError, NotExactError
-from l3c.images.picture import PictureError
-from l3c.models.zoo import ModelError
+from l3c.messages import one_line
 
 
 class Exit(IntEnum):
-    """How a command ended."""
+    """How a command ended; `meaning` explains it."""
 
-    GOOD = 0
-    FAILED = 1
-    USAGE = 2
-    DAMAGED = 3
-    NO_MODEL = 4
-    SALVAGED = 5
-    NOT_EXACT = 6
-    INTERRUPTED = INTERRUPTED
-    BROKEN_PIPE = 141  # 128 + SIGPIPE
+    meaning: str
 
+    def __new__(cls, code: int, meaning: str) -> Exit:  # noqa: D102
+        member = int.__new__(cls, code)
+        member._value_, member.meaning = code, meaning
+        return member
 
-MEANINGS = {
-    Exit.GOOD: "everything was done",
-    Exit.FAILED: "a file could not be read, written or used, or files failed for several reasons",
-    Exit.USAGE: "the command line is wrong; nothing was done",
-    Exit.DAMAGED: "a file is damaged: truncated, altered, or a checksum does not fit",
-    Exit.NO_MODEL: "the model is missing, another one, or cannot be used",
-    Exit.SALVAGED: "decode --salvage wrote an image that lacks something",
-    Exit.NOT_EXACT: "a file is intact, but this machine computes other numbers than its encoder",
-    Exit.INTERRUPTED: "interrupted; no half-written file is left",
-    Exit.BROKEN_PIPE: "whoever read the output stopped reading",
-}
+    GOOD = 0, "everything was done"
+    FAILED = 1, "a file could not be read, written or used, or files failed for several reasons"
+    USAGE = 2, "the command line is wrong; nothing was done"
+    DAMAGED = 3, "a file is damaged: truncated, altered, or a checksum does not fit"
+    NO_MODEL = 4, "the model is missing, another one, or cannot be used"
+    SALVAGED = 5, "decode --salvage wrote an image that lacks something"
+    NOT_EXACT = 6, "a file is intact, but this machine computes other numbers than its encoder"
+    INTERRUPTED = INTERRUPTED, "interrupted; no half-written file is left"
+    BROKEN_PIPE = 141, "whoever read the output stopped reading"  # 128 + SIGPIPE
 
 
 class UsageError(Exception):
-    """Arguments that do not go together; the message says what to write instead."""
+    """Arguments that do not go together; the message names what to write instead."""
+
+
+class InputError(ValueError):
+    """An input that cannot be used, known before it is read."""
 
 
 def exit_of(error: BaseException) -> Exit:
     """The exit code that an error means."""
-    if isinstance(error, UsageError):
-        return Exit.USAGE
-    if isinstance(error, NotExactError):
-        return Exit.NOT_EXACT
-    if isinstance(error, CorruptStreamError):
-        return Exit.DAMAGED
-    if isinstance(error, ModelError | ModelMismatchError):
-        return Exit.NO_MODEL
+    from coder.errors import CorruptStreamError
+    from l3c.fileformat.errors import ModelMismatchError, NotExactError
+    from l3c.models.zoo import ModelError
+
+    for kinds, code in (
+        (UsageError, Exit.USAGE),
+        (NotExactError, Exit.NOT_EXACT),
+        (CorruptStreamError, Exit.DAMAGED),
+        ((ModelError, ModelMismatchError), Exit.NO_MODEL),
+    ):
+        if isinstance(error, kinds):
+            return code
     return Exit.FAILED
 
 
@@ -64,12 +64,37 @@ def combined(codes: Iterable[Exit]) -> Exit:
     return failures.pop() if len(failures) == 1 else Exit.FAILED
 
 
-def reason(error: BaseException, name: str) -> str:
-    """An error's message in one line, without the name of the file, which the caller puts first."""
+def error_line(error: BaseException, name: str = "") -> str:
+    """The file in question and the reason, in one line.
+
+    Args:
+        error: of an output that cannot be written, it names the output.
+        name: of the input.
+    """
+    subject = _subject(error, name)
+    return f"{subject}: {_reason(error, subject)}" if subject else _reason(error, subject)
+
+
+def error_fields(error: BaseException, name: str = "") -> dict[str, Any]:
+    """The same for scripts; with `output` if the output is at fault."""
+    fields = {
+        "message": _reason(error, _subject(error, name)),
+        "exit_code": int(exit_of(error)),
+        "type": type(error).__name__,
+    }
+    output = getattr(error, "output", None)
+    return fields if output is None else fields | {"output": output}
+
+
+def _subject(error: BaseException, name: str) -> str:
+    return str(getattr(error, "output", None) or name or getattr(error, "filename", None) or "")
+
+
+def _reason(error: BaseException, subject: str) -> str:
+    from l3c.images.picture import PictureError
+
     if isinstance(error, MemoryError):
         return "not enough memory"
     if isinstance(error, PictureError):
         return error.reason
-    strerror = error.strerror if isinstance(error, OSError) else None
-    text = " ".join((strerror or str(error)).split()) or type(error).__name__
-    return text.removeprefix(f"{name}: ")
+    return one_line(error).removeprefix(f"{subject}: ")

@@ -13,7 +13,7 @@ from typing import Any
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
 _ONE_S = 1.0
 
-INTERRUPTED = 128 + signal.SIGINT  # the exit code, as a shell says it
+INTERRUPTED = 128 + signal.SIGINT  # the exit code, as a shell has it
 
 
 class Interrupts:

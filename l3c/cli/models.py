@@ -1,83 +1,94 @@
-"""`l3c models`: the models that come with the package, and those in files that are named."""
+"""List the models that come with the package, and others that are named.
+
+Each is loaded, and its identity compared with its card.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from l3c.cli.batch import InputError, run_jobs
-from l3c.cli.exits import Exit, UsageError
-from l3c.cli.inputs import Job, Source, find_sources, hidden
-from l3c.cli.model_table import ModelFacts, print_comparison, shown
-from l3c.cli.outcome import Outcome
-from l3c.cli.report import Report
+from l3c.cli.exits import Exit, InputError, UsageError
+from l3c.cli.files import Job, find_jobs
+from l3c.cli.options import add_flag, add_shared
+from l3c.cli.report import Batch, Outcome, print_json
+from l3c.cli.weights import SUFFIX
+from l3c.messages import aligned
 from l3c.models.zoo import DEFAULT, ModelFile, named_model, open_codec, read_model, released
-from l3c.recipe import Recipe
+from l3c.recipe import Recipe, paper_settings
 
-SUFFIX = ".safetensors"
-_COLUMNS = (
-    *(
-        "name",
-        "family",
-        "parameters",
-        "identity",
-        "steps",
-        "validation bpsp",
-        "trained on",
-        "check",
-    ),
-)
-_ROW = "{:<16} {:<14} {:>11} {:<17} {:>8} {:>15} {:<28} {}"
-_FROM_CARD = (
-    *("steps", "train_s", "processes", "threads", "device", "images", "data_sha256"),
-    *("final_train_bpsp", "validation_bpsp", "versions", "date", "licence", "released"),
-)
+_HEAD = [
+    "name",
+    "family",
+    "parameters",
+    "identity",
+    "steps",
+    "validation bpsp",
+    "trained on",
+    "check",
+]
+_FACTS = {  # key of a model's fields -> its label
+    "family": "family",
+    "parameters": "parameters",
+    "identity": "identity",
+    "float_identity": "float identity",
+    "steps": "steps",
+    "train_s": "training seconds",
+    "processes": "processes",
+    "threads": "threads",
+    "device": "device",
+    "images": "images",
+    "data_sha256": "data",
+    "final_train_bpsp": "train bpsp",
+    "validation_bpsp": "validation bpsp",
+    "date": "date",
+    "licence": "licence",
+    "released": "released",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="MODEL",
+        help=".safetensors files or folders of them; with --compare files and released names",
+    )
+    add_flag(
+        parser,
+        "--compare",
+        "two models or more side by side: size, training, results, and how recipes differ",
+    )
+    add_shared(parser, "--json")
 
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
     if args.compare:
         return _compare(args.paths, as_json=args.json)
-    known = {str(model.weights): model for model in released()}
-    jobs = [Job(Source(model.weights, Path()), None) for model in known.values()]
-    names = {model.name for model in released()}
-    paths = [path for path in args.paths if path not in names]
-    sources, left = find_sources(paths, {SUFFIX})
-    jobs += [Job(source, None, source.problem) for source in sources]
+    known = {model.weights: model for model in released()}
+    names = {model.name for model in known.values()}
+    named, left = find_jobs([path for path in args.paths if path not in names], {SUFFIX})
+    rows = [_HEAD]
 
-    def work(job: Job, report: Report) -> Outcome:
-        if job.source.path is None:
+    def describe(job: Job) -> Outcome:
+        if job.path is None:
             raise InputError("a model is read from its file and the card beside it")
-        name = str(job.source.path)
-        fields = _fields(known.get(name) or read_model(name))
-        return Outcome(_ROW.format(*_cells(fields)), fields)
+        fields = _fields(known.get(job.path) or read_model(job.path))
+        rows.append(list(_cells(fields)))
+        return Outcome("", fields)
 
+    code = Batch(args, [*map(Job, known), *named], left).run(describe)
     if not args.json:
-        print(_ROW.format(*_COLUMNS) if jobs else "no model comes with this installation")
-    with Report("models", len(jobs), hidden(left), as_json=args.json) as report:
-        run_jobs(jobs, work, report)
-        return report.finish()
-
-
-def _compare(names: list[str], *, as_json: bool) -> Exit:
-    if len(names) < 2:
-        raise UsageError(
-            f"--compare takes two models or more, got {len(names)}: released names, or "
-            ".safetensors files"
-        )
-    facts = []
-    for name in names:
-        model = named_model(name)
-        fields = _fields(model)
-        facts.append(ModelFacts(name, fields, Recipe.model_validate(model.card["recipe"])))
-    print_comparison(facts, as_json=as_json)
-    return Exit.GOOD
+        lines = aligned(rows, right=(2, 4, 5))
+        print("\n".join(lines) if known or named else "no model comes with this installation")
+    return code
 
 
 def _fields(model: ModelFile) -> dict[str, Any]:
-    """What its file and its card say; None for what the card does not.
+    """What a model's file and its card tell; None for what the card does not.
 
     Raises:
         ModelError: weights, card and identity do not agree.
@@ -87,19 +98,69 @@ def _fields(model: ModelFile) -> dict[str, Any]:
         "input": str(model.weights),
         "name": model.name,
         "default": model.name == DEFAULT,
-        "family": model.card.get("family"),
-        "parameters": model.card.get("parameters"),
+        **{key: model.card.get(key) for key in (*_FACTS, "versions")},
         "identity": codec.identity.hex(),
         "float_identity": model.identity("float").hex() or None,
-        **{key: model.card.get(key) for key in _FROM_CARD},
         "arithmetic": codec.arithmetic.kind,
         "check": "good" if model.identities else "no identity in the card",
     }
 
 
+def _shown(key: str, value: Any) -> str:
+    """A field of a model for people; "-" if it is None."""
+    if value is None:
+        return "-"
+    if key == "parameters":
+        return f"{value:,}"
+    if key == "data_sha256":
+        return str(value)[:12]
+    return f"{value:.3f}" if key.endswith("bpsp") else str(value)
+
+
 def _cells(fields: dict[str, Any]) -> Iterator[str]:
     for key in ("name", "family", "parameters", "identity", "steps", "validation_bpsp"):
-        yield shown(key, fields[key])
+        yield _shown(key, fields[key])
     data = fields["data_sha256"]
-    yield f"{fields['images']} images ({shown('data_sha256', data)})" if data else "-"
+    yield f"{fields['images']} images ({_shown('data_sha256', data)})" if data else "-"
     yield fields["check"] + ("" if fields["arithmetic"] == "integer" else ", no integers")
+
+
+def _compare(names: list[str], *, as_json: bool) -> Exit:
+    """Prints facts of models side by side, the settings that differ, and the deviations."""
+    if len(names) < 2:
+        raise UsageError(
+            f"--compare takes two models or more, got {len(names)}: released names, or "
+            ".safetensors files"
+        )
+    files = [named_model(name) for name in names]
+    facts = [_fields(file) for file in files]
+    recipes = [Recipe.model_validate(file.card["recipe"]) for file in files]
+    settings = [recipe.settings() for recipe in recipes]
+    keys = dict.fromkeys(key for each in settings for key in each)
+    differing = [key for key in keys if any(s.get(key) != settings[0].get(key) for s in settings)]
+    if as_json:
+        models = [
+            fields | {"settings": each, "deviations": recipe.deviations()}
+            for fields, each, recipe in zip(facts, settings, recipes, strict=True)
+        ]
+        print_json({"command": "models", "models": models, "differing": differing, "exit_code": 0})
+        return Exit.GOOD
+    rows = [["", *names, ""]]
+    for key, label in _FACTS.items():
+        rows.append([label, *(_shown(key, fields[key]) for fields in facts), ""])
+    versions = [fields["versions"] or {} for fields in facts]
+    for library in dict.fromkeys(library for each in versions for library in each):
+        rows.append([library, *(_shown("", each.get(library)) for each in versions), ""])
+    paper = paper_settings()
+    alike = [k for k in paper if k not in differing and settings[0].get(k) != paper[k]]
+    for title, group in (
+        ("settings that differ", differing),
+        ("settings alike, unlike the paper", alike),
+    ):
+        if group:
+            rows += [[""] * (len(names) + 2), [title, *("" for _ in names), "paper"]]
+        for key in group:
+            values = [str(each.get(key, "-")) for each in (*settings, paper)]
+            rows.append([f"  {key}", *values])
+    print("\n".join(aligned(rows)))
+    return Exit.GOOD

@@ -1,39 +1,58 @@
-"""`l3c models import`: a model of the authors' release in this project's form, with integers."""
+"""Import a model of the authors' release (fab-jul/L3C-PyTorch).
+
+Weights are checked, mapped exactly and converted to integers, then written with a card. Nothing of
+theirs comes with this package: their licence is unstated.
+"""
 
 from __future__ import annotations
 
 import argparse
 import platform
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from l3c.cli.exits import Exit, UsageError
-from l3c.cli.outputs import Outputs
-from l3c.cli.report import print_json
+from l3c.cli.files import Outputs
+from l3c.cli.options import positive
+from l3c.cli.weights import add_output, output_path, print_written
 from l3c.data.images import RGBImage
 from l3c.data.sources import folder_photos
 from l3c.images.picture import PictureError
 from l3c.models.authors_checkpoints import LICENCE, SHARED_SCALES, read_checkpoint
-from l3c.models.zoo import read_model
 from l3c.recipe import Recipe
 from l3c.threads import limit_threads
 from l3c.training.files import today
 from l3c.training.loop import CALIBRATION_CROP, CALIBRATION_IMAGES, convert_and_write, middle
 
-SUFFIX = ".safetensors"
 _EVALUATED = f"model.scales: {SHARED_SCALES} instead of 3"  # as the release evaluates RGB Shared
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("checkpoint", help="archive (L3C.tar.gz), folder or checkpoint (.pt)")
+    add_output(parser)
+    parser.add_argument(
+        "--calibrate",
+        required=True,
+        metavar="FOLDER",
+        help="photographs on which the conversion to integers is calibrated; 24 of them are used",
+    )
+    parser.add_argument(
+        "--scales",
+        type=positive,
+        metavar="S",
+        help="of RGB Shared: how often its predictor is applied (default 4, as in the release)",
+    )
 
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    target = Path(args.output)
-    if target.suffix != SUFFIX:
-        raise UsageError(f"-o {target}: the model's name must end in {SUFFIX}")
+    target = output_path(args)
     Outputs(force=args.force).check(target)
     if args.threads:
         limit_threads(args.threads)
-        torch.set_num_threads(args.threads)
     images = _calibration(Path(args.calibrate), CALIBRATION_IMAGES, CALIBRATION_CROP)
     found = read_checkpoint(Path(args.checkpoint), args.scales)
     recipe = Recipe(
@@ -53,18 +72,16 @@ def run(args: argparse.Namespace) -> Exit:
         "date": today(),
     }
     convert_and_write(target, found.model, images, card)
-    card = read_model(target).card
-    if args.json:
-        print_json({"command": args.command, "output": str(target), "card": card, "exit_code": 0})
-    elif not args.quiet:
-        for key, value in card["source"].items():
-            print(f"{key + ':':<18} {value}")
-        print(
-            f"{target}: {card['parameters']:,} parameters, integers calibrated on "
-            f"{len(card['integer']['calibrated_on'])} images, model {card['integer_identity']}; "
-            f"licence {LICENCE}"
-        )
-    return Exit.GOOD
+    return print_written(args, _line)
+
+
+def _line(card: dict[str, Any]) -> str:
+    source = "".join(f"\n{key + ':':<18} {value}" for key, value in card["source"].items())
+    return (
+        f"{card['parameters']:,} parameters, integers calibrated on "
+        f"{len(card['integer']['calibrated_on'])} images, model {card['integer_identity']}; "
+        f"licence {LICENCE}{source}"
+    )
 
 
 def _calibration(folder: Path, count: int, side: int) -> dict[str, RGBImage]:
@@ -74,11 +91,10 @@ def _calibration(folder: Path, count: int, side: int) -> dict[str, RGBImage]:
         UsageError: there is none.
     """
     photos = folder_photos(folder) if folder.is_dir() else []
-    every = max(1, len(photos) // count)
-    spread = sorted(range(len(photos)), key=lambda index: (index % every, index))
-    found: dict[str, RGBImage] = {}
     reason = "it has no image files" if folder.is_dir() else "there is no such folder"
-    for photo in (photos[index] for index in spread):
+    every = max(1, len(photos) // count)
+    found: dict[str, RGBImage] = {}
+    for photo in [photo for start in range(every) for photo in photos[start::every]]:
         if len(found) == count:
             break
         try:

@@ -1,142 +1,180 @@
-"""What a command says: a bar while it works, a line for each file, a summary; or one JSON text."""
+"""One piece of work on several files: a bar, a line for each file, a summary; or one JSON text."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from dataclasses import dataclass
+from typing import Any
 
 from tqdm import tqdm
 
-from l3c.cli.exits import Exit, combined, exit_of, reason
-from l3c.cli.outcome import Outcome, Sizes, Summary
-from l3c.cli.outputs import OutputError
+from l3c.cli.exits import Exit, InputError, combined, error_fields, error_line, exit_of
+from l3c.cli.files import Job
+from l3c.cli.streams import STDOUT
 from l3c.folders import Left
+from l3c.messages import listed
 
-_LISTED = 5  # names that a line gives before it says how many more there are
+
+@dataclass
+class Outcome:
+    """What came of one file.
+
+    Attributes:
+        text: lines for people.
+        fields: for scripts.
+        read: bytes of the input.
+        written: bytes of the output.
+        coded: bytes of the one of the two that is an .l3c file.
+        subpixels: samples of the image.
+        exit: other than GOOD for a file that was not as it should be.
+        problems: lines for stderr.
+        warnings: the same, of a file that is as it should be; not printed if quiet.
+    """
+
+    text: str
+    fields: dict[str, Any]
+    read: int = 0
+    written: int = 0
+    coded: int = 0
+    subpixels: int = 0
+    exit: Exit = Exit.GOOD
+    problems: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+    @property
+    def bpsp(self) -> float | None:
+        """Bits per sub-pixel of the .l3c file; None without an image."""
+        return 8 * self.coded / self.subpixels if self.subpixels else None
+
+    def sizes(self) -> str:
+        """Bytes and bpsp, as far as they are known."""
+        parts = [f"{self.read:,} -> {self.written:,} bytes"] if self.written else []
+        parts += [f"{self.read:,} bytes"] if self.read and not self.written else []
+        return ", ".join([*parts, *([f"{self.bpsp:.3f} bpsp"] if self.bpsp is not None else [])])
 
 
-class Report:
-    """Collects outcomes; use it as a context manager, and `finish` it last.
+def converted(job: Job, outcome: Outcome, seconds: float) -> Outcome:
+    """Adds what is told of all files that became other ones to the text and the fields."""
+    target = None if job.target is None else str(job.target)
+    outcome.text = f"{job.name} -> {target or STDOUT}: {outcome.sizes()}, {seconds:.1f} s"
+    outcome.fields = {
+        "input": job.name,
+        "output": target,
+        "input_bytes": outcome.read,
+        "output_bytes": outcome.written,
+        "bpsp": outcome.bpsp,
+        "seconds": round(seconds, 3),
+        **outcome.fields,
+    }
+    return outcome
+
+
+class Batch:
+    """Does the work on each file and prints what came of it; errors of one do not stop the others.
 
     Results go to stdout, unless image data do, errors and the bar to stderr. The bar is drawn on a
     terminal only.
 
     Args:
-        command: its name.
-        count: how many files there are.
+        args: the command's, with --json and perhaps --quiet.
+        jobs: the files.
         left: what was passed over in folders.
-        as_json: print one JSON text at the end, and nothing else on stdout.
-        quiet: say nothing but errors.
-        stdout_taken: image data go to stdout.
     """
 
-    def __init__(
-        self,
-        command: str,
-        count: int,
-        left: Sequence[Left] = (),
-        *,
-        as_json: bool = False,
-        quiet: bool = False,
-        stdout_taken: bool = False,
-    ) -> None:
-        self._command = command
-        self._left = left
-        self._json = as_json
-        self._talks = not quiet and not as_json
-        self._out: TextIO = sys.stderr if stdout_taken else sys.stdout
+    def __init__(self, args: argparse.Namespace, jobs: Sequence[Job], left: Sequence[Left]) -> None:
+        self._jobs, self._left = jobs, left
+        self._command, self._json = args.command, args.json
+        quiet = getattr(args, "quiet", False)
+        self._talks = not quiet and not args.json
+        self._out = sys.stderr if any(job.to_stdout for job in jobs) else sys.stdout
         self._outcomes: list[Outcome] = []
-        self._start = time.perf_counter()
         self._bar: tqdm[Any] = tqdm(
-            total=count,
-            desc=command,
+            total=len(jobs),
+            desc=self._command,
             file=sys.stderr,
             disable=quiet or not sys.stderr.isatty(),
             leave=False,
             bar_format="{desc} {percentage:3.0f} % |{bar}| {elapsed} < {remaining}",
         )
 
-    def steps(self, name: str, pixels: int) -> Callable[[int], None]:
-        """A function that moves the bar, to be told pixels that are done of a file."""
-        self._bar.set_description_str(f"{self._command} {name}")
+    def steps(self, job: Job, pixels: int) -> Callable[[int], None]:
+        """A function that moves the bar by pixels of a file that are done."""
+        self._bar.set_description_str(f"{self._command} {job.name}")
 
         def move(done: int) -> None:
             self._bar.update(done / pixels)
 
         return move
 
-    def add(self, outcome: Outcome) -> None:
-        """Says what came of a file."""
+    def run(self, work: Callable[[Job], Outcome], *, summary: bool = False) -> Exit:
+        """Works on all files, prints a summary if there are several, and gives the exit code.
+
+        What files cause is caught. Other errors are mistakes of this program.
+        """
+        start = time.perf_counter()
+        with self._bar:
+            for job in self._jobs:
+                try:
+                    if job.problem:
+                        raise InputError(job.problem)
+                    self._add(work(job))
+                except BrokenPipeError:
+                    raise
+                except (ValueError, OSError, MemoryError) as error:
+                    fields = {"input": job.name, "error": error_fields(error, job.name)}
+                    line = error_line(error, job.name)
+                    self._add(Outcome("", fields, exit=exit_of(error), problems=[line]))
+        self._finish(time.perf_counter() - start, summary)
+        return self._exit
+
+    @property
+    def _exit(self) -> Exit:
+        return combined(outcome.exit for outcome in self._outcomes)
+
+    def _add(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
         self._bar.n = len(self._outcomes)
         self._bar.refresh()
-        for line in outcome.problems + (outcome.warnings if self._talks else ()):
+        for line in [*outcome.problems, *(outcome.warnings if self._talks else ())]:
             self._bar.write(f"l3c: {line}", file=sys.stderr)
         if self._talks and outcome.text:
             self._bar.write(outcome.text, file=self._out)
             self._out.flush()
 
-    def fail(self, name: str, error: BaseException) -> None:
-        """Says that a file failed; of an output that it is the output."""
-        output = error.output if isinstance(error, OutputError) else None
-        code, why = exit_of(error), reason(error, output or name)
-        about = {"message": why, "exit_code": int(code), "type": type(error).__name__}
-        if output is not None:
-            about["output"] = output
-        fields = {"input": name, "error": about}
-        self.add(Outcome("", fields, exit=code, problems=(f"{output or name}: {why}",)))
-
-    @property
-    def exit(self) -> Exit:
-        """The exit code so far."""
-        return combined(outcome.exit for outcome in self._outcomes)
-
-    def finish(self, summary: Callable[[Summary], str] | None = None) -> Exit:
-        """Ends with the summary, or the JSON text, and gives the exit code.
-
-        Args:
-            summary: makes the line for people, where there are several files.
-        """
-        self._bar.close()
-        total = Summary(
-            files=len(self._outcomes),
-            failed=sum(outcome.exit != Exit.GOOD for outcome in self._outcomes),
-            sizes=sum((outcome.sizes for outcome in self._outcomes), Sizes()),
-            seconds=time.perf_counter() - self._start,
-        )
+    def _finish(self, seconds: float, summary: bool) -> None:
+        sums = {
+            name: sum(getattr(outcome, name) for outcome in self._outcomes)
+            for name in ("read", "written", "coded", "subpixels")
+        }
+        total = Outcome("", {}, **sums)
+        files = len(self._outcomes)
+        failed = sum(outcome.exit != Exit.GOOD for outcome in self._outcomes)
         if self._json:
+            fields: dict[str, Any] = {"files": files, "failed": failed, "input_bytes": total.read}
+            fields |= {"output_bytes": total.written, "bpsp": total.bpsp}
             content = {
                 "command": self._command,
                 "files": [outcome.fields for outcome in self._outcomes],
                 "left_out": [
                     {"path": str(each.path), "reason": each.reason} for each in self._left
                 ],
-                "summary": total.fields(),
-                "exit_code": int(self.exit),
+                "summary": fields | {"seconds": round(seconds, 3)},
+                "exit_code": int(self._exit),
             }
             print_json(content)
         elif self._talks:
             if self._left:
-                print(_left_line(self._left), file=self._out)
-            if summary is not None and total.files > 1:
-                print(summary(total), file=self._out)
-        return self.exit
-
-    def __enter__(self) -> Report:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.close()
-
-
-def _left_line(left: Sequence[Left]) -> str:
-    names = [str(each.path) for each in left[:_LISTED]]
-    if more := len(left) - len(names):
-        names.append(f"and {more} more (--json names all)")
-    return f"left out, hidden or no image by name, {len(left)}: {', '.join(names)}"
+                names = listed([str(each.path) for each in self._left], " (--json names all)")
+                text = f"left out, hidden or no image by name, {len(self._left)}: {names}"
+                print(text, file=self._out)
+            if summary and files > 1:
+                head = f"{files} files" + (f", {failed} failed" if failed else "")
+                sizes = f"{text}, " if (text := total.sizes()) else ""
+                print(f"{head}: {sizes}{seconds:.1f} s", file=self._out)
 
 
 def print_json(content: dict[str, Any]) -> None:

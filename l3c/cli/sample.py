@@ -1,4 +1,8 @@
-"""`l3c sample`: what a model expects to see, drawn from the coarser scales of an image."""
+"""Draw what a model expects to see, given only the coarser scales of images.
+
+Writes a PNG for each number of scales that are kept, named as the original names them: number and
+name of the image, what is sampled, and the bpsp of what is kept.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,30 @@ import argparse
 import itertools
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from l3c.cli.batch import InputError, run_jobs
 from l3c.cli.engine import Engine
-from l3c.cli.exits import Exit, UsageError
-from l3c.cli.inputs import Job, find_sources, hidden
-from l3c.cli.outcome import Outcome
-from l3c.cli.outputs import Outputs
-from l3c.cli.report import Report
+from l3c.cli.exits import Exit, InputError, UsageError
+from l3c.cli.files import Job, Outputs, find_jobs
+from l3c.cli.options import add_coding, add_inputs, add_shared, number_in
+from l3c.cli.report import Batch, Outcome
 from l3c.images.picture import Mode, Picture
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
 from l3c.images.writing import write_picture
-from l3c.models.tile_codec import Sample
+
+if TYPE_CHECKING:
+    from l3c.models.tile_codec import Sample
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    add_inputs(parser, "RGB images")
+    parser.add_argument("-o", "--output", required=True, help="folder to write to")
+    parser.add_argument(
+        "--seed", type=number_in(0), default=0, help="of the random numbers (default 0)"
+    )
+    add_shared(parser, "--force")
+    add_coding(parser, "model: a released name, or a .safetensors file")
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -25,44 +41,34 @@ def run(args: argparse.Namespace) -> Exit:
     if os.path.lexists(args.output) and not os.path.isdir(args.output):
         raise UsageError(f"-o {args.output} is a file; samples need a folder")
     engine, outputs = Engine(args), Outputs(force=args.force)
-    sources, left = find_sources(args.inputs, IMAGE_SUFFIXES)
-    jobs = [Job(source, None, source.problem) for source in sources]
+    jobs, left = find_jobs(args.inputs, IMAGE_SUFFIXES)
     numbers = itertools.count()
 
-    def work(job: Job, report: Report) -> Outcome:
-        return _sample(job, next(numbers), engine, outputs, args)
+    def sample(job: Job) -> Outcome:
+        number = next(numbers)
+        picture = read_picture(job.path or job.read(), job.name)
+        if picture.mode != Mode.RGB:
+            raise InputError(f"{picture.mode.name}: only 8-bit RGB can be sampled")
+        codec = engine.encoder()
+        stem = f"{number}_{job.path.stem if job.path else 'stdin'}"
+        samples = {
+            Path(args.output) / f"{stem}_{_name(sample)}.png": sample
+            for sample in codec.sample_parts(picture.samples, args.seed)
+        }
+        for target in samples:
+            outputs.check(target, job.path)
+        for target, sample in samples.items():
+            with outputs.new_file(target) as temporary:
+                write_picture(temporary, Picture.from_array(sample.image))
+        stored = [
+            {"name": sample.name, "output": str(target), "stored_bpsp": sample.bpsp}
+            for target, sample in samples.items()
+        ]
+        lines = [f"{target}: {sample.bpsp:.4f} bpsp stored" for target, sample in samples.items()]
+        fields = {"input": job.name, "model": codec.identity.hex(), "samples": stored}
+        return Outcome("\n".join(lines), fields)
 
-    with Report("sample", len(jobs), hidden(left), as_json=args.json, quiet=args.quiet) as report:
-        run_jobs(jobs, work, report)
-        return report.finish()
-
-
-def _sample(
-    job: Job, number: int, engine: Engine, outputs: Outputs, args: argparse.Namespace
-) -> Outcome:
-    source = job.source
-    picture = read_picture(source.path or source.read(), source.name)
-    if picture.mode != Mode.RGB:
-        raise InputError(f"{picture.mode.name}: only 8-bit RGB can be sampled")
-    codec = engine.encoder()
-
-    stem = f"{number}_{source.path.stem if source.path else 'stdin'}"
-    samples = {
-        Path(args.output) / f"{stem}_{_name(sample)}.png": sample
-        for sample in codec.sample_parts(picture.samples, args.seed)
-    }
-    for target in samples:
-        outputs.check(target, source.path)
-    for target, sample in samples.items():
-        with outputs.new_file(target) as temporary:
-            write_picture(temporary, Picture.from_array(sample.image))
-    stored = [
-        {"name": sample.name, "output": str(target), "stored_bpsp": sample.bpsp}
-        for target, sample in samples.items()
-    ]
-    lines = [f"{target}: {sample.bpsp:.4f} bpsp stored" for target, sample in samples.items()]
-    fields = {"input": source.name, "model": codec.identity.hex(), "samples": stored}
-    return Outcome("\n".join(lines), fields)
+    return Batch(args, jobs, left).run(sample)
 
 
 def _name(sample: Sample) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 STDOUT = "standard output"
 
 
-class Sink(io.RawIOBase):
+class Sink(io.FileIO):
     """A file descriptor to write to that takes all it is given, so that the work goes on.
 
     After the first failure the rest is dropped. A reader that stopped is an exception: of standard
@@ -25,30 +25,18 @@ class Sink(io.RawIOBase):
     """
 
     def __init__(self, descriptor: int, *, ignore: bool = False) -> None:
-        self._file = io.FileIO(descriptor, "wb", closefd=False)
+        super().__init__(descriptor, "wb", closefd=False)
         self._ignore = ignore
         self._failed = False
         self._problem: OSError | None = None
 
-    def writable(self) -> bool:
-        """True."""
-        return True
-
-    def isatty(self) -> bool:
-        """Whether it is a terminal."""
-        return self._file.isatty()
-
-    def fileno(self) -> int:
-        """The file descriptor."""
-        return self._file.fileno()
-
     def write(self, data: Any, /) -> int:
-        """Writes bytes; how many it took."""
+        """Writes bytes and returns how many of them it took."""
         if self._failed:
             return len(data)
         try:
-            while (count := self._file.write(data)) is None:  # a full pipe that does not block
-                select.select([], [self._file], [])
+            while (count := super().write(data)) is None:  # a full pipe that does not block
+                select.select([], [self], [])
             return count
         except OSError as error:
             self._failed = True
@@ -107,7 +95,7 @@ def flush_stdout() -> None:
     """Returns once all that was printed has been handed to the system.
 
     Raises:
-        OSError: some of it could not be written; said once. Its file name is STDOUT.
+        OSError: some of it could not be written; reported once. Its file name is STDOUT.
     """
     sys.stdout.flush()
     sink = _sink(sys.stdout)

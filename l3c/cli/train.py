@@ -1,4 +1,8 @@
-"""`l3c train`: a model of one's own photographs, prepared and trained as the workflow does it."""
+"""Train a model on a folder of photographs.
+
+The same command goes on where an interrupted one stopped. The model's card and metrics are written
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -8,37 +12,67 @@ import io
 import sys
 from pathlib import Path
 
-from l3c.cli.exits import Exit, UsageError
-from l3c.cli.outputs import Outputs
-from l3c.cli.report import print_json
-from l3c.models.zoo import ModelError, named_model, read_model
+from l3c.cli.exits import Exit
+from l3c.cli.files import Outputs
+from l3c.cli.options import add_flag, positive
+from l3c.cli.weights import add_output, output_path, print_written
+from l3c.models.zoo import ModelError, named_model
 from l3c.recipe import Recipe, RecipeError, load_recipe, overridden, parse_recipe
 from l3c.threads import limit_threads
-
-SUFFIX = ".safetensors"
 
 
 class Resumable(KeyboardInterrupt):
     """An interrupt after which the same command goes on."""
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("folder", help="photographs, searched with the folders below it")
+    add_output(parser)
+    parser.add_argument("--recipe", help="YAML file; by default that of the released model")
+    parser.add_argument("--steps", type=positive, help="instead of the recipe's")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a setting of the recipe, such as train.batch=8; repeatable",
+    )
+    parser.add_argument(
+        "--min-side",
+        type=positive,
+        default=512,
+        help="least shorter side of a prepared image in pixels (default 512, as in the paper); "
+        "photographs need 1.25 times that",
+    )
+    parser.add_argument(
+        "--copies", type=positive, default=1, help="prepared images per photograph (default 1)"
+    )
+    add_flag(parser, "--as-is", "take the images as they are, neither scaled nor chosen")
+    parser.add_argument("--data", help="folder for the prepared images (default: beside the model)")
+    parser.add_argument(
+        "--validation",
+        metavar="FOLDER",
+        help="other photographs, prepared alike, whose bpsp is measured while training",
+    )
+    parser.add_argument(
+        "--licence", default="not stated", help="of the model, one line for its card"
+    )
+
+
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    weights = Path(args.output)
-    if weights.suffix != SUFFIX:
-        raise UsageError(f"-o {weights}: the model's name must end in {SUFFIX}")
+    weights = output_path(args)
     checkpoint = weights.with_suffix(".checkpoint")
     # Beside a checkpoint are the weights of a training that was interrupted at its end.
     Outputs(force=args.force or checkpoint.exists()).check(weights)
-    recipe = _recipe(args.recipe, args.steps, args.set)
-    data = Path(args.data) if args.data else weights.with_suffix(".data")
+    recipe = _recipe(args)
     if args.threads:
         limit_threads(args.threads)
-    with contextlib.ExitStack() as stack:
-        if args.quiet:
-            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+    quiet = contextlib.redirect_stderr(io.StringIO()) if args.quiet else contextlib.nullcontext()
+    with quiet:
         try:
-            _train(args, recipe, data, weights, checkpoint)
+            _train(args, recipe, weights, checkpoint)
         except KeyboardInterrupt:
             left = (
                 f"; the same command goes on from {checkpoint}"
@@ -46,24 +80,17 @@ def run(args: argparse.Namespace) -> Exit:
                 else ", nothing was trained yet"
             )
             raise Resumable(f"{weights}: interrupted{left}") from None
-    card = read_model(weights).card
-    if args.json:
-        print_json({"command": "train", "output": str(weights), "card": card, "exit_code": 0})
-    elif not args.quiet:
-        print(
-            f"{weights}: {card['parameters']:,} parameters, {card['images']} images, "
-            f"{card['steps']} steps in {card['train_s']:.0f} s, "
-            f"{card['final_train_bpsp']:.3f} bpsp on its last crops; "
+    return print_written(
+        args,
+        lambda card: (
+            f"{card['parameters']:,} parameters, {card['images']} images, {card['steps']} steps in "
+            f"{card['train_s']:.0f} s, {card['final_train_bpsp']:.3f} bpsp on its last crops; "
             f"model {card.get('integer_identity', card['identity'])}"
-        )
-    return Exit.GOOD
+        ),
+    )
 
 
-def _train(
-    args: argparse.Namespace, recipe: Recipe, data: Path, weights: Path, checkpoint: Path
-) -> None:
-    import torch
-
+def _train(args: argparse.Namespace, recipe: Recipe, weights: Path, checkpoint: Path) -> None:
     from l3c.data.datasets import DatasetSpec, build_dataset
     from l3c.data.manifest import kept_licences
     from l3c.data.prepare import Preparation, deviations
@@ -71,8 +98,7 @@ def _train(
     from l3c.training.loop import train
     from l3c.training.validation import middle_crops
 
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    data = Path(args.data) if args.data else weights.with_suffix(".data")
     prepare = None if args.as_is else Preparation(min_side=args.min_side, copies=args.copies)
     # An absolute path, since some names, such as "embedded", mean built-in images.
     spec = DatasetSpec(source=str(Path(args.folder).absolute()), prepare=prepare)
@@ -99,16 +125,16 @@ def _train(
     print(f"the prepared images are kept in {data}", file=sys.stderr)
 
 
-def _recipe(path: str | None, steps: int | None, overrides: list[str]) -> Recipe:
+def _recipe(args: argparse.Namespace) -> Recipe:
     """The recipe of a YAML file, or that of the model that comes with the package.
 
     Raises:
         RecipeError: it cannot be used.
     """
-    overrides = [*overrides, *([] if steps is None else [f"train.steps={steps}"])]
-    if path is not None:
-        recipe = load_recipe(path, overrides)
-        recipe.model_settings(path)
+    overrides = [*args.set, *([] if args.steps is None else [f"train.steps={args.steps}"])]
+    if args.recipe is not None:
+        recipe = load_recipe(args.recipe, overrides)
+        recipe.model_settings(args.recipe)
         return recipe
     try:
         content = named_model().card["recipe"]

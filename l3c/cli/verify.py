@@ -1,54 +1,51 @@
-"""`l3c verify`: decodes .l3c files and compares all checksums; writes nothing."""
+"""Decode .l3c files, compare all checksums, and write nothing."""
 
 from __future__ import annotations
 
 import argparse
 import time
 
-from l3c.cli.batch import run_jobs
+from l3c.cli.damage import exit_of_flaws, flaw_fields, salvage
 from l3c.cli.engine import Engine
-from l3c.cli.examine import examine, exit_of_flaws
 from l3c.cli.exits import Exit
-from l3c.cli.inputs import Job, find_sources, hidden
-from l3c.cli.outcome import Outcome, Sizes, Summary
-from l3c.cli.report import Report
+from l3c.cli.files import Job, find_jobs
+from l3c.cli.options import add_coding, add_inputs
+from l3c.cli.report import Batch, Outcome
 from l3c.fileformat.container import unpack
 from l3c.pillow_plugin import SUFFIX
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    add_inputs(parser)
+    add_coding(parser, "weights of a model that does not come with the package")
+
+
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    sources, left = find_sources(args.inputs, {SUFFIX})
-    jobs = [Job(source, None, source.problem) for source in sources]
-    engine = Engine(args)
+    jobs, left = find_jobs(args.inputs, {SUFFIX})
+    engine, batch = Engine(args), Batch(args, jobs, left)
 
-    def work(job: Job, report: Report) -> Outcome:
-        return _verify(job, report, engine)
+    def verify(job: Job) -> Outcome:
+        start = time.perf_counter()
+        data = job.read()
+        container = unpack(data, damaged=True)
+        moved = batch.steps(job, container.height * container.width)
+        decoded, flaws = salvage(data, engine.decoder, progress=moved)
+        fields = {
+            "input": job.name,
+            "good": not flaws,
+            "flaws": flaw_fields(flaws),
+            "seconds": round(time.perf_counter() - start, 3),
+        }
+        return Outcome(
+            "" if flaws else f"{job.name}: OK",
+            fields,
+            read=len(data),
+            coded=len(data),
+            subpixels=decoded.picture.samples.size,
+            exit=exit_of_flaws(flaws),
+            problems=[f"{job.name}: {flaw}" for flaw in flaws],
+        )
 
-    with Report("verify", len(jobs), hidden(left), as_json=args.json, quiet=args.quiet) as report:
-        run_jobs(jobs, work, report)
-        return report.finish(_summary)
-
-
-def _verify(job: Job, report: Report, engine: Engine) -> Outcome:
-    start = time.perf_counter()
-    name = job.source.name
-    data = job.source.read()
-    container = unpack(data, damaged=True)
-    moved = report.steps(name, container.height * container.width)
-    decoded, flaws = examine(data, engine.decoder, progress=moved)
-    fields = {
-        "input": name,
-        "good": not flaws,
-        "flaws": [flaw.fields() for flaw in flaws],
-        "seconds": round(time.perf_counter() - start, 3),
-    }
-    sizes = Sizes(read=len(data), coded=len(data), subpixels=decoded.picture.samples.size)
-    text = "" if flaws else f"{name}: OK"
-    problems = tuple(f"{name}: {flaw.error}" for flaw in flaws)
-    return Outcome(text, fields, sizes, exit_of_flaws(flaws), problems)
-
-
-def _summary(total: Summary) -> str:
-    good = total.files - total.failed
-    return f"{total.head()}: {good} good, {total.sizes.read:,} bytes, {total.seconds:.1f} s"
+    return batch.run(verify, summary=True)

@@ -1,0 +1,275 @@
+"""Files in and out: what the command line names, and outputs that are whole or not there."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from l3c.cli.exits import UsageError
+from l3c.cli.streams import STDOUT, flush_stdout
+from l3c.folders import Left, find_files
+from l3c.images.picture import PictureError
+from l3c.pillow_plugin import SUFFIX
+
+PIPE = "-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to read, and where its result goes.
+
+    Attributes:
+        path: None for standard input.
+        inside: its path inside the folder that the command line names, or its name.
+        problem: why it cannot be read, if that is known already.
+        target: path of the result; None for standard output, or if there is none.
+        to_stdout: the result is written to standard output.
+    """
+
+    path: Path | None
+    inside: Path = Path()
+    problem: str = ""
+    target: Path | None = None
+    to_stdout: bool = False
+
+    @property
+    def name(self) -> str:
+        """The input, as messages call it."""
+        return str(self.path) if self.path else "standard input"
+
+    def read(self) -> bytes:
+        """All bytes of the input."""
+        return self.path.read_bytes() if self.path else sys.stdin.buffer.read()
+
+
+class OutputError(ValueError):
+    """An output that exists already, or cannot be written.
+
+    Attributes:
+        output: its path, or STDOUT.
+    """
+
+    def __init__(self, output: Path | str, reason: str) -> None:
+        super().__init__(f"{output}: {reason}")
+        self.output = str(output)
+
+
+def find_jobs(
+    names: list[str], suffixes: Collection[str], *, name_others: bool = False
+) -> tuple[list[Job], list[Left]]:
+    """The files that are named, and those in the folders that are named, in a fixed order.
+
+    A folder that cannot be listed is a job with a problem.
+
+    Args:
+        names: paths, or "-" alone for standard input.
+        suffixes: of the files to take from folders, lower case, with their dots.
+        name_others: list files with other suffixes, our own apart, as passed over.
+
+    Returns:
+        The jobs, and what was passed over in folders: hidden, linked twice, of another suffix.
+
+    Raises:
+        UsageError: "-" beside other inputs.
+    """
+    if names == [PIPE]:
+        return [Job(None)], []
+    if PIPE in names:
+        raise UsageError("- (standard input) must be the only input")
+    jobs: list[Job] = []
+    left: list[Left] = []
+    for name in names:
+        path = Path(name)
+        if not os.path.isdir(name):  # unlike Path.is_dir, no error where it may not be looked at
+            jobs.append(Job(path, Path(path.name)))
+            continue
+        found = find_files(path, suffixes)
+        jobs += [Job(file, file.relative_to(path)) for file in found.files]
+        for locked in found.locked:
+            jobs.append(Job(locked.path, problem=f"cannot list this folder: {locked.reason}"))
+        if not found.files and not found.locked:
+            wanted = " ".join(sorted(suffixes))
+            jobs.append(Job(path, problem=f"a folder without files that end in {wanted}"))
+        left += found.left
+        for file in found.others if name_others else ():
+            if (suffix := file.suffix.lower()) != SUFFIX:
+                left.append(Left(file, suffix or "no suffix"))
+    return jobs, left
+
+
+def plan(
+    args: argparse.Namespace, suffixes: Collection[str], suffix: str, *, name_others: bool = False
+) -> tuple[list[Job], list[Left]]:
+    """Jobs with their targets, and what was passed over (see `find_jobs`).
+
+    A target lies beside its source, or below the folder `args.output` as its source lies below the
+    one that was named.
+
+    Args:
+        args: its inputs, and as output a file, a folder, "-", or None.
+        suffixes: see `find_jobs`.
+        suffix: of the targets, with its dot, where `args.output` does not name the file.
+        name_others: see `find_jobs`.
+
+    Raises:
+        UsageError: an output that does not fit the inputs.
+    """
+    output = args.output
+    found, left = find_jobs(args.inputs, suffixes, name_others=name_others)
+    one_file = len(args.inputs) == 1 and not os.path.isdir(args.inputs[0])
+    into_folder = output is not None and (output.endswith(os.sep) or os.path.isdir(output))
+    if not one_file and output == PIPE:
+        raise UsageError("-o - (standard output) needs exactly one input file")
+    if not one_file and output is not None and os.path.lexists(output) and not into_folder:
+        raise UsageError(f"-o {output} is a file; several inputs need a folder")
+    if into_folder and args.inputs == [PIPE]:
+        raise UsageError(f"-o {output} is a folder; standard input has no name: name a file")
+    jobs: list[Job] = []
+    for job in found:
+        if job.problem:
+            jobs.append(job)
+        elif output == PIPE or (output is None and job.path is None):
+            jobs.append(replace(job, to_stdout=True))
+        elif output is None:
+            assert job.path is not None
+            jobs.append(replace(job, target=job.path.with_suffix(suffix)))
+        elif one_file and not into_folder:
+            jobs.append(replace(job, target=Path(output)))
+        else:
+            jobs.append(replace(job, target=Path(output) / job.inside.with_suffix(suffix)))
+    if any(job.to_stdout for job in jobs):
+        if sys.stdout.isatty():
+            raise UsageError("image data are not written to a terminal; name a file with -o")
+        if args.json:
+            raise UsageError("--json and image data cannot both go to standard output")
+    return jobs, left
+
+
+class Outputs:
+    """The files that a command writes.
+
+    Args:
+        force: whether files that were there before may be replaced.
+    """
+
+    def __init__(self, *, force: bool) -> None:
+        self._force = force
+        # By device and inode, since one file has many names: relative, through links, in other
+        # letters where the file system ignores case or writes accents its own way.
+        self._written: dict[tuple[int, int], Path | None] = {}
+
+    def check(self, target: Path | None, source: Path | None = None) -> None:
+        """Refuses a target before the work for it is done.
+
+        Args:
+            target: path to write; None for standard output.
+            source: what is read, which is never replaced.
+
+        Raises:
+            OutputError: with what to do instead.
+        """
+        if target is None:
+            return
+        try:
+            there = target.lstat()
+        except OSError:
+            return
+        exists = os.path.exists(target)
+        if exists and source is not None and target.samefile(source):
+            raise OutputError(target, "is the input itself; name another output with -o")
+        if exists and not target.is_file():
+            raise OutputError(target, "is not a plain file; use -o - and redirect the output")
+        key = there.st_dev, there.st_ino
+        if key in self._written:
+            first = self._written[key]
+            if first is None or source is None or not first.samefile(source):
+                raise OutputError(
+                    target, f"was just written from {first}; name another for {source} with -o"
+                )
+        if not self._force:
+            raise _exists(target)
+
+    @contextlib.contextmanager
+    def new_file(
+        self,
+        target: Path | None,
+        source: Path | None = None,
+        *,
+        keep_times: bool = False,
+        suffix: str | None = None,
+    ) -> Iterator[Path]:
+        """Gives a temporary path to write to, whose file becomes `target` at the end.
+
+        After any error, an interrupt included, there is neither.
+
+        Args:
+            target: its folder is made if missing; None for standard output.
+            source: what it is made from.
+            keep_times: give it the modification time of its source.
+            suffix: of the temporary path, if another than the target's.
+
+        Raises:
+            OutputError: it cannot be written, or a file of that name has appeared in the meantime.
+        """
+        try:
+            if target is None:
+                with tempfile.TemporaryDirectory() as folder:
+                    yield (temporary := Path(folder) / f"image{suffix or ''}")
+                    sys.stdout.flush()
+                    sys.stdout.buffer.write(temporary.read_bytes())
+                    flush_stdout()
+                return
+            with _beside(target, target.suffix if suffix is None else suffix) as temporary:
+                yield temporary
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+                if keep_times and source is not None:
+                    status = source.stat()
+                    os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
+                if self._force:
+                    os.replace(temporary, target)
+                else:
+                    _rename_to_free_name(temporary, target)
+            written = target.lstat()
+            self._written[written.st_dev, written.st_ino] = source
+        except BrokenPipeError:
+            raise
+        except PictureError as error:
+            raise OutputError(target or STDOUT, error.reason) from error
+        except OSError as error:
+            reason = f"cannot be written: {error.strerror or error}"
+            raise OutputError(target or STDOUT, reason) from error
+
+
+@contextlib.contextmanager
+def _beside(target: Path, suffix: str) -> Iterator[Path]:
+    temporary = target.with_name(f".l3c-{secrets.token_hex(8)}{suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+    finally:
+        with contextlib.suppress(OSError):  # mostly not there: it has its name, or never was
+            temporary.unlink()
+
+
+def _rename_to_free_name(temporary: Path, target: Path) -> None:
+    """Unlike a rename, a link fails where the name was taken while the work was done."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError:  # a file system without links
+        if os.path.lexists(target):
+            raise _exists(target) from None
+        os.rename(temporary, target)
+
+
+def _exists(target: Path) -> OutputError:
+    return OutputError(target, "exists; use --force to replace it")

@@ -1,0 +1,135 @@
+"""From a command line to an exit code: runs the command, and reports what stopped it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from types import ModuleType
+from typing import Any
+
+from l3c.cli.interrupts import INTERRUPTED, Interrupts
+from l3c.cli.streams import flush_stdout, open_streams, silence_libraries
+
+COMMANDS = {
+    "encode": "Compress images to .l3c files.",
+    "decode": "Restore images from .l3c files.",
+    "info": "Describe .l3c files: size, tiles, model, metadata, bytes by part.",
+    "verify": "Decode .l3c files, compare all checksums, and write nothing.",
+    "bench": "Compare all methods on the RGB images of folders.",
+    "sample": "Draw what a model expects to see, given only the coarser scales of images.",
+    "train": "Train a model on a folder of photographs.",
+    "models": "List the models that come with the package, and others that are named.",
+    "models import": "Import a model of the authors' release (fab-jul/L3C-PyTorch).",
+    "compare": "Compare the results of two runs, and list what was changed between them.",
+}
+"""Each command and the first line of its module's docstring."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs `l3c` with these arguments, by default those of the process.
+
+    Returns:
+        The exit code, see `l3c.cli.exits`.
+
+    Raises:
+        SystemExit: by the parser, after --help or a wrong command line.
+    """
+    own_process = argv is None
+    with Interrupts(own_process=own_process) as interrupts:
+        if own_process:
+            open_streams()
+        code = _main(sys.argv[1:] if argv is None else argv, interrupts)
+        if own_process and code == INTERRUPTED:
+            # Not by sys.exit: Python kills itself, without the exit code, if the interrupt went
+            # through an exec() of some library.
+            os._exit(code)
+        return code
+
+
+def command_module(name: str) -> ModuleType:
+    """The module of a command; Python imports it now."""
+    import importlib
+
+    return importlib.import_module(f"l3c.cli.{name.replace(' ', '_')}")
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The arguments of a command line; `command` is the name of the command.
+
+    Raises:
+        SystemExit: after --help and --version, or with status 2 if something is wrong.
+    """
+    from l3c.cli.exits import Exit
+
+    if " ".join(words[:2]) in COMMANDS:  # a command of two words
+        words = [" ".join(words[:2]), *words[2:]]
+    codes = [f"  {int(code):<4} {code.meaning}" for code in Exit]
+    parser = argparse.ArgumentParser(
+        prog="l3c",
+        description="Learned lossless image compression. Decoding gives the image that was "
+        "encoded, sample by sample, or an error that names the fault.",
+        epilog="\n".join(["exit codes:", *codes]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        if words[:1] == [name]:
+            module = command_module(name)
+            command.description = module.__doc__
+            module.add_arguments(command)
+    return parser.parse_args(words)
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib import metadata
+
+        try:
+            print(f"l3c {metadata.version('l3c-bench')}")
+        except metadata.PackageNotFoundError:  # run from a copy that is not installed
+            print("l3c unknown")
+        parser.exit()
+
+
+def _main(words: list[str], interrupts: Interrupts) -> int:
+    # Imported once interrupts are handled, since they take time.
+    from l3c.cli.exits import Exit, UsageError
+    from l3c.messages import is_ours
+
+    args = argparse.Namespace(command="", json=False, quiet=False)
+    try:
+        try:
+            args = parse(words)
+            if getattr(args, "quiet", False):
+                silence_libraries()
+            interrupts.at_once = False
+            return int(command_module(args.command).run(args))
+        finally:
+            flush_stdout()
+    except KeyboardInterrupt as interrupt:
+        print(f"l3c: {str(interrupt) or 'interrupted'}", file=sys.stderr)
+        return int(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        return int(Exit.BROKEN_PIPE)
+    except (UsageError, ValueError, OSError, RuntimeError, MemoryError) as error:
+        if isinstance(error, RuntimeError) and not is_ours(error):
+            raise  # a mistake of the program, to be reported with its traceback
+        return _fatal(args, error)
+
+
+def _fatal(args: argparse.Namespace, error: Exception) -> int:
+    from l3c.cli.exits import error_fields, error_line, exit_of
+
+    code = int(exit_of(error))
+    if getattr(args, "json", False):
+        from l3c.cli.report import print_json
+
+        print_json({"command": args.command, "error": error_fields(error), "exit_code": code})
+        with contextlib.suppress(OSError):  # said below, if it is that
+            flush_stdout()
+    print(f"l3c: {error_line(error)}", file=sys.stderr)
+    return code
