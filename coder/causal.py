@@ -21,7 +21,15 @@ from coder.errors import CorruptStreamError
 from coder.leb128 import leb128
 from coder.range_coder import _split_lanes
 from coder.shape import lane_count
-from coder.tables import LAMBDA_BITS, LOG_SIGMA_BITS, LOGIT_BITS, MU_BITS
+from coder.tables import (
+    FREQUENCY_BITS,
+    LAMBDA_BITS,
+    LOG_SIGMA_BITS,
+    LOG_SIGMA_MAX,
+    LOG_SIGMA_MIN,
+    LOGIT_BITS,
+    MU_BITS,
+)
 
 Array = npt.NDArray[np.generic]
 
@@ -281,6 +289,43 @@ def parameters(
     out = np.empty((pixels.shape[0] * pixels.shape[1], 12 * network.mixtures), np.int32)
     network.engine.parameters(np.ascontiguousarray(pixels), _on_grids(bias), out)
     return out
+
+
+def pixel_bits(
+    pixels: npt.NDArray[np.uint8], network: CausalNetwork, bias: npt.NDArray[np.int8] | None = None
+) -> npt.NDArray[np.float64]:
+    """Cross-entropy of each sub-pixel in bits, float64 (H, W, 3), with the coder's probabilities.
+
+    They are computed in floating point: close to those of the integer CDFs, not equal.
+    """
+    height, width, _ = pixels.shape
+    y, x = np.divmod(np.arange(height * width), width)
+    order = np.lexsort((y, x + 4 * y))
+    bits = np.empty((height * width, 3))
+    coded, found = pixels.reshape(-1, 3)[order].astype(np.int64), parameters(pixels, network, bias)
+    for start in range(0, len(order), 1 << 15):
+        block = slice(start, start + (1 << 15))
+        bits[order[block]] = _bits(found[block].astype(np.int64), coded[block])
+    return bits.reshape(height, width, 3)
+
+
+def _bits(parameters: npt.NDArray[np.int64], x: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    logits, mean, log_sigma, lam = np.split(parameters.reshape(len(x), 12, -1), 4, axis=1)
+    drop = LAMBDA_BITS - MU_BITS
+    mean[:, 1] += (lam[:, 0] * x[:, :1]) >> drop
+    mean[:, 2] += ((lam[:, 1] * x[:, :1]) >> drop) + ((lam[:, 2] * x[:, 1:2]) >> drop)
+    weights = np.exp((logits - logits.max(2, keepdims=True)) / 2**LOGIT_BITS)
+    sigma = np.exp(np.clip(log_sigma / 2**LOG_SIGMA_BITS, LOG_SIGMA_MIN, LOG_SIGMA_MAX))
+    distance = x[:, :, None] - mean / 2**MU_BITS
+
+    def cdf(edge: float, open_end: int, value: float) -> npt.NDArray[np.float64]:
+        below = 0.5 + 0.5 * np.tanh((distance + edge) / (2 * sigma))
+        return np.where(x[:, :, None] == open_end, value, below)
+
+    p = (weights * (cdf(0.5, 255, 1.0) - cdf(-0.5, 0, 0.0))).sum(2) / weights.sum(2)
+    least = 2.0**-FREQUENCY_BITS  # which every symbol keeps (CDF.md, Sec. 4)
+    bits: npt.NDArray[np.float64] = -np.log2((1 - 256 * least) * p + least)
+    return bits
 
 
 def use_variant(name: str | None = None) -> str:

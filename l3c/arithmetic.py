@@ -21,21 +21,18 @@ class Arithmetic(IntEnum):
     FLOAT_CPU = 1
     FLOAT_CUDA = 2
     INTEGER = 3
+    CAUSAL = 4
 
     @property
     def text(self) -> str:
         """For people."""
-        return {
-            Arithmetic.NONE: "no network",
-            Arithmetic.FLOAT_CPU: "float32 on cpu",
-            Arithmetic.FLOAT_CUDA: "float32 on cuda",
-            Arithmetic.INTEGER: "integer",
-        }[self]
+        texts = ("no network", "float32 on cpu", "float32 on cuda", "integer", "integer, causal")
+        return texts[self]
 
     @property
     def kind(self) -> Kind:
         """The setting of an encoder that gives it."""
-        return "integer" if self == Arithmetic.INTEGER else "float"
+        return "integer" if self in (Arithmetic.INTEGER, Arithmetic.CAUSAL) else "float"
 
 
 def floating(device: str) -> Arithmetic:

@@ -9,32 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from coder.errors import CoderError, CorruptStreamError
 from l3c.arithmetic import Arithmetic
-from l3c.fileformat.container import Container, pack, split_parts, unpack
+from l3c.fileformat.container import Container, Tile, pack, unpack
 from l3c.fileformat.errors import ModelMismatchError, NewerFormatError, Rectangle
 from l3c.fileformat.tiles import tile_grid, tile_rectangles
 from l3c.images.picture import Mode, Picture, PictureError, Samples, Section, check_sections
+from l3c.models.tile_codec import TileCodec
 from l3c.stopwatch import Stopwatch, timed
-from l3c.tile_coding import (
-    Choice,
-    CodedTile,
-    decode_tile,
-    encode_tiles,
-    inexact_in_float,
-    part_count,
-    tile_of,
-    with_alpha,
-)
-
-if TYPE_CHECKING:  # what the fallback codes alone, needs no PyTorch
-    from l3c.models.tile_codec import TileCodec
+from l3c.threads import in_threads
+from l3c.tile_coding import Choice, CodedTile, decode_tiles, encode_tiles
 
 _NETWORK_MODES = (Mode.RGB, Mode.RGBA)
+
+FindCodec = Callable[[bytes, Arithmetic], TileCodec]
+"""Model identity and arithmetic of a file -> its codec; raises ModelMismatchError for others."""
 
 
 @dataclass(frozen=True)
@@ -75,20 +67,27 @@ def encode_picture(
             through the fallback.
         choice: what may code tiles of RGB.
         tile_side: tiles have at most the pixels of a square of this side; see `tile_grid`.
-        progress: told the number of pixels of each tile that is done.
-        stopwatch: told where the time goes.
+        progress: called with the number of pixels of each tile that is done.
+        stopwatch: adds up the seconds of each phase; tiles are then coded one after another.
     """
     height, width = picture.samples.shape[:2]
     used = codec if uses_network(picture.mode) else None
-    rows, cols = tile_grid(height, width, tile_side)
-    coded = []
-    for rectangle in tile_rectangles(height, width, rows, cols):
+    grid = tile_grid(height, width, tile_side)
+
+    def encode(rectangle: Rectangle) -> CodedTile:
         with timed(stopwatch, "container"):
             samples = _cut(picture.samples, rectangle)
-        coded += encode_tiles([samples], picture.mode.bits, used, choice, stopwatch)
-        progress(samples.shape[0] * samples.shape[1])
+        return encode_tiles([samples], picture.mode.bits, used, choice, stopwatch)[0]
+
+    coded = []
+    rectangles = tile_rectangles(height, width, *grid)
+    for tile, rectangle in zip(
+        in_threads(encode, rectangles, _threads(used, stopwatch)), rectangles, strict=True
+    ):
+        coded.append(tile)
+        progress(rectangle[2] * rectangle[3])
     with timed(stopwatch, "container"):
-        return _file(picture, used, (rows, cols), coded)
+        return _file(picture, used, grid, coded)
 
 
 def encode_pictures(
@@ -98,7 +97,7 @@ def encode_pictures(
 
     Args:
         pictures: of any modes and sizes.
-        codec: as for one picture. With integers it predicts pictures of one size together.
+        codec: as for one picture. With integers it codes pictures of one size together.
         choice: as for one picture.
     """
     files: dict[int, bytes] = {}
@@ -118,7 +117,7 @@ def encode_pictures(
 
 def decode_picture(
     data: bytes,
-    find_codec: Callable[[bytes, Arithmetic], TileCodec],
+    find_codec: FindCodec,
     *,
     region: Rectangle | None = None,
     salvage: bool = False,
@@ -129,12 +128,11 @@ def decode_picture(
 
     Args:
         data: a whole `.l3c` file.
-        find_codec: model identity and arithmetic of the file -> the codec to decode with; raises
-            ModelMismatchError where there is none.
+        find_codec: called once, if the file names a model.
         region: decode only what this part of the picture needs, and return it.
         salvage: put zeros where a tile is damaged and list it, instead of raising.
-        progress: told the number of pixels of each tile that is done.
-        stopwatch: told where the time goes.
+        progress: called with the number of pixels of each tile that is done.
+        stopwatch: adds up the seconds of each phase; tiles are then decoded one after another.
 
     Raises:
         CoderError: one of its classes says what is wrong with the bytes.
@@ -149,70 +147,66 @@ def decode_picture(
     codec = _codec(container, find_codec)
     y, x, height, width = _region(container, region)
     out = np.zeros((height, width, mode.channels), mode.dtype)
-    damaged = []
-    tiles = zip(
-        container.tiles,
-        tile_rectangles(container.height, container.width, container.rows, container.cols),
-        strict=True,
-    )
-    for tile, rectangle in tiles:
+
+    def decode(job: tuple[Tile, Rectangle]) -> Damage | None:
+        tile, rectangle = job
         top, left, tile_height, tile_width = rectangle
-        rows = slice(max(top, y), min(top + tile_height, y + height))
-        columns = slice(max(left, x), min(left + tile_width, x + width))
-        if rows.start >= rows.stop or columns.start >= columns.stop:
-            continue
         try:
-            samples = decode_tile(container, tile, rectangle, mode, codec, stopwatch)
+            samples = decode_tiles([(container, tile)], rectangle, mode, codec, stopwatch)[0]
         except CoderError as error:
             if not salvage:
                 raise
-            damaged.append(Damage(rectangle, error))
-            continue
+            return Damage(rectangle, error)
+        rows = slice(max(top, y), min(top + tile_height, y + height))
+        columns = slice(max(left, x), min(left + tile_width, x + width))
         with timed(stopwatch, "container"):
             out[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x] = samples[
                 rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
             ]
-        progress(tile_height * tile_width)
+        return None
+
+    grid = (container.height, container.width, container.rows, container.cols)
+    jobs = [
+        (tile, (top, left, h, w))
+        for tile, (top, left, h, w) in zip(container.tiles, tile_rectangles(*grid), strict=True)
+        if top < y + height and top + h > y and left < x + width and left + w > x
+    ]
+    damaged = []
+    results = in_threads(decode, jobs, _threads(codec, stopwatch))
+    for damage, (_, rectangle) in zip(results, jobs, strict=True):
+        if damage is None:
+            progress(rectangle[2] * rectangle[3])
+        else:
+            damaged.append(damage)
     return Decoded(Picture(mode, out, sections), tuple(damaged))
 
 
-def decode_pictures(
-    files: Sequence[bytes], find_codec: Callable[[bytes, Arithmetic], TileCodec]
-) -> list[Picture]:
+def decode_pictures(files: Sequence[bytes], find_codec: FindCodec) -> list[Picture]:
     """What `decode_picture` gives of each file, faster for many small pictures of one size.
 
     Raises:
         CoderError: as `decode_picture`, for any of the files.
     """
     pictures: dict[int, Picture] = {}
-    alike: dict[tuple[bytes, int, int, int], list[tuple[int, Container]]] = {}
+    alike: dict[tuple[bytes, int, Mode, int, int], list[tuple[int, Container]]] = {}
     for number, data in enumerate(files):
-        container = unpack(data)
-        c = container
-        if c.version == 2 and c.arithmetic != Arithmetic.NONE and len(c.tiles) == 1:
-            key = (c.model, c.arithmetic, c.height, c.width)
-            alike.setdefault(key, []).append((number, container))
+        c = unpack(data)
+        if c.arithmetic != Arithmetic.NONE and len(c.tiles) == 1:
+            key = (c.model, c.arithmetic, mode_of(c), c.height, c.width)
+            alike.setdefault(key, []).append((number, c))
         else:
             pictures[number] = decode_picture(data, find_codec).picture
-    for (_, _, height, width), members in alike.items():
+    for (_, _, mode, height, width), members in alike.items():
         codec = _codec(members[0][1], find_codec)
-        assert codec is not None
-        rectangle = (0, 0, height, width)
-        modes = [mode_of(container) for _, container in members]
-        parts = [
-            split_parts(container.tiles[0].check(rectangle), part_count(mode, codec))
-            for (_, container), mode in zip(members, modes, strict=True)
-        ]
-        of_network = [streams[: codec.streams] for streams in parts]
-        with inexact_in_float(codec, rectangle):
-            tiles = codec.decode_batch(of_network, height, width)
-        for (number, container), mode, streams, rgb in zip(
-            members, modes, parts, tiles, strict=True
-        ):
-            samples = with_alpha(rgb, streams, mode)
-            container.tiles[0].check_pixels(samples, rectangle)
+        tiles = [(container, container.tiles[0]) for _, container in members]
+        decoded = decode_tiles(tiles, (0, 0, height, width), mode, codec)
+        for (number, container), samples in zip(members, decoded, strict=True):
             pictures[number] = Picture(mode, samples, known_sections(container, mode))
     return [pictures[number] for number in range(len(files))]
+
+
+def _threads(codec: TileCodec | None, stopwatch: Stopwatch | None) -> int:
+    return codec.threads if codec and stopwatch is None else 1
 
 
 def bits_theory(picture: Picture, codec: TileCodec) -> float:
@@ -241,15 +235,13 @@ def _file(
             rows=grid[0],
             cols=grid[1],
             sections=tuple((int(kind), content) for kind, content in picture.sections.items()),
-            tiles=tuple(tile_of(tile, version) for tile in coded),
+            tiles=tuple(tile.stored(version) for tile in coded),
             version=version,
         )
     )
 
 
-def _codec(
-    container: Container, find_codec: Callable[[bytes, Arithmetic], TileCodec]
-) -> TileCodec | None:
+def _codec(container: Container, find_codec: FindCodec) -> TileCodec | None:
     """The codec of the model that a file names, if it names one.
 
     Raises:

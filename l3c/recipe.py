@@ -126,7 +126,7 @@ class Recipe(FrozenSettings):
 def _model_settings(
     where: str, family: str, settings: Mapping[str, Any]
 ) -> tuple[type[Model], FrozenSettings]:
-    from l3c.models.base import FamilyError, load_family
+    from l3c.models.families import FamilyError, load_family
 
     try:
         found = load_family(family)

@@ -1,11 +1,16 @@
-"""How many CPU threads numerical libraries and PyTorch compute with."""
+"""How many CPU threads compute, here, in numerical libraries and in PyTorch."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def limit_threads(threads: int) -> None:
@@ -27,3 +32,22 @@ def torch_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def thread_count() -> int:
+    """As many as PyTorch has if it is loaded, else OMP_NUM_THREADS, or one for each core."""
+    if torch := sys.modules.get("torch"):
+        return int(torch.get_num_threads())
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return int(limit) if limit.isdecimal() and int(limit) else os.cpu_count() or 1
+
+
+def in_threads(
+    work: Callable[[Item], Result], items: Sequence[Item], threads: int
+) -> Iterator[Result]:
+    """Results of `work`, in the order of the items; at most so many are computed at once."""
+    if min(threads, len(items)) < 2:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(min(threads, len(items))) as pool:
+        yield from pool.map(work, items)

@@ -24,7 +24,7 @@ from l3c.images.picture import Mode, Picture, Samples
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.tile_codec import TileCodec
 from l3c.models.zoo import open_codec
-from l3c.tile_coding import Choice, is_by_network
+from l3c.tile_coding import Choice, split_payload
 
 HEADER = 50  # bytes, of a file of one tile
 
@@ -81,7 +81,7 @@ IMAGES: dict[str, Callable[[], Samples]] = {
 
 def by_network(data: bytes) -> list[bool]:
     container = unpack(data)
-    return [is_by_network(container, tile.payload or b"") for tile in container.tiles]
+    return [split_payload(container, tile.payload or b"")[0] for tile in container.tiles]
 
 
 @pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES)

@@ -14,8 +14,9 @@ from tiny_models import integers, smooth, tiny, write_model
 from torch import nn
 
 from l3c.models import zoo
+from l3c.models.base import TorchTileCodec
 from l3c.models.pyramid_codec import PyramidCodec
-from l3c.models.tile_codec import RGB, TileCodec
+from l3c.models.tile_codec import RGB
 from l3c.stopwatch import Stopwatch
 from l3c.torch_state import fixed_state
 
@@ -125,7 +126,7 @@ def test_the_state_of_the_caller_comes_back() -> None:
 
 
 def test_every_family_is_guarded() -> None:
-    class Own(TileCodec):
+    class Own(TorchTileCodec):
         def encode(self, tile: RGB, stopwatch: Stopwatch | None = None) -> list[bytes]:
             product = torch.ones(1, 1) @ torch.ones(1, 1)
             return [f"{product.dtype} {product.device} {product.is_inference()}".encode()]

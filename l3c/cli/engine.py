@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from l3c.arithmetic import Arithmetic, Kind
 from l3c.cli.exits import UsageError
-from l3c.models.zoo import choose_device, find_codec, named_model, open_codec
+from l3c.models.zoo import find_codec, named_model, open_codec
 from l3c.threads import limit_threads
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Engine:
         if args.threads:
             limit_threads(args.threads)
         if self._device == "cuda":
+            from l3c.models.base import choose_device
+
             try:
                 choose_device(self._device)
             except ValueError as error:

@@ -25,7 +25,7 @@ from l3c.fileformat.tiles import tile_rectangles
 from l3c.images.picture import Mode, Section
 from l3c.models.zoo import ModelError, ModelFile, named_model, released
 from l3c.pillow_plugin import SUFFIX
-from l3c.tile_coding import body, is_by_network
+from l3c.tile_coding import split_payload
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def _describe(job: Job, models: list[ModelFile]) -> Outcome:
     for tile, rectangle in zip(container.tiles, rectangles, strict=True):
         y, x, height, width = rectangle
         try:
-            if not is_by_network(container, tile.check(rectangle)):
+            if not split_payload(container, tile.check(rectangle))[0]:
                 by_fallback.append([x, y, width, height])
         except TileError as error:
             flaws.append(error)
@@ -114,8 +114,9 @@ def _bytes_by_part(
         if payload is None:
             continue
         try:
-            names = of_network if is_by_network(container, payload) else ["fallback"]
-            lengths = [len(part) for part in split_parts(body(container, payload), len(names))]
+            by_network, body = split_payload(container, payload)
+            names = of_network if by_network else ["fallback"]
+            lengths = [len(part) for part in split_parts(body, len(names))]
         except CorruptStreamError:
             names, lengths = ["unreadable"], [len(payload)]
         for name, length in zip(names, lengths, strict=True):

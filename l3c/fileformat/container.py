@@ -35,7 +35,7 @@ from l3c.fileformat.tiles import grid_flaw
 MAGIC = b"\x8fL3C\r\n\x1a\n"
 VERSIONS = (2, 3)  # that are read, and written: 3 where tiles of one file are coded differently
 MODEL_BYTES = 8
-ARITHMETICS = (0, 1, 2, 3)
+ARITHMETICS = (0, 1, 2, 3, 4)
 CRITICAL_SECTION = 128  # a reader may skip kinds below it, and has to know the others
 
 Bytes = bytes | bytearray | memoryview
@@ -94,7 +94,7 @@ class Container:
         mode: 0..255, what the samples of a pixel are (see `l3c.images.picture`).
         height, width: of the image, in pixels, 1..2^31 - 1.
         arithmetic: of the network: 0 if none took part, 1 float32 on a CPU, 2 float32 on a CUDA
-            device, 3 integers.
+            device, 3 integers, 4 integers of the causal family.
         model: 8 bytes that identify the network's settings and weights; empty for arithmetic 0.
         rows, cols: the tiles' grid, see `tile_rectangles`.
         sections: kind, 0..127 and each at most once, and bytes of metadata, by kind.

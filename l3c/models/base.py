@@ -1,16 +1,14 @@
 """The interface of a family of models: all that training, coding and measuring know of it.
 
-A family is one file: in this folder, or anywhere, named by its path in a recipe (`family:`). It
-defines a subclass of `Model` and names it `FAMILY`. docs/add_a_model.md builds one line by line.
+A family is one file (`l3c.models.families`); docs/add_a_model.md builds one line by line. Model
+files are opened by `l3c.models.zoo`; what needs PyTorch for it is here.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
-import importlib
-import importlib.util
-import pkgutil
-import sys
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,14 +19,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from l3c.arithmetic import KINDS, Kind
 from l3c.models.tile_codec import TileCodec
+from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
+from l3c.recipe import RecipeError, parse_recipe
 from l3c.settings import FrozenSettings
+from l3c.torch_state import fixed_state
+from l3c.whole_files import write_whole
 
 IDENTITY_BYTES = 8
-
-
-class FamilyError(ValueError):
-    """No such family, or a file that does not define one."""
 
 
 class Model(nn.Module, ABC):
@@ -39,12 +38,14 @@ class Model(nn.Module, ABC):
     Attributes:
         family: name of the family, part of every model's identity.
         Settings: class of the settings, each with its default.
+        arithmetics: what its codecs may compute with.
         settings: of this network.
         parts: names of what is coded, in the order of tables: "x" is the image itself.
     """
 
     family: ClassVar[str]
     Settings: ClassVar[type[FrozenSettings]]
+    arithmetics: ClassVar[tuple[Kind, ...]] = KINDS
     settings: FrozenSettings
     parts: tuple[str, ...]
 
@@ -84,6 +85,7 @@ class Model(nn.Module, ABC):
 
         Raises:
             l3c.integer.convolution.BoundError: integers that cannot be exact.
+            UnsupportedError: the family does not code in this arithmetic, or on this device.
             RuntimeError: integers of another model.
         """
 
@@ -112,56 +114,144 @@ class Model(nn.Module, ABC):
         return digest.digest()[:IDENTITY_BYTES]
 
 
-def load_family(name: str) -> type[Model]:
-    """The class of a family.
+class TorchTileCodec(TileCodec):
+    """A codec that computes with PyTorch.
 
-    Args:
-        name: of a file in this folder, such as "l3c", or the path of a Python file.
+    The methods that subclasses define run in inference mode and in PyTorch's state of a fresh
+    process, whatever the calling program has set (`l3c.torch_state`).
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        guarded = ("encode", "decode", "encode_batch", "decode_batch", "symbol_bits")
+        for name in (*guarded, "cross_entropy_bits", "sample_images", "sample_parts"):
+            if name in vars(cls):
+                setattr(cls, name, fixed_state()(vars(cls)[name]))
+
+
+@fixed_state(inference=False)
+def load_model(file: ModelFile) -> tuple[Model, dict[str, Tensor] | None]:
+    """The model of a file, float32, and its integers if the file has any.
 
     Raises:
-        FamilyError: naming what there is, or what is wrong with the file.
+        ModelError: weights and card do not fit each other, or the weights are not safetensors.
     """
-    by_path, files = name.endswith(".py"), _files()
-    if by_path:
-        family = getattr(_load_file(Path(name)), "FAMILY", None)
-    else:
-        family = _family(name) if name in files else None
-    if isinstance(family, type) and issubclass(family, Model):
-        return family
-    if by_path:
-        raise FamilyError(f"{name}: defines no FAMILY, a subclass of l3c.models.base.Model")
-    names = ", ".join(each for each in files if _family(each) is not None)
-    raise FamilyError(
-        f"no family of models is called {name!r}; there are: {names}; or name a .py file"
-    )
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
-
-def _files() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
-
-
-def _family(name: str) -> object:
-    return getattr(importlib.import_module(f"l3c.models.{name}"), "FAMILY", None)
-
-
-def _load_file(path: Path) -> object:
+    file.family  # noqa: B018 - raises where the card has no recipe
     try:
-        content = path.read_bytes()
+        model = parse_recipe(file.card["recipe"], str(file.card_path)).make_model()
+    except RecipeError as error:
+        raise ModelError(f"{file.card_path}: not a model card with a recipe ({error})") from None
+    try:
+        tensors = load_file(file.weights)
+        weights = {k: v for k, v in tensors.items() if not k.startswith(INTEGER_PREFIX)}
+        if tensors and not weights:
+            raise ModelError(f"{file.weights}: holds only integers, which code but do not train")
+        model.load_state_dict(weights)
     except OSError as error:
-        raise FamilyError(f"{path}: cannot be read ({error.strerror})") from None
-    # Named by content and place, so that two files of one name do not meet in sys.modules.
-    digest = hashlib.sha256(str(path.resolve()).encode() + content).hexdigest()
-    name = f"l3c_user_family_{digest[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise FamilyError(f"{path}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look a class's module up here
+        raise ModelError(f"{file.weights}: cannot be read ({error.strerror or error})") from None
+    except (SafetensorError, RuntimeError) as error:
+        raise _misfit(file, error) from None
+    integers = {
+        name.removeprefix(INTEGER_PREFIX): value
+        for name, value in tensors.items()
+        if name.startswith(INTEGER_PREFIX)
+    }
+    return model, integers or None
+
+
+def write_model(
+    target: Path,
+    model: Model,
+    integers: Mapping[str, Tensor] | None,
+    card: Mapping[str, Any],
+    *,
+    half: bool = False,
+) -> ModelFile:
+    """Writes a model as a file of weights and its card, each whole or not at all.
+
+    Args:
+        target: path of the `.safetensors` file.
+        model: trained; with `half` its weights are rounded to float16.
+        integers: from `Model.to_integers`.
+        card: with the recipe; identities, parts and hash are set here.
+        half: whether weights are stored in half precision, and not at all if the family codes in
+            integers only.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    weights, precision = model.state_dict(), "float32"
+    if half and "float" not in model.arithmetics:
+        weights, precision = {}, "integers"
+    elif half:
+        weights, precision = {name: value.half() for name, value in weights.items()}, "float16"
+        model.load_state_dict(weights)
+    stored = weights | {INTEGER_PREFIX + k: v for k, v in (integers or {}).items()}
+    content = save({name: value.contiguous() for name, value in stored.items()})
+    write_whole(target, content)
+    facts: dict[str, Any] = {
+        "family": model.family,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "precision": precision,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    if "float" in model.arithmetics:
+        facts["identity"] = model.identity().hex()
+    codec = copy.deepcopy(model).codec("cpu", integers)
+    facts["streams"] = list(codec.stream_parts)
+    if integers:
+        facts["integer_identity"] = codec.identity.hex()
+        facts["integer"] = dict(card.get("integer", {})) | model.integer_facts(integers)
+    whole = {**card, **facts}
+    text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    write_whole(target.with_suffix(".json"), text.encode())
+    return ModelFile(target.stem, target, whole)
+
+
+def open_torch_codec(file: ModelFile, device: str, arithmetic: Kind) -> TileCodec:
+    """The codec of a model whose family computes with PyTorch; see `l3c.models.zoo.open_codec`."""
+    from l3c.integer.convolution import BoundError
+    from l3c.integer.exact import InexactError
+
+    device = choose_device(device)
+    model, integers = load_model(file)
+    if arithmetic == "integer" and integers is None:
+        raise NoArithmeticError(
+            f"{file.weights}: has no integers; it codes in floating point (--arithmetic float)"
+        )
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's code raises, the file is what to look at
-        del sys.modules[name]
-        raise FamilyError(f"{path}: {type(error).__name__} on import: {error}") from error
-    return module
+        with fixed_state(inference=False):
+            return model.codec(device, integers if arithmetic == "integer" else None)
+    except BoundError as error:
+        raise ModelError(
+            f"{file.weights}: its integers are not exact, or the card's recipe is another model's: "
+            f"{error}"
+        ) from None
+    except InexactError:
+        raise
+    except RuntimeError as error:
+        raise _misfit(file, error) from None
+
+
+def choose_device(device: str) -> str:
+    """The device, cpu or cuda, that a user's word means here.
+
+    Raises:
+        ValueError: cuda, where it cannot be used.
+    """
+    from coder import cuda
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() and cuda.available() else "cpu"
+    if device == "cuda" and (reason := cuda.why_unavailable()):
+        raise ValueError(f"device cuda cannot be used: {reason}")
+    return device
+
+
+def _misfit(file: ModelFile, error: Exception) -> ModelError:
+    return ModelError(f"{file.weights}: weights do not fit their card ({error})")

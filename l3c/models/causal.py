@@ -1,242 +1,114 @@
-"""The network of the causal family in float32, for training, and its conversion to integers.
+"""The causal family: a small integer network predicts each pixel from decoded neighbours.
 
-A pixel's R, G and B are predicted together from 24 decoded neighbours (7 wide, 3 up): 86 inputs
-(coder/CAUSAL.md), hidden layers with a leaky ReLU of slope 1/8, and 12 K outputs, the parameters of
-a mixture of K logistics for each channel. Means are offsets from MED; those of G and B move with
-lambda times the distance of R and G from theirs.
+It codes with NumPy and C alone (coder/causal.py); only `FAMILY`, which trains, needs PyTorch.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from itertools import pairwise
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
-from coder import _causal
-from coder.causal import (
-    GRID_BITS,
-    INPUT_LIMIT,
-    INPUTS,
-    SLOPE,
-    SUM_LIMIT,
-    CausalNetwork,
-    Layer,
-    WeightError,
-)
+from coder import causal
+from coder.causal import CausalNetwork, WeightError
+from l3c.arithmetic import Arithmetic, Kind
+from l3c.models.tile_codec import RGB, Bits, TileCodec
+from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
+from l3c.stopwatch import Stopwatch, timed
+from l3c.threads import in_threads, thread_count
 
-INPUT_SCALE = 1 / 16  # inputs are integers within +-255
-MEAN_SCALE = 8.0  # an output of 1 moves a mean by 8 levels
-BLOCK = 2048  # pixels whose activations stay in the cache
-TOP = 16383  # largest unit of a hidden layer
-LOWEST = 2 ** (15 - SLOPE)  # minus the smallest one
-ROOM = 3.0  # between the largest unit seen and TOP: clipping costs far more than precision
+NAME = "causal"
 
 
-@dataclass(frozen=True)
-class CausalSettings:
-    """Size of a network: 86 width + (hidden - 1) width^2 + 12 K width products for each pixel.
+class CausalCodec(TileCodec):
+    """Codes tiles as coder/CAUSAL.md defines it, one stream each.
 
     Args:
-        width: outputs of each hidden layer, a multiple of 16, at most 512.
-        hidden: hidden layers, 1..7.
-        mixtures: K: 1, 2, 4 or 8.
+        network: whose integers decoding depends on.
     """
 
-    width: int = 112
-    hidden: int = 3
-    mixtures: int = 4
+    arithmetic = Arithmetic.CAUSAL
+
+    def __init__(self, network: CausalNetwork) -> None:
+        self.network = network
+        self.identity = identity(network.to_arrays())
+
+    @property
+    def threads(self) -> int:  # type: ignore[override]
+        """All that there are: the engine itself computes with one."""
+        return thread_count()
+
+    def encode(self, tile: RGB, stopwatch: Stopwatch | None = None) -> list[bytes]:
+        """See `TileCodec`."""
+        with timed(stopwatch, "coder", "x"):
+            return [causal.encode_tile(tile, self.network)]
+
+    def decode(
+        self, streams: list[bytes], height: int, width: int, stopwatch: Stopwatch | None = None
+    ) -> RGB:
+        """See `TileCodec`."""
+        with timed(stopwatch, "coder", "x"):
+            return causal.decode_tile(streams[0], self.network, height, width)
+
+    def encode_batch(self, tiles: Sequence[RGB]) -> list[list[bytes]]:
+        """See `TileCodec`; a thread for each tile."""
+        return [*in_threads(self.encode, tiles, self.threads)]
+
+    def decode_batch(self, tiles: Sequence[list[bytes]], height: int, width: int) -> list[RGB]:
+        """See `TileCodec`; a thread for each tile."""
+
+        def decode(streams: list[bytes]) -> RGB:
+            return self.decode(streams, height, width)
+
+        return [*in_threads(decode, tiles, self.threads)]
+
+    def symbol_bits(self, tile: RGB) -> dict[str, Bits]:
+        """See `TileCodec`; with the bias of the tile, whose own bits are spread over all pixels."""
+        bias = causal.fit_bias(tile, self.network)
+        bits = causal.pixel_bits(tile, self.network, bias)
+        if bias.any():
+            bits += 8 * len(bias) / tile.size
+        return {"x": bits.transpose(2, 0, 1)}
 
 
-class CausalPredictor(nn.Module):
-    """Inputs (N, 86) as `crop_inputs` gives them -> parameters (N, 12 K), float32.
-
-    The parameters: logits (3, K), means as offsets from MED in levels (3, K), log sigma (3, K),
-    lambda (3, K) of R for G, of R for B, of G for B.
-    """
-
-    def __init__(self, settings: CausalSettings) -> None:
-        super().__init__()
-        self.settings = settings
-        K = settings.mixtures
-        sizes = [INPUTS] + [settings.width] * settings.hidden
-        self.hidden = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(sizes))
-        self.last = nn.Linear(settings.width, 12 * K)
-        for layer in self.linear()[:-1]:
-            nn.init.normal_(layer.weight, std=1 / math.sqrt(layer.in_features))
-            nn.init.zeros_(layer.bias)
-        nn.init.normal_(self.last.weight, std=0.2 / math.sqrt(settings.width))
-        nn.init.zeros_(self.last.bias)
-        with torch.no_grad():
-            self.last.bias[6 * K : 9 * K] = torch.linspace(0, 2.5, K).repeat(3)
-            self.last.bias[9 * K : 10 * K] = self.last.bias[11 * K :] = 0.8
-        self.unit = torch.cat(
-            [torch.ones(3 * K), torch.full((3 * K,), MEAN_SCALE), torch.ones(6 * K)]
-        )
-
-    def linear(self) -> list[nn.Linear]:
-        """All layers, the last one at the end."""
-        return [m for m in [*self.hidden, self.last] if isinstance(m, nn.Linear)]
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Parameters (N, 12 K)."""
-        h = inputs * INPUT_SCALE
-        for layer in self.hidden:
-            h = nn.functional.leaky_relu(layer(h), 2.0**-SLOPE)
-        return self.last(h) * self.unit
+def identity(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """8 bytes of a SHA-256 over all integers of a network."""
+    digest = hashlib.sha256(NAME.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f" {name} {array.dtype.name} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
+    return digest.digest()[:8]
 
 
-def crop_inputs(
-    crops: npt.NDArray[np.uint8],
-) -> tuple[Tensor, npt.NDArray[np.int16], npt.NDArray[np.uint8]]:
-    """What the network sees of crops with margins, pixel by pixel.
-
-    Args:
-        crops: uint8 (n, 3 + h, 3 + w + 3, 3), three rows above and three columns on either side.
-
-    Returns:
-        Inputs, int16 (n h w, 86); MED, int16 (n h w, 3); the pixels, uint8 (n h w, 3).
-    """
-    count = crops.shape[0] * (crops.shape[1] - 3) * (crops.shape[2] - 6)
-    inputs, med = np.empty((count, INPUTS), np.int16), np.empty((count, 3), np.int16)
-    x = np.empty((count, 3), np.uint8)
-    _causal.crop_inputs(np.ascontiguousarray(crops), inputs, med, x)
-    return torch.from_numpy(inputs), med, x
-
-
-def mixture_bits(
-    parameters: Tensor, med: npt.NDArray[np.int16], x: npt.NDArray[np.uint8]
-) -> tuple[float, Tensor]:
-    """Bits of the pixels under their mixtures, summed, and the gradient by the parameters."""
-    gradient = torch.empty_like(parameters)
-    return _causal.loss(parameters.numpy(), med, x, gradient.numpy()), gradient
-
-
-@torch.no_grad()
-def bits_per_subpixel(
-    network: CausalPredictor,
-    inputs: Tensor,
-    med: npt.NDArray[np.int16],
-    x: npt.NDArray[np.uint8],
-) -> float:
-    """Cross-entropy of pixels in float32."""
-    total = 0.0
-    for start in range(0, len(inputs), BLOCK):
-        block = slice(start, start + BLOCK)
-        total += mixture_bits(network(inputs[block]), med[block], x[block])[0]
-    return total / x.size
-
-
-@torch.no_grad()
-def backward(
-    network: CausalPredictor,
-    inputs: Tensor,
-    med: npt.NDArray[np.int16],
-    x: npt.NDArray[np.uint8],
-    low: torch.dtype = torch.float32,
-) -> float:
-    """Fills the gradients of the mean bits for a sub-pixel, which it returns.
-
-    By hand, block by block: autograd over a whole batch spends more time on memory than on
-    products.
-
-    Args:
-        network: whose `grad` is replaced.
-        inputs: as `crop_inputs` returns them, like the next two.
-        med: MED.
-        x: the pixels.
-        low: type of the hidden layers' products; float32 or bfloat16.
-    """
-    relu = torch.ops.aten.leaky_relu_.default
-    relu_back = torch.ops.aten.leaky_relu_backward.grad_input
-    slope, total = 2.0**-SLOPE, 0.0
-    layers = network.linear()
-    weights = [layer.weight.to(low) for layer in layers[:-1]]
-    biases = [layer.bias.to(low) for layer in layers[:-1]]
-    last = network.last.weight * network.unit[:, None]
-    last_bias = network.last.bias * network.unit
-    sums = [(torch.zeros_like(layer.weight), torch.zeros_like(layer.bias)) for layer in layers]
-    for start in range(0, len(inputs), BLOCK):
-        block = slice(start, start + BLOCK)
-        units = [inputs[block].to(low).mul_(INPUT_SCALE)]
-        for weight, bias in zip(weights, biases, strict=True):
-            units.append(relu(torch.addmm(bias, units[-1], weight.T), slope))
-        top = units[-1].float()
-        bits, g = mixture_bits(torch.addmm(last_bias, top, last.T), med[block], x[block])
-        total += bits
-        _add(sums[-1], g, top)
-        d = g.to(low) @ last.to(low)
-        for i in range(len(weights) - 1, -1, -1):
-            relu_back(d, units[i + 1], slope, True, grad_input=d)
-            _add(sums[i], d, units[i])
-            if i:
-                d = d @ weights[i]
-    sums[-1][0].mul_(network.unit[:, None])
-    sums[-1][1].mul_(network.unit)
-    for layer, (weight_sum, bias_sum) in zip(layers, sums, strict=True):
-        layer.weight.grad, layer.bias.grad = weight_sum / x.size, bias_sum / x.size
-    return total / x.size
-
-
-def _add(sums: tuple[Tensor, Tensor], d: Tensor, inputs: Tensor) -> None:
-    sums[0].add_(d.T @ inputs)
-    sums[1].add_(d.sum(0))
-
-
-def to_integers(network: CausalPredictor, inputs: npt.NDArray[np.int16]) -> CausalNetwork:
-    """The network as the coder runs it.
-
-    Hidden units get a scale each, so that three times the largest one seen fits; the
-    weights of a layer are as fine as 16 bits, and 32 for the sums, allow.
-
-    Args:
-        network: trained.
-        inputs: inputs of pixels to calibrate with, (N, 86), as varied as the images to come.
+def open_tile_codec(file: ModelFile, device: str, arithmetic: Kind) -> CausalCodec:
+    """The codec of a model file: reads its integers and nothing else.
 
     Raises:
-        WeightError: the weights are too large to be converted.
+        NoArithmeticError: asked for floating point, or a device other than the CPU.
+        ModelError: no integers, or such that could overflow.
     """
-    linear = network.linear()
-    h = inputs * INPUT_SCALE
-    unit_in, limit, layers = np.full(INPUTS, 1 / INPUT_SCALE), INPUT_LIMIT, []
-    for i, module in enumerate(linear):
-        weight = module.weight.detach().double().numpy()
-        bias = module.bias.detach().double().numpy()
-        last = i + 1 == len(linear)
-        if last:
-            grid = np.repeat(2.0 ** np.array(GRID_BITS), len(weight) // len(GRID_BITS))
-            unit = grid * network.unit.double().numpy()
-        else:
-            z = h @ weight.T + bias
-            h = np.maximum(z, z * 2.0**-SLOPE)
-            reach = np.maximum(h.max(0) / TOP, -h.min(0) / LOWEST)
-            unit = np.minimum(1 / (ROOM * np.maximum(reach, 1e-9)), 4096.0)
-        layers.append(_integer_layer(weight * unit[:, None] / unit_in, bias * unit, limit, last))
-        unit_in, limit = unit, max(TOP, LOWEST)
-    return CausalNetwork(layers)
+    from safetensors import SafetensorError, safe_open
+
+    if arithmetic != "integer" or device == "cuda":
+        raise NoArithmeticError(f"{file.weights}: the causal family codes in integers on the CPU")
+    try:
+        with safe_open(file.weights, "np") as tensors:
+            names = [name for name in tensors.keys() if name.startswith(INTEGER_PREFIX)]  # noqa: SIM118
+            arrays = {name.removeprefix(INTEGER_PREFIX): tensors.get_tensor(name) for name in names}
+        return CausalCodec(CausalNetwork.from_arrays(arrays))
+    except OSError as error:
+        raise ModelError(f"{file.weights}: cannot be read ({error.strerror or error})") from None
+    except (SafetensorError, WeightError) as error:
+        raise ModelError(f"{file.weights}: not a model of the causal family ({error})") from None
 
 
-def _integer_layer(
-    weight: npt.NDArray[np.float64], bias: npt.NDArray[np.float64], limit: int, last: bool
-) -> Layer:
-    """Weights and biases times the largest power of two, 2^1 to 2^24, that the bounds allow."""
-    shift = np.zeros(len(weight), np.int32)
-    for k in range(1, 25):
-        w = np.abs(np.rint(weight * 2.0**k))
-        sums = w.sum(1) * limit + np.abs(bias) * 2.0**k + 2.0 ** (k - 1)
-        shift[(w.max(1) < 2**15) & (sums + 1 < SUM_LIMIT)] = k
-    if not shift.all():
-        raise WeightError("weights too large for 16 bits, or for sums of 32")
-    if not last:
-        shift[:] = shift.min()
-    scale = 2.0**shift
-    return Layer(
-        np.rint(weight * scale[:, None]).astype(np.int16),
-        (np.rint(bias * scale) + scale / 2).astype(np.int32),
-        shift,
-        TOP,
-    )
+def __getattr__(name: str) -> Any:
+    """`FAMILY`, the network that trains, once it is asked for: it imports PyTorch."""
+    if name != "FAMILY":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from l3c.models.causal_network import Causal
+
+    return Causal

@@ -30,6 +30,7 @@ from coder.tables import FREQUENCY_BITS
 from l3c.arithmetic import Arithmetic, floating
 from l3c.integer.grids import parameter_grids
 from l3c.integer.network import IntegerNetwork
+from l3c.models.base import TorchTileCodec
 from l3c.models.tile_codec import RGB, Bits, Sample, TileCodec, UnsupportedError
 from l3c.nn.mixture import negative_log_likelihood, sample, with_probability_floor
 from l3c.nn.pyramid import PyramidNetwork
@@ -42,7 +43,7 @@ SMALL = 2048  # positions that one thread predicts: little work, far above those
 TOGETHER = 1 << 17  # pixels of the tiles that are predicted at once; more would only take memory
 
 
-class PyramidCodec(TileCodec):
+class PyramidCodec(TorchTileCodec):
     """Encodes and decodes RGB tiles with one network.
 
     Args:

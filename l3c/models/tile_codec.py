@@ -5,22 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from l3c.arithmetic import Arithmetic
 from l3c.stopwatch import Stopwatch
-from l3c.torch_state import fixed_state
 
 RGB = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), H and W at least 1."""
 Bits = npt.NDArray[np.float64]
-_GUARDED = {
-    *("encode", "decode", "encode_batch", "decode_batch"),
-    *("symbol_bits", "cross_entropy_bits", "sample_images", "sample_parts"),
-}
 
 
 class UnsupportedError(RuntimeError):
@@ -45,24 +39,17 @@ class Sample:
 class TileCodec(ABC):
     """Encodes and decodes RGB tiles with one model.
 
-    The methods below run in inference mode and in PyTorch's state of a fresh process, whatever the
-    calling program has set (`l3c.torch_state`): a family need not see to it.
-
     Attributes:
         arithmetic: of the predictions.
         identity: 8 bytes that name all that decoding depends on.
         stream_parts: the part that each stream of a tile belongs to, the same for every tile.
+        threads: how many tiles of a picture may be coded at once, each in a thread.
     """
 
     arithmetic: Arithmetic
     identity: bytes
     stream_parts: tuple[str, ...] = ("x",)
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Guards the methods that a family defines."""
-        super().__init_subclass__(**options)
-        for name in _GUARDED & vars(cls).keys():
-            setattr(cls, name, fixed_state()(vars(cls)[name]))
+    threads: int = 1
 
     @property
     def streams(self) -> int:
@@ -75,7 +62,7 @@ class TileCodec(ABC):
 
         Args:
             tile: uint8 (H, W, 3), any size from 1x1.
-            stopwatch: is told where the time goes.
+            stopwatch: adds up the seconds of each phase.
         """
 
     @abstractmethod
@@ -86,7 +73,7 @@ class TileCodec(ABC):
 
         Raises:
             CorruptStreamError: streams that cannot be of this size. Other altered bytes give other
-                pixels: whoever calls compares a checksum.
+                pixels: the caller compares a checksum.
         """
 
     def encode_batch(self, tiles: Sequence[RGB]) -> list[list[bytes]]:
@@ -109,9 +96,9 @@ class TileCodec(ABC):
         """Cross-entropy of each symbol, in bits: part -> float64 (C, H, W).
 
         Raises:
-            UnsupportedError: the family does not tell.
+            UnsupportedError: the family does not offer it.
         """
-        raise UnsupportedError(f"{type(self).__name__} tells no bits of symbols")
+        raise UnsupportedError(f"{type(self).__name__} offers no bits of symbols")
 
     def cross_entropy_bits(self, tile: RGB) -> float:
         """Size of a tile in bits with an ideal coder."""
@@ -123,7 +110,7 @@ class TileCodec(ABC):
         Raises:
             UnsupportedError: the family cannot be sampled.
         """
-        raise UnsupportedError(f"{type(self).__name__} draws no samples")
+        raise UnsupportedError(f"{type(self).__name__} offers no samples")
 
     def sample_parts(self, tile: RGB, seed: int = 0) -> list[Sample]:
         """The tile itself, then with ever more parts sampled given the others.
@@ -131,4 +118,4 @@ class TileCodec(ABC):
         Raises:
             UnsupportedError: the family cannot be sampled.
         """
-        raise UnsupportedError(f"{type(self).__name__} draws no samples")
+        raise UnsupportedError(f"{type(self).__name__} offers no samples")

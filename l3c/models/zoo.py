@@ -4,29 +4,22 @@ A model is `<name>.safetensors` with its card `<name>.json` beside it. Nothing e
 given as pickles, which could run code, are refused. A family in a user's Python file runs when a
 model of it is loaded; a card names that file by its absolute path, so that none can name a file
 that came with it.
+
+Nothing here imports PyTorch; most families do, once a model of theirs is opened.
 """
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from l3c.arithmetic import KINDS, Arithmetic, Kind
 from l3c.fileformat.errors import ModelMismatchError
-from l3c.recipe import FAMILY_SUFFIX, RecipeError, parse_recipe
-from l3c.whole_files import write_whole
-
-if TYPE_CHECKING:  # cards are read without PyTorch, which takes seconds to import
-    from torch import Tensor
-
-    from l3c.models.base import Model
-    from l3c.models.tile_codec import TileCodec
+from l3c.models.families import OPENER, SUFFIX, FamilyError, family_module
+from l3c.models.tile_codec import TileCodec
 
 DEFAULT = "interlaced-small"
 DEVICES = ("auto", "cpu", "cuda")
@@ -35,14 +28,15 @@ INTEGER_PREFIX = "integer."  # of the integers' names in a file of weights
 
 _PACKAGE = Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "released", _PACKAGE.parent / "models")  # installed; in a checkout
+_IDENTITY_KEYS: dict[Kind, str] = {"integer": "integer_identity", "float": "identity"}
 
 
 class ModelError(ValueError):
     """Weights or card cannot be used; the message names the file and the reason."""
 
 
-class NoIntegersError(ModelError):
-    """A model without integers, where one is needed."""
+class NoArithmeticError(ModelError):
+    """The model does not code in the arithmetic that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +47,30 @@ class ModelFile:
     weights: Path
     card: dict[str, Any]
 
+    @property
+    def card_path(self) -> Path:
+        """Of the card, beside the weights."""
+        return self.weights.with_suffix(".json")
+
+    @property
+    def family(self) -> str:
+        """Name of the family, or the absolute path of its file.
+
+        Raises:
+            ModelError: the card names none.
+        """
+        recipe = self.card.get("recipe")
+        family = str(recipe.get("family", "")) if isinstance(recipe, dict) else ""
+        if not family:
+            raise ModelError(f"{self.card_path}: not a model card with a recipe")
+        if family.endswith(SUFFIX) and not Path(family).is_absolute():
+            raise ModelError(f"{self.card_path}: family: {family} is no absolute path")
+        return family
+
     def identity(self, arithmetic: Kind) -> bytes:
-        """What files written with it in an arithmetic carry; b"" in cards that do not say."""
-        key = "integer_identity" if arithmetic == "integer" else "identity"
+        """What files written with it in an arithmetic carry; b"" if it does not code in that."""
         try:
-            return bytes.fromhex(self.card.get(key, ""))
+            return bytes.fromhex(self.card.get(_IDENTITY_KEYS[arithmetic], ""))
         except (TypeError, ValueError):
             return b""
 
@@ -65,6 +78,11 @@ class ModelFile:
     def identities(self) -> frozenset[bytes]:
         """In every arithmetic."""
         return frozenset(filter(None, map(self.identity, KINDS)))
+
+    @property
+    def arithmetic(self) -> Kind:
+        """What it codes with unless told: integers, if it has them."""
+        return "integer" if self.identity("integer") else "float"
 
 
 def released() -> list[ModelFile]:
@@ -106,145 +124,13 @@ def named_model(model: str | Path | None = None) -> ModelFile:
         ModelError: neither; the message lists the names.
     """
     name = str(model or DEFAULT)
-    for candidate in released():
-        if candidate.name == name:
-            return candidate
+    there = {candidate.name: candidate for candidate in released()}
+    if name in there:
+        return there[name]
     if Path(name).suffix or "/" in name:
         return read_model(name)
-    names = ", ".join(candidate.name for candidate in released()) or "none"
+    names = ", ".join(there) or "none"
     raise ModelError(f"no model is called {name}; there are: {names}; or give a .safetensors file")
-
-
-def load_model(file: ModelFile) -> tuple[Model, dict[str, Tensor] | None]:
-    """The model of a file, float32, and its integers if the file has any.
-
-    Raises:
-        ModelError: weights and card do not fit each other, or the weights are not safetensors.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    from l3c.torch_state import fixed_state
-
-    card = file.weights.with_suffix(".json")
-    try:
-        family = str(file.card["recipe"].get("family", ""))
-        if family.endswith(FAMILY_SUFFIX) and not Path(family).is_absolute():
-            raise RecipeError(f"family: {family} is no absolute path")
-        with fixed_state(inference=False):
-            model = parse_recipe(file.card["recipe"], str(card)).make_model()
-    except (RecipeError, KeyError, AttributeError) as error:
-        raise ModelError(f"{card}: not a model card with a recipe ({error})") from None
-    try:
-        with fixed_state(inference=False):
-            tensors = load_file(file.weights)
-        weights = {k: v for k, v in tensors.items() if not k.startswith(INTEGER_PREFIX)}
-        model.load_state_dict(weights)
-    except OSError as error:
-        raise ModelError(f"{file.weights}: cannot be read ({error.strerror or error})") from None
-    except (SafetensorError, RuntimeError) as error:
-        raise _misfit(file.weights, error) from None
-    integers = {
-        name.removeprefix(INTEGER_PREFIX): value
-        for name, value in tensors.items()
-        if name.startswith(INTEGER_PREFIX)
-    }
-    return model, integers or None
-
-
-def write_model(
-    target: Path,
-    model: Model,
-    integers: Mapping[str, Tensor] | None,
-    card: Mapping[str, Any],
-    *,
-    half: bool = False,
-) -> ModelFile:
-    """Writes a model as a file of weights and its card, each whole or not at all.
-
-    Args:
-        target: path of the `.safetensors` file.
-        model: trained; with `half` its weights are rounded to float16.
-        integers: from `Model.to_integers`.
-        card: with the recipe; identities, parts and hash are set here.
-        half: whether weights are stored in half precision.
-
-    Raises:
-        OSError: the disk is full, or the folder cannot be written.
-    """
-    from safetensors.torch import save
-
-    weights = model.state_dict()
-    if half:
-        weights = {name: value.half() for name, value in weights.items()}
-        model.load_state_dict(weights)
-    stored = weights | {INTEGER_PREFIX + k: v for k, v in (integers or {}).items()}
-    content = save({name: value.contiguous() for name, value in stored.items()})
-    write_whole(target, content)
-    facts: dict[str, Any] = {
-        "family": model.family,
-        "identity": model.identity().hex(),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "precision": "float16" if half else "float32",
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    codec = copy.deepcopy(model).codec("cpu", integers)
-    facts["streams"] = list(codec.stream_parts)
-    if integers:
-        facts["integer_identity"] = codec.identity.hex()
-        facts["integer"] = dict(card.get("integer", {})) | model.integer_facts(integers)
-    whole = {**card, **facts}
-    text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-    write_whole(target.with_suffix(".json"), text.encode())
-    return ModelFile(target.stem, target, whole)
-
-
-def _misfit(weights: Path, error: Exception) -> ModelError:
-    return ModelError(f"{weights}: weights do not fit their card ({error})")
-
-
-@lru_cache
-def _has_integers(weights: Path, modified_ns: int) -> bool:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(weights, "np") as tensors:
-            return any(name.startswith(INTEGER_PREFIX) for name in tensors.keys())  # noqa: SIM118
-    except SafetensorError as error:
-        raise _misfit(weights, error) from None
-
-
-@lru_cache(maxsize=4)
-def _codec(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> TileCodec:
-    from l3c.integer.convolution import BoundError
-    from l3c.integer.exact import InexactError
-    from l3c.torch_state import fixed_state
-
-    file = read_model(weights)
-    model, integers = load_model(file)
-    if arithmetic == "integer" and integers is None:
-        raise NoIntegersError(
-            f"{weights}: has no integers; it codes in floating point (--arithmetic float)"
-        )
-    try:
-        with fixed_state(inference=False):
-            codec = model.codec(device, integers if arithmetic == "integer" else None)
-    except BoundError as error:
-        raise ModelError(
-            f"{weights}: its integers are not exact, or the card's recipe is another model's: "
-            f"{error}"
-        ) from None
-    except RuntimeError as error:
-        if isinstance(error, InexactError):
-            raise
-        raise _misfit(weights, error) from None
-    expected = file.identity(arithmetic)
-    if expected and expected != codec.identity:
-        raise ModelError(
-            f"{weights}: weights and recipe make model {codec.identity.hex()}, the card says "
-            f"{expected.hex()}: one of them was changed"
-        )
-    return codec
 
 
 def open_codec(
@@ -252,7 +138,7 @@ def open_codec(
     device: str = "auto",
     arithmetic: Kind | None = None,
 ) -> TileCodec:
-    """The codec of a model, loaded once; `arithmetic` of it tells what it codes with.
+    """The codec of a model, loaded once; its `arithmetic` is what it codes with.
 
     Args:
         model: a released name, a path, or the default for None.
@@ -261,21 +147,42 @@ def open_codec(
             them.
 
     Raises:
-        NoIntegersError: "integer" with a model that has none.
+        NoArithmeticError: the model does not code in this arithmetic.
         ModelError: the model cannot be used.
         l3c.integer.exact.InexactError: this machine rounds where integers must be exact.
         ValueError: no such device or arithmetic here.
     """
     if arithmetic not in (None, *KINDS):
         raise ValueError(f"arithmetic must be one of {', '.join(KINDS)}, got {arithmetic!r}")
-    found = model if isinstance(model, ModelFile) else named_model(model)
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
+    file = model if isinstance(model, ModelFile) else named_model(model)
     try:
-        modified = found.weights.stat().st_mtime_ns
+        modified = file.weights.stat().st_mtime_ns
     except OSError as error:
-        raise ModelError(f"{found.weights}: cannot be read ({error.strerror})") from None
-    if arithmetic is None:
-        arithmetic = "integer" if _has_integers(found.weights, modified) else "float"
-    return _codec(found.weights, modified, choose_device(device), arithmetic)
+        raise ModelError(f"{file.weights}: cannot be read ({error.strerror})") from None
+    return _open(file.weights, modified, device, arithmetic or file.arithmetic)
+
+
+@lru_cache(maxsize=4)
+def _open(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> TileCodec:
+    file = read_model(weights)
+    try:
+        module = family_module(file.family)
+    except FamilyError as error:
+        raise ModelError(f"{file.card_path}: {error}") from None
+    if hasattr(module, OPENER):
+        codec: TileCodec = getattr(module, OPENER)(file, device, arithmetic)
+    else:
+        from l3c.models.base import open_torch_codec
+
+        codec = open_torch_codec(file, device, arithmetic)
+    if codec.identity != file.identity(arithmetic):
+        raise ModelError(
+            f"{weights}: weights and recipe make model {codec.identity.hex()}, the card says "
+            f"{file.identity(arithmetic).hex() or 'nothing'}: one of them was changed"
+        )
+    return codec
 
 
 def find_codec(
@@ -297,40 +204,14 @@ def find_codec(
     """
     if device == "auto" and arithmetic == Arithmetic.FLOAT_CPU:
         device = "cpu"
-    kind, there = arithmetic.kind, []
-    for model in _candidates(more):
-        known = model.identity(kind)
-        if not known:  # the card does not say
-            try:
-                known = open_codec(model, device, kind).identity
-            except NoIntegersError:
-                there.append(f"{model.name} (without integers)")
-                continue
-        if known == identity:
+    kind = arithmetic.kind
+    named = [model if isinstance(model, ModelFile) else named_model(model) for model in more]
+    candidates = named + [model for model in released() if model not in named]
+    for model in candidates:
+        if model.identity(kind) == identity:
             return open_codec(model, device, kind)
-        there.append(f"{model.name} ({known.hex()})")
+    there = (f"{each.name} ({each.identity(kind).hex() or 'no ' + kind})" for each in candidates)
     raise ModelMismatchError(
         f"written with model {identity.hex()}, which is not here; there are: "
         f"{', '.join(there) or 'none'}. Name the weights that it was written with (--model)"
     )
-
-
-def _candidates(more: tuple[ModelFile | str | Path, ...]) -> Iterator[ModelFile]:
-    named = [model if isinstance(model, ModelFile) else named_model(model) for model in more]
-    yield from named
-    yield from (model for model in released() if model not in named)
-
-
-def choose_device(device: str) -> str:
-    """The device, cpu or cuda, that a user's word means here."""
-    import torch
-
-    from coder import cuda
-
-    if device not in DEVICES:
-        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() and cuda.available() else "cpu"
-    if device == "cuda" and (reason := cuda.why_unavailable()):
-        raise ValueError(f"device cuda cannot be used: {reason}")
-    return device

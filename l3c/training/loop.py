@@ -20,8 +20,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from l3c.models.base import Model
-from l3c.models.zoo import ModelError, load_model, named_model, write_model
+from l3c.models.base import Model, load_model, write_model
+from l3c.models.zoo import ModelError, named_model
 from l3c.progress import Progress
 from l3c.recipe import Recipe, RecipeError
 from l3c.threads import torch_threads

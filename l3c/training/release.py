@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from l3c.models.zoo import ModelFile, load_model, read_model, write_model
+from l3c.models.base import load_model, write_model
+from l3c.models.zoo import ModelFile, read_model
 from l3c.training import files
 
 LICENCE = "Apache-2.0"

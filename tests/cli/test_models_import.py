@@ -13,7 +13,8 @@ from PIL import Image
 from tiny_models import smooth
 
 from l3c.models.authors_checkpoints import read_checkpoint
-from l3c.models.zoo import load_model, read_model
+from l3c.models.base import load_model
+from l3c.models.zoo import read_model
 
 ARCHIVE = release.FOLDER / "reduced_L3C.tar.gz"
 

@@ -26,7 +26,7 @@ from PIL import Image
 from tiny_models import KINDS, SHAPE, START, limit, smooth
 
 from l3c import tile_coding
-from l3c.arithmetic import Arithmetic
+from l3c.arithmetic import Arithmetic, Kind
 from l3c.bench.figures.pictures import cost_map, samples
 from l3c.bench.measure.bits import measure_bits
 from l3c.bench.measure.files import Measured, Measurement, measure
@@ -38,7 +38,8 @@ from l3c.bench.tables import TABLES, write_table
 from l3c.bench.tables.integer_cost import integer_cost
 from l3c.cli import main
 from l3c.models import zoo
-from l3c.models.base import load_family
+from l3c.models.base import load_model
+from l3c.models.families import load_family
 from l3c.models.tile_codec import UnsupportedError
 from l3c.recipe import load_recipe
 from l3c.training import loop
@@ -63,6 +64,7 @@ FAMILIES: dict[str, Mapping[str, Any]] = {  # name -> `family` and `model` of it
         }
         for kind, each in KINDS.items()
     },
+    "causal": {"family": "causal", "model": {"width": 16, "hidden": 2, "mixtures": 1}},
     "autoregressive": {"family": str(OWN), "model": {}},
 }
 
@@ -76,8 +78,17 @@ class Trained(NamedTuple):
     curve: list[float]
 
     @property
+    def file(self) -> zoo.ModelFile:
+        return zoo.read_model(self.weights)
+
+    @property
     def integers(self) -> bool:
-        return bool(zoo.load_model(zoo.read_model(self.weights))[1])
+        return bool(load_model(self.file)[1])
+
+    @property
+    def arithmetic(self) -> Kind:
+        """Floating point, unless the family has none."""
+        return load_family(self.file.family).arithmetics[-1]
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -124,11 +135,11 @@ def test_it_learns(trained: Trained) -> None:
 
 
 def test_it_is_loaded_as_it_was_saved(trained: Trained) -> None:
-    file = zoo.read_model(trained.weights)
-    model, integers = zoo.load_model(file)
-    assert type(model) is load_family(file.card["recipe"]["family"])
+    file = trained.file
+    model, integers = load_model(file)
+    assert type(model) is load_family(file.family)
     assert file.card["family"] == model.family
-    assert file.identity("float") == model.identity()
+    assert file.identity("float") == (model.identity() if "float" in model.arithmetics else b"")
     assert (file.identity("integer") != b"") == (integers is not None)
     grouped = [p for group in model.param_groups().values() for p in group]
     assert {id(p) for p in grouped} == {id(p) for p in model.parameters()}
@@ -160,29 +171,33 @@ def test_the_command_knows_it(
     picture, coded = tmp_path / "a.png", str(tmp_path / "a.l3c")
     Image.fromarray(trained.images["a"][:8, :8]).save(picture)
     model = ["--model", str(trained.weights)]
-    run("encode", *model, "--arithmetic", "float", str(picture), "-o", coded)
+    kind, file = trained.arithmetic, trained.file
+    run("encode", *model, "--arithmetic", kind, str(picture), "-o", coded)
     info = run("info", *model, coded)["files"][0]
-    file = zoo.read_model(trained.weights)
-    assert (info["model_name"], info["arithmetic"]) == (trained.name, Arithmetic.FLOAT_CPU.text)
-    assert info["model"] == file.card["identity"]
+    used = zoo.open_codec(file, "cpu", kind).arithmetic
+    assert (info["model_name"], info["arithmetic"]) == (trained.name, used.text)
+    assert info["model"] == file.identity(kind).hex()
     parts = dict.fromkeys(["container", "sections", *file.card["streams"]])
     assert list(info["bytes_by_part"]) == list(parts)
     listed = run("models", str(trained.weights))["files"]
     assert [each["check"] for each in listed if each["name"] == trained.name] == ["good"]
 
 
-def test_integers_that_it_lacks_are_refused(trained: Trained) -> None:
+def test_an_arithmetic_that_it_lacks_is_refused(trained: Trained) -> None:
+    if trained.arithmetic == "integer":
+        with pytest.raises(zoo.NoArithmeticError):
+            zoo.open_codec(trained.weights, "cpu", "float")
     if trained.integers:
         codec = zoo.open_codec(trained.weights, "cpu")
         assert codec is zoo.open_codec(trained.weights, "cpu", "integer")
     else:
         assert zoo.open_codec(trained.weights, "cpu").arithmetic == Arithmetic.FLOAT_CPU
-        with pytest.raises(zoo.NoIntegersError):
+        with pytest.raises(zoo.NoArithmeticError):
             zoo.open_codec(trained.weights, "cpu", "integer")
 
 
 def test_its_bytes_are_its_bits(trained: Trained, measured: Measured) -> None:
-    streams = len(zoo.read_model(trained.weights).card["streams"])
+    streams = len(trained.file.card["streams"])
     for row in measured.rows:
         assert row.cross_entropy_bits is not None
         gap = row.num_bytes - row.cross_entropy_bits / 8
@@ -221,9 +236,9 @@ def test_its_row_stands_in_the_table(trained: Trained, measured: Measured) -> No
 def test_tables_and_figures_take_what_it_offers(trained: Trained) -> None:
     codec, image = zoo.open_codec(trained.weights, "cpu"), trained.images["a"]
     cost = measure_cost("toy", trained.name, trained.weights, [image])
-    assert bool(cost) == trained.integers
+    assert bool(cost) == (trained.integers and trained.arithmetic == "float")
     table = integer_cost(Run(frame([], ResultRow), [], cost=frame(cost, IntegerCost)))
-    assert len(table.sections) == trained.integers
+    assert len(table.sections) == bool(cost)
     bits = measure_bits("toy", trained.name, codec, [("a", image)])
     total = codec.cross_entropy_bits(image)
     assert sum(row.bits for row in bits) == pytest.approx(total)

@@ -84,7 +84,7 @@ def containers(draw: st.DrawFn) -> Container:
     # All but the last row of tiles end at multiples of 8, and no tile may be too large.
     height, width = (max(draw(st.integers(1, 1000)), 8 * (n - 1) + 1) for n in (rows, cols))
     changes = {"height": height, "width": width, "mode": draw(st.integers(0, 255))}
-    arithmetic = draw(st.sampled_from([0, 1, 2, 3]))
+    arithmetic = draw(st.sampled_from([0, 1, 2, 3, 4]))
     model = draw(st.binary(min_size=8, max_size=8)) if arithmetic else b""
     sections = tuple(sorted(draw(SECTIONS).items()))
     version = draw(st.sampled_from(VERSIONS))
@@ -118,7 +118,7 @@ WRONG: dict[str, list[Any]] = {
     "height": [0, -1, 2**20],
     "width": [2**31],
     "mode": [256],
-    "arithmetic": [4, 0],
+    "arithmetic": [5, 0],
     "model": [b"short", bytes(9)],
     "version": [1, 4],
     "rows": [2],
@@ -339,7 +339,7 @@ HOSTILE: dict[type[CoderError], dict[str, bytes]] = {
     errors.UnsupportedFormatError: {"draft": MAGIC + b"\1" + bytes(60)},
     errors.NewerFormatError: {
         "next version": MAGIC + b"\4",
-        "arithmetic": wrapped(b"\4\4" + SIZE),
+        "arithmetic": wrapped(b"\4\5" + SIZE),
         "critical section": wrapped(EIGHT + b"\1\x80\0" + CRC + TILE),
     },
     errors.TruncatedError: {

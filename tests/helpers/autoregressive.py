@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from coder import MixtureShape, RangeDecoder, RangeEncoder
 from l3c.arithmetic import floating
-from l3c.models.base import Model
-from l3c.models.tile_codec import RGB, TileCodec
+from l3c.models.base import Model, TorchTileCodec
+from l3c.models.tile_codec import RGB
 from l3c.nn import mixture
 from l3c.settings import FrozenSettings
 from l3c.stopwatch import Stopwatch
@@ -68,7 +68,7 @@ class Autoregressive(Model):
         return AutoregressiveCodec(self, device)
 
 
-class AutoregressiveCodec(TileCodec):
+class AutoregressiveCodec(TorchTileCodec):
     def __init__(self, model: Autoregressive, device: str) -> None:
         self.arithmetic, self.identity = floating(device), model.identity()
         self.model, self.device = model.eval().requires_grad_(False).to(device), device

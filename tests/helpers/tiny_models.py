@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from l3c.integer.files import load
 from l3c.integer.network import IntegerNetwork
-from l3c.models import zoo
+from l3c.models import base
 from l3c.models.pyramid import PyramidModel
 from l3c.models.tile_codec import TileCodec
 from l3c.recipe import Recipe
@@ -74,7 +74,7 @@ def write_model(folder: Path, kind: str = "l3c", seed: int = 0, name: str = "mod
     """`tiny(kind, seed)` as files: the path of its weights, the card beside it."""
     card = {"name": name, "recipe": recipe(kind).model_dump(mode="json")}
     target = folder / f"{name}.safetensors"
-    return zoo.write_model(target, tiny(kind, seed), integers(kind, seed), card).weights
+    return base.write_model(target, tiny(kind, seed), integers(kind, seed), card).weights
 
 
 def limit(samples: NDArray[Any], codec: TileCodec, choice: Choice) -> float | None:

@@ -16,6 +16,7 @@ from l3c.integer.conversion import convert
 from l3c.integer.grids import parameter_grids
 from l3c.integer.rounding import round_filters
 from l3c.models import zoo
+from l3c.models.base import load_model
 from l3c.training import loop
 
 
@@ -94,7 +95,7 @@ def test_a_model_file_holds_floats_and_integers(tmp_path: Path) -> None:
     written = json.loads(target.with_suffix(".json").read_text())
     assert len(written["integer"]["calibrated_on"]) == loop.CALIBRATION_IMAGES
     assert max(written["integer"]["largest_partial_sum"].values()) <= 1 << 24
-    model, integers = zoo.load_model(zoo.read_model(target))
+    model, integers = load_model(zoo.read_model(target))
     assert set(model.state_dict()) == set(tiny().state_dict())
     assert files.load(tiny(), integers).identity().hex() == written["integer_identity"]
     assert zoo.open_codec(target, "cpu").identity.hex() == written["integer_identity"]

@@ -1,36 +1,51 @@
-"""The causal network in float, its training, and what becomes of it in integers."""
+"""The causal family: its training, its integers, its codec, and coding without PyTorch.
+
+`PYTHONPATH=.:tests/helpers python tests/models/test_causal.py` writes the golden files, once.
+"""
+
+from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
+from tiny_models import smooth
 
 from coder import causal, causal_reference
 from coder.causal import CausalNetwork, WeightError
-from l3c.models.causal import (
-    CausalPredictor,
+from l3c.arithmetic import Arithmetic
+from l3c.coding import decode_picture, encode_picture
+from l3c.fileformat import tiles
+from l3c.fileformat.container import unpack
+from l3c.images.picture import Picture
+from l3c.models import zoo
+from l3c.models.base import load_model, write_model
+from l3c.models.causal import CausalCodec
+from l3c.models.causal_network import (
+    Causal,
     CausalSettings,
-    backward,
-    bits_per_subpixel,
+    bits_and_gradients,
     crop_inputs,
-    mixture_bits,
-    to_integers,
-)
-from l3c.models.causal_training import (
-    CausalTrainer,
-    CausalTraining,
-    Pool,
-    make_pool,
-    train,
+    integer_network,
     whole_tile,
 )
+from l3c.recipe import Recipe
+from l3c.tile_coding import Choice
+from l3c.training import loop, release
 
-SMALL = CausalSettings(width=16, hidden=2, mixtures=2)
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "data" / "golden"
+SMALL = {"width": 16, "hidden": 2, "mixtures": 2}
+TRAIN = {"steps": 60, "crop": 24, "batch": 8, "optimizer": "adam", "learning_rate": 1e-2}
 
 
-def photograph(seed, height=150, width=170):
+def photograph(seed: int, height: int = 150, width: int = 170) -> NDArray[np.uint8]:
     """Smooth, with edges and a little noise."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
@@ -44,30 +59,38 @@ def photograph(seed, height=150, width=170):
     return np.clip((120 + waves + edge)[:, :, None] * colors + noise, 0, 255).astype(np.uint8)
 
 
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photographs")
-    for seed in range(3):
-        Image.fromarray(photograph(seed)).save(folder / f"{seed}.png")
-    path = folder.parent / "pool.u8"
-    make_pool(folder, path)
-    return Pool(path)
+def crops(count: int = 12, side: int = 24) -> NDArray[np.uint8]:
+    return np.stack([photograph(seed, side, side) for seed in range(count)])
 
 
-def trainer(pool, **changes):
-    chosen = {"steps": 60, "crops": 8, "size": 16, "final_share": 0.5} | changes
-    return CausalTrainer(SMALL, CausalTraining(**chosen), pool)
+def network(**settings: int) -> Causal:
+    made = Causal(CausalSettings.model_validate(SMALL | settings))
+    made.initialize(0)
+    return made
 
 
 @pytest.fixture(scope="module")
-def trained(pool):
-    t = trainer(pool)
-    while t.step < t.training.steps:
-        t.advance()
-    return t
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained model, as `l3c train` writes it."""
+    folder = tmp_path_factory.mktemp("causal")
+    recipe = Recipe.model_validate(
+        {"name": "tiny", "family": "causal", "model": SMALL, "train": TRAIN}
+    )
+    images = {str(seed): photograph(seed) for seed in range(3)}
+    target = folder / "tiny.safetensors"
+    checkpoint = folder / "checkpoint"
+    loop.train(recipe, images, data_sha256="d" * 64, weights=target, checkpoint=checkpoint)
+    return target
 
 
-def test_training_sees_what_the_coder_sees():
+@pytest.fixture(scope="module")
+def codec(weights: Path) -> CausalCodec:
+    opened = zoo.open_codec(weights)
+    assert isinstance(opened, CausalCodec)
+    return opened
+
+
+def test_training_sees_what_the_coder_sees() -> None:
     pixels = photograph(14, 21, 26)
     inputs, med, x = crop_inputs(whole_tile(pixels))
     features, anchor = causal_reference.features(pixels)
@@ -78,117 +101,208 @@ def test_training_sees_what_the_coder_sees():
     np.testing.assert_array_equal(inside.numpy(), features[5:14, 2:13].reshape(inside.shape))
 
 
-def test_gradients_by_hand_are_those_of_autograd(pool):
-    network = CausalPredictor(CausalSettings(width=32, hidden=3, mixtures=4))
-    crops = pool.crops(np.random.default_rng(0), 12, 16, 0.3)
-    inputs, med, x = crop_inputs(crops)
-    bits = backward(network, inputs, med, x)
-    by_hand = [p.grad.clone() for p in network.parameters()]
-    network.zero_grad()
-    parameters = network(inputs)
-    total, gradient = mixture_bits(parameters.detach(), med, x)
-    parameters.backward(gradient / x.size)
-    assert bits == pytest.approx(total / x.size)
-    assert bits == pytest.approx(bits_per_subpixel(network, inputs, med, x))
-    for mine, parameter in zip(by_hand, network.parameters(), strict=True):
-        torch.testing.assert_close(mine, parameter.grad, rtol=1e-4, atol=1e-6)
+def test_gradients_by_hand_are_those_of_finite_differences() -> None:
+    made, images = network(width=32, hidden=3, mixtures=4), crops()
+    bits, gradients = bits_and_gradients(made, images)
+    for parameter, gradient in zip(made.parameters(), gradients, strict=True):
+        step = 1e-3 * gradient / gradient.norm() * (1 + parameter.detach().norm())
+        with torch.no_grad():
+            parameter += step
+            more = bits_and_gradients(made, images, False)[0]
+            parameter -= 2 * step
+            less = bits_and_gradients(made, images, False)[0]
+            parameter += step
+        assert more - less == pytest.approx(float(2 * (step * gradient).sum()), rel=0.05)
+    images_of = torch.from_numpy(images).permute(0, 3, 1, 2)
+    made.loss(images_of)["x"].backward()
+    assert all(parameter.grad is not None for parameter in made.parameters())
+    assert bits > 0
 
 
-def test_lower_precision_is_close(pool):
-    network = CausalPredictor(SMALL)
-    batch = crop_inputs(pool.crops(np.random.default_rng(0), 12, 16, 0.3))
-    exact = backward(network, *batch)
-    by_exact = [p.grad.clone() for p in network.parameters()]
-    assert backward(network, *batch, torch.bfloat16) == pytest.approx(exact, rel=1e-2)
-    for parameter, mine in zip(network.parameters(), by_exact, strict=True):
-        assert (parameter.grad - mine).norm() < 0.05 * mine.norm()
+def test_lower_precision_is_close() -> None:
+    made, images = network(), crops()
+    bits, exact = bits_and_gradients(made, images)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough_bits, rough = bits_and_gradients(made, images)
+    assert rough_bits == pytest.approx(bits, rel=1e-2)
+    for mine, theirs in zip(rough, exact, strict=True):
+        assert (mine - theirs).norm() < 0.05 * theirs.norm()
 
 
-def test_training_learns_and_repeats_itself(pool, trained):
-    inputs, med, x = crop_inputs(whole_tile(photograph(9)))
-    before = bits_per_subpixel(trainer(pool).network, inputs, med, x)
-    after = bits_per_subpixel(trained.average, inputs, med, x)
-    assert after < 0.9 * before
-    again = trainer(pool)
-    while again.step < 7:
-        again.advance()
-    restored = trainer(pool, seed=5)
-    restored.load(again.state())
-    while restored.step < trained.step:
-        restored.advance()
-    for mine, theirs in zip(
-        restored.network.parameters(), trained.network.parameters(), strict=True
-    ):
-        torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
-
-
-def test_a_stopped_run_goes_on_and_leaves_integers(pool, tmp_path):
-    validation = {"own": [whole_tile(photograph(9, 32, 32))]}
-    train(trainer(pool, steps=4), tmp_path, validation)
-    train(trainer(pool, steps=9), tmp_path, validation)
-    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows] == [4, 9]
-    whole = trainer(pool, steps=4)
-    while whole.step < 4:
-        whole.advance()
-    whole.training = CausalTraining(steps=9, crops=8, size=16, final_share=0.5)
-    while whole.step < 9:
-        whole.advance()
-    with np.load(tmp_path / "weights.npz") as file:
-        kept = dict(file)
-    for name, array in whole.integers().to_arrays().items():
-        np.testing.assert_array_equal(kept[name], array)
-
-
-def test_files_are_as_small_as_the_float_network_promises(pool, trained):
+def test_it_learns_and_files_are_as_small_as_it_promises(weights: Path, codec: CausalCodec) -> None:
     pixels = photograph(11, 200, 220)
-    network = trained.integers()
-    payload = causal.encode_tile(pixels, network, causal.no_bias(network))
-    np.testing.assert_array_equal(causal.decode_tile(payload, network, 200, 220), pixels)
-    promised = bits_per_subpixel(trained.average, *crop_inputs(whole_tile(pixels)))
-    assert 8 * len(payload) / pixels.size == pytest.approx(promised, rel=5e-3)
-    assert len(causal.encode_tile(pixels, network)) < len(payload)
+    model, _ = load_model(zoo.read_model(weights))
+    images = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    promised = float(model.bits(images)["x"])
+    assert promised < 0.9 * float(network().bits(images)["x"])
+    without = causal.no_bias(codec.network)
+    payload = causal.encode_tile(pixels, codec.network, without)
+    assert 8 * len(payload) == pytest.approx(promised, rel=5e-3)
+    exact = causal.pixel_bits(pixels, codec.network, without)
+    assert 8 * len(payload) == pytest.approx(exact.sum(), rel=2e-3)
+    assert len(codec.encode(pixels)[0]) < len(payload)
+    assert 8 * len(codec.encode(pixels)[0]) == pytest.approx(
+        codec.cross_entropy_bits(pixels), rel=2e-3
+    )
 
 
 @pytest.mark.parametrize("moved", [-20, 0, 20])
-def test_units_have_room_on_both_sides(pool, moved):
+def test_units_have_room_on_both_sides(moved: int) -> None:
     """Negative units have a quarter of the range; scales from the positive ones cost 20 % once."""
-    network = CausalPredictor(SMALL)
+    made = network()
     with torch.no_grad():
-        for layer in network.linear()[:-1]:
+        for layer in made.linear()[:-1]:
             layer.bias.add_(moved)
-    inputs = crop_inputs(pool.crops(np.random.default_rng(0), 30, 16, 0.3))[0].numpy()
+    inputs = crop_inputs(crops(30))[0].numpy()
     units = inputs.astype(np.int64)
-    for layer in to_integers(network, inputs).layers[:-1]:
+    for layer in integer_network(made, inputs).layers[:-1]:
         units = causal_reference.layer_outputs(layer, units, last=False)
         assert units.max() < layer.top / 2
         assert units.min() > -(2**12) / 2
         assert max(units.max() / layer.top, -units.min() / 2**12) > 0.2
 
 
-def test_integers_go_through_arrays(trained):
-    arrays = trained.integers().to_arrays()
-    again = CausalNetwork.from_arrays(arrays)
-    pixels = photograph(12, 9, 9)
-    np.testing.assert_array_equal(
-        causal.parameters(pixels, again), causal.parameters(pixels, trained.integers())
-    )
-    for name in arrays:
-        with pytest.raises(WeightError):
-            CausalNetwork.from_arrays({k: v for k, v in arrays.items() if k != name})
-    with pytest.raises(WeightError):
-        CausalNetwork.from_arrays({})
-
-
-def test_large_weights_stay_within_32_bits_or_are_refused(pool):
-    network = CausalPredictor(SMALL)
-    inputs = crop_inputs(pool.crops(np.random.default_rng(0), 4, 16, 0.3))[0].numpy()
+def test_large_weights_stay_within_32_bits_or_are_refused() -> None:
+    made, inputs = network(), crop_inputs(crops(4))[0].numpy()
     for _ in range(2):
         with torch.no_grad():
-            for parameter in network.parameters():
+            for parameter in made.parameters():
                 parameter.mul_(4)
-        assert max(to_integers(network, inputs).largest_sums) < 2**31
+        assert max(integer_network(made, inputs).largest_sums) < 2**31
     with torch.no_grad():
-        network.last.weight.mul_(1e4)
+        made.last.weight.mul_(1e4)
     with pytest.raises(WeightError):
-        to_integers(network, inputs)
+        integer_network(made, inputs)
+
+
+def test_a_picture_of_many_tiles_is_the_same_with_any_threads(
+    codec: CausalCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "TILE_PIXELS", 48 * 48)
+    picture = Picture.from_array(photograph(4, 130, 150))
+    files = []
+    for threads in (1, 3):
+        monkeypatch.setattr(CausalCodec, "threads", threads)
+        files.append(encode_picture(picture, codec, choice=Choice.NETWORK))
+        container = unpack(files[-1])
+        assert (container.arithmetic, container.model) == (Arithmetic.CAUSAL, codec.identity)
+        assert len(container.tiles) > 6
+        decoded = decode_picture(files[-1], lambda *model: codec)
+        assert decoded.picture == picture
+        inside = decode_picture(files[-1], lambda *model: codec, region=(40, 50, 30, 60)).picture
+        assert (inside.samples == picture.samples[40:70, 50:110]).all()
+        damaged = bytearray(files[-1])
+        damaged[-9] ^= 1
+        salvaged = decode_picture(bytes(damaged), lambda *model: codec, salvage=True)
+        assert len(salvaged.damaged) == 1
+    assert files[0] == files[1]
+
+
+def test_a_release_holds_integers_alone(weights: Path, tmp_path: Path, codec: CausalCodec) -> None:
+    file = release.release(weights, "small", tmp_path)
+    assert file.card["precision"] == "integers"
+    assert file.identity("integer") == codec.identity
+    assert file.identity("float") == b""
+    assert zoo.open_codec(file).identity == codec.identity
+    assert file.weights.stat().st_size < 0.7 * weights.stat().st_size
+    with pytest.raises(zoo.ModelError, match="only integers"):
+        load_model(file)
+    for device, arithmetic in (("cpu", "float"), ("cuda", "integer")):
+        with pytest.raises(zoo.NoArithmeticError):
+            zoo.open_codec(file, device, arithmetic)  # type: ignore[arg-type]
+
+
+def test_models_that_could_overflow_or_lack_something_are_refused(
+    weights: Path, tmp_path: Path
+) -> None:
+    model, integers = load_model(zoo.read_model(weights))
+    assert integers is not None
+    last = integers["layer2.weights"]
+    changes = [
+        {"layer2.weights": torch.full_like(last, 32767)},
+        {"layer2.weights": last.float()},
+        {"layer9.weights": last.clone()},
+    ]
+    from safetensors.torch import save_file
+
+    target = tmp_path / "other.safetensors"
+    write_model(target, model, integers, zoo.read_model(weights).card)
+    for change in changes:
+        stored = {zoo.INTEGER_PREFIX + name: each for name, each in (integers | change).items()}
+        save_file(stored, target)
+        with pytest.raises(zoo.ModelError, match=r"other\.safetensors"):
+            zoo.open_codec(target)
+    save_file({}, target)
+    with pytest.raises(zoo.ModelError):
+        zoo.open_codec(target)
+
+
+BLOCKED = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "pydantic", "yaml", "pandas", "psutil", "Cython"}:
+            raise ImportError(f"{name} is blocked")
+sys.meta_path.insert(0, Blocked())
+import numpy as np
+from PIL import Image
+import l3c
+from l3c.cli import main
+weights, source, folder = sys.argv[1:]
+assert main(["encode", source, "-o", f"{folder}/a.l3c", "--model", weights, "-q"]) == 0
+for command in ("info", "verify"):
+    assert main([command, f"{folder}/a.l3c", "--model", weights]) == 0
+assert main(["decode", f"{folder}/a.l3c", "-o", f"{folder}/b.png", "--model", weights, "-q"]) == 0
+image = np.asarray(Image.open(source))
+assert (np.asarray(Image.open(f"{folder}/b.png")) == image).all()
+model = l3c.open_model(weights)
+data = model.encode(image)
+assert (model.decode(data) == image).all()
+Image.fromarray(image[:, :, 0]).save(f"{folder}/grey.l3c")
+assert (np.asarray(Image.open(f"{folder}/grey.l3c")) == image[:, :, 0]).all()
+"""
+
+
+def test_coding_needs_no_torch(weights: Path, tmp_path: Path) -> None:
+    source = tmp_path / "a.png"
+    Image.fromarray(photograph(3)).save(source)
+    command = [sys.executable, "-c", BLOCKED, str(weights), str(source), str(tmp_path)]
+    subprocess.run(command, check=True, cwd=ROOT, timeout=120)
+
+
+def test_the_golden_file_decodes_for_ever() -> None:
+    known = json.loads((GOLDEN / "causal-file.json").read_text())
+    codec = zoo.open_codec(GOLDEN / "causal-file.safetensors")
+    assert codec.identity.hex() == known["integer_identity"]
+    data = (GOLDEN / "causal-file.l3c").read_bytes()
+    picture = decode_picture(data, lambda *model: codec).picture
+    assert (picture.samples == golden_image()).all()
+    assert encode_picture(picture, codec, choice=Choice.NETWORK) == data
+
+
+def golden_image() -> NDArray[np.uint8]:
+    """Integers alone, so that every machine makes the same; large enough for a bias and lanes."""
+    y, x = np.mgrid[:90, :110]
+    noise = (y * 7919 + x * 104_729) % 1009 % 13
+    planes = [(x * a + y * b) // 3 + noise for a, b in ((2, 1), (1, 3), (3, 2))]
+    return (np.stack(planes, axis=2) % 256).astype(np.uint8)
+
+
+def main() -> None:
+    """Writes the golden model and its file."""
+    target = GOLDEN / "causal-file.safetensors"
+    if target.exists():
+        raise SystemExit(f"{target}: exists; golden files are never written again")
+    made = network()
+    integers = made.to_integers([golden_image(), smooth(64, 64)])
+    recipe = {"name": "golden", "family": "causal", "model": SMALL}
+    write_model(target, made, integers, {"recipe": recipe}, half=True)
+    codec = CausalCodec(
+        CausalNetwork.from_arrays({name: each.numpy() for name, each in integers.items()})
+    )
+    data = encode_picture(Picture.from_array(golden_image()), codec, choice=Choice.NETWORK)
+    target.with_suffix(".l3c").write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

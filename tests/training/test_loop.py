@@ -12,8 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from l3c.models.base import load_model
 from l3c.models.l3c import L3C
-from l3c.models.zoo import load_model, read_model
+from l3c.models.zoo import read_model
 from l3c.recipe import Recipe, TrainSettings
 from l3c.training import files, loop
 from l3c.training.errors import TrainingError

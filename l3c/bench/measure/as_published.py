@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from l3c.bench.schema import AsPublished
+from l3c.models.base import load_model
 from l3c.models.l3c import L3C
-from l3c.models.zoo import load_model, read_model
+from l3c.models.zoo import read_model
 from l3c.nn.mixture import Mixture, couple
 from l3c.torch_state import fixed_state
 

@@ -18,9 +18,10 @@ from l3c.bench.measure.exactness import Setting
 from l3c.coding import decode_picture, encode_picture
 from l3c.images.picture import Picture
 from l3c.integer import files, reference
+from l3c.models.base import load_model
 from l3c.models.pyramid import PyramidModel
 from l3c.models.pyramid_codec import PyramidCodec
-from l3c.models.zoo import load_model, read_model
+from l3c.models.zoo import read_model
 from l3c.nn.steps import CodingStep
 from l3c.tile_coding import Choice
 from l3c.torch_state import attribute

@@ -19,7 +19,7 @@ from l3c.bench.measure.environment import environment, hardware
 from l3c.bench.schema import IntegerCost
 from l3c.models.pyramid_codec import PyramidCodec, as_pyramid_codec
 from l3c.models.tile_codec import UnsupportedError
-from l3c.models.zoo import NoIntegersError, open_codec
+from l3c.models.zoo import NoArithmeticError, open_codec
 
 REPEATS = 5
 SIDE = 1024  # of an image, at most so much is taken
@@ -43,7 +43,7 @@ def measure_cost(
     """
     try:
         codecs = [as_pyramid_codec(open_codec(weights, "cpu", kind)) for kind in KINDS[::-1]]
-    except (NoIntegersError, UnsupportedError) as error:
+    except (NoArithmeticError, UnsupportedError) as error:
         print(f"{model}: no cost of integers: {error}", file=sys.stderr)
         return []
     scales = codecs[0].network.scales
