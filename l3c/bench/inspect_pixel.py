@@ -1,7 +1,7 @@
 """One pixel as it is coded: its mixture, its CDF, and the interval that its symbol takes.
 
-What stands here is what the coder does: the CDFs are its integers, and the interval of a symbol is
-the one that the range coder narrows to.
+The CDFs are the coder's integers, and the interval of a symbol is the one that the range coder
+narrows to.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 
 from coder.range_coder import mixture_cdf
@@ -18,7 +19,6 @@ from coder.tables import FREQUENCY_BITS
 from l3c.models.pyramid_codec import PyramidCodec, parameters
 from l3c.models.tile_codec import RGB
 from l3c.nn.mixture import couple
-from l3c.nn.steps import CodingStep, PixelGroup
 
 Reals = npt.NDArray[np.float64]
 
@@ -28,13 +28,11 @@ class SubPixel:
     """One channel of a pixel.
 
     Attributes:
-        channel: from 0.
-        symbol: that the image has there.
+        symbol: its value in the image.
         weights, means, sigmas: of the mixture given the channels before, (K,), in symbols.
         cdf: integers (L + 1,), strictly increasing from 0 to 2^24.
     """
 
-    channel: int
     symbol: int
     weights: Reals
     means: Reals
@@ -53,7 +51,7 @@ class SubPixel:
         return mass
 
     @property
-    def parts(self) -> Reals:
+    def components(self) -> Reals:
         """Share of each component in the probabilities, (K, L), before they become integers."""
         edges = np.arange(1, len(self.cdf) - 1) - 0.5
         standard = (edges - self.means[:, None]) / self.sigmas[:, None]
@@ -63,28 +61,16 @@ class SubPixel:
 
     @property
     def bits(self) -> float:
-        """What the symbol costs."""
+        """Bits of the symbol."""
         low, high = self.interval
         return FREQUENCY_BITS - math.log2(high - low)
 
 
 @dataclass(frozen=True)
 class Pixel:
-    """A pixel of z^(s), as it is coded.
-
-    Attributes:
-        s: 0 for the image.
-        row, column: of z^(s).
-        step: in which it is predicted.
-        target: the pixels that are predicted like it.
-        channels: in the order of coding; each knows the ones before.
-    """
+    """A pixel of z^(s): its channels in the order of coding, each given the ones before."""
 
     s: int
-    row: int
-    column: int
-    step: CodingStep
-    target: PixelGroup
     channels: tuple[SubPixel, ...]
 
     @property
@@ -117,84 +103,48 @@ def inspect_pixel(codec: PyramidCodec, image: RGB, row: int, column: int, s: int
             f"no pixel at row {row}, column {column}: z^({s}) has {height} rows, {width} columns"
         )
     for step, predicted in codec.predictions(planes):
-        for target, raw in predicted:
-            if step.s - 1 == s and _holds(target, row, column):
-                i, j = (row - target.row) // target.step, (column - target.column) // target.step
-                symbols = planes[s][0, :, row, column]
-                channels = _channels(codec, s, raw[:, :, i : i + 1, j : j + 1], symbols)
-                return Pixel(s, row, column, step, target, channels)
+        for group, mixture_params in predicted:
+            i, out_i = divmod(row - group.row, group.step)
+            j, out_j = divmod(column - group.column, group.step)
+            if (step.s - 1, out_i, out_j) == (s, 0, 0):
+                here = mixture_params[:, :, i : i + 1, j : j + 1]
+                return Pixel(s, _channels(codec, s, here, planes[s][0, :, row, column]))
     raise AssertionError("the steps cover every pixel")
 
 
-def _holds(target: PixelGroup, row: int, column: int) -> bool:
-    return row % target.step == target.row and column % target.step == target.column
-
-
 def _channels(
-    codec: PyramidCodec, s: int, raw: torch.Tensor, symbols: torch.Tensor
+    codec: PyramidCodec, s: int, mixture_params: torch.Tensor, symbols: torch.Tensor
 ) -> tuple[SubPixel, ...]:
     shape = codec.network.shape(s)
-    coded = parameters([raw[0].cpu()])
-    before = symbols.cpu().numpy()[None]
-    mixture = codec.network.split(s, codec.reals(s, raw))
+    coded = parameters([mixture_params[0].cpu()])
+    mixture = codec.network.split(s, codec.reals(s, mixture_params))
     means = mixture.mu
     if mixture.lam is not None:
         means = couple(mixture.mu, mixture.lam, symbols.view(1, 1, 1, -1, 1).float())
     weights = torch.softmax(mixture.logits.double(), dim=-1)
     sigmas = torch.exp(mixture.log_sigma.double())
-    return tuple(
-        SubPixel(
-            c,
-            int(symbols[c]),
-            weights[0, 0, 0, c].cpu().numpy(),
-            means[0, 0, 0, c].double().cpu().numpy(),
-            sigmas[0, 0, 0, c].cpu().numpy(),
-            mixture_cdf(coded, shape, c, before)[0].astype(np.int64),
-        )
-        for c in range(shape.channels)
-    )
+    by_channel = [each[0, 0, 0].double().cpu().numpy() for each in (weights, means, sigmas)]
+    before = symbols.cpu().numpy()[None]
+    cdfs = [mixture_cdf(coded, shape, c, before)[0].astype(np.int64) for c in range(len(symbols))]
+    return tuple(map(SubPixel, symbols.tolist(), *by_channel, cdfs))
 
 
-@dataclass(frozen=True)
-class ScaleCost:
-    """What the file spends on z^(s).
-
-    Attributes:
-        s: 0 for the image.
-        height, width, channels, levels: of z^(s).
-        bits: of all its symbols, by their probabilities.
-        num_bytes: of its streams.
-    """
-
-    s: int
-    height: int
-    width: int
-    channels: int
-    levels: int
-    bits: float
-    num_bytes: int
-
-
-def scale_costs(codec: PyramidCodec, image: RGB) -> list[ScaleCost]:
+def scale_costs(codec: PyramidCodec, image: RGB) -> pd.DataFrame:
     """Bits beside bytes of x, z^(1), ..., z^(S).
 
     Args:
         codec: of a model of any kind.
         image: uint8 (H, W, 3), coded as one tile.
+
+    Returns:
+        A line for each s: height, width, channels, levels; bits of all symbols by their
+        probabilities, num_bytes of the streams.
     """
-    num_bytes = [0] * (codec.network.scales + 1)
     scales = [codec.network.scales, *(step.s - 1 for step in codec.network.steps)]
-    for s, stream in zip(scales, codec.encode(image), strict=True):
-        num_bytes[s] += len(stream)
-    return [
-        ScaleCost(
-            s,
-            plane.shape[1],
-            plane.shape[2],
-            plane.shape[0],
-            codec.network.shape(s).levels,
-            float(plane.sum()),
-            num_bytes[s],
-        )
-        for s, plane in enumerate(codec.symbol_bits(image).values())
-    ]
+    lengths = pd.Series([len(stream) for stream in codec.encode(image)])
+    bits = list(codec.symbol_bits(image).values())
+    shapes = [plane.shape for plane in bits]
+    table = pd.DataFrame(shapes, columns=["channels", "height", "width"]).rename_axis("s")
+    levels = [codec.network.shape(s).levels for s in table.index]
+    num_bytes = lengths.groupby(scales).sum()
+    return table.assign(levels=levels, bits=[plane.sum() for plane in bits], num_bytes=num_bytes)

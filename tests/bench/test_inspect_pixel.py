@@ -37,22 +37,15 @@ def test_interval_probabilities_and_components_agree() -> None:
         assert channel.pmf.sum() == pytest.approx(1)
         assert channel.bits == pytest.approx(-math.log2(channel.pmf[channel.symbol]))
         assert channel.weights.sum() == pytest.approx(1)
-        assert channel.parts.sum(axis=0) == pytest.approx(channel.pmf, rel=0.005, abs=1e-5)
+        assert channel.components.sum(axis=0) == pytest.approx(channel.pmf, rel=0.005, abs=1e-5)
         stream = encode([channel.symbol] * 9, [channel.cdf] * 9)
         assert (decode(stream, [channel.cdf] * 9) == channel.symbol).all()
         assert len(stream) == pytest.approx(9 * channel.bits / 8, abs=1)
 
 
-@pytest.mark.parametrize(
-    ("s", "row", "column", "says"),
-    [
-        (0, 41, 0, r"z\^\(0\) has 41 rows, 54 columns"),
-        (1, 0, -1, "no pixel at row 0, column -1"),
-        (3, 0, 0, r"s must be in 0\.\.2, got 3: z\^\(3\) has no mixtures"),
-    ],
-)
-def test_a_pixel_that_is_not_there(s: int, row: int, column: int, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+@pytest.mark.parametrize(("s", "row", "column"), [(0, 41, 0), (1, 0, -1), (3, 0, 0)])
+def test_a_pixel_that_is_not_there(s: int, row: int, column: int) -> None:
+    with pytest.raises(ValueError, match=rf"z\^\({s}\)"):
         inspect_pixel(tiny().codec(), IMAGE, row, column, s)
 
 
@@ -66,11 +59,11 @@ def test_a_pixel_that_is_not_there(s: int, row: int, column: int, says: str) -> 
 def test_bits_and_bytes_of_all_scales(kind: str, sizes: list[tuple[int, int]]) -> None:
     codec = tiny(kind).codec()
     costs = scale_costs(codec, IMAGE)
-    assert [cost.s for cost in costs] == [0, 1, 2, 3]
-    assert [(cost.height, cost.width) for cost in costs] == sizes
-    assert sum(cost.num_bytes for cost in costs) == sum(map(len, codec.encode(IMAGE)))
-    assert sum(cost.bits for cost in costs) == pytest.approx(codec.cross_entropy_bits(IMAGE))
-    top = costs[-1]
+    assert costs.index.tolist() == [0, 1, 2, 3]
+    assert [*zip(costs.height, costs.width, strict=True)] == sizes
+    assert costs.num_bytes.sum() == sum(map(len, codec.encode(IMAGE)))
+    assert costs.bits.sum() == pytest.approx(codec.cross_entropy_bits(IMAGE))
+    top = costs.iloc[-1]
     assert top.bits == pytest.approx(6 * 7 * top.channels * math.log2(top.levels))
 
 
@@ -78,10 +71,10 @@ def test_bits_and_bytes_of_all_scales(kind: str, sizes: list[tuple[int, int]]) -
 def test_the_figure_has_a_column_for_each_channel(s: int) -> None:
     pixel = inspect_pixel(tiny().codec(), IMAGE, 3, 5, s)
     figure = draw_pixel(pixel)
-    assert len(figure.axes) == 2 * len(pixel.channels)
-    titles = [axes.get_title("left") for axes in figure.axes]
-    for channel, title in zip(pixel.channels, titles, strict=False):
-        assert f"= {channel.symbol}: {channel.bits:.2f} bits" in title
-        left, right = figure.axes[channel.channel].get_xlim()
+    above = figure.axes[: len(pixel.channels)]
+    assert len(figure.axes) == 2 * len(above)
+    for channel, axes in zip(pixel.channels, above, strict=True):
+        assert f"= {channel.symbol}: {channel.bits:.2f} bits" in axes.get_title("left")
+        left, right = axes.get_xlim()
         assert left <= channel.symbol <= right
     assert np.isfinite([axes.get_ylim() for axes in figure.axes]).all()

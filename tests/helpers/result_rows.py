@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from l3c.bench.schema import (
@@ -102,8 +101,9 @@ def failed_row(**fields: Any) -> FailedRow:
 
 
 def frame_of(rows: Iterable[Any]) -> pd.DataFrame:
-    """Rows as figures read them from their file."""
-    return pd.DataFrame([row.model_dump() for row in rows]).replace("", np.nan)
+    """Rows of one kind, at least one, as figures read them from their file."""
+    listed = list(rows)
+    return frame(listed, type(listed[0]))
 
 
 def method_record(**fields: Any) -> MethodRecord:

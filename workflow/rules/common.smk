@@ -84,12 +84,10 @@ if BITS_DATASET:
 if PICTURED:
     FIGURE_FILES["samples"] = f"{RUN}/pictures/samples.csv"
     FIGURE_FILES["sample_folder"] = f"{RUN}/pictures/samples"
-    FIGURE_FILES["costs"] = [
-        f"{RUN}/data/{PICTURED[1]}/manifest.csv",
-        f"{RUN}/models/{PICTURED[0]}.safetensors",
-    ]
+    FIGURE_FILES["photographs"] = f"{RUN}/data/{PICTURED[1]}/manifest.csv"
+    FIGURE_FILES["codec"] = f"{RUN}/models/{PICTURED[0]}.safetensors"
     if RECIPES[PICTURED[0]].variant == "l3c":  # which learns its bottlenecks
-        FIGURE_FILES["bottlenecks"] = FIGURE_FILES["costs"]
+        FIGURE_FILES["extractor"] = FIGURE_FILES["codec"]
 
 
 def get_figure_facts():

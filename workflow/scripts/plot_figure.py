@@ -20,5 +20,5 @@ with job(snakemake):
         Path(snakemake.output.svg),
         Path(snakemake.output.png),
         read_stamp(files["provenance"][0]),
-        style.PICTURE_DPI if spec.pictures else style.DPI,
+        style.PHOTOGRAPH_DPI if spec.photographs else style.DPI,
     )

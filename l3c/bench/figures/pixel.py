@@ -18,56 +18,51 @@ def draw_pixel(pixel: Pixel) -> Figure:
     count = len(pixel.channels)
     figure = style.new_figure(max(2.6 * count + 0.8, 5.2), 5.2)
     above, below = figure.subplots(2, count, squeeze=False)
-    for axes, channel in zip(above, pixel.channels, strict=True):
-        _draw_pmf(axes, channel, _name(pixel, channel))
-    for axes, channel in zip(below, pixel.channels, strict=True):
-        _draw_cdf(axes, channel)
+    for c, channel in enumerate(pixel.channels):
+        name = "RGB"[c] if pixel.s == 0 else f"channel {c + 1}"
+        title = f"{name} = {channel.symbol}: {channel.bits:.2f} bits"
+        above[c].set_title(title, fontsize=10)
+        _draw_pmf(above[c], channel)
+        _draw_cdf(below[c], channel)
+        for axes in (above[c], below[c]):
+            axes.set_xlim(*_limits(channel))
+            style.quiet_axis(axes, "y")
     above[0].set_ylabel("probability")
     below[0].set_ylabel(f"CDF, of $2^{{{FREQUENCY_BITS}}}$")
     handles = [
         Patch(color=style.pale(style.CLASSICAL), label="mixture"),
         Line2D([], [], color=style.INK, linewidth=1, linestyle=":", label="its components"),
-        Patch(color=style.LEARNED, label="the symbol that is there, and its interval"),
+        Patch(color=style.LEARNED, label="the symbol of the pixel, and its interval"),
     ]
     style.legend(figure, handles)
     return figure
 
 
-def _name(pixel: Pixel, channel: SubPixel) -> str:
-    return "RGB"[channel.channel] if pixel.s == 0 else f"channel {channel.channel + 1}"
-
-
-def _draw_pmf(axes: Axes, channel: SubPixel, name: str) -> None:
-    symbols = np.arange(len(channel.pmf))
-    axes.bar(symbols, channel.pmf, width=1, color=style.pale(style.CLASSICAL), linewidth=0)
-    axes.bar(channel.symbol, channel.pmf[channel.symbol], width=1, color=style.LEARNED, linewidth=0)
-    edges = np.arange(len(symbols) + 1) - 0.5
-    for part in channel.parts:
+def _draw_pmf(axes: Axes, channel: SubPixel) -> None:
+    pmf = channel.pmf
+    colors = np.where(np.arange(len(pmf)) == channel.symbol, style.LEARNED, "")
+    pale = style.pale(style.CLASSICAL)
+    axes.bar(range(len(pmf)), pmf, 1, color=[color or pale for color in colors], linewidth=0)
+    edges = np.arange(len(pmf) + 1) - 0.5
+    for part in channel.components:
         axes.stairs(part, edges, baseline=None, color=style.INK, linewidth=1, linestyle=":")
-    axes.set_title(f"{name} = {channel.symbol}: {channel.bits:.2f} bits", fontsize=10)
-    axes.set_xlim(*_limits(channel))
-    axes.set_ylim(0, 1.12 * channel.pmf.max())
-    style.quiet_axis(axes, "y")
+    axes.set_ylim(0, 1.12 * pmf.max())
 
 
 def _draw_cdf(axes: Axes, channel: SubPixel) -> None:
     low, high = channel.interval
-    left, right = _limits(channel)
     edges = np.arange(len(channel.cdf))  # the step at v is the interval of v
     axes.axhspan(low, high, color=style.LEARNED, alpha=0.35, linewidth=0)
     axes.stairs(channel.cdf[1:], edges, baseline=None, color=style.CLASSICAL, linewidth=1.2)
     axes.plot([channel.symbol] * 2, [low, high], color=style.LEARNED, linewidth=2.4)
-    axes.set_xlim(left, right)
-    axes.set_ylim(0, 1 << FREQUENCY_BITS)
     half = FREQUENCY_BITS - 1
+    axes.set(ylim=(0, 2 << half), xlabel="symbol")
     axes.set_yticks([0, 1 << half, 2 << half], ["0", f"$2^{{{half}}}$", f"$2^{{{half + 1}}}$"])
-    axes.set_xlabel("symbol")
     axes.set_title(f"{low:,} to {high:,}", fontsize=9, fontweight="normal")
-    style.quiet_axis(axes, "y")
 
 
 def _limits(channel: SubPixel) -> tuple[float, float]:
-    """Symbols to show: what holds almost all of the probability, and the one that is there."""
+    """Symbols to show: almost all of the probability, and the symbol of the pixel."""
     first, last = np.searchsorted(channel.cdf, np.array([0.002, 0.998]) * channel.cdf[-1])
     left, right = min(first - 1, channel.symbol), max(last, channel.symbol)
     margin = 0.15 * (right - left) + 2

@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from pandas import DataFrame
 
 from baselines.registry import METHODS
 from l3c.bench.figures import style
-from l3c.bench.figures.labels import label_points
 from l3c.bench.figures.registry import figure
+from l3c.bench.measure.other_load import noise_note
 from l3c.bench.published import PublishedValue, bpsp_of, published_name
 
 RAW = "raw"  # the control, 8 bpsp by definition
-_Points = list[tuple[float, float]]
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -35,7 +35,7 @@ def summarize(rows: DataFrame) -> DataFrame:
         images together), in_process, threads it was given at most (codecs here use one), learned,
         label (with a remark where it was not measured on all images), color.
     """
-    rows = rows.assign(megapixels=rows["height"] * rows["width"] / 1e6)
+    rows = rows.assign(megapixels=rows.height * rows.width / 1e6)
     groups = rows.groupby(["dataset", "key"], sort=False)
     table = groups.agg(
         method=("method", "first"),
@@ -46,24 +46,20 @@ def summarize(rows: DataFrame) -> DataFrame:
         learned=("cross_entropy_bits", lambda bits: bits.notna().any()),
     )
     for name in ("encode", "decode"):
-        table[name] = groups[f"{name}_s"].sum() / groups["megapixels"].sum()
+        table[name] = groups[f"{name}_s"].sum() / groups.megapixels.sum()
     table = table.reset_index().sort_values(["bpsp", "key"])
-    table["threads"] = table["threads"].where(~table["key"].isin(METHODS), 1).astype(int)
-    table["color"] = np.where(table["learned"].astype(bool), style.LEARNED, style.CLASSICAL)
-    most = table["dataset"].map(rows.groupby("dataset")["image"].nunique())
-    counts = zip(table["method"], table["images"], most, strict=True)
-    some = [f"{name}, {measured} of {count} images" for name, measured, count in counts]
-    table["label"] = table["method"].where(table["images"] == most, some)
-    return table
+    table["threads"] = table.threads.where(~table.key.isin(METHODS), 1).astype(int)
+    table["color"] = np.where(table.learned.astype(bool), style.LEARNED, style.CLASSICAL)
+    most = table.dataset.map(rows.groupby("dataset").image.nunique())
+    some = table.method + ", " + table.images.astype(str) + " of " + most.astype(str) + " images"
+    return table.assign(label=table.method.where(table.images == most, some))
 
 
-def pareto(points: _Points) -> _Points:
-    """The points no other one beats in both coordinates (less is better), from left to right."""
-    front: _Points = []
-    for point in sorted(set(points)):
-        if not front or point[1] < front[-1][1]:
-            front.append(point)
-    return front
+def pareto(seconds: Sequence[float], bpsp: Sequence[float]) -> DataFrame:
+    """The points that no other one beats in both (less is better), from left to right."""
+    points = DataFrame({"seconds": [*seconds], "bpsp": [*bpsp]}, dtype=float)
+    points = points.sort_values(["seconds", "bpsp"])
+    return points[points.bpsp < points.bpsp.cummin().shift(fill_value=np.inf)]
 
 
 @figure()
@@ -87,19 +83,19 @@ def bpsp(
     if rows.empty:
         return style.nothing("no method was measured")
     table = summarize(rows)
-    datasets = rows["dataset"].unique()
-    counts = [int((table["dataset"] == dataset).sum()) for dataset in datasets]
+    datasets = rows.dataset.unique()
+    counts = [int((table.dataset == dataset).sum()) for dataset in datasets]
     drawn = style.new_figure(7.6, 1.5 + 0.36 * sum(counts) + 0.5 * len(counts))
     ratios = [count + 1 for count in counts]
     grid = drawn.subplots(len(counts), 1, squeeze=False, sharex=True, height_ratios=ratios)
     verified = []
     for axes, dataset in zip(grid[:, 0], datasets, strict=True):
-        bars = table[table["dataset"] == dataset].reset_index(drop=True)
+        bars = table[table.dataset == dataset].reset_index(drop=True)
         theirs = bpsp_of(published, editions.get(dataset))
-        axes.set_title(f"{dataset}, {style.counted(bars['images'].max(), 'image')}")
-        _draw_bars(axes, bars, rows[rows["dataset"] == dataset])
+        axes.set_title(f"{dataset}, {style.counted(bars.images.max(), 'image')}")
+        _draw_bars(axes, bars, rows[rows.dataset == dataset])
         for place, bar in bars.iterrows():
-            if name := published_name(bar["key"], bar["method"], published_as, theirs):
+            if name := published_name(bar.key, bar.method, published_as, theirs):
                 verified.append(theirs[name].verified)
                 mark = style.dot(style.PUBLISHED, "", hollow=True)
                 mark.set_data([theirs[name].value], [place])
@@ -122,24 +118,22 @@ def bpsp(
 def _draw_bars(axes: Axes, bars: DataFrame, rows: DataFrame) -> None:
     """A bar for each method, and a dot for each of its images."""
     places, half = bars.index, 0.31
-    axes.barh(places, bars["bpsp"], 2 * half, color=list(map(style.pale, bars["color"])))
-    axes.vlines(bars["bpsp"], places - half, places + half, colors=bars["color"], linewidth=2.4)
+    axes.barh(places, bars.bpsp, 2 * half, color=list(map(style.pale, bars.color)))
+    axes.vlines(bars.bpsp, places - half, places + half, colors=bars.color, linewidth=2.4)
     # A fixed zigzag, so that near dots are seen apart.
-    heights = np.resize([0.0, 0.16, -0.16, 0.08, -0.08], bars["images"].max())
-    for place, bar in bars.iterrows():
-        values = rows.loc[rows["key"] == bar["key"], "bpsp"]
-        dots = place + (heights[: len(values)] if len(values) > 1 else np.zeros(1))
-        axes.scatter(values, dots, s=11, color=bar["color"], alpha=0.75, linewidth=0, zorder=3)
-        # In the white strip at the left end of the bar, where neither dots nor diamonds come.
-        axes.text(0.08, place, f"{bar['bpsp']:.2f}", va="center", fontsize=9)
-    axes.set_yticks(places, bars["label"])
-    for tick, learned in zip(axes.get_yticklabels(), bars["learned"], strict=True):
+    number = rows.groupby("key").cumcount()
+    heights = np.take([0.0, 0.16, -0.16, 0.08, -0.08], number % 5)
+    place = rows.key.map(dict(zip(bars.key, places, strict=True)))
+    colors = rows.key.map(bars.set_index("key").color)
+    axes.scatter(rows.bpsp, place + heights, s=11, c=colors, alpha=0.75, linewidth=0, zorder=3)
+    for at, mean in bars.bpsp.items():  # at the left end of the bar, where dots do not come
+        axes.text(0.08, at, f"{mean:.2f}", va="center", fontsize=9)
+    axes.set_yticks(places, bars.label)
+    for tick, learned in zip(axes.get_yticklabels(), bars.learned, strict=True):
         tick.set_fontweight("bold" if learned else "normal")
-    axes.set_ylim(len(bars) - 0.45, -0.55)
-    axes.set_xlim(left=0)
+    axes.set(ylim=(len(bars) - 0.45, -0.55), xlim=(0, None))
     axes.xaxis.set_tick_params(labelbottom=True)
     style.quiet_axis(axes, "x")
-    axes.spines["left"].set_visible(False)
 
 
 @figure()
@@ -147,8 +141,8 @@ def speed(rows: DataFrame, repeats: int | None = None) -> Figure:
     """Rate against the time to encode and to decode.
 
     Mean bits per sub-pixel against the time to encode and to decode in seconds per megapixel,
-    lower is better in all. Lines join the methods that no other one beats in both. The legend says
-    how many threads each group was given: learned methods those of the machine, the codecs here
+    lower is better in all. Lines join the methods that no other one beats in both. The legend
+    gives the threads of each group: learned methods have those of the machine, the codecs here
     one. Times are medians over the clocked runs of each image, of which the legend gives the
     number.
 
@@ -159,18 +153,17 @@ def speed(rows: DataFrame, repeats: int | None = None) -> Figure:
     if rows.empty:
         return style.nothing("no method was measured")
     table = summarize(rows)
-    datasets = rows["dataset"].unique()
+    datasets = rows.dataset.unique()
     drawn = style.new_figure(11.6, 0.6 + 4.4 * len(datasets))
     grid = drawn.subplots(len(datasets), 2, squeeze=False, sharey="row")
     handles: list[Line2D] = []
     for color, group in ((style.LEARNED, "learned"), (style.CLASSICAL, "classical")):
-        counts = sorted(table.loc[table["color"] == color, "threads"].unique())
-        plural = "s" * (counts != [1])
-        if counts:
-            text = f"{group}, {' or '.join(map(str, counts))} thread{plural}"
-            handles.append(style.dot(color, text))
-    text = "best trade-offs (Pareto front)"
-    handles.append(Line2D([], [], color=style.QUIET, linewidth=1.2, label=text))
+        if counts := sorted(set(table.threads[table.color == color])):
+            plural = "" if counts == [1] else "s"
+            threads = f"{' or '.join(map(str, counts))} thread{plural}"
+            handles.append(style.dot(color, f"{group}, {threads}"))
+    front = "best trade-offs (Pareto front)"
+    handles.append(Line2D([], [], color=style.QUIET, linewidth=1.2, label=front))
     if repeats:
         runs = "one run" if repeats == 1 else f"median of {repeats} runs"
         about = f"times: {runs} of each image, after a warm-up"
@@ -178,53 +171,48 @@ def speed(rows: DataFrame, repeats: int | None = None) -> Figure:
     style.legend(drawn, handles)
     panels = []
     for line, dataset in zip(grid, datasets, strict=True):
-        every = table[table["dataset"] == dataset]
-        shown = every[every["key"] != RAW] if (every["key"] != RAW).any() else every
-        line[0].set_title(dataset)
-        line[0].set_ylabel("bits per sub-pixel (less is better)")
-        absent = every[~every["key"].isin(shown["key"])]
-        rates = zip(absent["method"], absent["bpsp"], strict=True)
+        every = table[table.dataset == dataset]
+        shown = every[every.key != RAW] if (every.key != RAW).any() else every
+        absent = every[~every.key.isin(shown.key)]
+        rates = zip(absent.method, absent.bpsp, strict=True)
         notes = [f"not shown: {method} ({rate:.2f} bpsp)" for method, rate in rates]
-        notes += [] if shown["in_process"].all() else [f"{style.EXTERNAL_MARK} an external program"]
+        notes += [] if shown.in_process.all() else [f"{style.EXTERNAL_MARK} an external program"]
+        line[0].set(title=dataset, ylabel="bits per sub-pixel (less is better)")
         line[1].set_title("; ".join(notes), loc="right", fontsize=8.5, fontweight="normal")
         for axes, what in zip(line, ("encode", "decode"), strict=True):
             axes.set_xlabel(f"{what[:-1]}ing time in seconds per megapixel (less is better)")
             panels.append((axes, shown, shown[what], _draw_points(axes, shown, shown[what])))
-    style.note_below(drawn, style.noise(rows))
-    for axes, shown, seconds, front in panels:  # last, in the final layout
-        points = list(zip(seconds, shown["bpsp"], strict=True))
-        marks = np.where(shown["in_process"].astype(bool), "", f" {style.EXTERNAL_MARK}")
-        label_points(axes, points, list(shown["label"] + marks), list(shown["color"]), [front])
+    style.note_below(drawn, noise_note(rows))
+    for axes, shown, seconds, corners in panels:  # last, in the final layout
+        points = list(zip(seconds, shown.bpsp, strict=True))
+        marks = np.where(shown.in_process.astype(bool), "", f" {style.EXTERNAL_MARK}")
+        style.label_points(axes, points, list(shown.label + marks), list(shown.color), [corners])
     return drawn
 
 
-def _draw_points(axes: Axes, shown: DataFrame, seconds: Sequence[float]) -> _Points:
+def _draw_points(axes: Axes, shown: DataFrame, seconds: Sequence[float]) -> npt.NDArray[np.float64]:
     """A marker for each method, and their Pareto front, whose corners are returned."""
-    axes.set_xscale("log")
-    rates = shown["bpsp"]
-    for time, rate, color in zip(seconds, rates, shown["color"], strict=True):
-        above = 4 if color == style.LEARNED else 3  # of what lies under a circle, corners are seen
+    rates, low, high = shown.bpsp, min(seconds), max(seconds)
+    for time, rate, color in zip(seconds, rates, shown.color, strict=True):
+        above = 4 if color == style.LEARNED else 3  # corners of squares show under circles
         look = {"color": color, "marker": style.MARKERS[color], "zorder": above}
         axes.scatter(time, rate, s=58, edgecolor="white", linewidth=0.8, **look)
     margin = 0.12 * (max(rates) - min(rates)) or 0.5
-    # Room for labels at both ends, in proportion to what is between them.
-    room = max((max(seconds) / min(seconds)) ** 0.28, 1.5)
-    left, right = min(seconds) / room, max(seconds) * room
-    axes.set_xlim(left, right)
+    room = max((high / low) ** 0.28, 1.5)  # for labels at both ends
+    axes.set(xscale="log", xlim=(low / room, high * room))
     axes.set_ylim(min(rates) - margin, max(rates) + margin)
     # A step: between two methods of the front only the slower one's rate can be had at its time.
-    front = pareto(list(zip(seconds, rates, strict=True)))
-    corners = [(front[0][0], max(rates) + margin)]
-    for here, after in zip(front, [*front[1:], (right, front[-1][1])], strict=True):
-        corners += [here, (after[0], here[1])]
-    axes.plot(*zip(*corners, strict=True), color=style.QUIET, linewidth=1.2, zorder=1)
+    front = pareto(seconds, rates)
+    right, top = high * room, max(rates) + margin
+    times = [*np.repeat(front.seconds, 2), right]
+    corners = np.column_stack([times, [top, *np.repeat(front.bpsp, 2)]])
+    axes.plot(*corners.T, color=style.QUIET, linewidth=1.2, zorder=1)
     axes.grid(axis="both", which="major")
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", which="both", length=3, pad=3, labelsize=9)
+    named = (1, 2, 5) if high * room**2 < 1000 * low else (1,)  # of each power of ten
+    axes.xaxis.set_major_locator(LogLocator(subs=named))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))
-    named = "25" if right < 1000 * left else ""  # powers of ten alone may be none on a short axis
-    axes.xaxis.set_minor_formatter(
-        FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in named else "")
-    )
+    axes.xaxis.set_minor_formatter(NullFormatter())
     return corners

@@ -24,10 +24,11 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
-from pandas import DataFrame
+
+from l3c.bench import schema
+from l3c.bench.published import read_published
 
 Draw = Callable[..., Figure]
-_TEXT = dict.fromkeys(["dataset", "method", "key", "model", "image", "channel", "sampled"], str)
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class FigureSpec:
         title: for lists and headings.
         caption: what it shows, one paragraph of plain text.
         draw: the function, of keyword arguments.
-        pictures: it holds photographs, which are written with fewer pixels per inch.
+        photographs: it holds photographs, which are written with fewer pixels per inch.
     """
 
     name: str
     title: str
     caption: str
     draw: Draw
-    pictures: bool
+    photographs: bool
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -63,13 +64,13 @@ class FigureSpec:
 FIGURES: dict[str, FigureSpec] = {}
 
 
-def figure(*, pictures: bool = False) -> Callable[[Draw], Draw]:
+def figure(*, photographs: bool = False) -> Callable[[Draw], Draw]:
     """Registers a function as a figure; what it returns is written as SVG and PNG."""
 
     def register(draw: Draw) -> Draw:
         title, caption, *_ = (inspect.getdoc(draw) or "").split("\n\n")
         name, line = draw.__name__, " ".join(caption.split())
-        FIGURES[name] = FigureSpec(name, title.rstrip("."), line, draw, pictures)
+        FIGURES[name] = FigureSpec(name, title.rstrip("."), line, draw, photographs)
         return draw
 
     return register
@@ -83,10 +84,13 @@ def load_figures() -> dict[str, FigureSpec]:
     return FIGURES
 
 
-def read_frame(path: Path) -> DataFrame:
-    """The rows of a CSV file of results, without failures."""
-    frame = pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values=[""])
-    return frame[frame["reason"].isna()].infer_objects() if "reason" in frame else frame
+_TABLES = {
+    "rows": schema.ResultRow,
+    "timing": schema.TimingRow,
+    "batches": schema.BatchRow,
+    "bits": schema.ChannelBits,
+    "samples": schema.SampleRow,
+}
 
 
 def read_inputs(
@@ -95,14 +99,30 @@ def read_inputs(
     """Values of the parameters of a figure.
 
     Args:
-        reads: their names.
-        files: name -> files that hold it; see `l3c.bench.figures.inputs`.
-        facts: name -> what the configuration says.
+        reads: names of the parameters.
+        files: name -> its files: tables of rows (without failures), "published" values, "metrics"
+            of trainings by name of the file, a "sample_folder", the manifest of "photographs", the
+            weights of a "codec".
+        facts: name -> value in the configuration.
     """
-    from l3c.bench.figures import inputs
-
     given = {name: facts[name] for name in reads if name in facts}
-    for name in reads:
-        if name in files:
-            given[name] = inputs.READERS.get(name, inputs.first_frame)(files[name], facts)
-    return given
+    return given | {name: _read(name, files[name], facts) for name in reads if name in files}
+
+
+def _read(name: str, files: list[Path], facts: Mapping[str, Any]) -> Any:
+    first = files[0]
+    if name in _TABLES:
+        return schema.measured(schema.read(first, _TABLES[name]))
+    if name == "published":
+        return read_published(first)
+    if name == "metrics":
+        return {path.stem: pd.read_csv(path) for path in files}
+    if name == "photographs":
+        from l3c.bench.measure.photographs import choose
+
+        return choose(first, facts["images"])
+    if name in ("codec", "extractor"):
+        from l3c.models.zoo import open_codec
+
+        return open_codec(first, "cpu")
+    return first

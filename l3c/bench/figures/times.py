@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from pandas import DataFrame, Series
 
 from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
+from l3c.bench.measure.other_load import noise_note
 from l3c.bench.published import UNVERIFIED, PublishedValue
 
 TOTAL, REST, ALL = "total", "rest", "all scales"
@@ -44,18 +46,18 @@ def mean_times(timing: DataFrame) -> Series[float]:
     Returns:
         Seconds by method, computer, direction, scale (or `ALL`), and stage (or `REST`, `TOTAL`).
     """
-    plural = timing["threads"].map(lambda count: style.counted(count, "thread"))
-    computer = plural.where(timing["device"] != "cuda", timing["device_name"])
-    timing = timing.assign(computer=computer, scale=timing["scale"].fillna(ALL))
+    plural = timing.threads.map(lambda count: style.counted(count, "thread"))
+    computer = plural.where(timing.device != "cuda", timing.device_name)
+    timing = timing.assign(computer=computer, scale=timing.scale.replace("", ALL))
     setting = ["method", "computer", "direction"]
     run = [*setting, "image", "run"]
-    parts = timing[timing["stage"] != TOTAL]
-    total = timing[timing["stage"] == TOTAL].set_index(run)["seconds"]
-    rest = (total - parts.groupby(run)["seconds"].sum()).dropna().clip(lower=0)
+    parts = timing[timing.stage != TOTAL]
+    total = timing[timing.stage == TOTAL].set_index(run).seconds
+    rest = (total - parts.groupby(run).seconds.sum()).dropna().clip(lower=0)
     rows = [parts]
     for stage, seconds in ((TOTAL, total.loc[rest.index]), (REST, rest)):
         rows.append(seconds.reset_index(name="seconds").assign(scale=ALL, stage=stage))
-    medians = pd.concat(rows).groupby([*setting, "scale", "stage", "image"], sort=False)["seconds"]
+    medians = pd.concat(rows).groupby([*setting, "scale", "stage", "image"], sort=False).seconds
     return medians.median().groupby([*setting, "scale", "stage"], sort=False).mean()
 
 
@@ -70,62 +72,53 @@ def stages(timing: DataFrame) -> Figure:
     float32 are among the methods only where timing.methods names them.
 
     Args:
-        timing: rows of any methods; a column of panels for each that has stages, a row a device.
+        timing: rows of any methods; a column of panels for each that has stages, a row for each
+            device and direction.
     """
     times = mean_times(timing)
     if times.empty:
         return style.nothing("no learned method was timed")
     methods, computers = (times.index.unique(name) for name in ("method", "computer"))
-    # Those of all methods, so that what stands side by side is of one scale.
-    scales = [*sorted(set(times.index.unique("scale")) - {ALL}), ALL]
-    height = 0.7 + len(computers) * (0.56 + 0.26 * len(scales))
-    # Of a slide's shape for three methods and two devices; the legend needs 7.6 inches.
+    scales = [*sorted(set(times.index.unique("scale")) - {ALL}), ALL]  # of all methods
+    rows = [(computer, way) for computer in computers for way in ("encode", "decode")]
+    height = 1.1 + len(rows) * (0.15 + 0.19 * len(scales))
     drawn = style.new_figure(max(7.6, 0.6 + 2.45 * len(methods)), height)
-    grid = drawn.subplots(len(computers), len(methods), squeeze=False, sharex=True, sharey=True)
-    panels = dict([*times.groupby(level=["method", "computer"], sort=False)])
-    for row, computer in zip(grid, computers, strict=True):
-        for axes, method in zip(row, methods, strict=True):
-            axes.set_visible((method, computer) in panels)
+    grid = drawn.subplots(len(rows), len(methods), squeeze=False, sharex=True, sharey=True)
+    panels = dict([*times.groupby(level=["method", "computer", "direction"], sort=False)])
+    for line, (computer, way) in zip(grid, rows, strict=True):
+        for axes, method in zip(line, methods, strict=True):
+            axes.set_visible((method, computer, way) in panels)
             if axes.get_visible():
-                axes.set_title(f"{method}, {computer}", fontsize=9)
-                panel = panels[method, computer].droplevel(["method", "computer"])
-                _draw_stages(axes, panel, scales)
-    sizes = " or ".join((timing["height"].map("{}x".format) + timing["width"].map(str)).unique())
+                panel = panels[method, computer, way].droplevel([0, 1, 2])
+                _draw_stages(axes, panel.unstack("stage").reindex(scales).fillna(0.0))
+        line[0].set_ylabel(f"{way}\n{computer}", fontweight="bold")
+    for axes, method in zip(grid[0], methods, strict=True):
+        axes.set_title(method)
+    sizes = " or ".join((timing.height.map("{}x".format) + timing.width.map(str)).unique())
     about = f"seconds of a crop of {sizes} pixels (less is better)"
-    style.note_below(drawn, about, style.noise(timing))
+    style.note_below(drawn, about, noise_note(timing))
     used = times.index.unique("stage")
     handles = [Patch(color=c, label=label) for s, (c, label) in STAGES.items() if s in used]
     style.legend(drawn, handles, columns=3)
     return drawn
 
 
-def _draw_stages(axes: Axes, times: Series[float], scales: Sequence[str]) -> None:
-    labels: dict[float, str] = {}
-    top = 0.0
-    for direction in ("encode", "decode"):
-        wide = times.xs(direction, level="direction").unstack("stage").reindex(scales)
-        total = f"{direction}, {_text(wide.at[ALL, TOTAL])} in all"
-        axes.text(0.0, top, total, va="center", fontsize=8, fontweight="bold")
-        places = [top + 1 + i for i in range(len(scales))]
-        names = [scale if scale == ALL else style.scale_label(scale) for scale in scales]
-        labels |= dict(zip(places, names, strict=True))
-        left = pd.Series(0.0, scales)
-        for stage, (color, _) in STAGES.items():
-            if stage in wide:
-                width = wide[stage].fillna(0.0)
-                axes.barh(places, width, 0.74, left, color=color, edgecolor="white", linewidth=0.4)
-                left += width
-        for at, end in zip(places, left, strict=True):
-            if end > 0:  # else a scale that this method does not have
-                look = {"textcoords": "offset points", "va": "center", "fontsize": 7.5}
-                axes.annotate(_text(end), (end, at), (3, 0), **look)
-        axes.set_xlim(0, max(axes.get_xlim()[1], 1.2 * left.max()))
-        top = places[-1] + 1.3
-    axes.set_yticks(list(labels), list(labels.values()))
+def _draw_stages(axes: Axes, wide: DataFrame) -> None:
+    """A bar for each scale of its stages, with their sum."""
+    names = [scale if scale == ALL else style.scale_label(scale) for scale in wide.index]
+    left = pd.Series(0.0, wide.index)
+    for stage in [stage for stage in STAGES if stage in wide]:
+        look = {"color": STAGES[stage][0], "edgecolor": "white", "linewidth": 0.4}
+        bars = axes.barh(range(len(wide)), wide[stage], 0.74, left, **look)
+        left += wide[stage]
+    texts = [_text(seconds) if seconds else "" for seconds in left]  # not every method has each
+    axes.bar_label(bars, texts, padding=3, fontsize=7.5)
+    about = f"{_text(wide.at[ALL, TOTAL])} in all"
+    axes.text(0.99, 0.5, about, transform=axes.transAxes, ha="right", fontsize=9)
+    axes.set_yticks(range(len(wide)), names)
     axes.tick_params(labelsize=8)
-    axes.set_ylim(top - 0.6, -0.6)
+    axes.set(xlim=(0, max(axes.get_xlim()[1], 1.25 * left.max())), ylim=(len(wide) - 0.4, -0.6))
     style.quiet_axis(axes, "x")
-    axes.spines["left"].set_visible(False)
 
 
 def _text(seconds: float) -> str:
@@ -160,57 +153,44 @@ def batches(batches: DataFrame, published: Sequence[PublishedValue] = ()) -> Fig
     places = batches.groupby(["method", "device_name", "threads"], sort=False)
     drawn = style.new_figure(7.6, 0.6 + 4.0 * len(places))
     grid = drawn.subplots(len(places), 1, squeeze=False, sharex=True)
+    look: dict[str, Any] = {"color": style.PUBLISHED, "marker": "D", "ls": ":"}
+    look |= {"lw": 1.2, "markersize": 5.5, "markerfacecolor": "white"}
     for axes, ((method, device, threads), rows) in zip(grid[:, 0], places, strict=True):
         axes.set_title(f"{method}, {device}, {style.counted(threads, 'CPU thread')}")
+        if theirs:
+            axes.plot([*theirs], [value.value for value in theirs.values()], **look)
         _draw_batches(axes, rows, theirs)
-    look = {"color": style.PUBLISHED, "marker": style.MARKERS[style.PUBLISHED], "ls": ":"}
     handles = [
         Line2D([], [], color=color, marker=marker, label=label)
         for operation, (label, color, marker) in OPERATIONS.items()
-        if (batches["operation"] == operation).any()
+        if (batches.operation == operation).any()
     ]
     if theirs:
         unverified = "" if all(v.verified for v in theirs.values()) else f", {UNVERIFIED}"
         text = f"sampling, published (Table {TABLE}){unverified}"
-        handles.append(Line2D([], [], markerfacecolor="white", label=text, **look))
+        handles.append(Line2D([], [], label=text, **look))
     style.legend(drawn, handles)
-    style.note_below(drawn, style.noise(batches))
+    style.note_below(drawn, noise_note(batches))
     return drawn
 
 
 def _draw_batches(axes: Axes, rows: DataFrame, published: Mapping[int, PublishedValue]) -> None:
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    if published:
-        values = [value.value for value in published.values()]
-        look = {"color": style.PUBLISHED, "marker": style.MARKERS[style.PUBLISHED], "ls": ":"}
-        axes.plot([*published], values, lw=1.2, markersize=5.5, markerfacecolor="white", **look)
-    each = rows.assign(seconds=rows["seconds"] / rows["batch"])
-    lines = each.groupby(["operation", "side"], sort=False)
-    batch_side: object = None
-    for (operation, side), line in lines:
+    each = rows.assign(seconds=rows.seconds / rows.batch)
+    main = rows.side[rows.batch == rows.batch.max()].iloc[0]  # others are single images
+    for (operation, side), line in each.groupby(["operation", "side"], sort=False):
         _, color, marker = OPERATIONS[str(operation)]
-        runs = line.groupby("batch")["seconds"].quantile([0.25, 0.5, 0.75]).unstack()
+        runs = line.groupby("batch").seconds.quantile([0.25, 0.5, 0.75]).unstack()
         low, median, high = runs[0.25], runs[0.5], runs[0.75]
-        axes.errorbar(
-            *(runs.index, median, [median - low, high - median]),
-            color=color,
-            marker=marker,
-            markersize=5.5,
-            linewidth=1.5,
-            elinewidth=1,
-            capsize=4.5,
-        )
-        if len(runs) > 1:
-            batch_side = batch_side or side
-        if side != batch_side:
+        look = {"color": color, "marker": marker, "markersize": 5.5, "linewidth": 1.5}
+        spread = [median - low, high - median]
+        axes.errorbar(runs.index, median, spread, elinewidth=1, capsize=4.5, **look)
+        if side != main:
             about = f"one image of {side}x{side} pixels"
             look = {"textcoords": "offset points", "va": "center", "color": color}
             axes.annotate(about, (runs.index[0], median.iloc[0]), (9, 0), **look)
-    size = f" of {batch_side}x{batch_side} pixels" if batch_side else ""
-    axes.set_xlabel(f"images{size} in a batch")
-    axes.set_ylabel("seconds per image (less is better)")
-    ticks = sorted({*rows["batch"], *published})
+    axes.set(xscale="log", yscale="log", ylabel="seconds per image (less is better)")
+    axes.set_xlabel(f"images of {main}x{main} pixels in a batch")
+    ticks = sorted({*rows.batch, *published})
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -1,0 +1,340 @@
+"""Figures are functions found by name: what must be drawn, and what must not touch."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas import DataFrame
+from result_rows import batch_row, failed_row, frame_of, result_row, timing_row, write_results
+from tiny_models import noise, smooth, tiny
+
+from l3c.bench.figures import registry
+from l3c.bench.figures.bits import bits, mean_bpsp
+from l3c.bench.figures.rates import bpsp, pareto, speed, summarize
+from l3c.bench.figures.registry import figure, load_figures, read_inputs
+from l3c.bench.figures.style import CLASSICAL, LEARNED, label_points, new_figure, save
+from l3c.bench.figures.times import ALL, batches, mean_times, stages
+from l3c.bench.figures.training import POINTS, curve_of, training
+from l3c.bench.measure.bits import measure_bits
+from l3c.bench.published import PublishedValue
+
+ROOT = Path(__file__).resolve().parents[3]
+L3C = {"key": "l3c", "method": "L3C", "cross_entropy_bits": 2000.0}
+
+
+def value(quantity: str, number: float, confidence: str = "primary", **fields: str):
+    values = {"table": "A3", "dataset": "X", "edition": "v1", "method": "L3C", "unit": "s"}
+    about = {"quantity": quantity, "value": number, "confidence": confidence, "note": ""}
+    return PublishedValue(**(values | about | fields))
+
+
+def legend(drawn: Figure) -> list[str]:
+    return [text.get_text() for text in drawn.legends[0].get_texts()]
+
+
+def names(axes: Axes) -> list[str]:
+    return [text.get_text() for text in axes.texts if text.get_text()]
+
+
+@pytest.fixture
+def rows() -> DataFrame:
+    """Three methods on two images of each of two data sets."""
+    methods = (
+        {**L3C, "decode_s": 0.5, "num_bytes": 200},
+        {"decode_s": 0.01, "num_bytes": 300},
+        {"decode_s": 1e-4, "num_bytes": 601, "key": "raw", "method": "Raw pixels"},
+    )
+    return frame_of(
+        result_row(**fields | {"dataset": dataset, "image": image, "num_bytes": size})
+        for dataset, fields in itertools.product(("one", "two"), methods)
+        for image, size in (("a", fields["num_bytes"]), ("b", fields["num_bytes"] + 30))
+    )
+
+
+def test_every_figure_has_a_title_and_a_caption() -> None:
+    for name, spec in load_figures().items():
+        assert name == spec.draw.__name__
+        assert len(spec.title) < 60 < len(spec.caption), name
+        assert spec.needs <= set(spec.reads)
+
+
+def test_a_function_is_a_figure_with_what_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "FIGURES", {})
+
+    @figure(photographs=True)
+    def mine(rows: DataFrame, repeats: int = 1) -> Figure:
+        """Mine alone.
+
+        What it
+        shows.
+
+        Args:
+            rows: of results.
+        """
+        return Figure()
+
+    spec = registry.FIGURES["mine"]
+    assert (spec.title, spec.caption, spec.photographs) == ("Mine alone", "What it shows.", True)
+    assert (spec.reads, spec.needs) == (("rows", "repeats"), {"rows"})
+
+
+def test_inputs_are_read_by_the_names_of_parameters(tmp_path: Path) -> None:
+    kept = [result_row(image="007"), result_row(image="nan", in_process=False)]
+    write_results(tmp_path / "rows.csv", [*kept, failed_row()])
+    (tmp_path / "l3c.csv").write_text("step,train_bpsp\n1,8\n")
+    files = {
+        "rows": [tmp_path / "rows.csv"],
+        "published": [ROOT / "results" / "published.csv"],
+        "metrics": [tmp_path / "l3c.csv"],
+        "sample_folder": [tmp_path],
+        "codec": [ROOT / "models" / "interlaced-small.safetensors"],
+    }
+    given = read_inputs((*files, "repeats", "elsewhere"), files, {"repeats": 3, "label": "no"})
+    assert set(given) == {*files, "repeats"}
+    assert given["rows"].equals(frame_of(kept))
+    assert given["metrics"]["l3c"].step.tolist() == [1]
+    assert len(given["published"])
+    assert (given["sample_folder"], given["repeats"]) == (tmp_path, 3)
+    assert given["codec"].symbol_bits(smooth(8, 8))
+
+
+def test_methods_are_sorted_and_know_their_speed(rows: DataFrame) -> None:
+    table = summarize(rows)
+    one = table[table.dataset == "one"]
+    assert one.key.tolist() == ["l3c", "png", "raw"]
+    assert one.learned.tolist() == [True, False, False]
+    assert one.bpsp.iloc[0] == pytest.approx((1600 + 1840) / 2 / 600)
+    assert one.encode.iloc[0] == pytest.approx(0.5 / 400e-6)
+    assert one.decode.iloc[0] == pytest.approx(1.0 / 400e-6)
+    some = summarize(rows[~((rows.key == "png") & (rows.image == "b"))])
+    assert set(some.label) == {"L3C", "Raw pixels", "PNG, 1 of 2 images"}
+
+
+def test_pareto_front() -> None:
+    found = pareto([3, 1, 2, 2, 3, 1], [1, 3, 2, 3, 3, 3])
+    assert found.to_numpy().tolist() == [[1, 3], [2, 2], [3, 1]]
+    assert pareto([], []).empty
+
+
+def test_bpsp_has_a_panel_for_each_data_set(rows: DataFrame) -> None:
+    published = [value("bpsp", 5.0, "unverified", method="PNG")]
+    drawn = bpsp(rows, published, {"two": "X v1"})
+    one, two = drawn.axes
+    assert [axes.get_title(loc="left") for axes in (one, two)] == ["one, 2 images", "two, 2 images"]
+    assert [tick.get_text() for tick in one.get_yticklabels()] == ["L3C", "PNG", "Raw pixels"]
+    assert (one.get_title(loc="right"), two.get_title(loc="right")) == ("", "published: X v1")
+    assert [bar.get_width() for bar in two.patches] == sorted(rows.groupby("key").bpsp.mean())
+    assert len(two.collections[-1].get_offsets()) == 6
+    assert [line.get_xydata().tolist() for line in two.lines] == [[[5.0, 1.0]]]
+    assert legend(drawn)[-1] == "published, unverified"
+    assert legend(bpsp(rows, published)) == legend(drawn)[:-1]
+
+
+def test_speed_leaves_the_control_out_and_says_so(rows: DataFrame) -> None:
+    panels = speed(rows).axes
+    assert [axes.get_xlabel()[:13] for axes in panels] == ["encoding time", "decoding time"] * 2
+    assert panels[1].get_title(loc="right").startswith("not shown: Raw pixels (8.2")
+    for axes in panels:
+        assert axes.get_xscale() == "log"
+        assert set(names(axes)) == {"L3C", "PNG"}
+        assert axes.get_ylim() == panels[0].get_ylim()
+
+
+def test_speed_says_threads_runs_and_external_programs() -> None:
+    learned, png = result_row(**L3C, threads=4), result_row(threads=4)
+    mine = result_row(key="mine", method="Mine", threads=4, in_process=False)
+    both = ["learned, 4 threads", "classical, 1 thread", "best trade-offs (Pareto front)"]
+    assert legend(speed(frame_of([learned, png]))) == both
+    assert legend(speed(frame_of([learned, png]), 1))[3:] == [
+        "times: one run of each image, after a warm-up"
+    ]
+    drawn = speed(frame_of([png, mine]), 3)
+    assert legend(drawn)[0] == "classical, 1 or 4 threads"
+    assert "median of 3 runs" in legend(drawn)[-1]
+    assert set(names(drawn.axes[0])) == {"PNG", "Mine ‡"}
+    assert drawn.axes[1].get_title(loc="right") == "‡ an external program"
+
+
+@pytest.mark.parametrize(
+    ("draw", "row"),
+    [
+        (bpsp, result_row()),
+        (speed, result_row()),
+        (stages, timing_row(stage="total", key="png")),
+        (batches, batch_row()),
+        (bits, measure_bits("toy", "rgb", tiny("rgb").codec(), [("a", smooth(8, 8))])[0]),
+    ],
+)
+def test_nothing_measured_is_said(draw, row) -> None:
+    drawn = draw(frame_of([row]) if draw is stages else frame_of([row])[:0])
+    assert drawn.texts
+    assert not drawn.axes
+
+
+def test_labels_touch_neither_each_other_nor_points() -> None:
+    drawn = new_figure(7, 4)
+    axes = drawn.subplots()
+    axes.set(xlim=(0, 2), ylim=(0, 2))
+    points = [(1.0, 1.0), (1.02, 1.01), (1.01, 1.04), (1.3, 1.05), (2.0, 2.0), (0.99, 1.02)]
+    label_points(axes, points, [f"method {i}" for i in range(6)], ["k"] * 6)
+    drawn.canvas.draw()
+    boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
+    assert len(boxes) == 6
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    for x, y in axes.transData.transform(points):
+        assert not any(box.contains(x, y) for box in boxes)
+    lines = {text.xy for text in axes.texts if not text.get_text()}
+    assert {points[0], points[1]} <= lines  # these touch
+    assert points[4] not in lines
+
+
+def test_the_same_rows_give_the_same_bytes(rows: DataFrame, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        drawn = speed(rows[rows.dataset == "one"])
+        save(drawn, tmp_path / f"{name}.svg", tmp_path / f"{name}.png", "stamp")
+    assert "stamp" in (tmp_path / "first.svg").read_text()
+    assert b"Description\0stamp" in (tmp_path / "first.png").read_bytes()
+    for kind in ("svg", "png"):
+        first, second = ((tmp_path / f"{name}.{kind}").read_bytes() for name in ("first", "second"))
+        assert first == second
+
+
+@pytest.fixture
+def timing() -> list:
+    rows = []
+    for threads, crop, run, total in (
+        (1, "a", 0, 4),
+        (1, "a", 1, 6),
+        (1, "b", 0, 9),
+        (2, "a", 0, 2),
+    ):
+        for way in ("encode", "decode"):
+            same = {"threads": threads, "image": crop, "run": run, "direction": way}
+            rows.append(timing_row(**same, seconds=total))
+            rows.append(timing_row(**same, stage="network", scale="x", seconds=total / 2))
+            rows.append(timing_row(**same, stage="container", seconds=total / 4))
+    return [*rows, timing_row(key="png", method="PNG", threads=1)]
+
+
+def test_times_are_means_over_crops_of_medians(timing: list) -> None:
+    times = mean_times(frame_of(timing))
+    assert times.index.unique("method").tolist() == ["L3C"]
+    assert times.index.unique("computer").tolist() == ["1 thread", "2 threads"]
+    one = times.sort_index()["L3C", "1 thread", "decode"]
+    assert one.at[ALL, "total"] == pytest.approx((5 + 9) / 2)
+    assert one.at["x", "network"] == pytest.approx(3.5)
+    assert one.at[ALL, "container"] == one.at[ALL, "rest"] == pytest.approx(1.75)
+
+
+def test_stages_have_a_column_for_each_method_and_a_row_for_each_computer(timing: list) -> None:
+    fewer = [
+        timing_row(key="rgb", method="RGB", direction=way, stage=stage, scale=scale, seconds=s)
+        for way in ("encode", "decode")
+        for stage, scale, s in (("total", "", 4), ("network", "x", 2), ("network", "z1", 1))
+    ]
+    drawn = stages(frame_of([*timing, *fewer]))
+    grid = np.reshape(drawn.axes, (4, 2))
+    assert [axes.get_title(loc="left") for axes in grid[0]] == ["L3C", "RGB"]
+    rows = [axes.get_ylabel() for axes in grid[:, 0]]
+    assert rows == [
+        f"{way}\n{n}" for n in ("1 thread", "2 threads") for way in ("encode", "decode")
+    ]
+    assert [axes.get_visible() for axes in grid[:, 1]] == [False, False, True, True]
+    ticks = [tick.get_text() for tick in grid[2, 0].get_yticklabels()]
+    assert ticks == ["$x$", "$z^{(1)}$", "all scales"]
+    assert names(grid[0, 0]) == ["3.50 s", "3.50 s", "7.00 s in all"]  # none at z1
+    assert names(grid[2, 1]) == ["2.00 s", "1.00 s", "1.00 s", "4.00 s in all"]
+    assert legend(drawn) == ["network", "container", "between stages"]
+    assert "512x512 pixels" in drawn.get_supxlabel()
+    assert len({axes.get_xlim() for axes in grid.flat}) == 1
+
+
+def test_batches_stand_beside_published_values() -> None:
+    runs = [(1, 0, 2), (1, 1, 4), (30, 0, 60), (30, 1, 120)]
+    measured = [batch_row(batch=n, run=run, seconds=s) for n, run, s in runs]
+    measured += [batch_row(operation="encode", batch=n, seconds=n) for n in (1, 30)]
+    measured.append(batch_row(side=320))
+    sample = value("sample_s bs30", 1e-3)
+    drawn = batches(frame_of(measured), [sample, value("sample_s bs30", 1, table="2")])
+    (axes,) = drawn.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    lines = [(line.get_color(), line.get_ydata().tolist()) for line in axes.lines]
+    assert lines[0][1] == [1e-3]
+    assert (LEARNED, [3, 3]) in lines
+    assert (LEARNED, [0.5]) in lines
+    assert (CLASSICAL, [1, 1]) in lines
+    spread = axes.collections[0].get_segments()  # of the two runs at each of two batch sizes
+    assert [segment[:, 1].tolist() for segment in spread] == [[2.5, 3.5]] * 2
+    assert "one image of 320x320 pixels" in names(axes)
+    assert legend(drawn)[-1] == "sampling, published (Table A3)"
+    unverified = batches(frame_of(measured), [value("sample_s bs30", 1e-3, "unverified")])
+    assert legend(unverified)[-1].endswith("unverified")
+
+
+def metrics(count: int, every: int = 0) -> DataFrame:
+    rows = np.arange(1, count + 1)
+    validated = (rows % every == 0) if every else np.zeros(count, bool)
+    columns = {"step": 25 * rows, "train_bpsp": 8 - rows / count}
+    return DataFrame(columns | {"validation_bpsp": np.where(validated, 9 - rows / count, np.nan)})
+
+
+def curves(**models: tuple[str, DataFrame]) -> list[Axes]:
+    """Panels of models by label: variant and metrics."""
+    tables = {key: rows for key, (_, rows) in models.items()}
+    variants = {key: variant for key, (variant, _) in models.items()}
+    return training(tables, {key: key.title() for key in models}, variants).axes
+
+
+def test_long_curves_are_averaged() -> None:
+    curve = curve_of(metrics(10 * POINTS))
+    assert (len(curve), curve.step.iloc[-1]) == (POINTS, 25 * 10 * POINTS)
+    assert curve.bpsp.iloc[0] == pytest.approx(8 - 5.5 / (10 * POINTS))
+    assert [len(curve_of(metrics(n))) for n in (POINTS + 1, 3)] == [POINTS, 3]
+
+
+def test_every_curve_is_drawn_named_and_looks_the_same_beside_others() -> None:
+    (axes,) = curves(one=("l3c", metrics(3)), two=("rgb", metrics(5, 2)))
+    assert names(axes) == ["One", "Two"]
+    first, second = (text.get_window_extent() for text in axes.texts if text.get_text())
+    assert not first.overlaps(second)  # both end at 7
+    assert axes.lines[3].get_ydata().tolist() == pytest.approx([8.6, 8.2])
+
+    def looks(axes: Axes) -> list[tuple]:
+        return [(line.get_color(), line.get_linestyle()) for line in axes.lines[::2]]
+
+    rows = metrics(3)
+    (axes,) = curves(a=("l3c", rows), b=("rgb", rows), c=("l3c", rows), d=("flow", rows))
+    assert looks(axes)[1:2] == looks(*curves(b=("rgb", rows)))
+    assert len(set(looks(axes))) == 4
+
+
+def test_what_is_trained_on_one_scale_has_its_own_panel() -> None:
+    rows = metrics(3)
+    whole, alone = curves(shared=("rgb_shared", rows), other=("rgb", rows))
+    assert (names(whole), names(alone)) == (["Other"], ["Shared"])
+    whole, alone = curves(shared=("rgb_shared", metrics(4, 2)), other=("rgb", rows))
+    assert whole.lines[0].get_ydata().tolist() == [8.5, 8.0]
+    assert len(alone.lines) == 1
+    (alone,) = curves(shared=("rgb_shared", rows))
+    assert alone.get_title(loc="left").startswith("finest scale alone")
+
+
+def test_bits_of_each_model_are_a_bar_that_adds_up() -> None:
+    images = [("smooth", smooth(21, 34)), ("noise", noise(8, 16, 3))]
+    codecs = {kind: tiny(kind).codec() for kind in ("l3c", "rgb")}
+    rows = [row for kind in codecs for row in measure_bits("toy", kind, codecs[kind], images)]
+    means = mean_bpsp(frame_of(rows))
+    (axes,) = bits(frame_of(rows), {"l3c": "L3C"}).axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["L3C", "rgb"]
+    assert axes.get_title(loc="left") == "toy, mean of 2 images"
+    for place, (kind, codec) in enumerate(codecs.items()):
+        total = sum(codec.cross_entropy_bits(image) / image.size for _, image in images) / 2
+        parts = [part for part in axes.patches if abs(part.get_y() + 0.23 - place) < 1e-6]
+        assert sum(part.get_width() for part in parts) == pytest.approx(total)
+        assert means[kind].sum() == pytest.approx(total)
+        assert f" {total:.2f}" in names(axes)
