@@ -1,4 +1,4 @@
-"""README: its Python examples run, its quick start is two commands, its links lead somewhere."""
+"""README and docs/python.md: examples run, links resolve, the quick start is two commands."""
 
 import re
 from pathlib import Path
@@ -7,15 +7,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README + PYTHON, re.DOTALL)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_python_example_runs(example: str) -> None:
     assert "assert" in example
-    exec(compile(example, "README.md", "exec"), {})
+    exec(compile(example, "example", "exec"), {})
 
 
 def test_quick_start_is_two_commands() -> None:
