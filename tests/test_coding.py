@@ -33,7 +33,7 @@ from l3c.models import pyramid_codec
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.tile_codec import TileCodec
 from l3c.models.zoo import open_codec
-from l3c.nn.steps import CodingStep
+from l3c.nn.pyramid import CodingStep
 
 CODEC = tiny().codec()
 

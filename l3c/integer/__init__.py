@@ -1,6 +1,5 @@
-"""The decoder path in integers: the same parameters, and so the same pixels, on every machine.
+"""The decoder in integers: the same parameters, and so the same pixels, on every machine.
 
-`conversion` makes an `IntegerPath` of a trained network and photographs, `path` runs it, `exact`
-keeps PyTorch from rounding inside it, and `reference` is the same in NumPy's int64. docs/integer.md
-derives it.
+`conversion` makes an `IntegerNetwork` of a trained network and photographs, `exact` keeps PyTorch
+from rounding inside it, `reference` is its convolution in NumPy's int64; see docs/integer.md.
 """

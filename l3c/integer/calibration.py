@@ -1,7 +1,7 @@
 """What a float network does on photographs: the sizes of its activations, and what they matter.
 
-Every number that the integer path rounds is the input of some convolution, so that all statistics
-are taken there.
+Every number that the integer network rounds is the input of some convolution, or is added to its
+result, so that all statistics are taken there.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from l3c.nn.layers import Conv
 from l3c.nn.mixture import negative_log_likelihood, sample
-from l3c.nn.pyramid import Bottleneck, PyramidNetwork
+from l3c.nn.pyramid import PyramidNetwork
 
 LOG_SIGMA_FLOOR = math.log(0.3)  # in symbols
 
@@ -31,6 +32,7 @@ class Inputs:
 
     Attributes:
         largest: of the absolute values, by channel (I,).
+        largest_residual: the same of what is added to the result (O,); zeros if nothing is.
         sensitivity: sum over positions of the squared derivative of the code length in nats, by
             channel (I,): an error of variance v in channel i costs about v sensitivity[i] / 2 nats.
         moment: sum over positions of x x^T (I k k + 1, I k k + 1), for the values x under a kernel
@@ -38,6 +40,7 @@ class Inputs:
     """
 
     largest: Reals
+    largest_residual: Reals
     sensitivity: Reals
     moment: Reals
 
@@ -46,7 +49,7 @@ class Inputs:
 class Calibration:
     """Statistics by convolution, and of how many sub-pixels of photographs they are."""
 
-    inputs: dict[nn.Conv2d, Inputs] = field(default_factory=dict)
+    inputs: dict[nn.Module, Inputs] = field(default_factory=dict)
     subpixels: int = 0
 
 
@@ -70,12 +73,12 @@ def calibrate(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) 
         if not height or not width:
             continue
         batch = torch.from_numpy(image[:height, :width].transpose(2, 0, 1)[None].copy())
-        with torch.no_grad():
-            pyramid = network.bottlenecks(batch)
         with torch.enable_grad(), _taps(network, result) as activations:
-            _nats_of_samples(network, batch, pyramid, generator).backward()
+            _nats_of_samples(network, batch, generator).backward()
         for convolution, x in activations:
-            _add_sensitivity(result.inputs[convolution], x)
+            if x.grad is not None:
+                squares = x.grad.double().square().sum((0, 2, 3)).numpy()
+                result.inputs[convolution].sensitivity += squares
         network.zero_grad(set_to_none=True)
         result.subpixels += batch.numel()
     if not result.subpixels:
@@ -86,48 +89,45 @@ def calibrate(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) 
     return result
 
 
-def _nats_of_samples(
-    network: PyramidNetwork, batch: Tensor, pyramid: list[Bottleneck], generator: torch.Generator
-) -> Tensor:
+def _nats_of_samples(network: PyramidNetwork, batch: Tensor, generator: torch.Generator) -> Tensor:
     """The code length of symbols that are drawn from the mixtures the network predicts.
 
     The expected square of its derivative is the Fisher information. That of the true symbols would
     be 0 where they are predicted to certainty, and let such means be rounded to wrong symbols. For
     the same reason no sigma counts as less than exp(LOG_SIGMA_FLOOR).
     """
+    with torch.no_grad():
+        pyramid = network.bottlenecks(batch)
     values = [network.values(0, batch), *(bottleneck.values for bottleneck in pyramid)]
     nats = torch.zeros(())
-    features = None
-    for step in network.steps:
-        outputs, features = network.predict(step, step.inputs(values), features)
-        levels = network.shape(step.s - 1).levels
-        for params in outputs:
-            mixture = network.split(step.s - 1, params)
-            mixture = mixture._replace(log_sigma=mixture.log_sigma.clamp(min=LOG_SIGMA_FLOOR))
-            with torch.no_grad():
-                drawn = sample(mixture, levels, generator).float()
-            nats = nats + negative_log_likelihood(drawn, mixture, levels).sum()
+    for s, _, params in network.predictions(values):
+        mixture, levels = network.split(s, params), network.shape(s).levels
+        mixture = mixture._replace(log_sigma=mixture.log_sigma.clamp(min=LOG_SIGMA_FLOOR))
+        with torch.no_grad():
+            drawn = sample(mixture, levels, generator).float()
+        nats = nats + negative_log_likelihood(drawn, mixture, levels).sum()
     return nats
 
 
 @contextmanager
-def _taps(network: PyramidNetwork, result: Calibration) -> Iterator[list[tuple[nn.Conv2d, Tensor]]]:
-    """Adds to the statistics as the decoder path runs; gives the inputs, for their gradients."""
-    seen: list[tuple[nn.Conv2d, Tensor]] = []
+def _taps(network: PyramidNetwork, result: Calibration) -> Iterator[list[tuple[nn.Module, Tensor]]]:
+    """Adds to the statistics as the decoder runs; gives the inputs, for their gradients."""
+    seen: list[tuple[nn.Module, Tensor]] = []
 
-    def before(module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        assert isinstance(module, nn.Conv2d)
-        x = arguments[0]
+    def before(module: nn.Module, arguments: tuple[Tensor | None, ...]) -> None:
+        x, residual = (*arguments, None)[:2]
+        assert isinstance(module, Conv)
+        assert x is not None
         if x.requires_grad:
             x.retain_grad()
         seen.append((module, x))
-        _add_values(module, x.detach(), result)
+        _add_values(module, x.detach(), residual, result)
 
     parts = nn.ModuleList([network.predictors, network.classifiers])
     hooks = [
         module.register_forward_pre_hook(before)
         for module in parts.modules()
-        if isinstance(module, nn.Conv2d)
+        if isinstance(module, Conv)
     ]
     try:
         yield seen
@@ -136,7 +136,7 @@ def _taps(network: PyramidNetwork, result: Calibration) -> Iterator[list[tuple[n
             hook.remove()
 
 
-def _add_values(convolution: nn.Conv2d, x: Tensor, result: Calibration) -> None:
+def _add_values(convolution: Conv, x: Tensor, residual: Tensor | None, result: Calibration) -> None:
     columns = functional.unfold(
         x,
         convolution.kernel_size,
@@ -145,15 +145,16 @@ def _add_values(convolution: nn.Conv2d, x: Tensor, result: Calibration) -> None:
     )[0].double()
     columns = torch.cat([columns, torch.ones_like(columns[:1])])
     moment = (columns @ columns.T).numpy()
-    largest = x.abs().amax((0, 2, 3)).double().numpy()
-    known = result.inputs.get(convolution)
-    if known is None:
-        result.inputs[convolution] = Inputs(largest, np.zeros_like(largest), moment)
-    else:
-        known.largest = np.maximum(known.largest, largest)
-        known.moment += moment
+    zeros = np.zeros(convolution.in_channels), np.zeros(convolution.out_channels)
+    known = result.inputs.setdefault(
+        convolution, Inputs(zeros[0], zeros[1], zeros[0].copy(), np.zeros_like(moment))
+    )
+    known.moment += moment
+    known.largest = np.maximum(known.largest, _largest(x))
+    if residual is not None:
+        known.largest_residual = np.maximum(known.largest_residual, _largest(residual.detach()))
 
 
-def _add_sensitivity(inputs: Inputs, x: Tensor) -> None:
-    if x.grad is not None:
-        inputs.sensitivity += x.grad.double().square().sum((0, 2, 3)).numpy()
+def _largest(x: Tensor) -> Reals:
+    sizes: Reals = x.abs().amax((0, 2, 3)).double().numpy()
+    return sizes

@@ -4,8 +4,8 @@
 
 for each output channel, where rne rounds to the nearest integer, ties to even. All numbers are
 integers; they are carried in floating point, in which sums and products of integers are exact as
-long as none exceeds 2^24 (float32). `Bounds.check` proves that none does, in whatever order a
-library adds them up.
+long as none exceeds 2^24 (float32). `IntegerConvolution.check` proves that none does, in whatever
+order a library adds them up.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from l3c.integer import reference
+from l3c.nn.layers import Conv
 
 CARRIER_BITS = 24  # float32 holds every integer of magnitude up to 2^24
 MOST_TERMS = 1 << 14  # of a filter: 2^24 weights times 2^24 inputs then fit 64 bits
@@ -61,9 +64,7 @@ class IntegerConvolution(nn.Module):
     """See the module. The integers are buffers, from which `prepare` makes their float carriers.
 
     Args:
-        inputs, outputs: channels.
-        kernel: side of the kernels, odd.
-        dilation: of the kernels; zero padding keeps H and W.
+        like: of the same shape, with zero padding that keeps H and W.
     """
 
     weight: Tensor
@@ -72,13 +73,15 @@ class IntegerConvolution(nn.Module):
     low: Tensor
     high: Tensor
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int = 1) -> None:
+    def __init__(self, like: Conv) -> None:
         super().__init__()
-        self.dilation = dilation
-        self.padding = dilation * (kernel // 2)
-        self.register_buffer("weight", torch.zeros(outputs, inputs, kernel, kernel).int())
+        self.dilation, self.padding = (
+            like.dilation[0],
+            like.dilation[0] * (like.kernel_size[0] // 2),
+        )
+        self.register_buffer("weight", torch.zeros(like.weight.shape, dtype=torch.int32))
         for name in ("bias", "shift", "low", "high"):
-            self.register_buffer(name, torch.zeros(outputs, dtype=torch.int32))
+            self.register_buffer(name, torch.zeros(like.out_channels, dtype=torch.int32))
         self._carriers: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 
     @property
@@ -132,10 +135,13 @@ class IntegerConvolution(nn.Module):
         self._carriers = weight, self.bias.float() * scale, low, high
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
-        """float32 that holds integers, (N, I, H, W) and (N, O, H, W) -> (N, O, H, W).
+        """Integers (N, I, H, W) and (N, O, H, W) -> (N, O, H, W).
 
-        To be called inside `exact.exact_arithmetic`.
+        In float32, which carries them inside `exact.exact_arithmetic`, or in int64, by the
+        reference.
         """
+        if x.dtype == torch.int64:
+            return reference.convolution(self, x, residual)
         assert self._carriers is not None
         weight, bias, low, high = self._carriers
         y = functional.conv2d(x, weight, bias, padding=self.padding, dilation=self.dilation)

@@ -1,106 +1,63 @@
-"""The decoder of a pyramid network in integers: predictors, feature fusion, classifiers.
+"""The decoder of a pyramid network in integers: the same modules, with integer convolutions.
 
-It mirrors `l3c.nn.layers.Predictor` and `ProbabilityClassifier`, convolution by convolution. Its
-outputs are the parameters of the mixtures on the coder's grids (coder/CDF.md, Sec. 1).
+Its outputs are the parameters of the mixtures on the coder's grids (coder/CDF.md, Sec. 1).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from coder import tables
 from coder.shape import MixtureShape
 from coder.tables import LAMBDA_BITS
 from l3c.integer import exact
 from l3c.integer.convolution import BoundError, Bounds, IntegerConvolution, as_int64
-from l3c.integer.grids import parameter_grids
-from l3c.nn.layers import members
-from l3c.nn.pyramid import PyramidNetwork
-from l3c.nn.steps import CodingStep, Upsampling, finest
+from l3c.nn.layers import Conv, Function, Units, with_modules
+from l3c.nn.pyramid import CodingStep, Decoder, PyramidNetwork
 
 IDENTITY_BYTES = 8
 VERSION = 1  # of the arithmetic: another definition of any operation is another identity
+MU_LIMIT = (1 << 17) - 1  # 512 symbols: products with lambda fit 32 bits, see `uncentre`
+
+_TYPES = (torch.int8, torch.int16, torch.int32)
 
 
-class IntegerBlock(nn.Module):
-    """x + conv2(relu(conv1(x))); the clipping of conv1 at 0 is the relu."""
+def parameter_grids(shape: MixtureShape) -> tables.Grids:
+    """The coder's grids, with means as narrow as integer networks need them.
 
-    def __init__(self, features: int) -> None:
+    Returns:
+        Of each parameter of a mixture fractional bits, smallest and largest integer, (P,).
+    """
+    grids = tables.parameter_grids(shape)
+    means = slice(shape.channels * shape.mixtures, 2 * shape.channels * shape.mixtures)
+    grids.low[means], grids.high[means] = -MU_LIMIT, MU_LIMIT
+    return grids
+
+
+class IntegerUnits(nn.Module):
+    """In the place of `Units`, whose factors are part of the convolution before."""
+
+    def __init__(self, units: Units) -> None:
         super().__init__()
-        self.conv1 = IntegerConvolution(features, features, 3)
-        self.conv2 = IntegerConvolution(features, features, 3)
+        self.shape, self.centred = units.shape, units.centred
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, Cf, H, W) -> (N, Cf, H, W)."""
-        y: Tensor = self.conv2(self.conv1(x), x)
-        return y
-
-
-class IntegerPredictor(nn.Module):
-    """Symbols as 2 symbol - (L - 1), and the features of the step before -> features.
-
-    One grid serves the residual stream from its head to its end, and what is added to its start:
-    adding is exact.
-    """
-
-    def __init__(self, channels: int, features: int, blocks: int, upsample: Upsampling) -> None:
-        super().__init__()
-        self.upsample = upsample
-        self.head = IntegerConvolution(channels, features, 1)
-        self.blocks = nn.ModuleList(IntegerBlock(features) for _ in range(blocks))
-        self.last = IntegerConvolution(features, features, 3)
-        self.up = None if upsample == "none" else IntegerConvolution(features, 4 * features, 3)
-
-    def forward(self, z: Tensor, coarser_features: Tensor | None) -> Tensor:
-        """(N, C, H, W) and features, see `l3c.nn.layers.Predictor` -> (N, Cf, H', W')."""
-        if self.up is not None and self.upsample == "before":
-            upsampled = functional.pixel_shuffle(self.up(coarser_features), 2)
-            coarser_features = upsampled[:, :, : z.shape[2], : z.shape[3]]
-        x = start = self.head(z, coarser_features)
-        for block in self.blocks:
-            x = block(x)
-        x = self.last(x, start)
-        if self.up is not None and self.upsample == "after":
-            x = functional.pixel_shuffle(self.up(x), 2)
-        return x
-
-
-class IntegerClassifier(nn.Module):
-    """f^(s) -> parameters of the mixture of z^(s-1) on the coder's grids."""
-
-    def __init__(
-        self, features: int, dilations: tuple[int, ...], shape: MixtureShape, centred: bool
-    ) -> None:
-        super().__init__()
-        self.shape = shape
-        self.centred = centred
-        self.branches = nn.ModuleList(
-            IntegerConvolution(features, features, 3, dilation) for dilation in dilations
-        )
-        self.out = IntegerConvolution(features * len(dilations), shape.parameters, 1)
-
-    def forward(self, f: Tensor) -> Tensor:
-        """(N, Cf, H, W) -> int32 (N, P, H, W), in the order of `MixtureShape`."""
-        branches = [branch(f) for branch in self.branches]
-        out = self.out(torch.cat(branches, dim=1) if len(branches) > 1 else branches[0])
-        return uncentre(out.int(), self.shape) if self.centred else out.int()
+        """Integers (N, P, H, W), int64 or carried in float32 -> int64 or int32."""
+        parameters = x if x.dtype == torch.int64 else x.int()
+        return uncentre(parameters, self.shape) if self.centred else parameters
 
 
 def uncentre(parameters: Tensor, shape: MixtureShape) -> Tensor:
-    """Means of G and B for lambdas that multiply values, not residuals.
-
-    See `ProbabilityClassifier`.
+    """Means of G and B for lambdas that multiply values, not residuals; see `Units`.
 
     Args:
-        parameters: int32 (N, P, H, W), changed in place. |mu| < 2^17 and |lambda| <= 2^14, so that
-            products fit 32 bits.
+        parameters: integers (N, P, H, W), changed in place. |mu| < 2^17 and |lambda| <= 2^14, so
+            that products fit 32 bits.
         shape: of three coupled channels.
     """
     k = shape.mixtures
@@ -113,118 +70,108 @@ def uncentre(parameters: Tensor, shape: MixtureShape) -> Tensor:
     return parameters
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A convolution of the network with what bounds its sums."""
-
-    name: str
-    convolution: IntegerConvolution
-    inputs: Bounds
-    residual: Bounds | None
-
-
-class IntegerNetwork(nn.Module):
+class IntegerNetwork(Decoder):
     """The predictors and classifiers of a pyramid network.
 
-    Its state is integers only. Before use it must be filled, `check`ed, and `prepare`d, which moves
-    it to a device: it serves one codec.
+    One grid serves the residual stream of a predictor from its head to its end, and what is added
+    to its start: adding is exact. The state is integers only. Before use it must be filled,
+    `check`ed, and `prepare`d, which moves it to a device: it serves one codec.
 
     Args:
-        network: whose steps and shapes it takes; zeros everywhere.
+        network: whose modules and steps it takes; zeros everywhere.
+
+    Attributes:
+        carrier: type of the integers in between: float32, or int64 for the slow reference.
     """
 
     def __init__(self, network: PyramidNetwork) -> None:
-        super().__init__()
-        self.steps = network.steps
-        self.shapes = network.shapes
-        self.scales = network.scales
-        self.shared = network.shared
-        self.dilations = network.dilations
-        self.centred = network.centred
-        self.features = features = network.features
-        self.predictors = nn.ModuleList(
-            IntegerPredictor(
-                self.input_shape(step).channels, features, network.blocks, step.upsample
+        super().__init__(network.steps, network.shared)
+        self.predictors, self.classifiers = (
+            with_modules(
+                part,
+                {
+                    Conv: lambda _, conv: IntegerConvolution(conv),
+                    Units: lambda _, u: IntegerUnits(u),
+                },
             )
-            for step in self.owners()
+            for part in (network.predictors, network.classifiers)
         )
-        self.classifiers = nn.ModuleList(
-            IntegerClassifier(
-                features,
-                self.dilations,
-                self.shapes[step.s - 1],
-                self.centred and self.shapes[step.s - 1].coupled,
-            )
-            for step in finest(self.steps, lambda step: step.classifiers)
-        )
+        self.features = network.settings.features
+        self.inputs = {step: network.input_shape(step) for step in network.steps}
+        self._facts = {
+            "version": VERSION,
+            "scales": network.scales,
+            "shared": network.shared,
+            "dilations": network.settings.dilations,
+            "centred": network.settings.channel_coefficients == "centred",
+            "shapes": [
+                (shape.channels, shape.levels, shape.mixtures, shape.coupled, shape.sigmoid)
+                for shape in network.shapes
+            ],
+        }
+        if any(step.number for step in network.steps):
+            self._facts["interlaced"] = True
         self._memory_format = torch.channels_last
+        self.carrier = torch.float32
         self._device = torch.device("cpu")
 
-    @property
-    def interlaced(self) -> bool:
-        """Whether a scale takes several steps."""
-        return any(step.group for step in self.steps)
+    @classmethod
+    def load(cls, network: PyramidNetwork, tensors: Mapping[str, Tensor]) -> IntegerNetwork:
+        """The integers of a network from the tensors of its file, checked.
 
-    def input_shape(self, step: CodingStep) -> MixtureShape:
-        """Channels and levels of the input of a step."""
-        return self.shapes[step.source_scale]
+        Raises:
+            BoundError: they cannot be exact.
+            RuntimeError: tensors that are not those of such a network.
+        """
+        for name, value in tensors.items():
+            if value.dtype not in _TYPES:
+                raise RuntimeError(f"{name} is {value.dtype}, not an integer of up to 32 bits")
+        made = cls(network)
+        names = {_in_files(name): name for name in made.state_dict()}
+        made.load_state_dict({names.get(k, k): value.int() for k, value in tensors.items()})
+        made.check()
+        return made
 
-    def owners(self) -> list[CodingStep]:
-        """The finest step of each predictor."""
-        return finest(self.steps, lambda step: (step.predictor,))
-
-    def layers(self) -> Iterator[Layer]:
-        """Every convolution, the coarsest scale first, with the bounds of what enters it."""
-        coarser: Bounds | None = None
-        predictors = members(self.predictors, IntegerPredictor)
-        classifiers = members(self.classifiers, IntegerClassifier)
-        owners = self.owners()
-        for step in self.steps:
-            if step not in owners:
-                continue
-            predictor = predictors[step.predictor]
-            where = f"scale {step.s}" + (f", step {step.group}" if self.interlaced else "")
-            name = f"{where}, predictor"
-            if predictor.up is not None and predictor.upsample == "before":
-                assert coarser is not None
-                yield Layer(f"{name}, up", predictor.up, coarser, None)
-                coarser = shuffled(predictor.up.bounds)
-            top = np.full(self.input_shape(step).channels, self.input_shape(step).levels - 1)
-            yield Layer(f"{name}, head", predictor.head, Bounds(-top, top), coarser)
-            x = predictor.head.bounds
-            for i, block in enumerate(members(predictor.blocks, IntegerBlock), start=1):
-                yield Layer(f"{name}, block {i}, conv1", block.conv1, x, None)
-                yield Layer(f"{name}, block {i}, conv2", block.conv2, block.conv1.bounds, x)
-                x = block.conv2.bounds
-            yield Layer(f"{name}, last", predictor.last, x, predictor.head.bounds)
-            f = predictor.last.bounds
-            if predictor.up is not None and predictor.upsample == "after":
-                yield Layer(f"{name}, up", predictor.up, f, None)
-                f = shuffled(predictor.up.bounds)
-            for number, index in enumerate(step.classifiers, start=1):
-                name = f"{where}, classifier" + (f" {number}" if self.interlaced else "")
-                branches = members(classifiers[index].branches, IntegerConvolution)
-                for i, branch in enumerate(branches, start=1):
-                    yield Layer(f"{name}, branch {i}", branch, f, None)
-                b = concatenated([branch.bounds for branch in branches])
-                yield Layer(f"{name}, out", classifiers[index].out, b, None)
-            coarser = f if step.passes_features else None
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor as files have it: by name, in the shortest type that holds it."""
+        return {_in_files(name): _compact(value) for name, value in self.state_dict().items()}
 
     def check(self) -> dict[str, int]:
         """The largest magnitude that any partial sum of each convolution can have, by its name.
 
+        The bounds of every channel run through the network in the place of an image: the smallest
+        and the largest value, as a batch of two.
+
         Raises:
             BoundError: one exceeds what float32 carries exactly.
         """
-        for classifier in members(self.classifiers, IntegerClassifier):
-            _, low, high = parameter_grids(classifier.shape)
-            clips = classifier.out.bounds
-            if (clips.low < low).any() or (clips.high > high).any():
+        for classifier in self.classifiers:
+            units, out = classifier.units, classifier.out
+            assert isinstance(units, IntegerUnits)
+            assert isinstance(out, IntegerConvolution)
+            _, low, high = parameter_grids(units.shape)
+            if (out.bounds.low < low).any() or (out.bounds.high > high).any():
                 raise BoundError("classifier, out: clips beyond the coder's grids")
-        return {
-            layer.name: layer.convolution.check(layer.inputs, layer.residual, layer.name)
-            for layer in self.layers()
-        }
+        found: dict[str, int] = {}
+
+        def checking(name: str, layer: IntegerConvolution) -> nn.Module:
+            def forward(x: Tensor, residual: Tensor | None = None) -> Tensor:
+                added = None if residual is None else _bounds(residual)
+                found[_in_files(name)] = layer.check(_bounds(x), added, _in_files(name))
+                ends = torch.stack([layer.low, layer.high]).long().cpu()
+                return ends[:, :, None, None].expand(-1, -1, *x.shape[2:])
+
+            return Function(forward)
+
+        network = with_modules(
+            self, {IntegerConvolution: checking, IntegerUnits: lambda *_: nn.Identity()}
+        )
+        features = None
+        for step in self.steps:
+            ends = torch.tensor([0, self.inputs[step].levels - 1]).view(2, 1, 1, 1)
+            z = self._values(step, ends.expand(2, self.inputs[step].channels, 2, 2))
+            _, features = Decoder.predict(network, step, z, features)
+        return found
 
     def prepare(
         self,
@@ -239,61 +186,55 @@ class IntegerNetwork(nn.Module):
         exact.check(device, self.features)
         self.to(device)
         self._device, self._memory_format = device, memory_format
-        for layer in self.layers():
-            layer.convolution.prepare(memory_format)
+        for layer in self.modules():
+            if isinstance(layer, IntegerConvolution):
+                layer.prepare(memory_format)
         return self
 
     def predict(
-        self, step: CodingStep, symbols: Tensor, coarser_features: Tensor | None
+        self, step: CodingStep, values: Tensor, coarser_features: Tensor | None
     ) -> tuple[list[Tensor], Tensor | None]:
         """Mixture parameters of a step's targets, and the features for the next step.
 
         Args:
             step: one of `steps`.
-            symbols: of its input, int64 (N, C, H, W), each in 0..L-1.
+            values: symbols of its input, int64 (N, C, H, W), each in 0..L-1.
             coarser_features: as given back by the step before; None at the first.
 
         Returns:
             int32 (N, P, H', W') on the coder's grids for each target, and the features, integers
-            in float32, see `PyramidNetwork.predict`.
+            in their carrier, see `Decoder.predict`.
         """
         with exact.exact_arithmetic(self._device):
-            z = (2 * symbols - (self.input_shape(step).levels - 1)).float()
+            z = self._values(step, values).to(self.carrier)
             z = z.contiguous(memory_format=self._memory_format)
-            f = self.predictors[step.predictor](z, coarser_features)
-            params = [self.classifiers[index](f) for index in step.classifiers]
-            return params, f if step.passes_features else None
+            outputs, f = super().predict(step, z, coarser_features)
+            return [params.int() for params in outputs], f
+
+    def _values(self, step: CodingStep, symbols: Tensor) -> Tensor:
+        """The predictor's input, in -(L - 1)..L - 1."""
+        return 2 * symbols - (self.inputs[step].levels - 1)
 
     def identity(self) -> bytes:
         """8 bytes of a SHA-256 over all that the parameters depend on, and nothing else."""
-        shape = {
-            "version": VERSION,
-            "scales": self.scales,
-            "shared": self.shared,
-            "dilations": self.dilations,
-            "centred": self.centred,
-            "shapes": [
-                (shape.channels, shape.levels, shape.mixtures, shape.coupled, shape.sigmoid)
-                for shape in self.shapes
-            ],
-        }
-        if self.interlaced:
-            shape["interlaced"] = True
-        digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode())
-        for name, value in sorted(self.state_dict().items()):
+        digest = hashlib.sha256(json.dumps(self._facts, sort_keys=True).encode())
+        for name, value in sorted(self.tensors().items()):
             digest.update(f"{name} {tuple(value.shape)}".encode())
             digest.update(as_int64(value).astype("<i8").tobytes())
         return digest.digest()[:IDENTITY_BYTES]
 
 
-def shuffled(bounds: Bounds) -> Bounds:
-    """Of channels after a pixel shuffle by 2: the widest of the four that each is made of."""
-    return Bounds(bounds.low.reshape(-1, 4).min(axis=1), bounds.high.reshape(-1, 4).max(axis=1))
+def _bounds(x: Tensor) -> Bounds:
+    return Bounds(x[0].amin((1, 2)).numpy(), x[1].amax((1, 2)).numpy())
 
 
-def concatenated(parts: list[Bounds]) -> Bounds:
-    """Of the channels of several tensors, one after the other."""
-    return Bounds(
-        np.concatenate([part.low for part in parts]),
-        np.concatenate([part.high for part in parts]),
-    )
+def _in_files(name: str) -> str:
+    """The name in files and identities of a tensor or module of the network."""
+    return name.replace(".stack.", ".").replace(".up.conv", ".up")
+
+
+def _compact(values: Tensor) -> Tensor:
+    """The same integers in the shortest of int8, int16 and int32 that holds them."""
+    low, high = int(values.min()), int(values.max())
+    fits = [t for t in _TYPES if torch.iinfo(t).min <= low and high <= torch.iinfo(t).max]
+    return values.to(fits[0])

@@ -18,11 +18,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from coder.shape import MixtureShape
 from l3c.models.pyramid import PyramidModel
 from l3c.nn import start
-from l3c.nn.pyramid import Bottleneck, PyramidSettings
-from l3c.nn.steps import Group, PixelGroup, make_steps
+from l3c.nn.pyramid import Bottleneck, Group, PixelGroup, PyramidSettings, make_steps
 
 A, B = PixelGroup(0, 0, 2), PixelGroup(1, 1, 2)
 C_RIGHT, C_BELOW = PixelGroup(0, 1, 2), PixelGroup(1, 0, 2)
@@ -37,15 +35,8 @@ class Interlaced(PyramidModel):
     known = A
 
     def __init__(self, settings: PyramidSettings) -> None:
-        sigmoid = settings.channel_coefficients == "sigmoid"
-        colors = MixtureShape(3, 256, settings.mixtures, coupled=True, sigmoid=sigmoid)
-        super().__init__(
-            settings,
-            make_steps(settings.scales, GROUPS, shared=False, upsample="before"),
-            [colors] * (settings.scales + 1),
-            unit=True,
-        )
-        self.settings = settings
+        colours = [settings.colours()] * (settings.scales + 1)
+        super().__init__(settings, make_steps(settings.scales, GROUPS), colours, unit=True)
 
     @property
     def multiple(self) -> int:
@@ -69,17 +60,15 @@ class Interlaced(PyramidModel):
         """
         super().initialize(seed)
         start.noise(self)
-        for step in start.owners(self):
-            predictor, classifiers = start.modules_of(self, step)
-            head = predictor.head.weight
+        for step in self.steps:
+            predictor, classifiers = self.modules_of(step)
+            head, first = predictor.head.weight, 3 * step.number
             head[: start.CARRIERS] = 0
-            first = 3 * step.group
             head[first : first + 3, :3, 0, 0] = torch.eye(3)
-            start.see_contrast_of(predictor)
             if predictor.up is not None:
                 predictor.up.conv.weight[: 4 * start.CARRIERS] = 0
             for target, classifier in zip(step.targets, classifiers, strict=True):
-                start.start_classifier(classifier, _from_neighbours(target), "nowhere")
+                start.start_classifier(classifier, _from_neighbours(target))
 
 
 FAMILY = Interlaced

@@ -7,8 +7,10 @@ An image x is described by bottlenecks z^(1), ..., z^(S) of half the resolution 
     p(z^(s-1) | f^(s)): a mixture of discretized logistics for each symbol, all at once
 
 L3C learns z with the rest. RGB and RGB Shared have the image itself, downsampled, in its place;
-RGB Shared applies one predictor, trained on the finest scale, at every scale. docs/paper_to_code.md
-lists the paper's symbols.
+RGB Shared applies one predictor, trained on the finest scale, at every scale.
+
+Here are E, Q and the pyramids; D and the mixture's classifier are in `l3c.nn.layers`, the mixture
+in `l3c.nn.mixture`, the loss in `l3c.models.pyramid`. docs/paper_to_code.md lists all symbols.
 """
 
 from __future__ import annotations
@@ -24,13 +26,12 @@ from torch import Tensor, nn
 from coder.shape import MixtureShape
 from l3c.models.pyramid import PyramidModel
 from l3c.nn import start
-from l3c.nn.layers import ResidualStack, conv
-from l3c.nn.pyramid import Bottleneck, PyramidSettings
-from l3c.nn.quantizer import quantize, to_values
-from l3c.nn.steps import ALL, Group, make_steps
+from l3c.nn.layers import Conv, Predictor, ProbabilityClassifier, ResidualStack
+from l3c.nn.pyramid import Bottleneck, PyramidSettings, make_steps
 
 RGB_MEAN = (255 * 0.4488, 255 * 0.4371, 255 * 0.4040)  # of Open Images, as published
 RGB_SCALE = 128  # L3C's first head divides by it
+SOFTNESS = 2.0  # sigma_q of the soft assignment (Sec. 3.2)
 
 
 class L3CSettings(PyramidSettings):
@@ -77,10 +78,10 @@ class Extractor(nn.Module):
 
     def __init__(self, inputs: int, features: int, blocks: int, channels: int) -> None:
         super().__init__()
-        self.head = conv(inputs, features)
-        self.down = conv(features, features, kernel=5, stride=2)
+        self.head = Conv(inputs, features)
+        self.down = Conv(features, features, kernel=5, stride=2)
         self.stack = ResidualStack(features, blocks)
-        self.to_z = conv(features, channels, kernel=1)
+        self.to_z = Conv(features, channels, kernel=1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, inputs, H, W) -> features (N, Cf, H/2, W/2) and unquantized z (N, C, H/2, W/2)."""
@@ -99,35 +100,26 @@ class L3C(PyramidModel):
 
     family: ClassVar[str] = "l3c"
     Settings: ClassVar[type[L3CSettings]] = L3CSettings
+    settings: L3CSettings
     mean: Tensor
     input_weight: Tensor
     input_bias: Tensor
 
     def __init__(self, settings: L3CSettings) -> None:
-        colors = MixtureShape(
-            3,
-            256,
-            settings.mixtures,
-            coupled=True,
-            sigmoid=settings.channel_coefficients == "sigmoid",
-        )
-        z = MixtureShape(settings.bottleneck, settings.levels, settings.mixtures)
+        scales, features, channels = settings.scales, settings.features, settings.bottleneck
         learned = settings.kind == "l3c"
         shared = settings.kind == "rgb_shared"
+        z = MixtureShape(channels, settings.levels, settings.mixtures)
         super().__init__(
             settings,
-            make_steps(settings.scales, [Group((ALL,))], shared=shared, upsample="after"),
-            [colors, *[z if learned else colors] * settings.scales],
+            make_steps(scales, shared=shared),
+            [settings.colours(), *[z if learned else settings.colours()] * scales],
             unit=settings.parametrization == "unit",
+            shared=shared,
         )
-        self.settings: L3CSettings = settings
-        self.trained_scales = 1 if shared else None
         self.extractors = nn.ModuleList(
-            Extractor(
-                3 if s == 1 else self.features, self.features, self.blocks, settings.bottleneck
-            )
-            for s in range(1, self.scales + 1)
-            if learned
+            Extractor(3 if s == 1 else features, features, settings.blocks, channels)
+            for s in range(1, scales + 1 if learned else 1)
         )
         self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
         if settings.input_map == "stored":  # buffers: no optimiser changes them
@@ -148,11 +140,10 @@ class L3C(PyramidModel):
                 features, z = extractor(features)
                 values, symbols = quantize(z, self.settings.levels)
                 pyramid.append(Bottleneck(symbols, values))
-            return pyramid
-        scale = images
-        for s in range(1, self.scales + 1):
-            scale = downsample(scale)
-            pyramid.append(Bottleneck(scale.long(), self.values(s, scale)))
+        else:
+            for s in range(1, self.scales + 1):
+                images = downsample(images)
+                pyramid.append(Bottleneck(images.long(), self.values(s, images)))
         return pyramid
 
     def _normalized(self, images: Tensor) -> Tensor:
@@ -177,17 +168,34 @@ class L3C(PyramidModel):
             return (bottleneck.values + 1) * ((self.settings.levels - 1) / 2)
         return super().differentiable_symbols(s, bottleneck)
 
+    @torch.no_grad()
     def initialize(self, seed: int) -> None:
         """See `Model`.
 
+        With "pyramid" channels 0..2 of an extractor's features carry R, G, B of every second pixel
+        of every second row; z holds their luma and two colour differences. Channels 3..5 of a
+        predictor carry R, G, B again; upsampling interpolates them bilinearly into channels 0..2 of
+        f, and channel 8 marks the positions that z was sampled from. If z were the mean of four
+        pixels, the mean would be paid for twice, in z and in the four; a sampled pixel that z knows
+        is nearly free where it comes again.
+
         Raises:
-            ValueError: start "pyramid" with the paper's parametrisation.
+            ValueError: start "pyramid" with a parametrisation that it is not made for.
         """
         super().initialize(seed)
-        if self.settings.initialization == "pyramid":
-            if self.settings.parametrization != "unit":
-                raise ValueError('initialization "pyramid" needs parametrization "unit"')
-            _start_as_interpolation(self)
+        if self.settings.initialization == "default":
+            return
+        for key, needed in (("parametrization", "unit"), ("channel_coefficients", "centred")):
+            if getattr(self.settings, key) != needed:
+                raise ValueError(f'initialization "pyramid" needs {key} "{needed}"')
+        start.noise(self)
+        for module in self.modules():
+            if isinstance(module, Extractor):
+                _start_extractor(module)
+            elif isinstance(module, Predictor):
+                start.start_predictor(module, self.learned)
+            elif isinstance(module, ProbabilityClassifier):
+                start.start_classifier(module, _CENTRE, marked=self.learned)
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Predictors with their classifiers, and extractors."""
@@ -198,52 +206,64 @@ class L3C(PyramidModel):
 
 FAMILY = L3C
 
+_CENTRE = nn.functional.pad(torch.ones(1, 1, 1), (1, 1, 1, 1))  # a 3x3 kernel with one 1
+
+
+def _start_extractor(extractor: Extractor) -> None:
+    head, down, z = (layer.weight for layer in (extractor.head, extractor.down, extractor.to_z))
+    start.see_contrast(head, start.CONTRAST_IMAGE)
+    head[:3] = down[:3] = 0
+    for c in range(3):
+        head[c, c, 1, 1] = down[c, c, 2, 2] = 1  # pixel 2i
+    z[:3] = 0
+    z[:3, :3, 0, 0] = start.luma_and_colour()
+    z[3:] *= start.Z_DAMPING
+
+
+def quantize(z: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+    """Q: the nearest level forward, the gradient of the soft assignment backward (Sec. 3.2).
+
+    Args:
+        z: float (N, C, H, W).
+        levels: L >= 2.
+
+    Returns:
+        Values (N, C, H, W) that carry the gradient of sum_l level_l softmax_l(-sigma_q (z -
+        level_l)^2), and symbols, int64 (N, C, H, W).
+    """
+    symbols = to_symbols(z.detach(), levels)
+    hard = to_values(symbols, levels)
+    if not (torch.is_grad_enabled() and z.requires_grad):
+        return hard, symbols
+    centres = to_values(torch.arange(levels, device=z.device), levels)
+    distance = z.float().unsqueeze(-1) - centres
+    soft = (torch.softmax(-SOFTNESS * distance**2, dim=-1) * centres).sum(-1)
+    return hard + (soft - soft.detach()), symbols
+
+
+def to_symbols(z: Tensor, levels: int) -> Tensor:
+    """Index of the nearest of `levels` values evenly spaced on [-1, 1]; inverse of `to_values`.
+
+    Args:
+        z: float (N, C, H, W), any value.
+        levels: L >= 2.
+
+    Returns:
+        int64 (N, C, H, W) in 0..L-1.
+    """
+    return torch.round((z.clamp(-1, 1) + 1) * ((levels - 1) / 2)).long()
+
+
+def to_values(symbols: Tensor, levels: int) -> Tensor:
+    """Value of each symbol, float32 on [-1, 1]; the one place where levels become numbers."""
+    return symbols.to(torch.float32) * (2 / (levels - 1)) - 1
+
 
 def downsample(images: Tensor) -> Tensor:
     """Pillow's bicubic by 2 with rounding: uint8 (N, 3, H, W) -> uint8 (N, 3, H/2, W/2)."""
     n, _, height, width = images.shape
-    array = images.permute(0, 2, 3, 1).cpu().numpy()
     out = np.empty((n, height // 2, width // 2, 3), np.uint8)
-    for i in range(n):
-        full = Image.fromarray(np.ascontiguousarray(array[i]))
+    for i, image in enumerate(images.permute(0, 2, 3, 1).cpu().numpy()):
+        full = Image.fromarray(np.ascontiguousarray(image))
         out[i] = np.asarray(full.resize((width // 2, height // 2), Image.Resampling.BICUBIC))
     return torch.from_numpy(out).permute(0, 3, 1, 2).to(images.device)
-
-
-@torch.no_grad()
-def _start_as_interpolation(network: L3C) -> None:
-    """Start "pyramid": see `l3c.nn.start`.
-
-    Extractors: channels 0..2 of the features carry R, G, B of every second pixel of every second
-    row; z holds their luma and two colour differences. Predictors: channels 3..5 carry R, G, B
-    again; upsampling interpolates them bilinearly into channels 0..2 of f, and channel 8 marks the
-    positions that z was sampled from. If z were the mean of four pixels, the mean would be paid for
-    twice, in z and in the four; a sampled pixel that z knows is nearly free where it comes again.
-    """
-    start.noise(network)
-    for module in network.modules():
-        if isinstance(module, Extractor):
-            _start_extractor(module)
-    for step in start.owners(network):
-        predictor, classifiers = start.modules_of(network, step)
-        start.start_predictor(predictor, network.learned)
-        for classifier in classifiers:
-            start.start_classifier(
-                classifier,
-                start.alone(1, 1)[None],
-                "marked" if network.learned else "nowhere",
-                start.luma_and_colour(),
-            )
-
-
-def _start_extractor(extractor: Extractor) -> None:
-    start.see_contrast(extractor.head.weight, start.CONTRAST_IMAGE)
-    extractor.head.weight[:3] = 0
-    extractor.down.weight[:3] = 0
-    for c in range(3):
-        start.identity(extractor.head, c, c)
-        start.identity(extractor.down, c, c)  # pixel 2i
-    z = extractor.to_z.weight
-    z[:3] = 0
-    z[3:] *= start.Z_DAMPING
-    z[:3, :3, 0, 0] = start.luma_and_colour()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,19 +11,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from l3c.integer import files
 from l3c.integer.conversion import convert
+from l3c.integer.network import IntegerNetwork
 from l3c.models.base import Model
 from l3c.models.pyramid_codec import PyramidCodec
-from l3c.nn.pyramid import PyramidNetwork
-from l3c.nn.steps import scale_name
+from l3c.nn import mixture
+from l3c.nn.pyramid import Bottleneck, PyramidNetwork, PyramidSettings, scale_name
 
 
 class PyramidModel(PyramidNetwork, Model):
     """A family whose parts are the scales "x", "z1", ..., "zS"."""
 
-    trained_scales: int | None = None
-    """How many scales the loss counts; None for all that are predicted."""
+    settings: PyramidSettings
 
     @property
     def parts(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -30,29 +30,52 @@ class PyramidModel(PyramidNetwork, Model):
         return tuple(scale_name(s) for s in range(self.scales + 1))
 
     def loss(self, images: Tensor) -> dict[str, Tensor]:
-        """See `Model`; the uniform cost of z^(S) is a constant and left out (L3C Eq. 10)."""
-        scales = self.trained_scales or self.scales
-        bits = self.predicted_bits(images, self.bottlenecks(images), scales)
-        return {scale_name(s): each for s, each in enumerate(bits)}
+        """See `Model`: Eq. 10, without z^(S), whose uniform cost is a constant.
+
+        A predictor that all scales share is trained on the finest.
+        """
+        scales = 1 if self.shared else self.scales
+        return self._predicted_bits(images, self.bottlenecks(images), scales)
 
     def bits(self, images: Tensor) -> dict[str, Tensor]:
         """See `Model`; H and W divisible by `multiple`."""
         pyramid = self.bottlenecks(images)
-        bits = self.predicted_bits(images, pyramid, self.scales)
-        bits.append(torch.tensor(self.uniform_bits(pyramid)))
-        return dict(zip(self.parts, bits, strict=True))
+        bits = self._predicted_bits(images, pyramid, self.scales)
+        return bits | {scale_name(self.scales): torch.tensor(self.uniform_bits(pyramid))}
+
+    def _predicted_bits(
+        self, images: Tensor, pyramid: Sequence[Bottleneck], scales: int
+    ) -> dict[str, Tensor]:
+        """Cross-entropy of z^(0), ..., z^(scales - 1), each summed over the batch, in bits."""
+        values = [self.values(0, images), *(bottleneck.values for bottleneck in pyramid)]
+        symbols = [images.float()]
+        symbols += [self.differentiable_symbols(s, each) for s, each in enumerate(pyramid, 1)]
+        bits = [torch.zeros((), device=images.device) for _ in range(scales)]
+        for s, target, params in self.predictions(values, scales):
+            wanted, levels = target.select(symbols[s]), self.shape(s).levels
+            nats = mixture.negative_log_likelihood(wanted, self.split(s, params), levels)
+            bits[s] = bits[s] + nats.sum() / math.log(2)
+        return {scale_name(s): each for s, each in enumerate(bits)}
+
+    def uniform_bits(self, pyramid: Sequence[Bottleneck]) -> float:
+        """Bits of z^(S) under its uniform prior, summed over the batch."""
+        return pyramid[-1].symbols.numel() * math.log2(self.shape(self.scales).levels)
+
+    def differentiable_symbols(self, s: int, bottleneck: Bottleneck) -> Tensor:
+        """Symbols of z^(s) as float32; with a gradient where z is learned."""
+        return bottleneck.symbols.float()
 
     def codec(
         self, device: str = "cpu", integers: Mapping[str, Tensor] | None = None
     ) -> PyramidCodec:
         """See `Model`."""
-        network = files.load(self, integers) if integers else None
+        network = IntegerNetwork.load(self, integers) if integers else None
         return PyramidCodec(self, self.identity(), device, network)
 
     def to_integers(self, images: Sequence[npt.NDArray[np.uint8]]) -> dict[str, Tensor]:
         """See `Model`: predictors and classifiers in integers (docs/integer.md)."""
-        return files.dump(convert(self, images))
+        return convert(self, images).tensors()
 
     def integer_facts(self, integers: Mapping[str, Tensor]) -> dict[str, Any]:
         """See `Model`: the largest partial sum of every convolution, as proved."""
-        return {"largest_partial_sum": files.load(self, integers).check()}
+        return {"largest_partial_sum": IntegerNetwork.load(self, integers).check()}

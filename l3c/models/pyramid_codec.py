@@ -28,13 +28,11 @@ from coder import cuda, range_coder
 from coder.shape import MixtureShape
 from coder.tables import FREQUENCY_BITS
 from l3c.arithmetic import Arithmetic, floating
-from l3c.integer.grids import parameter_grids
-from l3c.integer.network import IntegerNetwork
+from l3c.integer.network import IntegerNetwork, parameter_grids
 from l3c.models.base import TorchTileCodec
 from l3c.models.tile_codec import RGB, Bits, Sample, TileCodec, UnsupportedError
 from l3c.nn.mixture import negative_log_likelihood, sample, with_probability_floor
-from l3c.nn.pyramid import PyramidNetwork
-from l3c.nn.steps import CodingStep, PixelGroup, scale_name
+from l3c.nn.pyramid import CodingStep, PixelGroup, PyramidNetwork, scale_name
 from l3c.stopwatch import Stopwatch, timed
 from l3c.threads import torch_threads
 from l3c.torch_state import fixed_state
@@ -217,7 +215,7 @@ class PyramidCodec(TorchTileCodec):
         """
         features, known = None, self.network.known
         for step in self.network.steps:
-            if known is not None and step.group == 0:
+            if known is not None and step.number == 0:
                 known.select(symbols[step.s - 1]).copy_(symbols[step.s])
             with timed(stopwatch, "network", scale_name(step.s - 1)):
                 outputs, features = self.predict(step, step.inputs(symbols), features)

@@ -1,36 +1,57 @@
-"""Convolutional building blocks, predictor D and probability classifier (L3C Fig. 2)."""
+"""Convolutional building blocks, predictor D and probability classifier (L3C Fig. 2).
+
+Every convolution is a `Conv`, so that the same network also runs with other ones in their place
+(`with_modules`): integers (`l3c.integer`), their bounds, or labels of their channels.
+"""
 
 from __future__ import annotations
 
-from typing import TypeVar
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from coder.shape import MixtureShape
 from l3c.nn.mixture import limit, limits
-from l3c.nn.steps import Upsampling
 
 M = TypeVar("M", bound=nn.Module)
 
 LAMBDA_GAIN = 10.0  # of the outputs for centred lambdas
 
-
-def members(modules: nn.Module, kind: type[M]) -> list[M]:
-    """The modules of an nn.ModuleList, all of one class, with their type."""
-    found = list(modules.children())
-    if not all(isinstance(module, kind) for module in found):
-        raise TypeError(f"expected {kind.__name__} only, got {found}")
-    return found  # type: ignore[return-value]
+Upsampling = Literal["after", "before", "none"]
+"""Where a predictor upsamples by 2: the features it gives, those it gets, or nothing."""
 
 
-def conv(
-    inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1
-) -> nn.Conv2d:
-    """A convolution with bias and zero padding that keeps H and W (divided by `stride`)."""
-    return nn.Conv2d(
-        inputs, outputs, kernel, stride, padding=dilation * (kernel // 2), dilation=dilation
-    )
+class Conv(nn.Conv2d):
+    """A convolution with bias and zero padding that keeps H and W (divided by `stride`).
+
+    Args:
+        inputs, outputs: channels.
+        kernel: side of the kernels, odd.
+        relu: whether what the convolution gives, with the residual, passes a ReLU.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        stride: int = 1,
+        dilation: int = 1,
+        relu: bool = False,
+    ) -> None:
+        padding = dilation * (kernel // 2)
+        super().__init__(inputs, outputs, kernel, stride, padding, dilation)
+        self.relu = relu
+
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        """(N, I, H, W), and what is added to the result or None -> (N, O, H, W)."""
+        y = super().forward(x)
+        if residual is not None:
+            y = residual + y
+        return torch.relu(y) if self.relu else y
 
 
 class ResidualBlock(nn.Module):
@@ -38,12 +59,13 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.conv1 = conv(features, features)
-        self.conv2 = conv(features, features)
+        self.conv1 = Conv(features, features, relu=True)
+        self.conv2 = Conv(features, features)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, Cf, H, W) -> (N, Cf, H, W)."""
-        return x + self.conv2(torch.relu(self.conv1(x)))
+        y: Tensor = self.conv2(self.conv1(x), x)
+        return y
 
 
 class ResidualStack(nn.Module):
@@ -52,14 +74,15 @@ class ResidualStack(nn.Module):
     def __init__(self, features: int, blocks: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(ResidualBlock(features) for _ in range(blocks))
-        self.last = conv(features, features)
+        self.last = Conv(features, features)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, Cf, H, W) -> (N, Cf, H, W)."""
         y = x
         for block in self.blocks:
             y = block(y)
-        return x + self.last(y)
+        y = self.last(y, x)
+        return y
 
 
 class Upsample(nn.Module):
@@ -67,7 +90,7 @@ class Upsample(nn.Module):
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.conv = conv(features, 4 * features)
+        self.conv = Conv(features, 4 * features)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, Cf, H, W) -> (N, Cf, 2H, 2W)."""
@@ -89,32 +112,45 @@ class Predictor(nn.Module):
         self, channels: int, features: int, blocks: int, upsample: Upsampling = "after"
     ) -> None:
         super().__init__()
-        self.head = conv(channels, features, kernel=1)
+        self.head = Conv(channels, features, kernel=1)
         self.stack = ResidualStack(features, blocks)
         self.upsample = upsample
         self.up = None if upsample == "none" else Upsample(features)
 
     def forward(self, z: Tensor, coarser_features: Tensor | None) -> Tensor:
         """(N, C, H, W), and features of the step before, or None -> (N, Cf, H', W')."""
-        x = self.head(z)
-        if coarser_features is not None:
-            if self.up and self.upsample == "before":
-                coarser_features = self.up(coarser_features)[:, :, : z.shape[2], : z.shape[3]]
-            x = x + coarser_features
-        x = self.stack(x)
+        if self.up and self.upsample == "before":
+            coarser_features = self.up(coarser_features)[:, :, : z.shape[2], : z.shape[3]]
+        x: Tensor = self.stack(self.head(z, coarser_features))
         return self.up(x) if self.up and self.upsample == "after" else x
 
 
 class ProbabilityClassifier(nn.Module):
     """f^(s) -> mixture parameters of z^(s-1): parallel dilated convolutions, then 1x1.
 
-    The output, (N, P, H, W), holds the parameters in the order of `MixtureShape`, in units of
-    symbols, within the coder's limits.
-
     Args:
         features: Cf.
         dilations: of the parallel convolutions.
-        shape: of the mixture.
+        units: of the mixture's parameters.
+    """
+
+    def __init__(self, features: int, dilations: tuple[int, ...], units: Units) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(Conv(features, features, dilation=d) for d in dilations)
+        self.out = Conv(features * len(dilations), units.shape.parameters, kernel=1)
+        self.units = units
+
+    def forward(self, f: Tensor) -> Tensor:
+        """(N, Cf, H, W) -> (N, P, H, W), see `Units`."""
+        parameters: Tensor = self.units(self.out(torch.cat([b(f) for b in self.branches], dim=1)))
+        return parameters
+
+
+class Units(nn.Module):
+    """The network's own units -> mixture parameters in symbols, within the coder's limits.
+
+    Args:
+        shape: of the mixture; parameters are in its order.
         unit: the network's own unit of mu and sigma in symbols.
         offset: the symbol that the network's mu = 0 stands for.
         gain: factor on the logits and log sigma.
@@ -122,17 +158,18 @@ class ProbabilityClassifier(nn.Module):
         centred: lambda multiplies the previous channel's residual, not its value. That is the same
             family (Eq. 7 with mu2 - lambda mu1 for mu2), but here lambda can change from pixel to
             pixel without moving the mean.
+
+    Attributes:
+        scale, shift, low, high: float32 (1, P, 1, 1): parameters are scale x + shift, clipped.
     """
 
-    unit: Tensor
-    offset: Tensor
+    scale: Tensor
+    shift: Tensor
     low: Tensor
     high: Tensor
 
     def __init__(
         self,
-        features: int,
-        dilations: tuple[int, ...],
         shape: MixtureShape,
         unit: float,
         offset: float,
@@ -144,27 +181,22 @@ class ProbabilityClassifier(nn.Module):
         self.shape = shape
         self.gain = gain
         self.centred = centred and shape.coupled
-        self.branches = nn.ModuleList(conv(features, features, dilation=d) for d in dilations)
-        self.out = conv(features * len(dilations), shape.parameters, kernel=1)
-        scale = torch.ones(shape.parameters)
-        shift = torch.zeros(shape.parameters)
-        means = slice(shape.channels * shape.mixtures, 2 * shape.channels * shape.mixtures)
-        sigmas = slice(means.stop, means.stop + shape.channels * shape.mixtures)
-        scale[: means.start] = gain
-        scale[sigmas] = gain
-        scale[sigmas.stop :] = LAMBDA_GAIN if self.centred else 1.0
+        each = shape.channels * shape.mixtures
+        means, sigmas = slice(each, 2 * each), slice(2 * each, 3 * each)
+        scale = torch.full((shape.parameters,), gain)
         scale[means] = unit
+        scale[sigmas.stop :] = LAMBDA_GAIN if self.centred else 1.0
+        shift = torch.zeros(shape.parameters)
         shift[means] = offset
         shift[sigmas] = torch.tensor(unit).log()
         low, high = limits(shape)
         low[:, sigmas] = low[:, sigmas].clamp(min=sigma_min)
-        for name, values in (("unit", scale), ("offset", shift), ("low", low), ("high", high)):
+        for name, values in (("scale", scale), ("shift", shift), ("low", low), ("high", high)):
             self.register_buffer(name, values.view(1, -1, 1, 1), persistent=False)
 
-    def forward(self, f: Tensor) -> Tensor:
-        """(N, Cf, H, W) -> (N, P, H, W), see the class."""
-        out = self.out(torch.cat([branch(f) for branch in self.branches], dim=1))
-        parameters = out * self.unit + self.offset
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, P, H, W) -> (N, P, H, W), see the class."""
+        parameters = x * self.scale + self.shift
         if self.centred:
             parameters = self._uncentred(parameters)
         return limit(parameters, self.low, self.high)
@@ -175,3 +207,31 @@ class ProbabilityClassifier(nn.Module):
         return torch.cat(
             [logits, r, g - g_r * r, b - b_r * r - b_g * g, log_sigma, g_r, b_r, b_g], dim=1
         )
+
+
+class Function(nn.Module):
+    """A function in the place of a module."""
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *arguments: Tensor | None) -> Tensor:
+        """What the function gives."""
+        return self.function(*arguments)
+
+
+def with_modules(
+    network: M, makers: Mapping[type[nn.Module], Callable[[str, Any], nn.Module]]
+) -> M:
+    """A copy of a network with other modules in the place of some.
+
+    Args:
+        network: stays as it is.
+        makers: class of the modules to replace -> name and module -> the one in its place.
+    """
+    places: dict[int, nn.Module] = {}
+    for name, module in network.named_modules():
+        if type(module) in makers:
+            places[id(module)] = makers[type(module)](name, module)
+    return copy.deepcopy(network, places)

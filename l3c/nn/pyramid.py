@@ -2,16 +2,18 @@
 
     p(x, z^(1), ..., z^(S)) = p(z^(S)) * prod_s p(z^(s-1) | f^(s)),    f^(s) = D^(s)(z^(s), f^(s+1))
 
-with a uniform p(z^(S)) (L3C Eq. 2). Families differ in the pyramid and in the coding steps.
+with a uniform p(z^(S)) (L3C Eq. 2). The coarsest scale is coded first. A step predicts pixels of
+z^(s-1) that are independent of each other given what is known, so that a decoder runs as many
+passes as there are steps, however large the image. Families differ in the pyramid and in the steps.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import torch
 from pydantic import Field
@@ -20,8 +22,7 @@ from torch import Tensor, nn
 from coder.shape import MixtureShape
 from coder.tables import LOG_SIGMA_MIN
 from l3c.nn import mixture
-from l3c.nn.layers import Predictor, ProbabilityClassifier
-from l3c.nn.steps import CodingStep, PixelGroup, finest
+from l3c.nn.layers import Predictor, ProbabilityClassifier, Units, Upsampling
 from l3c.settings import FrozenSettings
 
 # Of the outputs for logits and log sigma, in the "unit" parametrisation: an optimiser that moves
@@ -48,6 +49,182 @@ class PyramidSettings(FrozenSettings):
         "output, multiplied with the previous channel's residual",
     )
 
+    def colours(self) -> MixtureShape:
+        """The mixture of R, G and B."""
+        sigmoid = self.channel_coefficients == "sigmoid"
+        return MixtureShape(3, 256, self.mixtures, coupled=True, sigmoid=sigmoid)
+
+
+def scale_name(s: int) -> str:
+    """The name of the part z^(s): "x" for the image, then "z1", "z2", ..."""
+    return f"z{s}" if s else "x"
+
+
+@dataclass(frozen=True)
+class PixelGroup:
+    """The pixels at row + step i, column + step j of a plane."""
+
+    row: int
+    column: int
+    step: int
+
+    def select(self, plane: Tensor) -> Tensor:
+        """A view of them: (..., H, W) -> (..., H', W')."""
+        return plane[..., self.row :: self.step, self.column :: self.step]
+
+
+ALL = PixelGroup(0, 0, 1)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The part of a step that is the same at every scale.
+
+    Attributes:
+        targets: the pixels of z^(s-1) that are predicted, independent of each other.
+        source: the pixels of z^(s-1) that this step is the first to get; None for z^(s).
+    """
+
+    targets: tuple[PixelGroup, ...]
+    source: PixelGroup | None = None
+
+
+@dataclass(frozen=True)
+class CodingStep:
+    """One pass of a predictor and its classifiers.
+
+    Attributes:
+        s: 1..S; pixels of z^(s-1) are predicted.
+        number: of the step among those of its scale, from 0.
+        targets, source: see `Group`.
+        predictor: index of its predictor in the network.
+        classifiers: indices of its classifiers, one for each target.
+    """
+
+    s: int
+    number: int
+    targets: tuple[PixelGroup, ...]
+    source: PixelGroup | None
+    predictor: int
+    classifiers: tuple[int, ...]
+
+    @property
+    def source_scale(self) -> int:
+        """The scale of the input: s, or s - 1 with a source."""
+        return self.s if self.source is None else self.s - 1
+
+    def upsample(self, scales: int) -> Upsampling:
+        """Where its predictor upsamples, in a pyramid of S scales: see `layers.Predictor`."""
+        if self.targets == (ALL,):
+            return "after"
+        return "before" if self.number == 0 and self.s < scales else "none"
+
+    def inputs(self, symbols: Sequence[Tensor]) -> Tensor:
+        """The input of the predictor, from z^(0), ..., z^(S): (N, C, H, W).
+
+        Where the image ends within a block, its last known row and column are repeated; where it
+        has none, zeros take their place.
+
+        Args:
+            symbols: of each scale, (N, C, H, W), as far as they are known.
+        """
+        grid = symbols[self.s]
+        if self.source is None:
+            return grid
+        pixels = self.source.select(symbols[self.s - 1])
+        if not pixels.numel():
+            return pixels.new_zeros(*pixels.shape[:2], *grid.shape[2:])
+        rows, columns = (
+            torch.arange(wanted, device=pixels.device).clamp(max=there - 1)
+            for wanted, there in zip(grid.shape[2:], pixels.shape[2:], strict=True)
+        )
+        return pixels[:, :, rows][:, :, :, columns]
+
+
+def make_steps(
+    scales: int, groups: Sequence[Group] = (Group((ALL,)),), shared: bool = False
+) -> tuple[CodingStep, ...]:
+    """All steps in the order of decoding: the coarsest scale first.
+
+    Args:
+        scales: S.
+        groups: the steps of each scale.
+        shared: one set of predictors and classifiers serves all scales.
+    """
+    steps = []
+    for s in range(scales, 0, -1):
+        predictor = classifier = 0
+        if not shared:  # modules are numbered from the finest scale on
+            predictor = (s - 1) * len(groups)
+            classifier = (s - 1) * sum(len(group.targets) for group in groups)
+        for number, group in enumerate(groups):
+            own = tuple(range(classifier, classifier + len(group.targets)))
+            step = CodingStep(s, number, group.targets, group.source, predictor + number, own)
+            steps.append(step)
+            classifier += len(own)
+    return tuple(steps)
+
+
+class Decoder(nn.Module):
+    """The predictors and classifiers of coding steps: the part of a network that a decoder runs.
+
+    Args:
+        steps: in the order of decoding.
+        shared: whether one predictor serves all scales, which then share no features.
+
+    Attributes:
+        predictors, classifiers: that the steps name by index; a subclass makes them.
+    """
+
+    predictors: nn.ModuleList
+    classifiers: nn.ModuleList
+
+    def __init__(self, steps: Sequence[CodingStep], shared: bool) -> None:
+        super().__init__()
+        self.steps, self.shared = tuple(steps), shared
+
+    def predict(
+        self, step: CodingStep, values: Tensor, coarser_features: Tensor | None
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """Mixture parameters of a step's targets, and the features for the next step.
+
+        Args:
+            step: one of `steps`.
+            values: of its input, `step.inputs`, float32 (N, C, H, W).
+            coarser_features: of the step before; None at the first.
+
+        Returns:
+            Mixture parameters (N, P, H', W') for each target, see `Units`: H' = 2H if it is all
+            pixels of z^(s-1), else H' = H. And the features (N, Cf, H', W'), or None where the
+            next step gets none.
+        """
+        predictor, classifiers = self.modules_of(step)
+        f = predictor(values, coarser_features)
+        return [classifier(f) for classifier in classifiers], None if self.shared else f
+
+    def modules_of(self, step: CodingStep) -> tuple[Predictor, list[ProbabilityClassifier]]:
+        """The predictor of a step, and the classifier of each target."""
+        classifiers = [self.classifiers[index] for index in step.classifiers]
+        return cast(Predictor, self.predictors[step.predictor]), cast(
+            list[ProbabilityClassifier], classifiers
+        )
+
+    def predictions(
+        self, values: Sequence[Tensor], scales: int | None = None
+    ) -> Iterator[tuple[int, PixelGroup, Tensor]]:
+        """The mixture parameters of all targets: s of their z^(s), the target, (N, P, H', W').
+
+        Args:
+            values: of z^(0), ..., z^(S), float32 (N, C, H, W).
+            scales: only z^(0), ..., z^(scales - 1) are predicted, by a shared predictor.
+        """
+        features = None
+        for step in self.steps:
+            if scales is None or step.s <= scales:
+                outputs, features = self.predict(step, step.inputs(values), features)
+                for target, params in zip(step.targets, outputs, strict=True):
+                    yield step.s - 1, target, params
+
 
 @dataclass(frozen=True)
 class Bottleneck:
@@ -57,14 +234,15 @@ class Bottleneck:
     values: Tensor
 
 
-class PyramidNetwork(nn.Module, ABC):
-    """Predictors and classifiers of the coding steps; a subclass makes the pyramid.
+class PyramidNetwork(Decoder):
+    """A decoder, and the pyramid that a subclass makes of an image.
 
     Args:
         settings: shape of the network.
         steps: the coding steps.
         shapes: of the mixtures of z^(0), ..., z^(S); of z^(S) only channels and levels hold.
         unit: whether means and log sigma leave the network in the unit [-1, 1].
+        shared: see `Decoder`.
 
     Attributes:
         known: the pixels of z^(s-1) that z^(s) holds already, if there are any; no step has them
@@ -72,6 +250,7 @@ class PyramidNetwork(nn.Module, ABC):
     """
 
     known: PixelGroup | None = None
+    settings: PyramidSettings
 
     def __init__(
         self,
@@ -79,46 +258,38 @@ class PyramidNetwork(nn.Module, ABC):
         steps: Sequence[CodingStep],
         shapes: Sequence[MixtureShape],
         unit: bool,
+        shared: bool = False,
     ) -> None:
-        super().__init__()
-        self.scales = settings.scales
-        self.steps = tuple(steps)
+        super().__init__(steps, shared)
+        self.settings, self.scales = settings, settings.scales
         self.shapes = tuple(shapes)
-        self.features = settings.features
-        self.blocks = settings.blocks
-        self.dilations = settings.dilations
-        self.centred = settings.channel_coefficients == "centred"
-        self.shared = not any(step.passes_features and step.group == 0 for step in steps)
+        finest = {step.predictor: step for step in steps}  # the last step that uses a predictor
+        owners = [step for _, step in sorted(finest.items())]
         self.predictors = nn.ModuleList(
-            Predictor(self.input_shape(step).channels, self.features, self.blocks, step.upsample)
-            for step in finest(self.steps, lambda step: (step.predictor,))
+            Predictor(
+                self.input_shape(step).channels,
+                settings.features,
+                settings.blocks,
+                step.upsample(settings.scales),
+            )
+            for step in owners
         )
         self.classifiers = nn.ModuleList(
             ProbabilityClassifier(
-                self.features,
-                self.dilations,
-                self.shape(step.s - 1),
-                *self._units(step.s - 1, unit),
-                self.centred,
+                settings.features, settings.dilations, self._units(step.s - 1, unit)
             )
-            for step in finest(self.steps, lambda step: step.classifiers)
+            for step in owners
+            for _ in step.targets
         )
 
-    def _units(self, s: int, unit: bool) -> tuple[float, float, float, float]:
-        """Of z^(s): unit and zero of the network's means, gain of the rest, least log sigma.
-
-        All in symbols. The paper's least log sigma is that of the network's own unit.
-        """
-        half = (self.shape(s).levels - 1) / 2
+    def _units(self, s: int, unit: bool) -> Units:
+        """Of z^(s), in symbols. The paper's least log sigma is that of the network's own unit."""
+        shape, half = self.shape(s), (self.shape(s).levels - 1) / 2
+        centred = self.settings.channel_coefficients == "centred"
         if unit:
-            return half, half, OUTPUT_GAIN, LOG_SIGMA_MIN
-        scale, zero = (1.0, 0.0) if self.shape(s).coupled else (half, half)
-        return scale, zero, 1.0, LOG_SIGMA_MIN + math.log(scale)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.parameters()).device
+            return Units(shape, half, half, OUTPUT_GAIN, LOG_SIGMA_MIN, centred)
+        scale, zero = (1.0, 0.0) if shape.coupled else (half, half)
+        return Units(shape, scale, zero, 1.0, LOG_SIGMA_MIN + math.log(scale), centred)
 
     def shape(self, s: int) -> MixtureShape:
         """The mixture of z^(s); its channels and levels also hold for z^(S)."""
@@ -126,7 +297,7 @@ class PyramidNetwork(nn.Module, ABC):
 
     def input_shape(self, step: CodingStep) -> MixtureShape:
         """Channels and levels of the input of a step."""
-        return self.shape(step.source_scale)
+        return self.shapes[step.source_scale]
 
     @abstractmethod
     def bottlenecks(self, images: Tensor) -> list[Bottleneck]:
@@ -145,59 +316,6 @@ class PyramidNetwork(nn.Module, ABC):
         """The sides of an image are padded to multiples of this before `bottlenecks`."""
         return 1 << self.scales
 
-    def predict(
-        self, step: CodingStep, values: Tensor, coarser_features: Tensor | None
-    ) -> tuple[list[Tensor], Tensor | None]:
-        """Mixture parameters of a step's targets, and the features for the next step.
-
-        Args:
-            step: one of `steps`.
-            values: of its input, `step.inputs`, float32 (N, C, H, W).
-            coarser_features: of the step before; None at the first.
-
-        Returns:
-            Mixture parameters (N, P, H', W') for each target, see `ProbabilityClassifier`: H' = 2H
-            if it is all pixels of z^(s-1), else H' = H. And the features (N, Cf, H', W'), or None
-            where the next step gets none.
-        """
-        f = self.predictors[step.predictor](values, coarser_features)
-        mixture_params = [self.classifiers[index](f) for index in step.classifiers]
-        return mixture_params, f if step.passes_features else None
-
     def split(self, s: int, mixture_params: Tensor) -> mixture.Mixture:
         """The mixture parameters of z^(s) by kind."""
         return mixture.split(mixture_params, self.shape(s))
-
-    def uniform_bits(self, pyramid: Sequence[Bottleneck]) -> float:
-        """Bits of z^(S) under its uniform prior, summed over the batch."""
-        return pyramid[-1].symbols.numel() * math.log2(self.shape(self.scales).levels)
-
-    def predicted_bits(
-        self, images: Tensor, pyramid: Sequence[Bottleneck], scales: int
-    ) -> list[Tensor]:
-        """Cross-entropy of z^(0), ..., z^(scales - 1), each summed over the batch, in bits.
-
-        Args:
-            images: uint8 (N, 3, H, W).
-            pyramid: of these images; its values carry gradients to what made them.
-            scales: how many are counted, 1..S.
-        """
-        values = [self.values(0, images), *(bottleneck.values for bottleneck in pyramid)]
-        bits = [torch.zeros((), device=images.device) for _ in range(scales)]
-        features = None
-        for step in self.steps:
-            if step.s > scales:
-                continue
-            s = step.s - 1
-            predicted, features = self.predict(step, step.inputs(values), features)
-            symbols = images.float() if s == 0 else self.differentiable_symbols(s, pyramid[s - 1])
-            levels = self.shape(s).levels
-            for target, params in zip(step.targets, predicted, strict=True):
-                wanted = target.select(symbols)
-                nats = mixture.negative_log_likelihood(wanted, self.split(s, params), levels)
-                bits[s] = bits[s] + nats.sum() / math.log(2)
-        return bits
-
-    def differentiable_symbols(self, s: int, bottleneck: Bottleneck) -> Tensor:
-        """Symbols of z^(s) as float32; with a gradient where z is learned."""
-        return bottleneck.symbols.float()

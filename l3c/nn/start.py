@@ -13,21 +13,19 @@ are amplified: how sure a prediction can be depends on contrasts, which are smal
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from l3c.nn.layers import (
     LAMBDA_GAIN,
+    Conv,
     Predictor,
     ProbabilityClassifier,
     ResidualBlock,
     ResidualStack,
-    members,
 )
 from l3c.nn.pyramid import PyramidNetwork
-from l3c.nn.steps import CodingStep, finest
 
 FOLLOW = 0.9  # lambda of G from R and of B from G at the start
 CHROMA_GAIN = 1.0  # z of colour differences; more would clip strong colours
@@ -44,49 +42,27 @@ RARITY = 0.5  # a component's weight falls with this power of its width
 CONTRAST_IMAGE = 3.0  # gain of filters without mean on the image and on f,
 CONTRAST_CARRIERS = 6.0  # and on a predictor's carriers
 
-Sampled = Literal["marked", "nowhere"]
-"""Where a classifier can know that its symbol was sampled into the coarser scale."""
-
 
 @torch.no_grad()
 def noise(network: PyramidNetwork) -> None:
-    """Kaiming noise everywhere, residual branches damped, carriers left out of them."""
+    """Kaiming noise everywhere; residual branches damped, carriers left out of them.
+
+    The first block of each predictor sees contrasts of the carriers.
+    """
+    damping = BRANCH_DAMPING * math.sqrt(2 / max(network.settings.blocks, 2))
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, Conv):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+            nn.init.zeros_(_bias(module))
     for module in network.modules():
-        if isinstance(module, ResidualBlock):
-            _damp_branch(module.conv2, network.blocks)
-        elif isinstance(module, ResidualStack):
-            _damp_branch(module.last, network.blocks)
-
-
-def owners(network: PyramidNetwork) -> list[CodingStep]:
-    """The finest step of each predictor."""
-    return finest(network.steps, lambda step: (step.predictor,))
-
-
-def modules_of(
-    network: PyramidNetwork, step: CodingStep
-) -> tuple[Predictor, list[ProbabilityClassifier]]:
-    """The predictor and the classifiers of a step."""
-    classifiers = members(network.classifiers, ProbabilityClassifier)
-    predictor = members(network.predictors, Predictor)[step.predictor]
-    return predictor, [classifiers[index] for index in step.classifiers]
-
-
-def alone(row: int, column: int) -> Tensor:
-    """A 3x3 kernel with one 1."""
-    kernel = torch.zeros(3, 3)
-    kernel[row, column] = 1
-    return kernel
-
-
-def _damp_branch(convolution: nn.Conv2d, blocks: int) -> None:
-    convolution.weight.mul_(BRANCH_DAMPING * math.sqrt(2 / max(blocks, 2)))
-    convolution.weight[:CARRIERS] = 0
+        if isinstance(module, ResidualBlock | ResidualStack):
+            last = module.conv2 if isinstance(module, ResidualBlock) else module.last
+            last.weight.mul_(damping)
+            last.weight[:CARRIERS] = 0
+        elif isinstance(module, Predictor) and len(module.stack.blocks):
+            first = module.stack.blocks[0]
+            assert isinstance(first, ResidualBlock)
+            see_contrast(first.conv1.weight[:, :CARRIERS], CONTRAST_CARRIERS)
 
 
 def see_contrast(weight: Tensor, gain: float) -> None:
@@ -94,10 +70,10 @@ def see_contrast(weight: Tensor, gain: float) -> None:
     weight.sub_(weight.mean((2, 3), keepdim=True)).mul_(gain)
 
 
-def identity(convolution: nn.Conv2d, source: int, target: int) -> None:
-    """Copies a channel."""
-    middle = convolution.kernel_size[0] // 2
-    convolution.weight[target, source, middle, middle] = 1
+def luma_and_colour() -> Tensor:
+    """Luma (R + 2 G + B) / 4 and the scaled differences R - G and B - G."""
+    g = CHROMA_GAIN
+    return torch.tensor([[0.25, 0.5, 0.25], [g, -g, 0.0], [0.0, -g, g]])
 
 
 @torch.no_grad()
@@ -111,35 +87,21 @@ def start_predictor(predictor: Predictor, learned: bool) -> None:
         predictor: that upsamples after its stack.
         learned: z holds luma and colour of every fourth pixel; otherwise means of R, G, B.
     """
-    head = predictor.head.weight
-    head[:CARRIERS] = 0
-    if learned:
-        head[3:6, :3, 0, 0] = luma_and_colour().inverse()
-    else:
-        for c in range(3):
-            head[3 + c, c, 0, 0] = 1
-    see_contrast_of(predictor)
     assert predictor.up is not None
-    up = predictor.up.conv.weight  # output 4 c + 2 row + column of the pixel shuffle
-    up[: 4 * CARRIERS] = 0
+    head, up = predictor.head.weight, predictor.up.conv.weight
+    head[:CARRIERS] = 0
+    head[3:6, :3, 0, 0] = luma_and_colour().inverse() if learned else torch.eye(3)
+    up[: 4 * CARRIERS] = 0  # output 4 c + 2 row + column of the pixel shuffle
     for row in range(2):
         for column in range(2):
             kernel = torch.outer(_bilinear(row, learned), _bilinear(column, learned))
             for c in range(3):
-                up[4 * c + 2 * row + column, 3 + c] = kernel
-                up[4 * c + 2 * row + column, 6, 1, 1] = 2.0 * column - 1
-                up[4 * c + 2 * row + column, 7, 1, 1] = 2.0 * row - 1
+                target = up[4 * c + 2 * row + column]
+                target[3 + c] = kernel
+                target[6, 1, 1] = 2.0 * column - 1
+                target[7, 1, 1] = 2.0 * row - 1
     if learned:
-        bias = predictor.up.conv.bias
-        assert bias is not None
-        bias[4 * MARK] = 1
-
-
-def see_contrast_of(predictor: Predictor) -> None:
-    """Makes the first block see contrasts of the carriers."""
-    first = next(iter(members(predictor.stack.blocks, ResidualBlock)), None)
-    if first is not None:
-        see_contrast(first.conv1.weight[:, :CARRIERS], CONTRAST_CARRIERS)
+        _bias(predictor.up.conv)[4 * MARK] = 1
 
 
 def _bilinear(phase: int, sampled: bool) -> Tensor:
@@ -154,65 +116,47 @@ def _bilinear(phase: int, sampled: bool) -> Tensor:
     return torch.tensor([0.25, 0.75, 0.0] if phase == 0 else [0.0, 0.75, 0.25])
 
 
-def luma_and_colour() -> Tensor:
-    """Luma (R + 2 G + B) / 4 and the scaled differences R - G and B - G."""
-    g = CHROMA_GAIN
-    return torch.tensor([[0.25, 0.5, 0.25], [g, -g, 0.0], [0.0, -g, g]])
-
-
 @torch.no_grad()
 def start_classifier(
-    classifier: ProbabilityClassifier,
-    kernels: Tensor,
-    sampled: Sampled,
-    z_from_carriers: Tensor | None = None,
+    classifier: ProbabilityClassifier, kernels: Tensor, marked: bool = False
 ) -> None:
     """Mixtures centred on what kernels make of the carriers.
 
     Args:
-        classifier: to fill.
+        classifier: of pixels, whose lambdas are centred, or of a z that is luma and colour.
         kernels: (sources, 3, 3) on channels 0..2, 3..5, ... of the features.
-        sampled: where z was sampled from, so that it knows the pixel.
-        z_from_carriers: (3, 3), what makes z of them, for classifiers of a learned z.
+        marked: z was sampled where the features say so (`MARK`), and knows the pixel there.
     """
-    shape, gain = classifier.shape, classifier.gain
+    shape, gain = classifier.units.shape, classifier.units.gain
     c, k = shape.channels, shape.mixtures
-    branch = classifier.branches[0]
-    assert isinstance(branch, nn.Conv2d)
-    see_contrast(branch.weight[:, : 3 * len(kernels)], CONTRAST_IMAGE)
-    branch.weight[:3] = 0
+    branch = classifier.branches[0].weight
+    assert isinstance(branch, Tensor)
+    see_contrast(branch[:, : 3 * len(kernels)], CONTRAST_IMAGE)
+    branch[:3] = 0
     for i in range(3):
-        branch.weight[i, i : 3 * len(kernels) : 3] = kernels
-    if sampled == "marked":
-        branch.weight[3] = 0
-        identity(branch, MARK, 3)
-    out, bias = classifier.out.weight, classifier.out.bias
-    assert bias is not None
-    out.mul_(OUTPUT_DAMPING)
+        branch[i, i : 3 * len(kernels) : 3] = kernels
+    classifier.out.weight.mul_(OUTPUT_DAMPING)
     kinds = (4, c, k) if shape.coupled else (3, c, k)  # coupled: three channels, three lambdas
-    weight, start = out.view(*kinds, -1), bias.view(*kinds)
-    weight[1] = 0
-    width = torch.linspace(math.log(NARROWEST), math.log(WIDEST), k) if k > 1 else torch.zeros(1)
+    weight, bias = classifier.out.weight.view(*kinds, -1), _bias(classifier.out).view(*kinds)
     if shape.coupled:
-        centre = torch.eye(3)
-        sigma = torch.tensor(PIXEL_SIGMA)
-        start[3] = torch.tensor([FOLLOW, 0.0, FOLLOW])[:, None]  # G from R, B from R, B from G
-        if classifier.centred:
-            start[3] /= LAMBDA_GAIN
-        else:
-            centre[1, 0] = centre[2, 1] = -FOLLOW
-            start[1, 1:] = -FOLLOW  # x is a symbol, 127.5 (x' + 1): the mean gets the 1 back
-        if shape.sigmoid:
-            start[3] = torch.logit(start[3].clamp(min=0.02))
+        centre, sigma, narrow = torch.eye(3), torch.tensor(PIXEL_SIGMA), SAMPLED_PIXEL
+        follow = torch.tensor([FOLLOW, 0.0, FOLLOW])  # G from R, B from R, B from G
+        bias[3] = follow[:, None] / LAMBDA_GAIN
     else:
-        assert z_from_carriers is not None
-        centre = torch.zeros(c, 3)
-        centre[:3] = z_from_carriers
-        sigma = torch.full((c,), Z_SIGMA)
+        centre, sigma, narrow = torch.zeros(c, 3), torch.full((c,), Z_SIGMA), SAMPLED_Z
+        centre[:3] = luma_and_colour()
+    weight[1] = 0
     weight[1, :, :, :3] += centre.unsqueeze(1)
-    narrow = math.log(SAMPLED_PIXEL if shape.coupled else SAMPLED_Z)
-    if sampled == "marked":
+    width = torch.linspace(math.log(NARROWEST), math.log(WIDEST), k) if k > 1 else torch.zeros(1)
+    bias[0] = -RARITY * width / gain
+    bias[2] = (sigma.log().unsqueeze(1) + width) / gain
+    if marked:
+        branch[3] = 0
+        branch[3, MARK, 1, 1] = 1
         weight[:, :, :, 3] = 0
-        weight[2, :, :, 3] = narrow / gain
-    start[0] = -RARITY * width / gain
-    start[2] = (sigma.log().unsqueeze(1) + width) / gain
+        weight[2, :, :, 3] = math.log(narrow) / gain
+
+
+def _bias(convolution: Conv) -> Tensor:
+    assert convolution.bias is not None
+    return convolution.bias

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from l3c.integer.files import load
 from l3c.integer.network import IntegerNetwork
 from l3c.models import base
 from l3c.models.pyramid import PyramidModel
@@ -67,7 +66,7 @@ def integers(kind: str = "l3c", seed: int = 0) -> dict[str, torch.Tensor]:
 @functools.cache
 def integer_network(kind: str = "l3c", seed: int = 0) -> IntegerNetwork:
     """Of `tiny(kind, seed)`; not to be changed or prepared."""
-    return load(tiny(kind, seed), integers(kind, seed))
+    return IntegerNetwork.load(tiny(kind, seed), integers(kind, seed))
 
 
 def write_model(folder: Path, kind: str = "l3c", seed: int = 0, name: str = "model") -> Path:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from l3c.models.base import Model
-from l3c.models.l3c import L3C, L3CSettings
+from l3c.models.l3c import L3C, SOFTNESS, L3CSettings, quantize, to_symbols, to_values
 from l3c.models.pyramid import PyramidModel
 from l3c.nn.mixture import negative_log_likelihood
 from l3c.recipe import Recipe
@@ -149,10 +149,31 @@ def test_the_pyramid_starts_as_well_at_full_size(kind: str) -> None:
     assert float(sum(full.values())) < 1.1 * float(sum(little.values()))
 
 
-def test_pyramid_initialization_needs_its_parametrization() -> None:
-    settings = L3CSettings(features=12, blocks=0, initialization="pyramid")
-    with pytest.raises(ValueError, match='needs parametrization "unit"'):
-        L3C(settings).initialize(0)
+@pytest.mark.parametrize("missing", ["parametrization", "channel_coefficients"])
+def test_pyramid_initialization_needs_its_parametrization(missing: str) -> None:
+    needed = {"parametrization": "unit", "channel_coefficients": "centred"}
+    settings = {"features": 12, "blocks": 0, "initialization": "pyramid", **needed}
+    L3C(L3CSettings.model_validate(settings)).initialize(0)
+    del settings[missing]
+    with pytest.raises(ValueError, match=missing):
+        L3C(L3CSettings.model_validate(settings)).initialize(0)
+
+
+def test_quantizer() -> None:
+    for count in (2, 25, 255):
+        symbols = torch.arange(count)
+        assert torch.equal(to_symbols(to_values(symbols, count), count), symbols)
+    z = torch.tensor([-7.0, -1.0, -0.97, 0.03, 0.05, 1.2], requires_grad=True)
+    values, symbols = quantize(z, 25)
+    assert symbols.tolist() == [0, 0, 0, 12, 13, 24]  # the nearest; the ends clip
+    assert torch.equal(values.detach(), to_values(symbols, 25))
+    values.sum().backward()
+    copied = z.detach().clone().requires_grad_()
+    levels = to_values(torch.arange(25), 25)
+    weights = torch.softmax(-SOFTNESS * (copied.unsqueeze(-1) - levels) ** 2, -1)
+    (weights * levels).sum().backward()  # the soft assignment
+    assert z.grad is not None
+    assert torch.allclose(z.grad, copied.grad)
 
 
 def test_centred_coefficients_are_eq_7_with_other_means() -> None:
@@ -162,7 +183,7 @@ def test_centred_coefficients_are_eq_7_with_other_means() -> None:
     k = 2
     with torch.no_grad():
         parameters = classifier(f)
-        classifier.centred = False
+        classifier.units.centred = False
         plain = classifier(f)
     mu, lam = plain[:, 3 * k : 6 * k].unflatten(1, (3, k)), plain[:, 9 * k :].unflatten(1, (3, k))
     x = torch.tensor([40.0, 90.0])

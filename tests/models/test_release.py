@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 
 from coder.shape import MixtureShape
-from l3c.models.l3c import L3C, L3CSettings
+from l3c.models.l3c import L3C, L3CSettings, quantize, to_values
 from l3c.nn import mixture
-from l3c.nn.layers import ProbabilityClassifier
-from l3c.nn.quantizer import quantize, to_values
 
 KINDS = list(release.NAMES)
 SCALES: dict[str, int] = {"l3c": 3, "rgb": 3, "rgb_shared": 4}  # that the release evaluates
@@ -113,9 +111,11 @@ def test_quantizer() -> None:
 def test_mixture(piece: str) -> None:
     pieces = np.load(release.FOLDER / "original_pieces.npz")
     raw = torch.from_numpy(pieces[f"{piece}_parameters"]).requires_grad_()
-    classifier = passing(raw.shape[1], s=0 if piece == "rgb" else 1)
-    shape = classifier.shape
-    params = mixture.split(classifier(raw), shape)
+    network = L3C(L3CSettings(features=12, blocks=0, mixtures=4))
+    step = network.steps[-1 if piece == "rgb" else -2]  # that predicts x, or z^(1)
+    units = network.modules_of(step)[1][0].units
+    shape = units.shape
+    params = mixture.split(units(raw), shape)
     x = torch.from_numpy(pieces[f"{piece}_symbols"]).float()
     nats = mixture.negative_log_likelihood(x, params, shape.levels)
     nats.sum().backward()
@@ -137,14 +137,3 @@ def test_mixture(piece: str) -> None:
     np.testing.assert_allclose(raw.grad.numpy()[likely], gradient, rtol=2e-4, atol=1e-4)
     at_the_limit = params.log_sigma <= -7 + log_unit + 1e-6
     assert bool(at_the_limit.any()) == (piece == "z_clamped")
-
-
-def passing(parameters: int, s: int) -> ProbabilityClassifier:
-    """The paper's classifier of z^(s) with K = 4, with weights that pass its input on."""
-    settings = L3CSettings(features=parameters, blocks=0, mixtures=4, dilations=(1,))
-    classifier = L3C(settings).classifiers[s]
-    assert isinstance(classifier, ProbabilityClassifier)
-    for convolution in (classifier.branches[0], classifier.out):
-        torch.nn.init.dirac_(convolution.weight)
-        torch.nn.init.zeros_(convolution.bias)
-    return classifier

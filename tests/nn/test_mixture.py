@@ -7,7 +7,7 @@ import torch
 from coder.range_coder import encode_mixture, mixture_cdf
 from coder.shape import MixtureShape
 from l3c.nn import mixture
-from l3c.nn.layers import ProbabilityClassifier
+from l3c.nn.layers import Units
 
 
 def random_mixture(shape: MixtureShape, pixels: int, dtype: torch.dtype) -> torch.Tensor:
@@ -55,8 +55,8 @@ def test_training_has_the_limits_of_the_coder() -> None:
     """Whatever the network puts out, the loss is what the coder charges."""
     shape = MixtureShape(3, 16, 2, coupled=True)
     raw = 40 * torch.randn(1, shape.parameters, 6, 50, generator=torch.Generator().manual_seed(0))
-    classifier = ProbabilityClassifier(12, (1,), shape, 1.0, 0.0, 1.0, -7.0, False)
-    params = mixture.split(mixture.limit(raw, classifier.low, classifier.high), shape)
+    units = Units(shape, 1.0, 0.0, 1.0, -7.0, False)
+    params = mixture.split(units(raw), shape)
     symbols = torch.randint(0, 16, (1, 3, 6, 50), generator=torch.Generator().manual_seed(1))
     nats = mixture.with_probability_floor(
         mixture.negative_log_likelihood(symbols.float(), params, 16), 16

@@ -43,8 +43,8 @@ def bottlenecks(codec: TileCodec, image: RGB) -> list[Reals]:
     Raises:
         UnsupportedError: a model without scales.
     """
+    from l3c.models.l3c import to_values
     from l3c.models.pyramid_codec import as_pyramid_codec
-    from l3c.nn.quantizer import to_values
 
     pyramid = as_pyramid_codec(codec)
     symbols = enumerate(pyramid.symbols(image)[1:], 1)

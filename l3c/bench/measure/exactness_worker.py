@@ -17,12 +17,12 @@ from l3c.arithmetic import KINDS, Kind
 from l3c.bench.measure.exactness import Setting
 from l3c.coding import decode_picture, encode_picture
 from l3c.images.picture import Picture
-from l3c.integer import files, reference
+from l3c.integer.network import IntegerNetwork
 from l3c.models.base import load_model
 from l3c.models.pyramid import PyramidModel
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.zoo import read_model
-from l3c.nn.steps import CodingStep
+from l3c.nn.pyramid import CodingStep
 from l3c.tile_coding import Choice
 from l3c.torch_state import attribute
 
@@ -35,23 +35,18 @@ class SettingCodec(PyramidCodec):
         assert isinstance(model, PyramidModel)
         if tensors is None:
             raise RuntimeError(f"{weights} has no integers")
-        integers = files.load(model, tensors)
+        integers = IntegerNetwork.load(model, tensors)
         layout = torch.channels_last if setting.channels_last else torch.contiguous_format
         used = integers if kind == "integer" else None
+        integers.carrier = torch.int64 if setting.carrier == "numpy" else torch.float32
         super().__init__(model, model.identity(), setting.device, used, layout)
         self._batch = setting.batch
         self._onednn = setting.onednn
-        self._reference = integers if setting.carrier == "numpy" else None
 
     def predict(
         self, step: CodingStep, symbols: Tensor, coarser_features: Any
     ) -> tuple[list[Tensor], Any]:
-        """See `PyramidCodec.predict`: as one of a batch, or in NumPy's int64."""
-        if self._reference is not None:
-            outputs, f = reference.predict(
-                self._reference, step, symbols[0].numpy(), coarser_features
-            )
-            return [torch.from_numpy(each.astype(np.int32))[None] for each in outputs], f
+        """See `PyramidCodec.predict`: as one of a batch."""
         # The whole batch of features is passed on, but the parameters of one image only. oneDNN is
         # chosen here, because the codec fixes it (`l3c.torch_state`).
         batch = symbols.expand(self._batch, -1, -1, -1)

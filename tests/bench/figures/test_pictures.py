@@ -15,8 +15,8 @@ from l3c.bench.figures.pictures import (
     local_means,
     spread,
 )
+from l3c.models.l3c import to_values
 from l3c.models.tile_codec import UnsupportedError
-from l3c.nn.quantizer import to_values
 
 
 @pytest.mark.parametrize("kind", KINDS)
