@@ -22,34 +22,33 @@ class L3CImageFile(ImageFile.ImageFile):
     format_description = "learned lossless image compression (L3C)"
 
     def _open(self) -> None:
-        from coder.errors import CoderError
-        from l3c.coding import known_sections
+        from l3c.coding import known_sections, mode_of
         from l3c.fileformat.container import unpack
-        from l3c.images.picture import Mode, pillow_info
+        from l3c.images.picture import Mode
+        from l3c.images.pillow import info_of
 
         assert self.fp is not None
         data = self.fp.read()
         try:
             container = unpack(data)
-            mode = Mode(container.mode)
+            mode = mode_of(container)
             sections = known_sections(container, mode)
-        except (CoderError, ValueError) as error:
+        except ValueError as error:  # CoderError is one
             raise SyntaxError(str(error)) from error  # what Pillow expects of a plugin
         if mode == Mode.RGB16:
             raise SyntaxError("Pillow has no 16-bit RGB; l3c.decode gives a NumPy array")
         self._size = (container.width, container.height)
         self._mode = mode.pil
-        self.info.update(pillow_info(mode, sections).items())
-        self._data: bytes | None = data
+        self.info.update(info_of(mode, sections).items())
+        self._data = data
 
     def load(self) -> Any:
         """Decodes the pixels."""
-        if getattr(self, "_data", None) is not None:
+        data = self.__dict__.pop("_data", None)
+        if data is not None:
             from coder.errors import CoderError
             from l3c.api import decode
 
-            data, self._data = self._data, None
-            assert data is not None
             try:
                 decoded = decode(data, as_pil=True)
             except CoderError as error:
@@ -72,16 +71,16 @@ def register() -> None:
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Writes the image with its metadata, or that of `exif=`, `icc_profile=` and `xmp=`."""
     from l3c.api import encode
-    from l3c.images.metadata import EXIF_PREFIX, Section
     from l3c.images.picture import Picture
+    from l3c.images.pillow import EXIF_PREFIX, INFO_KEYS
 
     picture = Picture.from_pil(image)
     sections = dict(picture.sections)
-    options = {"exif": Section.EXIF, "icc_profile": Section.ICC, "xmp": Section.XMP}
-    for key in options.keys() & image.encoderinfo.keys():
-        content = image.encoderinfo[key]
-        content = content.tobytes() if isinstance(content, Image.Exif) else content
-        content = content.encode() if isinstance(content, str) else content or b""
-        sections[options[key]] = content.removeprefix(EXIF_PREFIX)
+    for section, key in INFO_KEYS.items():
+        if key in image.encoderinfo:
+            content = image.encoderinfo[key]
+            content = content.tobytes() if isinstance(content, Image.Exif) else content
+            content = content.encode() if isinstance(content, str) else content or b""
+            sections[section] = content.removeprefix(EXIF_PREFIX)
     picture = replace(picture, sections={kind: data for kind, data in sections.items() if data})
     file.write(encode(picture, image.encoderinfo.get("model")))

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from l3c.images.picture import MODE_NAMES, Mode, PictureError, Section
-from l3c.images.reading import file_problem, one_line, read_picture
+from l3c.images.picture import Mode, PictureError, Section
+from l3c.images.reading import file_problem, read_picture
+from l3c.messages import one_line
 from l3c.whole_files import whole_file
 
 RGBImage = NDArray[np.uint8]
@@ -35,8 +36,7 @@ def read_rgb(path: Path) -> RGBImage:
     """
     picture = read_picture(path)
     if picture.mode != Mode.RGB:
-        kind = MODE_NAMES.get(picture.mode.pil, "16 bits per channel")
-        raise PictureError(f"{kind}, not 8-bit RGB", str(path))
+        raise PictureError(f"{picture.mode.text}, not 8-bit RGB", str(path))
     if Section.TRANSPARENCY in picture.sections:
         raise PictureError("a transparent color, not plain RGB", str(path))
     samples: RGBImage = picture.samples

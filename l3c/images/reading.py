@@ -1,4 +1,4 @@
-"""Image file -> picture: what is read, and what is refused and why. See `picture_writing`."""
+"""Image file -> picture: what is read, and what is refused and why. See `writing`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import io
 import stat
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +26,9 @@ from PIL import (  # noqa: F401 - the plugins, see READABLE_SUFFIXES
     WebPImagePlugin,
 )
 
-from l3c.images import jpeg_segments, png_chunks, tiff_tags
-from l3c.images.jpeg_segments import JpegSegments
-from l3c.images.picture import MODE_NAMES, Mode, Picture, PictureError, Section
-from l3c.images.png_chunks import PngChunks
+from l3c.images import jpeg, png, tiff
+from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.messages import one_line
 
 # Pillow knows many more formats. These are the ones whose bit depth is checked below, so that no
 # 16-bit file slips through as the 8-bit image that Pillow makes of it without a word.
@@ -49,10 +50,8 @@ IMAGE_SUFFIXES = READABLE_SUFFIXES | FOREIGN_SUFFIXES  # what counts as a pictur
 # be given as arrays.
 MAX_PIXELS = 178_956_970
 
-_NO_IMAGE = "not an image: no PNG, JPEG, WebP, TIFF, GIF or BMP data"
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _DAMAGED = "unreadable or truncated"
-_TAKEN = "only 8 bits, or 16 of grey or RGB, are taken"
 _NATIVE = "L" if sys.byteorder == "little" else "B"
 
 
@@ -72,31 +71,37 @@ def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
         PictureError: for everything else, with the reason; a warning of Pillow is never passed on.
     """
     if isinstance(source, (str, Path)):
-        path = Path(source)
-        name = name or str(path)
-        if problem := file_problem(path):
+        name = name or str(source)
+        if problem := file_problem(Path(source)):
             raise PictureError(problem, name)
         try:
             # All of it: Pillow would map some files into memory, and shears some of those.
-            data = path.read_bytes()
+            data = Path(source).read_bytes()
         except OSError as error:
             raise PictureError(one_line(error), name) from error
     else:
-        name = name or "<stdin>"
-        data = bytes(source)
+        name, data = name or "<stdin>", bytes(source)
     if not data:
         raise PictureError("empty file", name)
     try:
         # Pillow warns about EXIF and large images. What matters of it is decided here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _read(data)
+            if data.startswith(png.SIGNATURE):
+                return _read_png(data)
+            return _read_jpeg(data) if data.startswith(jpeg.SIGNATURE) else _read_other(data)
     except PictureError as error:
         raise PictureError(error.reason, name) from None
     except MemoryError:
         raise  # says something about the machine, not about the file
-    except Exception as error:
-        raise PictureError(_problem(error, data), name) from error
+    except UnidentifiedImageError as error:
+        kind = "not an image: no PNG, JPEG, WebP, TIFF, GIF or BMP data"
+        if data.startswith(_TIFF_STARTS):
+            kind = "a TIFF of a kind that is not read: convert it to PNG"
+        raise PictureError(kind, name) from error
+    except Exception as error:  # on broken bytes nearly anything: OSError, SyntaxError, KeyError
+        bomb = isinstance(error, Image.DecompressionBombError)
+        raise PictureError(("" if bomb else f"{_DAMAGED}: ") + one_line(error), name) from error
 
 
 def file_problem(path: Path) -> str:
@@ -113,95 +118,74 @@ def file_problem(path: Path) -> str:
     return "" if status.st_size else "empty file"
 
 
-def one_line(error: BaseException) -> str:
-    """The message without line breaks and without the path, which the caller names."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()) or type(error).__name__
+@contextmanager
+def _opened(data: bytes, *formats: str) -> Iterator[Image.Image]:
+    """By Pillow, and judged by the header before the pixels take memory."""
+    with Image.open(io.BytesIO(data), formats=formats) as image:
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":
+            raise PictureError(f"animated or multi-page: {frames} frames, expected a single image")
+        if image.width * image.height > MAX_PIXELS:
+            raise PictureError(
+                f"{image.width} x {image.height} pixels, more than the {MAX_PIXELS} allowed in a "
+                "file: give it as an array"
+            )
+        yield image
 
 
-def _problem(error: Exception, data: bytes) -> str:
-    """What an exception of Pillow's reading says about the file, in one line."""
-    if isinstance(error, UnidentifiedImageError):
-        is_tiff = data.startswith(_TIFF_STARTS)
-        return "a TIFF of a kind that is not read: convert it to PNG" if is_tiff else _NO_IMAGE
-    if isinstance(error, Image.DecompressionBombError):
-        return one_line(error)
-    # Pillow raises nearly anything on broken bytes: OSError, SyntaxError, struct.error.
-    return f"{_DAMAGED}: {one_line(error)}"
-
-
-def _read(data: bytes) -> Picture:
-    if data.startswith(png_chunks.SIGNATURE):
-        return _read_png(PngChunks(data))
-    if data.startswith(jpeg_segments.SIGNATURE):
-        return _read_jpeg(data)
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        _check_frames_and_size(image)
-        if image.format != "TIFF":
-            return Picture.from_pil(image)
-        bits = tiff_tags.bit_depth(image)
-        if problem := tiff_tags.problem(image):
-            raise PictureError(f"{problem}: convert it to PNG")
-        _check_depth(image, bits)
-        if tiff_tags.lacks_pixels(image):
-            raise PictureError(f"{_DAMAGED}: a TIFF without the data of all its rows")
-        return _read_rgb16(image, data) if _is_rgb16(image, bits) else Picture.from_pil(image)
-
-
-def _read_png(png: PngChunks) -> Picture:
-    data = png.pixels()
-    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-        _check_frames_and_size(image)
-        if png.bits == 16 and png.color_type in (4, 6):  # Pillow has one name for both
-            kind = "grey" if png.color_type == 4 else "RGB"
-            raise PictureError(f"16-bit {kind} with alpha: {_TAKEN}")
-        png.check_rows()
-        rgb16 = _is_rgb16(image, png.bits)
-        picture = _read_rgb16(image, data) if rgb16 else Picture.from_pil(image)
-    if png.bits in (2, 4) and picture.mode == Mode.GREY:
-        picture = _scale_transparency(picture, png.bits)
-    found, losses = png.metadata()
-    return replace(picture, sections={**picture.sections, **found}, losses=losses)
+def _read_png(data: bytes) -> Picture:
+    chunks = png.PngChunks(data)
+    pixels = chunks.pixels()
+    with _opened(pixels, "PNG") as image:
+        if chunks.color_type in (4, 6):
+            _check_depth("grey with alpha" if chunks.color_type == 4 else "RGBA", chunks.bits)
+        chunks.check_rows()
+        wide = chunks.bits == 16 and image.mode == "RGB"
+        picture = _read_rgb16(image, pixels) if wide else Picture.from_pil(image)
+    sections, losses = chunks.metadata()
+    sections = {**picture.sections, **sections}
+    stored, top = sections.get(Section.TRANSPARENCY), 2**chunks.bits - 1
+    if stored and picture.mode == Mode.GREY and top < 255:
+        # Pillow expands grey of 2 and 4 bits to 8, but not its transparent value.
+        value = (int.from_bytes(stored, "big") & top) * 255 // top
+        sections[Section.TRANSPARENCY] = value.to_bytes(2, "big")
+    return replace(picture, sections=sections, losses=losses)
 
 
 def _read_jpeg(data: bytes) -> Picture:
-    segments = JpegSegments(data)
-    if problem := segments.problem():
-        raise PictureError(f"{problem}: convert it to PNG")
-    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-        _check_frames_and_size(image)
-        picture = Picture.from_pil(image)
-        several = image.format == "MPO"
+    segments = jpeg.JpegSegments(data)
+    if segments.problem:
+        raise PictureError(f"{segments.problem}: convert it to PNG")
+    with _opened(data, "JPEG") as image:
+        picture, single = Picture.from_pil(image), image.format != "MPO"
         with Image.open(io.BytesIO(segments.padded()), formats=("JPEG",)) as again:
-            whole = ImageChops.difference(image, again).getbbox() is None
-    if not whole or segments.lacks_scans():
+            cut_off = ImageChops.difference(image, again).getbbox() is not None
+    if cut_off or segments.lacks_scans:
         raise PictureError(f"{_DAMAGED}: the data end before the image does")
-    if segments.behind and not several:
+    if segments.behind and single:
         more = f"{len(segments.behind):,} bytes behind the image"
         picture = replace(picture, losses=(*picture.losses, more))
     return picture
 
 
-def _check_frames_and_size(image: Image.Image) -> None:
-    """Judges by the header, before the pixels take memory; modes are from_pil's affair."""
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":
-        raise PictureError(f"animated or multi-page: {frames} frames, only single images are taken")
-    if image.width * image.height > MAX_PIXELS:
-        raise PictureError(
-            f"{image.width} x {image.height} pixels, more than the {MAX_PIXELS} allowed in a file: "
-            "give it as an array"
-        )
+def _read_other(data: bytes) -> Picture:
+    with _opened(data, *FORMATS) as image:
+        if image.format == "TIFF":
+            bits = tiff.bit_depth(image)
+            if problem := tiff.problem(image):
+                raise PictureError(f"{problem}: convert it to PNG")
+            if image.mode in ("LA", "RGBA") or (image.mode == "RGB" and bits != 16):
+                _check_depth(image.mode, bits)
+            if tiff.lacks_pixels(image):
+                raise PictureError(f"{_DAMAGED}: a TIFF without the data of all its rows")
+            if bits == 16 and image.mode == "RGB":
+                return _read_rgb16(image, data)
+        return Picture.from_pil(image)
 
 
-def _check_depth(image: Image.Image, bits: int) -> None:
-    several = image.mode in ("LA", "RGB", "RGBA")
-    if several and bits != 8 and not _is_rgb16(image, bits):
-        raise PictureError(f"{bits}-bit {MODE_NAMES[image.mode]}: {_TAKEN}")
-
-
-def _is_rgb16(image: Image.Image, bits: int) -> bool:
-    return bits == 16 and image.mode == "RGB"
+def _check_depth(kind: str, bits: int) -> None:
+    if bits != 8:
+        raise PictureError(f"{bits}-bit {kind}: only 8 bits, or 16 of grey or RGB, are taken")
 
 
 def _read_rgb16(image: Image.Image, data: bytes) -> Picture:
@@ -220,14 +204,3 @@ def _swapped(args: Any) -> Any:
         return (_swapped(args[0]), *args[1:])
     order = args[-1].replace("N", _NATIVE)  # N: the machine's
     return args[:-1] + ("B" if order == "L" else "L")
-
-
-def _scale_transparency(picture: Picture, bits: int) -> Picture:
-    """Pillow expands grey of 2 and 4 bits to 8, but not its transparent value."""
-    stored = picture.sections.get(Section.TRANSPARENCY)
-    if stored is None:
-        return picture
-    top = (1 << bits) - 1
-    value = (int.from_bytes(stored, "big") & top) * 255 // top
-    changed = {**picture.sections, Section.TRANSPARENCY: value.to_bytes(2, "big")}
-    return replace(picture, sections=changed)

@@ -1,25 +1,25 @@
-"""Picture -> image file: what each format can hold, and what is refused and why."""
+"""Picture -> image file, which is read again: a format that loses something is refused."""
 
 from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any
 
 import imagecodecs
 import numpy as np
 from PIL import PngImagePlugin
 
-from l3c.images.picture import MODE_NAMES, Mode, Picture, PictureError, Section
-from l3c.images.png_chunks import XMP_KEYWORD
-from l3c.images.reading import one_line
+from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.pillow import INFO_KEYS
+from l3c.images.png import XMP_KEYWORD
+from l3c.images.reading import read_picture
+from l3c.messages import one_line
 from l3c.whole_files import whole_file
 
 _IHDR_END = 8 + 25
-_WEBP_SIDE = 16383
 
 
 def write_picture(path: str | Path, picture: Picture) -> None:
@@ -35,136 +35,90 @@ def write_picture(path: str | Path, picture: Picture) -> None:
         PictureError: a format that would lose something, by name; or a path that cannot be written.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in _BY_SUFFIX:
-        lossy = suffix in (".jpg", ".jpeg")
-        what = "JPEG is lossy" if lossy else f"{suffix} files are not written"
-        raise PictureError(f"{what}: write it as .png", str(path))
-    writer = _BY_SUFFIX[suffix]
-    if problem := _what_is_lost(writer, picture):
-        raise PictureError(problem, str(path))
+    suffix = path.suffix.lower() or ".png"
+    if suffix not in _WRITERS:
+        problem = "JPEG is lossy" if suffix in (".jpg", ".jpeg") else f"{suffix} is not written"
+        raise PictureError(f"{problem}: write it as .png", str(path))
+    try:
+        data = _WRITERS[suffix](picture)
+        if suffix != ".png" and (lost := _lost(picture, read_picture(data))):
+            raise PictureError(f"{suffix} would lose {', '.join(lost)}")
+    except (ValueError, OSError) as error:  # what Pillow raises of images that a format cannot hold
+        reason = error.reason if isinstance(error, PictureError) else one_line(error)
+        raise PictureError(f"{reason}: write it as .png", str(path)) from error
     try:
         with whole_file(path) as file:
-            writer.write(file, picture)
+            file.write(data)
     except OSError as error:
         raise PictureError(f"cannot be written: {one_line(error)}", str(path)) from error
 
 
-class _Writer(NamedTuple):
-    """A format, and what of a picture it holds."""
+def _lost(picture: Picture, found: Picture) -> list[str]:
+    """What of a picture is not in the file that was written of it."""
+    sections = {*picture.sections, *found.sections}
+    lost = [s.name for s in sorted(sections) if picture.sections.get(s) != found.sections.get(s)]
+    if picture.mode != found.mode or not np.array_equal(picture.samples, found.samples):
+        lost.append(f"pixels ({picture.mode.text})")
+    return lost
 
-    name: str
-    write: Callable[[IO[bytes], Picture], None]
-    modes: frozenset[Mode]
-    sections: frozenset[Section]
+
+def _saved(picture: Picture, kind: str, **options: Any) -> bytes:
+    """The file that Pillow makes of a picture."""
+    buffer = io.BytesIO()
+    picture.to_pil().save(buffer, format=kind, **options)
+    return buffer.getvalue()
 
 
-def _write_png(file: IO[bytes], picture: Picture) -> None:
+def _png(picture: Picture) -> bytes:
     """The pixels by a library, and right behind the header the metadata, of any length."""
+    chunks = {
+        b"iCCP": (Section.ICC, lambda icc: b"ICC Profile\x00\x00" + zlib.compress(icc)),
+        b"eXIf": (Section.EXIF, bytes),
+        # Not compressed, no language, no translation of the keyword.
+        b"iTXt": (Section.XMP, lambda xmp: XMP_KEYWORD + bytes(5) + xmp),
+    }
+    bare, options, sections = picture.strip(), {}, picture.sections
+    color = sections.get(Section.TRANSPARENCY, b"")
     if picture.mode == Mode.RGB16:
-        data = bytes(imagecodecs.png_encode(np.ascontiguousarray(picture.samples)))
+        pixels = bytes(imagecodecs.png_encode(np.ascontiguousarray(picture.samples)))
+        chunks[b"tRNS"] = Section.TRANSPARENCY, bytes
     else:
-        bare = picture.strip()
-        options: dict[str, Any] = {}
-        if bare.mode == Mode.BILEVEL and Section.TRANSPARENCY in bare.sections:
-            options["transparency"] = int.from_bytes(bare.sections[Section.TRANSPARENCY], "big")
-        if bare.mode == Mode.PALETTE:
-            bare = _complete_palette(bare)
-        buffer = io.BytesIO()
-        bare.to_pil().save(buffer, format="PNG", **options)
-        data = buffer.getvalue()
-    file.write(data[:_IHDR_END])
-    for kind, content in _png_chunks(picture):
-        PngImagePlugin.putchunk(file, kind, content)
-    file.write(memoryview(data)[_IHDR_END:])
+        if bare.mode == Mode.BILEVEL and color:
+            options["transparency"] = int.from_bytes(color, "big")
+        if bare.mode == Mode.PALETTE:  # PNG takes the bits of an index from the palette's size
+            entries = max(int(bare.samples.max()) + 1, len(color))
+            palette = bare.sections.get(Section.PALETTE, b"").ljust(3 * entries, b"\x00")
+            bare = replace(bare, sections={**bare.sections, Section.PALETTE: palette})
+        pixels = _saved(bare, "PNG", **options)
+    file = io.BytesIO()
+    file.write(pixels[:_IHDR_END])
+    for kind, (section, body) in chunks.items():
+        if section in sections:
+            PngImagePlugin.putchunk(file, kind, body(sections[section]))
+    file.write(memoryview(pixels)[_IHDR_END:])
+    return file.getvalue()
 
 
-def _png_chunks(picture: Picture) -> list[tuple[bytes, bytes]]:
-    """Those between the header and what was written of the pixels."""
-    chunks = []
-    for section, content in picture.sections.items():
-        if section == Section.ICC:
-            chunks.append((b"iCCP", b"ICC Profile\x00\x00" + zlib.compress(content)))
-        elif section == Section.EXIF:
-            chunks.append((b"eXIf", content))
-        elif section == Section.XMP:
-            chunks.append(
-                (b"iTXt", XMP_KEYWORD + bytes(5) + content)
-            )  # not compressed, no language
-        elif section == Section.TRANSPARENCY and picture.mode == Mode.RGB16:
-            chunks.append((b"tRNS", content))
-    return chunks
+def _tiff(picture: Picture) -> bytes:
+    if picture.mode != Mode.RGB16:
+        return _saved(picture, "TIFF", compression="tiff_adobe_deflate")
+    profile = picture.sections.get(Section.ICC)
+    samples = np.ascontiguousarray(picture.samples)
+    compression = imagecodecs.TIFF.COMPRESSION.ADOBE_DEFLATE
+    return bytes(imagecodecs.tiff_encode(samples, compression=compression, iccprofile=profile))
 
 
-def _complete_palette(picture: Picture) -> Picture:
-    """With an entry for each index: PNG takes the bits of an index from the size of the palette."""
-    palette = picture.sections.get(Section.PALETTE, b"")
-    alphas = picture.sections.get(Section.TRANSPARENCY, b"")
-    entries = max(int(picture.samples.max()) + 1, len(alphas))
-    completed = {**picture.sections, Section.PALETTE: palette.ljust(3 * entries, b"\x00")}
-    return replace(picture, sections=completed)
+def _webp(picture: Picture) -> bytes:
+    """Colors under an alpha of 0 are kept ("exact")."""
+    metadata = {key: picture.sections.get(section, b"") for section, key in INFO_KEYS.items()}
+    return _saved(picture, "WEBP", lossless=True, exact=True, **metadata)
 
 
-def _write_tiff(file: IO[bytes], picture: Picture) -> None:
-    if picture.mode == Mode.RGB16:
-        profile = picture.sections.get(Section.ICC)
-        samples = np.ascontiguousarray(picture.samples)
-        compression = imagecodecs.TIFF.COMPRESSION.ADOBE_DEFLATE
-        file.write(imagecodecs.tiff_encode(samples, compression=compression, iccprofile=profile))
-        return
-    picture.to_pil().save(file, format="TIFF", compression="tiff_adobe_deflate")
-
-
-def _write_bmp(file: IO[bytes], picture: Picture) -> None:
-    picture.to_pil().save(file, format="BMP")
-
-
-def _write_webp(file: IO[bytes], picture: Picture) -> None:
-    picture.to_pil().save(
-        file,
-        format="WEBP",
-        lossless=True,
-        exact=True,  # keeps colors under an alpha of 0
-        icc_profile=picture.sections.get(Section.ICC),
-        exif=picture.sections.get(Section.EXIF, b""),
-        xmp=picture.sections.get(Section.XMP, b""),
-    )
-
-
-_PNG = _Writer("PNG", _write_png, frozenset(Mode), frozenset(Section))
-_TIFF = _Writer(
-    "TIFF", _write_tiff, frozenset(Mode) - {Mode.PALETTE}, frozenset({Section.ICC})
-)  # its palettes have 16 bits and always 256 entries
-_BMP = _Writer("BMP", _write_bmp, frozenset({Mode.BILEVEL, Mode.GREY, Mode.RGB}), frozenset())
-_WEBP = _Writer(
-    "WebP",
-    _write_webp,
-    frozenset({Mode.RGB, Mode.RGBA}),
-    frozenset({Section.ICC, Section.EXIF, Section.XMP}),
-)
-_BY_SUFFIX = {
-    "": _PNG,
-    ".png": _PNG,
-    ".tif": _TIFF,
-    ".tiff": _TIFF,
-    ".bmp": _BMP,
-    ".webp": _WEBP,
+_WRITERS = {
+    ".png": _png,
+    ".tif": _tiff,
+    ".tiff": _tiff,
+    ".bmp": lambda picture: _saved(picture, "BMP"),
+    ".webp": _webp,
 }
-WRITABLE_SUFFIXES = frozenset(_BY_SUFFIX) - {""}
-
-
-def _what_is_lost(writer: _Writer, picture: Picture) -> str:
-    """Why a format cannot hold a picture; "" if it can."""
-    if picture.mode not in writer.modes:
-        names = {"": "16-bit RGB"} | MODE_NAMES
-        kind = names[picture.mode.pil]
-        return f"{writer.name} does not hold this kind of image ({kind}): write it as .png"
-    lost = sorted(section.name for section in picture.sections if section not in writer.sections)
-    if lost:
-        return f"{writer.name} would lose {', '.join(lost)}: write it as .png"
-    if writer is _WEBP:
-        if max(picture.samples.shape[:2]) > _WEBP_SIDE:
-            return f"WebP ends at {_WEBP_SIDE} pixels a side: write it as .png"
-        if picture.mode == Mode.RGBA and (picture.samples[..., 3] == 255).all():
-            return "WebP drops an alpha channel that is opaque everywhere: write it as .png"
-    return ""
+WRITABLE_SUFFIXES = frozenset(_WRITERS)

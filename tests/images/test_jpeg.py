@@ -15,10 +15,8 @@ from l3c.images.reading import read_picture
 RDF = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="r">%s</rdf:RDF></x:xmpmeta>'
 GUID = b"0123456789ABCDEF0123456789ABCDEF"
 MAIN = RDF % (b'<rdf:Description xmpNote:HasExtendedXMP="' + GUID + b'"/>')
-NAMESPACE, MORE_NAMESPACE = (
-    b"http://ns.adobe.com/xap/1.0/\x00",
-    b"http://ns.adobe.com/xmp/extension/\x00",
-)
+NAMESPACE = b"http://ns.adobe.com/xap/1.0/\0"
+MORE_NAMESPACE = b"http://ns.adobe.com/xmp/extension/\0"
 KINDS: list[dict[str, Any]] = [
     {},
     {"progressive": True},
@@ -51,38 +49,39 @@ def with_segments(*segments: tuple[int, bytes]) -> bytes:
     return data[:2] + b"".join(parts) + data[2:]
 
 
+def assert_damaged(data: bytes) -> None:
+    with pytest.raises(PictureError, match="unreadable or truncated"):
+        read_picture(data)
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("options", KINDS, ids=str)
 def test_truncated_data_with_an_end_added_are_refused(options: dict[str, Any], mode: str) -> None:
     data = jpeg(mode, **options)
     assert read_picture(data).samples.shape[:2] == (45, 61)
-    start = data.index(b"\xff\xda") + 14
-    for length in range(start, len(data) - 40, 41):
-        with pytest.raises(PictureError, match="unreadable or truncated"):
-            read_picture(data[:length].rstrip(b"\xff") + b"\xff\xd9")
+    for length in range(data.index(b"\xff\xda") + 14, len(data) - 40, 41):
+        assert_damaged(data[:length].rstrip(b"\xff") + b"\xff\xd9")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_scans_that_are_missing_altogether_are_noticed(mode: str) -> None:
-    data = jpeg(mode, progressive=True)
-    scans = data.split(b"\xff\xda")
+    scans = jpeg(mode, progressive=True).split(b"\xff\xda")
     assert len(scans) > 5
     for kept in range(2, len(scans)):
-        with pytest.raises(PictureError, match="unreadable or truncated"):
-            read_picture(b"\xff\xda".join(scans[:kept]) + b"\xff\xd9")
+        assert_damaged(b"\xff\xda".join(scans[:kept]) + b"\xff\xd9")
 
 
 def test_data_sets_leave_out_truncated_files(tmp_path: Path) -> None:
     data = jpeg()
     (tmp_path / "x.jpg").write_bytes(data[: len(data) * 3 // 4] + b"\xff\xd9")
-    with pytest.raises(PictureError, match="unreadable or truncated"):
+    with pytest.raises(PictureError):
         read_rgb(tmp_path / "x.jpg")
 
 
 @pytest.mark.parametrize(
     ("marker", "bits", "says"),
     [(marker, 8, "lossless") for marker in (0xC3, 0xC7, 0xCB, 0xCF)]
-    + [(0xC3, 16, "16 bits"), (0xC1, 12, "12-bit JPEG"), (0xC2, 12, "12-bit JPEG")]
+    + [(0xC3, 16, "16-bit lossless"), (0xC1, 12, "12-bit JPEG"), (0xC2, 12, "12-bit JPEG")]
     + [(marker, 8, "hierarchical") for marker in (0xC5, 0xC6, 0xCD, 0xCE)]
     + [(0xF7, 8, "JPEG-LS")],
 )

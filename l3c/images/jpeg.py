@@ -1,0 +1,149 @@
+"""What Pillow does not tell of a JPEG: its kind, missing pixels, long XMP, what is not kept.
+
+libjpeg makes up what is missing, in grey, and Pillow does not pass its warning on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from PIL import Image
+
+from l3c.images.picture import Section
+
+__all__ = ["SIGNATURE", "XMP_PREFIX", "JpegSegments", "complete"]
+
+SIGNATURE = b"\xff\xd8\xff"
+XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"
+
+_EOI, _SOS = 0xD9, 0xDA
+_NO_LENGTH = (0x01, *range(0xD0, 0xD9))
+_PROGRESSIVE = (0xC2, 0xCA)
+_READABLE = (0xC0, 0xC1, 0xC9, *_PROGRESSIVE)
+_KINDS = {0xF7: "JPEG-LS"} | dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF), "lossless JPEG")
+_KINDS |= dict.fromkeys((0xC5, 0xC6, 0xCD, 0xCE), "hierarchical JPEG")
+_ALL_COEFFICIENTS = 2**64 - 1
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # behind the data of a scan
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+# Data that no decoder looks at behind a complete scan, and that an incomplete one goes on with.
+_NOISE = bytes((73 * i + 41) % 251 for i in range(64))
+
+_MORE_XMP_PREFIX = b"http://ns.adobe.com/xmp/extension/\x00"
+_RDF = re.compile(rb"<rdf:RDF\b[^>]*>(.*)</rdf:RDF\s*>", re.DOTALL)
+# Segments that are kept, or that hold nothing to keep: resolution, and how the colors are coded.
+_TECHNICAL = (b"JFIF\x00", b"JFXX\x00", b"Adobe", b"ICC_PROFILE\x00", b"MPF\x00")
+_NO_LOSS = (*_TECHNICAL, b"Exif\x00\x00", XMP_PREFIX, _MORE_XMP_PREFIX)
+
+
+class JpegSegments:
+    """The segments of the first picture in a JPEG file; it may be damaged.
+
+    Args:
+        data: the file.
+
+    Attributes:
+        problem: what kind of JPEG it is, if none that is read; else "".
+        lacks_scans: whether the data of a component, or the last bits of some coefficients, never
+            came.
+        behind: what follows the picture: others, or a film, as phones add it.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._scan_ends, self.behind, self.problem = data, [0], b"", ""
+        frame = 0
+        components: dict[int, int] = {}  # coefficients that came in full precision, as bits
+        for marker, body in self._segments():
+            if (marker in _READABLE or marker in _KINDS) and not frame and len(body) >= 6:
+                frame, bits = marker, body[0]
+                components = dict.fromkeys(body[6::3], 0)
+                if frame in _KINDS or bits != 8:
+                    self.problem = f"a {bits}-bit {_KINDS.get(frame, 'JPEG')} file"
+            elif marker == _SOS and len(body) >= 4:
+                first, last, precision = body[-3:]
+                coefficients = _ALL_COEFFICIENTS
+                if frame in _PROGRESSIVE:
+                    coefficients = (2 << last) - (1 << first) if precision & 15 == 0 else 0
+                for component in body[1 : 1 + 2 * body[0] : 2]:
+                    components[component] = components.get(component, 0) | coefficients
+        self.lacks_scans = any(c != _ALL_COEFFICIENTS for c in components.values())
+
+    def padded(self) -> bytes:
+        """The picture with noise behind each scan: the same pixels, if no scan is cut off."""
+        parts = []
+        for start, end in pairwise(self._scan_ends):
+            scan = self._data[start:end]
+            restarts = _RESTART.findall(scan)
+            awaited = (restarts[-1][1] + 1) & 0xD7 if restarts else 0xD0
+            parts += [scan, _NOISE, bytes((0xFF, awaited)), _NOISE]
+        return b"".join(parts) + self._data[self._scan_ends[-1] :]
+
+    def _segments(self) -> Iterator[tuple[int, bytes]]:
+        """Marker and body of each segment with a length, up to the end of the picture."""
+        data, at = self._data, 2
+        while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
+            marker = data[at + 1]
+            if marker in (0x00, 0xFF):
+                at += 1
+            elif marker in _NO_LENGTH:
+                at += 2
+            elif marker == _EOI:
+                break
+            else:
+                end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+                yield marker, data[at + 4 : end]
+                at = end
+                if marker == _SOS:
+                    found = _MARKER.search(data, at)
+                    at = found.start() if found else len(data)
+                    self._scan_ends.append(at)
+        if at >= 0 and data[at : at + 2] == b"\xff\xd9":
+            self.behind = data[at + 2 :].strip(b"\x00")
+
+
+def complete(image: Image.Image, found: dict[Section, bytes]) -> list[str]:
+    """Adds the rest of a long XMP packet to `found`; returns names of what is not kept.
+
+    Args:
+        image: of a JPEG that Pillow opened.
+        found: what Pillow found in it.
+    """
+    segments: list[tuple[str, bytes]] = getattr(image, "applist", [])
+    losses = []
+    if pieces := [body for _, body in segments if body.startswith(_MORE_XMP_PREFIX)]:
+        main = found.get(Section.XMP, b"")
+        if more := _assemble(main, pieces):
+            into, of = _RDF.search(main), _RDF.search(more)
+            if into and of:  # one packet with the properties of both
+                main, more = main[: into.end(1)], of[1] + main[into.end(1) :]
+            found[Section.XMP] = main + more
+        else:
+            losses.append("extended XMP, which is incomplete")
+    if Section.ICC not in found and any(s.startswith(b"ICC_PROFILE\x00") for _, s in segments):
+        losses.append("ICC profile, which is incomplete")
+    for name, body in segments:
+        if body.startswith(b"Photoshop 3.0\x00"):
+            losses.append("IPTC" if b"8BIM\x04\x04" in body else "Photoshop data")
+        elif name != "COM" and not body.startswith(_NO_LOSS):
+            losses.append(name)
+    if (more_frames := getattr(image, "n_frames", 1) - 1) > 0:
+        losses.append(f"{more_frames} more picture{'s'[: more_frames > 1]}")
+    return list(dict.fromkeys(losses))
+
+
+def _assemble(main: bytes, pieces: list[bytes]) -> bytes:
+    """The part of an XMP packet that the main one refers to; empty if some of it is missing."""
+    start = len(_MORE_XMP_PREFIX)
+    parts: dict[int, bytes] = {}  # by where they begin
+    size = 0
+    for piece in pieces:
+        guid, numbers = piece[start : start + 32], piece[start + 32 : start + 40]
+        if guid in main:
+            size = int.from_bytes(numbers[:4], "big")
+            parts[int.from_bytes(numbers[4:], "big")] = piece[start + 40 :]
+    whole = bytearray()
+    for offset, part in sorted(parts.items()):
+        if offset == len(whole):
+            whole += part
+    return bytes(whole) if len(whole) == size else b""

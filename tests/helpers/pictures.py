@@ -1,0 +1,49 @@
+"""Pictures of every mode for tests of files."""
+
+import io
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from PIL import Image
+
+from l3c.images.picture import Mode, Picture, Section
+
+SIZES = [(1, 1), (1, 4096), (4096, 1), (7, 13), (33, 8)]
+
+
+def exif_block() -> bytes:
+    exif = Image.Exif()
+    exif[274], exif[271] = 6, "Maker"  # an orientation, which must not be applied
+    return exif.tobytes().removeprefix(b"Exif\x00\x00")
+
+
+def noise(channels: int, dtype: Any = np.uint8) -> Any:
+    top = np.iinfo(dtype).max + 1
+    return np.random.default_rng(channels).integers(0, top, (6, 9, channels)).astype(dtype)
+
+
+def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+@st.composite
+def pictures(draw: st.DrawFn, modes: tuple[Mode, ...] = tuple(Mode)) -> Picture:
+    mode = draw(st.sampled_from(modes))
+    height, width = draw(st.sampled_from(SIZES) | st.tuples(st.integers(1, 40), st.integers(1, 40)))
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    entries = draw(st.sampled_from([1, 2, 3, 5, 16, 17, 200, 256]))
+    top = entries if mode == Mode.PALETTE else 1 << mode.bits
+    samples = rng.integers(0, top, (height, width, mode.channels)).astype(mode.dtype)
+    xmp = "<x:xmpmeta>é</x:xmpmeta>".encode() + rng.bytes(5)
+    metadata = {Section.ICC: rng.bytes(200), Section.EXIF: exif_block(), Section.XMP: xmp}
+    sections = {kind: data for kind, data in metadata.items() if draw(st.booleans())}
+    if mode == Mode.PALETTE:
+        sections[Section.PALETTE] = rng.bytes(3 * entries)
+    if mode not in (Mode.GREY_ALPHA, Mode.RGBA) and draw(st.booleans()):
+        color = rng.integers(0, top, mode.channels).astype(">u2").tobytes()
+        alphas = rng.bytes(draw(st.integers(1, entries)))
+        sections[Section.TRANSPARENCY] = alphas if mode == Mode.PALETTE else color
+    return Picture(mode, samples, sections)

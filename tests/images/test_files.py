@@ -1,0 +1,248 @@
+"""Image files: what is written is read again, and what would be lost or misread is refused."""
+
+import io
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pictures import exif_block, noise, pictures, saved
+from PIL import Image, ImageSequence
+from png_files import png_file
+
+from l3c.images import reading
+from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.reading import read_picture
+from l3c.images.writing import WRITABLE_SUFFIXES, write_picture
+
+HELD = {
+    ".png": set(Mode),
+    ".tif": set(Mode) - {Mode.PALETTE},
+    ".tiff": set(Mode) - {Mode.PALETTE},
+    ".bmp": {Mode.BILEVEL, Mode.GREY, Mode.RGB},
+    ".webp": {Mode.RGB, Mode.RGBA},
+}
+
+
+def blank(mode: Mode, shape: tuple[int, int] = (5, 6), **sections: bytes) -> Picture:
+    found = {Section[name]: content for name, content in sections.items()}
+    return Picture(mode, np.zeros((*shape, mode.channels), mode.dtype), found)
+
+
+def refused(source: Path | bytes, name: str = "") -> str:
+    with pytest.raises(PictureError) as caught:
+        read_picture(source, name)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", HELD)
+@pytest.mark.parametrize("mode", Mode)
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_a_file_holds_all_or_is_refused(
+    mode: Mode, suffix: str, data: st.DataObject, tmp_path: Path
+) -> None:
+    path = tmp_path / f"picture{suffix}"
+    picture = data.draw(pictures((mode,)))
+    for one in (picture, picture.strip(), blank(mode)):
+        refusal = ""
+        try:
+            write_picture(path, one)
+        except PictureError as error:
+            refusal = str(error)
+        if refusal:
+            assert refusal.startswith(f"{path}: ")
+            assert "write it as .png" in refusal
+            assert one.sections or mode not in HELD[suffix]
+        else:
+            assert read_picture(path) == one or (mode, one.sections) == (Mode.PALETTE, {})
+            assert one.sections or mode in HELD[suffix]
+            path.unlink()
+    assert list(tmp_path.iterdir()) == []
+    assert set(HELD) == WRITABLE_SUFFIXES
+
+
+def test_a_profile_in_tiff_and_what_tiff_would_lose(tmp_path: Path) -> None:
+    for mode in (Mode.GREY, Mode.RGB, Mode.RGB16):
+        picture = blank(mode, ICC=b"profile" * 30)
+        write_picture(tmp_path / "x.tif", picture)
+        assert read_picture(tmp_path / "x.tif") == picture
+        with pytest.raises(PictureError) as caught:
+            write_picture(tmp_path / "x.tif", blank(mode, EXIF=b"MM", XMP=b"<x/>"))
+        assert "EXIF, XMP" in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "picture"),
+    [
+        ("x.jpg", blank(Mode.RGB)),
+        ("x.JPEG", blank(Mode.RGB)),
+        ("x.gif", blank(Mode.PALETTE)),
+        ("x.webp", blank(Mode.RGB, (1, 16384))),
+        ("x.webp", Picture.from_array(np.full((3, 3, 4), 255, np.uint8))),  # drops opaque alpha
+        ("no/such/x.png", blank(Mode.RGB)),
+    ],
+)
+def test_writing_refused(name: str, picture: Picture, tmp_path: Path) -> None:
+    with pytest.raises(PictureError) as caught:
+        write_picture(tmp_path / name, picture)
+    assert caught.value.name == str(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_colors_under_alpha_0_survive_webp(tmp_path: Path) -> None:
+    array = noise(4)
+    array[..., 3] = 0
+    write_picture(tmp_path / "x.webp", Picture.from_array(array))
+    assert (read_picture(tmp_path / "x.webp").samples == array).all()
+
+
+def test_without_suffix_it_is_a_png_and_one_is_replaced_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "picture"
+    write_picture(path, blank(Mode.GREY))
+    before = path.read_bytes()
+    assert before.startswith(b"\x89PNG")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(PictureError) as caught:
+        write_picture(path, blank(Mode.RGB))
+    assert caught.value.reason == "cannot be written: No space left on device"
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_indices_beyond_the_palette_are_kept(tmp_path: Path) -> None:
+    """Pillow alone would write 7 as 1, since a palette of two entries takes one bit."""
+    image = Image.frombytes("P", (2, 1), b"\x01\x07")
+    image.putpalette(b"abcdef")
+    picture = Picture.from_pil(image)
+    assert Picture.from_pil(picture.to_pil()) == picture
+    write_picture(tmp_path / "x.png", picture)
+    found = read_picture(tmp_path / "x.png")
+    assert found.samples.tobytes() == b"\x01\x07"
+    assert found.sections[Section.PALETTE] == b"abcdef" + bytes(18)
+
+
+def test_orientation_is_kept_and_not_applied() -> None:
+    for kind in ("PNG", "JPEG", "WEBP"):
+        data = saved(Image.fromarray(noise(3)), kind, exif=b"Exif\0\0" + exif_block())
+        picture = read_picture(data)
+        assert (picture.height, picture.width) == (6, 9)
+        assert picture.sections == {Section.EXIF: exif_block()}, kind
+
+
+@pytest.mark.parametrize("encoder", [imagecodecs.png_encode, imagecodecs.tiff_encode])
+def test_16_bit_rgb_and_grey_are_read_whole(encoder: Callable[[Any], Any], tmp_path: Path) -> None:
+    path = tmp_path / "x.any"
+    for array, mode in ((noise(3, np.uint16), Mode.RGB16), (noise(1, np.uint16), Mode.GREY16)):
+        data = bytes(encoder(array if mode == Mode.RGB16 else array[..., 0]))
+        path.write_bytes(data)
+        for found in (read_picture(data), read_picture(path), read_picture(str(path))):
+            assert found == Picture(mode, array)
+
+
+def animated(kind: str) -> bytes:
+    frames = [Image.fromarray(noise(3)), Image.new("RGB", (9, 6))]
+    return saved(frames[0], kind, save_all=True, append_images=frames[1:])
+
+
+def tiff(array: Any, **options: Any) -> bytes:
+    return bytes(imagecodecs.tiff_encode(array, **options))
+
+
+RGB_TIFF = {"photometric": 2, "planarconfig": 1}
+PLANES = np.moveaxis(noise(3, np.uint16), 2, 0).copy()
+REFUSED: dict[str, list[Callable[[], bytes]]] = {
+    "CMYK: convert it to RGB": [
+        lambda kind=kind: saved(Image.new("CMYK", (3, 3)), kind) for kind in ("JPEG", "TIFF")
+    ],
+    "floating-point greyscale": [lambda: saved(Image.new("F", (3, 3)), "TIFF")],
+    "32-bit greyscale": [lambda: saved(Image.new("I", (3, 3)), "TIFF")],
+    "LAB: convert": [lambda: saved(Image.new("LAB", (3, 3)), "TIFF")],
+    "YCbCr: convert": [lambda: saved(Image.new("YCbCr", (3, 3)), "TIFF")],
+    "2 frames": [lambda kind=kind: animated(kind) for kind in ("GIF", "WEBP", "PNG", "TIFF")],
+    "16-bit grey with alpha": [lambda: bytes(imagecodecs.png_encode(noise(2, np.uint16)))],
+    "16-bit RGBA": [
+        lambda: bytes(imagecodecs.png_encode(noise(4, np.uint16))),
+        lambda: tiff(noise(4, np.uint16), photometric=2),
+    ],
+    "premultiplied": [lambda: tiff(noise(4), extrasample=1, **RGB_TIFF)],
+    "channels": [lambda: tiff(noise(4), extrasample=0, **RGB_TIFF)],
+    "plane by plane": [lambda: tiff(PLANES, photometric=2, planarconfig=2)],
+    "white to black": [lambda: tiff(noise(1, np.uint16)[..., 0], photometric=0)],
+    "a TIFF of a kind that is not read": [lambda: b"II*\x00garbage"],
+    "empty file": [lambda: b""],
+    "not an image": [lambda: b"hello, this is no image"],
+    "pixels": [lambda: png_file(b"", (20000, 20000, 8, 2, 0))],  # Pillow's own words
+}
+
+
+@pytest.mark.parametrize(("says", "make"), [(k, make) for k in REFUSED for make in REFUSED[k]])
+def test_files_refused_by_name(says: str, make: Callable[[], bytes], tmp_path: Path) -> None:
+    data, path = make(), tmp_path / "some.file"
+    path.write_bytes(data)
+    assert refused(data).startswith("<stdin>: ")
+    assert refused(data, "upload").startswith("upload: ")
+    assert refused(path).startswith(f"{path}: ")
+    assert says in refused(path)
+
+
+def test_paths_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.nef").write_bytes(b"II*\x00")
+    assert refused(tmp_path / "none.png") == f"{tmp_path / 'none.png'}: No such file or directory"
+    assert refused(tmp_path) == f"{tmp_path}: not a regular file"
+    assert ".nef" in refused(tmp_path / "x.nef")
+
+
+def test_size_limit_is_checked_before_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(Image.new("L", (5, 4)), "PNG")
+    monkeypatch.setattr(reading, "MAX_PIXELS", 20)
+    assert read_picture(data).samples.size == 20
+    monkeypatch.setattr(reading, "MAX_PIXELS", 19)
+    assert "5 x 4 pixels" in refused(data)
+
+
+def test_100_megapixels_are_opened_without_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow warns from 89 megapixels on; here from 10 pixels, which is the same to it."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_picture(saved(Image.new("L", (5, 4)), "PNG")).samples.shape == (4, 5, 1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PNG16", "TIFF16"])
+def test_truncated_files(kind: str) -> None:
+    large = noise(3, np.uint16 if kind.endswith("16") else np.uint8).repeat(9, 0).repeat(9, 1)
+    if kind.endswith("16"):
+        encode = imagecodecs.png_encode if kind == "PNG16" else imagecodecs.tiff_encode
+        data = bytes(encode(large))
+    else:
+        data = saved(Image.fromarray(large), kind)
+    for length in (1, 10, 30, len(data) // 3, len(data) // 2):
+        assert refused(data[:length]).startswith("<stdin>: ")
+
+
+def test_jpeg_in_grey_and_the_main_picture_of_several() -> None:
+    grey = Image.fromarray(noise(1)[..., 0])
+    assert read_picture(saved(grey, "JPEG")).mode == Mode.GREY
+    data = animated("MPO")
+    with Image.open(io.BytesIO(data)) as image:
+        first = np.asarray(next(ImageSequence.Iterator(image)))
+    assert (read_picture(data).samples == first).all()
