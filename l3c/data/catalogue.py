@@ -9,19 +9,21 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from l3c.data.errors import DatasetError, first_problem
+from l3c.data.errors import DatasetError
+from l3c.settings import FrozenSettings, explain
 
 FILES = "files"  # folder of the images of a set, as they were published
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
-_CHECKSUM = re.compile(r"(?i)sha256:[0-9a-f]{64}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32}")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_CHECKSUM = "(?i)^(sha256:[0-9a-f]{64}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32})$"
+Checksum = Annotated[str, StringConstraints(pattern=_CHECKSUM)]
 
 
-class ImageSet(BaseModel):
+class ImageSet(FrozenSettings):
     """A row of the catalogue.
 
     Attributes:
@@ -29,8 +31,7 @@ class ImageSet(BaseModel):
         title: with the edition.
         licence: one line.
         urls: archives, image files, or one archive with a list.
-        checksums: of each URL, "sha256:...", "sha1:..." or "md5:..."; none where they are not
-            known.
+        checksums: of each URL, "sha256:...", "sha1:..." or "md5:..."; none where not known.
         gb: about what is downloaded, in 10^9 bytes.
         images: about how many.
         megapixels: of an image, about, in 10^6 pixels.
@@ -39,13 +40,11 @@ class ImageSet(BaseModel):
             where results were published on these very images; or "".
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
     title: str = ""
     licence: str = ""
     urls: tuple[str, ...] = Field(min_length=1)
-    checksums: tuple[str, ...] = ()
+    checksums: tuple[Checksum, ...] = ()
     gb: float = 0.0
     images: int = 0
     megapixels: float = 0.0
@@ -60,10 +59,7 @@ class ImageSet(BaseModel):
         return [one for pattern in cell.split() for one in expand(pattern)]
 
     @model_validator(mode="after")
-    def _checksums_fit(self) -> Self:
-        for checksum in self.checksums:
-            if not _CHECKSUM.fullmatch(checksum):
-                raise ValueError(f"{checksum} is no sha256:, sha1: or md5: and hex digits")
+    def _a_checksum_for_each(self) -> Self:
         if self.checksums and len(self.checksums) != len(self.urls):
             raise ValueError(f"{len(self.urls)} URLs, {len(self.checksums)} checksums")
         return self
@@ -93,15 +89,12 @@ def read_catalogue(path: Path) -> dict[str, ImageSet]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             if reader.fieldnames != list(ImageSet.model_fields):
-                raise DatasetError(
-                    f"{path}: its columns are not {', '.join(ImageSet.model_fields)}"
-                )
+                raise DatasetError(f"{path}: columns are not {', '.join(ImageSet.model_fields)}")
             sets = [ImageSet.model_validate(row) for row in reader]
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
     except ValidationError as error:
-        problem = first_problem(error)
-        raise DatasetError(f"{path}, line {reader.line_num}: {problem}") from None
+        raise DatasetError(f"{path}, line {reader.line_num}: {explain(error)}") from None
     return {image_set.name: image_set for image_set in sets}
 
 
@@ -111,8 +104,6 @@ def expand(pattern: str) -> list[str]:
     if not found:
         return [pattern]
     first, last = found.groups()
-    return [
-        f"{pattern[: found.start()]}{number:0{len(first)}d}{rest}"
-        for number in range(int(first), int(last) + 1)
-        for rest in expand(pattern[found.end() :])
-    ]
+    numbers = (f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1))
+    rests = expand(pattern[found.end() :])
+    return [f"{pattern[: found.start()]}{number}{rest}" for number in numbers for rest in rests]

@@ -8,23 +8,18 @@ import sys
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from l3c.data.embedded import embedded_photos
-from l3c.data.errors import DatasetError, Dropped, disk_problem
-from l3c.data.images import (
-    RGBImage,
-    pixel_sha256,
-    read_png_text,
-    read_rgb,
-    write_png,
-)
+from l3c.data.errors import DatasetError, words
+from l3c.data.images import RGBImage, pixel_sha256, read_png_text, read_rgb, write_png
 from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, read_manifest, write_manifest
-from l3c.data.prepare import Preparation, choose_factor, factor_range, prepare_image
+from l3c.data.prepare import Dropped, Preparation, choose_factor, prepare_image
 from l3c.data.sources import LIST_SUFFIX, Photo, files_state, folder_photos, listed_photos
 from l3c.data.synthetic import synthetic_photos
 from l3c.images.picture import PictureError
 from l3c.progress import Progress
+from l3c.settings import FrozenSettings
 
 _BUILT_IN = {"embedded": embedded_photos, "synthetic": synthetic_photos}
 _KEY, _ROW = "l3c-key", "l3c-row"  # texts inside each PNG: what it was made from, and its row
@@ -32,7 +27,7 @@ _VERSION = 1  # to be raised when the same source and preparation give other pix
 _LISTED = 20  # dropped images that are listed one by one
 
 
-class DatasetSpec(BaseModel):
+class DatasetSpec(FrozenSettings):
     """Which images a data set has.
 
     Attributes:
@@ -48,8 +43,6 @@ class DatasetSpec(BaseModel):
         licence: one line for the manifest; image sets that are downloaded have their own.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     source: str = Field(min_length=1)
     subset: Literal["train", "test"] | None = None
     prepare: Preparation | None = None
@@ -58,7 +51,7 @@ class DatasetSpec(BaseModel):
     licence: str = ""
 
     @model_validator(mode="after")
-    def _subset_fits(self) -> Self:
+    def _subset_and_limit_fit(self) -> Self:
         if self.source in _BUILT_IN and self.subset is None:
             raise ValueError(f'subset is missing: "train" or "test" of source "{self.source}"')
         if self.source not in _BUILT_IN and self.subset is not None:
@@ -94,8 +87,7 @@ def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Pa
     """
     photos = _photos(spec, out_dir)
     (out_dir / MANIFEST).unlink(missing_ok=True)  # it speaks for every image beside it
-    rows = _make_all(photos, spec, out_dir, progress)
-    return _finish(spec, out_dir, rows, len(photos) - len({row.source for row in rows}))
+    return _finish(spec, out_dir, _make_all(photos, spec, out_dir, progress))
 
 
 def build_shard(spec: DatasetSpec, out_dir: Path, shard: int) -> Path:
@@ -121,44 +113,12 @@ def merge_shards(spec: DatasetSpec, out_dir: Path) -> Path:
         DatasetError: a shard is missing, or none has kept an image.
     """
     parts = [shard_path(out_dir, shard, spec.shards) for shard in range(spec.shards)]
-    return _finish(spec, out_dir, [row for part in parts for row in read_manifest(part)], 0)
+    return _finish(spec, out_dir, [row for part in parts for row in read_manifest(part)])
 
 
 def shard_path(out_dir: Path, shard: int, shards: int) -> Path:
     """Where the rows of a shard are."""
     return out_dir / "shards" / f"{shard}-of-{shards}.csv"
-
-
-def _make_all(
-    photos: list[Photo], spec: DatasetSpec, out_dir: Path, progress: bool
-) -> list[ManifestRow]:
-    """The rows of photographs up to the limit, their images written."""
-    images = out_dir / IMAGES
-    images.mkdir(parents=True, exist_ok=True)
-    rows: list[ManifestRow] = []
-    kept = 0
-    with Progress(len(photos), out_dir.name, "photograph", silent=not progress) as bar:
-        for photo in photos:
-            made = _make(photo, spec.prepare, images)
-            rows += made
-            bar.update()
-            kept += any(row.status == "kept" for row in made)
-            if kept == spec.limit:
-                break
-    return rows
-
-
-def _finish(spec: DatasetSpec, out_dir: Path, rows: list[ManifestRow], not_read: int) -> Path:
-    """Removes what is not of this data set, says what was dropped, and writes the manifest."""
-    kept = {f"{row.image}.png" for row in rows if row.status == "kept"}
-    for path in (out_dir / IMAGES).iterdir():
-        unfinished = path.name.startswith(".") and path.name.endswith(".part")
-        # Of other files only those that carry the mark of an earlier build.
-        if unfinished or (path.name not in kept and _KEY in read_png_text(path)):
-            path.unlink()
-    _report(spec, rows, not_read)
-    write_manifest(out_dir / MANIFEST, rows)
-    return out_dir / MANIFEST
 
 
 def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
@@ -179,13 +139,56 @@ def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
     return photos
 
 
+def _make_all(
+    photos: list[Photo], spec: DatasetSpec, out_dir: Path, progress: bool
+) -> list[ManifestRow]:
+    """The rows of photographs up to the limit, their images written."""
+    images = out_dir / IMAGES
+    images.mkdir(parents=True, exist_ok=True)
+    rows: list[ManifestRow] = []
+    kept = 0
+    with Progress(len(photos), out_dir.name, "photograph", silent=not progress) as bar:
+        for index, photo in enumerate(photos, 1):
+            made = _make(photo, spec.prepare, images)
+            rows += made
+            bar.update()
+            kept += any(row.status == "kept" for row in made)
+            if kept == spec.limit:
+                left = len(photos) - index
+                print(f"{spec.source}: {left} beyond the limit of {kept} not read", file=sys.stderr)
+                break
+    return rows
+
+
+def _finish(spec: DatasetSpec, out_dir: Path, rows: list[ManifestRow]) -> Path:
+    """Removes what is not of this data set, says what was dropped, and writes the manifest."""
+    kept = {f"{row.image}.png" for row in rows if row.status == "kept"}
+    for path in (out_dir / IMAGES).iterdir():
+        unfinished = path.name.startswith(".") and path.name.endswith(".part")
+        # Of other files only those that carry the mark of an earlier build.
+        if unfinished or (path.name not in kept and _KEY in read_png_text(path)):
+            path.unlink()
+    dropped = [f"{row.source}: {row.reason}" for row in rows if row.status == "dropped"]
+    name = spec.source + (f" ({spec.subset})" if spec.subset else "")
+    if not kept:
+        raise DatasetError(f"{name}: none of {len(rows)} images kept; the first is {dropped[0]}")
+    lines = [f"{name}: {len(kept)} images kept, {len(dropped)} dropped"]
+    lines += [f"  dropped {reason}" for reason in dropped[:_LISTED]]
+    if len(dropped) > _LISTED:
+        lines.append(f"  and {len(dropped) - _LISTED} more, all of them in the manifest")
+    print("\n".join(lines), file=sys.stderr)
+    write_manifest(out_dir / MANIFEST, rows)
+    return out_dir / MANIFEST
+
+
 def _make(photo: Photo, prepare: Preparation | None, images: Path) -> list[ManifestRow]:
     """The rows of one photograph, its images written: one for each copy, or one if none can be."""
     copies = prepare.copies if prepare else 1
     # As text that can be written as UTF-8, whatever bytes the file system holds.
     source = photo.source.encode("utf-8", "backslashreplace").decode("utf-8")
     about: dict[str, Any] = {"source": source, "licence": photo.licence}
-    image, rows = None, []
+    pixels: RGBImage | None = None
+    rows = []
     try:
         about["source_sha256"] = photo.digest()
         for copy in range(copies):
@@ -193,43 +196,33 @@ def _make(photo: Photo, prepare: Preparation | None, images: Path) -> list[Manif
             key = _key(photo.name, about, copy, prepare)
             row = _stored_row(images / f"{name}.png", key)
             if row is None:
-                if image is None:
-                    image = photo.read()
-                    about |= {"source_height": image.shape[0], "source_width": image.shape[1]}
-                    if prepare:  # too small is true of all copies: one row says it
-                        factor_range(image.shape[0], image.shape[1], prepare)
-                row = _make_copy(photo, image, copy, prepare, images / f"{name}.png", key, about)
+                if pixels is None:
+                    pixels = photo.read()
+                    about |= {"source_height": pixels.shape[0], "source_width": pixels.shape[1]}
+                height, width = pixels.shape[:2]
+                factor = choose_factor(height, width, photo.source, copy, prepare) if prepare else 1
+                about_copy = about | {"image": name, "factor": float(factor)}
+                try:
+                    made = prepare_image(pixels, factor, name, prepare) if prepare else pixels
+                    row = _write(images / f"{name}.png", made, key, about_copy)
+                except Dropped as error:
+                    row = ManifestRow(status="dropped", reason=error.reason, **about_copy)
             rows.append(row)
-    except (PictureError, Dropped) as error:
+    except PictureError as error:  # unreadable, or too small, which is true of all copies
         return [ManifestRow(image=photo.name, status="dropped", reason=error.reason, **about)]
     return rows
 
 
-def _make_copy(
-    photo: Photo,
-    image: RGBImage,
-    copy: int,
-    prepare: Preparation | None,
-    path: Path,
-    key: str,
-    about: dict[str, Any],
-) -> ManifestRow:
-    """One prepared image, written to `path`, or the reason why it is dropped."""
-    about = about | {"image": path.stem, "factor": 1.0}
-    if prepare:
-        about["factor"] = choose_factor(image.shape[0], image.shape[1], photo.source, copy, prepare)
-        try:
-            image = prepare_image(image, photo.source, copy, prepare)
-        except Dropped as error:
-            return ManifestRow(status="dropped", reason=error.reason, **about)
-    about |= {"height": image.shape[0], "width": image.shape[1]}
-    row = ManifestRow(status="kept", pixel_sha256=pixel_sha256(image), **about)
+def _write(path: Path, image: RGBImage, key: str, about: dict[str, Any]) -> ManifestRow:
+    """The row of a kept image, which is written with it."""
+    size = {"height": image.shape[0], "width": image.shape[1]}
+    row = ManifestRow(status="kept", pixel_sha256=pixel_sha256(image), **size, **about)
     try:
         write_png(path, image, {_KEY: key, _ROW: row.model_dump_json()})
     except OSError as error:
         raise DatasetError(
-            f"{path}: {disk_problem(error, path.parent)}; what was prepared is kept, and the same "
-            "command goes on"
+            f"{path}: cannot be written ({words(error)}); what was prepared is kept, and the same "
+            "command continues"
         ) from error
     return row
 
@@ -252,18 +245,3 @@ def _stored_row(path: Path, key: str) -> ManifestRow | None:
         return row if pixel_sha256(read_rgb(path)) == row.pixel_sha256 else None
     except (ValidationError, PictureError):
         return None
-
-
-def _report(spec: DatasetSpec, rows: list[ManifestRow], not_read: int) -> None:
-    """Lists on stderr what was dropped; raises DatasetError if nothing was kept."""
-    dropped = [f"{row.source}: {row.reason}" for row in rows if row.status == "dropped"]
-    kept = len(rows) - len(dropped)
-    name = spec.source + (f" ({spec.subset})" if spec.subset else "")
-    if not kept:
-        raise DatasetError(f"{name}: none of {len(rows)} images kept; the first is {dropped[0]}")
-    beyond = f", {not_read} beyond the limit of {spec.limit} not read" if not_read else ""
-    lines = [f"{name}: {kept} images kept, {len(dropped)} dropped{beyond}"]
-    lines += [f"  dropped {reason}" for reason in dropped[:_LISTED]]
-    if len(dropped) > _LISTED:
-        lines.append(f"  and {len(dropped) - _LISTED} more, all of them in the manifest")
-    print("\n".join(lines), file=sys.stderr)

@@ -8,22 +8,20 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from l3c.data.errors import DatasetError, disk_problem
-from l3c.progress import Progress
+import requests
+from urllib3.exceptions import HTTPError
 
-if TYPE_CHECKING:
-    import requests
+from l3c.data.errors import DatasetError, words
+from l3c.progress import Progress
 
 CHUNK = 1 << 18  # bytes that are written at once; at most so many are lost when a connection drops
 PAUSE_S = 1.0  # before the second try; twice as long before each further one
 TRIES = 6  # in a row that bring nothing new
 TIMEOUT_S = 60.0  # for a connection, and between two pieces of an answer
-
-LARGE = 100_000_000  # bytes of a file whose progress is shown
+SHOWN = 100_000_000  # bytes of a file whose progress is shown
 
 _MB = 1_000_000
 _IN_TROUBLE = (408, 429, 500, 502, 503, 504)  # of a server: worth another try
@@ -52,9 +50,6 @@ def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
         DownloadError: it cannot be fetched, has another checksum, or does not fit on the disk. What
             came is kept, and the next call continues; after a wrong checksum it starts anew.
     """
-    import requests
-    from urllib3.exceptions import HTTPError
-
     if local := _local_file(url):
         if wrong := _mismatch(local, checksum):
             raise DownloadError(f"{url}: {wrong}; name the right one")
@@ -70,15 +65,19 @@ def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
             os.replace(part, target)
         _remove(part)  # also where the user has put the target there by hand
         return target
-    except (requests.RequestException, HTTPError, DownloadError) as error:
-        reason = _words(error)
-    except OSError as error:
-        reason = disk_problem(error, target.parent)
-    known = f" ({checksum})" if checksum else ""
-    raise DownloadError(
-        f"{url}: {reason}; run the same command again later, or put the file at {target} by hand"
-        f"{known}"
-    )
+    except (OSError, HTTPError, DownloadError) as error:  # OSError: also those of requests
+        known = f" ({checksum})" if checksum else ""
+        raise DownloadError(
+            f"{url}: {words(error)}; run the same command again later, or put the file at {target} "
+            f"by hand{known}"
+        ) from error
+
+
+def digest(path: Path, name: str) -> str:
+    """A hash (hex) of the bytes of a file, by the name that hashlib gives it."""
+    with path.open("rb") as file:
+        new = partial(hashlib.new, name, usedforsecurity=False)
+        return hashlib.file_digest(file, new).hexdigest()
 
 
 def _local_file(url: str) -> Path | None:
@@ -96,26 +95,17 @@ def _local_file(url: str) -> Path | None:
 
 def _mismatch(path: Path, checksum: str | None) -> str:
     """How a file differs from that of a checksum; "" if it does not, or there is none."""
-    if checksum is None:
-        return ""
-    name, _, wanted = checksum.lower().partition(":")
-    got = digest(path, name)
+    name, _, wanted = (checksum or "").lower().partition(":")
+    got = digest(path, name) if name else wanted
     return "" if got == wanted else f"another file: expected {checksum}, got {name}:{got}"
 
 
-def digest(path: Path, name: str) -> str:
-    """A hash (hex) of the bytes of a file, by the name that hashlib gives it."""
-    with path.open("rb") as file:
-        new = partial(hashlib.new, name, usedforsecurity=False)
-        return hashlib.file_digest(file, new).hexdigest()
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
 
 def _version_file(part: Path) -> Path:
-    """Beside a part: the ETag or date of the version that its bytes are of, as the server said."""
+    """Holds the ETag or date of the version that the bytes of a part belong to."""
     return part.with_name(f"{part.name}.version")
 
 
@@ -125,41 +115,28 @@ def _remove(part: Path) -> None:
 
 
 def _download(url: str, part: Path, checked: bool) -> None:
-    """Receives a file, in as many pieces as it takes.
-
-    Args:
-        url: of http or https.
-        part: the file to complete.
-        checked: a checksum will tell a mixture of two versions.
-    """
-    import requests
-    from urllib3.exceptions import HTTPError
-    from urllib3.util import Retry
-
-    retry = Retry(TRIES - 1, backoff_factor=PAUSE_S, status_forcelist=_IN_TROUBLE)
-    furthest = tries = 0
+    """Receives a file in as many tries as it takes; `checked`: a checksum tells a mixture."""
+    furthest, tries = -1, 0
     with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
         while True:
             try:
                 return _receive(session, url, part, checked)
-            except HTTPError as error:  # while bytes came
+            except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
                 size = _size(part)
                 # Only what no try reached before counts, or it might never end.
                 tries = 1 if size > furthest else tries + 1
                 furthest = max(size, furthest)
                 if tries == TRIES:
                     raise
-                print(f"{url}: {_words(error)} after {size} bytes; trying again", file=sys.stderr)
+                print(f"{url}: {words(error)} after {size} bytes; trying again", file=sys.stderr)
                 time.sleep(PAUSE_S * 2 ** (tries - 1))
 
 
 def _receive(session: requests.Session, url: str, part: Path, checked: bool) -> None:
     """One try: asks for the bytes that are missing, and appends what comes.
 
-    The server is asked to continue only the version that the part is of (If-Range, RFC 9110). If
-    nothing would tell a mixture of two versions, the file starts anew.
+    The server is asked to continue only the version that the part belongs to (If-Range, RFC 9110).
+    If nothing would tell a mixture of two versions, the file starts anew.
     """
     note = _version_file(part)
     version = note.read_text() if note.exists() else ""
@@ -169,6 +146,8 @@ def _receive(session: requests.Session, url: str, part: Path, checked: bool) -> 
         headers["If-Range"] = version
     with session.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         status, place = response.status_code, response.headers.get("Content-Range", "")
+        if status in _IN_TROUBLE:
+            raise requests.ConnectionError(f"{status} {response.reason}")
         if status == 416 and place == f"bytes */{start}":
             return  # it was complete
         same = not version or _version(response) in ("", version)
@@ -177,15 +156,15 @@ def _receive(session: requests.Session, url: str, part: Path, checked: bool) -> 
             _remove(part)  # the server has another version, or continues elsewhere
             return _receive(session, url, part, checked)
         response.raise_for_status()
-        name = part.name.removesuffix(".part")
-        size = response.raw.length_remaining or 0
         if not continued:
             start = 0
             _remove(part)
             note.write_text(_version(response))
+        size = response.raw.length_remaining or 0
+        label = f"fetching {part.name.removesuffix('.part')}"
         with (
             part.open("ab") as file,
-            Progress(size // _MB, f"fetching {name}", "megabyte", silent=size < LARGE) as bar,
+            Progress(size // _MB, label, "megabyte", silent=size < SHOWN) as bar,
         ):
             # Not decoded: a server that calls a .gz "Content-Encoding: gzip" means the file itself.
             for chunk in response.raw.stream(CHUNK, decode_content=False):
@@ -200,11 +179,3 @@ def _version(response: requests.Response) -> str:
     """What If-Range takes: a strong ETag, else the date; "" if the server tells neither."""
     etag = response.headers.get("ETag", "W/")
     return response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
-
-
-def _words(error: BaseException) -> str:
-    """What the system said: the innermost cause, without the packing of requests and urllib3."""
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()) or type(error).__name__

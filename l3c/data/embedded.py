@@ -8,66 +8,51 @@ scikit-image in the docstrings of `skimage.data`.
 from __future__ import annotations
 
 import importlib.resources
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from l3c.data.errors import DatasetError
 from l3c.data.sources import Photo, file_photo
 
-_INSTALL = {"skimage": "scikit-image", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
-
-
-@dataclass(frozen=True)
-class EmbeddedPhoto:
-    """A photograph inside a package: where it is, what it shows, and under which licence."""
-
-    package: str
-    path: str
-    scene: str
-    subset: Literal["train", "test"]
-    licence: str
-
-
+_INSTALL = {"skimage": "scikit-image", "sklearn": "scikit-learn"}  # others are called as they are
 _NASA = "public domain (NASA)"
-_CC_BY = "CC BY 2.0, danielbuechele (flickr.com/photos/danielbuechele/6061409035)"
+_TEMPLE = "CC BY 2.0, danielbuechele (flickr.com/photos/danielbuechele/6061409035)"
+_FLOWER = "CC BY 2.0, vultilion (flickr.com/photos/vultilion/6056698931)"
 _STEREO = (
     "Middlebury 2014 stereo benchmark, Scharstein et al., GCPR 2014; "
     "no licence stated in scikit-image"
 )
+_NO_RIGHTS = "no known copyright restrictions (Center for Microscopy and Molecular Imaging)"
+_UNSTATED = (
+    "no licence stated in matplotlib; its source is commons.wikimedia.org/wiki/"
+    "File:Grace_Hopper.jpg"
+)
+
+
+class EmbeddedPhoto(NamedTuple):
+    """A photograph inside a package: what it shows, where it is, and under which licence."""
+
+    subset: Literal["train", "test"]
+    scene: str
+    file: str
+    licence: str
+
 
 EMBEDDED = (
-    EmbeddedPhoto("skimage", "data/astronaut.png", "astronaut", "train", _NASA),
-    EmbeddedPhoto("skimage", "data/motorcycle_left.png", "motorcycle", "train", _STEREO),
-    EmbeddedPhoto("skimage", "data/motorcycle_right.png", "motorcycle", "train", _STEREO),
-    EmbeddedPhoto("skimage", "data/retina.jpg", "retina", "train", "CC0 1.0, Mikael Häggström"),
+    EmbeddedPhoto("train", "astronaut", "skimage/data/astronaut.png", _NASA),
+    EmbeddedPhoto("train", "motorcycle", "skimage/data/motorcycle_left.png", _STEREO),
+    EmbeddedPhoto("train", "motorcycle", "skimage/data/motorcycle_right.png", _STEREO),
+    EmbeddedPhoto("train", "retina", "skimage/data/retina.jpg", "CC0 1.0, Mikael Häggström"),
+    EmbeddedPhoto("train", "tissue", "skimage/data/ihc.png", _NO_RIGHTS),
+    EmbeddedPhoto("train", "stars", "skimage/data/hubble_deep_field.jpg", _NASA),
+    EmbeddedPhoto("train", "temple", "sklearn/datasets/images/china.jpg", _TEMPLE),
     EmbeddedPhoto(
-        "skimage",
-        "data/ihc.png",
-        "tissue",
-        "train",
-        "no known copyright restrictions (Center for Microscopy and Molecular Imaging)",
+        "train", "officer", "matplotlib/mpl-data/sample_data/grace_hopper.jpg", _UNSTATED
     ),
-    EmbeddedPhoto("skimage", "data/hubble_deep_field.jpg", "stars", "train", _NASA),
-    EmbeddedPhoto("sklearn", "datasets/images/china.jpg", "temple", "train", _CC_BY),
-    EmbeddedPhoto(
-        "matplotlib",
-        "mpl-data/sample_data/grace_hopper.jpg",
-        "officer",
-        "train",
-        "no licence stated in matplotlib; its source is commons.wikimedia.org/wiki/"
-        "File:Grace_Hopper.jpg",
-    ),
-    EmbeddedPhoto("skimage", "data/chelsea.png", "cat", "test", "CC0, Stefan van der Walt"),
-    EmbeddedPhoto("skimage", "data/coffee.png", "coffee", "test", "CC0, Rachel Michetti"),
-    EmbeddedPhoto("skimage", "data/rocket.jpg", "rocket", "test", "public domain (SpaceX)"),
-    EmbeddedPhoto(
-        "sklearn",
-        "datasets/images/flower.jpg",
-        "flower",
-        "test",
-        "CC BY 2.0, vultilion (flickr.com/photos/vultilion/6056698931)",
-    ),
+    EmbeddedPhoto("test", "cat", "skimage/data/chelsea.png", "CC0, Stefan van der Walt"),
+    EmbeddedPhoto("test", "coffee", "skimage/data/coffee.png", "CC0, Rachel Michetti"),
+    EmbeddedPhoto("test", "rocket", "skimage/data/rocket.jpg", "public domain (SpaceX)"),
+    EmbeddedPhoto("test", "flower", "sklearn/datasets/images/flower.jpg", _FLOWER),
 )
 
 
@@ -77,11 +62,7 @@ def embedded_photos(subset: Literal["train", "test"]) -> list[Photo]:
     Raises:
         DatasetError: if a package or a file of it is missing, with the package to install.
     """
-    return [
-        file_photo(Path(one.path).stem, _locate(one), f"{one.package}/{one.path}", one.licence)
-        for one in EMBEDDED
-        if one.subset == subset
-    ]
+    return [_photo(one, Path(one.file).stem) for one in EMBEDDED if one.subset == subset]
 
 
 def embedded_photo(scene: str) -> Photo:
@@ -92,18 +73,19 @@ def embedded_photo(scene: str) -> Photo:
     """
     for one in EMBEDDED:
         if one.scene == scene:
-            return file_photo(one.scene, _locate(one), f"{one.package}/{one.path}", one.licence)
+            return _photo(one, scene)
     scenes = ", ".join(dict.fromkeys(one.scene for one in EMBEDDED))
     raise DatasetError(f'no embedded photograph is called "{scene}"; there are: {scenes}')
 
 
-def _locate(photo: EmbeddedPhoto) -> Path:
+def _photo(one: EmbeddedPhoto, name: str) -> Photo:
+    package, _, file = one.file.partition("/")
     try:
-        path = Path(str(importlib.resources.files(photo.package))) / photo.path
+        path = Path(str(importlib.resources.files(package))) / file
         path.stat()
     except (ModuleNotFoundError, OSError):
         raise DatasetError(
-            f"embedded photograph {photo.package}/{photo.path}: not in the installed "
-            f"{_INSTALL[photo.package]}; install it, or another version"
+            f"embedded photograph {one.file}: not in the installed "
+            f"{_INSTALL.get(package, package)}; install it, or another version"
         ) from None
-    return path
+    return file_photo(name, path, one.file, one.licence)

@@ -6,9 +6,8 @@ to mean other files since.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+import pandas as pd
 from filelock import FileLock
 
 from l3c.data.catalogue import ARCHIVE_SUFFIXES, FILES, ImageSet
@@ -27,8 +27,9 @@ from l3c.images.reading import IMAGE_SUFFIXES
 from l3c.progress import Progress
 from l3c.whole_files import write_whole
 
-LIST = "files.csv"  # beside it, written last
-ORIGIN = "origin.json"  # beside it, written first: what its files are from
+LIST = "files.csv"  # beside the files, written last
+ORIGIN = "origin.json"  # beside the files, written first: where they come from
+_ARCHIVE = re.compile(f"({'|'.join(map(re.escape, ARCHIVE_SUFFIXES))})$", re.IGNORECASE)
 
 
 def fetch_set(image_set: ImageSet, folder: Path) -> Path:
@@ -57,10 +58,10 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
         if image_set.images_from:
             _fetch_all(image_set, _listed_urls(image_set, into), (), downloads, files)
         found = files.rglob("*")
-        listed = sorted(path for path in found if _is_image(path.name) and path.is_file())
-        if not listed:
+        images = sorted(path for path in found if _is_image(path.name) and path.is_file())
+        if not images:
             raise DatasetError(f"{image_set.name}: no image file in {', '.join(image_set.urls)}")
-        _write_list(folder / LIST, files, listed)
+        _write_list(folder / LIST, files, images)
         shutil.rmtree(downloads, ignore_errors=True)
     return folder / LIST
 
@@ -86,24 +87,27 @@ def _fetch_all(
         raise DatasetError(f"{image_set.name}: {times} URLs name one file, {repeated}")
     with Progress(len(urls), f"fetching {image_set.name}", "file") as bar:
         for url, name, checksum in zip_longest(urls, names, checksums):
+            stem = next(
+                (name[: -len(s)] for s in ARCHIVE_SUFFIXES if name.lower().endswith(s)), name
+            )
             if _is_image(name):
                 path = fetch(url, into / name, checksum)
                 if path != into / name:
                     into.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(path, into / name)
-            elif not (into / _stem(name)).exists():
-                unpack(fetch(url, downloads / name, checksum), into / _stem(name))
+            elif not (stem := into / _ARCHIVE.sub("", name)).exists():
+                unpack(fetch(url, downloads / name, checksum), stem)
                 (downloads / name).unlink(missing_ok=True)
             bar.update()
 
 
 def _listed_urls(image_set: ImageSet, lists: Path) -> list[str]:
+    """The URLs in the column that the set names, each once."""
     tables = sorted(lists.rglob("*.csv"))
     for table in tables:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if image_set.images_from in (reader.fieldnames or ()):
-                return list(dict.fromkeys(row[image_set.images_from] for row in reader))
+        rows = pd.read_csv(table, dtype=str, encoding="utf-8-sig")
+        if image_set.images_from in rows:
+            return list(rows[image_set.images_from].dropna().unique())
     found = ", ".join(table.name for table in tables) or "none"
     raise DatasetError(
         f"{image_set.name}: no CSV file with a column {image_set.images_from} in what was "
@@ -111,25 +115,16 @@ def _listed_urls(image_set: ImageSet, lists: Path) -> list[str]:
     )
 
 
-def _write_list(path: Path, files: Path, listed: list[Path]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "bytes", "sha256"])
-    with Progress(len(listed), f"hash {path.parent.name}", "file") as bar:
-        for file in listed:
+def _write_list(path: Path, files: Path, images: list[Path]) -> None:
+    rows = []
+    with Progress(len(images), f"hash {path.parent.name}", "file") as bar:
+        for file in images:
             relative = file.relative_to(files).as_posix()
-            writer.writerow([relative, file.stat().st_size, digest(file, "sha256")])
+            rows.append((relative, file.stat().st_size, digest(file, "sha256")))
             bar.update()
-    write_whole(path, text.getvalue().encode("utf-8", "backslashreplace"))
+    table = pd.DataFrame(rows, columns=["path", "bytes", "sha256"])
+    write_whole(path, table.to_csv(index=False).encode("utf-8", "backslashreplace"))
 
 
 def _is_image(name: str) -> bool:
     return Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
-
-
-def _stem(name: str) -> str:
-    """Of an archive, without its suffixes."""
-    for suffix in ARCHIVE_SUFFIXES:
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name

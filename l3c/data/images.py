@@ -1,7 +1,7 @@
-"""Image file <-> uint8 (H, W, 3) array, and what is refused on the way in.
+"""Plain 8-bit RGB image file <-> uint8 (H, W, 3) array, and what is refused on the way in.
 
-Only plain 8-bit RGB is accepted. Anything else would have to be converted, and a lossless result on
-a converted image is not a result on the file that the user named.
+Anything else would have to be converted, and a lossless result on a converted image is not a result
+on the file that the user named.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def check_rgb(image: object) -> None:
         ValueError: if it has another shape.
     """
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        got = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
+        got = getattr(image, "dtype", type(image).__name__)
         raise TypeError(f"expected a uint8 array, got {got}")
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"expected shape (H, W, 3) with H, W >= 1, got {image.shape}")
@@ -94,7 +94,7 @@ def read_png_text(path: Path) -> dict[str, str]:
             warnings.simplefilter("ignore")
             with Image.open(path, formats=("PNG",)) as picture:
                 return {str(k): str(v) for k, v in picture.info.items() if isinstance(v, str)}
-    except Exception:  # as in read_rgb: any error means that this file is none of ours
+    except Exception:  # any error means that this file is none of ours
         return {}
 
 

@@ -9,18 +9,19 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from l3c.data.errors import DatasetError, first_problem
+from l3c.data.errors import DatasetError
 from l3c.data.images import RGBImage, pixel_sha256, read_rgb
 from l3c.images.picture import PictureError
+from l3c.settings import FrozenSettings, explain
 from l3c.whole_files import write_whole
 
 MANIFEST = "manifest.csv"
 IMAGES = "images"  # folder of the kept images, beside the manifest
 
 
-class ManifestRow(BaseModel):
+class ManifestRow(FrozenSettings):
     """One image of a data set.
 
     Attributes:
@@ -35,8 +36,6 @@ class ManifestRow(BaseModel):
         pixel_sha256: l3c.data.images.pixel_sha256 of the kept image.
         licence: one line, empty where it is not known.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     image: str
     source: str
@@ -76,11 +75,12 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             reader = csv.DictReader(file)
             if reader.fieldnames != _COLUMNS:
                 raise ValueError(f"its first line is not {','.join(_COLUMNS)}")
-            return [_parse(cells) for cells in reader]
+            filled = ({k: v for k, v in row.items() if v or k in _TEXT} for row in reader)
+            return [ManifestRow.model_validate(cells) for cells in filled]
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such manifest; build the data set first") from None
     except (csv.Error, ValueError) as error:  # ValueError: also of bytes that are not UTF-8
-        reason = first_problem(error) if isinstance(error, ValidationError) else error
+        reason = explain(error) if isinstance(error, ValidationError) else error
         raise DatasetError(f"{path}: not a manifest: {reason}; build it again") from None
 
 
@@ -116,9 +116,3 @@ def manifest_sha256(path: Path) -> str:
     """SHA-256 (hex) over the kept images' pixels, whatever their names, paths and order."""
     hashes = sorted(row.pixel_sha256 or "" for row in read_manifest(path) if row.status == "kept")
     return hashlib.sha256("\n".join(hashes).encode("ascii")).hexdigest()
-
-
-def _parse(cells: dict[str, str]) -> ManifestRow:
-    return ManifestRow.model_validate(
-        {column: cell if cell or column in _TEXT else None for column, cell in cells.items()}
-    )

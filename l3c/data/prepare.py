@@ -11,13 +11,18 @@ from typing import Self
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from l3c.data.errors import Dropped
 from l3c.data.images import RGBImage, check_rgb
+from l3c.images.picture import PictureError
+from l3c.settings import FrozenSettings
 
 
-class Preparation(BaseModel):
+class Dropped(PictureError):  # noqa: N818  (a verdict, not a failure)
+    """A sound image that a preparation leaves out, e.g. because it is too small."""
+
+
+class Preparation(FrozenSettings):
     """How photographs are prepared; the defaults are the paper's (Open Images, third edition).
 
     Attributes:
@@ -31,8 +36,6 @@ class Preparation(BaseModel):
         longer_side: scale the longer side to exactly this length in pixels, instead of by a random
             factor; min_side and max_factor are not used then.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_side: int = Field(default=512, ge=1)
     max_factor: float = Field(default=0.8, gt=0, le=1)
@@ -50,87 +53,65 @@ class Preparation(BaseModel):
 
 
 def deviations(preparation: Preparation | None) -> list[str]:
-    """How images were prepared otherwise than the paper's, one readable line each.
-
-    Args:
-        preparation: of the images; None if they were taken as they are.
-    """
+    """How the preparation of images (None: taken as they are) differs from the paper's, by line."""
     if preparation is None:
         return ["prepare: none, the images as they are"]
-    paper = Preparation().model_dump()
-    ours = preparation.model_dump()
-    return [
-        f"prepare.{key}: {value} instead of {paper[key]}"
-        for key, value in ours.items()
-        if value != paper[key]
-    ]
-
-
-def factor_range(height: int, width: int, preparation: Preparation) -> tuple[float, float]:
-    """Smallest and largest factor by which an image of this size may be scaled.
-
-    Raises:
-        Dropped: if the image is too small for any.
-    """
-    if preparation.longer_side is not None:
-        longer = max(height, width)
-        if longer < preparation.longer_side:
-            raise Dropped(f"too small: longer side {longer} px < {preparation.longer_side} px")
-        factor = preparation.longer_side / longer
-        return factor, factor
-    shorter = min(height, width)
-    # The tolerance keeps 640 px at 0.8 (exactly 512 px) in, whatever the last bit of the product.
-    if shorter * preparation.max_factor < preparation.min_side - 1e-6:
-        raise Dropped(
-            f"too small: shorter side {shorter} px, at most {preparation.max_factor:g} of it "
-            f"must be >= {preparation.min_side} px"
-        )
-    return preparation.min_side / shorter, preparation.max_factor
+    paper, ours = Preparation().model_dump(), preparation.model_dump()
+    return [f"prepare.{k}: {v} instead of {paper[k]}" for k, v in ours.items() if v != paper[k]]
 
 
 def choose_factor(height: int, width: int, name: str, copy: int, preparation: Preparation) -> float:
-    """The scaling factor of one copy: uniform in factor_range, drawn from seed, name and copy.
+    """The scaling factor of one copy, drawn from seed, name and copy; the same on every machine.
 
     Raises:
         Dropped: if the image is too small.
     """
-    low, high = factor_range(height, width, preparation)
+    if (wanted := preparation.longer_side) is not None:
+        longer = max(height, width)
+        if longer < wanted:
+            raise Dropped(f"too small: longer side {longer} px < {wanted} px", name)
+        return wanted / longer
+    shorter, largest = min(height, width), preparation.max_factor
+    # The tolerance keeps 640 px at 0.8 (exactly 512 px) in, whatever the last bit of the product.
+    if shorter * largest < preparation.min_side - 1e-6:
+        raise Dropped(
+            f"too small: shorter side {shorter} px, at most {largest:g} of it must be >= "
+            f"{preparation.min_side} px",
+            name,
+        )
+    smallest = preparation.min_side / shorter
     # NFC: the same name may be stored composed or decomposed, depending on the file system.
-    name = unicodedata.normalize("NFC", name)
-    seed = f"{preparation.seed}\n{copy}\n{name}".encode("utf-8", "surrogateescape")
-    uniform = int.from_bytes(hashlib.sha256(seed).digest()[:6], "big") / 2**48
-    return low + uniform * (high - low)
+    text = f"{preparation.seed}\n{copy}\n{unicodedata.normalize('NFC', name)}"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    return smallest + int.from_bytes(digest[:6], "big") / 2**48 * (largest - smallest)
 
 
-def prepare_image(image: RGBImage, name: str, copy: int, preparation: Preparation) -> RGBImage:
+def prepare_image(image: RGBImage, factor: float, name: str, preparation: Preparation) -> RGBImage:
     """The photograph downscaled with Pillow's Lanczos filter, if it passes the filter.
 
     Args:
         image: uint8 (H, W, 3).
-        name: seeds the random factor: the same name gives the same result on every machine.
-        copy: 0 .. copies - 1, another factor for each.
-        preparation: sizes and thresholds.
+        factor: as `choose_factor` gave it.
+        name: of the photograph, for the error.
+        preparation: with the thresholds.
 
     Returns:
         uint8 (H', W', 3).
 
     Raises:
-        Dropped: if the image is too small, too saturated or too bright, with the figures.
+        Dropped: if the image is too saturated or too bright, with the figures.
     """
     check_rgb(image)
     height, width = image.shape[:2]
-    factor = choose_factor(height, width, name, copy, preparation)
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    scaled = np.array(
-        Image.fromarray(image).resize(size, Image.Resampling.LANCZOS), dtype=np.uint8, order="C"
-    )
+    scaled = np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS), order="C")
     saturation, value = mean_saturation_value(scaled)
-    if saturation > preparation.max_saturation:
-        raise Dropped(
-            f"too saturated: mean HSV saturation {saturation:.3f} > {preparation.max_saturation:g}"
-        )
-    if value > preparation.max_value:
-        raise Dropped(f"too bright: mean HSV value {value:.3f} > {preparation.max_value:g}")
+    for word, kind, mean, limit in (
+        ("saturated", "saturation", saturation, preparation.max_saturation),
+        ("bright", "value", value, preparation.max_value),
+    ):
+        if mean > limit:
+            raise Dropped(f"too {word}: mean HSV {kind} {mean:.3f} > {limit:g}", name)
     return scaled
 
 

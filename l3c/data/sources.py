@@ -1,4 +1,4 @@
-"""Where photographs come from: one small record each, and the photographs of a folder."""
+"""Where photographs come from: one small record each, and the photographs of a folder or a list."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def unique_names(sources: Iterable[str]) -> dict[str, str]:
     """
     names = {}
     for source in sources:
-        stem = source[: -len(Path(source).suffix)] if Path(source).suffix else source
+        stem = source.removesuffix(Path(source).suffix)
         letters = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode("ascii")
         name = re.sub(r"[^A-Za-z0-9-]+", "_", letters)[:_LONGEST_NAME].strip("_-")
         names[source] = name or "image"

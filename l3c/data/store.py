@@ -13,13 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from l3c.data.errors import DatasetError
+from l3c.data.errors import DatasetError, words
+from l3c.data.images import RGBImage
 from l3c.data.manifest import kept_images, manifest_sha256
 from l3c.whole_files import write_whole
-
-RGB = npt.NDArray[np.uint8]
 
 INDEX, PIXELS = "index.json", "pixels.rgb"
 VERSION = 2
@@ -29,21 +27,20 @@ class StoreError(DatasetError):
     """A store that cannot be written, or is not what training expects; says what to do."""
 
 
-def write_store(folder: Path, images: Iterable[tuple[str, RGB]], data_sha256: str) -> None:
+def write_store(folder: Path, images: Iterable[tuple[str, RGBImage]], data_sha256: str) -> None:
     """Writes a store; one that is there is removed first.
 
     Args:
         folder: of the store.
         images: name and uint8 (H, W, 3), as of `kept_images`.
-        data_sha256: of the manifest that the images are of.
+        data_sha256: of the manifest that lists the images.
 
     Raises:
         StoreError: the disk is full, or the folder cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in [folder / INDEX, *folder.glob("*.rgb")]:
-            old.unlink(missing_ok=True)
+        (folder / INDEX).unlink(missing_ok=True)
         entries = []
         with (folder / PIXELS).open("wb") as file:
             for name, image in images:
@@ -55,8 +52,8 @@ def write_store(folder: Path, images: Iterable[tuple[str, RGB]], data_sha256: st
         write_whole(folder / INDEX, json.dumps(index).encode())
     except OSError as error:
         raise StoreError(
-            f"{folder}: the training store cannot be written ({error.strerror or error}); what was "
-            "prepared is kept: make room, and run the same command again"
+            f"{folder}: the training store cannot be written ({words(error)}); what was prepared "
+            "is kept: make room, and run the same command again"
         ) from error
 
 
@@ -74,7 +71,7 @@ def store_of(manifest: Path, folder: Path) -> Store:
         return Store(folder, data_sha256)
 
 
-class Store(Mapping[str, RGB]):
+class Store(Mapping[str, RGBImage]):
     """Name -> read-only uint8 (H, W, 3) of a store, mapped, not read.
 
     Args:
@@ -86,14 +83,13 @@ class Store(Mapping[str, RGB]):
     """
 
     def __init__(self, folder: Path, data_sha256: str | None = None) -> None:
-        self._path = folder / PIXELS
-        self._pixels: RGB | None = None
         try:
             index = json.loads((folder / INDEX).read_bytes())
             self.data_sha256: str = index["data_sha256"]
             self._entries = {name: tuple(place) for name, *place in index["images"]}
             sizes = [3 * height * width for height, width, _ in self._entries.values()]
-            complete = index["version"] == VERSION and self._path.stat().st_size == sum(sizes)
+            self._pixels = np.memmap(folder / PIXELS, np.uint8, "r")
+            complete = index["version"] == VERSION and self._pixels.size == sum(sizes)
         except (OSError, ValueError, KeyError, TypeError):
             complete = False
         if not complete or data_sha256 not in (None, self.data_sha256):
@@ -102,10 +98,8 @@ class Store(Mapping[str, RGB]):
                 "of this package; delete it to have it written anew"
             )
 
-    def __getitem__(self, name: str) -> RGB:
+    def __getitem__(self, name: str) -> RGBImage:
         height, width, offset = self._entries[name]
-        if self._pixels is None:  # not before: a store that is given to a process is not copied
-            self._pixels = np.memmap(self._path, np.uint8, "r")
         return self._pixels[offset : offset + 3 * height * width].reshape(height, width, 3)
 
     def __iter__(self) -> Iterator[str]:

@@ -23,10 +23,9 @@ _SIDES = (64, 96)  # least and greatest height and width, in pixels
 def synthetic_photos(subset: Literal["train", "test"]) -> list[Photo]:
     """The synthetic images of one subset: 6 to train, 3 to test, 64 to 96 pixels a side."""
     photos = []
-    for index in range(_COUNT[subset]):
-        name = f"{subset}-{index}"
-        make = partial(synthetic_image, name)
-        photos.append(Photo(name, f"synthetic/{name}", "generated", make, partial(_digest, name)))
+    for name in (f"{subset}-{index}" for index in range(_COUNT[subset])):
+        make, digest = partial(synthetic_image, name), partial(_digest, name)
+        photos.append(Photo(name, f"synthetic/{name}", "generated", make, digest))
     return photos
 
 
@@ -42,18 +41,13 @@ def synthetic_image(name: str) -> RGBImage:
         channels.append(offset % 64 + ramp)
     image = np.stack(channels, axis=2)
     for kind, *numbers in (source.random_raw(28) >> 32).reshape(4, 7).tolist():
-        image[_shape(kind, numbers[:3], y, x)] = [number % 200 for number in numbers[3:]]
+        down, right = np.abs(y - numbers[0] % height), np.abs(x - numbers[1] % width)
+        radius = 6 + numbers[2] % 16
+        disc = down * down + right * right <= radius * radius
+        rectangle = (down <= radius) & (right <= radius // 2)
+        image[disc if kind % 2 else rectangle] = [number % 200 for number in numbers[3:]]
     noise = (source.random_raw(height * width * 3) >> 60).astype(np.int64) - 8
     return np.clip(image + noise.reshape(image.shape), 0, 255).astype(np.uint8)
-
-
-def _shape(kind: int, numbers: list[int], y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Where a disc or a rectangle lies, bool (H, W)."""
-    down, right = np.abs(y - numbers[0] % len(y)), np.abs(x - numbers[1] % y.shape[1])
-    radius = 6 + numbers[2] % 16
-    if kind % 2:
-        return down * down + right * right <= radius * radius
-    return (down <= radius) & (right <= radius // 2)
 
 
 def _digest(name: str) -> str:

@@ -13,11 +13,10 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
-from l3c.data.errors import DatasetError, disk_problem
+from l3c.data.errors import DatasetError, words
 from l3c.data.images import write_png
 from l3c.progress import Progress
 
-_BATCH = "uint8 data (N, 3072) or (N, 12288), and labels"
 _SIDES = {3 * side * side: side for side in (32, 64)}  # bytes of a row of a batch -> pixels
 _MB = 1_000_000
 
@@ -54,12 +53,10 @@ def unpack(archive: Path, folder: Path) -> None:
     except MemoryError:
         raise  # says something about the machine, not about the archive
     except Exception as error:  # zipfile, tarfile and the decompressors raise nearly anything
-        words = " ".join(str(error).split()) or type(error).__name__
-        reason = f"broken, unsafe or no archive ({words}); delete it so that it is fetched again, "
-        reason += "or unpack by hand what is wanted of it"
+        advice = "delete it so that it is fetched again, or unpack by hand what is wanted of it"
         if isinstance(error, OSError) and error.errno:
-            reason = f"{disk_problem(error, folder.parent)}; then run the same command again"
-        raise UnpackError(f"{archive}: {reason}") from error
+            advice = "make room below its folder, then run the same command again"
+        raise UnpackError(f"{archive}: cannot be unpacked ({words(error)}); {advice}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -67,11 +64,13 @@ def unpack(archive: Path, folder: Path) -> None:
 def _extract(archive: Path, folder: Path) -> None:
     """Writes every file of an archive that is not hidden."""
     megabytes = archive.stat().st_size // _MB
-    label = f"unpacking {archive.name}"
-    with archive.open("rb") as file, Progress(megabytes, label, "megabyte") as bar:
-        is_zip = file.read(2) == b"PK"
+    with (
+        archive.open("rb") as file,
+        Progress(megabytes, f"unpacking {archive.name}", "megabyte") as bar,
+    ):
+        members = _zip_files(file) if file.read(2) == b"PK" else _tar_files(file)
         file.seek(0)
-        for name, content in (_zip_files if is_zip else _tar_files)(file):
+        for name, content in members:
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
                 raise ValueError(f"{name} may lead out of the folder")
@@ -113,8 +112,10 @@ def _unpack_batch(path: Path) -> None:
     with path.open("rb") as file, np.load(file) as arrays:
         data, _ = arrays["data"], arrays["labels"]
     if data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] not in _SIDES:
-        got = f"data {data.dtype} {data.shape}"
-        raise ValueError(f"{path.name}: expected a batch of {_BATCH}, got {got}")
+        raise ValueError(
+            f"{path.name}: expected uint8 data (N, 3072) or (N, 12288), got {data.dtype} "
+            f"{data.shape}"
+        )
     side = _SIDES[data.shape[1]]
     folder = path.with_suffix("")
     folder.mkdir(exist_ok=True)

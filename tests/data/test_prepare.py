@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
 
-from l3c.data.errors import Dropped
 from l3c.data.images import pixel_sha256
 from l3c.data.prepare import (
+    Dropped,
     Preparation,
     choose_factor,
     deviations,
-    factor_range,
     mean_saturation_value,
     prepare_image,
 )
@@ -26,6 +25,11 @@ from l3c.data.synthetic import synthetic_image, synthetic_photos
 pytestmark = pytest.mark.filterwarnings("error")
 
 SMALL = Preparation(min_side=32)
+
+
+def prepared(image: np.ndarray, name: str, preparation: Preparation = SMALL) -> np.ndarray:
+    factor = choose_factor(*image.shape[:2], name, 0, preparation)
+    return prepare_image(image, factor, name, preparation)
 
 
 def grey(height: int, width: int, level: int = 100) -> np.ndarray:
@@ -69,14 +73,14 @@ def test_pixels_are_the_same_on_every_machine() -> None:
         "5948cbe9ba57d523",
         "301097bb82b1aa2a",
     ]
-    image = prepare_image(synthetic_image("train-0"), "train-0", 0, SMALL)
+    image = prepared(synthetic_image("train-0"), "train-0", SMALL)
     assert pixel_sha256(image)[:16] == "3ec7c55d1d48873e"
 
 
 def test_resizing_is_pillows_lanczos_and_leaves_the_source_alone() -> None:
     source = synthetic_image("train-1")
     before = source.copy()
-    image = prepare_image(source, "x", 0, SMALL)
+    image = prepared(source, "x", SMALL)
     size = image.shape[1], image.shape[0]
     wanted = Image.fromarray(source).resize(size, Image.Resampling.LANCZOS)
     assert np.array_equal(image, np.array(wanted))
@@ -88,11 +92,11 @@ def test_longer_side_is_exact_and_ignores_the_random_factor() -> None:
     preparation = Preparation(longer_side=48)
     image = synthetic_image("train-2")
     assert image.shape == (95, 78, 3)
-    assert prepare_image(image, "a", 0, preparation).shape == (48, 39, 3)
-    assert prepare_image(grey(1, 480), "a", 0, preparation).shape == (1, 48, 3)
-    assert prepare_image(grey(48, 48), "a", 0, preparation).shape == (48, 48, 3)
+    assert prepared(image, "a", preparation).shape == (48, 39, 3)
+    assert prepared(grey(1, 480), "a", preparation).shape == (1, 48, 3)
+    assert prepared(grey(48, 48), "a", preparation).shape == (48, 48, 3)
     with pytest.raises(Dropped, match="longer side 47 px < 48 px"):
-        factor_range(47, 47, preparation)
+        choose_factor(47, 47, "a", 0, preparation)
 
 
 def test_filter_measures_hsv_as_defined() -> None:
@@ -106,10 +110,10 @@ def test_bright_and_saturated_images_are_dropped_with_their_figures() -> None:
     red = np.zeros((64, 64, 3), np.uint8)
     red[..., 0] = 100
     with pytest.raises(Dropped, match=r"mean HSV saturation 1\.000 > 0\.9"):
-        prepare_image(red, "red", 0, SMALL)
+        prepared(red, "red", SMALL)
     with pytest.raises(Dropped, match=r"mean HSV value 0\.804 > 0\.8"):
-        prepare_image(grey(64, 64, 205), "bright", 0, SMALL)
-    assert prepare_image(grey(64, 64, 204), "edge", 0, SMALL).max() == 204  # exactly 0.8 is kept
+        prepared(grey(64, 64, 205), "bright", SMALL)
+    assert prepared(grey(64, 64, 204), "edge", SMALL).max() == 204  # exactly 0.8 is kept
 
 
 @pytest.mark.parametrize(
