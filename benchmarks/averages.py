@@ -25,10 +25,9 @@ from l3c.data.store import Store
 from l3c.progress import Progress
 from l3c.recipe import Recipe, load_recipe
 from l3c.threads import torch_threads
-from l3c.training import optimizers
-from l3c.training.batches import Crops
+from l3c.training.crops import Crops, middle_crops, validation_bpsp
+from l3c.training.optimizers import Optimizers
 from l3c.training.parallel import Workers
-from l3c.training.validation import middle_crops, validation_bpsp
 
 
 def compare(
@@ -40,23 +39,16 @@ def compare(
     network = recipe.make_model()
     network.initialize(settings.seed)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optims = optimizers.make_optimizers(network, settings)
-    optimizers.set_rate(optims, 1.0)
+    optimizers = Optimizers(network, settings)
     averages = [AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(d)) for d in decays]
     loss_of = Workers(0, 1, torch.device("cpu")).loss_of(network)
     rows = []
     with Progress(settings.steps, recipe.name) as progress:
         for step in range(settings.steps):
             batch, _ = crops.batch(step)
-            optimizers.set_rate(optims, optimizers.rate_factor(step, settings))
             with torch.autocast("cpu", torch.bfloat16, settings.precision == "bfloat16"):
                 loss = loss_of(batch)
-            network.zero_grad(set_to_none=True)
-            loss.backward()
-            if settings.clip_norm is not None:
-                torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
-            for optimizer in optims:
-                optimizer.step()
+            optimizers.step(loss, step)
             for average in averages:
                 average.update_parameters(network)
             progress.update(1, bpsp=float(loss.detach()))

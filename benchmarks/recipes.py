@@ -28,8 +28,8 @@ from l3c.data.manifest import MANIFEST
 from l3c.data.store import Store
 from l3c.models.zoo import read_model
 from l3c.recipe import Recipe, load_recipe
+from l3c.training.crops import middle_crops
 from l3c.training.loop import train
-from l3c.training.validation import middle_crops
 
 SMALL: dict[str, dict[str, Any]] = {
     "model": {"features": 24, "blocks": 2, "mixtures": 5},

@@ -24,7 +24,7 @@ from l3c.data.embedded import embedded_photos
 from l3c.data.images import read_rgb
 from l3c.data.store import Store, write_store
 from l3c.recipe import TrainSettings
-from l3c.training.batches import Crops
+from l3c.training.crops import Crops
 
 RGB = npt.NDArray[np.uint8]
 

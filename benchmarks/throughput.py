@@ -26,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from l3c.bench.measure.environment import hardware
 from l3c.recipe import Recipe, load_recipe
-from l3c.training import optimizers
+from l3c.training.optimizers import Optimizers
 from l3c.training.parallel import Workers
 
 COLUMNS = (
@@ -45,7 +45,7 @@ def step_of(recipe: Recipe, variant: str, device: torch.device, batch: int) -> C
     network = network.to(device)
     layout = torch.contiguous_format if "nchw" in options else torch.channels_last
     network = network.to(memory_format=layout)  # type: ignore[call-overload]
-    optims = optimizers.make_optimizers(network, settings)
+    optimizers = Optimizers(network, settings)
     loss_of: Any = Workers(0, 1, device).loss_of(network)
     if "compile" in options:
         loss_of = torch.compile(loss_of)
@@ -56,10 +56,7 @@ def step_of(recipe: Recipe, variant: str, device: torch.device, batch: int) -> C
     def step() -> None:
         with torch.autocast(device.type, torch.bfloat16, precision == "bfloat16"):
             loss = loss_of(images)
-        network.zero_grad(set_to_none=True)
-        loss.backward()
-        for optimizer in optims:
-            optimizer.step()
+        optimizers.step(loss, 0)
 
     return step
 

@@ -39,11 +39,20 @@ class TrainSettings(FrozenSettings):
         description="factors on the learning rate of some of the family's parameter groups; with 0 "
         "a group keeps the weights it starts with",
     )
-    schedule: Literal["exponential", "cosine"] = "exponential"
+    schedule: Literal["exponential", "cosine", "linear"] = "exponential"
     decay: float = Field(0.75, gt=0, le=1, description="exponential: factor applied...")
     decay_steps: int = Field(35_585, ge=1, description="...every so many steps (5 epochs)")
+    decay_share: float = Field(
+        0.33, gt=0, le=1, description="linear: constant, then falling to 0 over this share"
+    )
     warmup_steps: int = Field(0, ge=0, description="linear rise of the learning rate")
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
+    average: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="decay of a running average of the weights, which is validated and written",
+    )
     rotate: bool = Field(False, description="crops turned by quarters, besides horizontal flips")
     channels_last: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -95,8 +95,8 @@ def _train(args: argparse.Namespace, recipe: Recipe, weights: Path, checkpoint: 
     from l3c.data.manifest import kept_licences
     from l3c.data.prepare import Preparation, deviations
     from l3c.data.store import store_of
+    from l3c.training.crops import middle_crops
     from l3c.training.loop import train
-    from l3c.training.validation import middle_crops
 
     data = Path(args.data) if args.data else weights.with_suffix(".data")
     prepare = None if args.as_is else Preparation(min_side=args.min_side, copies=args.copies)

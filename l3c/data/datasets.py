@@ -11,13 +11,14 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from l3c.data.embedded import embedded_photos
-from l3c.data.errors import DatasetError, words
+from l3c.data.errors import DatasetError
 from l3c.data.images import RGBImage, pixel_sha256, read_png_text, read_rgb, write_png
 from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, read_manifest, write_manifest
 from l3c.data.prepare import Dropped, Preparation, choose_factor, prepare_image
 from l3c.data.sources import LIST_SUFFIX, Photo, files_state, folder_photos, listed_photos
 from l3c.data.synthetic import synthetic_photos
 from l3c.images.picture import PictureError
+from l3c.messages import one_line
 from l3c.progress import Progress
 from l3c.settings import FrozenSettings
 
@@ -221,8 +222,8 @@ def _write(path: Path, image: RGBImage, key: str, about: dict[str, Any]) -> Mani
         write_png(path, image, {_KEY: key, _ROW: row.model_dump_json()})
     except OSError as error:
         raise DatasetError(
-            f"{path}: cannot be written ({words(error)}); what was prepared is kept, and the same "
-            "command continues"
+            f"{path}: cannot be written ({one_line(error)}); what was prepared is kept, and the "
+            "same command continues"
         ) from error
     return row
 

@@ -14,7 +14,8 @@ from urllib.request import url2pathname
 import requests
 from urllib3.exceptions import HTTPError
 
-from l3c.data.errors import DatasetError, words
+from l3c.data.errors import DatasetError
+from l3c.messages import one_line
 from l3c.progress import Progress
 
 CHUNK = 1 << 18  # bytes that are written at once; at most so many are lost when a connection drops
@@ -68,8 +69,8 @@ def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
     except (OSError, HTTPError, DownloadError) as error:  # OSError: also those of requests
         known = f" ({checksum})" if checksum else ""
         raise DownloadError(
-            f"{url}: {words(error)}; run the same command again later, or put the file at {target} "
-            f"by hand{known}"
+            f"{url}: {_cause(error)}; run the same command again later, or put the file at "
+            f"{target} by hand{known}"
         ) from error
 
 
@@ -128,7 +129,7 @@ def _download(url: str, part: Path, checked: bool) -> None:
                 furthest = max(size, furthest)
                 if tries == TRIES:
                     raise
-                print(f"{url}: {words(error)} after {size} bytes; trying again", file=sys.stderr)
+                print(f"{url}: {_cause(error)} after {size} bytes; trying again", file=sys.stderr)
                 time.sleep(PAUSE_S * 2 ** (tries - 1))
 
 
@@ -179,3 +180,10 @@ def _version(response: requests.Response) -> str:
     """What If-Range takes: a strong ETag, else the date; "" if the server tells neither."""
     etag = response.headers.get("ETag", "W/")
     return response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
+
+
+def _cause(error: BaseException) -> str:
+    """What the system said: the innermost cause, without the packing of requests and urllib3."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return one_line(error)

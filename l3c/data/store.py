@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from l3c.data.errors import DatasetError, words
+from l3c.data.errors import DatasetError
 from l3c.data.images import RGBImage
 from l3c.data.manifest import kept_images, manifest_sha256
+from l3c.messages import one_line
 from l3c.whole_files import write_whole
 
 INDEX, PIXELS = "index.json", "pixels.rgb"
@@ -52,8 +53,8 @@ def write_store(folder: Path, images: Iterable[tuple[str, RGBImage]], data_sha25
         write_whole(folder / INDEX, json.dumps(index).encode())
     except OSError as error:
         raise StoreError(
-            f"{folder}: the training store cannot be written ({words(error)}); what was prepared "
-            "is kept: make room, and run the same command again"
+            f"{folder}: the training store cannot be written ({one_line(error)}); what was "
+            "prepared is kept: make room, and run the same command again"
         ) from error
 
 

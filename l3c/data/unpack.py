@@ -13,8 +13,9 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
-from l3c.data.errors import DatasetError, words
+from l3c.data.errors import DatasetError
 from l3c.data.images import write_png
+from l3c.messages import one_line
 from l3c.progress import Progress
 
 _SIDES = {3 * side * side: side for side in (32, 64)}  # bytes of a row of a batch -> pixels
@@ -56,7 +57,7 @@ def unpack(archive: Path, folder: Path) -> None:
         advice = "delete it so that it is fetched again, or unpack by hand what is wanted of it"
         if isinstance(error, OSError) and error.errno:
             advice = "make room below its folder, then run the same command again"
-        raise UnpackError(f"{archive}: cannot be unpacked ({words(error)}); {advice}") from error
+        raise UnpackError(f"{archive}: cannot be unpacked ({one_line(error)}); {advice}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -75,6 +75,10 @@ class Model(nn.Module, ABC):
         """Every parameter that learns, by group; a recipe sets `train.lr_factors` for groups."""
         return {"network": list(self.parameters())}
 
+    def muon_params(self) -> list[nn.Parameter]:
+        """The weights whose updates `optimizer: muon` orthogonalises; Adam moves the others."""
+        return [p for p in self.parameters() if p.ndim == 4 and p.shape[-1] > 1]
+
     @abstractmethod
     def codec(self, device: str = "cpu", integers: Mapping[str, Tensor] | None = None) -> TileCodec:
         """What encodes and decodes with these weights.

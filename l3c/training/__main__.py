@@ -17,9 +17,9 @@ from l3c.data.errors import DatasetError
 from l3c.data.manifest import MANIFEST, kept_licences, manifest_sha256
 from l3c.data.store import Store
 from l3c.recipe import RecipeError, load_recipe
+from l3c.training.crops import middle_crops
 from l3c.training.errors import TrainingError
 from l3c.training.loop import train
-from l3c.training.validation import middle_crops
 
 
 def main() -> int:
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--store", type=Path, required=True, help="folder of a training store")
     parser.add_argument("--weights", type=Path, required=True, help=".safetensors file to write")
     parser.add_argument("--validation", type=Path, help="folder of a data set, with its manifest")
-    parser.add_argument("--board", type=Path, help="folder for TensorBoard")
+    parser.add_argument("--tensorboard", type=Path, help="folder for its event files")
     parser.add_argument(
         "--data", type=Path, help="folder of the data set that the store must be made from"
     )
@@ -52,7 +52,7 @@ def main() -> int:
             weights=arguments.weights,
             checkpoint=arguments.weights.with_suffix(".checkpoint"),
             validation=arguments.validation and middle_crops(arguments.validation / MANIFEST),
-            board=arguments.board,
+            tensorboard=arguments.tensorboard,
             device=arguments.device,
             compiled=arguments.compile,
             about={

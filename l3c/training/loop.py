@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import math
 import platform
@@ -12,43 +10,46 @@ import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from l3c.data.images import RGBImage
 from l3c.models.base import Model, load_model, write_model
 from l3c.models.zoo import ModelError, named_model
 from l3c.progress import Progress
 from l3c.recipe import Recipe, RecipeError
 from l3c.threads import torch_threads
-from l3c.training import files, optimizers
-from l3c.training.batches import Crops
-from l3c.training.board import Board
+from l3c.training.checkpoint import disk_errors, load_checkpoint, save_checkpoint, today, write
+from l3c.training.crops import Crops, middle, spread, validation_bpsp
 from l3c.training.errors import TrainingError
+from l3c.training.optimizers import Optimizers
 from l3c.training.parallel import Workers, join, lost_contact
-from l3c.training.validation import validation_bpsp
+from l3c.training.tensorboard import add_pictures, open_writer
 
 CHECKPOINT_EVERY_S = 20.0
 METRICS_EVERY = 25  # steps that one row of the metrics averages, at least
 VALIDATE_ROWS = 20  # rows of the metrics from one validation to the next
 MOST_ROWS = 2000  # of the metrics, about; longer runs average more steps
-CALIBRATION_IMAGES = 24  # of the conversion to integers, and
-CALIBRATION_CROP = 128  # the side of the middle that is taken of each
+CALIBRATION_IMAGES = 24  # of the conversion to integers
+CALIBRATION_CROP = 128  # side of the middle that is taken of each, in pixels
 
 
 def train(
     recipe: Recipe,
-    images: Mapping[str, npt.NDArray[np.uint8]],
+    images: Mapping[str, RGBImage],
     *,
     data_sha256: str,
     weights: Path,
     checkpoint: Path,
     validation: Tensor | None = None,
-    board: Path | None = None,
+    tensorboard: Path | None = None,
     name: str | None = None,
     device: str = "cpu",
     compiled: bool = False,
@@ -70,8 +71,8 @@ def train(
         weights: path of the safetensors file to write.
         checkpoint: path of the training state, kept up to date while training, removed at the end.
         validation: crops whose bpsp the metrics and the card shall give, uint8 (N, 3, H, W).
-        board: folder of TensorBoard's event files: the metrics, and at every validation pictures of
-            its first crop, see `Board`. None writes none.
+        tensorboard: folder of event files: the metrics, and at every validation pictures of its
+            first crop. None writes none.
         name: of the model in tables; the recipe's by default.
         device: "cpu" or "cuda". Under torchrun its processes share each batch.
         compiled: with torch.compile: a slow start, faster steps, weights that differ in rounding.
@@ -84,10 +85,32 @@ def train(
     with join(device) as workers, torch_threads(recipe.train.threads):
         about = {"name": name or recipe.name, "compiled": compiled} | dict(about or {})
         try:
-            _train(
-                workers, recipe, images, data_sha256, weights, checkpoint, validation, board, about
+            model, facts = _train(
+                workers,
+                recipe,
+                images,
+                data_sha256,
+                weights.with_suffix(".csv"),
+                checkpoint,
+                validation,
+                tensorboard,
+                about,
             )
             if workers.main:
+                card = {
+                    **about,
+                    **facts,
+                    "threads": torch.get_num_threads(),
+                    "processes": workers.size,
+                    "device": workers.device.type,
+                    "images": len(images),
+                    "data_sha256": data_sha256,
+                    "recipe": recipe.model_dump(mode="json"),
+                    "deviations": recipe.deviations(),
+                    "versions": {"torch": torch.__version__, "python": platform.python_version()},
+                    "date": today(),
+                }
+                convert_and_write(weights, model.cpu(), images, card)
                 checkpoint.unlink(missing_ok=True)
             workers.wait()
         except RuntimeError as error:
@@ -102,134 +125,126 @@ def train(
 def _train(
     workers: Workers,
     recipe: Recipe,
-    images: Mapping[str, npt.NDArray[np.uint8]],
+    images: Mapping[str, RGBImage],
     data_sha256: str,
-    weights: Path,
+    curve: Path,
     checkpoint: Path,
     validation: Tensor | None,
-    board: Path | None,
+    tensorboard: Path | None,
     about: Mapping[str, Any],
-) -> None:
-    settings, label = recipe.train, about["name"]
+) -> tuple[Model, dict[str, Any]]:
+    """The trained model, and facts for its card; the last checkpoint holds its state."""
+    settings, device = recipe.train, workers.device
     crops, share = Crops(images, settings), workers.share(settings.batch)
-    network = _make_model(recipe).to(workers.device)
+    network = _make_model(recipe).to(device)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optims = optimizers.make_optimizers(network, settings)
-    optimizers.set_rate(optims, 1.0)
+    optimizers = Optimizers(network, settings)
+    average = None
+    if settings.average is not None:
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+    result: Any = network if average is None else average.module
     identity = _identity(recipe, network, data_sha256)
     done, seconds = 0, 0.0
     metrics: list[dict[str, float | None]] = []
-    saved = files.load_checkpoint(checkpoint, identity, workers.main)
+    saved = load_checkpoint(checkpoint, identity, workers.main)
     if saved is not None:
         network.load_state_dict(saved["network"])
-        optimizers.load_state(optims, saved["optimizers"])
+        optimizers.load_state_dict(saved["optimizers"])
+        if average is not None:
+            average.load_state_dict(saved["average"])
         done, seconds, metrics = saved["step"], saved["seconds"], saved["metrics"]
 
     def save(path: Path, step: int, spent: float) -> None:
         content = {"identity": identity, "step": step, "seconds": spent, "metrics": metrics}
-        content |= {"network": network.state_dict(), "optimizers": optimizers.state(optims)}
+        content |= {"network": network.state_dict(), "optimizers": optimizers.state_dict()}
+        if average is not None:
+            content["average"] = average.state_dict()
         if workers.main:
-            files.save_checkpoint(path, content)
+            save_checkpoint(path, content)
 
-    start = time.perf_counter() - seconds
-    last_save = -math.inf if saved is None else time.perf_counter()
-    window: list[float] = []
+    def write_curve() -> None:
+        if workers.main:
+            write(curve, pd.DataFrame(metrics).to_csv(index=False).encode())
+
     every = max(METRICS_EVERY, settings.steps // MOST_ROWS)
     loss_of: Any = workers.loss_of(network)
     if about["compiled"]:
         loss_of = torch.compile(loss_of)
+    writer = open_writer(tensorboard if workers.main else None, done)
     with (
         ThreadPoolExecutor(1) as reader,  # of the next crops, while this step is computed
-        Board(board if workers.main else None, done) as shown,
-        Progress(settings.steps, f"train {label}", silent=not workers.main, done=done) as progress,
+        writer or nullcontext(),
+        Progress(
+            settings.steps, f"train {about['name']}", silent=not workers.main, done=done
+        ) as progress,
     ):
         coming = reader.submit(crops.batch, done, share)
+        window: list[float] = []
         window_start = time.perf_counter()
+        start = window_start - seconds
+        last_save = -math.inf if saved is None else window_start
         for step in range(done, settings.steps):
             batch, _ = coming.result()
             last = step + 1 == settings.steps
             if not last:
                 coming = reader.submit(crops.batch, step + 1, share)
-            factor = optimizers.rate_factor(step, settings)
-            optimizers.set_rate(optims, factor)
-            half = settings.precision == "bfloat16"
-            with torch.autocast(workers.device.type, torch.bfloat16, half):
-                loss = loss_of(batch.to(workers.device))
+            with torch.autocast(device.type, torch.bfloat16, settings.precision == "bfloat16"):
+                loss = loss_of(batch.to(device))
             value = workers.mean(loss.detach())
             if not math.isfinite(value):
-                stopped = files.stopped_path(checkpoint)
+                stopped = checkpoint.with_name(f"{checkpoint.stem}.stopped{checkpoint.suffix}")
                 save(stopped, step, time.perf_counter() - start)
                 names = ", ".join(dict.fromkeys(crops.batch(step)[1]))
                 raise TrainingError(
-                    f"{label}: loss is {value} at step {step}, on crops of {names}; the state is "
-                    f"kept in {stopped}, earlier files stay as they are; a lower learning_rate or "
-                    "clip_norm is the usual remedy"
+                    f"{about['name']}: loss is {value} at step {step}, on crops of {names}; the "
+                    f"state is kept in {stopped}, earlier files stay as they are; a lower "
+                    "learning_rate or clip_norm is the usual remedy"
                 )
-            network.zero_grad(set_to_none=True)
-            loss.backward()
-            if settings.clip_norm is not None:
-                torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
-            for optimizer in optims:
-                optimizer.step()
+            factor = optimizers.step(loss, step)
+            if average is not None:
+                average.update_parameters(network)
             window.append(value)
             now = time.perf_counter()
             speed = len(window) * settings.batch / (now - window_start)
             progress.update(1, **{"bpsp": value, "img/s": speed})
-            if (step + 1) % every == 0 or last:
-                row: dict[str, float | None]
-                row = {"step": step + 1, "train_bpsp": float(np.mean(window))}
-                row |= {"seconds": round(now - start, 3), "validation_bpsp": None}
-                if (
-                    validation is not None
-                    and workers.main
-                    and (last or (step + 1) % (VALIDATE_ROWS * every) == 0)
-                ):
-                    row["validation_bpsp"] = validation_bpsp(network, validation)
-                    shown.images(step + 1, network, validation[0])
-                shown.scalars(
-                    step + 1,
-                    train_bpsp=row["train_bpsp"],
-                    validation_bpsp=row["validation_bpsp"],
-                    learning_rate_factor=factor,
-                    images_per_s=speed,
-                )
-                metrics.append(row)
-                if now - last_save > CHECKPOINT_EVERY_S and step + 1 < settings.steps:
-                    save(checkpoint, step + 1, now - start)
-                    if workers.main:
-                        _write_metrics(weights.with_suffix(".csv"), metrics)
-                    last_save = now
-                window, window_start = [], time.perf_counter()
+            if not last and (step + 1) % every:
+                continue
+            row: dict[str, float | None]
+            row = {"step": step + 1, "train_bpsp": float(np.mean(window))}
+            row |= {"seconds": round(now - start, 3), "validation_bpsp": None}
+            validates = last or (step + 1) % (VALIDATE_ROWS * every) == 0
+            if validation is not None and workers.main and validates:
+                row["validation_bpsp"] = validation_bpsp(result, validation)
+                if writer:
+                    add_pictures(writer, step + 1, result, validation[0])
+            if writer:
+                curves = row | {"learning_rate_factor": factor, "images_per_s": speed}
+                for tag in curves.keys() - {"step", "seconds"}:
+                    if curves[tag] is not None:
+                        writer.add_scalar(tag, curves[tag], step + 1)
+                writer.flush()  # a checkpoint saved from now on has its curves
+            metrics.append(row)
+            if now - last_save > CHECKPOINT_EVERY_S and not last:
+                save(checkpoint, step + 1, now - start)
+                write_curve()
+                last_save = now
+            window, window_start = [], time.perf_counter()
     seconds = time.perf_counter() - start
     save(checkpoint, settings.steps, seconds)
-    if not workers.main:
-        return
-
-    _write_metrics(weights.with_suffix(".csv"), metrics)
-    card = {
-        **about,
+    write_curve()
+    return result, {
         "steps": settings.steps,
         "train_s": round(seconds, 1),
-        "threads": torch.get_num_threads(),
-        "processes": workers.size,
-        "device": workers.device.type,
         "final_train_bpsp": metrics[-1]["train_bpsp"],
         "validation_bpsp": metrics[-1]["validation_bpsp"],
-        "images": len(images),
-        "data_sha256": data_sha256,
-        "recipe": recipe.model_dump(mode="json"),
-        "deviations": recipe.deviations(),
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "date": files.today(),
     }
-    convert_and_write(weights, network.cpu(), images, card)
 
 
 def convert_and_write(
     weights: Path,
     model: Model,
-    images: Mapping[str, npt.NDArray[np.uint8]],
+    images: Mapping[str, RGBImage],
     card: Mapping[str, Any],
     *,
     half: bool = False,
@@ -246,16 +261,15 @@ def convert_and_write(
     Raises:
         TrainingError: the model cannot be converted, or the disk is full.
     """
-    chosen = _spread(sorted(images), CALIBRATION_IMAGES)
+    chosen = spread(sorted(images), CALIBRATION_IMAGES)
     crops = [middle(images[name], CALIBRATION_CROP) for name in chosen]
     try:
         integers = model.eval().to_integers(crops)
         known = {"integer": {"calibrated_on": chosen}} if integers else {}
-        write_model(weights, model, integers, {**card, **known}, half=half)
+        with disk_errors(weights):
+            write_model(weights, model, integers, {**card, **known}, half=half)
     except ValueError as error:
         raise TrainingError(f"{weights}: cannot be converted to integers: {error}") from error
-    except OSError as error:
-        raise files.disk_error(weights, error) from error
 
 
 def _make_model(recipe: Recipe) -> Model:
@@ -285,27 +299,8 @@ def _make_model(recipe: Recipe) -> Model:
     return model
 
 
-def _spread(names: list[str], count: int) -> list[str]:
-    """At most `count` of the names, evenly spread."""
-    return list(dict.fromkeys(names[i * len(names) // count] for i in range(count)))
-
-
-def middle(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
-    """The middle square of an image, as far as it reaches: uint8 (H, W, 3)."""
-    top, left = (max(0, (length - side) // 2) for length in image.shape[:2])
-    return image[top : top + side, left : left + side]
-
-
 def _identity(recipe: Recipe, model: Model, data_sha256: str) -> str:
-    """Of all that the weights depend on; labels do not count."""
+    """Hash of all that the weights depend on; labels do not count."""
     settings = recipe.settings() | ({"start": model.identity().hex()} if recipe.init_from else {})
     text = json.dumps(settings, sort_keys=True, default=str) + data_sha256
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _write_metrics(path: Path, metrics: list[dict[str, float | None]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(metrics[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(metrics)
-    files.write(path, text.getvalue().encode())

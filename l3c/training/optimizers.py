@@ -3,70 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
 from l3c.models.base import Model
+from l3c.nn.muon import Muon
 from l3c.recipe import TrainSettings
 from l3c.training.errors import TrainingError
 
 MUON_RATIO = 4.0  # Muon's step is this many times the learning rate of the parameters left to Adam
 
 
-class Muon(Optimizer):
-    """Momentum whose update is orthogonalised: every singular value of a filter bank moves alike.
-
-    After Jordan et al. (2024), https://kellerjordan.github.io/posts/muon/. A convolution's weight
-    is taken as the matrix (outputs, inputs * kernel); five Newton-Schulz steps replace its singular
-    values by about 1.
-
-    Args:
-        parameters: convolution weights.
-        lr: length of a step.
-        momentum: of the Nesterov average of gradients.
-    """
-
-    def __init__(self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
-        super().__init__(parameters, {"lr": lr, "momentum": momentum})
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Moves all parameters that have a gradient."""
-        assert closure is None
-        for group in self.param_groups:
-            learning = [p for p in group["params"] if p.grad is not None]
-            for shape in dict.fromkeys(p.shape for p in learning):
-                alike = [p for p in learning if p.shape == shape]
-                updates = torch.stack([self._update(p, group["momentum"]) for p in alike])
-                steps = _orthogonal(updates) * group["lr"]
-                for parameter, step in zip(alike, steps, strict=True):
-                    parameter.sub_(step.view_as(parameter))
-
-    def _update(self, parameter: nn.Parameter, momentum: float) -> Tensor:
-        """Nesterov's average of the gradients, as a matrix."""
-        assert parameter.grad is not None
-        average = self.state[parameter].setdefault("average", torch.zeros_like(parameter))
-        average.lerp_(parameter.grad, 1 - momentum)
-        return parameter.grad.lerp(average, momentum).flatten(1)
-
-
-def _orthogonal(updates: Tensor) -> Tensor:
-    """Of matrices (N, outputs, inputs): singular values near 1, or more for tall matrices."""
-    tall = updates.shape[1] > updates.shape[2]
-    x = updates.mT if tall else updates
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(5):
-        gram = x @ x.mT
-        x = torch.baddbmm(x, 2.0315 * gram @ gram - 4.775 * gram, x, beta=3.4445)
-    x = x.mT if tall else x
-    return x * math.sqrt(max(1.0, x.shape[1] / x.shape[2]))
-
-
-def make_optimizers(model: Model, settings: TrainSettings) -> list[Optimizer]:
+class Optimizers:
     """The optimisers that together own every parameter that learns.
 
     Parameters of a group with factor 0 stop asking for gradients.
@@ -74,57 +24,73 @@ def make_optimizers(model: Model, settings: TrainSettings) -> list[Optimizer]:
     Raises:
         TrainingError: a factor for a group that the family does not have.
     """
-    groups = model.param_groups()
-    if unknown := settings.lr_factors.keys() - groups.keys():
-        raise TrainingError(
-            f"train.lr_factors: no parameter group {', '.join(sorted(unknown))}; family "
-            f"{model.family} has {', '.join(groups)}"
-        )
-    optimizers = []
-    for name, parameters in groups.items():
-        factor = settings.lr_factors.get(name, 1.0)
-        if factor == 0:
-            for parameter in parameters:
-                parameter.requires_grad_(False)
-        elif parameters:
-            optimizers += _optimizers(parameters, settings.learning_rate * factor, settings)
-    return optimizers
+
+    def __init__(self, model: Model, settings: TrainSettings) -> None:
+        groups = model.param_groups()
+        if unknown := settings.lr_factors.keys() - groups.keys():
+            raise TrainingError(
+                f"train.lr_factors: no parameter group {', '.join(sorted(unknown))}; family "
+                f"{model.family} has {', '.join(groups)}"
+            )
+        matrices = {id(parameter) for parameter in model.muon_params()}
+        self._settings, self._model = settings, model
+        self.each: list[Optimizer] = []
+        for name, parameters in groups.items():
+            factor = settings.lr_factors.get(name, 1.0)
+            if factor == 0:
+                for parameter in parameters:
+                    parameter.requires_grad_(False)
+            elif parameters:
+                self._add(parameters, settings.learning_rate * factor, matrices)
+
+    def _add(self, parameters: list[nn.Parameter], rate: float, matrices: set[int]) -> None:
+        kind = self._settings.optimizer
+        if kind == "rmsprop":
+            self.each.append(RMSprop(parameters, lr=rate))
+            return
+        chosen = [p for p in parameters if kind == "muon" and id(p) in matrices]
+        if chosen:
+            self.each.append(Muon(chosen, lr=MUON_RATIO * rate))
+        others = [p for p in parameters if kind == "adam" or id(p) not in matrices]
+        if others:
+            self.each.append(Adam(others, lr=rate, betas=(0.9, 0.98)))
+
+    def step(self, loss: Tensor, step: int) -> float:
+        """Moves all parameters against the gradient of `loss`.
+
+        Args:
+            loss: of this step.
+            step: 0-based; the learning rate depends on it.
+
+        Returns:
+            The factor on the learning rates.
+        """
+        factor = lr_factor(step, self._settings)
+        self._model.zero_grad(set_to_none=True)
+        loss.backward()
+        if self._settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self._model.parameters(), self._settings.clip_norm)
+        for optimizer in self.each:
+            for group in optimizer.param_groups:
+                group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
+            optimizer.step()
+        return factor
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """What a checkpoint keeps."""
+        return [optimizer.state_dict() for optimizer in self.each]
+
+    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+        """Inverse of `state_dict`."""
+        for optimizer, state in zip(self.each, states, strict=True):
+            optimizer.load_state_dict(state)
 
 
-def _optimizers(
-    parameters: list[nn.Parameter], rate: float, settings: TrainSettings
-) -> list[Optimizer]:
-    if settings.optimizer == "rmsprop":
-        return [RMSprop(parameters, lr=rate)]
-    if settings.optimizer == "adam":
-        return [Adam(parameters, lr=rate, betas=(0.9, 0.98))]
-    filters = [p for p in parameters if p.ndim == 4 and p.shape[-1] > 1]
-    others = [p for p in parameters if not (p.ndim == 4 and p.shape[-1] > 1)]
-    return [Muon(filters, lr=MUON_RATIO * rate), Adam(others, lr=rate, betas=(0.9, 0.98))]
-
-
-def rate_factor(step: int, settings: TrainSettings) -> float:
-    """What the learning rate is multiplied with at a step, 0-based."""
+def lr_factor(step: int, settings: TrainSettings) -> float:
+    """The factor on the learning rate at a step, 0-based."""
     warmup = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
     if settings.schedule == "cosine":
         return warmup * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+    if settings.schedule == "linear":
+        return warmup * min(1.0, (settings.steps - step) / (settings.decay_share * settings.steps))
     return warmup * settings.decay ** (step // settings.decay_steps)
-
-
-def set_rate(optimizers: list[Optimizer], factor: float) -> None:
-    """Sets every group's learning rate to `factor` times the one it started with."""
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group.setdefault("initial_lr", group["lr"])
-            group["lr"] = factor * group["initial_lr"]
-
-
-def state(optimizers: list[Optimizer]) -> list[dict[str, Any]]:
-    """What a checkpoint keeps of them."""
-    return [optimizer.state_dict() for optimizer in optimizers]
-
-
-def load_state(optimizers: list[Optimizer], states: list[dict[str, Any]]) -> None:
-    """Inverse of `state`."""
-    for optimizer, saved in zip(optimizers, states, strict=True):
-        optimizer.load_state_dict(saved)

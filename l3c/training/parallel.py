@@ -7,10 +7,15 @@ number of processes, but for the order in which gradients are added.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, distributed, nn
@@ -18,7 +23,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from l3c.models.base import Model
 from l3c.training.errors import TrainingError
-from l3c.training.gpus import claim_gpu
+
+WAIT_S = 5.0  # between two looks for a free GPU
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Workers:
         return DistributedDataParallel(loss, device_ids=devices)
 
     def mean(self, value: Tensor) -> float:
-        """Of a number of each process."""
+        """The mean of a number of each process."""
         if self.size > 1:
             value = value.clone()
             distributed.all_reduce(value)
@@ -98,7 +104,7 @@ def join(device: str = "cpu") -> Iterator[Workers]:
         device: "cpu", or "cuda": then each process of a machine has a GPU of its own.
 
     Raises:
-        TrainingError: no free GPU.
+        TrainingError: no GPU.
     """
     with ExitStack() as stack:
         place = torch.device(device)
@@ -111,3 +117,40 @@ def join(device: str = "cpu") -> Iterator[Workers]:
         distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
         stack.callback(distributed.destroy_process_group)
         yield Workers(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), place)
+
+
+@contextmanager
+def claim_gpu() -> Iterator[int]:
+    """Index of a CUDA device that no other training has claimed; waits until there is one.
+
+    The claim is a lock on a file, which the system releases when the process ends, however it ends.
+    Under torchrun the device is that of LOCAL_RANK.
+
+    Raises:
+        TrainingError: no GPU.
+    """
+    count = torch.cuda.device_count()
+    if not count:
+        raise TrainingError(
+            "device: cuda, but PyTorch finds no GPU here; set device: cpu in the configuration, "
+            "or install a PyTorch with CUDA"
+        )
+    local = os.environ.get("LOCAL_RANK")
+    wanted = range(count) if local is None else [int(local)]
+    said = False
+    while True:
+        for index in wanted:
+            # The same in every process, whatever CUDA_VISIBLE_DEVICES makes of indices.
+            uuid = torch.cuda.get_device_properties(index).uuid
+            path = Path(tempfile.gettempdir(), f"l3c-{os.getuid()}-{uuid}.lock")
+            with path.open("w") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                yield index
+                return
+        if not said:
+            print(f"other trainings use all GPUs ({len(wanted)}); waiting", file=sys.stderr)
+            said = True
+        time.sleep(WAIT_S)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from l3c.models.base import load_model, write_model
 from l3c.models.zoo import ModelFile, read_model
-from l3c.training import files
+from l3c.training.checkpoint import today, write
 
 LICENCE = "Apache-2.0"
 CURVES = Path("results", "reference", "training")
@@ -31,7 +31,7 @@ def release(weights: Path, name: str, folder: Path) -> ModelFile:
     """
     file = read_model(weights)
     model, integers = load_model(file)
-    card = file.card | {"name": name, "released": files.today(), "licence": LICENCE}
+    card = file.card | {"name": name, "released": today(), "licence": LICENCE}
     return write_model(folder / f"{name}.safetensors", model, integers, card, half=True)
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(release(arguments.weights, arguments.name, arguments.folder).weights)
     if arguments.curve:
-        files.write(CURVES / f"{arguments.name}.csv", arguments.curve.read_bytes())
+        write(CURVES / f"{arguments.name}.csv", arguments.curve.read_bytes())
 
 
 if __name__ == "__main__":

@@ -237,8 +237,8 @@ class Experiment(_Settings):
         description="files (.ipynb) that are executed once all else is there, into <run>/notebooks",
     )
     timing: Timing | None = Field(None, description="or null: no speed is measured on crops")
-    board: bool = Field(
-        False, description="training writes curves and pictures for TensorBoard to <run>/board"
+    tensorboard: bool = Field(
+        False, description="training writes curves and pictures to <run>/tensorboard"
     )
 
     def method_entries(self) -> dict[str, str]:

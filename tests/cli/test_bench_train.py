@@ -15,7 +15,7 @@ from tiny_models import smooth
 import l3c
 from l3c.bench.measure.other_load import OtherLoad
 from l3c.models import zoo
-from l3c.training import loop
+from l3c.training import loop, optimizers
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "config" / "recipes" / "toy-l3c.yaml"
@@ -281,7 +281,7 @@ def test_a_training_interrupted_at_its_end_is_not_repeated(
     assert (ended.code, "the same command goes on from" in ended.err) == (130, True)
     metrics = weights.with_suffix(".csv").read_text()
     monkeypatch.setattr(loop, "convert_and_write", real)
-    monkeypatch.setattr(loop.optimizers, "rate_factor", interrupt)  # which every step calls
+    monkeypatch.setattr(optimizers, "lr_factor", interrupt)  # which every step calls
     assert run(*train) == (0, "", "")
     assert weights.with_suffix(".csv").read_text() == metrics
     assert "integer_identity" in json.loads(weights.with_suffix(".json").read_text())

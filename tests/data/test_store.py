@@ -15,7 +15,7 @@ from l3c.data.datasets import DatasetSpec, build_dataset
 from l3c.data.images import write_png
 from l3c.data.store import Store, StoreError, store_of, write_store
 from l3c.recipe import TrainSettings
-from l3c.training.batches import Crops
+from l3c.training.crops import Crops
 
 IMAGES = {f"{i}.png": noise(20 + i, 31 - i, 3) for i in range(7)}
 

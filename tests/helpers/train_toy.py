@@ -1,4 +1,4 @@
-"""A toy training in a process of its own, for tests of several: `train_toy.py FOLDER STEPS`.
+"""A toy training, also in a process of its own: `train_toy.py FOLDER STEPS`.
 
 Writes `FOLDER/toy.safetensors`, its card, and its metrics with a row for each step.
 """
@@ -20,31 +20,31 @@ MODEL: dict[str, Any] = {
     "features": 12,
     "blocks": 1,
     "mixtures": 2,
-    "dilations": (1, 2),
+    "dilations": [1, 2],
     "parametrization": "unit",
     "initialization": "pyramid",
     "channel_coefficients": "centred",
 }
 
 
-def toy(steps: int) -> Recipe:
+def toy(steps: int, **train: Any) -> Recipe:
     """A recipe of few weights and small crops.
 
     Muon, and the quantizer of a learned z, amplify the last bit of a gradient from step to step: so
     that processes can be compared, Adam trains the rest.
     """
-    train = TrainSettings(
-        steps=steps,
-        crop=16,
-        batch=4,
-        optimizer="adam",
-        learning_rate=1e-4,
-        lr_factors={"extractors": 0.0},
-        schedule="cosine",
-        clip_norm=1.0,
-        rotate=True,
-    )
-    return Recipe(name="toy", model=MODEL, train=train)
+    settings = {
+        "steps": steps,
+        "crop": 16,
+        "batch": 4,
+        "optimizer": "adam",
+        "learning_rate": 1e-4,
+        "lr_factors": {"extractors": 0.0},
+        "schedule": "cosine",
+        "clip_norm": 1.0,
+        "rotate": True,
+    }
+    return Recipe(name="toy", model=MODEL, train=TrainSettings(**settings | train))
 
 
 def photographs() -> dict[str, np.ndarray]:
@@ -55,20 +55,16 @@ def photographs() -> dict[str, np.ndarray]:
     return {"a": noisy, "b": np.full((16, 16, 3), 99, np.uint8)}
 
 
-def main() -> None:
-    """Trains."""
-    folder, steps = Path(sys.argv[1]), int(sys.argv[2])
-    torch.set_num_threads(1)
-    loop.METRICS_EVERY = 1
-    loop.CHECKPOINT_EVERY_S = 0.0
-    loop.train(
-        toy(steps),
-        photographs(),
-        data_sha256="d" * 64,
-        weights=folder / "toy.safetensors",
-        checkpoint=folder / "toy.pt",
-    )
+def run(folder: Path, recipe: Recipe, **more: Any) -> Path:
+    """Trains on the photographs; the path of the weights."""
+    weights = folder / "toy.safetensors"
+    about: dict[str, Any] = {"data_sha256": "d" * 64, "checkpoint": folder / "toy.pt"}
+    loop.train(recipe, photographs(), weights=weights, **about, **more)
+    return weights
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    loop.METRICS_EVERY = 1
+    loop.CHECKPOINT_EVERY_S = 0.0
+    run(Path(sys.argv[1]), toy(int(sys.argv[2])))

@@ -1,7 +1,8 @@
-"""Several processes train as one does: over gloo here, over NCCL on GPUs."""
+"""Several processes train as one does: over gloo here, over NCCL on GPUs, each with its own GPU."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -9,8 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,24 +22,34 @@ from train_toy import photographs, toy
 
 from l3c.data.store import write_store
 from l3c.models.zoo import open_codec
+from l3c.training import parallel
 from l3c.training.__main__ import main
 from l3c.training.errors import TrainingError
-from l3c.training.parallel import Workers, lost_contact
+from l3c.training.parallel import Workers, claim_gpu, lost_contact
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests" / "helpers" / "train_toy.py"
+Process = subprocess.Popen[bytes]
 
 
-def start(
-    folder: Path, steps: int, stderr: int = subprocess.DEVNULL, **environment: str
-) -> subprocess.Popen[bytes]:
+def start(folder: Path, steps: int, stderr: int = subprocess.DEVNULL, **more: str) -> Process:
     folder.mkdir(exist_ok=True)
-    paths = {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        [sys.executable, str(TOY), str(folder), str(steps)],
-        env={**os.environ, **paths, **environment},
-        stderr=stderr,
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **more}
+    command = [sys.executable, str(TOY), str(folder), str(steps)]
+    return subprocess.Popen(command, env=environment, stderr=stderr)
+
+
+def start_two(folder: Path, steps: int, stderr: int = subprocess.DEVNULL) -> list[Process]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return [start(folder, steps, stderr, RANK=str(rank), **shared) for rank in range(2)]
+
+
+def wait_for_checkpoint(folder: Path, process: Process) -> None:
+    while not (folder / "toy.pt").exists() and process.poll() is None:
+        time.sleep(0.005)
 
 
 def losses(folder: Path) -> list[float]:
@@ -48,12 +61,7 @@ def losses(folder: Path) -> list[float]:
 def test_two_processes_lose_what_one_does(tmp_path: Path) -> None:
     steps = 100
     assert start(tmp_path / "one", steps).wait() == 0
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    both = [start(tmp_path / "two", steps, RANK=str(rank), **shared) for rank in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
+    assert [process.wait() for process in start_two(tmp_path / "two", steps)] == [0, 0]
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(one) == len(two) == steps
     assert max(abs(a - b) for a, b in zip(one, two, strict=True)) < 1e-5
@@ -61,68 +69,11 @@ def test_two_processes_lose_what_one_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_torchrun_trains_a_recipe_on_a_store(tmp_path: Path) -> None:
-    write_store(tmp_path / "store", photographs().items(), "d" * 64)
-    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(toy(4).model_dump(mode="json")))
-    command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "l3c.training", str(tmp_path / "toy.yaml")]
-    weights = tmp_path / "toy.safetensors"
-    command += ["--store", str(tmp_path / "store"), "--weights", str(weights)]
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    card = json.loads(weights.with_suffix(".json").read_text())
-    assert card["processes"] == 2
-    assert card["data_sha256"] == "d" * 64
-    assert open_codec(weights, "cpu").identity.hex() == card["integer_identity"]
-    assert len(losses(tmp_path)) == 1
-
-
-def test_what_cannot_be_trained_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    recipe = tmp_path / "toy.yaml"
-    recipe.write_text(yaml.safe_dump(toy(4).model_dump(mode="json")))
-    command = ["l3c.training", "--store", str(tmp_path), "--weights", "x.safetensors"]
-    for more, word in (
-        ([str(recipe)], "no complete training store"),
-        (["no.yaml"], "no.yaml"),
-        ([str(recipe), "--set", "train.stepz=1"], "train.stepz"),
-        ([str(recipe), "--set", "model.kinds=rgb"], "model.kinds"),
-    ):
-        monkeypatch.setattr("sys.argv", [*command, *more])
-        assert main() == 1
-        (line,) = capsys.readouterr().err.splitlines()
-        assert word in line
-
-
-def test_settings_are_overridden_on_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_store(tmp_path / "store", photographs().items(), "d" * 64)
-    recipe, weights = tmp_path / "toy.yaml", tmp_path / "toy.safetensors"
-    recipe.write_text(yaml.safe_dump(toy(4).model_dump(mode="json")))
-    command = ["l3c.training", str(recipe), "--store", str(tmp_path / "store")]
-    command += ["--weights", str(weights), "--set", "train.steps=2", "--set", "model.features=16"]
-    monkeypatch.setattr("sys.argv", command)
-    assert main() == 0
-    card = json.loads(weights.with_suffix(".json").read_text())
-    assert (card["steps"], card["recipe"]["model"]["features"]) == (2, 16)
-
-
-@pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
     steps = 60
     assert start(tmp_path / "whole", steps).wait() == 0
     process = start(tmp_path / "killed", steps)
-    checkpoint = tmp_path / "killed" / "toy.pt"
-    while not checkpoint.exists() and process.poll() is None:
-        time.sleep(0.005)
+    wait_for_checkpoint(tmp_path / "killed", process)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed" / "toy.safetensors").exists()
@@ -133,21 +84,12 @@ def test_a_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_ends_the_others_in_one_line(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    first, second = (
-        start(tmp_path, 100_000, stderr=subprocess.PIPE, RANK=str(rank), **shared)
-        for rank in range(2)
-    )
-    while not (tmp_path / "toy.pt").exists() and first.poll() is None:
-        time.sleep(0.005)
+    first, second = start_two(tmp_path, 100_000, stderr=subprocess.PIPE)
+    wait_for_checkpoint(tmp_path, first)
     second.kill()
     _, said = first.communicate()
     assert first.returncode == 1
-    last = said.decode().splitlines()[-1]
-    assert f"{tmp_path / 'toy.pt'}: another process of the training ended" in last
+    assert f"{tmp_path / 'toy.pt'}: another process" in said.decode().splitlines()[-1]
     second.communicate()
 
 
@@ -161,5 +103,66 @@ def test_only_a_lost_process_counts_as_one() -> None:
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:
     workers = Workers(1, 3, torch.device("cpu"))
     assert list(workers.share(6)) == [1, 4]
-    with pytest.raises(TrainingError, match="a batch of 4 cannot be shared by 3 processes"):
-        workers.share(toy(1).train.batch)
+    with pytest.raises(TrainingError):
+        workers.share(4)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    """`-m l3c.training` on a store and a recipe of 4 steps."""
+    write_store(tmp_path / "store", photographs().items(), "d" * 64)
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(toy(4).model_dump(mode="json")))
+    places = ["--store", str(tmp_path / "store"), "--weights", str(tmp_path / "toy.safetensors")]
+    return ["l3c.training", str(tmp_path / "toy.yaml"), *places]
+
+
+@pytest.mark.slow
+def test_torchrun_trains_a_recipe_on_a_store(tmp_path: Path, command: list[str]) -> None:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, *torchrun, *command], env=environment, check=True)
+    card = json.loads((tmp_path / "toy.json").read_text())
+    assert (card["processes"], card["data_sha256"]) == (2, "d" * 64)
+    codec = open_codec(tmp_path / "toy.safetensors", "cpu")
+    assert codec.identity.hex() == card["integer_identity"]
+    assert len(losses(tmp_path)) == 1
+
+
+def test_the_command_overrides_settings_and_names_what_it_cannot_use(
+    tmp_path: Path,
+    command: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for more, word in (
+        (["--store", str(tmp_path)], str(tmp_path)),
+        (["--set", "train.stepz=1"], "train.stepz"),
+        (["--set", "model.kinds=rgb"], "model.kinds"),
+        (["--set", "train.steps=2", "--set", "model.features=16"], ""),
+    ):
+        monkeypatch.setattr("sys.argv", [*command, *more])
+        assert main() == (1 if word else 0)
+        assert word in capsys.readouterr().err.splitlines()[-1]
+    card = json.loads((tmp_path / "toy.json").read_text())
+    assert (card["steps"], card["recipe"]["model"]["features"]) == (2, 16)
+
+
+def test_each_training_gets_a_gpu_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpus = [SimpleNamespace(uuid=f"GPU-{index}") for index in range(2)]
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(gpus))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: gpus[index])
+    with contextlib.ExitStack() as stack:
+        assert [stack.enter_context(claim_gpu()) for _ in gpus] == [0, 1]
+        monkeypatch.setattr(parallel.time, "sleep", lambda seconds: stack.close())  # others end
+        with claim_gpu() as third:
+            assert third == 0
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    monkeypatch.setenv("LOCAL_RANK", "1")  # torchrun has chosen
+    with claim_gpu() as index:
+        assert index == 1
+    gpus.clear()
+    with pytest.raises(TrainingError), claim_gpu():
+        pass

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from l3c.recipe import TrainSettings, load_recipe
-from l3c.training import loop
+from l3c.training import loop, optimizers
 
 RECIPES = sorted((Path(__file__).parents[2] / "config" / "recipes").glob("*.yaml"))
 CROP, BATCH = 32, 2  # at most
@@ -29,12 +29,12 @@ def photograph(side: int) -> np.ndarray:
 def test_recipe_trains(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = load_recipe(path)
     own = recipe.train
-    factor = loop.optimizers.rate_factor
+    factor = optimizers.lr_factor
 
     def at_its_own_length(step: int, settings: TrainSettings) -> float:
         return factor(step, settings.model_copy(update={"steps": own.steps}))
 
-    monkeypatch.setattr(loop.optimizers, "rate_factor", at_its_own_length)
+    monkeypatch.setattr(optimizers, "lr_factor", at_its_own_length)
     monkeypatch.setattr(loop, "METRICS_EVERY", 1)
     monkeypatch.setattr(loop, "convert_and_write", lambda *arguments: None)
     crop = min(own.crop, CROP)

@@ -66,6 +66,6 @@ rule train_model:
         # No output: Snakemake deletes those of a killed job, and training resumes from this one.
         checkpoint=f"{RUN}/checkpoints/{{model}}.pt",
         # Written if the configuration says so, see the script; TensorBoard reads it meanwhile.
-        board=f"{RUN}/board/{{model}}",
+        tensorboard=f"{RUN}/tensorboard/{{model}}",
     script:
         "../scripts/train_model.py"

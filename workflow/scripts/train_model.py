@@ -10,8 +10,8 @@ with job(snakemake):
     from l3c.data.prepare import deviations
     from l3c.data.store import Store
     from l3c.recipe import Recipe
+    from l3c.training.crops import middle_crops
     from l3c.training.loop import train
-    from l3c.training.validation import middle_crops
 
     manifest = Path(snakemake.input.manifest)
     data_sha256 = manifest_sha256(manifest)
@@ -30,9 +30,11 @@ with job(snakemake):
         validation=validation[0] if validation else None,
         device=snakemake.params.device,
         # From the configuration, not from params: another label in the tables trains nothing again,
-        # and neither do a licence, or a board or a compiler that is switched on or off.
+        # and neither do a licence, or TensorBoard or a compiler that is switched on or off.
         compiled=bool(snakemake.config.get("compile")),
-        board=Path(snakemake.params.board) if snakemake.config.get("board") else None,
+        tensorboard=(
+            Path(snakemake.params.tensorboard) if snakemake.config.get("tensorboard") else None
+        ),
         name=snakemake.config["models"][snakemake.wildcards.model]["name"],
         about={
             "licence": snakemake.config.get("licence") or "not stated",

@@ -21,7 +21,7 @@ from l3c.whole_files import write_whole
 
 SHORT = 12  # hexadecimal digits of a hash in a stamp
 # Keys that say where things lie and what is shown, not what is made.
-_PLACES = ("run", "downloads", "reference", "board", "licence", "notebooks")
+_PLACES = ("run", "downloads", "reference", "tensorboard", "licence", "notebooks")
 _PACKAGES = ("imagecodecs", "matplotlib", "numpy", "pillow", "safetensors", "snakemake", "torch")
 
 

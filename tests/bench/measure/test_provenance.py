@@ -140,8 +140,20 @@ def test_the_hash_is_of_values_not_of_their_order(make_provenance):
 
 
 def test_where_a_run_lies_is_not_in_its_configuration():
-    here = {"run": "results/a", "downloads": "d", "reference": "r", "board": True, "device": "cpu"}
-    there = {"run": "/tmp/b", "downloads": "e", "reference": "s", "board": False, "device": "cpu"}
+    here = {
+        "run": "results/a",
+        "downloads": "d",
+        "reference": "r",
+        "tensorboard": True,
+        "device": "cpu",
+    }
+    there = {
+        "run": "/tmp/b",
+        "downloads": "e",
+        "reference": "s",
+        "tensorboard": False,
+        "device": "cpu",
+    }
     recipes = {"rgb": {"train": {"steps": 8}}}
     assert configuration_of(here, recipes) == configuration_of(there, recipes)
     assert configuration_of(here, recipes) == {"device": "cpu", "recipes": recipes}

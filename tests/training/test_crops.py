@@ -1,4 +1,4 @@
-"""Validation: fixed crops, and what a network costs on them."""
+"""Crops: a function of seed and step, and the fixed ones that a network is validated on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from tiny_models import noise, tiny
 
 from l3c.data.images import pixel_sha256, write_png
 from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, write_manifest
+from l3c.recipe import TrainSettings
+from l3c.training.crops import CROPS, SIDE, Crops, middle_crops, validation_bpsp
 from l3c.training.errors import TrainingError
-from l3c.training.validation import CROPS, SIDE, middle_crops, validation_bpsp
 
 
 def dataset(folder: Path, images: Mapping[str, npt.NDArray[np.uint8]]) -> Path:
@@ -30,6 +31,18 @@ def dataset(folder: Path, images: Mapping[str, npt.NDArray[np.uint8]]) -> Path:
     return folder / MANIFEST
 
 
+def test_shares_of_a_batch_are_the_batch() -> None:
+    settings = TrainSettings(crop=16, batch=6, rotate=True)
+    crops = Crops({"a": noise(20, 30, 3), "b": noise(16, 16, 3)}, settings)
+    whole, names = crops.batch(3)
+    assert (whole.shape, set(names)) == ((6, 3, 16, 16), {"a", "b"})
+    for rank in range(3):
+        part, its_names = crops.batch(3, range(rank, 6, 3))
+        assert torch.equal(part, whole[rank::3])
+        assert its_names == names[rank::3]
+    assert not torch.equal(crops.batch(4)[0], whole)
+
+
 def test_the_middle_of_photographs_that_are_large_enough(tmp_path: Path) -> None:
     large, small = noise(SIDE + 4, SIDE + 1, 3), noise(SIDE - 1, 500, 3)
     crops = middle_crops(dataset(tmp_path, {"small": small, "large": large}))
@@ -41,18 +54,15 @@ def test_many_photographs_are_thinned_out_evenly_and_no_others_read(tmp_path: Pa
     images = {str(i): np.full((SIDE, SIDE, 3), i % 256, np.uint8) for i in range(2 * CROPS)}
     manifest = dataset(tmp_path, images)
     (tmp_path / IMAGES / "1.png").unlink()
-    crops = middle_crops(manifest)
-    assert crops[:, 0, 0, 0].tolist() == list(range(0, 2 * CROPS, 2))
+    assert middle_crops(manifest)[:, 0, 0, 0].tolist() == list(range(0, 2 * CROPS, 2))
 
 
-def test_no_photograph_is_said(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="no photograph to validate on"):
-        middle_crops(dataset(tmp_path, {}))
-
-
-def test_small_images_are_taken_whole(tmp_path: Path) -> None:
+def test_few_or_no_photographs(tmp_path: Path) -> None:
     crops = middle_crops(dataset(tmp_path, {"a": noise(32, 32, 3), "b": noise(40, 33, 3)}))
     assert crops.shape == (2, 3, 32, 32)
+    write_manifest(tmp_path / MANIFEST, [])
+    with pytest.raises(TrainingError):
+        middle_crops(tmp_path / MANIFEST)
 
 
 def test_bpsp_counts_every_scale() -> None:

@@ -5,15 +5,39 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from l3c.data.errors import disk_problem
+from l3c.messages import one_line
 from l3c.training.errors import TrainingError
 from l3c.whole_files import write_whole
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turns an error of the disk while `path` is written into a TrainingError."""
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"{path}: cannot be written ({one_line(error)}); the last checkpoint is kept, and the "
+            "same command continues from it"
+        ) from error
+
+
+def write(path: Path, content: bytes) -> None:
+    """Writes a file whole; its folder is made if missing.
+
+    Raises:
+        TrainingError: the disk is full, or the folder cannot be written to.
+    """
+    with disk_errors(path):
+        write_whole(path, content)
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -23,33 +47,13 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     write(path, buffer.getvalue())
 
 
-def write(path: Path, content: bytes) -> None:
-    """Writes a file whole; its folder is made if missing.
-
-    Raises:
-        TrainingError: the disk is full, or the folder cannot be written to.
-    """
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise disk_error(path, error) from error
-
-
-def disk_error(path: Path, error: OSError) -> TrainingError:
-    """What to raise where a file cannot be written."""
-    return TrainingError(
-        f"{path}: {disk_problem(error, path.parent)}; the last checkpoint is kept, and the same "
-        "command goes on from it"
-    )
-
-
 def load_checkpoint(path: Path, identity: str, main: bool = True) -> dict[str, Any] | None:
     """The state saved under `path`, or None where there is none for this recipe and data.
 
     Args:
         path: of the checkpoint.
         identity: hash of recipe and data; a checkpoint of another one is not used.
-        main: whether this process of several puts that one aside, under a name of its own.
+        main: whether this process of several renames a checkpoint of another recipe.
 
     Raises:
         TrainingError: the file cannot be read.
@@ -76,14 +80,8 @@ def load_checkpoint(path: Path, identity: str, main: bool = True) -> dict[str, A
     return None
 
 
-def stopped_path(checkpoint: Path) -> Path:
-    """Where the state goes that a training stopped with, beside its last good checkpoint."""
-    return checkpoint.with_name(f"{checkpoint.stem}.stopped{checkpoint.suffix}")
-
-
 def today() -> str:
-    """The date of a card, as of UTC; that of SOURCE_DATE_EPOCH where a build must be repeatable."""
+    """The date of a card in UTC; that of SOURCE_DATE_EPOCH where a build must be repeatable."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    seconds = int(epoch) if epoch.isdecimal() else None
-    now = datetime.now(UTC) if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    now = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
     return now.date().isoformat()

@@ -1,0 +1,115 @@
+"""Crops of images: at random to train on, and the middle to validate and calibrate on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from l3c.data.images import RGBImage
+from l3c.data.manifest import kept_images, read_manifest
+from l3c.models.base import Model
+from l3c.recipe import TrainSettings
+from l3c.training.errors import TrainingError
+
+SIDE = 128  # of the crops for validation in pixels, at most
+CROPS = 64  # for validation at most, spread over the photographs
+_BATCH = 8
+
+
+class Crops:
+    """Batches of random crops, a function of seed and step alone: a resumed run sees the same.
+
+    Args:
+        images: name -> uint8 (H, W, 3), which may be mapped into memory.
+        settings: crop, batch, rotate and seed are used.
+
+    Raises:
+        TrainingError: no image, or one that is smaller than the crop.
+    """
+
+    def __init__(self, images: Mapping[str, RGBImage], settings: TrainSettings) -> None:
+        if not images:
+            raise TrainingError("no image to train on")
+        for name, image in images.items():
+            if min(image.shape[:2]) < settings.crop:
+                raise TrainingError(
+                    f"{name}: {image.shape[0]}x{image.shape[1]} pixels, smaller than the crop of "
+                    f"{settings.crop}; set a smaller train.crop or a larger prepare.min_side"
+                )
+        self._names, self._images, self._settings = sorted(images), images, settings
+
+    def batch(self, step: int, share: range | None = None) -> tuple[Tensor, list[str]]:
+        """The crops of a step, flipped and turned, and the names of their images.
+
+        Args:
+            step: 0-based.
+            share: which crops of the batch to take; all by default.
+
+        Returns:
+            uint8 (N, 3, crop, crop), and N names.
+        """
+        settings, side = self._settings, self._settings.crop
+        share = range(settings.batch) if share is None else share
+        rng = np.random.default_rng([settings.seed, step])
+        crops, names = [], []
+        for i in range(settings.batch):  # all of them, so that the share does not change them
+            name = self._names[rng.integers(len(self._names))]
+            image = self._images[name]
+            top, left = (rng.integers(length - side + 1) for length in image.shape[:2])
+            flip = rng.integers(2)
+            turn = int(rng.integers(4)) if settings.rotate else 0
+            if i in share:
+                crop = image[top : top + side, left : left + side]
+                crops.append(np.rot90(crop[:, ::-1] if flip else crop, turn))
+                names.append(name)
+        return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2), names
+
+
+def spread(names: Sequence[str], count: int) -> list[str]:
+    """At most `count` of the names, evenly spread."""
+    return list(dict.fromkeys(names[i * len(names) // count] for i in range(count)))
+
+
+def middle(image: RGBImage, side: int) -> RGBImage:
+    """The middle square of an image, as far as it reaches: uint8 (H, W, 3)."""
+    top, left = (max(0, (length - side) // 2) for length in image.shape[:2])
+    return image[top : top + side, left : left + side]
+
+
+def middle_crops(manifest: Path) -> Tensor:
+    """The middle of photographs: uint8 (N, 3, S, S), N <= CROPS, S a power of two.
+
+    Args:
+        manifest: of the photographs; only those that are used are read, one by one. Crops are as
+            large as the largest photograph allows, up to SIDE; smaller ones are passed over.
+
+    Raises:
+        TrainingError: no image.
+        DatasetError: an image is missing or is not the one that the manifest names.
+    """
+    kept = [row for row in read_manifest(manifest) if row.status == "kept"]
+    shorter = {row.image: min(row.height or 0, row.width or 0) for row in kept}
+    if not shorter:
+        raise TrainingError("no photograph to validate on")
+    side = 1 << (min(SIDE, max(shorter.values())).bit_length() - 1)
+    chosen = spread([name for name, length in shorter.items() if length >= side], CROPS)
+    crops = [middle(image, side) for _, image in kept_images(manifest, set(chosen))]
+    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).contiguous()
+
+
+@torch.no_grad()
+def validation_bpsp(model: Model, crops: Tensor) -> float:
+    """Cross-entropy of all parts, in bits per sub-pixel.
+
+    Args:
+        model: on any device.
+        crops: uint8 (N, 3, H, W).
+    """
+    device = next(model.parameters()).device
+    batches = crops.split(_BATCH)
+    bits = sum(float(sum(model.bits(batch.to(device)).values())) for batch in batches)
+    return bits / crops.numel()
