@@ -1,21 +1,40 @@
-"""Two runs side by side: what both measured, what only one did, what was changed between them."""
+"""Runs side by side: how sizes and times differ, what only some measured, what was changed.
+
+Values are paired image by image, so the intervals state how far a difference depends on which
+images were taken. They do not cover another training of the same recipe, or another hour of the
+same machine.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import floor, log10
+from statistics import fmean
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from l3c.bench.changes import Change, changes, not_compared
-from l3c.bench.difference import Difference, difference
 from l3c.bench.measure.crops import image_of
-from l3c.bench.result_folder import ResultFolder
-from l3c.bench.schema import TOTAL, measured, rows_of
+from l3c.bench.run_folder import RunFolder
+from l3c.bench.schema import TOTAL, rows_of
+from l3c.bench.stats import mean_interval
 
-_IMAGE = ["dataset", "image"]
-_SETTING = ["dataset", "key", "device", "threads", "direction"]
-_CROP = ["dataset", "image", "width", "height"]
+# Signs of n differences that are due to chance agree with probability 2^(1-n): below 5 % from here.
+FEWEST_IMAGES = 6
+_ITEM = ["dataset", "key", "quantity", "image"]
+_SAME_BYTES = "same bytes"
+_PARTS = {
+    "image": {"dataset": "data sets", "method": "methods", "image": "images"},
+    "crop": {"dataset": "timed data sets", "timed": "timing", "image": "crops"},
+}
+# How a training went, as its model's card has it; its settings are in the recipe.
+_TRAINING = (
+    *("steps", "images", "data_sha256", "processes", "threads", "device"),
+    *("final_train_bpsp", "validation_bpsp"),
+)
 
 
 class NothingSharedError(ValueError):
@@ -23,240 +42,266 @@ class NothingSharedError(ValueError):
 
 
 @dataclass(frozen=True)
-class MethodDifference:
-    """One method on one data set, over the images that both runs share.
+class Comparison:
+    """Runs, called A, B, ..., as they differ from the first.
 
     Attributes:
-        key, method: of the method; the label as in A.
-        bpsp: bits per sub-pixel.
-        encode_s, decode_s: seconds per image.
-        unchanged: a codec of the same version and settings, with the same bytes, and none of ours.
+        differences: a line for each data set, method, quantity ("bpsp", "encode_s", "decode_s",
+            or of crops "encode, cpu, 1 thread") and run: `of` "image" or "crop", `count` of those
+            that the run shares with A, means `a` and `b`, `percent` of b above a with its 95 %
+            interval `low`, `high` (NaN if there are fewer than FEWEST_IMAGES), `verdict`;
+            `same_codec` and settings, `learned`, `control` (a codec that was not changed).
+        partial: what not all runs have: `what` it is, `name`, `runs` that have it.
+        alarms: files of another size although codec or model and settings are the same.
+        changes: `section`, `what` was changed, and a column of values for each run (JSON; None
+            where a run has none). Of settings that a run lacks, the outermost.
+        unknown: run -> sections that only others state.
     """
 
-    key: str
-    method: str
-    bpsp: Difference
-    encode_s: Difference
-    decode_s: Difference
-    unchanged: bool
+    differences: pd.DataFrame
+    partial: pd.DataFrame
+    alarms: list[str]
+    changes: pd.DataFrame
+    unknown: dict[str, list[str]]
 
 
-@dataclass(frozen=True)
-class DatasetDifference:
-    """One data set that both runs measured.
-
-    Attributes:
-        dataset: its key.
-        images: names of the images that both have, with the same pixels.
-        methods: that both measured on at least one of these.
-        methods_only_a, methods_only_b: labels of the others.
-        images_only_a, images_only_b: names of images that only one run has.
-        other_pixels: names that stand for different pixels in A and B; left out.
-    """
-
-    dataset: str
-    images: list[str]
-    methods: list[MethodDifference]
-    methods_only_a: list[str]
-    methods_only_b: list[str]
-    images_only_a: list[str]
-    images_only_b: list[str]
-    other_pixels: list[str]
-
-    @property
-    def control_percent(self) -> tuple[float, float] | None:
-        """Least and largest change of the times of unchanged codecs: what the machine did."""
-        times = [time for m in self.methods if m.unchanged for time in (m.encode_s, m.decode_s)]
-        percents = [time.percent for time in times if time.percent is not None]
-        return (min(percents), max(percents)) if percents else None
-
-
-@dataclass(frozen=True)
-class TimingDifference:
-    """One method in one setting, over the crops that both runs clocked.
-
-    Attributes:
-        dataset, key: of the data set and the method.
-        device: "cpu" or "cuda".
-        threads: that the method was given.
-        direction: "encode" or "decode".
-        method: label as in A.
-        seconds: per crop; of each crop the median of its runs counts.
-    """
-
-    dataset: str
-    key: str
-    device: str
-    threads: int
-    direction: str
-    method: str
-    seconds: Difference
-
-
-@dataclass(frozen=True)
-class RunDifference:
-    """Everything that tells two runs apart.
-
-    Attributes:
-        datasets: those that both measured.
-        datasets_only_a, datasets_only_b: keys of the others.
-        timing: of crops, the settings in which both clocked the same crops.
-        timing_only_a, timing_only_b: what else each of them clocked, in words.
-        changes: what was changed between the runs.
-        not_compared: name of a folder -> what it does not say, of which the other one speaks.
-    """
-
-    datasets: list[DatasetDifference]
-    datasets_only_a: list[str]
-    datasets_only_b: list[str]
-    timing: list[TimingDifference]
-    timing_only_a: list[str]
-    timing_only_b: list[str]
-    changes: list[Change]
-    not_compared: dict[str, list[str]]
-
-    @property
-    def same_machine(self) -> bool:
-        """Whether hardware, numerical libraries and threads were the same."""
-        return all(change.section != "machine" for change in self.changes)
-
-
-def compare(a: ResultFolder, b: ResultFolder) -> RunDifference:
-    """Sets run B beside run A.
+def compare(runs: Sequence[RunFolder]) -> Comparison:
+    """Compares each run with the first.
 
     Raises:
-        NothingSharedError: no method of A was measured in B on an image with the same pixels.
+        NothingSharedError: a run has no method of the first on an image with the same pixels.
     """
-    one, two = measured(a.rows), measured(b.rows)
-    first, second = _unique(one.dataset), _unique(two.dataset)
-    datasets = [
-        _dataset(name, one[one.dataset == name], two[two.dataset == name])
-        for name in first
-        if name in second
+    named = {chr(ord("A") + i): run for i, run in enumerate(runs)}
+    values = {name: _values(run) for name, run in named.items()}
+    first, *others = named
+    lines = []
+    for name in others:
+        found = _differences(values[first], values[name])
+        if "image" not in {line["of"] for line in found}:
+            raise NothingSharedError(_why_nothing(named[first], named[name]))
+        lines += [{"run": name, **line} for line in found]
+    differences = pd.DataFrame(lines)
+    rates = differences[(differences.quantity == "bpsp") & differences.same_codec]
+    alarms = [
+        f"{row.method} on {row.dataset}: files of {row.run} and {first} differ in size, though "
+        "codec or model and settings are the same"
+        for row in rates[rates.verdict != _SAME_BYTES].itertuples()
     ]
-    if not any(dataset.methods for dataset in datasets):
-        raise NothingSharedError(_why_nothing(a.name, b.name, one, two, datasets))
-    other_pixels = {
-        (dataset.dataset, image) for dataset in datasets for image in dataset.other_pixels
-    }
-    ours, theirs = _clocked(a.timing), _clocked(b.timing)
-    both = ours.merge(theirs, on=[*_SETTING, *_CROP[1:]], suffixes=("", "_b"))
-    alike = [
-        of not in other_pixels for of in zip(both.dataset, map(image_of, both.image), strict=True)
-    ]
-    both = both[pd.Series(alike, both.index, dtype=bool)]
-    return RunDifference(
-        datasets,
-        datasets_only_a=[name for name in first if name not in second],
-        datasets_only_b=[name for name in second if name not in first],
-        timing=[_timing(rows) for _, rows in both.groupby(_SETTING, sort=False)],
-        timing_only_a=list(_only(ours, theirs, other_pixels)),
-        timing_only_b=list(_only(theirs, ours, other_pixels)),
-        changes=changes(a, b),
-        not_compared=not_compared(a, b),
+    controls = rates[(rates.verdict == _SAME_BYTES) & ~rates.learned]
+    of = ["run", "dataset", "key"]
+    differences["control"] = pd.MultiIndex.from_frame(differences[of]).isin(
+        pd.MultiIndex.from_frame(controls[of])
+    )
+    facts = {name: _facts(run) for name, run in named.items()}
+    sections = list(dict.fromkeys(section for about in facts.values() for section in about))
+    unknown = {name: [s for s in sections if s not in about] for name, about in facts.items()}
+    return Comparison(
+        differences,
+        _partial(values),
+        alarms,
+        pd.DataFrame(_changes(facts, sections), columns=["section", "what", *named], dtype=object),
+        {name: missing for name, missing in unknown.items() if missing},
     )
 
 
-def _unique(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(values))
-
-
-def _dataset(name: str, a: pd.DataFrame, b: pd.DataFrame) -> DatasetDifference:
-    pixels_a, pixels_b = (dict(zip(t.image, t.pixel_sha256, strict=True)) for t in (a, b))
-    both = [image for image in pixels_a if image in pixels_b]
-    shared = [image for image in both if pixels_a[image] == pixels_b[image]]
-    pairs = a[a.image.isin(shared)].merge(b, on=["key", "image"], suffixes=("", "_b"))
-    return DatasetDifference(
-        dataset=name,
-        images=shared,
-        methods=[_method(rows) for _, rows in pairs.groupby("key", sort=False)],
-        methods_only_a=_unique(a.method[~a.key.isin(b.key)]),
-        methods_only_b=_unique(b.method[~b.key.isin(a.key)]),
-        images_only_a=[image for image in pixels_a if image not in pixels_b],
-        images_only_b=[image for image in pixels_b if image not in pixels_a],
-        other_pixels=[image for image in both if pixels_a[image] != pixels_b[image]],
+def _values(run: RunFolder) -> pd.DataFrame:
+    """Every number of a run: `_ITEM`, method, codec, learned, pixels ("" if unknown), of, value."""
+    rows = run.rows.rename(columns={"pixel_sha256": "pixels"})
+    # A network in integers computes the same under every PyTorch and on every machine; one in
+    # floats only on the same.
+    version = rows.version.str.replace(r"^torch [^,]*, ", "", regex=True)
+    machine = rows.version + rows.hardware + rows.environment
+    floats = rows.settings.str.contains("float")
+    rows["codec"] = rows.settings + version.where(~floats, machine)
+    rows["learned"] = rows.cross_entropy_bits.notna()
+    about = ["dataset", "key", "method", "image", "codec", "learned", "pixels"]
+    images = rows.melt(about, ["bpsp", "encode_s", "decode_s"], var_name="quantity")
+    setting = ["dataset", "key", "device", "threads", "direction", "image", "width", "height"]
+    clocked = run.timing[run.timing.stage == TOTAL].groupby(setting, sort=False, as_index=False)
+    crops = clocked.agg(method=("method", "first"), value=("seconds", "median"))
+    hashes = rows.set_index(["dataset", "image"]).pixels.to_dict()
+    crops = crops.assign(
+        codec="",
+        learned=False,
+        pixels=[hashes.get((row.dataset, image_of(row.image)), "") for row in rows_of(crops)],
+        quantity=[_setting(row) for row in rows_of(crops)],
+        image=[f"{row.image} ({row.width} x {row.height})" for row in rows_of(crops)],
     )
+    kinds = {"image": images, "crop": crops[images.columns]}
+    return pd.concat([table.assign(of=of) for of, table in kinds.items() if len(table)])
 
 
-def _method(pairs: pd.DataFrame) -> MethodDifference:
-    """One method, its rows of A and B side by side."""
-    bpsp, encode_s, decode_s = (_difference(pairs, n) for n in ("bpsp", "encode_s", "decode_s"))
-    alike = all((pairs[name] == pairs[f"{name}_b"]).all() for name in ("version", "settings"))
-    classical = pairs[["cross_entropy_bits", "cross_entropy_bits_b"]].isna().all(axis=None)
-    return MethodDifference(
-        key=str(pairs.key.iloc[0]),
-        method=str(pairs.method.iloc[0]),
-        bpsp=bpsp,
-        encode_s=encode_s,
-        decode_s=decode_s,
-        unchanged=bool(alike and classical and bpsp.equal),
-    )
+def _setting(row: Any) -> str:
+    return f"{row.direction}, {row.device}, {row.threads} thread{'s' * (row.threads > 1)}"
 
 
-def _difference(pairs: pd.DataFrame, column: str) -> Difference:
-    return difference(pairs[column].tolist(), pairs[f"{column}_b"].tolist())
-
-
-def _clocked(timing: pd.DataFrame) -> pd.DataFrame:
-    """Seconds of each crop in each setting, all stages together: medians of its runs."""
-    rows = measured(timing)
-    rows = rows[rows.stage == TOTAL]
-    return rows.groupby([*_SETTING, *_CROP[1:]], sort=False, as_index=False).agg(
-        method=("method", "first"), seconds=("seconds", "median")
-    )
-
-
-def _timing(pairs: pd.DataFrame) -> TimingDifference:
-    first = pairs.iloc[0]
-    about = {name: first[name] for name in (*_SETTING, "method")}
-    about["threads"] = int(about["threads"])
-    return TimingDifference(**about, seconds=_difference(pairs, "seconds"))
-
-
-def _only(
-    one: pd.DataFrame, two: pd.DataFrame, other_pixels: set[tuple[str, str]]
-) -> Iterator[str]:
-    """What was clocked in one run and not in the other.
-
-    Args:
-        one: of the run, see `_clocked`.
-        two: of the other one.
-        other_pixels: data set and name of images whose pixels differ.
-    """
-    settings = {tuple(setting) for setting in two[_SETTING].to_numpy().tolist()}
+def _differences(a: pd.DataFrame, b: pd.DataFrame) -> list[dict[str, Any]]:
+    both = a.merge(b, on=[*_ITEM, "of"], suffixes=("", "_b"))
+    both = both[(both.pixels == both.pixels_b) | (both[["pixels", "pixels_b"]] == "").any(axis=1)]
     found = []
-    for row in rows_of(one.drop_duplicates(_SETTING)):
-        if row.dataset not in set(two.dataset):
-            found.append(f"crops of {row.dataset}")
-        elif (row.dataset, row.key, row.device, row.threads, row.direction) not in settings:
-            found.append(f"{row.method} on {row.dataset} ({resources(row.device, row.threads)})")
-    yield from _unique(found)
-    crops = {tuple(crop) for crop in two[_CROP].to_numpy().tolist()}
-    for dataset, image, width, height in sorted(set(one[_CROP].itertuples(index=False, name=None))):
-        alike = (dataset, image, width, height) in crops
-        if dataset in set(two.dataset) and (
-            not alike or (dataset, image_of(image)) in other_pixels
-        ):
-            yield f"crop {image} of {dataset} ({width} x {height})"
+    for (dataset, key, quantity), pairs in both.groupby(_ITEM[:3], sort=False):
+        of, same = pairs.of.iloc[0], bool((pairs.codec == pairs.codec_b).all())
+        line = {"dataset": dataset, "key": key, "method": pairs.method.iloc[0], "of": of}
+        line |= {"quantity": quantity, "same_codec": same, "learned": pairs.learned.any()}
+        found.append(line | difference(pairs.value, pairs.value_b, str(quantity), of))
+    return found
 
 
-def resources(device: str, threads: int) -> str:
-    """What a method was given, in words."""
-    return f"{device}, {threads} thread{'' if threads == 1 else 's'}"
+def difference(a: pd.Series, b: pd.Series, quantity: str, of: str = "image") -> dict[str, Any]:
+    """Compares two series of numbers above 0, paired.
+
+    Returns:
+        count, a, b, percent, low, high and verdict, see `Comparison`.
+    """
+    mean, other = fmean(a), fmean(b)
+    found = {
+        "count": len(a),
+        "a": mean,
+        "b": other,
+        "percent": np.nan,
+        "low": np.nan,
+        "high": np.nan,
+    }
+    if mean > 0:
+        ratio = other / mean
+        found["percent"] = 100 * (ratio - 1)
+        # Around the ratio of the means, so that a change of equal percents has a narrow interval
+        # whatever the images are (linearised ratio estimator).
+        residuals = (b.to_numpy() - ratio * a.to_numpy()).tolist()
+        interval = mean_interval(residuals) if len(a) >= FEWEST_IMAGES else None
+        if interval:
+            found["low"], found["high"] = (100 * (ratio - 1 + each / mean) for each in interval)
+    equal = (a.to_numpy() == b.to_numpy()).all()
+    return found | {"verdict": _verdict(found, quantity, of, equal)}
 
 
-def _why_nothing(
-    a: str, b: str, one: pd.DataFrame, two: pd.DataFrame, datasets: list[DatasetDifference]
-) -> str:
-    def has(column: str) -> str:
-        first, second = (", ".join(_unique(rows[column])) for rows in (one, two))
-        return f"{a} has {first}; {b} has {second}: measure one"
+def _verdict(found: Mapping[str, Any], quantity: str, of: str, equal: bool) -> str:
+    """What came of it, the second against the first."""
+    less, more, same = "faster", "slower", "same time"
+    if quantity == "bpsp":
+        less, more, same = "smaller", "larger", _SAME_BYTES
+    percent, low, high = found["percent"], found["low"], found["high"]
+    if equal:
+        return same
+    if np.isnan(percent):
+        return "not comparable: A is 0"
+    word, size = less if percent < 0 else more, abs(percent)
+    # One decimal, or as many as show two digits of a small number.
+    digits = 1 if size >= 0.1 or size == 0 else min(1 - floor(log10(size)), 6)
+    if np.isnan(low):
+        count = f"{found['count']} {of}{'s' * (found['count'] > 1)}"
+        return f"{word} by {size:.{digits}f} % on {count}, too few for an interval"
+    if low <= 0 <= high:
+        return "no difference beyond chance"
+    low, high = sorted((abs(low), abs(high)))
+    return f"{word} by {size:.{digits}f} % ({low:.{digits}f} to {high:.{digits}f})"
 
-    if not datasets:
-        return f"no data set is in both: {has('dataset')} in both, under the same key"
-    if not any(dataset.images for dataset in datasets):
-        return (
-            f"no image of {', '.join(d.dataset for d in datasets)} has the same pixels in both: "
-            f"measure the same images in {a} and {b}"
-        )
-    return f"no method is in both: {has('key')} in both"
+
+def _partial(values: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """What not all runs have; of a data set that some lack, the data set alone."""
+    every = pd.concat([table.assign(run=name) for name, table in values.items()])
+    labels = every.groupby("key").method.first()
+    every["method"] = every.key.map(labels) + " on " + every.dataset
+    every["image"] = every.image + " of " + every.dataset
+    every["timed"] = every.quantity + ": " + every.method
+    found = []
+    for of, rows in every.groupby("of", sort=False):
+        for column, what in _PARTS[str(of)].items():
+            runs = rows.groupby(column, sort=False).run.unique()
+            lacking = runs[runs.map(len) < len(values)]
+            found += [(what, name, ", ".join(having)) for name, having in lacking.items()]
+            if column == "dataset":
+                rows = rows[~rows.dataset.isin(lacking.index)]
+    pixels = every[every.of == "image"].groupby("image", sort=False)
+    for image in pixels.groups:
+        rows = pixels.get_group(image)
+        if rows.pixels.nunique() > 1:
+            found.append(
+                ("images with other pixels, left out", image, ", ".join(rows.run.unique()))
+            )
+    return pd.DataFrame(found, columns=["what", "name", "runs"])
+
+
+def _why_nothing(a: RunFolder, b: RunFolder) -> str:
+    def listed(run: RunFolder) -> str:
+        has = (f"{', '.join(run.rows[column].unique())}" for column in ("dataset", "key"))
+        return f"{run.path} has {' with '.join(has)}"
+
+    return (
+        f"no method is in both on an image with the same pixels: {listed(a)}; {listed(b)}: "
+        "measure the same images by the same methods in both, under the same keys"
+    )
+
+
+def _facts(run: RunFolder) -> dict[str, Mapping[str, Any]]:
+    """Section -> what it is about -> value, which may be a mapping of the same kind.
+
+    Sections that the folder does not state are left out.
+    """
+    origin, cards = run.provenance, run.cards
+    found: dict[str, Mapping[str, Any]] = {"code": {}, "configuration": {}}
+    found["recipes"] = {key: card["recipe"] for key, card in cards.items() if "recipe" in card}
+    found["models"] = {key: card["identity"] for key, card in cards.items() if "identity" in card}
+    training = {
+        key: {name: _rounded(card[name]) for name in _TRAINING if name in card}
+        for key, card in cards.items()
+    }
+    found["training"] = {key: about for key, about in training.items() if about}
+    found |= {"data": run.manifests, "versions": {}}
+    if origin is not None:
+        state = "with changes" if origin.code.changed else "as committed"
+        found["code"] = {"commit": origin.code.commit or "none", "working tree": state}
+        configuration = dict(origin.configuration)
+        found |= {"recipes": configuration.pop("recipes", {}), "configuration": configuration}
+        found |= {"models": origin.models, "data": origin.data, "versions": origin.versions}
+    found["methods"] = {
+        str(key): {name: _all(of[name]) for name in ("method", "settings", "version")}
+        for key, of in run.rows.groupby("key", sort=False)
+    }
+    machine = ("hardware", "environment", "threads")
+    found["machine"] = {name: _all(run.rows[name]) for name in machine}
+    return {section: about for section, about in found.items() if about}
+
+
+def _all(values: pd.Series) -> str:
+    return " | ".join(dict.fromkeys(map(str, values)))
+
+
+def _changes(
+    facts: Mapping[str, Mapping[str, Any]], sections: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    for section in sections:
+        stated = {name: about[section] for name, about in facts.items() if section in about}
+        if section == "methods":  # `Comparison.partial` has those that some runs lack
+            shared = set.intersection(*map(set, stated.values()))
+            stated = {n: {k: v for k, v in of.items() if k in shared} for n, of in stated.items()}
+        for what, values in _differing(list(stated.values())):
+            texts = zip(stated, map(_text, values), strict=True)
+            yield {"section": section, "what": what, **dict(texts)}
+
+
+def _differing(values: Sequence[Any], path: str = "") -> Iterator[tuple[str, Sequence[Any]]]:
+    """The innermost settings that differ; of those that some lack, the outermost."""
+    if all(isinstance(value, Mapping) for value in values):
+        for key in dict.fromkeys(key for value in values for key in value):
+            inner = f"{path}.{key}" if path else str(key)
+            yield from _differing([value.get(key) for value in values], inner)
+    elif any(value != values[0] for value in values):
+        yield path, values
+
+
+def _text(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    return json.dumps(_given(value), ensure_ascii=False)
+
+
+def _given(value: Any) -> Any:
+    """The same without settings that are None."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _given(inner) for key, inner in value.items() if inner is not None}
+
+
+def _rounded(value: Any) -> Any:
+    return f"{value:.3f}" if isinstance(value, float) else value

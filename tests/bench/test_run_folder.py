@@ -1,40 +1,86 @@
-"""A run's folder as notebooks see it."""
+"""The folder of a run, or a copy of it."""
 
-from pathlib import Path
+import json
 
 import pytest
 from result_rows import result_row, write_results
 
 from l3c.bench import run_folder
-from l3c.bench.run_folder import RunFolder, open_run
+from l3c.bench.measure.provenance import CodeState, Provenance, ProvenanceError, write_provenance
+from l3c.bench.run_folder import RunFolder, RunFolderError, open_run
 from l3c.bench.schema import RowError
+from l3c.data.manifest import ManifestRow, write_manifest
+
+PROVENANCE = Provenance(CodeState("c0ffee", False), {}, {}, {}, {"numpy": "2.0"})
+FILES = (
+    *("tables/b.md", "tables/all/all.md", "tables/all/a.md", "tables/some/a.md"),
+    *("figures/speed.png", "figures/bpsp.png", "models/rgb.json"),
+)
 
 
-def test_rows_tables_and_figures_of_a_run(tmp_path):
+@pytest.fixture
+def folder(tmp_path):
+    """As the workflow leaves it."""
     learned = result_row(key="l3c", method="L3C", cross_entropy_bits=2000.0)
     write_results(tmp_path / "rows.csv", [learned, result_row()])
-    for name in ("tables/b.md", "tables/paper/a.md", "figures/speed.png", "figures/bpsp.png"):
+    write_provenance(tmp_path / "provenance.json", PROVENANCE)
+    for name in FILES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    run = open_run(tmp_path)
-    assert (len(run.rows), run.learned) == (2, ["l3c"])
-    assert run.tables() == {"b": "tables/b.md", "paper/a": "tables/paper/a.md"}
+        (tmp_path / name).write_text(json.dumps({"name": name}))
+    (tmp_path / "data" / "toy").mkdir(parents=True)
+    kept = ManifestRow(image="a", source="a.png", status="kept", pixel_sha256="0" * 64)
+    write_manifest(tmp_path / "data" / "toy" / "manifest.csv", [kept])
+    return tmp_path
+
+
+def test_a_folder_is_read(folder):
+    run = open_run(folder)
+    assert (run.path, len(run.rows), run.learned, len(run.timing)) == (folder, 2, ["l3c"], 0)
+    assert (run.provenance, run.cards) == (PROVENANCE, {"rgb": {"name": "models/rgb.json"}})
+    assert [len(digest) for digest in run.manifests.values()] == [64]
     assert list(run.figures()) == ["bpsp", "speed"]
-    assert all(path.is_file() for path in run.figures().values())
+    assert list(run.tables()) == ["all/all", "b", "some/a"]  # a page of all stands for its folder
 
 
-def test_a_page_of_all_tables_of_a_folder_stands_for_them(tmp_path):
-    for name in ("tables/b.md", "tables/paper/paper.md", "tables/paper/table1.md"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    assert list(RunFolder(tmp_path).tables()) == ["b", "paper/paper"]
+def test_a_copy_with_rows_alone_is_read(folder, tmp_path):
+    (tmp_path / "copy").mkdir()
+    (folder / "rows.csv").rename(tmp_path / "copy" / "rows.csv")
+    run = RunFolder(tmp_path / "copy")
+    assert (len(run.rows), run.provenance, run.cards, run.manifests) == (2, None, {}, {})
 
 
-def test_without_a_run_the_results_that_come_along_stand_in(tmp_path, monkeypatch):
+def everything_of(folder):
+    run = RunFolder(folder)
+    return run.rows, run.provenance, run.cards
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "error"),
+    [
+        ("rows.csv", lambda text: None, RunFolderError),
+        ("rows.csv", lambda text: text.splitlines(keepends=True)[0], RunFolderError),
+        ("rows.csv", lambda text: text + text.splitlines(keepends=True)[1], RowError),
+        ("models/rgb.json", lambda text: "[1]", RunFolderError),
+        ("models/rgb.json", lambda text: "{", RunFolderError),
+        ("provenance.json", lambda text: "[]", ProvenanceError),
+        ("provenance.json", lambda text: "{}", ProvenanceError),
+    ],
+)
+def test_folders_that_are_none_are_refused(folder, file, change, error):
+    path = folder / file
+    text = change(path.read_text())
+    path.write_text(text) if text is not None else path.unlink()
+    with pytest.raises(error, match=path.name.replace(".", r"\.")):
+        everything_of(folder)
+
+
+def test_without_a_run_the_results_that_come_along_are_opened(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = open_run("results/run-that-is-not-there")
     assert run.path.parts[-2:] == ("results", "reference")
     assert "l3c" in run.learned
-    monkeypatch.setattr(run_folder, "_CHECKOUT", Path("nowhere"))
-    with pytest.raises(RowError, match=r"my/run: no rows\.csv there: run the workflow"):
+    monkeypatch.setattr(run_folder, "_CHECKOUT", tmp_path / "nowhere")
+    with pytest.raises(RunFolderError):
         open_run("my/run")
+    with pytest.raises(RunFolderError):
+        RunFolder("my/run")
