@@ -7,7 +7,9 @@ needs several times the bytes of the fallback, or more than the samples take as 
 What suits a tile is estimated from the sizes that the fastest settings of the fallback's coders
 give (`fallback.estimate`). Where they say that the network cannot suit, it is not run. Elsewhere
 both are run and the smaller result is kept; with `Choice.QUICK` the fallback is run only where the
-network's bytes are not fewer than the estimate. So the payload is never larger than the samples and
+network's bytes are not fewer than the estimate. A network that takes less time than the fallback
+(`TileCodec.quick`) is run on everything, and the fallback where the tile is no photograph by the
+estimates, or the network's bytes are near them. So the payload is never larger than the samples and
 a byte.
 """
 
@@ -38,6 +40,9 @@ _MOST_PADDING = 4 / 3  # padded pixels by pixels
 _PATTERNED = 0.7  # WebP's estimate by JPEG XL's: text, repetition, few colours
 _FLAT = 0.9  # bits per sub-pixel
 _LEAST_PIXELS = 64 * 64  # below it the headers count, and running the network costs little
+# Of 110 crops of 256 x 256 of photographs, the fallback made at least 0.72 of the estimate, the
+# network of causal-middle always fewer bytes than the fallback: 0.79 of the estimate in the median.
+_NEAR = 0.9  # network's bytes by the estimate
 
 _FALLBACK, _NETWORK = b"\0", b"\1"  # first byte of a payload in format 3
 
@@ -197,6 +202,8 @@ def _limit(samples: Samples, codec: TileCodec, choice: Choice) -> float | None:
     jpegxl, webp = fallback.estimate(samples[:, :, :NETWORK_CHANNELS])
     least = min(jpegxl, webp)
     unsuited = least >= raw or webp < _PATTERNED * jpegxl or 8 * least < _FLAT * raw
+    if codec.quick and choice is Choice.SMALLEST:
+        return 0 if unsuited or pixels < _LEAST_PIXELS else _NEAR * least
     if unsuited and pixels >= _LEAST_PIXELS:
         return None
     return 0 if choice is Choice.SMALLEST else min(least, raw)

@@ -21,7 +21,6 @@ from l3c.fileformat import fallback, tiles
 from l3c.fileformat.container import Container, Tile, pack, unpack
 from l3c.fileformat.errors import TileAlteredError
 from l3c.images.picture import Mode, Picture, Samples
-from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.tile_codec import TileCodec
 from l3c.models.zoo import open_codec
 from l3c.tile_coding import Choice, split_payload
@@ -29,10 +28,10 @@ from l3c.tile_coding import Choice, split_payload
 HEADER = 50  # bytes, of a file of one tile
 
 
-@pytest.fixture(scope="module")
-def codec() -> TileCodec:
-    """Of the model that comes with the package, which has seen photographs."""
-    return open_codec(device="cpu")
+@pytest.fixture(scope="module", params=["causal-middle", "interlaced-small"])
+def codec(request: pytest.FixtureRequest) -> TileCodec:
+    """Of a model that comes with the package, which has seen photographs."""
+    return open_codec(request.param, "cpu")
 
 
 def screenshot(height: int = 96, width: int = 160) -> Samples:
@@ -97,7 +96,7 @@ def test_what_does_not_suit_the_network_takes_the_fallback(
     assert len(data) <= samples.nbytes + HEADER
     assert by_network(data) == [False]
     assert unpack(data).arithmetic == Arithmetic.NONE
-    monkeypatch.setattr(PyramidCodec, "decode", None)
+    monkeypatch.setattr(type(codec), "decode", None)
     assert (decode_picture(data, lambda *model: codec).picture.samples == samples).all()
 
 
@@ -105,8 +104,9 @@ def test_what_does_not_suit_the_network_takes_the_fallback(
 def test_the_network_is_not_run_where_an_estimate_decides(
     codec: TileCodec, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PyramidCodec, "encode", None)
-    encode_picture(Picture.from_array(IMAGES[name]()), codec)
+    monkeypatch.setattr(type(codec), "encode", None)
+    choice = Choice.QUICK if codec.quick else Choice.SMALLEST
+    encode_picture(Picture.from_array(IMAGES[name]()), codec, choice=choice)
 
 
 @pytest.mark.usefixtures("half_as_large_again")
@@ -129,6 +129,12 @@ def test_the_smaller_of_both_is_kept(codec: TileCodec, image: Callable[[], Sampl
         len(encode_picture(picture, None)),
     ]
     assert len(encode_picture(picture, codec)) == min(both)
+
+
+def test_a_quick_network_spares_photographs_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = open_codec("causal-middle")
+    monkeypatch.setattr(fallback, "encode", None)
+    assert by_network(encode_picture(Picture.from_array(photograph()), codec)) == [True]
 
 
 @pytest.mark.usefixtures("half_as_large_again")

@@ -20,6 +20,7 @@ from l3c.cli.report import Batch, Outcome
 from l3c.images.picture import Mode, Picture
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
 from l3c.images.writing import write_picture
+from l3c.models.zoo import released
 
 if TYPE_CHECKING:
     from l3c.models.tile_codec import Sample
@@ -33,13 +34,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=number_in(0), default=0, help="of the random numbers (default 0)"
     )
     add_shared(parser, "--force")
-    add_coding(parser, "model: a released name, or a .safetensors file")
+    add_coding(
+        parser,
+        "model: a released name, or a .safetensors file; by default the released one with scales",
+    )
 
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
     if os.path.lexists(args.output) and not os.path.isdir(args.output):
         raise UsageError(f"-o {args.output} is a file; samples need a folder")
+    if args.model is None:
+        scaled = (each.name for each in released() if len(each.card.get("streams", ())) > 1)
+        args.model = next(scaled, None)
     engine, outputs = Engine(args), Outputs(force=args.force)
     jobs, left = find_jobs(args.inputs, IMAGE_SUFFIXES)
     numbers = itertools.count()

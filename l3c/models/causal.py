@@ -31,6 +31,7 @@ class CausalCodec(TileCodec):
     """
 
     arithmetic = Arithmetic.CAUSAL
+    quick = True
 
     def __init__(self, network: CausalNetwork) -> None:
         self.network = network

@@ -44,12 +44,15 @@ class TileCodec(ABC):
         identity: 8 bytes that name all that decoding depends on.
         stream_parts: the part that each stream of a tile belongs to, the same for every tile.
         threads: how many tiles of a picture may be coded at once, each in a thread.
+        quick: whether it takes less time than the fallback. Encoders then try it on all tiles, and
+            the fallback only where that can be smaller.
     """
 
     arithmetic: Arithmetic
     identity: bytes
     stream_parts: tuple[str, ...] = ("x",)
     threads: int = 1
+    quick: bool = False
 
     @property
     def streams(self) -> int:

@@ -21,7 +21,7 @@ from l3c.fileformat.errors import ModelMismatchError
 from l3c.models.families import OPENER, SUFFIX, FamilyError, family_module
 from l3c.models.tile_codec import TileCodec
 
-DEFAULT = "interlaced-small"
+DEFAULT = "causal-middle"
 DEVICES = ("auto", "cpu", "cuda")
 
 INTEGER_PREFIX = "integer."  # of the integers' names in a file of weights

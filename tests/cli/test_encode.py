@@ -283,7 +283,7 @@ def test_grey_needs_no_model(run: Run, tmp_path: Path, monkeypatch: pytest.Monke
     Image.fromarray(smooth(9, 9)[..., 0]).save(tmp_path / "grey.png")
     ended = run("encode", tmp_path / "grey.png", tmp_path / "rgb.png")
     assert ended.code == 4
-    assert f"l3c: {tmp_path / 'rgb.png'}: no model is called interlaced-small" in ended.err
+    assert f"l3c: {tmp_path / 'rgb.png'}: no model is called causal-middle" in ended.err
     assert (tmp_path / "grey.l3c").exists()
 
 
@@ -303,7 +303,7 @@ def test_the_arithmetic_of_a_file_is_said(run: Run, photo: Path, tmp_path: Path)
     ended = run("encode", photo, "-o", floating, "--arithmetic", "float", "--json")
     assert json.loads(ended.out)["files"][0]["arithmetic"] == "float32 on cpu"
     for path, text in ((exact, "integer"), (floating, "float32 on cpu")):
-        assert f"(interlaced-small), {text}" in run("info", path).out
+        assert f"(causal-middle), {text}" in run("info", path).out
         assert run("verify", path).code == 0
     assert exact.read_bytes() != floating.read_bytes()
     assert run("encode", photo, "--arithmetic", "fixed").code == 2

@@ -26,7 +26,7 @@ def flip(path: Path, position: int) -> None:
 def test_info_is_for_people(run: Run, coded: Path) -> None:
     ended = run("info", coded / "a.l3c")
     assert (ended.code, ended.err) == (0, "")
-    for line in ("RGB, 44 x 30 pixels, 8 bits a sample", "1 (1 x 1)", "(interlaced-small)", "good"):
+    for line in ("RGB, 44 x 30 pixels, 8 bits a sample", "1 (1 x 1)", "(causal-middle)", "good"):
         assert line in ended.out
     assert "none: coded by the fallback alone" in run("info", coded / "grey.l3c").out
 

@@ -18,13 +18,13 @@ def test_models_are_listed_and_checked(run: Run, other_model: Path) -> None:
     assert ended.code == 0
     head, first, second = ended.out.splitlines()
     assert head.split()[:3] == ["name", "family", "parameters"]
-    assert first.startswith("interlaced-small")
+    assert first.startswith("causal-middle")
     assert second.startswith("other")
     assert read_model(other_model).card["integer_identity"] in second
 
 
 def test_a_released_name_is_in_the_list_already(run: Run) -> None:
-    ended = run("models", "interlaced-small")
+    ended = run("models", "causal-middle")
     assert ended.code == 0
     assert ended.out == run("models").out
 
@@ -32,7 +32,7 @@ def test_a_released_name_is_in_the_list_already(run: Run) -> None:
 def test_models_for_scripts(run: Run, other_model: Path) -> None:
     content = json.loads(run("models", other_model.parent, "--json").out)
     default, other = content["files"]
-    assert (default["name"], default["default"]) == ("interlaced-small", True)
+    assert (default["name"], default["default"]) == ("causal-middle", True)
     assert (other["family"], other["check"]) == ("l3c", "good")
     assert other["parameters"] > 1000
     assert (other["steps"], other["validation_bpsp"]) == (None, None)
@@ -62,10 +62,10 @@ def test_the_list_shows_validation(run: Run, trained: Path) -> None:
 
 
 def test_models_are_compared(run: Run, trained: Path) -> None:
-    ended = run("models", "--compare", "interlaced-small", trained)
+    ended = run("models", "--compare", "causal-middle", trained)
     assert (ended.code, ended.err) == (0, "")
     head, *lines = ended.out.splitlines()
-    assert head.split() == ["interlaced-small", str(trained)]
+    assert head.split() == ["causal-middle", str(trained)]
     rows = {row[0]: row[1:] for row in (re.split("  +", line.strip()) for line in lines)}
     card = read_model(trained).card
     assert rows["family"] == ["l3c", "l3c"]
@@ -112,7 +112,7 @@ def test_a_comparison_needs_two_models_that_are_there(
     ended = run("models", "--compare", other_model)
     assert (ended.code, "--compare takes two models or more, got 1" in ended.err) == (2, True)
     ended = run("models", "--compare", other_model, "nameless")
-    assert (ended.code, "there are: interlaced-small" in ended.err) == (4, True)
+    assert (ended.code, "there are: causal-middle" in ended.err) == (4, True)
     shutil.copy(other_model, tmp_path / "x.safetensors")
     shutil.copy(model.with_suffix(".json"), tmp_path / "x.json")
     ended = run("models", "--compare", other_model, tmp_path / "x.safetensors")

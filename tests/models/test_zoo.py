@@ -72,7 +72,7 @@ def of_another_seed(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
     ("change", "reason"),
     [
         (of_another_type, "float32, not an integer"),
-        (that_could_round, "scale 1, classifier, out: a partial sum"),
+        (that_could_round, "a partial sum"),
         (of_another_seed, "was changed"),
         (lambda tensors: tiny("rgb").state_dict(), "do not fit"),
     ],
