@@ -33,13 +33,13 @@ def measure(codec: TileCodec, picture: Picture, repeats: int) -> dict[str, Stage
     runs: dict[str, list[Stages]] = {"encode": [], "decode": []}
     samples = picture.samples.copy()  # the codec gets the picture itself
     for _ in range(repeats + 1):
-        stopwatch = Stopwatch()
         start = time.perf_counter()
-        data = encode_picture(picture, codec, choice=Choice.NETWORK, stopwatch=stopwatch)
+        with Stopwatch() as stopwatch:
+            data = encode_picture(picture, codec, choice=Choice.NETWORK)
         runs["encode"].append(_stages(stopwatch, time.perf_counter() - start))
-        stopwatch = Stopwatch()
         start = time.perf_counter()
-        decoded = decode_picture(data, lambda identity, arithmetic: codec, stopwatch=stopwatch)
+        with Stopwatch() as stopwatch:
+            decoded = decode_picture(data, lambda identity, arithmetic: codec)
         runs["decode"].append(_stages(stopwatch, time.perf_counter() - start))
         assert np.array_equal(decoded.picture.samples, samples)
     return {

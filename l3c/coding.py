@@ -19,7 +19,7 @@ from l3c.fileformat.errors import ModelMismatchError, NewerFormatError, Rectangl
 from l3c.fileformat.tiles import tile_grid, tile_rectangles
 from l3c.images.picture import Mode, Picture, PictureError, Samples, Section, check_sections
 from l3c.models.tile_codec import TileCodec
-from l3c.stopwatch import Stopwatch, timed
+from l3c.stopwatch import is_timed, timed
 from l3c.threads import in_threads
 from l3c.tile_coding import Choice, CodedTile, decode_tiles, encode_tiles
 
@@ -57,7 +57,6 @@ def encode_picture(
     choice: Choice = Choice.SMALLEST,
     tile_side: int | None = None,
     progress: Callable[[int], object] = lambda pixels: None,
-    stopwatch: Stopwatch | None = None,
 ) -> bytes:
     """The `.l3c` file of a picture.
 
@@ -68,25 +67,24 @@ def encode_picture(
         choice: what may code tiles of RGB.
         tile_side: tiles have at most the pixels of a square of this side; see `tile_grid`.
         progress: called with the number of pixels of each tile that is done.
-        stopwatch: adds up the seconds of each phase; tiles are then coded one after another.
     """
     height, width = picture.samples.shape[:2]
     used = codec if uses_network(picture.mode) else None
     grid = tile_grid(height, width, tile_side)
 
     def encode(rectangle: Rectangle) -> CodedTile:
-        with timed(stopwatch, "container"):
+        with timed("container"):
             samples = _cut(picture.samples, rectangle)
-        return encode_tiles([samples], picture.mode.bits, used, choice, stopwatch)[0]
+        return encode_tiles([samples], picture.mode.bits, used, choice)[0]
 
     coded = []
     rectangles = tile_rectangles(height, width, *grid)
     for tile, rectangle in zip(
-        in_threads(encode, rectangles, _threads(used, stopwatch)), rectangles, strict=True
+        in_threads(encode, rectangles, _threads(used)), rectangles, strict=True
     ):
         coded.append(tile)
         progress(rectangle[2] * rectangle[3])
-    with timed(stopwatch, "container"):
+    with timed("container"):
         return _file(picture, used, grid, coded)
 
 
@@ -122,7 +120,6 @@ def decode_picture(
     region: Rectangle | None = None,
     salvage: bool = False,
     progress: Callable[[int], object] = lambda pixels: None,
-    stopwatch: Stopwatch | None = None,
 ) -> Decoded:
     """Inverse of `encode_picture`.
 
@@ -132,7 +129,6 @@ def decode_picture(
         region: decode only what this part of the picture needs, and return it.
         salvage: put zeros where a tile is damaged and list it, instead of raising.
         progress: called with the number of pixels of each tile that is done.
-        stopwatch: adds up the seconds of each phase; tiles are then decoded one after another.
 
     Raises:
         CoderError: one of its classes says what is wrong with the bytes.
@@ -140,7 +136,7 @@ def decode_picture(
         NotExactError: the bytes are intact, but the network's floating-point results differ here.
         ValueError: a region that is not inside the picture.
     """
-    with timed(stopwatch, "container"):
+    with timed("container"):
         container = unpack(data, damaged=salvage)
         mode = mode_of(container)
         sections = known_sections(container, mode)
@@ -152,14 +148,14 @@ def decode_picture(
         tile, rectangle = job
         top, left, tile_height, tile_width = rectangle
         try:
-            samples = decode_tiles([(container, tile)], rectangle, mode, codec, stopwatch)[0]
+            samples = decode_tiles([(container, tile)], rectangle, mode, codec)[0]
         except CoderError as error:
             if not salvage:
                 raise
             return Damage(rectangle, error)
         rows = slice(max(top, y), min(top + tile_height, y + height))
         columns = slice(max(left, x), min(left + tile_width, x + width))
-        with timed(stopwatch, "container"):
+        with timed("container"):
             out[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x] = samples[
                 rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
             ]
@@ -172,7 +168,7 @@ def decode_picture(
         if top < y + height and top + h > y and left < x + width and left + w > x
     ]
     damaged = []
-    results = in_threads(decode, jobs, _threads(codec, stopwatch))
+    results = in_threads(decode, jobs, _threads(codec))
     for damage, (_, rectangle) in zip(results, jobs, strict=True):
         if damage is None:
             progress(rectangle[2] * rectangle[3])
@@ -205,8 +201,8 @@ def decode_pictures(files: Sequence[bytes], find_codec: FindCodec) -> list[Pictu
     return [pictures[number] for number in range(len(files))]
 
 
-def _threads(codec: TileCodec | None, stopwatch: Stopwatch | None) -> int:
-    return codec.threads if codec and stopwatch is None else 1
+def _threads(codec: TileCodec | None) -> int:
+    return codec.threads if codec and not is_timed() else 1
 
 
 def bits_theory(picture: Picture, codec: TileCodec) -> float:

@@ -1,7 +1,7 @@
 """Where the seconds of coding an image go, by stage and scale.
 
-    stopwatch = Stopwatch("cpu")
-    data = encode_picture(picture, codec, stopwatch=stopwatch)
+    with Stopwatch() as stopwatch:
+        data = encode_picture(picture, codec)
     stopwatch.seconds  # {("network", ""): ..., ("range_coder", "z3"): ..., ("coder", "z2"): ...}
 
 Stages (they add up to a little less than the whole: what lies between them is in none):
@@ -20,13 +20,14 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal
+from contextvars import ContextVar
+from typing import Literal, Self
 
 Part = Literal["network", "coder", "range_coder", "container"]
 
 
 class Stopwatch:
-    """Adds up seconds by stage and scale.
+    """Adds up the seconds of what runs in its context, in this thread, by stage and scale.
 
     Args:
         device: "cpu", or "cuda", whose queued work is waited for before the clock is read.
@@ -38,6 +39,13 @@ class Stopwatch:
     def __init__(self, device: str = "cpu") -> None:
         self.seconds: dict[tuple[Part, str], float] = defaultdict(float)
         self._device = device
+
+    def __enter__(self) -> Self:
+        self._before = _RUNNING.set(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _RUNNING.reset(self._before)
 
     def synchronize(self) -> None:
         """Waits for the queued work of the device."""
@@ -58,6 +66,15 @@ class Stopwatch:
             self.seconds[part, scale] += time.perf_counter() - start
 
 
-def timed(stopwatch: Stopwatch | None, part: Part, scale: str = "") -> AbstractContextManager[None]:
-    """`stopwatch.time`; without a stopwatch nothing is read and nothing waited for."""
+_RUNNING: ContextVar[Stopwatch | None] = ContextVar("stopwatch", default=None)
+
+
+def is_timed() -> bool:
+    """Whether a stopwatch runs in this thread."""
+    return _RUNNING.get() is not None
+
+
+def timed(part: Part, scale: str = "") -> AbstractContextManager[None]:
+    """`Stopwatch.time` of the one that runs; without one nothing is read and nothing waited for."""
+    stopwatch = _RUNNING.get()
     return nullcontext() if stopwatch is None else stopwatch.time(part, scale)

@@ -29,7 +29,7 @@ from l3c.fileformat.container import Container, Tile, pack_parts, pixels_crc, sp
 from l3c.fileformat.errors import NotExactError, Rectangle
 from l3c.images.picture import Mode, Samples
 from l3c.models.tile_codec import TileCodec
-from l3c.stopwatch import Stopwatch, timed
+from l3c.stopwatch import timed
 
 NETWORK_CHANNELS = 3
 
@@ -75,7 +75,6 @@ def encode_tiles(
     bits: int,
     codec: TileCodec | None,
     choice: Choice,
-    stopwatch: Stopwatch | None = None,
 ) -> list[CodedTile]:
     """Codes tiles of one size.
 
@@ -85,9 +84,8 @@ def encode_tiles(
         codec: of the network, which may predict the tiles together; without one all goes through
             the fallback.
         choice: what may code them.
-        stopwatch: adds up the seconds of each phase.
     """
-    with timed(stopwatch, "container"):
+    with timed("container"):
         crcs = [pixels_crc(samples) for samples in tiles]
     limits = [_limit(samples, codec, choice) if codec else None for samples in tiles]
     suited = [i for i, limit in enumerate(limits) if limit is not None]
@@ -95,7 +93,7 @@ def encode_tiles(
     if codec and suited:
         rgb = [tiles[i][:, :, :NETWORK_CHANNELS].copy() for i in suited]
         several = len(rgb) > 1
-        coded = codec.encode_batch(rgb) if several else [codec.encode(rgb[0], stopwatch)]
+        coded = codec.encode_batch(rgb) if several else [codec.encode(rgb[0])]
         streams = dict(zip(suited, coded, strict=True))
     results = []
     for i, (samples, crc, limit) in enumerate(zip(tiles, crcs, limits, strict=True)):
@@ -116,7 +114,6 @@ def decode_tiles(
     rectangle: Rectangle,
     mode: Mode,
     codec: TileCodec | None,
-    stopwatch: Stopwatch | None = None,
 ) -> list[Samples]:
     """The samples (H, W, C) of tiles, compared with the checksums of the originals.
 
@@ -125,7 +122,6 @@ def decode_tiles(
         rectangle: of each of them.
         mode: of the pictures.
         codec: of the files' model.
-        stopwatch: adds up the seconds of each phase.
 
     Raises:
         CorruptStreamError: the coded bytes were altered.
@@ -133,7 +129,7 @@ def decode_tiles(
     """
     _, _, height, width = rectangle
     shape, alpha = (height, width, mode.channels), (height, width, 1)
-    with timed(stopwatch, "container"):
+    with timed("container"):
         payloads = [split_payload(file, tile.check(rectangle)) for file, tile in tiles]
     by_network = [codec is not None and network for network, _ in payloads]
     rgb: Iterator[Samples] = iter(())
@@ -147,7 +143,7 @@ def decode_tiles(
             if len(streams) > 1:
                 rgb = iter(codec.decode_batch(streams, height, width))
             else:
-                rgb = iter([codec.decode(streams[0], height, width, stopwatch)])
+                rgb = iter([codec.decode(streams[0], height, width)])
     found, coded = [], iter(parts)
     for (_, tile), used, (_, body) in zip(tiles, by_network, payloads, strict=True):
         if used:
@@ -157,7 +153,7 @@ def decode_tiles(
                 samples = np.concatenate([samples, opacity], axis=2)
         else:
             samples = fallback.decode(body, shape, mode.bits)
-        with timed(stopwatch, "container"):
+        with timed("container"):
             tile.check_pixels(samples, rectangle)
         found.append(samples)
     return found

@@ -9,7 +9,7 @@ from tiny_models import integers, noise, smooth, tiny
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat import tiles
 from l3c.images.picture import Picture
-from l3c.stopwatch import Stopwatch, timed
+from l3c.stopwatch import Stopwatch, is_timed, timed
 from l3c.tile_coding import Choice
 
 SCALES = ("x", "z1", "z2")
@@ -24,22 +24,23 @@ def test_seconds_are_added_up() -> None:
         raise KeyError
     assert set(stopwatch.seconds) == {("coder", "x"), ("network", "")}
     assert stopwatch.seconds["coder", "x"] >= 0.02
-    with timed(stopwatch, "container"):
-        pass
-    assert ("container", "") in stopwatch.seconds
-    with timed(None, "network", "x"):
-        pass
+    with stopwatch, timed("container"):
+        assert is_timed()
+    with timed("network", "x"):
+        assert not is_timed()
+    assert set(stopwatch.seconds) == {("coder", "x"), ("network", ""), ("container", "")}
 
 
 @pytest.mark.parametrize("kind", ["l3c", "interlaced", "rgb_shared"])
 def test_the_codec_reports_every_stage_of_every_scale(kind: str) -> None:
     codec = tiny(kind).codec("cpu", integers(kind))
     picture = Picture.from_array(smooth(48, 40))
-    encoding, decoding = Stopwatch(), Stopwatch()
     start = time.perf_counter()
-    data = encode_picture(picture, codec, choice=Choice.NETWORK, stopwatch=encoding)
+    with Stopwatch() as encoding:
+        data = encode_picture(picture, codec, choice=Choice.NETWORK)
     middle = time.perf_counter()
-    decoded = decode_picture(data, lambda *_: codec, stopwatch=decoding).picture
+    with Stopwatch() as decoding:
+        decoded = decode_picture(data, lambda *_: codec).picture
     end = time.perf_counter()
     assert np.array_equal(decoded.samples, picture.samples)
     assert data == encode_picture(picture, codec, choice=Choice.NETWORK)
@@ -54,8 +55,9 @@ def test_the_codec_reports_every_stage_of_every_scale(kind: str) -> None:
 
 def test_tiles_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     codec, picture = tiny().codec(), Picture.from_array(noise(40, 40, 3))
-    one, four = Stopwatch(), Stopwatch()
-    encode_picture(picture, codec, choice=Choice.NETWORK, stopwatch=one)
+    with Stopwatch() as one:
+        encode_picture(picture, codec, choice=Choice.NETWORK)
     monkeypatch.setattr(tiles, "TILE_PIXELS", 24 * 24)
-    encode_picture(picture, codec, choice=Choice.NETWORK, stopwatch=four)
+    with Stopwatch() as four:
+        encode_picture(picture, codec, choice=Choice.NETWORK)
     assert set(four.seconds) == set(one.seconds)

@@ -17,7 +17,6 @@ from l3c.models import zoo
 from l3c.models.base import TorchTileCodec
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.tile_codec import RGB
-from l3c.stopwatch import Stopwatch
 from l3c.torch_state import fixed_state
 
 State = Callable[[], AbstractContextManager[Any]]
@@ -127,16 +126,14 @@ def test_the_state_of_the_caller_comes_back() -> None:
 
 def test_every_family_is_guarded() -> None:
     class Own(TorchTileCodec):
-        def encode(self, tile: RGB, stopwatch: Stopwatch | None = None) -> list[bytes]:
+        def encode(self, tile: RGB) -> list[bytes]:
             product = torch.ones(1, 1) @ torch.ones(1, 1)
             return [f"{product.dtype} {product.device} {product.is_inference()}".encode()]
 
-        def decode(
-            self, streams: list[bytes], height: int, width: int, stopwatch: Stopwatch | None = None
-        ) -> RGB:
+        def decode(self, streams: list[bytes], height: int, width: int) -> RGB:
             raise NotImplementedError
 
-    codec = Own()
+    codec = Own(tiny())
     expected = codec.encode(TILE)
     for state in STATES.values():
         with state():

@@ -12,15 +12,15 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from l3c.arithmetic import KINDS, Kind
-from l3c.models.tile_codec import TileCodec
+from l3c.arithmetic import KINDS, Kind, floating
+from l3c.models.tile_codec import RGB, TileCodec
 from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
 from l3c.recipe import RecipeError, parse_recipe
 from l3c.settings import FrozenSettings
@@ -28,6 +28,8 @@ from l3c.torch_state import fixed_state
 from l3c.whole_files import write_whole
 
 IDENTITY_BYTES = 8
+
+AnyModel = TypeVar("AnyModel", bound="Model")
 
 
 class Model(nn.Module, ABC):
@@ -47,7 +49,7 @@ class Model(nn.Module, ABC):
     Settings: ClassVar[type[FrozenSettings]]
     arithmetics: ClassVar[tuple[Kind, ...]] = KINDS
     settings: FrozenSettings
-    parts: tuple[str, ...]
+    parts: tuple[str, ...] = ("x",)
 
     @abstractmethod
     def loss(self, images: Tensor) -> dict[str, Tensor]:
@@ -118,12 +120,25 @@ class Model(nn.Module, ABC):
         return digest.digest()[:IDENTITY_BYTES]
 
 
-class TorchTileCodec(TileCodec):
+class TorchTileCodec(TileCodec, Generic[AnyModel]):
     """A codec that computes with PyTorch.
 
     The methods that subclasses define run in inference mode and in PyTorch's state of a fresh
     process, whatever the calling program has set (`l3c.torch_state`).
+
+    Args:
+        model: with its weights.
+        device: "cpu" or "cuda".
+
+    Attributes:
+        model: on the device, without gradients.
+        device: that it computes on.
     """
+
+    def __init__(self, model: AnyModel, device: str = "cpu") -> None:
+        self.arithmetic, self.identity = floating(device), model.identity()
+        self.device = torch.device(device)
+        self.model = model.eval().requires_grad_(False).to(self.device)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -131,6 +146,10 @@ class TorchTileCodec(TileCodec):
         for name in (*guarded, "cross_entropy_bits", "sample_images", "sample_parts"):
             if name in vars(cls):
                 setattr(cls, name, fixed_state()(vars(cls)[name]))
+
+    def images(self, tile: RGB) -> Tensor:
+        """A batch of one, as models take it: (H, W, 3) -> uint8 (1, 3, H, W)."""
+        return torch.from_numpy(tile.transpose(2, 0, 1)[None].copy()).to(self.device)
 
 
 @fixed_state(inference=False)

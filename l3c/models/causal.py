@@ -17,7 +17,7 @@ from coder.causal import CausalNetwork, WeightError
 from l3c.arithmetic import Arithmetic, Kind
 from l3c.models.tile_codec import RGB, Bits, TileCodec
 from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
-from l3c.stopwatch import Stopwatch, timed
+from l3c.stopwatch import timed
 from l3c.threads import in_threads, thread_count
 
 NAME = "causal"
@@ -42,16 +42,14 @@ class CausalCodec(TileCodec):
         """All that there are: the engine itself computes with one."""
         return thread_count()
 
-    def encode(self, tile: RGB, stopwatch: Stopwatch | None = None) -> list[bytes]:
+    def encode(self, tile: RGB) -> list[bytes]:
         """See `TileCodec`."""
-        with timed(stopwatch, "coder", "x"):
+        with timed("coder", "x"):
             return [causal.encode_tile(tile, self.network)]
 
-    def decode(
-        self, streams: list[bytes], height: int, width: int, stopwatch: Stopwatch | None = None
-    ) -> RGB:
+    def decode(self, streams: list[bytes], height: int, width: int) -> RGB:
         """See `TileCodec`."""
-        with timed(stopwatch, "coder", "x"):
+        with timed("coder", "x"):
             return causal.decode_tile(streams[0], self.network, height, width)
 
     def encode_batch(self, tiles: Sequence[RGB]) -> list[list[bytes]]:

@@ -70,7 +70,7 @@ class PyramidModel(PyramidNetwork, Model):
     ) -> PyramidCodec:
         """See `Model`."""
         network = IntegerNetwork.load(self, integers) if integers else None
-        return PyramidCodec(self, self.identity(), device, network)
+        return PyramidCodec(self, device, network)
 
     def to_integers(self, images: Sequence[npt.NDArray[np.uint8]]) -> dict[str, Tensor]:
         """See `Model`: predictors and classifiers in integers (docs/integer.md)."""

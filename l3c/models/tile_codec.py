@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from l3c.arithmetic import Arithmetic
-from l3c.stopwatch import Stopwatch
 
 RGB = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), H and W at least 1."""
@@ -60,7 +59,7 @@ class TileCodec(ABC):
         return len(self.stream_parts)
 
     @abstractmethod
-    def encode(self, tile: RGB, stopwatch: Stopwatch | None = None) -> list[bytes]:
+    def encode(self, tile: RGB) -> list[bytes]:
         """Streams of a tile.
 
         Args:
@@ -69,9 +68,7 @@ class TileCodec(ABC):
         """
 
     @abstractmethod
-    def decode(
-        self, streams: list[bytes], height: int, width: int, stopwatch: Stopwatch | None = None
-    ) -> RGB:
+    def decode(self, streams: list[bytes], height: int, width: int) -> RGB:
         """Inverse of `encode`: uint8 (height, width, 3).
 
         Raises:

@@ -17,12 +17,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from coder import MixtureShape, RangeDecoder, RangeEncoder
-from l3c.arithmetic import floating
 from l3c.models.base import Model, TorchTileCodec
 from l3c.models.tile_codec import RGB
 from l3c.nn import mixture
 from l3c.settings import FrozenSettings
-from l3c.stopwatch import Stopwatch
 from l3c.threads import torch_threads
 
 LEVELS = 256
@@ -36,7 +34,6 @@ class AutoregressiveSettings(FrozenSettings):
 class Autoregressive(Model):
     family: ClassVar[str] = "autoregressive"
     Settings: ClassVar[type[AutoregressiveSettings]] = AutoregressiveSettings
-    parts = ("x",)
 
     def __init__(self, settings: AutoregressiveSettings) -> None:
         super().__init__()
@@ -68,11 +65,7 @@ class Autoregressive(Model):
         return AutoregressiveCodec(self, device)
 
 
-class AutoregressiveCodec(TorchTileCodec):
-    def __init__(self, model: Autoregressive, device: str) -> None:
-        self.arithmetic, self.identity = floating(device), model.identity()
-        self.model, self.device = model.eval().requires_grad_(False).to(device), device
-
+class AutoregressiveCodec(TorchTileCodec[Autoregressive]):
     def _predictions(self, known: Tensor) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
         """Row, column and parameters (P,) of each pixel; `known` is filled on the way."""
         with torch_threads(1):
@@ -81,17 +74,15 @@ class AutoregressiveCodec(TorchTileCodec):
                     params = self.model(known[:, :, y : y + 2, x : x + 3])
                     yield y, x, params.flatten().cpu().numpy()
 
-    def encode(self, tile: RGB, stopwatch: Stopwatch | None = None) -> list[bytes]:
+    def encode(self, tile: RGB) -> list[bytes]:
         encoder = RangeEncoder()
-        for y, x, params in self._predictions(border(self._images(tile))):
+        for y, x, params in self._predictions(border(self.images(tile))):
             encoder.encode_mixture(tile[y, x], params, self.model.shape)
         return [encoder.finish()]
 
-    def decode(
-        self, streams: list[bytes], height: int, width: int, stopwatch: Stopwatch | None = None
-    ) -> RGB:
+    def decode(self, streams: list[bytes], height: int, width: int) -> RGB:
         decoder, tile = RangeDecoder(streams[0]), np.zeros((height, width, 3), np.uint8)
-        known = border(self._images(tile))
+        known = border(self.images(tile))
         for y, x, params in self._predictions(known):
             tile[y, x] = decoder.decode_mixture(params, self.model.shape)
             known[0, :, y + 1, x + 1] = torch.from_numpy(tile[y, x]).to(self.device)
@@ -99,11 +90,8 @@ class AutoregressiveCodec(TorchTileCodec):
         return tile
 
     def symbol_bits(self, tile: RGB) -> dict[str, NDArray[np.float64]]:
-        nats = mixture.with_probability_floor(self.model.nats(self._images(tile)), LEVELS)
+        nats = mixture.with_probability_floor(self.model.nats(self.images(tile)), LEVELS)
         return {"x": nats[0].permute(2, 0, 1).cpu().numpy() / math.log(2)}
-
-    def _images(self, tile: RGB) -> Tensor:
-        return torch.from_numpy(tile.transpose(2, 0, 1)[None].copy()).to(self.device)
 
 
 def border(images: Tensor) -> Tensor:

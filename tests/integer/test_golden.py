@@ -36,7 +36,7 @@ def codec_of(case: str, carrier: torch.dtype = torch.float32) -> PyramidCodec:
     assert isinstance(model, PyramidModel)
     integers = IntegerNetwork.load(model, load_file(GOLDEN / f"integer-{case}.safetensors"))
     integers.carrier = carrier
-    return PyramidCodec(model, model.identity(), "cpu", integers)
+    return PyramidCodec(model, "cpu", integers)
 
 
 def decoded(codec: PyramidCodec, data: bytes) -> np.ndarray:

@@ -8,9 +8,8 @@ import torch
 from tiny_models import integers, smooth, tiny
 
 from coder.shape import MixtureShape
-from l3c.models.pyramid_codec import as_pyramid_codec
+from l3c.models.l3c import L3C, L3CSettings
 from l3c.nn import mixture
-from l3c.recipe import Recipe
 
 
 def test_samples_follow_their_mixture() -> None:
@@ -29,13 +28,11 @@ def test_samples_follow_their_mixture() -> None:
 
 
 def test_the_coarsest_scale_of_the_papers_network_costs_a_constant() -> None:
-    paper = as_pyramid_codec(Recipe(name="paper").make_model().codec())
-    top = paper.network.shape(3)
-    assert (paper.network.scales, top.channels, top.levels) == (3, 5, 25)
-    for size in ((8, 8), (512, 768), (40, 104)):
-        assert paper.uniform_bpsp(*size) == pytest.approx(5 * math.log2(25) / 192)
-    assert paper.uniform_bpsp(512, 512) == pytest.approx(0.121, abs=5e-4)
-    assert paper.uniform_bpsp(9, 8) == pytest.approx(2 * 8 / 9 * 5 * math.log2(25) / 192)
+    """C log2(L) / (3 * 4^S) for every image whose sides 2^S divides."""
+    codec = L3C(L3CSettings(features=12, blocks=0)).codec()
+    for height, width, padded in ((8, 8, 64), (40, 104, 40 * 104), (9, 8, 16 * 8)):
+        bits = codec.symbol_bits(smooth(height, width))["z3"].sum()
+        assert bits / (3 * padded) == pytest.approx(5 * math.log2(25) / 192)
 
 
 def test_each_sample_stores_less_than_the_one_before() -> None:

@@ -39,7 +39,7 @@ class SettingCodec(PyramidCodec):
         layout = torch.channels_last if setting.channels_last else torch.contiguous_format
         used = integers if kind == "integer" else None
         integers.carrier = torch.int64 if setting.carrier == "numpy" else torch.float32
-        super().__init__(model, model.identity(), setting.device, used, layout)
+        super().__init__(model, setting.device, used, layout)
         self._batch = setting.batch
         self._onednn = setting.onednn
 

@@ -13,7 +13,6 @@ from l3c.coding import bits_theory, decode_picture, encode_picture
 from l3c.images.picture import Picture
 from l3c.models.zoo import open_codec, read_model
 from l3c.recipe import parse_recipe
-from l3c.stopwatch import Stopwatch
 from l3c.tile_coding import Choice
 
 
@@ -36,7 +35,6 @@ class LearnedMethod(Method):
     """
 
     suffix = ".l3c"
-    stopwatch: Stopwatch | None = None
 
     def __init__(
         self,
@@ -65,16 +63,12 @@ class LearnedMethod(Method):
     def encode(self, image: Image) -> bytes:
         """See `Method`."""
         check_image(image)
-        return encode_picture(
-            Picture.from_array(image), self.codec, choice=self.choice, stopwatch=self.stopwatch
-        )
+        return encode_picture(Picture.from_array(image), self.codec, choice=self.choice)
 
     def decode(self, data: bytes) -> Image:
         """See `Method`."""
         try:
-            decoded = decode_picture(
-                data, lambda identity, arithmetic: self.codec, stopwatch=self.stopwatch
-            )
+            decoded = decode_picture(data, lambda identity, arithmetic: self.codec)
         except CoderError as error:
             raise DecodeError(self.name, str(error)) from error
         return decoded.picture.samples

@@ -25,12 +25,9 @@ def write_samples(
         name: of the photograph.
         image: uint8 (H, W, 3).
     """
-    scales = codec.network.scales
-    names = ["x", *(f"z{s}" for s in range(1, scales + 1))]
-    height, width = image.shape[:2]
-    top = codec.uniform_bpsp(height, width)
-    rows = []
-    for count, sample in enumerate(codec.sample_parts(image)):
+    names, (height, width) = codec.network.parts, image.shape[:2]
+    rows, samples = [], codec.sample_parts(image)
+    for count, sample in enumerate(samples):
         file = f"{name}-{sample.name}.png"
         write_png(folder / file, sample.image)
         rows.append(
@@ -43,7 +40,7 @@ def write_samples(
                 sampled=" ".join(names[:count]),
                 stored=" ".join(names[count:]),
                 bpsp=sample.bpsp,
-                uniform_bpsp=top,
+                uniform_bpsp=samples[-1].bpsp,
                 file=file,
             )
         )

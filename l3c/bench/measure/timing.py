@@ -186,8 +186,8 @@ class _Clock:
 
     def _clocked(self, call: Callable[[], T], threads: int) -> tuple[T, _Spent]:
         """What a call returns, and how long it took."""
-        self._method.stopwatch = stopwatch = Stopwatch(self._source.device)
-        with self._threads(threads):
+        stopwatch = Stopwatch(self._source.device)
+        with self._threads(threads), stopwatch:
             stopwatch.synchronize()
             start = time.perf_counter()
             made = call()
