@@ -51,28 +51,24 @@ def find_files(folder: Path, suffixes: Collection[str]) -> Found:
     root = os.path.realpath(folder)
     visited = {root}
     for parent, folders, files in os.walk(folder, onerror=locked, followlinks=True):
-        here = Path(parent)
-        for name in files:
-            path = here / name
-            if name.startswith("."):
-                found.left.append(Left(path, HIDDEN))
-            elif path.suffix.lower() in suffixes:
-                found.files.append(path)
-            else:
-                found.others.append(path)
-        inside = []
+        here, inside = Path(parent), []
         for name in sorted(folders):
-            path, target = here / name, os.path.realpath(here / name)
-            if name.startswith("."):
-                found.left.append(Left(path, HIDDEN))
-            elif target in visited or _leads_back(path, target, root):
-                found.left.append(Left(path, SEEN))
+            target = os.path.realpath(here / name)
+            if name.startswith(".") or target in visited or _leads_back(here / name, target, root):
+                reason = HIDDEN if name.startswith(".") else SEEN
+                found.left.append(Left(here / name, reason))
             else:
                 visited.add(target)
                 inside.append(name)
         folders[:] = inside
-    for each in (found.files, found.others):
-        each.sort()
+        for name in files:
+            if name.startswith("."):
+                found.left.append(Left(here / name, HIDDEN))
+            else:
+                wanted = Path(name).suffix.lower() in suffixes
+                (found.files if wanted else found.others).append(here / name)
+    found.files.sort()
+    found.others.sort()
     found.left.sort(key=lambda left: left.path)
     return found
 

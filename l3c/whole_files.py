@@ -11,15 +11,14 @@ from typing import BinaryIO
 
 @contextmanager
 def whole_file(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
-    """A file to write to, beside `path`, that takes its name once all is on the disk.
+    """A file to write to, which takes the name `path`, and replaces a file there, once it is whole.
 
-    An existing file is replaced. After an error there is no new file; a killed process leaves at
-    most a hidden `.part`.
+    After an error there is no new file; a killed process leaves at most a hidden `.part`.
 
     Args:
         path: in a folder that exists.
-        durable: wait until the disk has it, so that a power cut cannot leave it empty: milliseconds
-            a file. Not worth it for many small files that can be made again.
+        durable: wait until it is on the disk (milliseconds), so that a power cut cannot leave it
+            empty. Not worth it for many small files that can be made again.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -5,6 +5,7 @@ FORMAT.md specifies every byte. Nothing here knows what a tile's bytes mean, nor
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,20 +16,8 @@ import numpy.typing as npt
 
 from coder.errors import CoderError, CorruptStreamError
 from coder.leb128 import leb128, read_leb128
-from l3c.fileformat.errors import (
-    GET_AGAIN,
-    HeaderAlteredError,
-    NewerFormatError,
-    NotExactError,
-    NotL3CError,
-    Rectangle,
-    SectionAlteredError,
-    TileAlteredError,
-    TileMissingError,
-    TrailingBytesError,
-    TruncatedError,
-    UnsupportedFormatError,
-)
+from l3c.fileformat import errors
+from l3c.fileformat.errors import GET_AGAIN, Rectangle
 from l3c.fileformat.tiles import grid_flaw
 
 # Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
@@ -63,17 +52,13 @@ class Tile:
     def check(self, rectangle: Rectangle) -> bytes | memoryview:
         """The payload, whose checksum fits.
 
-        Args:
-            rectangle: y, x, height, width of the tile, for the message.
-
         Raises:
-            TileMissingError: the file ends before the payload does.
-            TileAlteredError: the payload does not have its checksum.
+            TileError: it is altered or missing; the rectangle of the tile is for the message.
         """
         if self.payload is None:
-            raise TileMissingError(rectangle)
+            raise errors.TileMissingError(rectangle)
         if zlib.crc32(self.payload) != self.payload_crc:
-            raise TileAlteredError(rectangle)
+            raise errors.TileAlteredError(rectangle)
         return self.payload
 
     def check_pixels(self, samples: npt.NDArray[Any], rectangle: Rectangle) -> None:
@@ -83,7 +68,7 @@ class Tile:
             NotExactError: they differ.
         """
         if pixels_crc(samples) != self.pixels_crc:
-            raise NotExactError(rectangle)
+            raise errors.NotExactError(rectangle)
 
 
 @dataclass(frozen=True)
@@ -115,11 +100,6 @@ class Container:
     version: int = VERSIONS[0]
     damaged_sections: tuple[int, ...] = ()
 
-    @property
-    def missing_tiles(self) -> tuple[int, ...]:
-        """Indices of the tiles that the file ends before; only `unpack(damaged=True)` gives any."""
-        return tuple(i for i, tile in enumerate(self.tiles) if tile.payload is None)
-
 
 def pixels_crc(samples: npt.NDArray[Any]) -> int:
     """CRC-32 of samples of any shape in C order: uint8 as they are, uint16 with the low byte first.
@@ -134,39 +114,25 @@ def pixels_crc(samples: npt.NDArray[Any]) -> int:
 
 
 def pack_parts(parts: Sequence[bytes | memoryview]) -> bytes:
-    """One or more byte strings as one; inverse of `split_parts`.
-
-    Raises:
-        ValueError: no part, or one of 2^35 bytes or more.
-    """
-    if not parts:
-        raise ValueError("expected at least one part")
+    """Byte strings of less than 2^35 bytes as one; inverse of `split_parts`."""
     return b"".join([*(leb128(len(part), "part") for part in parts[:-1]), *parts])
 
 
 def split_parts(data: Bytes, n: int) -> list[bytes]:
-    """The n byte strings that were packed.
+    """The n byte strings, at least one, that were packed.
 
     Raises:
         CorruptStreamError: their lengths do not fit the data.
-        ValueError: n is not positive.
     """
-    if n < 1:
-        raise ValueError(f"expected at least one part, got {n}")
     view = memoryview(data).cast("B")
-    position, sizes = 0, []
+    at, sizes = 0, []
     for _ in range(n - 1):
-        size, position = read_leb128(view, position, CorruptStreamError)
+        size, at = read_leb128(view, at, CorruptStreamError)
         sizes.append(size)
-    left = len(view) - position
-    if sum(sizes) > left:
-        raise CorruptStreamError(f"parts of {sum(sizes)} bytes where {left} are there")
-    sizes.append(left - sum(sizes))
-    parts = []
-    for size in sizes:
-        parts.append(bytes(view[position : position + size]))
-        position += size
-    return parts
+    ends = list(itertools.accumulate(sizes, initial=at))
+    if ends[-1] > len(view):
+        raise CorruptStreamError(f"parts of {sum(sizes)} bytes where {len(view) - at} are there")
+    return [bytes(view[start:end]) for start, end in itertools.pairwise([*ends, len(view)])]
 
 
 def pack(container: Container) -> bytes:
@@ -213,16 +179,11 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
         data: the whole file.
         damaged: take what is left of a file whose header is intact. Sections with wrong checksums
             are left out and listed in `damaged_sections`; tiles that the file ends before have the
-            payload None and are listed in `missing_tiles`; bytes after the last tile are ignored.
+            payload None; bytes after the last tile are ignored.
 
     Raises:
-        NotL3CError: some other file.
-        NewerFormatError: a file of a later version of the format.
-        UnsupportedFormatError: a file of the draft that came before this format.
-        HeaderAlteredError: the header does not have its checksum, or says what no writer says.
-        TruncatedError: the file ends inside the header, or (unless `damaged`) after it.
-        TrailingBytesError: the file is too long (unless `damaged`).
-        SectionAlteredError: a section does not have its checksum (unless `damaged`).
+        CoderError: the class (`l3c.fileformat.errors`) says what is wrong. With `damaged` no
+            SectionAlteredError, no TrailingBytesError, and a TruncatedError in the header alone.
     """
     view = memoryview(data).cast("B")
     version, header, at = _header(view)
@@ -230,7 +191,7 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
     expected = at + sum(size for _, size, _ in sections) + sum(size for size, _, _ in tiles)
     if len(view) != expected and not damaged:
         early = len(view) < expected
-        raise (TruncatedError if early else TrailingBytesError)(
+        raise (errors.TruncatedError if early else errors.TrailingBytesError)(
             f"file of {len(view)} bytes {'ends early' if early else 'goes on after its end'}: its "
             f"header announces {expected}; {GET_AGAIN}, or salvage it"
         )
@@ -242,7 +203,7 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
         elif damaged:
             lost.append(kind)
         else:
-            raise SectionAlteredError(kind)
+            raise errors.SectionAlteredError(kind)
     for size, payload_crc, crc in tiles:
         payload, at = view[at : at + size], at + size
         made.append(Tile(payload if at <= len(view) else None, payload_crc, crc))
@@ -252,25 +213,27 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
 def _header(view: memoryview) -> tuple[int, bytes, int]:
     """Version, the header's fields, whose checksum fits, and where the header ends."""
     start = len(MAGIC) + 1
-    inside = TruncatedError(f"file of {len(view)} bytes ends inside the header; {GET_AGAIN}")
+    inside = errors.TruncatedError(f"file of {len(view)} bytes ends inside the header; {GET_AGAIN}")
     if view[: len(MAGIC)] != MAGIC[: len(view)]:
-        raise NotL3CError("not an L3C file: it does not start with the signature")
+        raise errors.NotL3CError("not an L3C file: it does not start with the signature")
     if len(view) < start:
         raise inside
     version = view[start - 1]
     if version > VERSIONS[-1]:
-        raise NewerFormatError(f"container format {version} (up to {VERSIONS[-1]} are read)")
+        raise errors.NewerFormatError(f"container format {version} (up to {VERSIONS[-1]} are read)")
     if version < VERSIONS[0]:
-        raise UnsupportedFormatError(
+        raise errors.UnsupportedFormatError(
             f"container format {version} was a draft that no release reads; "
             "encode the image again with this one"
         )
-    size, start = read_leb128(view, start, HeaderAlteredError, TruncatedError)
+    size, start = read_leb128(view, start, errors.HeaderAlteredError, errors.TruncatedError)
     end = start + size
     if len(view) < end + 4:
         raise inside
     if _u32(zlib.crc32(view[:end])) != view[end : end + 4]:
-        raise HeaderAlteredError(f"the header was altered: its checksum does not fit; {GET_AGAIN}")
+        raise errors.HeaderAlteredError(
+            f"the header was altered: its checksum does not fit; {GET_AGAIN}"
+        )
     return version, bytes(view[start:end]), end + 4
 
 
@@ -279,17 +242,14 @@ _Triples = list[tuple[int, int, int]]
 
 
 def _parse(header: bytes) -> tuple[_Fields, _Triples, _Triples]:
-    """A `Container` up to its grid, and what follows it.
-
-    These are, for each section, its kind, length and checksum, and for each tile its length and
-    its two checksums.
+    """A `Container` up to its grid; kind, length, CRC-32 of each section; of tiles length, CRC-32s.
 
     The checksum of the header fits, so that only a writer's mistake, or malice, is found here.
     """
     reader = _Reader(header)
     mode, arithmetic = reader.byte(), reader.byte()
     if arithmetic not in ARITHMETICS:
-        raise NewerFormatError(f"pixels coded with arithmetic {arithmetic}")
+        raise errors.NewerFormatError(f"pixels coded with arithmetic {arithmetic}")
     height, width = reader.number(), reader.number()
     model = reader.take(MODEL_BYTES if arithmetic else 0)
     rows, cols = reader.number(), reader.number()
@@ -298,7 +258,7 @@ def _parse(header: bytes) -> tuple[_Fields, _Triples, _Triples]:
     for _ in range(reader.byte()):
         kind, before = reader.byte(), sections[-1][0] if sections else -1
         if kind >= CRITICAL_SECTION:
-            raise NewerFormatError(f"an image that depends on a section of kind {kind}")
+            raise errors.NewerFormatError(f"an image that depends on a section of kind {kind}")
         if kind <= before:
             reader.refuse(f"section of kind {kind} after one of kind {before}")
         sections.append((kind, reader.number(), reader.u32()))
@@ -327,14 +287,14 @@ class _Reader:
         return int.from_bytes(self.take(4), "big")
 
     def number(self) -> int:
-        value, self.at = read_leb128(self.header, self.at, HeaderAlteredError)
+        value, self.at = read_leb128(self.header, self.at, errors.HeaderAlteredError)
         return value
 
     def refuse(self, flaw: str) -> None:
-        """Raises HeaderAlteredError if there is a flaw."""
+        """Raises errors.HeaderAlteredError if there is a flaw."""
         if flaw:
             where = f"the header cannot be true at byte {self.at} of {len(self.header)}"
-            raise HeaderAlteredError(f"{where}: {flaw}; {GET_AGAIN}")
+            raise errors.HeaderAlteredError(f"{where}: {flaw}; {GET_AGAIN}")
 
 
 def _u32(value: int) -> bytes:

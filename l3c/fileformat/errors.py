@@ -1,19 +1,7 @@
 """What can be wrong with bytes that claim to be a `.l3c` file, a class for each case.
 
-CoderError
-    UnsupportedFormatError      not for this reader, however intact
-        NotL3CError             some other file
-        NewerFormatError        of a later version of the format
-    CorruptStreamError          the bytes are not those that were written
-        TruncatedError          the file ends too early
-        TrailingBytesError      the file ends too late
-        HeaderAlteredError      nothing in the file can be trusted
-        SectionAlteredError     metadata are lost, the pixels are not
-        TileError               one rectangle of the image is lost
-            TileAlteredError
-            TileMissingError
-    ModelMismatchError          the file is intact, the model is another one
-    NotExactError               file and model are right, this machine's arithmetic differs
+`UnsupportedFormatError`: not for this reader, however intact. `CorruptStreamError`: the bytes are
+not those that were written. The other two: the file is intact.
 """
 
 from coder.errors import CoderError, CorruptStreamError

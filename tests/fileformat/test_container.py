@@ -51,14 +51,10 @@ def leb128(value: int) -> bytes:
     return bytes([*(group | 128 for group in groups[:-1]), groups[-1]])
 
 
-def u32(value: int) -> bytes:
-    return value.to_bytes(4, "big")
-
-
 def wrapped(fields: bytes, rest: bytes = b"") -> bytes:
     """A file with any fields in its header, whose length and checksum fit."""
     head = MAGIC + b"\2" + leb128(len(fields)) + fields
-    return head + u32(zlib.crc32(head)) + rest
+    return head + zlib.crc32(head).to_bytes(4, "big") + rest
 
 
 def a_tile(payload: bytes = b"\1\2\3") -> Tile:
@@ -73,7 +69,6 @@ def a_container(rows: int = 1, cols: int = 1, **changes: Any) -> Container:
 
 
 SAMPLE = a_container(2, 2, sections=((1, b"profile"), (2, b"II*\0"), (90, b"")))
-
 
 SECTIONS = st.dictionaries(st.integers(0, 127), st.binary(max_size=200))
 
@@ -173,9 +168,6 @@ def test_any_bytes_are_parts_or_an_error(data: bytes, n: int) -> None:
 def test_wrong_parts(data: bytes, n: int) -> None:
     with pytest.raises(CorruptStreamError):
         split_parts(data, n)
-    for wrong in (lambda: split_parts(b"", 0), lambda: pack_parts([])):
-        with pytest.raises(ValueError):
-            wrong()
 
 
 def test_format_md_shows_the_example() -> None:
@@ -294,7 +286,8 @@ def test_damaged_files_give_what_is_left() -> None:
         lost = {kind for kind, end in ((1, 7), (2, 11)) if size < header + end}
         assert set(left.damaged_sections) == lost
         assert dict(left.sections) == {k: v for k, v in SAMPLE.sections if k not in lost}
-        assert list(left.missing_tiles) == [i for i in range(4) if size < sections + ends[i]]
+        missing = [tile.payload is None for tile in left.tiles]
+        assert missing == [size < sections + end for end in ends]
         for tile, whole in zip(left.tiles, SAMPLE.tiles, strict=True):
             assert tile.payload in (None, whole.payload)
             assert dataclasses.replace(tile, payload=whole.payload) == whole
@@ -393,8 +386,7 @@ def test_hostile_files_cost_nothing(expected: type[CoderError], case: str) -> No
 
 
 def test_readers_take_tiles_that_writers_do_not_make() -> None:
-    fields = b"\4\0" + leb128(1024) + leb128(1024) + ONE + b"\0" + TILE
-    container = unpack(wrapped(fields))
+    container = unpack(wrapped(b"\4\0" + 2 * leb128(1024) + ONE + b"\0" + TILE))
     assert (container.height, container.width, container.rows) == (1024, 1024, 1)
     assert tile_grid(1024, 1024) != (1, 1)
 

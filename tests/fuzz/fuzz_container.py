@@ -123,7 +123,7 @@ def run(data: bytes, damaged: bool) -> str:
     if not damaged:
         if pack(found) != data:
             raise AssertionError("a file with two spellings")
-    elif found.missing_tiles or found.damaged_sections:
+    elif found.damaged_sections or any(tile.payload is None for tile in found.tiles):
         return "salvaged"
     if len(found.tiles) <= 64:
         rectangles = tile_rectangles(found.height, found.width, found.rows, found.cols)
