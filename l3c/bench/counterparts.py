@@ -6,10 +6,11 @@ methods and the distances between them can be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from l3c.bench.published import PublishedValue
+import pandas as pd
+
 from l3c.data.catalogue import ImageSet
 from l3c.data.datasets import DatasetSpec
 from l3c.data.manifest import ManifestRow
@@ -48,7 +49,7 @@ def find_counterparts(
     datasets: Mapping[str, DatasetSpec],
     published: Mapping[str, str],
     catalogue: Mapping[str, ImageSet],
-    values: Sequence[PublishedValue],
+    values: pd.DataFrame,
 ) -> dict[str, Counterpart]:
     """Key of our data set -> its counterpart, for those that have one.
 
@@ -58,7 +59,7 @@ def find_counterparts(
         catalogue: image sets that can be downloaded.
         values: all published ones.
     """
-    names = {value.label: value.dataset for value in values}
+    names = dict(zip(values.label, values.dataset, strict=True))
     return {
         name: _counterpart(datasets[name], label, names[label], catalogue)
         for name, label in published.items()

@@ -2,103 +2,76 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-# Label shown beside every value whose confidence is not "primary".
-UNVERIFIED = "unverified"
+import pandas as pd
+
+UNVERIFIED = "unverified"  # shown beside every value whose confidence is not "primary"
 SAMPLES = "S5.4"  # section of the paper that samples images
-# Methods that the file spells otherwise than the tables here do.
-_SPELLED = {"JPEG2000": "JPEG 2000"}
+_COLUMNS = "table,dataset,edition,method,quantity,value,unit,confidence,note"
+_SPELLED = {"JPEG2000": "JPEG 2000"}  # methods that the tables here spell otherwise
 
 
 class PublishedError(ValueError):
     """The file of published values is missing or not as documented."""
 
 
-@dataclass(frozen=True)
-class PublishedValue:
-    """One figure of a paper.
-
-    Attributes:
-        table: table or section it stands in.
-        dataset, edition: what it was measured on, and in which version of the paper.
-        method: as named there, in the spelling of this project.
-        quantity, unit: e.g. bpsp.
-        value: the number.
-        confidence: "primary" (read in the paper's appendix or the authors' README) or "unverified".
-        note: remark, may be empty.
-        text: the number as it is written in the file, "" for values from elsewhere.
-    """
-
-    table: str
-    dataset: str
-    edition: str
-    method: str
-    quantity: str
-    value: float
-    unit: str
-    confidence: str
-    note: str
-    text: str = ""
-
-    @property
-    def label(self) -> str:
-        """Data set and edition, as the configuration names them."""
-        return f"{self.dataset} {self.edition}"
-
-    @property
-    def printed(self) -> str:
-        """The number with the digits it was published with."""
-        return self.text or f"{self.value:g}"
-
-    @property
-    def verified(self) -> bool:
-        """Whether somebody read the value in the source."""
-        return self.confidence == "primary"
-
-
-def read_published(path: Path) -> list[PublishedValue]:
-    """Reads the file.
+def read_published(path: Path) -> pd.DataFrame:
+    """Reads the file, see `published_values`.
 
     Raises:
-        PublishedError: naming the file, the line and the reason.
+        PublishedError: naming the file and the reason.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        return published_values(pd.read_csv(path, dtype=str, keep_default_na=False))
     except OSError as error:
         raise PublishedError(f"{path}: cannot be read ({error.strerror})") from None
-    values = []
-    for number, line in enumerate(csv.DictReader(text.splitlines()), start=2):
-        try:
-            written = {"value": float(line["value"]), "text": line["value"]}
-            method = _SPELLED.get(line["method"], line["method"])
-            values.append(PublishedValue(**{**line, **written, "method": method}))  # type: ignore[arg-type]
-        except (KeyError, TypeError, ValueError) as error:
-            raise PublishedError(f"{path}, line {number}: {error}") from None
-    return values
+    except ValueError as error:
+        raise PublishedError(f"{path}, {error}") from None
 
 
-def editions(values: Sequence[PublishedValue]) -> list[str]:
+def published_values(table: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Completes the columns of the file, all of them texts; no values without a table.
+
+    Returns:
+        `table` or section of the paper, `dataset`, `edition`, `method`, `quantity`, `value` (a
+        number), `unit`, `confidence` ("primary": read in the paper or the authors' README) and
+        `note` as in the file; `printed`, the number with the digits it was published with; `label`,
+        data set and edition as the configuration names them; `name`, the method normalized;
+        `verified`, whether the confidence is primary.
+    """
+    found = pd.DataFrame(columns=_COLUMNS.split(","), dtype=str) if table is None else table
+    if (columns := ",".join(map(str, found))) != _COLUMNS:
+        raise ValueError(f"line 1: the columns are {columns}, not {_COLUMNS}")
+    numbers = pd.to_numeric(found.value, errors="coerce").astype(float)
+    for line in numbers.index[numbers.isna()]:
+        raise ValueError(f"line {line + 2}: {found.value[line]!r} is no number")
+    method = found.method.replace(_SPELLED)
+    return found.assign(
+        method=method,
+        value=numbers,
+        printed=found.value,
+        label=found.dataset + " " + found.edition,
+        name=method.map(normalize),
+        verified=found.confidence == "primary",
+    )
+
+
+def editions(values: pd.DataFrame) -> list[str]:
     """Labels that hold whole-image bpsp of at least two methods, in the order of the file."""
-    labels = [value.label for value in values if value.quantity == "bpsp"]
-    return [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
+    counts = values.label[values.quantity == "bpsp"].value_counts(sort=False)
+    return [str(label) for label in counts.index[counts > 1]]
 
 
-def bpsp_of(values: Sequence[PublishedValue], label: str | None) -> dict[str, PublishedValue]:
-    """Published bpsp of one edition, keyed by `normalize(method)`, in the order of the file."""
-    return {
-        normalize(value.method): value
-        for value in values
-        if value.label == label and value.quantity == "bpsp"
-    }
+def bpsp_of(values: pd.DataFrame, label: str | None) -> pd.DataFrame:
+    """Published bpsp of one edition by normalized name of the method, in the order of the file."""
+    return values[(values.label == label) & (values.quantity == "bpsp")].set_index("name")
 
 
-def samples_of(values: list[PublishedValue]) -> list[PublishedValue]:
+def samples_of(values: pd.DataFrame) -> pd.DataFrame:
     """The paper's own example: the whole image, x sampled, x and z1 sampled, and on."""
-    return [value for value in values if value.table == SAMPLES]
+    return values[values.table == SAMPLES]
 
 
 def published_name(
@@ -119,3 +92,6 @@ def published_name(
 def normalize(name: str) -> str:
     """Name of a method without case, spaces and signs: "JPEG 2000" and "JPEG2000" are one."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+NO_VALUES = published_values()

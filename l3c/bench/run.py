@@ -10,7 +10,7 @@ import pandas as pd
 
 from l3c.bench.counterparts import Counterpart
 from l3c.bench.deviations import network_deviations
-from l3c.bench.published import PublishedValue, normalize
+from l3c.bench.published import normalize, published_values
 from l3c.bench.schema import AsPublished, BatchRow, IntegerCost, MethodRecord, TimingRow, frame
 from l3c.data.manifest import ManifestRow
 
@@ -25,7 +25,7 @@ class Run:
     Attributes:
         rows: of whole images, failures among them (`schema.ResultRow`).
         records: of the methods on each data set.
-        published: all published values.
+        published: all published values (`published.published_values`).
         manifests: data set -> its manifest; the training sets are among them.
         counterparts: data set -> the published one beside it, for those that have one.
         published_as: key -> name in the paper, for methods that are called otherwise here.
@@ -37,7 +37,7 @@ class Run:
 
     rows: pd.DataFrame
     records: Sequence[MethodRecord]
-    published: Sequence[PublishedValue] = ()
+    published: pd.DataFrame = field(default_factory=published_values)
     manifests: Mapping[str, Sequence[ManifestRow]] = field(default_factory=dict)
     counterparts: Mapping[str, Counterpart] = field(default_factory=dict)
     published_as: Mapping[str, str] = field(default_factory=dict)

@@ -31,22 +31,16 @@ class Interval(NamedTuple):
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Interval of the mean; None for fewer than `LEAST` values.
-
-    The order of the values does not matter.
-    """
+    """Interval of the mean; None for fewer than `LEAST` values. Their order does not matter."""
     if len(values) < LEAST:
         return None
     ordered = np.sort(np.asarray(values, dtype=np.float64))
-    count = len(ordered)
-    rng = np.random.default_rng(_SEED)
-    means = np.empty(RESAMPLES)
+    count, rng = len(ordered), np.random.default_rng(_SEED)
     step = max(1, _DRAWN_AT_ONCE // count)
-    for start in range(0, RESAMPLES, step):
-        part = means[start : start + step]
-        part[:] = ordered[rng.integers(0, count, (len(part), count))].mean(axis=1)
+    sizes = [min(step, RESAMPLES - start) for start in range(0, RESAMPLES, step)]
+    means = [ordered[rng.integers(0, count, (size, count))].mean(axis=1) for size in sizes]
     tail = (100 - LEVEL) / 2
-    low, high = np.percentile(means, (tail, 100 - tail))
+    low, high = np.percentile(np.concatenate(means), (tail, 100 - tail))
     return Interval(float(low), float(high))
 
 
@@ -80,27 +74,32 @@ def rates(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     Returns:
         A line for each group, in the order of its first row: the columns `by`, `images`, and in
         bits per sub-pixel `mean_bpsp` with `low` and `high` of its interval, `total_bpsp` (all bits
-        over all sub-pixels), the cross-entropy `theory_bpsp` (total) and `mean_theory_bpsp`;
-        `gap_percent`, all bits above the cross-entropy. NaN where there is none.
+        over all sub-pixels), the cross-entropies `cross_entropy_bpsp` (mean over images) and
+        `total_cross_entropy_bpsp`; `gap_percent`, all bits above the cross-entropy. NaN where
+        there is none.
     """
-    counts = 3 * rows.height * rows.width
-    bits = 8 * rows.num_bytes
     table = rows[[*by]].assign(
-        counts=counts, bits=bits, bpsp=bits / counts, theory=rows.cross_entropy_bits
+        counts=3 * rows.height * rows.width,
+        bits=8 * rows.num_bytes,
+        entropy=rows.cross_entropy_bits,
     )
-    table["theory_bpsp"] = table.theory / counts
+    table["bpsp"], table["entropy_bpsp"] = table.bits / table.counts, table.entropy / table.counts
     groups = table.groupby([*by], sort=False)
     whole = groups[["counts", "bits"]].sum()
-    theory = groups[["theory", "theory_bpsp"]].agg(_whole)
-    images = groups.size()
-    found = pd.DataFrame({"images": images, "mean_bpsp": groups.bpsp.mean()})
+    entropy = groups[["entropy", "entropy_bpsp"]].agg(_whole)
+    found = pd.DataFrame({"images": groups.size(), "mean_bpsp": groups.bpsp.mean()})
     intervals = [mean_interval(values.tolist()) or (np.nan, np.nan) for _, values in groups.bpsp]
     found["low"], found["high"] = np.asarray(intervals, float).reshape(-1, 2).T
     found["total_bpsp"] = whole.bits / whole.counts
-    found["theory_bpsp"] = theory.theory / whole.counts
-    found["mean_theory_bpsp"] = theory.theory_bpsp / images
-    found["gap_percent"] = 100 * (whole.bits / theory.theory - 1)
+    found["cross_entropy_bpsp"] = entropy.entropy_bpsp / found.images
+    found["total_cross_entropy_bpsp"] = entropy.entropy / whole.counts
+    found["gap_percent"] = 100 * (whole.bits / entropy.entropy - 1)
     return found.reset_index()
+
+
+def _whole(values: pd.Series) -> float:
+    """The sum; NaN where a value is missing."""
+    return float(values.sum(skipna=False))
 
 
 def speeds(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -112,10 +111,9 @@ def speeds(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         infinite where the clock was too coarse; `threads`, `in_process`.
     """
     groups = rows.assign(megabytes=3e-6 * rows.height * rows.width).groupby([*by], sort=False)
-    seconds = groups[["encode_s", "decode_s"]].sum()
     found = groups[["encode_s", "decode_s"]].mean()
     for name in ("encode", "decode"):
-        found[f"{name}_mb_s"] = groups.megabytes.sum() / seconds[f"{name}_s"]
+        found[f"{name}_mb_s"] = groups.megabytes.sum() / groups[f"{name}_s"].sum()
     found["threads"], found["in_process"] = groups.threads.max(), groups.in_process.all()
     return found.reset_index()
 
@@ -144,8 +142,3 @@ def repeated(runs: pd.DataFrame, by: Sequence[str], item: str, value: str) -> pd
     found.loc[groups["values"].max() == 1, ["low", "high"]] = np.nan
     found["count"] = groups["count"].sum()
     return found.reset_index()
-
-
-def _whole(values: pd.Series) -> float:
-    """The sum; NaN where a value is missing."""
-    return float(values.sum(skipna=False))

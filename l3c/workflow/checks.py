@@ -327,7 +327,7 @@ def _published_problems(experiment: Experiment, root: Path) -> list[str]:
         if label not in editions(values):
             unknown = _unknown(label, "edition", editions(values))
             problems.append(f"evaluate.published.{dataset}: {unknown}")
-    methods = list(dict.fromkeys(value.method for value in values))
+    methods = list(dict.fromkeys(values.method))
     for key, name in experiment.published_as().items():
         if normalize(name) not in map(normalize, methods):
             unknown = _unknown(name, "published method", methods)

@@ -67,7 +67,7 @@ def test_published_images_that_were_left_out_are_said():
 def test_the_catalogue_names_data_sets_that_were_published():
     named = {image_set.published_as for image_set in CATALOGUE.values()} - {""}
     assert named == {"Open Images v3", "DIV2K", "RAISE-1k", "ImageNet32", "ImageNet64"}
-    assert named <= {name for value in VALUES for name in (value.dataset, value.label)}
+    assert named <= {name for column in ("dataset", "label") for name in VALUES[column]}
 
 
 def test_the_papers_configuration_measures_on_the_published_images():

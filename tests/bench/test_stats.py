@@ -88,11 +88,11 @@ def test_rates_are_of_images_and_of_all_bits(rows):
     assert (l3c["key"], l3c["images"], l3c["mean_bpsp"]) == ("l3c", 4, pytest.approx(3.0))
     assert (l3c["low"], l3c["high"]) == (2.0, 4.0)
     assert l3c["total_bpsp"] == pytest.approx(9600 / 3600)
-    assert l3c["theory_bpsp"] == pytest.approx(9576 / 3600)
-    assert l3c["mean_theory_bpsp"] == pytest.approx((2390 / 600 + 2398 / 1200) / 2)
+    assert l3c["total_cross_entropy_bpsp"] == pytest.approx(9576 / 3600)
+    assert l3c["cross_entropy_bpsp"] == pytest.approx((2390 / 600 + 2398 / 1200) / 2)
     assert l3c["gap_percent"] == pytest.approx(100 * 24 / 9576)
     assert png["mean_bpsp"] == pytest.approx(4.5)
-    assert all(np.isnan(png[name]) for name in ("theory_bpsp", "mean_theory_bpsp", "gap_percent"))
+    assert all(np.isnan(png[name]) for name in png if "entropy" in name or "gap" in name)
     few = rates(rows.head(3), ["key"])
     assert few.low.isna().all()
     assert few.high.isna().all()
@@ -101,7 +101,7 @@ def test_rates_are_of_images_and_of_all_bits(rows):
 
 def test_one_image_without_cross_entropy_leaves_none(rows):
     rows.loc[0, "cross_entropy_bits"] = np.nan
-    assert rates(rows, ["key"]).theory_bpsp.isna().all()
+    assert rates(rows, ["key"]).total_cross_entropy_bpsp.isna().all()
 
 
 def test_speeds_are_of_all_pixels(rows):

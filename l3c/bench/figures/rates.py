@@ -18,7 +18,7 @@ from baselines.registry import METHODS
 from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
 from l3c.bench.measure.other_load import noise_note
-from l3c.bench.published import PublishedValue, bpsp_of, published_name
+from l3c.bench.published import NO_VALUES, bpsp_of, published_name
 
 RAW = "raw"  # the control, 8 bpsp by definition
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -65,7 +65,7 @@ def pareto(seconds: Sequence[float], bpsp: Sequence[float]) -> DataFrame:
 @figure()
 def bpsp(
     rows: DataFrame,
-    published: Sequence[PublishedValue] = (),
+    published: DataFrame = NO_VALUES,
     editions: Mapping[str, str] = _NONE,
     published_as: Mapping[str, str] = _NONE,
 ) -> Figure:
@@ -95,10 +95,10 @@ def bpsp(
         axes.set_title(f"{dataset}, {style.counted(bars.images.max(), 'image')}")
         _draw_bars(axes, bars, rows[rows.dataset == dataset])
         for place, bar in bars.iterrows():
-            if name := published_name(bar.key, bar.method, published_as, theirs):
-                verified.append(theirs[name].verified)
+            if name := published_name(bar.key, bar.method, published_as, theirs.index):
+                verified.append(theirs.verified[name])
                 mark = style.dot(style.PUBLISHED, "", hollow=True)
-                mark.set_data([theirs[name].value], [place])
+                mark.set_data([theirs.value[name]], [place])
                 axes.add_line(mark)
                 about = f"published: {editions[dataset]}"
                 axes.set_title(about, loc="right", fontsize=8.5, fontweight="normal")

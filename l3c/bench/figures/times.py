@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,7 +15,7 @@ from pandas import DataFrame, Series
 from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
 from l3c.bench.measure.other_load import noise_note
-from l3c.bench.published import UNVERIFIED, PublishedValue
+from l3c.bench.published import NO_VALUES, UNVERIFIED
 
 TOTAL, REST, ALL = "total", "rest", "all scales"
 # Colour and label of a stage. By lightness as much as by hue: neighbours differ in grey too.
@@ -126,14 +124,14 @@ def _text(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
 
 
-def published_samples(values: Sequence[PublishedValue]) -> dict[int, PublishedValue]:
+def published_samples(values: DataFrame) -> DataFrame:
     """Published seconds per sampled image, by batch size (Table A3)."""
-    sizes = {value: re.fullmatch(r"sample_s bs(\d+)", value.quantity) for value in values}
-    return {int(size[1]): value for value, size in sizes.items() if size and value.table == TABLE}
+    sizes = values.quantity.where(values.table == TABLE).str.extract(r"^sample_s bs(\d+)$")[0]
+    return values[sizes.notna()].set_index(sizes.dropna().astype(int))
 
 
 @figure()
-def batches(batches: DataFrame, published: Sequence[PublishedValue] = ()) -> Figure:
+def batches(batches: DataFrame, published: DataFrame = NO_VALUES) -> Figure:
     """Seconds per image against batch size.
 
     Seconds per image against batch size, both axes logarithmic: medians of the clocked runs,
@@ -157,16 +155,16 @@ def batches(batches: DataFrame, published: Sequence[PublishedValue] = ()) -> Fig
     look |= {"lw": 1.2, "markersize": 5.5, "markerfacecolor": "white"}
     for axes, ((method, device, threads), rows) in zip(grid[:, 0], places, strict=True):
         axes.set_title(f"{method}, {device}, {style.counted(threads, 'CPU thread')}")
-        if theirs:
-            axes.plot([*theirs], [value.value for value in theirs.values()], **look)
+        if len(theirs):
+            axes.plot(theirs.index, theirs.value, **look)
         _draw_batches(axes, rows, theirs)
     handles = [
         Line2D([], [], color=color, marker=marker, label=label)
         for operation, (label, color, marker) in OPERATIONS.items()
         if (batches.operation == operation).any()
     ]
-    if theirs:
-        unverified = "" if all(v.verified for v in theirs.values()) else f", {UNVERIFIED}"
+    if len(theirs):
+        unverified = "" if theirs.verified.all() else f", {UNVERIFIED}"
         text = f"sampling, published (Table {TABLE}){unverified}"
         handles.append(Line2D([], [], label=text, **look))
     style.legend(drawn, handles)
@@ -174,7 +172,7 @@ def batches(batches: DataFrame, published: Sequence[PublishedValue] = ()) -> Fig
     return drawn
 
 
-def _draw_batches(axes: Axes, rows: DataFrame, published: Mapping[int, PublishedValue]) -> None:
+def _draw_batches(axes: Axes, rows: DataFrame, published: DataFrame) -> None:
     each = rows.assign(seconds=rows.seconds / rows.batch)
     main = rows.side[rows.batch == rows.batch.max()].iloc[0]  # others are single images
     for (operation, side), line in each.groupby(["operation", "side"], sort=False):
@@ -190,7 +188,7 @@ def _draw_batches(axes: Axes, rows: DataFrame, published: Mapping[int, Published
             axes.annotate(about, (runs.index[0], median.iloc[0]), (9, 0), **look)
     axes.set(xscale="log", yscale="log", ylabel="seconds per image (less is better)")
     axes.set_xlabel(f"images of {main}x{main} pixels in a batch")
-    ticks = sorted({*rows.batch, *published})
+    ticks = sorted({*rows.batch, *published.index})
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from l3c.bench.published import PublishedValue
+import pandas as pd
+
 from l3c.bench.schema import SampleRow, frame
 from l3c.data.images import write_png
 from l3c.models.pyramid_codec import PyramidCodec
@@ -47,9 +48,7 @@ def write_samples(
     return rows
 
 
-def samples_table(
-    rows: Sequence[SampleRow], published: Sequence[PublishedValue], provenance: str
-) -> str:
+def samples_table(rows: Sequence[SampleRow], published: pd.DataFrame, provenance: str) -> str:
     """What is stored, beside the paper's example, as CSV.
 
     Args:
@@ -60,8 +59,7 @@ def samples_table(
     table = frame(rows, SampleRow)[["dataset", "model", "image", "sampled", "stored"]]
     for name in ("bpsp", "uniform_bpsp"):
         table[name] = [f"{getattr(row, name):.6f}" for row in rows]
-    beside = dict(enumerate(published))
-    values = [beside.get(len(row.sampled.split())) for row in rows]
-    table["published_bpsp"] = [value.value if value else None for value in values]
-    table["published_example"] = [value.label if value else None for value in values]
+    beside = published.reset_index().reindex([len(row.sampled.split()) for row in rows])
+    table["published_bpsp"] = beside.value.to_numpy()
+    table["published_example"] = beside.label.to_numpy()
     return table.assign(provenance=provenance).to_csv(index=False, lineterminator="\n")

@@ -3,7 +3,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from l3c.bench.tables.registry import TABLES, TableSpec, write_table
+from l3c.bench.tables.layout import TABLES, TableSpec, write_table
 
 __all__ = ["TABLES", "TableSpec", "write_table"]
 

@@ -1,20 +1,19 @@
-"""The comparison of all methods of a run, what was left out, and the rates alone."""
+"""The comparison of all methods of a run, images that were left out, and the rates alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
-from l3c.bench.checks import failure_text
-from l3c.bench.measure.other_load import noise_note
-from l3c.bench.published import bpsp_of, published_name
+from l3c.bench.published import bpsp_of
 from l3c.bench.run import Run
-from l3c.bench.schema import failed, measured, rows_of
-from l3c.bench.stats import LEAST, LEVEL, percent_above, rates, speeds
+from l3c.bench.schema import rows_of
+from l3c.bench.stats import LEAST, LEVEL
 from l3c.bench.tables.layout import (
     EXTERNAL_MARK,
+    MARKS,
     MINUS,
     NONE,
     Section,
@@ -22,33 +21,36 @@ from l3c.bench.tables.layout import (
     counted,
     fixed,
     percent,
-    pipes,
     plain,
     span,
+    table,
+    without_empty,
 )
-from l3c.bench.tables.registry import table
+from l3c.bench.tables.methods import about, methods, percent_above_l3c
 from l3c.data.manifest import ManifestRow
 
 NOT_MEASURED = "not measured"
-LISTED = 10  # images left out that a note names; left_out.csv has them all
-# Columns of the CSV: those that the same models and images give again, then those of this machine.
-_RATES = {
-    "images": 0,
-    "mean_bpsp": 4,
-    "mean_bpsp_low": 4,
-    "mean_bpsp_high": 4,
-    "total_bpsp": 4,
-    "theory_bpsp": 4,
-    "gap_percent": 3,
-}
-_SPEEDS = ["encode_s", "decode_s", "encode_mb_s", "decode_mb_s", "threads", "in_process"]
+_LISTED = 10  # images left out that a note names; left_out.csv has them all
+# Columns of the CSV and their decimals: those that the same models and images give again, then
+# those of this machine, in significant digits.
+_RATES = {"images": 0, "mean_bpsp": 4, "mean_bpsp_low": 4, "mean_bpsp_high": 4, "total_bpsp": 4}
+_RATES |= {"total_cross_entropy_bpsp": 4, "gap_percent": 3}
+_TIMES = ["encode_s", "decode_s", "encode_mb_s", "decode_mb_s"]
 _STATUS = ["lossless", "vs_l3c_percent", "published_bpsp", "status"]
-_PARTS = (
-    ["bpsp", "95 % interval", "vs. L3C", "published bpsp", "total bpsp"],
-    [
-        *("cross-entropy bpsp", "gap", "encode MB/s", "decode MB/s", "decode s/image"),
-        "lossless",
-    ],
+_DEFINITIONS = (
+    "*bpsp*: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over images; "
+    "*total bpsp*: all bits over all sub-pixels. *vs. L3C*: bpsp above (+) or below "
+    f"({MINUS}) that of the L3C measured here. Published values that nobody checked against the "
+    "paper are in the tables of the paper only.",
+    f"*{LEVEL:.0f} % interval* of the mean, by a percentile bootstrap over images: how far the "
+    "mean over other such images may lie from it. It is too narrow for few images, and not given "
+    f"for fewer than {LEAST}.",
+    "*cross-entropy*: the learned model's own estimate of the rate, total, with the one in 2^24 "
+    "that every symbol keeps; *gap*: how far the real files lie above it (+) or below "
+    f"({MINUS}): zero bytes at the end of a stream are not stored, so that a last row of black "
+    "takes next to no bytes even where no model expects it.",
+    "Speeds are measured inside the process after a warm-up, each method alone on the machine; MB "
+    "are 10^6 bytes of raw pixels.",
 )
 
 
@@ -56,60 +58,41 @@ def compare_methods(run: Run, dataset: str) -> pd.DataFrame:
     """The methods of a data set in the order of the run, those that were only published last.
 
     Returns:
-        Columns of the CSV, not rounded; `failed` images, `reason`, and `printed`, the published
-        value as it is written. Of published values, those that were read in the paper.
+        Columns of the CSV, not rounded, with those of `methods`; `printed`, the published value as
+        it is written. Published values are those that were read in the paper.
     """
-    rows = run.rows[run.rows.dataset == dataset]
-    records = pd.DataFrame([r.model_dump() for r in run.records if r.dataset == dataset])
-    done = measured(rows)
-    found = records.merge(rates(done, ["key"]), on="key", how="left")
-    found = found.merge(speeds(done, ["key"]), on="key", how="left")
-    found = found.rename(columns={"low": "mean_bpsp_low", "high": "mean_bpsp_high"})
-    found["images"] = found.images.fillna(0).astype(int)
-    found["failed"] = found.key.map(failed(rows).groupby("key").size()).fillna(0).astype(int)
-    # Over other images than those of the rest, a mean is not compared.
-    comparable = found.mean_bpsp.where(found.failed == 0)
-    reference = next(
-        (m for k, m in zip(found.key, comparable, strict=True) if run.is_reference(k)), None
-    )
-    found["vs_l3c_percent"] = [percent_above(mean, reference) for mean in comparable]
-    found["status"] = [_status(rows[rows.key == r.key], r.reason) for r in rows_of(records)]
-    label = run.counterparts[dataset].label if dataset in run.counterparts else None
-    values = {n: v for n, v in bpsp_of(run.published, label).items() if v.verified}
-    names = [
-        published_name(key, method, run.published_as, values)
-        for key, method in zip(found.key, found.method, strict=True)
+    counterpart = run.counterparts.get(dataset)
+    values = bpsp_of(run.published, counterpart.label if counterpart else None)
+    values = values[values.verified].reset_index()
+    found = methods(run, dataset, set(values.name))
+    # A mean over other images than those of the rest is not compared.
+    found["vs_l3c_percent"] = percent_above_l3c(run, found, found.failed == 0)
+    found["status"] = [
+        row.failure or (f"{NOT_MEASURED}: {row.reason}" if row.reason else "measured")
+        for row in rows_of(found)
     ]
-    found["published_bpsp"] = [values[n].value if n else None for n in names]
-    found["printed"] = [values[n].printed if n else NONE for n in names]
-    only = pd.DataFrame(
-        [
-            {"key": "", "method": v.method, "images": 0, "failed": 0, "reason": "published only"}
-            | {"published_bpsp": v.value, "printed": v.printed, "status": "published only"}
-            for name, v in values.items()
-            if name not in names
-        ]
-    )
-    found = pd.concat([found, only], ignore_index=True) if len(only) else found
+    found = found.merge(values[["name", "value", "printed"]], on="name", how="left")
+    only = values.loc[~values.name.isin(found.name), ["name", "method", "value", "printed"]]
+    if len(only):
+        status = "published only"
+        blank = only.assign(key="", images=0, failed=0, reason=status, failure="", status=status)
+        found = pd.concat([found, blank], ignore_index=True)
     total = found.images + found.failed
-    found["lossless"] = [
-        f"{n}/{of}" if of else "" for n, of in zip(found.images, total, strict=True)
-    ]
-    return found.assign(dataset=dataset)
+    done = [f"{n}/{of}" if of else "" for n, of in zip(found.images, total, strict=True)]
+    names = {"low": "mean_bpsp_low", "high": "mean_bpsp_high", "value": "published_bpsp"}
+    return found.rename(columns=names).assign(
+        dataset=dataset, lossless=done, printed=found.printed.astype(object).fillna(NONE)
+    )
 
 
-def _status(rows: pd.DataFrame, reason: str) -> str:
-    return failure_text(rows) or (f"{NOT_MEASURED}: {reason}" if reason else "measured")
-
-
-def _data(run: Run, columns: list[str]) -> pd.DataFrame:
+def _data(run: Run, columns: Sequence[str]) -> pd.DataFrame:
     """Rounded, as CSV."""
-    found = pd.concat([compare_methods(run, name) for name in run.datasets], ignore_index=True)
-    digits = {name: count for name, count in _RATES.items() if count} | {"vs_l3c_percent": 2}
-    found = found.round(digits)
+    tables = [compare_methods(run, name) for name in run.datasets]
+    found = pd.concat(tables or [compare_methods(run, "")], ignore_index=True)
+    found = found.round(_RATES | {"vs_l3c_percent": 2})
     found["images"] = found.images.where(found.images > 0).astype("Int64")
     found["threads"] = found.threads.astype("Int64")
-    for name in ("encode_s", "decode_s", "encode_mb_s", "decode_mb_s"):
+    for name in _TIMES:
         found[name] = [float(f"{value:.4g}") for value in found[name].astype(float)]
     return found[["dataset", "key", "method", *columns]]
 
@@ -140,50 +123,41 @@ def overview(run: Run) -> Table:
 
 @table("comparison", "The comparison")
 def comparison(run: Run) -> Table:
-    """One section for each data set."""
-    deviating = run.deviations()
-    machine = list(_machine(run))
+    """One section for each data set, then the models."""
+    threads = ", ".join(map(str, sorted(run.rows.threads.unique()))) or "none"
+    cards = ["The cards, `models/*.json` of the run, list the rest."] if run.cards else []
+    external = (run.rows.in_process == False).any()  # noqa: E712  (a nullable column)
     return Table(
         title="Comparison",
-        sections=[_section(run, dataset) for dataset in run.datasets],
-        data=_data(run, [*_RATES, *_SPEEDS, *_STATUS, "settings", "version"]),
-        closing=[
-            *_definitions(run),
-            *_models(run),
-            *(f"* **{subject}**: {differs}." for subject, differs in deviating.items()),
-            *(["The cards, `models/*.json` of the run, list the rest."] if run.cards else []),
-            *(f"* {line}" for line in machine),
+        sections=[*(_section(run, dataset) for dataset in run.datasets), *_models(run)],
+        data=_data(
+            run, [*_RATES, *_TIMES, "threads", "in_process", *_STATUS, "settings", "version"]
+        ),
+        notes=[
+            *about(run, run.rows),
+            *_sources(run),
+            *cards,
+            f"Threads at hand: {threads}; a codec whose settings say numthreads=1 uses one.",
         ],
-        small_print=[
-            *machine,
-            *(f"{subject}: {differs}." for subject, differs in deviating.items()),
+        definitions=[
+            *_DEFINITIONS,
+            *([f"{EXTERNAL_MARK} {MARKS[EXTERNAL_MARK]}."] if external else []),
         ],
     )
 
 
 def _section(run: Run, dataset: str) -> Section:
     found = compare_methods(run, dataset)
-    published = found.published_bpsp.notna().any()
     cells = pd.DataFrame([_cells(item) for item in rows_of(found)])
     title = dataset
-    caption = (
-        f"Lossless compression of {dataset}: mean bits per sub-pixel (bpsp) over images, whole "
-        "files; gap: all files together above the model's own estimate."
-    )
-    if published:
-        counterpart = run.counterparts[dataset]
-        if not counterpart.same:
-            title = f"{dataset}, stands in for {counterpart.label}"
-    else:
-        cells = cells.drop(columns="published bpsp")
-    if (found.in_process == False).any():  # noqa: E712  (a column with missing values)
-        caption += f" {EXTERNAL_MARK} external program; times include file I/O."
+    if found.published_bpsp.notna().any() and not run.counterparts[dataset].same:
+        title = f"{dataset}, stands in for {run.counterparts[dataset].label}"
     return Section(
         title=title,
-        cells=cells,
-        remarks=[f"* {note}" for note in _notes(run, dataset, found)],
-        caption=caption,
-        parts=[[name for name in part if name in cells] for part in _PARTS],
+        cells=without_empty(cells),
+        remarks=[*_remarks(run, dataset, found)],
+        caption=f"Lossless compression of {title}: mean bits per sub-pixel (bpsp) over images, "
+        "whole files; gap: all files together above the model's own estimate.",
     )
 
 
@@ -195,11 +169,11 @@ def _cells(item: Any) -> dict[str, str]:
     return {
         "Method": item.method + (EXTERNAL_MARK if item.in_process is False else ""),
         "bpsp": mean,
-        "95 % interval": span(item.mean_bpsp_low, item.mean_bpsp_high),
+        f"{LEVEL:.0f} % interval": span(item.mean_bpsp_low, item.mean_bpsp_high),
         "vs. L3C": percent(item.vs_l3c_percent),
         "published bpsp": item.printed,
         "total bpsp": fixed(item.total_bpsp),
-        "cross-entropy bpsp": fixed(item.theory_bpsp),
+        "cross-entropy bpsp": fixed(item.total_cross_entropy_bpsp),
         "gap": percent(item.gap_percent, 2),
         "encode MB/s": plain(item.encode_mb_s),
         "decode MB/s": plain(item.decode_mb_s),
@@ -208,9 +182,10 @@ def _cells(item: Any) -> dict[str, str]:
     }
 
 
-def _notes(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
+def _remarks(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
     manifest = run.manifests.get(dataset, ())
     kept = [row for row in manifest if row.status == "kept"]
+    dropped = [f"{row.source}: {row.reason}" for row in manifest if row.status == "dropped"]
     but = ", except for the failures below" if found.failed.any() else ""
     images = counted(len(kept), "image")
     yield f"{images} measured, each decoded from its file and equal to the original{but}."
@@ -220,17 +195,10 @@ def _notes(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
     if found.published_bpsp.notna().any():
         counterpart = run.counterparts[dataset]
         yield f"Published: L3C paper, {counterpart.label}; {counterpart.words}."
-    licences = sorted({row.licence for row in kept if row.licence})
-    if licences:
-        more = "; and others in the manifest" if len(licences) > LISTED else ""
-        yield f"Source and licence of the images: {'; '.join(licences[:LISTED])}{more}."
-    dropped = [row for row in manifest if row.status == "dropped"]
+    if licences := sorted({row.licence for row in kept if row.licence}):
+        yield f"Source and licence of the images: {_some(licences, 'in the manifest')}."
     if dropped:
-        named = "; ".join(f"{row.source}: {row.reason}" for row in dropped[:LISTED])
-        more = (
-            f"; and {len(dropped) - LISTED} more in left_out.csv" if len(dropped) > LISTED else ""
-        )
-        yield f"{len(dropped)} left out: {named}{more}."
+        yield f"{len(dropped)} left out: {_some(dropped, 'in left_out.csv')}."
     for train in dict.fromkeys(run.trained_on.values()):
         if shares_pixels(kept, run.manifests[train]):
             yield (
@@ -243,83 +211,41 @@ def _notes(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
         yield f"Only published, not measured here: {', '.join(only)}."
 
 
-def shares_pixels(kept: list[ManifestRow], train: Any) -> bool:
+def _some(texts: Sequence[str], where: str) -> str:
+    more = [f"and {len(texts) - _LISTED} more {where}"] if len(texts) > _LISTED else []
+    return "; ".join([*texts[:_LISTED], *more])
+
+
+def shares_pixels(kept: Sequence[ManifestRow], train: Sequence[ManifestRow]) -> bool:
     """Whether an image of a data set was trained on, pixel for pixel."""
-    seen = {row.pixel_sha256 for row in train if row.status == "kept"}
-    return any(row.pixel_sha256 in seen for row in kept)
+    trained = {row.pixel_sha256 for row in train if row.status == "kept"}
+    return any(row.pixel_sha256 in trained for row in kept)
 
 
-def _definitions(run: Run) -> Iterator[str]:
-    yield (
-        "* bpsp: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over "
-        "images; *total bpsp*: all bits over all sub-pixels. *vs. L3C*: bpsp above (+) or below "
-        f"({MINUS}) that of the L3C measured here. Published values that nobody checked against "
-        "the paper are in the tables of the paper only."
-    )
-    yield (
-        f"* *{LEVEL:.0f} % interval* of the mean, by a percentile bootstrap over images: how far "
-        "the mean over other such images may lie from it. Of few images it is too narrow; of fewer "
-        f"than {LEAST} none is given."
-    )
-    yield (
-        "* *cross-entropy*: the learned model's own estimate of the rate, total, with the one in "
-        "2^24 that every symbol keeps; *gap*: how far the real files lie above it (+) or below "
-        f"({MINUS}): zero bytes at the end of a stream are not stored, and so a last row of black "
-        "takes next to no bytes even where no model expects it."
-    )
-    yield (
-        "* Speeds are measured inside the process after a warm-up, each method alone on the "
-        "machine; MB are 10^6 bytes of raw pixels."
-    )
-    if (run.rows.in_process == False).any():  # noqa: E712  (a column with missing values)
-        yield (
-            f"* {EXTERNAL_MARK} external program: times include file I/O, and its start unless it "
-            "stays."
+def _models(run: Run) -> Iterator[Section]:
+    """The models that were trained for this run."""
+    labels, lines = run.labels(), []
+    for key, dataset in run.trained_on.items():
+        card = run.cards[key]
+        recipe, seconds = card["recipe"], float(card["train_s"])
+        lines.append(
+            {
+                "Model": labels[key],
+                "recipe": str(recipe["name"] if isinstance(recipe, dict) else recipe),
+                "trained on": f"{dataset}, {counted(card['images'], 'image')}",
+                "parameters": f"{card['parameters']:,}",
+                "steps": f"{card['steps']:,}",
+                "training time": f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s",
+            }
         )
+    if lines:
+        yield Section("Models trained for this run", pd.DataFrame(lines), left=3)
 
 
-def _models(run: Run) -> Iterator[str]:
-    """The models that were trained, as a table."""
+def _sources(run: Run) -> Iterator[str]:
+    """Models whose weights others trained."""
     labels = run.labels()
-    lines = [
-        {
-            "Model": labels[key],
-            "recipe": _recipe_name(run.cards[key]["recipe"]),
-            "trained on": f"{dataset}, {counted(run.cards[key]['images'], 'image')}",
-            "parameters": f"{run.cards[key]['parameters']:,}",
-            "steps": f"{run.cards[key]['steps']:,}",
-            "training time": _duration(float(run.cards[key]["train_s"])),
-        }
-        for key, dataset in run.trained_on.items()
-    ]
-    yield pipes(pd.DataFrame(lines), left=3) if lines else "No model was trained."
     for key, card in run.cards.items():
         if source := card.get("source"):
             known = source.get("released_as") or source.get("experiment") or source.get("file")
-            yield f"* {labels[key]}: weights of another's training ({known})."
-
-
-def _recipe_name(recipe: Any) -> str:
-    return str(recipe["name"]) if isinstance(recipe, dict) else str(recipe)
-
-
-def _machine(run: Run) -> Iterator[str]:
-    """Where the rows were measured, and with which versions."""
-    machines = dict.fromkeys(zip(run.rows.hardware, run.rows.environment, strict=True))
-    yield from (f"Machine: {hardware}; {versions}." for hardware, versions in machines)
-    if noisy := noise_note(run.rows):
-        yield f"{noisy}."
-    threads = sorted(run.rows.threads.unique())
-    yield (
-        f"Threads at hand: {', '.join(map(str, threads)) or 'none'}; a codec whose settings say "
-        "numthreads=1 uses one."
-    )
-    yield from dict.fromkeys(
-        f"{record.method}: {record.version} ({record.settings})."
-        for record in run.records
-        if record.measured
-    )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
+            yield f"{labels[key]}: weights of another's training ({known})."

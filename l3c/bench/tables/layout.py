@@ -1,18 +1,37 @@
-"""Tables as values, and how they are printed: Markdown and LaTeX by pandas, CSV."""
+"""Tables as values, found by name, and written: Markdown and LaTeX by pandas, CSV.
+
+A new table is a function below `@table` in a module of this package:
+
+    @table("largest", "The largest files", formats=("md", "csv"))
+    def largest(run: Run) -> Table:
+        rows = run.rows.nlargest(10, "num_bytes")
+        return Table("The largest files", [Section("", rows[["method", "image"]], left=2)], rows)
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 
 import pandas as pd
 
-NONE = "\N{EN DASH}"
-MINUS = "\N{MINUS SIGN}"
-UNVERIFIED_MARK = "†"
-EXTERNAL_MARK = "‡"
+from l3c.bench.run import Run
+from l3c.whole_files import write_text
+
+NONE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+UNVERIFIED_MARK, EXTERNAL_MARK, REPRODUCED_MARK = "†", "‡", "✓"
+MARKS = {
+    UNVERIFIED_MARK: "published value not checked against the paper (unverified)",
+    EXTERNAL_MARK: "external program: times include file I/O, and its start unless it stays",
+    REPRODUCED_MARK: "reproduced: the authors' released weights give the published value by the "
+    "rules of their release, to one unit of its last digit",
+}
+"""Mark in a cell -> what it means."""
+_WIDTH = 100  # of a LaTeX tabular in characters; further columns go below
 
 
 @dataclass(frozen=True)
@@ -21,18 +40,16 @@ class Section:
 
     Attributes:
         title: heading; "" for none.
-        cells: strings, numbers to the right; the first `left` columns to the left.
-        remarks: paragraphs below.
-        caption: in LaTeX, above the remarks.
-        parts: columns that LaTeX puts side by side, besides the first; all unless given.
-        left: how many columns are text.
+        cells: strings; the first `left` columns are text, numbers are aligned to the right.
+        remarks: sentences below.
+        caption: in LaTeX; the title unless given.
+        left: number of text columns.
     """
 
     title: str
     cells: pd.DataFrame
     remarks: Sequence[str] = ()
     caption: str = ""
-    parts: Sequence[Sequence[str]] = ()
     left: int = 1
 
 
@@ -41,14 +58,13 @@ class Table:
     """A table in all its forms.
 
     Attributes:
-        title: heading; "" for none.
+        title: heading; "" for a part of another page.
         sections: printed.
         data: numbers, as CSV.
         intro: paragraph below the heading.
-        notes: paragraphs or list items below the sections.
-        small_print: paragraphs below the sections in LaTeX.
-        tables: printed below, one level deeper.
-        closing: notes on all of that.
+        notes: on its measurements, below the sections.
+        definitions: of columns and marks, in Markdown only.
+        tables: printed below, one level deeper, without their definitions.
     """
 
     title: str
@@ -56,94 +72,147 @@ class Table:
     data: pd.DataFrame = field(default_factory=pd.DataFrame)
     intro: str = ""
     notes: Sequence[str] = ()
-    small_print: Sequence[str] = ()
+    definitions: Sequence[str] = ()
     tables: Sequence[Table] = ()
-    closing: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A table as the workflow knows it.
+
+    Attributes:
+        name: of its files, below tables/.
+        title: in lists of results.
+        formats: endings of its files, among md, csv and tex.
+        learned: only runs with models of their own have it.
+        make: the function.
+    """
+
+    name: str
+    title: str
+    formats: tuple[str, ...]
+    learned: bool
+    make: Callable[[Run], Table]
+
+    def files(self) -> list[str]:
+        """Names below tables/."""
+        return [f"{self.name}.{form}" for form in self.formats]
+
+
+TABLES: dict[str, TableSpec] = {}
+
+
+def table(
+    name: str, title: str, formats: tuple[str, ...] = ("md", "csv", "tex"), learned: bool = False
+) -> Callable[[Callable[[Run], Table]], Callable[[Run], Table]]:
+    """Registers a function that makes a table of a run; see `TableSpec` for the arguments."""
+
+    def register(make: Callable[[Run], Table]) -> Callable[[Run], Table]:
+        TABLES[name] = TableSpec(name, title, formats, learned, make)
+        return make
+
+    return register
+
+
+def write_table(spec: TableSpec, run: Run, folder: Path, stamp: str, made_from: str) -> None:
+    """Writes the files of a table below a folder; the same run gives the same bytes.
+
+    Args:
+        spec: the table.
+        run: what it is made of.
+        folder: tables/ of the run.
+        stamp: provenance of the run, in a line.
+        made_from: the same as a short id, the last column of the CSV.
+    """
+    made = spec.make(run)
+    for form in spec.formats:
+        if form == "md":
+            text = markdown(made, stamp)
+        elif form == "tex":
+            text = latex(made, spec.name.replace("/", "-"), stamp)
+        else:
+            text = made.data.assign(provenance=made_from).to_csv(index=False, lineterminator="\n")
+        write_text(folder / f"{spec.name}.{form}", text)
 
 
 def markdown(table: Table, stamp: str) -> str:
-    """The page of a table, provenance at the end; a part of a page where it has no title."""
-    end = ["", f"Provenance: {stamp}."] if table.title else []
-    return "\n".join([*_markdown(table, "#"), *end]).lstrip() + "\n"
+    """The page of a table, provenance at the end; without, where it has no title."""
+    blocks = [*_blocks(table, "#"), *([f"Provenance: {stamp}."] if table.title else [])]
+    text = "\n\n".join([*blocks, ""])
+    return re.sub(r"(?m)^(\* .*)\n\n(?=\* )", r"\1\n", text)[:-1]  # list items stay together
 
 
-def _markdown(table: Table, level: str) -> Iterator[str]:
-    blocks = [f"{level} {table.title}"] if table.title else []
-    blocks += [table.intro] if table.intro else []
+def _blocks(table: Table, level: str) -> Iterator[str]:
+    yield from filter(None, [f"{level} {table.title}" if table.title else "", table.intro])
     for section in table.sections:
-        blocks += [f"{level}# {section.title}"] if section.title else []
-        blocks += [pipes(section.cells, section.left), *_paragraphs(section.remarks)]
+        yield from [f"{level}# {section.title}"] if section.title else []
+        sides = ["left" if i < section.left else "right" for i in range(section.cells.shape[1])]
+        escaped = section.cells.map(lambda cell: cell.replace("|", "\\|"))
+        yield str(
+            escaped.to_markdown(index=False, tablefmt="pipe", colalign=sides, disable_numparse=True)
+        )
+        yield from (f"* {text}" for text in section.remarks)
     for inner in table.tables:
-        blocks.append("\n".join(_markdown(inner, f"{level}#")))
-    blocks += _paragraphs(table.notes)
-    if table.closing:
-        blocks += [f"{level}# Notes", *_paragraphs(table.closing)]
-    yield "\n\n".join(blocks)
-
-
-def _paragraphs(texts: Sequence[str]) -> list[str]:
-    """List items stay together."""
-    blocks: list[str] = []
-    for text in texts:
-        if blocks and text.startswith("* ") and blocks[-1].startswith("* "):
-            blocks[-1] += f"\n{text}"
-        else:
-            blocks.append(text)
-    return blocks
-
-
-def pipes(cells: pd.DataFrame, left: int = 1) -> str:
-    """A Markdown table, padded to be readable as text."""
-    sides = ["left" if i < left else "right" for i in range(cells.shape[1])]
-    escaped = cells.map(lambda cell: cell.replace("|", "\\|"))
-    return str(
-        escaped.to_markdown(index=False, tablefmt="pipe", colalign=sides, disable_numparse=True)
-    )
+        yield from _blocks(inner, f"{level}#")
+    for title, texts in (("Notes", table.notes), ("Definitions", table.definitions)):
+        if texts and not (title == "Definitions" and len(level) > 1):
+            yield f"{level}# {title}"
+            yield from (f"* {text}" for text in texts)
 
 
 def latex(table: Table, label: str, stamp: str) -> str:
-    """A table environment for each section, then the small print; needs booktabs."""
+    """A table environment for each section, then the notes in small print; needs booktabs."""
     lines = ["% Needs \\usepackage{booktabs}. Written by the workflow."]
     for number, section in enumerate(table.sections, start=1):
-        first = section.cells.columns[0]
-        parts = section.parts or [[*section.cells.columns[1:]]]
-        said = [text for text in section.remarks if not text.startswith("* ")]
-        caption = " ".join([section.caption, *said])
+        shown = "".join(section.cells.to_numpy().ravel())
+        marks = [f"{mark} {meaning}." for mark, meaning in MARKS.items() if mark in shown]
+        caption = " ".join([section.caption or f"{section.title}.", *marks])
         lines += [
             "\\begin{table}",
             "  \\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}",
-            f"  \\caption{{{tex(caption.strip())}}}",
+            f"  \\caption{{{tex(caption)}}}",
             f"  \\label{{tab:{label}-{number}}}",
-            "\n\\par\\medskip\n".join(_tabular(section.cells[[first, *part]]) for part in parts),
+            "\n\\par\\medskip\n".join(_tabulars(section)),
+            *(f"  \\par\\smallskip\\raggedright {tex(text)}" for text in section.remarks),
             "\\end{table}",
         ]
-    plain_print = [text.removeprefix("* ").replace("**", "") for text in table.small_print]
-    paragraphs = [*plain_print, f"Provenance: {stamp}."]
+    paragraphs = [*filter(None, [table.intro]), *table.notes, f"Provenance: {stamp}."]
     lines += ["{\\footnotesize", *(f"  \\noindent {tex(text)}\\par" for text in paragraphs), "}"]
     return "\n".join(lines) + "\n"
 
 
-def _tabular(cells: pd.DataFrame) -> str:
-    sides = "l" + "r" * (cells.shape[1] - 1)
-    titles = [_stacked(title, side) for title, side in zip(cells.columns, sides, strict=True)]
-    escaped = cells.map(tex).set_axis(titles, axis="columns")
-    printed = escaped.style.hide(axis="index").to_latex(hrules=True, column_format=sides)
-    return str(printed).rstrip()
+def _tabulars(section: Section) -> Iterator[str]:
+    """The cells in as few groups of columns as the width allows, text columns in each."""
+    cells, names = section.cells, list(map(str, section.cells))
+    heads = {name: textwrap.wrap(name, 10, break_long_words=False) for name in names}
+    widths = {name: 2 + max(map(len, [*heads[name], *cells[name]]), default=0) for name in names}
+    texts, numbers = names[: section.left], names[section.left :]
+    room = _WIDTH - sum(widths[name] for name in texts)
+    total = sum(widths[name] for name in numbers)
+    count, before = max(1, -(-total // room)), 0
+    groups: list[list[str]] = [[*texts] for _ in range(count)]
+    for name in numbers:
+        groups[int((before + widths[name] / 2) * count / total)].append(name)
+        before += widths[name]
+    for group in groups:
+        sides = "".join("l" if name in texts else "r" for name in group)
+        titles = [
+            f"\\shortstack[{side}]{{{BREAK.join(map(tex, heads[name]))}}}"
+            if len(heads[name]) > 1
+            else tex(name)
+            for name, side in zip(group, sides, strict=True)
+        ]
+        escaped = cells[group].map(tex).set_axis(titles, axis="columns")
+        tabular = escaped.style.hide(axis="index").to_latex(hrules=True, column_format=sides)
+        yield str(tabular).rstrip()
 
 
-def _stacked(title: str, side: str) -> str:
-    """The title of a column, a long one in two lines, parted at a comma or near the middle."""
-    breaks = [match.start() for match in re.finditer(" ", title)]
-    if not breaks or len(title) < 8:
-        return tex(title)
-    middle = min(breaks, key=lambda at: (title[at - 1] != ",", abs(2 * at + 1 - len(title))))
-    return f"\\shortstack[{side}]{{{tex(title[:middle])}\\\\{tex(title[middle + 1 :])}}}"
-
-
+BREAK = "\\\\"
 _TEX = {
     "\\": "\\textbackslash{}",
     UNVERIFIED_MARK: "$^\\dagger$",
     EXTERNAL_MARK: "$^\\ddagger$",
+    REPRODUCED_MARK: "$^\\surd$",
     NONE: "--",
     MINUS: "$-$",
     "~": "\\textasciitilde{}",
@@ -153,8 +222,13 @@ _TEX = {
 
 
 def tex(text: str) -> str:
-    """The text with what LaTeX would take for commands escaped."""
-    return "".join(_TEX.get(sign, sign) for sign in text)
+    """The text with what LaTeX would take for commands escaped, without Markdown's emphasis."""
+    return "".join(_TEX.get(sign, sign) for sign in text.replace("**", ""))
+
+
+def without_empty(cells: pd.DataFrame) -> pd.DataFrame:
+    """The columns that have more than dashes."""
+    return cells.loc[:, (cells != NONE).any()]
 
 
 def percent(value: float | None, digits: int = 1) -> str:

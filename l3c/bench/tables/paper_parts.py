@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from l3c.bench.checks import failure_texts
-from l3c.bench.published import PublishedValue, normalize, published_name
-from l3c.bench.run import REFERENCE, Run
-from l3c.bench.schema import TOTAL, measured, rows_of
-from l3c.bench.stats import LEVEL, percent_above, rates, repeated
+from l3c.bench.run import REFERENCE
+from l3c.bench.schema import rows_of
+from l3c.bench.stats import LEVEL
 from l3c.bench.tables.layout import (
     EXTERNAL_MARK,
     NONE,
+    REPRODUCED_MARK,
     UNVERIFIED_MARK,
     Section,
-    counted,
     fixed,
     percent,
     plain,
     span,
+    without_empty,
 )
 
 BPSP, SECONDS, MIB = "bpsp", "s", "MiB"
 NOT_MEASURED = "not measured here"
-NOT_A_METHOD = "not among the methods measured"
-NOTHING = "measured"  # the one column of a part for which nothing was measured
-_THEIRS = ("published", "printed", "confidence", "note", "published_vs_l3c_percent")
-_NUMBERS = ("measured", "low", "high", "count")
-_RATES = ("total_bpsp", "cross_entropy_bpsp", "vs_l3c_percent")
-_OURS = (*_NUMBERS, *_RATES, "reason", "external")
+ALL = "measured"  # the setting of what is measured in one alone
+OURS = ["measured", "low", "high", "count", "total_bpsp", "cross_entropy_bpsp", "vs_l3c_percent"]
+OURS += ["release_bpsp", "reproduced", "external", "reason"]
+_THEIRS = ["printed", "verified", "published", "published_confidence", "published_note"]
+_THEIRS += ["published_vs_l3c_percent"]
+_FLOATS = ("published", "published_vs_l3c_percent", *OURS[:8])
+_CSV = ["table", "section", "published_on", "line", "quantity", "unit", "published"]
+_CSV += ["published_confidence", "published_note", "published_vs_l3c_percent", "dataset"]
+_CSV += ["published_images", "setting", "measured", "low", "high", "spread", "total_bpsp"]
+_CSV += ["cross_entropy_bpsp", "vs_l3c_percent", "release_bpsp", "count", "status"]
 
 
 @dataclass(frozen=True)
@@ -42,331 +46,160 @@ class Part:
 
     Attributes:
         title: of the section.
-        label: published data set and edition, "" where the paper has no such values.
+        values: published ones; `name` and `method` are those of the line.
+        ours: name, line, setting, and what was measured there (`OURS`).
+        rows: that it was measured from.
         quantity: as in results/published.csv.
         unit: of its values.
         head: what the lines are.
-        grid: a row for each line and setting, see `beside`.
         dataset: key of our data set, "" for none.
         same: whether that is the published one; None without a data set.
-        remark: what was measured instead, or why nothing was; one or more sentences.
+        remark: what was measured instead, or why nothing was.
     """
 
     title: str
-    label: str
-    quantity: str
-    unit: str
-    head: str
-    grid: pd.DataFrame
+    values: pd.DataFrame
+    ours: pd.DataFrame
+    rows: pd.DataFrame
+    quantity: str = BPSP
+    unit: str = BPSP
+    head: str = "Method"
     dataset: str = ""
     same: bool | None = None
     remark: str = ""
 
     @property
+    def label(self) -> str:
+        """Published data set and edition, "" where the paper has no such values."""
+        return str(self.values.label.iloc[0]) if len(self.values) else ""
+
+    @property
     def heading(self) -> str:
-        """The title, with what the published values are of."""
-        if not self.label or self.title.startswith(self.label):
-            return self.title
-        return f"{self.title}; published on {self.label}"
+        """The title, with our data set where it stands in."""
+        return self.title + (
+            f", {self.dataset} stands in" if self.label and self.same is False else ""
+        )
+
+    @cached_property
+    def grid(self) -> pd.DataFrame:
+        """Published lines in the paper's order, then those it lacks; a row for each setting."""
+        names = {"value": "published", "confidence": "published_confidence"}
+        theirs = self.values.rename(columns=names | {"note": "published_note"})
+        reference = next(iter(theirs.published[theirs.name == REFERENCE]), np.nan)
+        theirs["published_vs_l3c_percent"] = 100 * (theirs.published / reference - 1)
+        ours = self.ours.reindex(columns=["name", "line", "setting", *OURS])
+        theirs = theirs[["name", "method", *_THEIRS]].merge(ours, on="name", how="left")
+        grid = pd.concat([theirs, ours[~ours.name.isin(theirs.name)]], ignore_index=True)
+        grid["line"] = grid.line.astype(object).fillna(grid.method)
+        grid["reason"] = grid.reason.astype(object).fillna("")
+        if order := _ORDERS.get(self.head):
+            grid = grid.sort_values("name", key=lambda names: names.map(order), kind="stable")
+        return grid.astype(dict.fromkeys(_FLOATS, "float64"))
 
     def data(self, number: str) -> pd.DataFrame:
         """A line for each cell, as CSV; `number` is the table's."""
-        grid = self.grid
-        is_rate = self.unit == BPSP
-        kind = f"{LEVEL:.0f} % bootstrap interval" if is_rate else "quartiles over runs"
-        form = "{:.4f}" if is_rate else "{:.4g}"
+        grid, is_rate = self.grid, self.unit == BPSP
+        spread = f"{LEVEL:.0f} % bootstrap interval" if is_rate else "quartiles over runs"
+        status = grid.measured.notna().map({True: "measured", False: NOT_MEASURED})
         found = grid.assign(
             table=number,
-            section=self.title,
+            section=self.heading,
             published_on=self.label,
-            line=grid.label,
             quantity=self.quantity,
             unit=self.unit,
-            published_confidence=grid.confidence,
-            published_note=grid.note,
             dataset=self.dataset,
             published_images=self.same,
-            spread=grid.low.notna().map({True: kind, False: None}),
+            spread=grid.low.notna().map({True: spread, False: None}),
             count=grid["count"].astype("Int64"),
-            status=[_status(row) for row in rows_of(grid)],
+            status=status.where(grid.reason == "", status + ": " + grid.reason),
         )
-        for name in ("measured", "low", "high", "total_bpsp", "cross_entropy_bpsp"):
-            found[name] = [float(form.format(value)) for value in found[name].astype(float)]
-        columns = ["table", "section", "published_on", "line", "quantity", "unit", "published"]
-        columns += ["published_confidence", "published_note", "published_vs_l3c_percent"]
-        columns += ["dataset", "published_images", "setting", "measured", "low", "high", "spread"]
-        columns += [*_RATES, "count", "status"]
-        return found[columns].round({name: 2 for name in columns if name.endswith("percent")})
+        form = "{:.4f}" if is_rate else "{:.4g}"
+        for name in ("measured", "low", "high", *OURS[4:6], "release_bpsp"):
+            found[name] = found[name].map(form.format).astype(float)
+        return found[_CSV].round(dict.fromkeys(("published_vs_l3c_percent", "vs_l3c_percent"), 2))
 
-    def section(self, of: str, common: bool) -> Section:
-        """Printed.
-
-        Args:
-            of: title of the table.
-            common: the remark is printed above all sections.
-        """
+    def section(self, of: str) -> Section:
+        """Printed; `of` is the title of the table."""
         grid = self.grid
-        lines = grid.drop_duplicates(["line", "label"])
-        cells = pd.DataFrame(
-            {self.head: [row.label + EXTERNAL_MARK * bool(row.external) for row in rows_of(lines)]}
-        )
+        lines = grid.drop_duplicates(["name", "line"]).set_index(["name", "line"])
+        external = grid.external.eq(True).groupby([grid.name, grid.line]).any()[lines.index]
+        has = grid.measured.notna().groupby([grid.name, grid.line]).any()[lines.index]
+        marks = external.map({True: EXTERNAL_MARK, False: ""})
+        cells = pd.DataFrame({self.head: lines.index.get_level_values("line") + marks})
         if self.label:
             cells[f"published {self.unit}"] = [_published(row, self.unit) for row in rows_of(lines)]
-        settings = list(dict.fromkeys(grid.setting))
         if self.unit == BPSP:
-            cells["published vs. L3C"] = [
-                percent(value) for value in lines.published_vs_l3c_percent
-            ]
-            for title, printed in _rate_columns(grid).items():
-                cells[title] = printed
+            cells = cells.set_index(lines.index).join(without_empty(_rates(lines)))
         else:
-            has = grid.groupby(["line", "label"]).measured.transform("count") > 0
-            texts = [_spent(r, self.unit, h) for r, h in zip(rows_of(grid), has, strict=True)]
-            for setting in settings:
-                cells[setting] = [
-                    t for t, s in zip(texts, grid.setting, strict=True) if s == setting
-                ]
+            texts = grid.assign(text=[_spent(row, self.unit) for row in rows_of(grid)]).dropna(
+                subset="measured"
+            )
+            absent = has.map({True: NONE, False: NOT_MEASURED})  # a dash: no codec runs on a GPU
+            for setting in dict.fromkeys(self.ours.setting) or [ALL]:
+                chosen = texts[texts.setting == setting].set_index(["name", "line"]).text
+                cells[setting] = chosen.astype(object).reindex(lines.index).fillna(absent)
         reasons = dict.fromkeys(
-            f"{row.label}: {row.reason if has else f'{NOT_MEASURED} ({row.reason})'}."
-            for row, has in zip(rows_of(grid), grid.measured.notna(), strict=True)
-            if row.reason and row.reason != NOT_A_METHOD
+            f"{row.line}: {row.reason if some else f'{NOT_MEASURED} ({row.reason})'}."
+            for row, some in zip(rows_of(grid), grid.measured.notna(), strict=True)
+            if row.reason
         )
-        first = list(cells.columns[1 : 1 + bool(self.label)])
-        pairs = [settings[i : i + 2] for i in range(0, len(settings), 2)]
+        of_label = f"; published on {self.label}" if self.title != self.label else ""
+        title = self.heading + (of_label if self.label else "")
         return Section(
-            title=self.heading,
-            cells=cells,
-            remarks=[*([self.remark] if self.remark and not common else []), *reasons],
-            caption=" ".join([f"{of}: {self.heading}.", *self._explained()]),
-            parts=[] if self.unit == BPSP else [[*first, *pair] for pair in pairs],
+            title=title,
+            cells=cells.reset_index(drop=True),
+            remarks=[*filter(None, [self.remark]), *reasons],
+            caption=f"{of}: {title}.{self._explained()}",
         )
 
-    def _explained(self) -> list[str]:
-        """What the numbers are and what the marks mean, as far as there are any."""
-        grid, said = self.grid, []
-        spread = grid.low.notna().any()
-        if grid.measured.notna().any() and self.unit == BPSP:
+    def _explained(self) -> str:
+        """What the measured numbers are, if there are any."""
+        if self.grid.measured.isna().all() or self.unit == MIB:
+            return ""
+        spread = self.grid.low.notna().any()
+        if self.unit == BPSP:
             interval = f" with {LEVEL:.0f} % bootstrap intervals" if spread else ""
-            said.append(f"Rates are of whole files, means over images{interval}.")
-        if grid.measured.notna().any() and self.unit == SECONDS:
-            quartiles = " with the quartiles over runs" if spread else ""
-            said.append(f"Times are medians of clocked runs{quartiles}, averaged over crops.")
-        if (grid.confidence.notna() & (grid.confidence != "primary")).any():
-            said.append(f"{UNVERIFIED_MARK} published value not checked against the paper.")
-        if grid.external.any():
-            said.append(f"{EXTERNAL_MARK} external program; times include file I/O.")
-        return said
-
-
-def _status(row: Any) -> str:
-    if pd.isna(row.measured):
-        return f"{NOT_MEASURED}: {row.reason}" if row.reason else NOT_MEASURED
-    return f"measured; {row.reason}" if row.reason else "measured"
+            return f" Rates are those of whole files, means over images{interval}."
+        quartiles = " with the quartiles over runs" if spread else ""
+        return f" Times are medians of clocked runs{quartiles}, averaged over crops."
 
 
 def _published(row: Any, unit: str) -> str:
     if pd.isna(row.published):
         return NONE
-    text = row.printed if unit == BPSP else plain(row.published)
-    return text if row.confidence == "primary" else text + UNVERIFIED_MARK
+    text = row.printed if unit == BPSP and row.printed else plain(row.published)
+    text += "" if row.verified else UNVERIFIED_MARK
+    return text + (REPRODUCED_MARK if row.reproduced is True else "")
 
 
-def _rate_columns(grid: pd.DataFrame) -> dict[str, list[str]]:
-    """Printed columns of rates by title; those that no line has are left out."""
-    columns = {
-        "measured bpsp": [NOT_MEASURED if pd.isna(v) else fixed(v) for v in grid.measured],
-        "cross-entropy bpsp": [fixed(value) for value in grid.cross_entropy_bpsp],
-        f"{LEVEL:.0f} % interval": [span(*ends) for ends in zip(grid.low, grid.high, strict=True)],
-        "measured vs. L3C": [percent(value) for value in grid.vs_l3c_percent],
-        "total bpsp": [fixed(value) for value in grid.total_bpsp],
-        "images": [fixed(value, 0) for value in grid["count"]],
-    }
-    optional = {"cross-entropy bpsp", "measured vs. L3C"}
-    return {
-        title: cells
-        for title, cells in columns.items()
-        if title not in optional or set(cells) != {NONE}
-    }
+def _rates(grid: pd.DataFrame) -> pd.DataFrame:
+    """Printed columns of rates by title."""
+    return pd.DataFrame(
+        {
+            "published vs. L3C": grid.published_vs_l3c_percent.map(percent),
+            "measured bpsp": grid.measured.map(lambda v: NOT_MEASURED if v != v else fixed(v)),
+            "cross-entropy bpsp": grid.cross_entropy_bpsp.map(fixed),
+            "release's rules bpsp": grid.release_bpsp.map(fixed),
+            f"{LEVEL:.0f} % interval": list(map(span, grid.low, grid.high)),
+            "measured vs. L3C": grid.vs_l3c_percent.map(percent),
+            "total bpsp": grid.total_bpsp.map(fixed),
+            "images": [fixed(count, 0) for count in grid["count"]],
+        }
+    )
 
 
-def _spent(row: Any, unit: str, has: bool) -> str:
-    if pd.isna(row.measured):
-        # Where only some settings are empty, it has nothing there: no codec runs on a GPU.
-        return NONE if has else NOT_MEASURED
+def _spent(row: Any, unit: str) -> str:
+    """A time or a size."""
     if unit == MIB:
         return fixed(row.measured, 0)
-    if pd.isna(row.low):
-        return plain(row.measured)
-    return f"{plain(row.measured)} ({plain(row.low)}{NONE}{plain(row.high)})"
+    spread = f" ({plain(row.low)}{NONE}{plain(row.high)})" if pd.notna(row.low) else ""
+    return plain(row.measured) + spread
 
 
-def theirs(
-    values: Sequence[PublishedValue], line: Callable[[PublishedValue], str] | None = None
-) -> pd.DataFrame:
-    """Published values as lines.
-
-    Args:
-        values: one quantity on one data set and edition.
-        line: names the line of a value; its method unless given.
-    """
-    means = {normalize(value.method): value.value for value in values}
-    return pd.DataFrame(
-        [
-            {
-                "line": line(value) if line else normalize(value.method),
-                "label": line(value) if line else value.method,
-                "published": value.value,
-                "printed": value.printed,
-                "confidence": value.confidence,
-                "note": value.note,
-                "published_vs_l3c_percent": percent_above(value.value, means.get(REFERENCE)),
-            }
-            for value in values
-        ],
-        columns=["line", "label", *_THEIRS],
-    )
+def _scale_order(line: str) -> int:
+    """Coarsest scale first, the total last."""
+    return 1 if line == "total" else -int(line.removeprefix("s="))
 
 
-def beside(
-    published: pd.DataFrame, ours: pd.DataFrame, order: Callable[[str], int] | None = None
-) -> pd.DataFrame:
-    """The paper's lines in its order, then those that it lacks, each in every setting.
-
-    Args:
-        published: as `theirs` gives them.
-        ours: line, label, setting, and what was measured there.
-        order: sorts the lines by number instead.
-
-    Returns:
-        Columns `line`, `label`, `setting`, those of both; missing values are NaN, no `reason` "".
-    """
-    own = ours[["line", "label"]].drop_duplicates()
-    matched = published.rename(columns={"label": "named"}).merge(own, on="line", how="left")
-    matched["label"] = matched.label.fillna(matched.named)
-    lines = pd.concat([matched, own[~own.line.isin(published.line)]])[["line", "label", *_THEIRS]]
-    if order:
-        lines = lines.sort_values("line", key=lambda names: names.map(order))
-    settings = pd.DataFrame({"setting": list(dict.fromkeys(ours.setting)) or [NOTHING]})
-    has = ours.reindex(columns=["line", "label", "setting", *_OURS])
-    grid = lines.merge(settings, how="cross").merge(
-        has, on=["line", "label", "setting"], how="left"
-    )
-    grid = grid.astype(dict.fromkeys(("published", *_NUMBERS, *_RATES), "float64"))
-    absent = NOT_A_METHOD if len(ours) and not order else ""
-    lacking = ~grid.line.isin(own.line)
-    reasons = grid.reason.astype(object).where(~lacking, absent)
-    grid["reason"] = reasons.where(reasons.notna(), "")
-    grid["external"] = grid.external.eq(True).groupby([grid.line, grid.label]).transform("any")
-    return grid
-
-
-def named(run: Run, published: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a `line` for each method: the published name, or else its key."""
-    known = set(published.line)
-    names = [
-        published_name(key, method, run.published_as, known) or f"{key} (ours)"
-        for key, method in zip(table.key, table.method, strict=True)
-    ]
-    return table.assign(line=names, label=table.method)
-
-
-def image_rates(run: Run, published: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """Rates of the methods of a data set, also of those that were not measured."""
-    rows = run.rows[run.rows.dataset == dataset]
-    texts = failure_texts(rows)
-    records = pd.DataFrame(
-        [
-            {
-                "key": r.key,
-                "method": r.method,
-                "reason": r.reason or texts.get((dataset, r.key), ""),
-            }
-            for r in run.records
-            if r.dataset == dataset
-        ],
-        columns=["key", "method", "reason"],
-    )
-    found = records.merge(rates(measured(rows), ["key"]), on="key", how="left")
-    return _rated(run, published, found)
-
-
-def crop_rates(run: Run, published: pd.DataFrame) -> pd.DataFrame:
-    """Rates of the methods that were timed, each crop once."""
-    rows = run.timing
-    rows = rows[(rows.stage == TOTAL) & (rows.direction == "encode")]
-    crops = rows.drop_duplicates(["key", "image"]).assign(cross_entropy_bits=np.nan)
-    return _rated(run, published, rates(crops, ["key", "method"]).assign(reason=""))
-
-
-def _rated(run: Run, published: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """With the differences from L3C, where both networks are the paper's and on all images."""
-    means = [
-        None if reason or not run.is_papers(key) else mean
-        for key, mean, reason in zip(found.key, found.mean_bpsp, found.reason, strict=True)
-    ]
-    ours = zip(found.key, means, strict=True)
-    reference = next((mean for key, mean in ours if run.is_reference(key)), None)
-    columns = {"mean_bpsp": "measured", "images": "count", "mean_theory_bpsp": "cross_entropy_bpsp"}
-    found = found.rename(columns=columns).assign(
-        vs_l3c_percent=pd.Series([percent_above(mean, reference) for mean in means], dtype=float),
-        setting=NOTHING,
-    )
-    return named(run, published, found)
-
-
-def with_settings(rows: pd.DataFrame, several: bool = False, threads: bool = True) -> pd.DataFrame:
-    """The rows sorted by what they were given, with that as their `setting`.
-
-    Args:
-        rows: method, device, threads.
-        several: models side by side, each with columns of its own.
-        threads: whether numbers of threads are told apart.
-    """
-
-    def text(row: Any) -> str:
-        parts = [row.method if several else "", "GPU" if row.device == "cuda" else "CPU"]
-        parts += [counted(row.threads, "thread") if threads else ""]
-        return ", ".join(filter(None, parts))
-
-    by = [*(["method"] if several else []), "device", "threads"]
-    ordered = rows.sort_values(by, kind="stable")
-    # Nothing of no rows: an empty list has no type.
-    return ordered.assign(setting=pd.Series(map(text, rows_of(ordered)), ordered.index, "object"))
-
-
-def times(runs: pd.DataFrame, item: str, value: str = "seconds") -> pd.DataFrame:
-    """What was clocked, by line and setting; the settings in the order of the rows."""
-    found = repeated(runs, ["line", "label", "setting"], item, value)
-    return found.rename(columns={"seconds": "measured"})
-
-
-def method_times(run: Run, published: pd.DataFrame, rows: pd.DataFrame, item: str) -> pd.DataFrame:
-    """Seconds of each method."""
-    rows = named(run, published, with_settings(rows))
-    found = times(rows, item)
-    if "in_process" in rows:
-        found["external"] = found.label.isin(rows.label[~rows.in_process.astype(bool)])
-    # Settings in their order, methods in that of the run.
-    rank = {label: i for i, label in enumerate(dict.fromkeys(run.labels().values()))}
-    settings = {setting: i for i, setting in enumerate(dict.fromkeys(rows.setting))}
-    by = pd.DataFrame({"s": found.setting.map(settings), "m": found.label.map(rank)})
-    return found.loc[by.sort_values(["s", "m"], kind="stable").index]
-
-
-def stage_times(rows: pd.DataFrame, stages: Sequence[str]) -> pd.DataFrame:
-    """Decoding seconds of some stages by scale, "s=0" and so on, and of all scales, "total"."""
-    decode = rows[rows.direction == "decode"]
-    settings = with_settings(decode, several=decode.key.nunique() > 1)
-    chosen = settings[settings.stage.isin(stages)]
-    scales = chosen[chosen.scale != ""]
-    scales = scales.assign(line="s=" + scales.scale.str.replace("x", "z0").str.removeprefix("z"))
-    both = pd.concat([scales, chosen.assign(line="total")])
-    by = ["line", "setting", "image", "run"]
-    sums = both.groupby(by, sort=False, as_index=False).seconds.sum()
-    return times(sums.assign(label=sums.line), "image")
-
-
-def batch_times(batches: pd.DataFrame, operation: str, side: int) -> pd.DataFrame:
-    """Rows of an operation on images of a size, seconds per image, small batches first."""
-    rows = batches[(batches.operation == operation) & (batches.side == side)]
-    return rows.assign(seconds=rows.seconds / rows.batch).sort_values("batch", kind="stable")
+_ORDERS: dict[str, Callable[[str], int]] = {"Scale": _scale_order, "Batch size": int}
+NO_OURS = pd.DataFrame(columns=["name", "line", "setting"])

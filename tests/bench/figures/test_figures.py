@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 from result_rows import batch_row, failed_row, frame_of, result_row, timing_row, write_results
+from table_files import published
 from tiny_models import noise, smooth, tiny
 
 from l3c.bench.figures import registry
@@ -21,16 +22,9 @@ from l3c.bench.figures.style import CLASSICAL, LEARNED, label_points, new_figure
 from l3c.bench.figures.times import ALL, batches, mean_times, stages
 from l3c.bench.figures.training import POINTS, curve_of, training
 from l3c.bench.measure.bits import measure_bits
-from l3c.bench.published import PublishedValue
 
 ROOT = Path(__file__).resolve().parents[3]
 L3C = {"key": "l3c", "method": "L3C", "cross_entropy_bits": 2000.0}
-
-
-def value(quantity: str, number: float, confidence: str = "primary", **fields: str):
-    values = {"table": "A3", "dataset": "X", "edition": "v1", "method": "L3C", "unit": "s"}
-    about = {"quantity": quantity, "value": number, "confidence": confidence, "note": ""}
-    return PublishedValue(**(values | about | fields))
 
 
 def legend(drawn: Figure) -> list[str]:
@@ -122,8 +116,9 @@ def test_pareto_front() -> None:
 
 
 def test_bpsp_has_a_panel_for_each_data_set(rows: DataFrame) -> None:
-    published = [value("bpsp", 5.0, "unverified", method="PNG")]
-    drawn = bpsp(rows, published, {"two": "X v1"})
+    png = {"dataset": "X", "edition": "v1", "method": "PNG", "value": "5.0"}
+    values = published(png | {"confidence": "unverified"})
+    drawn = bpsp(rows, values, {"two": "X v1"})
     one, two = drawn.axes
     assert [axes.get_title(loc="left") for axes in (one, two)] == ["one, 2 images", "two, 2 images"]
     assert [tick.get_text() for tick in one.get_yticklabels()] == ["L3C", "PNG", "Raw pixels"]
@@ -132,7 +127,7 @@ def test_bpsp_has_a_panel_for_each_data_set(rows: DataFrame) -> None:
     assert len(two.collections[-1].get_offsets()) == 6
     assert [line.get_xydata().tolist() for line in two.lines] == [[[5.0, 1.0]]]
     assert legend(drawn)[-1] == "published, unverified"
-    assert legend(bpsp(rows, published)) == legend(drawn)[:-1]
+    assert legend(bpsp(rows, values)) == legend(drawn)[:-1]
 
 
 def test_speed_leaves_the_control_out_and_says_so(rows: DataFrame) -> None:
@@ -259,8 +254,8 @@ def test_batches_stand_beside_published_values() -> None:
     measured = [batch_row(batch=n, run=run, seconds=s) for n, run, s in runs]
     measured += [batch_row(operation="encode", batch=n, seconds=n) for n in (1, 30)]
     measured.append(batch_row(side=320))
-    sample = value("sample_s bs30", 1e-3)
-    drawn = batches(frame_of(measured), [sample, value("sample_s bs30", 1, table="2")])
+    sample = {"table": "A3", "quantity": "sample_s bs30", "value": "1e-3"}
+    drawn = batches(frame_of(measured), published(sample, sample | {"table": "2"}))
     (axes,) = drawn.axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     lines = [(line.get_color(), line.get_ydata().tolist()) for line in axes.lines]
@@ -272,7 +267,7 @@ def test_batches_stand_beside_published_values() -> None:
     assert [segment[:, 1].tolist() for segment in spread] == [[2.5, 3.5]] * 2
     assert "one image of 320x320 pixels" in names(axes)
     assert legend(drawn)[-1] == "sampling, published (Table A3)"
-    unverified = batches(frame_of(measured), [value("sample_s bs30", 1e-3, "unverified")])
+    unverified = batches(frame_of(measured), published(sample | {"confidence": "unverified"}))
     assert legend(unverified)[-1].endswith("unverified")
 
 

@@ -1,21 +1,17 @@
 """The comparison from made-up rows, the arithmetic done by hand."""
 
-import csv
-import io
 from dataclasses import replace
 
 import pytest
 from result_rows import failed_row, method_record, result_row, results
+from table_files import ID, STAMP, cells, lines, published, sections, text
 
 from l3c.bench.counterparts import Counterpart
-from l3c.bench.published import PublishedValue
 from l3c.bench.run import Run
-from l3c.bench.tables import TABLES, write_table
 from l3c.bench.tables.comparison import compare_methods
 from l3c.bench.tables.layout import NONE
 from l3c.data.manifest import ManifestRow
 
-ID, STAMP = "c0ffee-0123", "commit c0ffee; configuration 0123"
 L3C = {"key": "l3c", "method": "L3C", "version": "l3c 0.1"}
 JPEG2000 = {"key": "jpeg2000", "method": "JPEG 2000", "in_process": False}
 RECORDS = [
@@ -23,32 +19,24 @@ RECORDS = [
     method_record(key="jpeg2000", method="JPEG 2000"),
     method_record(key="flif", method="FLIF", measured=False, reason="no node", version=""),
 ]
-
-
-def value(method, bpsp, confidence="primary"):
-    return PublishedValue(
-        "1", "Open Images", "v3", method, "bpsp", bpsp, "bpsp", confidence, "", f"{bpsp:.3f}"
-    )
-
-
-PUBLISHED = [value("L3C", 2.0, "unverified"), value("JPEG2000", 3.0), value("PixelCNN", 1.0)]
+UNVERIFIED = {"value": "2.000", "confidence": "unverified"}
+READ = [{"method": "JPEG2000", "value": "3.000"}, {"method": "PixelCNN", "value": "1.000"}]
+HEIGHTS = {"a": 10, "b": 20, "c": 10, "d": 20}
 ROWS = [
     *(  # 4 and 2 bpsp
-        result_row(**L3C, image=image, height=h, num_bytes=300, cross_entropy_bits=theory)
-        for image, h, theory in (("a", 10, 2390.0), ("b", 20, 2398.0), ("c", 10, 2390.0))
+        result_row(**L3C, image=image, height=h, cross_entropy_bits=2382.0 + 0.8 * h)
+        for image, h in HEIGHTS.items()
     ),
-    result_row(**L3C, image="d", height=20, num_bytes=300, cross_entropy_bits=2398.0),
     *(  # 6 and 3 bpsp
-        result_row(**JPEG2000, image=image, height=h, num_bytes=450)
-        for image, h in (("a", 10), ("b", 20), ("c", 10), ("d", 20))
+        result_row(**JPEG2000, image=image, height=h, num_bytes=450) for image, h in HEIGHTS.items()
     ),
 ]
 
 
 def kept(image, pixels, licence=""):
-    return ManifestRow(
-        image=image, source=image, status="kept", pixel_sha256=pixels * 64, licence=licence
-    )
+    pixels *= 64
+    about = {"status": "kept", "pixel_sha256": pixels, "licence": licence}
+    return ManifestRow(image=image, source=image, **about)
 
 
 @pytest.fixture
@@ -62,37 +50,24 @@ def run():
     return Run(
         rows=results(ROWS),
         records=RECORDS,
-        published=PUBLISHED,
+        published=published(UNVERIFIED, *READ),
         manifests={
             "toy": [kept("a", "0", licence), kept("b", "1", licence), dropped],
             "train": [kept("t", "9")],
         },
-        counterparts={"toy": Counterpart("Open Images v3", False, "")},
+        counterparts={"toy": Counterpart("Set v3", False, "")},
         cards={"l3c": card},
         trained_on={"l3c": "train"},
     )
 
 
-@pytest.fixture
-def text(tmp_path):
-    """Text of a file of a table."""
-
-    def made(run, name, form):
-        write_table(TABLES[name], run, tmp_path, STAMP, ID)
-        return (tmp_path / f"{name}.{form}").read_text()
-
-    return made
+def by_method(run, name="comparison"):
+    return {line["method"]: line for line in lines(run, name)}
 
 
-def lines_of(text):
-    return {line["method"]: line for line in csv.DictReader(io.StringIO(text))}
-
-
-def cells_of(text):
-    """First cell of each line of the first table -> its cells by heading."""
-    head, _, *lines = [line for line in text.split("\n\n* ")[0].splitlines() if "|" in line]
-    split = [[cell.strip() for cell in line.strip("|").split("|")] for line in (head, *lines)]
-    return {line[0]: dict(zip(split[0], line, strict=True)) for line in split[1:]}
+def shown(run):
+    """Printed cells of each method."""
+    return cells(list(sections(text(run, "comparison")).values())[1])
 
 
 def test_differences_are_from_the_l3c_measured_here(run):
@@ -103,13 +78,11 @@ def test_differences_are_from_the_l3c_measured_here(run):
 
 
 def test_only_values_read_in_the_paper_are_beside_ours(run):
-    found = compare_methods(run, "toy").set_index("method")
-    assert found.printed.to_dict() == {
-        "L3C": NONE,  # unverified
-        "JPEG 2000": "3.000",
-        "FLIF": NONE,
-        "PixelCNN": "1.000",
-    }
+    found = compare_methods(run, "toy").set_index("method").printed.to_dict()
+    assert found == {"L3C": NONE, "JPEG 2000": "3.000", "FLIF": NONE, "PixelCNN": "1.000"}
+    without = replace(run, published=published(UNVERIFIED))
+    assert "published bpsp" not in shown(without)["L3C"]
+    assert "\n## toy\n" in text(without, "comparison")
 
 
 def test_a_model_of_another_key_is_the_reference_where_it_was_published_as_it(run):
@@ -119,7 +92,7 @@ def test_a_model_of_another_key_is_the_reference_where_it_was_published_as_it(ru
         run,
         rows=results([result_row(**own), result_row(**other, num_bytes=330)]),
         records=[method_record(**own), method_record(**other)],
-        published=[value("L3C", 2.0)],
+        published=published({"value": "2.0"}),
         published_as={"l3c_imagenet32": "L3C"},
     )
     found = compare_methods(run, "toy").set_index("key")
@@ -128,31 +101,31 @@ def test_a_model_of_another_key_is_the_reference_where_it_was_published_as_it(ru
     assert compare_methods(replace(run, published_as={}), "toy").vs_l3c_percent.isna().all()
 
 
-def test_csv_has_a_line_for_everything_measured_or_not(run, text):
-    lines = lines_of(text(run, "comparison", "csv"))
+def test_csv_has_a_line_for_everything_measured_or_not(run):
+    found = by_method(run)
     l3c = {"images": "4", "mean_bpsp": "3.0", "mean_bpsp_low": "2.0", "mean_bpsp_high": "4.0"}
     l3c |= {"gap_percent": "0.251", "lossless": "4/4", "threads": "2", "published_bpsp": ""}
-    assert l3c.items() <= lines["L3C"].items()
+    assert l3c.items() <= found["L3C"].items()
     flif = {"status": "not measured: no node", "mean_bpsp": "", "images": "", "lossless": ""}
-    assert flif.items() <= lines["FLIF"].items()
-    assert lines["PixelCNN"]["published_bpsp"] == "1.0"
-    assert {line["provenance"] for line in lines.values()} == {ID}
+    assert flif.items() <= found["FLIF"].items()
+    assert found["PixelCNN"]["published_bpsp"] == "1.0"
+    assert {line["provenance"] for line in found.values()} == {ID}
 
 
-def test_rates_do_not_know_the_clock_or_the_machine(run, text):
+def test_rates_do_not_know_the_clock_or_the_machine(run):
     slower = replace(run, rows=run.rows.assign(decode_s=9.0, hardware="other"))
     assert text(run, "rates", "csv") == text(slower, "rates", "csv")
     assert text(run, "comparison", "csv") != text(slower, "comparison", "csv")
 
 
-def test_markdown_has_the_table_and_what_it_was_measured_with(run, text):
-    page = text(run, "comparison", "md")
-    assert page.startswith("# Comparison\n\n## toy, stands in for Open Images v3\n\n| Method")
-    cells = cells_of(page)
-    assert list(cells) == ["L3C", "JPEG 2000‡", "FLIF", "PixelCNN"]
-    assert cells["L3C"]["95 % interval"] == f"2.000{NONE}4.000"
-    assert cells["JPEG 2000‡"]["vs. L3C"] == "+50.0 %"
-    assert cells["FLIF"]["bpsp"] == "not measured"
+def test_markdown_has_the_table_and_what_it_was_measured_with(run):
+    page = text(run, "comparison")
+    assert page.startswith("# Comparison\n\n## toy, stands in for Set v3\n\n| Method")
+    found = shown(run)
+    assert list(found) == ["L3C", "JPEG 2000‡", "FLIF", "PixelCNN"]
+    assert found["L3C"]["95 % interval"] == f"2.000{NONE}4.000"
+    assert found["JPEG 2000‡"]["vs. L3C"] == "+50.0 %"
+    assert found["FLIF"]["bpsp"] == "not measured"
     for part in (
         "* FLIF: not measured (no node).",
         "* 1 left out: c.png: greyscale.",
@@ -163,53 +136,40 @@ def test_markdown_has_the_table_and_what_it_was_measured_with(run, text):
         "3.3 min",
         "a machine, 2 cores; Python 3.11",
         "* L3C: l3c 0.1 (level=9).",
+        "* ‡ external program",
     ):
         assert part in page
     assert "have seen them" not in page
     assert page.endswith(f"\n\nProvenance: {STAMP}.\n")
 
 
-def test_without_verified_values_there_is_no_column_of_them(run, text):
-    page = text(replace(run, published=[value("L3C", 2.0, "unverified")]), "comparison", "md")
-    assert "published bpsp" not in cells_of(page)["L3C"]
-    assert "\n## toy\n" in page
-
-
-def test_the_overview_has_the_same_sections(run, text):
-    overview, page = (text(run, name, "md") for name in ("overview", "comparison"))
-    assert overview.startswith("## toy")
-    assert overview.rstrip() in page
-    assert "## Notes" not in overview
-    assert STAMP not in overview
-
-
 @pytest.mark.parametrize("load", [0.05, 0.5])
-def test_a_machine_that_was_not_quiet_is_said(run, text, load):
+@pytest.mark.parametrize("form", ["md", "tex"])
+def test_a_machine_that_was_not_quiet_is_said(run, load, form):
     now = replace(run, rows=run.rows.assign(other_load=load))
-    assert all(
-        ("not quiet" in text(now, "comparison", form)) == (load > 0.1) for form in ("md", "tex")
-    )
+    assert ("not quiet" in text(now, "comparison", form)) == (load > 0.1)
 
 
-def test_one_image_is_no_images(run, text):
+def test_one_image_is_no_images(run):
     run.manifests["toy"].pop(1)
-    page = text(run, "comparison", "md")
+    page = text(run, "comparison")
     assert "* 1 image measured, each decoded" in page
     assert "train, 1 image |" in page
     assert "1 images" not in page
 
 
-def test_a_test_image_that_was_trained_on_is_said(run, text):
+def test_a_test_image_that_was_trained_on_is_said(run):
     run.manifests["train"].append(run.manifests["toy"][0])
-    assert "the learned methods have seen them" in text(run, "comparison", "md")
+    assert "the learned methods have seen them" in text(run, "comparison")
 
 
-def test_latex_is_escaped_and_has_two_tabulars_in_a_float(run, text):
+def test_latex_is_escaped_and_has_two_tabulars_in_a_float(run):
     own = {
         "rows": run.rows.assign(dataset="my_set"),
         "records": [r.model_copy(update={"dataset": "my_set"}) for r in RECORDS],
         "manifests": {"my_set": run.manifests["toy"], "train": run.manifests["train"]},
         "counterparts": {"my_set": run.counterparts["toy"]},
+        "trained_on": {},
     }
     page = text(replace(run, **own), "comparison", "tex")
     for part in (
@@ -229,31 +189,30 @@ def test_latex_is_escaped_and_has_two_tabulars_in_a_float(run, text):
     assert page.count("{") == page.count("}")
 
 
-def test_left_out_lists_every_dropped_image(run, text):
+def test_left_out_lists_every_dropped_image(run):
     assert text(run, "left_out", "csv").splitlines() == [
         "dataset,image,source,reason,provenance",
         f"toy,c,c.png,greyscale,{ID}",
     ]
 
 
-def test_a_method_that_failed_is_in_the_table_and_in_no_mean(run, text):
+def test_a_method_that_failed_is_in_the_table_and_in_no_mean(run):
     mine = {"key": "mine", "method": "Mine"}
     rows = [row for row in ROWS if (row.key, row.image) != ("jpeg2000", "d")]
     rows += [failed_row(key="jpeg2000", method="JPEG 2000", image="d")]
     rows += [failed_row(**mine, image=image) for image in "abcd"]
     run = replace(run, rows=results(rows), records=[*RECORDS[:2], method_record(**mine)])
-    lines = lines_of(text(replace(run, published=[]), "comparison", "csv"))
-    assert [line["lossless"] for line in lines.values()] == ["4/4", "3/4", "0/4"]
-    assert [line["mean_bpsp"] for line in lines.values()] == ["3.0", "5.0", ""]
+    found = by_method(replace(run, published=published()))
+    assert [line["lossless"] for line in found.values()] == ["4/4", "3/4", "0/4"]
+    assert [line["mean_bpsp"] for line in found.values()] == ["3.0", "5.0", ""]
     # Its mean is over other images than the reference's.
-    assert [line["vs_l3c_percent"] for line in lines.values()] == ["0.0", "", ""]
-    assert lines["L3C"]["status"] == "measured"
-    assert lines["JPEG 2000"]["status"].startswith("failed on 1 of 4 images: d: encode: ")
-    assert lines["Mine"]["status"].startswith("failed on 4 of 4 images: a: encode: ")
-    page = text(run, "comparison", "md")
-    assert cells_of(page)["JPEG 2000‡"]["bpsp"] == "5.000 (3/4 images)"
-    assert cells_of(page)["Mine"]["bpsp"] == "failed"
-    assert page.count("encode: RuntimeError: no idea") == 5
+    assert [line["vs_l3c_percent"] for line in found.values()] == ["0.0", "", ""]
+    assert found["L3C"]["status"] == "measured"
+    assert found["JPEG 2000"]["status"].startswith("failed on 1 of 4 images: d: encode: ")
+    assert found["Mine"]["status"].startswith("failed on 4 of 4 images: a: encode: ")
+    assert shown(run)["JPEG 2000‡"]["bpsp"] == "5.000 (3/4 images)"
+    assert shown(run)["Mine"]["bpsp"] == "failed"
+    assert text(run, "comparison").count("encode: RuntimeError: no idea") == 5
 
 
 def test_nothing_is_above_a_reference_that_failed(run):
@@ -261,8 +220,8 @@ def test_nothing_is_above_a_reference_that_failed(run):
     assert compare_methods(replace(run, rows=rows), "toy").vs_l3c_percent.isna().all()
 
 
-def test_a_run_of_nothing_has_its_tables(run, text):
-    nothing = replace(run, rows=results([]))
-    cells = cells_of(text(nothing, "comparison", "md"))
-    assert cells["L3C"]["bpsp"] == "not measured"
-    assert lines_of(text(nothing, "rates", "csv"))["L3C"]["mean_bpsp"] == ""
+@pytest.mark.parametrize("records", [RECORDS, []])
+def test_a_run_of_nothing_has_its_tables(run, records):
+    nothing = replace(run, rows=results([]), records=records, published=published())
+    assert len(lines(nothing, "rates")) == len(records)
+    assert text(nothing, "comparison").count("| not measured") == len(records)
