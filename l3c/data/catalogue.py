@@ -53,10 +53,8 @@ class ImageSet(FrozenSettings):
 
     @field_validator("urls", "checksums", mode="before")
     @classmethod
-    def _split(cls, cell: object) -> object:
-        if not isinstance(cell, str):
-            return cell
-        return [one for pattern in cell.split() for one in expand(pattern)]
+    def _split(cls, cell: Any) -> Any:
+        return [url for each in cell.split() for url in expand(each)] if type(cell) is str else cell
 
     @model_validator(mode="after")
     def _a_checksum_for_each(self) -> Self:
@@ -90,12 +88,11 @@ def read_catalogue(path: Path) -> dict[str, ImageSet]:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             if reader.fieldnames != list(ImageSet.model_fields):
                 raise DatasetError(f"{path}: columns are not {', '.join(ImageSet.model_fields)}")
-            sets = [ImageSet.model_validate(row) for row in reader]
+            return {row["name"]: ImageSet.model_validate(row) for row in reader}
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
     except ValidationError as error:
         raise DatasetError(f"{path}, line {reader.line_num}: {explain(error)}") from None
-    return {image_set.name: image_set for image_set in sets}
 
 
 def expand(pattern: str) -> list[str]:
@@ -105,5 +102,4 @@ def expand(pattern: str) -> list[str]:
         return [pattern]
     first, last = found.groups()
     numbers = (f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1))
-    rests = expand(pattern[found.end() :])
-    return [f"{pattern[: found.start()]}{number}{rest}" for number in numbers for rest in rests]
+    return [one for n in numbers for one in expand(pattern.replace(found.group(), n, 1))]

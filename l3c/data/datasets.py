@@ -73,7 +73,8 @@ def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Pa
     """Writes a data set: out_dir/images/<name>.png for what is kept, out_dir/manifest.csv last.
 
     Images of an earlier, interrupted build are used again where they were made from the same source
-    in the same way and still have the same pixels; other images of earlier builds are removed.
+    in the same way and still have the same pixels; other images of earlier builds are removed. Of
+    several shards, `build_shard` has made the images.
 
     Args:
         spec: which images.
@@ -84,18 +85,19 @@ def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Pa
         Path of the manifest.
 
     Raises:
-        DatasetError: one line that names a missing or empty source, or why nothing was kept.
+        DatasetError: one line that names a missing or empty source, a missing shard, or why nothing
+            was kept.
     """
+    if spec.shards > 1:
+        parts = [shard_path(out_dir, shard, spec.shards) for shard in range(spec.shards)]
+        return _finish(spec, out_dir, [row for part in parts for row in read_manifest(part)])
     photos = _photos(spec, out_dir)
     (out_dir / MANIFEST).unlink(missing_ok=True)  # it speaks for every image beside it
     return _finish(spec, out_dir, _make_all(photos, spec, out_dir, progress))
 
 
 def build_shard(spec: DatasetSpec, out_dir: Path, shard: int) -> Path:
-    """Prepares one of `spec.shards` equal parts of the photographs, like `build_dataset`.
-
-    Returns:
-        The path of the shard's rows, which `merge_shards` reads.
+    """Prepares one of `spec.shards` equal parts of the photographs; the path of its rows.
 
     Raises:
         DatasetError: a missing or empty source.
@@ -105,16 +107,6 @@ def build_shard(spec: DatasetSpec, out_dir: Path, shard: int) -> Path:
     target = shard_path(out_dir, shard, spec.shards)
     write_manifest(target, _make_all(photos[first:end], spec, out_dir, progress=True))
     return target
-
-
-def merge_shards(spec: DatasetSpec, out_dir: Path) -> Path:
-    """The manifest of a data set whose shards are all there; see `build_dataset`.
-
-    Raises:
-        DatasetError: a shard is missing, or none has kept an image.
-    """
-    parts = [shard_path(out_dir, shard, spec.shards) for shard in range(spec.shards)]
-    return _finish(spec, out_dir, [row for part in parts for row in read_manifest(part)])
 
 
 def shard_path(out_dir: Path, shard: int, shards: int) -> Path:
@@ -173,11 +165,11 @@ def _finish(spec: DatasetSpec, out_dir: Path, rows: list[ManifestRow]) -> Path:
     name = spec.source + (f" ({spec.subset})" if spec.subset else "")
     if not kept:
         raise DatasetError(f"{name}: none of {len(rows)} images kept; the first is {dropped[0]}")
-    lines = [f"{name}: {len(kept)} images kept, {len(dropped)} dropped"]
-    lines += [f"  dropped {reason}" for reason in dropped[:_LISTED]]
+    print(f"{name}: {len(kept)} images kept, {len(dropped)} dropped", file=sys.stderr)
+    for reason in dropped[:_LISTED]:
+        print(f"  dropped {reason}", file=sys.stderr)
     if len(dropped) > _LISTED:
-        lines.append(f"  and {len(dropped) - _LISTED} more, all of them in the manifest")
-    print("\n".join(lines), file=sys.stderr)
+        print(f"  and {len(dropped) - _LISTED} more, all in the manifest", file=sys.stderr)
     write_manifest(out_dir / MANIFEST, rows)
     return out_dir / MANIFEST
 

@@ -79,10 +79,8 @@ def _lines(path: Path) -> list[str]:
     """The lines of a list that are not empty, without the byte-order mark of Windows editors."""
     try:
         content = path.read_bytes()
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            text = content.decode("utf-16")
-        else:
-            text = content.decode("utf-8-sig", "surrogateescape")
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode("utf-16") if wide else content.decode("utf-8-sig", "surrogateescape")
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +72,7 @@ def store_of(manifest: Path, folder: Path) -> Store:
         return Store(folder, data_sha256)
 
 
-class Store(Mapping[str, RGBImage]):
+class Store(dict[str, RGBImage]):
     """Name -> read-only uint8 (H, W, 3) of a store, mapped, not read.
 
     Args:
@@ -87,10 +87,11 @@ class Store(Mapping[str, RGBImage]):
         try:
             index = json.loads((folder / INDEX).read_bytes())
             self.data_sha256: str = index["data_sha256"]
-            self._entries = {name: tuple(place) for name, *place in index["images"]}
-            sizes = [3 * height * width for height, width, _ in self._entries.values()]
-            self._pixels = np.memmap(folder / PIXELS, np.uint8, "r")
-            complete = index["version"] == VERSION and self._pixels.size == sum(sizes)
+            pixels = np.memmap(folder / PIXELS, np.uint8, "r")
+            for name, height, width, start in index["images"]:
+                self[name] = pixels[start : start + 3 * height * width].reshape(height, width, 3)
+            size = sum(image.size for image in self.values())
+            complete = index["version"] == VERSION and pixels.size == size
         except (OSError, ValueError, KeyError, TypeError):
             complete = False
         if not complete or data_sha256 not in (None, self.data_sha256):
@@ -98,13 +99,3 @@ class Store(Mapping[str, RGBImage]):
                 f"{folder}: no complete training store of these images, or one of another version "
                 "of this package; delete it to have it written anew"
             )
-
-    def __getitem__(self, name: str) -> RGBImage:
-        height, width, offset = self._entries[name]
-        return self._pixels[offset : offset + 3 * height * width].reshape(height, width, 3)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)

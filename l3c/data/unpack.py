@@ -6,10 +6,8 @@ import os
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+from pathlib import Path
 
 import numpy as np
 
@@ -29,7 +27,7 @@ class UnpackError(DatasetError):
 def unpack(archive: Path, folder: Path) -> None:
     """Unpacks an archive into a new folder; one that is there was unpacked before, and is kept.
 
-    Hidden files and `__MACOSX` are left out. A batch of downsampled ImageNet (Chrabaszcz et al.,
+    A batch of downsampled ImageNet (Chrabaszcz et al.,
     2017), `x.npz` of uint8 `data` (N, 3 S S) with S = 32 or 64, each row the planes R, G and B of
     an image, and `labels`, becomes `x/<row, 7 digits>.png`.
 
@@ -38,8 +36,8 @@ def unpack(archive: Path, folder: Path) -> None:
         folder: where to; it appears once all is unpacked.
 
     Raises:
-        UnpackError: a broken archive, a member that is unsafe (outside the folder, a link, a
-            device), a batch of another kind, or a full disk.
+        UnpackError: a broken archive, a tar with a device or a path that leads out of the folder,
+            a batch of another kind, or a full disk.
     """
     if folder.exists():
         return
@@ -48,7 +46,7 @@ def unpack(archive: Path, folder: Path) -> None:
     try:
         part.mkdir(parents=True)
         _extract(archive, part)
-        for batch in sorted(part.rglob("*.npz")):
+        for batch in sorted(part.rglob("[!.]*.npz")):
             _unpack_batch(batch)
         os.replace(part, folder)
     except MemoryError:
@@ -63,49 +61,28 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def _extract(archive: Path, folder: Path) -> None:
-    """Writes every file of an archive that is not hidden."""
-    megabytes = archive.stat().st_size // _MB
-    with (
-        archive.open("rb") as file,
-        Progress(megabytes, f"unpacking {archive.name}", "megabyte") as bar,
-    ):
-        members = _zip_files(file) if file.read(2) == b"PK" else _tar_files(file)
+    """Writes every file of an archive; of a link in a zip, a file that holds where it leads."""
+    size = archive.stat().st_size // _MB
+    with archive.open("rb") as file, Progress(size, f"unpacking {archive.name}", "megabyte") as bar:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as zipped:
+                for info in zipped.infolist():
+                    zipped.extract(info, folder)
+                    bar.update(file.tell() // _MB - bar.done)
+            return
         file.seek(0)
-        for name, content in members:
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
-                raise ValueError(f"{name} may lead out of the folder")
-            if not any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                with content, (folder / path).open("wb") as target:
-                    shutil.copyfileobj(content, target, _MB)
-            if steps := file.tell() // _MB - bar.done:
-                bar.update(steps)
-
-
-def _zip_files(file: BinaryIO) -> Iterator[tuple[str, IO[bytes]]]:
-    """Name and content of each file; of a link the content is where it leads."""
-    with zipfile.ZipFile(file) as archive:
-        for info in archive.infolist():
-            if not info.is_dir():
-                yield info.filename, archive.open(info)
-
-
-def _tar_files(file: BinaryIO) -> Iterator[tuple[str, IO[bytes]]]:
-    with tarfile.open(fileobj=file) as archive:
-        while (member := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined]  # all, about a kilobyte each
-            if not (member.isreg() or member.isdir()):
-                raise ValueError(f"{member.name} is a link or a device")
-            if content := archive.extractfile(member):
-                yield member.name, content
-        # Without its end, or with a damaged header, tarfile takes it for complete. Reading on also
-        # compares the checksum of a .gz.
-        stream = archive.fileobj
-        assert stream is not None
-        whole = stream.tell() >= archive.offset + tarfile.BLOCKSIZE
-        if not whole or any(map(any, iter(partial(stream.read, _MB), b""))):
-            raise tarfile.ReadError(f"no end after {archive.offset} bytes")
+        with tarfile.open(fileobj=file) as tar:
+            while (member := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined]  # all, about a kilobyte each
+                tar.extract(member, folder, filter="data")  # no device, nothing outside
+                bar.update(file.tell() // _MB - bar.done)
+            # Without its end, or with a damaged header, tarfile takes it for complete. Reading on
+            # also compares the checksum of a .gz.
+            stream = tar.fileobj
+            assert stream is not None
+            whole = stream.tell() >= tar.offset + tarfile.BLOCKSIZE
+            if not whole or any(map(any, iter(partial(stream.read, _MB), b""))):
+                raise tarfile.ReadError(f"no end after {tar.offset} bytes")
 
 
 def _unpack_batch(path: Path) -> None:

@@ -25,40 +25,35 @@ from l3c.training.loop import train
 def main() -> int:
     """Trains; 1 if it cannot, with one line that says why."""
     parser = argparse.ArgumentParser(description="Train a recipe, also under torchrun.")
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="such as train.steps=100"
-    )
-    parser.add_argument("--store", type=Path, required=True, help="folder of a training store")
-    parser.add_argument("--weights", type=Path, required=True, help=".safetensors file to write")
-    parser.add_argument("--validation", type=Path, help="folder of a data set, with its manifest")
-    parser.add_argument("--tensorboard", type=Path, help="folder for its event files")
-    parser.add_argument(
-        "--data", type=Path, help="folder of the data set that the store must be made from"
-    )
-    parser.add_argument("--compile", action="store_true", help="with torch.compile")
-    parser.add_argument("--licence", default="not stated", help="of the weights, for the card")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    arguments = parser.parse_args()
+    add = parser.add_argument
+    add("recipe", type=Path)
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="such as train.steps=100")
+    add("--store", type=Path, required=True, help="folder of a training store")
+    add("--weights", type=Path, required=True, help=".safetensors file to write")
+    add("--validation", type=Path, help="folder of a data set, with its manifest")
+    add("--tensorboard", type=Path, help="folder for its event files")
+    add("--data", type=Path, help="folder of the data set that the store must be made from")
+    add("--compile", action="store_true", help="with torch.compile")
+    add("--licence", default="not stated", help="of the weights, for the card")
+    add("--device", choices=("cpu", "cuda"), default="cpu")
+    args = parser.parse_args()
     try:
-        recipe = load_recipe(arguments.recipe, arguments.set)
-        recipe.model_settings(str(arguments.recipe))
-        manifest = arguments.data and arguments.data / MANIFEST
-        store = Store(arguments.store, manifest_sha256(manifest) if manifest else None)
+        recipe = load_recipe(args.recipe, args.set)
+        recipe.model_settings(str(args.recipe))
+        manifest = args.data and args.data / MANIFEST
+        store = Store(args.store, manifest and manifest_sha256(manifest))
+        licences = kept_licences(manifest) if manifest else ["not stated"]
         train(
             recipe,
             store,
             data_sha256=store.data_sha256,
-            weights=arguments.weights,
-            checkpoint=arguments.weights.with_suffix(".checkpoint"),
-            validation=arguments.validation and middle_crops(arguments.validation / MANIFEST),
-            tensorboard=arguments.tensorboard,
-            device=arguments.device,
-            compiled=arguments.compile,
-            about={
-                "licence": arguments.licence,
-                "data_licences": kept_licences(manifest) if manifest else ["not stated"],
-            },
+            weights=args.weights,
+            checkpoint=args.weights.with_suffix(".checkpoint"),
+            validation=args.validation and middle_crops(args.validation / MANIFEST),
+            tensorboard=args.tensorboard,
+            device=args.device,
+            compiled=args.compile,
+            about={"licence": args.licence, "data_licences": licences},
         )
     except (RecipeError, DatasetError, TrainingError) as error:
         print(error, file=sys.stderr)

@@ -30,8 +30,8 @@ from l3c.training.checkpoint import disk_errors, load_checkpoint, save_checkpoin
 from l3c.training.crops import Crops, middle, spread, validation_bpsp
 from l3c.training.errors import TrainingError
 from l3c.training.optimizers import Optimizers
-from l3c.training.parallel import Workers, join, lost_contact
-from l3c.training.tensorboard import add_pictures, open_writer
+from l3c.training.parallel import join
+from l3c.training.tensorboard import add_pictures, add_scalars, open_writer
 
 CHECKPOINT_EVERY_S = 20.0
 METRICS_EVERY = 25  # steps that one row of the metrics averages, at least
@@ -82,163 +82,149 @@ def train(
         TrainingError: images that do not fit the recipe, a loss that is not finite, a full disk, or
             another process of the training that ended.
     """
-    with join(device) as workers, torch_threads(recipe.train.threads):
-        about = {"name": name or recipe.name, "compiled": compiled} | dict(about or {})
-        try:
-            model, facts = _train(
-                workers,
-                recipe,
-                images,
-                data_sha256,
-                weights.with_suffix(".csv"),
-                checkpoint,
-                validation,
-                tensorboard,
-                about,
-            )
-            if workers.main:
-                card = {
-                    **about,
-                    **facts,
-                    "threads": torch.get_num_threads(),
-                    "processes": workers.size,
-                    "device": workers.device.type,
-                    "images": len(images),
-                    "data_sha256": data_sha256,
-                    "recipe": recipe.model_dump(mode="json"),
-                    "deviations": recipe.deviations(),
-                    "versions": {"torch": torch.__version__, "python": platform.python_version()},
-                    "date": today(),
-                }
-                convert_and_write(weights, model.cpu(), images, card)
-                checkpoint.unlink(missing_ok=True)
-            workers.wait()
-        except RuntimeError as error:
-            if not lost_contact(error):
-                raise
-            raise TrainingError(
-                f"{checkpoint}: another process of the training ended, see what it said; the same "
-                "command goes on from this checkpoint"
-            ) from error
-
-
-def _train(
-    workers: Workers,
-    recipe: Recipe,
-    images: Mapping[str, RGBImage],
-    data_sha256: str,
-    curve: Path,
-    checkpoint: Path,
-    validation: Tensor | None,
-    tensorboard: Path | None,
-    about: Mapping[str, Any],
-) -> tuple[Model, dict[str, Any]]:
-    """The trained model, and facts for its card; the last checkpoint holds its state."""
-    settings, device = recipe.train, workers.device
-    crops, share = Crops(images, settings), workers.share(settings.batch)
-    network = _make_model(recipe).to(device)
-    if settings.channels_last:
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizers = Optimizers(network, settings)
-    average = None
-    if settings.average is not None:
-        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
-    result: Any = network if average is None else average.module
-    identity = _identity(recipe, network, data_sha256)
-    done, seconds = 0, 0.0
-    metrics: list[dict[str, float | None]] = []
-    saved = load_checkpoint(checkpoint, identity, workers.main)
-    if saved is not None:
-        network.load_state_dict(saved["network"])
-        optimizers.load_state_dict(saved["optimizers"])
-        if average is not None:
-            average.load_state_dict(saved["average"])
-        done, seconds, metrics = saved["step"], saved["seconds"], saved["metrics"]
-
-    def save(path: Path, step: int, spent: float) -> None:
-        content = {"identity": identity, "step": step, "seconds": spent, "metrics": metrics}
-        content |= {"network": network.state_dict(), "optimizers": optimizers.state_dict()}
-        if average is not None:
-            content["average"] = average.state_dict()
-        if workers.main:
-            save_checkpoint(path, content)
-
-    def write_curve() -> None:
-        if workers.main:
-            write(curve, pd.DataFrame(metrics).to_csv(index=False).encode())
-
-    every = max(METRICS_EVERY, settings.steps // MOST_ROWS)
-    loss_of: Any = workers.loss_of(network)
-    if about["compiled"]:
-        loss_of = torch.compile(loss_of)
-    writer = open_writer(tensorboard if workers.main else None, done)
-    with (
-        ThreadPoolExecutor(1) as reader,  # of the next crops, while this step is computed
-        writer or nullcontext(),
-        Progress(
-            settings.steps, f"train {about['name']}", silent=not workers.main, done=done
-        ) as progress,
-    ):
-        coming = reader.submit(crops.batch, done, share)
-        window: list[float] = []
-        window_start = time.perf_counter()
-        start = window_start - seconds
-        last_save = -math.inf if saved is None else window_start
-        for step in range(done, settings.steps):
-            batch, _ = coming.result()
-            last = step + 1 == settings.steps
-            if not last:
-                coming = reader.submit(crops.batch, step + 1, share)
-            with torch.autocast(device.type, torch.bfloat16, settings.precision == "bfloat16"):
-                loss = loss_of(batch.to(device))
-            value = workers.mean(loss.detach())
-            if not math.isfinite(value):
-                stopped = checkpoint.with_name(f"{checkpoint.stem}.stopped{checkpoint.suffix}")
-                save(stopped, step, time.perf_counter() - start)
-                names = ", ".join(dict.fromkeys(crops.batch(step)[1]))
-                raise TrainingError(
-                    f"{about['name']}: loss is {value} at step {step}, on crops of {names}; the "
-                    f"state is kept in {stopped}, earlier files stay as they are; a lower "
-                    "learning_rate or clip_norm is the usual remedy"
-                )
-            factor = optimizers.step(loss, step)
-            if average is not None:
-                average.update_parameters(network)
-            window.append(value)
-            now = time.perf_counter()
-            speed = len(window) * settings.batch / (now - window_start)
-            progress.update(1, **{"bpsp": value, "img/s": speed})
-            if not last and (step + 1) % every:
-                continue
-            row: dict[str, float | None]
-            row = {"step": step + 1, "train_bpsp": float(np.mean(window))}
-            row |= {"seconds": round(now - start, 3), "validation_bpsp": None}
-            validates = last or (step + 1) % (VALIDATE_ROWS * every) == 0
-            if validation is not None and workers.main and validates:
-                row["validation_bpsp"] = validation_bpsp(result, validation)
+    settings, label = recipe.train, name or recipe.name
+    with join(device, checkpoint) as workers, torch_threads(settings.threads):
+        crops, share = Crops(images, settings), workers.share(settings.batch)
+        network = _make_model(recipe).to(workers.device)
+        if settings.channels_last:
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        state = _State(recipe, network, data_sha256)
+        resumed = state.load(checkpoint, workers.main)
+        loss_of: Any = workers.loss_of(network)
+        if compiled:
+            loss_of = torch.compile(loss_of)
+        every = max(METRICS_EVERY, settings.steps // MOST_ROWS)
+        silent = not workers.main
+        writer = open_writer(tensorboard if workers.main else None, state.step)
+        with (
+            ThreadPoolExecutor(1) as reader,  # of the next crops, while this step is computed
+            writer or nullcontext(),
+            Progress(settings.steps, f"train {label}", silent=silent, done=state.step) as progress,
+        ):
+            coming = reader.submit(crops.batch, state.step, share)
+            window: list[float] = []
+            window_start = time.perf_counter()
+            start = window_start - state.seconds
+            last_save = window_start if resumed else -math.inf
+            for step in range(state.step, settings.steps):
+                batch, _ = coming.result()
+                last = step + 1 == settings.steps
+                if not last:
+                    coming = reader.submit(crops.batch, step + 1, share)
+                half = settings.precision == "bfloat16"
+                with torch.autocast(workers.device.type, torch.bfloat16, half):
+                    loss = loss_of(batch.to(workers.device))
+                value = workers.mean(loss.detach())
+                if not math.isfinite(value):
+                    stopped = checkpoint.with_name(f"{checkpoint.stem}.stopped{checkpoint.suffix}")
+                    state.save(stopped, workers.main)
+                    names = ", ".join(dict.fromkeys(crops.batch(step)[1]))
+                    raise TrainingError(
+                        f"{label}: loss is {value} at step {step}, on crops of {names}; the state "
+                        f"is kept in {stopped}, earlier files stay as they are; a lower "
+                        "learning_rate or clip_norm is the usual remedy"
+                    )
+                factor = state.update(loss)
+                window.append(value)
+                now = time.perf_counter()
+                state.seconds = now - start
+                speed = len(window) * settings.batch / (now - window_start)
+                progress.update(1, **{"bpsp": value, "img/s": speed})
+                if not last and state.step % every:
+                    continue
+                row: dict[str, float | None]
+                row = {"step": state.step, "train_bpsp": float(np.mean(window))}
+                row |= {"seconds": round(state.seconds, 3), "validation_bpsp": None}
+                validates = last or state.step % (VALIDATE_ROWS * every) == 0
+                if validation is not None and workers.main and validates:
+                    row["validation_bpsp"] = validation_bpsp(state.result, validation)
+                    if writer:
+                        add_pictures(writer, state.step, state.result, validation[0])
                 if writer:
-                    add_pictures(writer, step + 1, result, validation[0])
-            if writer:
-                curves = row | {"learning_rate_factor": factor, "images_per_s": speed}
-                for tag in curves.keys() - {"step", "seconds"}:
-                    if curves[tag] is not None:
-                        writer.add_scalar(tag, curves[tag], step + 1)
-                writer.flush()  # a checkpoint saved from now on has its curves
-            metrics.append(row)
-            if now - last_save > CHECKPOINT_EVERY_S and not last:
-                save(checkpoint, step + 1, now - start)
-                write_curve()
-                last_save = now
-            window, window_start = [], time.perf_counter()
-    seconds = time.perf_counter() - start
-    save(checkpoint, settings.steps, seconds)
-    write_curve()
-    return result, {
-        "steps": settings.steps,
-        "train_s": round(seconds, 1),
-        "final_train_bpsp": metrics[-1]["train_bpsp"],
-        "validation_bpsp": metrics[-1]["validation_bpsp"],
-    }
+                    add_scalars(writer, row | {"lr_factor": factor, "images_per_s": speed})
+                state.metrics.append(row)
+                if now - last_save > CHECKPOINT_EVERY_S and not last:
+                    state.save(checkpoint, workers.main, weights.with_suffix(".csv"))
+                    last_save = now
+                window, window_start = [], time.perf_counter()
+        state.save(checkpoint, workers.main, weights.with_suffix(".csv"))
+        if workers.main:
+            card = {
+                "name": label,
+                "compiled": compiled,
+                **(about or {}),
+                "steps": settings.steps,
+                "train_s": round(state.seconds, 1),
+                "threads": torch.get_num_threads(),
+                "processes": workers.size,
+                "device": workers.device.type,
+                "final_train_bpsp": state.metrics[-1]["train_bpsp"],
+                "validation_bpsp": state.metrics[-1]["validation_bpsp"],
+                "images": len(images),
+                "data_sha256": data_sha256,
+                "recipe": recipe.model_dump(mode="json"),
+                "deviations": recipe.deviations(),
+                "versions": {"torch": torch.__version__, "python": platform.python_version()},
+                "date": today(),
+            }
+            convert_and_write(weights, state.result.cpu(), images, card)
+            checkpoint.unlink(missing_ok=True)
+        workers.wait()
+
+
+class _State:
+    """What a training has come to, and a checkpoint keeps.
+
+    Attributes:
+        step: how many are done.
+        seconds: that they took.
+        metrics: rows of the learning curve.
+        result: the network that is validated and written: of averaged weights, if the recipe
+            averages them.
+    """
+
+    def __init__(self, recipe: Recipe, network: Model, data_sha256: str) -> None:
+        self.step, self.seconds = 0, 0.0
+        self.metrics: list[dict[str, float | None]] = []
+        self.result = network
+        self._parts: dict[str, Any] = {"network": network}
+        self._optimizers = self._parts["optimizers"] = Optimizers(network, recipe.train)
+        if (decay := recipe.train.average) is not None:
+            average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+            self._parts["average"], self.result = average, average.module  # type: ignore[assignment]
+        # The weights depend on all settings and images, and on nothing else; labels do not count.
+        start = {"start": network.identity().hex()} if recipe.init_from else {}
+        text = json.dumps(recipe.settings() | start, sort_keys=True, default=str) + data_sha256
+        self._identity = hashlib.sha256(text.encode()).hexdigest()
+
+    def update(self, loss: Tensor) -> float:
+        """Makes a step; returns the factor on the learning rates."""
+        factor = self._optimizers.step(loss, self.step)
+        if "average" in self._parts:
+            self._parts["average"].update_parameters(self._parts["network"])
+        self.step += 1
+        return factor
+
+    def load(self, path: Path, main: bool) -> bool:
+        """Takes over the checkpoint of this recipe and these images, if there is one."""
+        saved = load_checkpoint(path, self._identity, main)
+        if saved is None:
+            return False
+        for name, part in self._parts.items():
+            part.load_state_dict(saved[name])
+        self.step, self.seconds, self.metrics = (saved[k] for k in ("step", "seconds", "metrics"))
+        return True
+
+    def save(self, path: Path, main: bool, curve: Path | None = None) -> None:
+        """Writes a checkpoint, and the metrics, in the main process."""
+        if not main:
+            return
+        content = {"identity": self._identity, "step": self.step, "seconds": self.seconds}
+        content |= {"metrics": self.metrics}
+        content |= {name: part.state_dict() for name, part in self._parts.items()}
+        save_checkpoint(path, content)
+        if curve:
+            write(curve, pd.DataFrame(self.metrics).to_csv(index=False).encode())
 
 
 def convert_and_write(
@@ -297,10 +283,3 @@ def _make_model(recipe: Recipe) -> Model:
         file=sys.stderr,
     )
     return model
-
-
-def _identity(recipe: Recipe, model: Model, data_sha256: str) -> str:
-    """Hash of all that the weights depend on; labels do not count."""
-    settings = recipe.settings() | ({"start": model.identity().hex()} if recipe.init_from else {})
-    text = json.dumps(settings, sort_keys=True, default=str) + data_sha256
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -97,14 +97,15 @@ def lost_contact(error: RuntimeError) -> bool:
 
 
 @contextmanager
-def join(device: str = "cpu") -> Iterator[Workers]:
+def join(device: str, checkpoint: Path) -> Iterator[Workers]:
     """The processes that torchrun started, or this one alone.
 
     Args:
         device: "cpu", or "cuda": then each process of a machine has a GPU of its own.
+        checkpoint: from which the training can go on.
 
     Raises:
-        TrainingError: no GPU.
+        TrainingError: no GPU, or another process of the training ended.
     """
     with ExitStack() as stack:
         place = torch.device(device)
@@ -116,7 +117,15 @@ def join(device: str = "cpu") -> Iterator[Workers]:
             return
         distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
         stack.callback(distributed.destroy_process_group)
-        yield Workers(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), place)
+        try:
+            yield Workers(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), place)
+        except RuntimeError as error:
+            if not lost_contact(error):
+                raise
+            raise TrainingError(
+                f"{checkpoint}: another process of the training ended, see what it said; the same "
+                "command goes on from this checkpoint"
+            ) from error
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,14 @@ def open_writer(folder: Path | None, done: int = 0) -> SummaryWriter | None:
         print(f"tensorboard is not installed ({error}), no curves: {INSTALL}", file=sys.stderr)
         return None
     return SummaryWriter(str(folder), purge_step=done + 1)
+
+
+def add_scalars(writer: SummaryWriter, row: Mapping[str, float | None]) -> None:
+    """Writes a row of the metrics; a checkpoint that is saved afterwards has its curves."""
+    for tag in row.keys() - {"step", "seconds"}:
+        if row[tag] is not None:
+            writer.add_scalar(tag, row[tag], row["step"])
+    writer.flush()
 
 
 def add_pictures(writer: SummaryWriter, step: int, model: Model, crop: Tensor) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,34 @@ from train_toy import run, toy
 from l3c.training import loop
 from l3c.training.tensorboard import INSTALL, add_pictures
 
-CURVES = ["images_per_s", "learning_rate_factor", "train_bpsp", "validation_bpsp"]
+CURVES = ["images_per_s", "lr_factor", "train_bpsp", "validation_bpsp"]
 IMAGES = ["samples/truth", "samples/x", "samples/x-z1", "z/1", "z/2"]
+WRITER = "torch.utils.tensorboard"
 Train = Callable[[Path, Path | None], bytes]
+
+
+class Writer(contextlib.ExitStack):
+    """In the place of tensorboard's: keeps tag and step, and images by tag."""
+
+    def __init__(self, folder: str = "", purge_step: int = 0) -> None:
+        super().__init__()
+        self.written: list[tuple[str, int]] = []
+        self.images: dict[str, np.ndarray] = {}
+        self.purge_step = purge_step
+
+    def add_scalar(self, tag: str, value: float, step: int) -> None:
+        assert np.isfinite(value)
+        self.written.append((tag, step))
+
+    def add_image(self, tag: str, image: Any, step: int, dataformats: str = "CHW") -> None:
+        self.written.append((tag, step))
+        self.images[tag] = np.asarray(image)
+
+    def add_images(self, tag: str, images: torch.Tensor, step: int) -> None:
+        assert 0 <= images.min() <= images.max() <= 1
+        self.add_image(tag, images, step)
+
+    def flush(self) -> None: ...
 
 
 @pytest.fixture
@@ -30,13 +57,15 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Train:
     return lambda folder, to: run(folder, toy(10), validation=crops, tensorboard=to).read_bytes()
 
 
-def test_event_files_hold_every_step_once(
+def test_every_step_is_written_and_the_weights_stay_the_same(
     tmp_path: Path, train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    folder, batch, kills = tmp_path / "events", loop.Crops.batch, iter([9])
+    writers: list[Writer] = []
+    module = SimpleNamespace(
+        SummaryWriter=lambda *a, **k: writers.append(Writer(*a, **k)) or writers[-1]
+    )
+    monkeypatch.setitem(sys.modules, WRITER, module)
+    batch, kills = loop.Crops.batch, iter([9])
 
     def killed(self: loop.Crops, now: int, share: range) -> Any:
         if now == 9 and next(kills, None):
@@ -45,19 +74,23 @@ def test_event_files_hold_every_step_once(
 
     monkeypatch.setattr(loop.Crops, "batch", killed)
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path, folder)
-    assert train(tmp_path, folder) == train(tmp_path / "without", None)
-    events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0})
+        train(tmp_path, tmp_path / "events")
+    assert train(tmp_path, tmp_path / "events") == train(tmp_path / "without", None)
+    assert [writer.purge_step for writer in writers] == [1, 3]
+    for tag in (*CURVES, *IMAGES):
+        steps = [step for other, step in writers[1].written if other == tag]
+        assert steps == ([4, 6, 8, 10] if tag in CURVES[:3] else [4, 8, 10])
+
+
+def test_tensorboard_reads_what_is_written(tmp_path: Path, train: Train) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(tmp_path, tmp_path / "events")
+    events = EventAccumulator(str(tmp_path / "events"), size_guidance={"scalars": 0, "images": 0})
     events.Reload()
     assert sorted(events.Tags()["scalars"]) == CURVES
     assert sorted(events.Tags()["images"]) == IMAGES
-    for tag in CURVES[:3]:
-        assert [event.step for event in events.Scalars(tag)] == [2, 4, 6, 8, 10]
-    for tag in IMAGES:
-        assert [event.step for event in events.Images(tag)] == [4, 8, 10]
-    metrics = (tmp_path / "toy.csv").read_text().splitlines()[1:]
-    bpsp = [event.value for event in events.Scalars("train_bpsp")]
-    assert bpsp == pytest.approx([float(line.split(",")[1]) for line in metrics])
 
 
 def test_without_tensorboard_it_is_said_once_and_training_goes_on(
@@ -66,26 +99,12 @@ def test_without_tensorboard_it_is_said_once_and_training_goes_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, WRITER, None)
     assert train(tmp_path, tmp_path / "events") == train(tmp_path / "without", None)
     assert not (tmp_path / "events").exists()
     said = [line for line in capsys.readouterr().err.splitlines() if "tensorboard" in line]
     assert len(said) == 1
     assert said[0].endswith(INSTALL)
-
-
-class Writer:
-    """What `add_pictures` writes: tag -> image."""
-
-    def __init__(self) -> None:
-        self.images: dict[str, np.ndarray] = {}
-
-    def add_image(self, tag: str, image: np.ndarray, step: int, dataformats: str) -> None:
-        self.images[tag] = image
-
-    def add_images(self, tag: str, images: torch.Tensor, step: int) -> None:
-        assert 0 <= images.min() <= images.max() <= 1
-        self.images[tag] = images.numpy()
 
 
 @pytest.mark.parametrize("kind", ["l3c", "rgb", "interlaced"])

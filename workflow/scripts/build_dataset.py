@@ -5,11 +5,7 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
-    from l3c.data.datasets import DatasetSpec, build_dataset, merge_shards
+    from l3c.data.datasets import DatasetSpec, build_dataset
 
     spec = DatasetSpec.model_validate(snakemake.params.spec)
-    folder = Path(snakemake.output.manifest).parent
-    if spec.shards > 1:
-        merge_shards(spec, folder)
-    else:
-        build_dataset(spec, folder)
+    build_dataset(spec, Path(snakemake.output.manifest).parent)
