@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from l3c.data import datasets
-from l3c.data.datasets import DatasetSpec, build_dataset, build_shard, merge_shards
+from l3c.data.datasets import DatasetSpec, build_dataset, build_shard
 from l3c.data.errors import DatasetError
 from l3c.data.images import read_png_text, write_png
 from l3c.data.manifest import kept_images, manifest_sha256, read_manifest
@@ -277,12 +277,12 @@ def test_shards_together_are_the_data_set(tmp_path: Path, listed: bool) -> None:
         source = source / "list.txt"
         source.write_text("\n".join(names))
     spec = spec_of(source, prepare=SMALL | {"copies": 2}, shards=3)
-    whole = build_dataset(spec, tmp_path / "whole")
+    whole = build(source, tmp_path / "whole", prepare=SMALL | {"copies": 2})
     for shard in (2, 0, 1):
         with pytest.raises(DatasetError, match=r"-of-3\.csv"):
-            merge_shards(spec, tmp_path / "out")
+            build_dataset(spec, tmp_path / "out")
         build_shard(spec, tmp_path / "out", shard)
-    assert merge_shards(spec, tmp_path / "out").read_bytes() == whole.read_bytes()
+    assert build_dataset(spec, tmp_path / "out").read_bytes() == whole.read_bytes()
     assert sorted(os.listdir(tmp_path / "out/images")) == sorted(
         os.listdir(tmp_path / "whole/images")
     )
