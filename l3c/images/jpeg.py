@@ -6,8 +6,6 @@ libjpeg makes up what is missing, in grey, and Pillow does not pass its warning 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import pairwise
 
 from PIL import Image
 
@@ -19,7 +17,7 @@ SIGNATURE = b"\xff\xd8\xff"
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"
 
 _EOI, _SOS = 0xD9, 0xDA
-_NO_LENGTH = (0x01, *range(0xD0, 0xD9))
+_NO_LENGTH = (0x00, 0x01, *range(0xD0, 0xD9), 0xFF)
 _PROGRESSIVE = (0xC2, 0xCA)
 _READABLE = (0xC0, 0xC1, 0xC9, *_PROGRESSIVE)
 _KINDS = {0xF7: "JPEG-LS"} | dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF), "lossless JPEG")
@@ -47,14 +45,22 @@ class JpegSegments:
         problem: what kind of JPEG it is, if none that is read; else "".
         lacks_scans: whether the data of a component, or the last bits of some coefficients, never
             came.
+        padded: the picture with noise behind its last scan: the same pixels, if it is not cut off.
         behind: what follows the picture: others, or a film, as phones add it.
     """
 
     def __init__(self, data: bytes) -> None:
-        self._data, self._scan_ends, self.behind, self.problem = data, [0], b"", ""
-        frame = 0
+        frame, self.problem, at, scan, scan_end = 0, "", 2, 0, 0
         components: dict[int, int] = {}  # coefficients that came in full precision, as bits
-        for marker, body in self._segments():
+        while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
+            marker = data[at + 1]
+            if marker == _EOI:
+                break
+            if marker in _NO_LENGTH:
+                at += 1 if marker == 0xFF else 2
+                continue
+            end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            body, at = data[at + 4 : end], end
             if (marker in _READABLE or marker in _KINDS) and not frame and len(body) >= 6:
                 frame, bits = marker, body[0]
                 components = dict.fromkeys(body[6::3], 0)
@@ -67,39 +73,15 @@ class JpegSegments:
                     coefficients = (2 << last) - (1 << first) if precision & 15 == 0 else 0
                 for component in body[1 : 1 + 2 * body[0] : 2]:
                     components[component] = components.get(component, 0) | coefficients
+                found = _MARKER.search(data, end)
+                scan, scan_end = end, found.start() if found else len(data)
+                at = scan_end
         self.lacks_scans = any(c != _ALL_COEFFICIENTS for c in components.values())
-
-    def padded(self) -> bytes:
-        """The picture with noise behind each scan: the same pixels, if no scan is cut off."""
-        parts = []
-        for start, end in pairwise(self._scan_ends):
-            scan = self._data[start:end]
-            restarts = _RESTART.findall(scan)
-            awaited = (restarts[-1][1] + 1) & 0xD7 if restarts else 0xD0
-            parts += [scan, _NOISE, bytes((0xFF, awaited)), _NOISE]
-        return b"".join(parts) + self._data[self._scan_ends[-1] :]
-
-    def _segments(self) -> Iterator[tuple[int, bytes]]:
-        """Marker and body of each segment with a length, up to the end of the picture."""
-        data, at = self._data, 2
-        while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
-            marker = data[at + 1]
-            if marker in (0x00, 0xFF):
-                at += 1
-            elif marker in _NO_LENGTH:
-                at += 2
-            elif marker == _EOI:
-                break
-            else:
-                end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-                yield marker, data[at + 4 : end]
-                at = end
-                if marker == _SOS:
-                    found = _MARKER.search(data, at)
-                    at = found.start() if found else len(data)
-                    self._scan_ends.append(at)
-        if at >= 0 and data[at : at + 2] == b"\xff\xd9":
-            self.behind = data[at + 2 :].strip(b"\x00")
+        restarts = _RESTART.findall(data, scan, scan_end)
+        awaited = bytes((0xFF, (restarts[-1][1] + 1) & 0xD7 if restarts else 0xD0))
+        self.padded = data[:scan_end] + _NOISE + awaited + _NOISE + data[scan_end:]
+        whole = at >= 0 and data[at : at + 2] == b"\xff\xd9"
+        self.behind = data[at + 2 :].strip(b"\x00") if whole else b""
 
 
 def complete(image: Image.Image, found: dict[Section, bytes]) -> list[str]:
@@ -142,8 +124,5 @@ def _assemble(main: bytes, pieces: list[bytes]) -> bytes:
         if guid in main:
             size = int.from_bytes(numbers[:4], "big")
             parts[int.from_bytes(numbers[4:], "big")] = piece[start + 40 :]
-    whole = bytearray()
-    for offset, part in sorted(parts.items()):
-        if offset == len(whole):
-            whole += part
-    return bytes(whole) if len(whole) == size else b""
+    whole = b"".join(part for _, part in sorted(parts.items()))
+    return whole if len(whole) == size else b""

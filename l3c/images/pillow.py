@@ -33,13 +33,8 @@ _REFUSED = {
 _BLOCK_BYTES = 2**22  # samples taken from Pillow at a time; it makes two more copies of these
 _EXIF_STARTS = (EXIF_PREFIX, b"II*\x00", b"MM\x00*")
 _RAW_PROFILE = re.compile(r"\s*\S+\s+(\d+)\s+([0-9a-fA-F\s]*)")
-_RAW_KINDS = {
-    "app1": Section.EXIF,
-    "exif": Section.EXIF,
-    "xmp": Section.XMP,
-    "icc": Section.ICC,
-    "icm": Section.ICC,
-}
+_RAW_KINDS = {"exif": Section.EXIF, "app1": Section.EXIF, "xmp": Section.XMP}
+_RAW_KINDS |= {"icc": Section.ICC, "icm": Section.ICC}
 
 
 def picture_of(image: Image.Image) -> Picture:
@@ -49,8 +44,8 @@ def picture_of(image: Image.Image) -> Picture:
         raise PictureError(f"{kind}: convert it to {target} first")
     if 0 in image.size:
         raise PictureError("empty: no pixels")
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-        raise PictureError("animated or multi-page: take one frame with image.copy()")
+    if (frames := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":
+        raise PictureError(f"animated or multi-page ({frames} frames): take one by image.copy()")
     if isinstance(image, ImageFile.ImageFile) and image.tile:
         # Without a name it is not mapped into memory: Pillow shears such TIFFs as it turns them.
         filename, image.filename = image.filename, ""
@@ -69,11 +64,10 @@ def image_of(picture: Picture) -> Image.Image:
     mode = picture.mode
     if mode == Mode.RGB16:
         raise PictureError("16-bit RGB: Pillow has no such mode; take the array")
+    samples = picture.samples.astype(mode.dtype.newbyteorder("<"), copy=False)
     if mode == Mode.BILEVEL:
-        packed: Any = np.packbits(picture.samples[..., 0], axis=1)  # rows begin with a byte
-    else:
-        packed = picture.samples.astype(mode.dtype.newbyteorder("<"), copy=False)
-    data = np.ascontiguousarray(packed).data.cast("B")
+        samples = np.packbits(samples[..., 0], axis=1)  # rows begin with a byte
+    data = np.ascontiguousarray(samples).data.cast("B")
     image = Image.frombytes(mode.pil, (picture.width, picture.height), data)
     if palette := picture.sections.get(Section.PALETTE):
         image.putpalette(palette)
@@ -84,7 +78,7 @@ def image_of(picture: Picture) -> Image.Image:
 def info_of(mode: Mode, sections: Mapping[Section, bytes]) -> dict[str, Any]:
     """What the `info` of a Pillow image holds of a picture's sections: all but the palette."""
     info: dict[str, Any] = {
-        key: sections[kind] for kind, key in INFO_KEYS.items() if kind in sections
+        INFO_KEYS[kind]: sections[kind] for kind in INFO_KEYS if kind in sections
     }
     if "exif" in info:
         info["exif"] = EXIF_PREFIX + info["exif"]
@@ -112,10 +106,9 @@ def raw_profile(keyword: str, text: str) -> tuple[Section | None, bytes] | None:
     """
     match = _RAW_PROFILE.fullmatch(text)
     digits = "".join(match[2].split()) if match else ""
-    size = int(match[1]) if match else 0
-    if not match or len(digits) < 2 * size:
+    if not match or len(digits) < 2 * int(match[1]):
         return None
-    data = bytes.fromhex(digits[: 2 * size])
+    data = bytes.fromhex(digits[: 2 * int(match[1])])
     if data.startswith(jpeg.XMP_PREFIX):
         return Section.XMP, data.removeprefix(jpeg.XMP_PREFIX)
     kind = keyword.removeprefix("Raw profile type ").lower()
@@ -199,9 +192,5 @@ def _samples(image: Image.Image, mode: Mode) -> Samples:
     rows = max(1, _BLOCK_BYTES // (width * mode.channels * mode.dtype.itemsize))
     for top in range(0, height, rows):
         block = image.crop((0, top, width, min(top + rows, height)))
-        if mode == Mode.BILEVEL:
-            packed = np.frombuffer(block.tobytes(), np.uint8).reshape(block.height, -1)
-            samples[top : top + rows, :, 0] = np.unpackbits(packed, axis=1, count=width)
-        else:
-            samples[top : top + rows] = np.asarray(block).reshape(block.height, width, -1)
+        samples[top : top + rows] = np.asarray(block).reshape(block.height, width, -1)
     return samples

@@ -52,7 +52,6 @@ MAX_PIXELS = 178_956_970
 
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _DAMAGED = "unreadable or truncated"
-_NATIVE = "L" if sys.byteorder == "little" else "B"
 
 
 def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
@@ -122,9 +121,6 @@ def file_problem(path: Path) -> str:
 def _opened(data: bytes, *formats: str) -> Iterator[Image.Image]:
     """By Pillow, and judged by the header before the pixels take memory."""
     with Image.open(io.BytesIO(data), formats=formats) as image:
-        frames = getattr(image, "n_frames", 1)
-        if frames > 1 and image.format != "MPO":
-            raise PictureError(f"animated or multi-page: {frames} frames, expected a single image")
         if image.width * image.height > MAX_PIXELS:
             raise PictureError(
                 f"{image.width} x {image.height} pixels, more than the {MAX_PIXELS} allowed in a "
@@ -137,8 +133,9 @@ def _read_png(data: bytes) -> Picture:
     chunks = png.PngChunks(data)
     pixels = chunks.pixels()
     with _opened(pixels, "PNG") as image:
-        if chunks.color_type in (4, 6):
-            _check_depth("grey with alpha" if chunks.color_type == 4 else "RGBA", chunks.bits)
+        if chunks.bits == 16 and chunks.color_type in (4, 6):
+            kind = "grey with alpha" if chunks.color_type == 4 else "RGBA"
+            raise PictureError(f"a PNG with 16-bit {kind}: convert it to 8 bits")
         chunks.check_rows()
         wide = chunks.bits == 16 and image.mode == "RGB"
         picture = _read_rgb16(image, pixels) if wide else Picture.from_pil(image)
@@ -158,7 +155,7 @@ def _read_jpeg(data: bytes) -> Picture:
         raise PictureError(f"{segments.problem}: convert it to PNG")
     with _opened(data, "JPEG") as image:
         picture, single = Picture.from_pil(image), image.format != "MPO"
-        with Image.open(io.BytesIO(segments.padded()), formats=("JPEG",)) as again:
+        with Image.open(io.BytesIO(segments.padded), formats=("JPEG",)) as again:
             cut_off = ImageChops.difference(image, again).getbbox() is not None
     if cut_off or segments.lacks_scans:
         raise PictureError(f"{_DAMAGED}: the data end before the image does")
@@ -171,21 +168,13 @@ def _read_jpeg(data: bytes) -> Picture:
 def _read_other(data: bytes) -> Picture:
     with _opened(data, *FORMATS) as image:
         if image.format == "TIFF":
-            bits = tiff.bit_depth(image)
             if problem := tiff.problem(image):
                 raise PictureError(f"{problem}: convert it to PNG")
-            if image.mode in ("LA", "RGBA") or (image.mode == "RGB" and bits != 16):
-                _check_depth(image.mode, bits)
             if tiff.lacks_pixels(image):
                 raise PictureError(f"{_DAMAGED}: a TIFF without the data of all its rows")
-            if bits == 16 and image.mode == "RGB":
+            if image.mode == "RGB" and tiff.bit_depth(image) == 16:
                 return _read_rgb16(image, data)
         return Picture.from_pil(image)
-
-
-def _check_depth(kind: str, bits: int) -> None:
-    if bits != 8:
-        raise PictureError(f"{bits}-bit {kind}: only 8 bits, or 16 of grey or RGB, are taken")
 
 
 def _read_rgb16(image: Image.Image, data: bytes) -> Picture:
@@ -202,5 +191,5 @@ def _swapped(args: Any) -> Any:
     """The arguments of a decoder, with the other byte order."""
     if not isinstance(args, str):
         return (_swapped(args[0]), *args[1:])
-    order = args[-1].replace("N", _NATIVE)  # N: the machine's
+    order = args[-1].replace("N", sys.byteorder[0].upper())  # N: the machine's
     return args[:-1] + ("B" if order == "L" else "L")

@@ -26,18 +26,20 @@ def bit_depth(image: Image.Image) -> int:
 
 
 def problem(image: Image.Image) -> str:
-    """What Pillow would change without a word while it loads a TIFF; "" if nothing."""
-    bands, bits, tags = len(image.getbands()), bit_depth(image), image.getexif()
+    """What of a TIFF Pillow would change without a word, or is not taken; "" if nothing."""
+    mode, bands, bits, tags = image.mode, image.getbands(), bit_depth(image), image.getexif()
     color, extra = tags.get(Tag.PhotometricInterpretation), _numbers(image, 338)
-    planar = tags.get(Tag.PlanarConfiguration) == _PLANES
+    wide = bits == 16 and mode == "RGB"
+    planar = wide and tags.get(Tag.PlanarConfiguration) == _PLANES
     changes = {
         # More bits are refused anyway.
         f"{bits}-bit signed samples": _SIGNED in _numbers(image, 339) and bits <= 16,
-        f"channels that Pillow drops: it takes {bands}": tags.get(Tag.SamplesPerPixel, 1) != bands,
-        "alpha that is premultiplied or said to be none": bands in (2, 4) and extra[:1] in _EXTRAS,
-        "16-bit grey from white to black": image.mode.startswith("I;16") and color == _WHITE_IS_0,
-        "16 bits that are not plain RGB": bits == 16 and image.mode == "RGB" and color != _RGB,
-        "16-bit RGB stored plane by plane": bits == 16 and image.mode == "RGB" and planar,
+        f"channels beside {mode}": tags.get(Tag.SamplesPerPixel, 1) != len(bands),
+        "alpha that is premultiplied or said to be none": bands[-1] == "A" and extra[:1] in _EXTRAS,
+        "16-bit grey from white to black": mode.startswith("I;16") and color == _WHITE_IS_0,
+        "16 bits that are not plain RGB": wide and color != _RGB,
+        "16-bit RGB stored plane by plane": planar,
+        f"{bits}-bit {mode}": mode in ("LA", "RGB", "RGBA") and bits != 8 and not wide,
     }
     return next((f"a TIFF with {change}" for change, found in changes.items() if found), "")
 

@@ -16,37 +16,17 @@ def padded(side: int) -> int:
     return -(-side // 8) * 8
 
 
-@given(st.integers(1, 20_000), st.integers(1, 20_000))
-def test_rectangles_tile_the_image(height: int, width: int) -> None:
-    rows, cols = tile_grid(height, width)
-    found = tile_rectangles(height, width, rows, cols)
-    assert len(found) == rows * cols
-    bottom = 0
-    for row in range(rows):
-        line = found[row * cols : (row + 1) * cols]
-        right = 0
-        for y, x, h, w in line:
-            assert (y, x) == (bottom, right)
-            assert y % 8 == x % 8 == 0
-            assert h == line[0][2] > 0
-            assert w > 0
-            assert padded(h) * padded(w) <= TILE_PIXELS
-            right = x + w
-        assert right == width
-        bottom += line[0][2]
-    assert bottom == height
-    for at in (2, 3):
-        equal = {padded(rectangle[at]) for rectangle in found}
-        assert max(equal) - min(equal) <= 8
-
-
-@given(st.integers(1, 3000), st.data())
-def test_edges_are_those_of_format_md(height: int, data: st.DataObject) -> None:
-    blocks = padded(height) // 8
-    rows = data.draw(st.integers(1, blocks))
-    found = tile_rectangles(height, 5, rows, 1)
-    edges = [8 * (i * blocks // rows) for i in range(rows)] + [height]
-    assert found == [(y, 0, end - y, 5) for y, end in itertools.pairwise(edges)]
+@given(st.integers(1, 3000), st.integers(1, 300), st.data())
+def test_edges_are_those_of_format_md(height: int, width: int, data: st.DataObject) -> None:
+    grid, edges = [], []
+    for side in (height, width):
+        blocks = padded(side) // 8
+        count = data.draw(st.integers(1, blocks))
+        grid.append(count)
+        starts = [8 * (i * blocks // count) for i in range(count)]
+        edges.append(list(itertools.pairwise([*starts, side])))
+    found = tile_rectangles(height, width, *grid)
+    assert found == [(y, x, y_end - y, x_end - x) for y, y_end in edges[0] for x, x_end in edges[1]]
 
 
 @given(sides, sides)
@@ -78,20 +58,17 @@ def test_grids(size: tuple[int, int], grid: tuple[int, int]) -> None:
 
 
 def test_no_grid_has_shorter_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "l3c.fileformat.tiles.TILE_PIXELS", 64 * 37
-    )  # small enough to try all grids
+    monkeypatch.setattr("l3c.fileformat.tiles.TILE_PIXELS", 64 * 37)  # small: all grids are tried
     rng = np.random.default_rng(0)
     for height, width in rng.integers(1, 400, (100, 2)).tolist():
         high, wide = padded(height) // 8, padded(width) // 8
-        cuts = min(
-            (rows - 1) * width + (cols - 1) * height
+        cuts = {
+            (rows, cols): (rows - 1) * width + (cols - 1) * height
             for rows in range(1, high + 1)
             for cols in range(1, wide + 1)
             if -(-high // rows) * -(-wide // cols) <= 37
-        )
-        rows, cols = tile_grid(height, width)
-        assert (rows - 1) * width + (cols - 1) * height == cuts
+        }
+        assert cuts[tile_grid(height, width)] == min(cuts.values())
 
 
 @pytest.mark.parametrize("side", [8, 9, 100, 1024])

@@ -11,7 +11,6 @@ written again, which must give the same bytes, and its tiles and parts are read.
 import argparse
 import contextlib
 import random
-import resource
 import sys
 import time
 import zlib
@@ -157,17 +156,13 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    start = time.perf_counter()
     answers, findings, longest = fuzz(chosen.inputs, chosen.seed)
     seconds = time.perf_counter() - start
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     for answer, count in answers.most_common():
         print(f"{count:>12,} {answer}")
     print(*findings, sep="\n")
-    print(
-        f"{sum(answers.values()):,} inputs, seed {chosen.seed}: {seconds:.1f} s, the longest "
-        f"{1e3 * longest:.1f} ms, {grown:,} KiB of memory more, {len(findings)} findings"
-    )
+    print(f"seed {chosen.seed}: {seconds:.1f} s, the longest input {1e3 * longest:.1f} ms")
     return 1 if findings else 0
 
 

@@ -194,10 +194,8 @@ def test_large_metadata_is_read_and_what_is_written_is_read_again(
     assert read_picture(tmp_path / "x.png") == picture
 
 
-@pytest.mark.parametrize("repeats", [2_000_000, 200_000_000])
-def test_long_texts_are_no_obstacle(repeats: int) -> None:
-    """However much they decompress to: comments are not decompressed."""
+def test_long_texts_are_no_obstacle() -> None:
+    """However much they decompress to, here 200 MB: comments are not decompressed."""
     deflate = zlib.compressobj(1)
-    body = b"".join(deflate.compress(b"a" * 1_000_000) for _ in range(repeats // 1_000_000))
-    picture = plain(with_chunks(chunk(b"zTXt", b"Comment\x00\x00" + body + deflate.flush())))
-    assert picture.losses == ("1 comment",)
+    body = b"".join(deflate.compress(b"a" * 1_000_000) for _ in range(200)) + deflate.flush()
+    assert plain(with_chunks(chunk(b"zTXt", b"Comment\0\0" + body))).losses == ("1 comment",)
