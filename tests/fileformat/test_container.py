@@ -101,12 +101,12 @@ def test_sections_are_sorted_and_payloads_are_views() -> None:
         assert tile.payload.obj is data
 
 
-def test_overhead_of_one_tile() -> None:
-    for height, width in [(1, 1), (512, 512), (8, 65536), (65536, 8), (720, 728)]:
-        assert tile_grid(height, width) == (1, 1)
-        payload = bytes(3 * height * width)
-        whole = pack(a_container(height=height, width=width, tiles=(a_tile(payload),)))
-        assert len(whole) - len(payload) <= 44
+@pytest.mark.parametrize("size", [(1, 1), (512, 512), (8, 65536), (65536, 8), (720, 728)])
+def test_overhead_of_one_tile(size: tuple[int, int]) -> None:
+    payload = bytes(3 * size[0] * size[1])
+    whole = pack(a_container(height=size[0], width=size[1], tiles=(a_tile(payload),)))
+    assert tile_grid(*size) == (1, 1)
+    assert len(whole) - len(payload) <= 44
 
 
 WRONG: dict[str, list[Any]] = {
@@ -346,23 +346,16 @@ HOSTILE: dict[type[CoderError], dict[str, bytes]] = {
     errors.HeaderAlteredError: {
         "long length": MAGIC + b"\2" + b"\xff" * 6,
         "padded length": MAGIC + b"\2\x80\0" + CRC,
-        "no fields": wrapped(b""),
         "no size": wrapped(b"\4\1"),
         "zero height": wrapped(b"\4\1\0\1" + MODEL + ONE),
-        "zero width": wrapped(b"\4\1\1\0" + MODEL + ONE),
-        "2^32 sides": wrapped(b"\4\1" + 2 * leb128(2**32) + MODEL + ONE + b"\0" + TILE),
         "2^31 sides": wrapped(b"\4\1" + MOST + MODEL + ONE + b"\0" + TILE),
         "2^44 tiles": wrapped(b"\4\1" + MOST + MODEL + 2 * leb128(2**22) + b"\0" + TILE),
         "tile too large": wrapped(b"\4\0\x08" + leb128(2**17 + 1) + ONE + b"\0" + TILE),
         "too many rows": wrapped(b"\4\0" + SIZE + b"\2\1\0" + 2 * TILE),
-        "no columns": wrapped(b"\4\0" + SIZE + b"\1\0\0"),
         "padded height": wrapped(b"\4\0\x88\0\x08" + ONE + b"\0" + TILE),
-        "no sections": wrapped(EIGHT),
         "255 sections": wrapped(EIGHT + b"\xff\1\0" + CRC),
-        "section cut": wrapped(EIGHT + b"\1\1\0"),
         "section twice": wrapped(EIGHT + b"\2" + 2 * (b"\1\0" + CRC) + TILE),
         "no tile": wrapped(EIGHT + b"\0"),
-        "tile cut": wrapped(EIGHT + b"\0\x80\1" + bytes(7)),
         "two tiles for one": wrapped(EIGHT + b"\0" + 2 * TILE),
     },
 }
