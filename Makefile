@@ -20,7 +20,7 @@ unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test bench lint clean
+.PHONY: help setup run test bench lint notebooks clean
 
 help:
 	@echo "make run     set up, then prepare images, train, measure, draw (snakemake --cores all)"
@@ -28,6 +28,7 @@ help:
 	@echo "make bench   set up, then time the coder's functions: results/run/benchmarks/functions.csv"
 	@echo "make setup   only the environment in $(VENV); another Python: make setup PYTHON=python3.12"
 	@echo "make lint    style, types and the workflow's own checks"
+	@echo "make notebooks  clear what playing left in notebooks/, before a commit"
 	@echo "make clean   remove what set-up made (results stay)"
 	@echo "More for Snakemake: make run ARGS='--configfile mine.yaml'"
 
@@ -55,6 +56,14 @@ lint: setup
 	@$(WITH_VENV) lint-imports --no-cache
 	@$(WITH_VENV) $(PY) -m snakefmt --check Snakefile workflow
 	@$(WITH_VENV) $(PY) -m snakemake --lint
+
+# Clears what playing left in the notebooks, as they are committed.
+CLEAR := --ClearOutputPreprocessor.enabled=True --ClearMetadataPreprocessor.enabled=True \
+	--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
+	--ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec
+
+notebooks: setup
+	@$(PY) -m nbconvert --log-level ERROR --to notebook --inplace $(CLEAR) notebooks/*.ipynb
 
 clean:
 	rm -rf $(VENV) baselines/flif_wasm/node_modules build l3c_bench.egg-info

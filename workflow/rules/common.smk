@@ -18,7 +18,7 @@ from l3c.bench.measure.provenance import code_state, configuration_of
 from l3c.workflow.experiment import resolve
 from l3c.workflow.checks import CATALOGUE, ExperimentError
 from l3c.workflow.checks import check_experiment, check_method_files, given_model
-from l3c.notebooks.reading import read, title_of
+from l3c.bench.notebooks import read, title_of
 from l3c.workflow.lock import hold_main_lock
 
 # Before Snakemake takes its own lock: what a killed run left of it is removed, see the module.

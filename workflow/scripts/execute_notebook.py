@@ -8,11 +8,10 @@ with job(snakemake):
     import nbformat
 
     from l3c.bench.measure.provenance import read_stamp
-    from l3c.notebooks.execution import add_stamp, execute
-    from l3c.notebooks.page import to_page
+    from l3c.bench.notebooks import execute, to_page
     from l3c.whole_files import write_text
 
-    notebook = execute(Path(snakemake.input.notebook), snakemake.params.given)
-    add_stamp(notebook, read_stamp(Path(snakemake.input.provenance)))
+    stamp = read_stamp(Path(snakemake.input.provenance))
+    notebook = execute(Path(snakemake.input.notebook), snakemake.params.given, stamp=stamp)
     write_text(Path(snakemake.output.notebook), nbformat.writes(notebook) + "\n")
     write_text(Path(snakemake.output.page), to_page(notebook))

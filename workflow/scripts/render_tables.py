@@ -5,7 +5,7 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
-    from l3c.notebooks.page import markdown_page
+    from l3c.bench.notebooks import markdown_page
     from l3c.whole_files import write_text
 
     for table, page in zip(snakemake.input.tables, snakemake.output.pages, strict=True):

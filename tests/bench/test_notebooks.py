@@ -1,19 +1,19 @@
-"""Notebooks are executed by a kernel of this interpreter, and say in one line what went wrong."""
+"""Notebooks: those of notebooks/ are clean and run; pages need nothing; errors name the cell."""
 
 import os
 import re
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from l3c.notebooks import execution
-from l3c.notebooks.execution import add_stamp, execute
-from l3c.notebooks.page import markdown_page, to_page
-from l3c.notebooks.reading import NotebookError, title_of
+from l3c.bench.notebooks import NotebookError, execute, markdown_page, read, title_of, to_page
 
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PLOT = """\
 %matplotlib inline
 %config InlineBackend.figure_formats = ["svg"]
@@ -21,6 +21,28 @@ from matplotlib.figure import Figure
 figure = Figure(figsize=(2, 1))
 figure.subplots().plot([1, 2])
 figure"""
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_committed_notebooks_are_clean(path):
+    notebook = read(path)
+    assert set(notebook.metadata) == {"kernelspec"}, "make notebooks"
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags"}, "make notebooks"
+        assert not cell.get("outputs"), "make notebooks"
+        assert cell.get("execution_count") is None, "make notebooks"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_committed_notebooks_run_on_the_results_that_come_along(path, tmp_path):
+    executed = execute(path, {"RUN": "no/such/run"}, tmp_path)
+    code = [cell for cell in executed.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    said = [output for cell in code for output in cell.outputs if output.get("name") == "stderr"]
+    assert said == []
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture
@@ -48,15 +70,13 @@ def test_a_notebook_gets_parameters_folder_and_interpreter(make_notebook, tmp_pa
     monkeypatch.setenv("HOME", str(home))
     path = make_notebook("RUN, OTHER", "import os, sys\nprint(os.getcwd(), sys.executable)", PLOT)
     before = path.read_text()
-    executed = execute(path, {"RUN": "given", "UNKNOWN": 2}, tmp_path)
-    assert executed.cells[2].source == "# Given by the workflow.\nRUN = 'given'"
-    assert outputs(executed.cells[3]) == ["('given', 1)"]
-    assert outputs(executed.cells[4]) == [f"{os.path.realpath(tmp_path)} {sys.executable}\n"]
-    assert "image/svg+xml" in executed.cells[5].outputs[0].data
-    assert [cell.get("execution_count") for cell in executed.cells] == [None, 1, 2, 3, 4, 5]
+    executed = execute(path, {"RUN": "given", "UNKNOWN": 2}, tmp_path, "commit 123")
+    assert outputs(executed.cells[2]) == ["('given', 1)"]
+    assert outputs(executed.cells[3]) == [f"{os.path.realpath(tmp_path)} {sys.executable}\n"]
+    assert "image/svg+xml" in executed.cells[4].outputs[0].data
+    assert [cell.get("execution_count") for cell in executed.cells] == [None, 1, 2, 3, 4, None]
     assert path.read_text() == before
     assert not list(home.rglob("*ipython*")) + list(home.rglob("*jupyter*"))
-    add_stamp(executed, "commit 123")
     nbformat.validate(executed)
     page = to_page(executed)
     assert "<title>A &lt;notebook&gt;</title>" in page
@@ -71,27 +91,16 @@ def test_an_error_names_notebook_cell_and_error(make_notebook):
         execute(path, {"RUN": "given"})
     assert str(caught.value) == f"{path}, cell 3: KeyError: 'no such thing'"
     assert "raise KeyError" in str(caught.value.__cause__)  # the traceback, for the log
+    with pytest.raises(NotebookError, match=r"some\.ipynb, cell 2"):
+        execute(make_notebook("import os\nos._exit(9)"))
 
 
-def test_a_kernel_that_dies_is_said(make_notebook, monkeypatch):
-    monkeypatch.setattr(execution, "_LONGEST", 0)  # as in a folder whose path is too long: TCP
-    path = make_notebook("import os\nos._exit(9)")
-    with pytest.raises(NotebookError, match=r"some\.ipynb, cell 2: the kernel died"):
-        execute(path)
-
-
-def test_what_is_no_notebook_is_said(tmp_path):
-    with pytest.raises(NotebookError, match=r"gone\.ipynb: cannot be read"):
-        execute(tmp_path / "gone.ipynb")
-    for text in (
-        "",
-        "[]",
-        "{}",
-        '{"cells": 1, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}',
-    ):
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"cells": 1, "nbformat": 4}'])
+def test_what_is_no_notebook_is_said(tmp_path, text):
+    if text is not None:
         (tmp_path / "bad.ipynb").write_text(text)
-        with pytest.raises(NotebookError, match=r"bad\.ipynb: not a notebook"):
-            execute(tmp_path / "bad.ipynb")
+    with pytest.raises(NotebookError, match=r"bad\.ipynb"):
+        execute(tmp_path / "bad.ipynb")
 
 
 def test_markdown_becomes_a_page_that_needs_nothing_else():
@@ -99,9 +108,6 @@ def test_markdown_becomes_a_page_that_needs_nothing_else():
     assert "<title>Rates &amp; more</title>" in page
     assert re.search(r"<td[^>]*>2.991†</td>", page)
     assert loaded(page) == []
-
-
-def test_a_notebook_without_a_heading_has_a_title():
     assert title_of(new_notebook(cells=[new_code_cell("# no heading")])) == "Notebook"
 
 

@@ -1,0 +1,145 @@
+"""Notebooks executed from the first cell to the last, and pages for a browser."""
+
+from __future__ import annotations
+
+import html
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+_STARTUP_S = 300  # a cold disk under load; a kernel that fails to start says so at once
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+{css}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+class NotebookError(ValueError):
+    """A notebook that is none, or that does not run to its end; the message names the cell."""
+
+
+def read(path: Path) -> NotebookNode:
+    """A notebook of format 4.
+
+    Raises:
+        NotebookError: it cannot be read, or is no notebook.
+    """
+    try:
+        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+        nbformat.validate(notebook)
+    except OSError as error:
+        raise NotebookError(f"{path}: cannot be read ({error.strerror})") from None
+    except (nbformat.ValidationError, ValueError, TypeError, LookupError, AttributeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise NotebookError(f"{path}: not a notebook ({reason})") from None
+    return notebook
+
+
+def title_of(notebook: NotebookNode) -> str:
+    """The first heading, else a word."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    headings = [line for text in texts for line in text.splitlines() if line.startswith("#")]
+    return headings[0].lstrip("#").strip() if headings else "Notebook"
+
+
+def execute(
+    path: Path,
+    parameters: Mapping[str, Any] | None = None,
+    folder: Path = Path(),
+    stamp: str = "",
+) -> NotebookNode:
+    """The notebook with its outputs, from a fresh kernel of this interpreter.
+
+    No kernel has to be installed, and the user's settings of Jupyter and IPython have no part in
+    it: settings, history and sockets are in a temporary folder.
+
+    Args:
+        path: of the notebook, which stays as it is.
+        parameters: values for the names that its cell tagged "parameters" sets, as that cell's
+            Python literals; those it does not set are left out.
+        folder: the working directory of the cells.
+        stamp: of the provenance of the results, for a last cell.
+
+    Raises:
+        NotebookError: naming the notebook, the number of the cell among those with code, and the
+            error.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+    notebook = read(path)
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            known = {line.partition("=")[0].strip() for line in cell.source.splitlines()}
+            given = {name: value for name, value in (parameters or {}).items() if name in known}
+            cell.source += "".join(
+                f"\n{name} = {value!r}  # given" for name, value in given.items()
+            )
+    with tempfile.TemporaryDirectory(prefix="l3c-") as own:
+        kernel = AsyncKernelManager(
+            connection_file=os.path.join(own, "kernel.json"),
+            # Sockets in the file system, where other users cannot reach them; paths have a limit.
+            transport="ipc" if len(own) <= 80 else "tcp",
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # ipykernel's own remains
+        )
+        client = NotebookClient(notebook, kernel, startup_timeout=_STARTUP_S, record_timing=False)
+        names = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+        environment = {**os.environ, **dict.fromkeys(names, own)}
+        environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+        try:
+            client.execute(cleanup_kc=True, cwd=str(folder), env=environment)
+        except (CellExecutionError, DeadKernelError) as error:
+            why = "the kernel died; too little memory is the usual reason"
+            if isinstance(error, CellExecutionError):
+                why = f"{error.ename}: {error.evalue}"
+            where = f"{path}, cell {client.code_cells_executed}"
+            raise NotebookError(f"{where}: {why}") from error
+    if stamp:
+        text = f"Provenance: {stamp}."
+        notebook.cells.append(nbformat.v4.new_markdown_cell(text, id="provenance"))
+    return notebook
+
+
+def to_page(notebook: NotebookNode) -> str:
+    """A page that needs no network, script or other file: nbconvert's cells, a head of our own.
+
+    The head of nbconvert's templates loads scripts from other hosts, for formulas and widgets that
+    notebooks here do without.
+    """
+    from nbconvert import HTMLExporter
+    from pygments.formatters import HtmlFormatter
+
+    exporter = HTMLExporter(template_name="basic", exclude_anchor_links=True)
+    body, _ = exporter.from_notebook_node(notebook)
+    colors = HtmlFormatter(style="default").get_style_defs(".highlight")
+    return _page(title_of(notebook), body, colors)
+
+
+def markdown_page(text: str) -> str:
+    """A page of tables; the first line is its title."""
+    from nbconvert.filters.markdown import markdown2html
+
+    return _page(text.partition("\n")[0].lstrip("#").strip(), markdown2html(text))
+
+
+def _page(title: str, body: str, more_css: str = "") -> str:
+    css = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+    return _PAGE.format(title=html.escape(title), css=css + more_css, body=body)
