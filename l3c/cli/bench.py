@@ -7,22 +7,22 @@ RGB are left out and listed. The learned model runs on the CPU.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+
+import pandas as pd
 
 from baselines.registry import METHODS, UnknownMethodError, get_method, method_key
 from l3c.bench.measure.environment import cores
 from l3c.bench.measure.files import Measurement, measure
 from l3c.bench.measure.method_process import MethodProcess, MethodProcessError
 from l3c.bench.measure.methods import MethodSource
-from l3c.bench.schema import MethodRecord
-from l3c.cli.bench_table import Left, Result, print_results
+from l3c.bench.schema import FailedRow, MethodRecord, ResultRow, frame
+from l3c.cli.bench_table import Bench, print_benches
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.options import add_flag, add_shared, positive
+from l3c.cli.streams import hushed
 from l3c.data.sources import Photo, folder_photos
 from l3c.images.picture import PictureError
 from l3c.models.zoo import ModelError, ModelFile, named_model
@@ -68,121 +68,106 @@ def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
     threads = args.threads or cores()
     limit_threads(threads)
-    with _messages(shown=not args.quiet):
+    with hushed(args.quiet):
         found = {folder: _readable(folder_photos(Path(folder))) for folder in args.folders}
     sources, missing = _sources(args)
-    results = []
-    bars = sys.stderr.isatty() and not args.quiet
+    benches = []
     for folder, (photos, left) in found.items():
-        result = Result(Path(folder), left, [], [], list(missing))
-        with _messages(shown=bars):
-            _measure(result, photos, sources, threads, args.repeats)
-        results.append(result)
-    print_results(results, "json" if args.json else "csv" if args.csv else "table")
-    if not all(photos for photos, _ in found.values()):
-        return Exit.FAILED
-    if missing and args.methods:
-        return Exit.NO_MODEL
+        with hushed(args.quiet or not sys.stderr.isatty()):
+            rows, records = _measure(folder, photos, sources, threads, args.repeats)
+        benches.append(Bench(folder, rows, [*missing, *records], left))
+    print_benches(benches, "json" if args.json else "csv" if args.csv else "table")
     # Methods that are not there are no failure, unless they were asked for.
-    lacking = [record.key for result in results for record in result.records if record.reason]
-    learned = any(key.split("_")[0] in LEARNED for key in lacking)
-    asked = (lacking and args.methods) or (learned and args.model)
-    return Exit.FAILED if asked or any(result.failed for result in results) else Exit.GOOD
+    lacking = {record.key for bench in benches for record in bench.records if record.reason}
+    learned = {source.key for source in sources if source.weights}
+    asked = lacking if args.methods else lacking & learned if args.model else set()
+    failed = any((bench.rows.reason != "").any() for bench in benches)
+    no_photos = not all(photos for photos, _ in found.values())
+    return Exit.FAILED if asked or failed or no_photos else Exit.GOOD
 
 
 def _measure(
-    result: Result, photos: list[Photo], sources: list[MethodSource], threads: int, repeats: int
-) -> None:
-    """Adds what each method does with the photographs of a folder."""
-    with tempfile.TemporaryDirectory(prefix="l3c-bench-") as folder:
+    folder: str, photos: list[Photo], sources: list[MethodSource], threads: int, repeats: int
+) -> tuple[pd.DataFrame, list[MethodRecord]]:
+    """Rows of each method on the photographs of a folder, failures among them, and records."""
+    rows: list[ResultRow | FailedRow] = []
+    records = []
+    with tempfile.TemporaryDirectory(prefix="l3c-bench-") as scratch:
         place = Measurement(
-            dataset=result.folder.resolve().name or "images",
-            run=Path(folder),
-            streams=Path(folder) / "streams",
+            dataset=Path(folder).resolve().name or "images",
+            run=Path(scratch),
+            streams=Path(scratch) / "streams",
             threads=threads,
             repeats=repeats,
         )
         for source in sources if photos else ():
             images = ((photo.name, photo.read()) for photo in photos)
             measured = measure(source, images, len(photos), place)
-            result.rows.extend(measured.rows)
-            result.failed.extend(measured.failed)
-            result.records.append(measured.record)
+            rows += [*measured.rows, *measured.failed]
+            records.append(measured.record)
+    return frame(rows, ResultRow), records
 
 
-def _readable(photos: list[Photo]) -> tuple[list[Photo], list[Left]]:
+def _readable(photos: list[Photo]) -> tuple[list[Photo], dict[str, str]]:
     """Photographs that are plain RGB, and the others with the reason."""
-    good, left = [], []
+    good, left = [], {}
     for photo in photos:
         try:
             photo.read()
             good.append(photo)
         except PictureError as error:
-            left.append(Left(photo.source, error.reason))
+            left[photo.source] = error.reason
     return good, left
 
 
 def _sources(args: argparse.Namespace) -> tuple[list[MethodSource], list[MethodRecord]]:
-    """The methods to measure, and the record of a learned one whose model is not here.
+    """The methods to measure, and the record of the learned one if its model is not here.
 
     Raises:
         UsageError: an unknown method.
-        ModelError: --model names no model.
+        ModelError: there is no model for a learned method that was asked for.
     """
     keys = args.methods.split(",") if args.methods else ["l3c", *METHODS]
-    sources, missing = [], []
+    sources: list[MethodSource] = []
+    missing = []
     for entry in dict.fromkeys(key.strip() for key in keys):
-        if entry in LEARNED:
-            try:
-                models = [named_model(model) for model in dict.fromkeys(args.model or [None])]
-            except ModelError as error:
-                if args.model:
-                    raise
-                missing.append(_not_measured(entry, "L3C", str(error)))
-                continue
-            sources += _learned(entry, models)
+        if entry not in LEARNED:
+            sources.append(_classical(entry, {source.key for source in sources}))
             continue
-        source = MethodSource(method_key(entry), entry)
         try:
-            if entry.endswith(".py"):
-                with MethodProcess(source) as process:  # now, not when its turn comes
-                    process.describe()
-            else:
-                get_method(entry)
-        except UnknownMethodError as error:
-            raise UsageError(f"--methods: {error}, {', '.join(LEARNED)}") from None
-        except MethodProcessError as error:
-            raise UsageError(f"--methods: {error}") from None
-        if any(source.key == other.key for other in sources):
-            raise UsageError(f"--methods: rename {entry}; another method has its key {source.key}")
-        sources.append(source)
+            models = [named_model(model) for model in dict.fromkeys(args.model or [None])]
+        except ModelError as error:
+            if args.model or args.methods:
+                raise
+            about = {"dataset": "-", "key": entry, "method": "L3C", "settings": "", "version": ""}
+            missing.append(MethodRecord(**about, measured=False, reason=str(error)))
+        else:
+            sources += _learned(entry, models)
     return sources, missing
+
+
+def _classical(entry: str, taken: set[str]) -> MethodSource:
+    source = MethodSource(method_key(entry), entry)
+    try:
+        if entry.endswith(".py"):
+            with MethodProcess(source) as process:  # now, not when its turn comes
+                process.describe()
+        else:
+            get_method(entry)
+    except (UnknownMethodError, MethodProcessError) as error:
+        more = f", {', '.join(LEARNED)}" if isinstance(error, UnknownMethodError) else ""
+        raise UsageError(f"--methods: {error}{more}") from None
+    if source.key in taken:
+        raise UsageError(f"--methods: rename {entry}; another method has its key {source.key}")
+    return source
 
 
 def _learned(entry: str, models: list[ModelFile]) -> list[MethodSource]:
     """A learned method with each model; keys and labels tell several models from each other."""
-    choice, sources = LEARNED[entry], []
-    for index, model in enumerate(models):
-        namesakes = [other for other in models if other.name == model.name]
-        name = model.name if len(namesakes) == 1 else str(model.weights)
-        if choice is not Choice.SMALLEST:
-            name = f"{name} {choice}"
-        key = entry if len(models) == 1 else f"{entry}_{index + 1}"
+    choice, names, sources = LEARNED[entry], [model.name for model in models], []
+    for index, model in enumerate(models, start=1):
+        name = model.name if names.count(model.name) == 1 else str(model.weights)
+        name += "" if choice is Choice.SMALLEST else f" {choice}"
+        key = entry if len(models) == 1 else f"{entry}_{index}"
         sources.append(MethodSource(key, entry, name, model.weights.resolve(), choice=choice))
     return sources
-
-
-def _not_measured(key: str, name: str, why: str) -> MethodRecord:
-    return MethodRecord(
-        dataset="-", key=key, method=name, measured=False, reason=why, settings="", version=""
-    )
-
-
-@contextlib.contextmanager
-def _messages(*, shown: bool) -> Iterator[None]:
-    """Bars and messages of the code below, or none of them."""
-    if shown:
-        yield
-    else:
-        with contextlib.redirect_stderr(io.StringIO()):
-            yield

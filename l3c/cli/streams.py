@@ -8,6 +8,7 @@ import os
 import select
 import sys
 import warnings
+from contextlib import AbstractContextManager, nullcontext, redirect_stderr
 from typing import Any
 
 STDOUT = "standard output"
@@ -89,6 +90,11 @@ def silence_libraries() -> None:
         warnings.simplefilter("ignore")
         logging.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def hushed(hush: bool) -> AbstractContextManager[object]:
+    """Drops bars and messages of the code inside, if asked to."""
+    return redirect_stderr(io.StringIO()) if hush else nullcontext()
 
 
 def flush_stdout() -> None:

@@ -7,14 +7,13 @@ beside it.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import sys
 from pathlib import Path
 
 from l3c.cli.exits import Exit
 from l3c.cli.files import Outputs
 from l3c.cli.options import add_flag, positive
+from l3c.cli.streams import hushed
 from l3c.cli.weights import add_output, output_path, print_written
 from l3c.models.zoo import ModelError, named_model
 from l3c.recipe import Recipe, RecipeError, load_recipe, overridden, parse_recipe
@@ -69,8 +68,7 @@ def run(args: argparse.Namespace) -> Exit:
     recipe = _recipe(args)
     if args.threads:
         limit_threads(args.threads)
-    quiet = contextlib.redirect_stderr(io.StringIO()) if args.quiet else contextlib.nullcontext()
-    with quiet:
+    with hushed(args.quiet):
         try:
             _train(args, recipe, weights, checkpoint)
         except KeyboardInterrupt:

@@ -39,66 +39,51 @@ def test_an_interrupt_while_the_command_starts(photo: Path, tmp_path: Path, modu
 
 
 @pytest.mark.parametrize(
-    ("numbers", "word"),
+    ("numbers", "ignored", "word"),
     [
-        ([signal.SIGINT], "interrupted"),
-        ([signal.SIGTERM], "terminated"),
-        ([signal.SIGHUP], "the terminal was closed"),
-        ([signal.SIGHUP, signal.SIGTERM], "the terminal was closed"),
+        ([signal.SIGINT], False, "interrupted"),
+        ([signal.SIGTERM], False, "terminated"),
+        ([signal.SIGHUP], False, "the terminal was closed"),
+        ([signal.SIGHUP, signal.SIGTERM], False, "the terminal was closed"),
+        ([signal.SIGHUP], True, ""),  # as by nohup
     ],
 )
-def test_an_interrupt_leaves_nothing(
+def test_a_signal_leaves_nothing_or_stays_ignored(
     run: Run,
     photo: Path,
     monkeypatch: pytest.MonkeyPatch,
     numbers: list[signal.Signals],
+    ignored: bool,
     word: str,
 ) -> None:
-    def interrupt(*args: object, **options: object) -> None:
+    def interrupt(*args: object, **options: object) -> object:
         try:
             signal.raise_signal(numbers[0])
         finally:
             for number in numbers[1:]:
                 signal.raise_signal(number)
-
-    monkeypatch.setattr(encode, "decode_picture", interrupt)
-    # A job in the background ignores Ctrl-C, one under nohup SIGHUP; tests may be such a job.
-    handlers = {number: signal.SIG_DFL for number in numbers}
-    handlers |= {signal.SIGINT: signal.default_int_handler}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        ended = run("encode", photo)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    assert ended.code == 130
-    assert ended.err == f"l3c: {word}\n"
-    assert files_in(photo.parent) == ["photo.png"]
-
-
-def test_a_signal_that_is_ignored_stays_so(
-    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def hang_up(*args: object, **options: object) -> object:
-        signal.raise_signal(signal.SIGHUP)
         return real(*args, **options)  # type: ignore[arg-type]
 
     real = encode.decode_picture
-    monkeypatch.setattr(encode, "decode_picture", hang_up)
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as by nohup
+    monkeypatch.setattr(encode, "decode_picture", interrupt)
+    # A job in the background ignores Ctrl-C, one under nohup SIGHUP; tests may be such a job.
+    handlers = {number: signal.SIG_IGN if ignored else signal.SIG_DFL for number in numbers}
+    handlers |= {signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        assert run("encode", photo).code == 0
+        ended = run("encode", photo, "-q")
     finally:
-        signal.signal(signal.SIGHUP, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert ended == ((0, "", "") if ignored else (130, "", f"l3c: {word}\n"))
+    assert files_in(photo.parent) == ["photo.l3c"] * ignored + ["photo.png"]
 
 
 SLOW = """
 import os, time
 print("method", os.getpid(), flush=True)
-
 def encode(image):
     time.sleep(60)
-
 decode = encode
 """
 
@@ -108,14 +93,14 @@ def test_ctrl_c_of_a_terminal_ends_a_method_without_a_traceback(
 ) -> None:
     """The signal goes to all processes of the group in the foreground."""
     (tmp_path / "slow.py").write_text(SLOW)
-    folder = tmp_path / "folder"
+    folder, scratch = tmp_path / "folder", tmp_path / "scratch"
     folder.mkdir()
+    scratch.mkdir()
     photo.rename(folder / "photo.png")
-    (tmp_path / "scratch").mkdir()
     with subprocess.Popen(
         [sys.executable, "-m", "l3c", "bench", str(folder), "--methods", str(tmp_path / "slow.py")],
         stderr=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(tmp_path / "scratch")},
+        env={**os.environ, "TMPDIR": str(scratch)},
         process_group=0,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         cwd=ROOT,
@@ -125,7 +110,6 @@ def test_ctrl_c_of_a_terminal_ends_a_method_without_a_traceback(
         method = int(process.stderr.readline().split()[1])  # loaded to be measured
         os.killpg(process.pid, signal.SIGINT)
         assert process.stderr.read() == b"l3c: interrupted\n"
-    assert process.returncode == 130
-    assert files_in(tmp_path / "scratch") == []
+    assert (process.returncode, files_in(scratch)) == (130, [])
     with pytest.raises(ProcessLookupError):
         os.kill(method, 0)

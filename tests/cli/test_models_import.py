@@ -1,6 +1,5 @@
 """`l3c models import`: a checkpoint of the release to files that a fresh process decodes."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -19,47 +18,41 @@ from l3c.models.zoo import read_model
 ARCHIVE = release.FOLDER / "reduced_L3C.tar.gz"
 
 
-@pytest.fixture(scope="module")
-def crop() -> np.ndarray:
-    image: np.ndarray = np.load(release.FOLDER / "reduced_l3c_outputs.npz")["image"]
-    return image
-
-
 @pytest.fixture
-def photographs(tmp_path: Path, crop: np.ndarray) -> Path:
+def photographs(tmp_path: Path) -> Path:
     folder = tmp_path / "photographs"
     folder.mkdir()
-    Image.fromarray(crop).save(folder / "crop.png")
+    Image.fromarray(np.load(release.FOLDER / "reduced_l3c_outputs.npz")["image"]).save(
+        folder / "crop.png"
+    )
     Image.fromarray(smooth(40, 60)).save(folder / "smooth.png")
     Image.fromarray(smooth(40, 60)[..., 0]).save(folder / "grey.png")
     return folder
 
 
 def test_imported_files_decode_in_a_fresh_process(
-    run: Run, photographs: Path, tmp_path: Path, crop: np.ndarray
+    run: Run, photographs: Path, tmp_path: Path
 ) -> None:
     weights = tmp_path / "l3c-authors.safetensors"
-    ended = run("models", "import", ARCHIVE, "-o", weights, "--calibrate", photographs)
-    assert (ended.code, ended.err) == (0, "")
-    assert "0306_0001" in ended.out
-    card = read_model(weights).card
-    assert card["licence"] == "unstated by the authors"
-    assert card["source"]["step"] == card["steps"] == 300
-    assert card["source"]["checkpoint_sha256"] in ended.out
-    assert sorted(card["integer"]["calibrated_on"]) == ["crop", "smooth"]
-    assert "model.features: 16 instead of 64" in card["deviations"]
-    model, integers = load_model(read_model(weights))
+    command = ("models", "import", ARCHIVE, "-o", weights, "--calibrate", photographs)
+    ended = run(*command)
+    assert (ended.code, ended.err, "0306_0001" in ended.out) == (0, "", True)
+    file = read_model(weights)
+    assert file.card["licence"] == "unstated by the authors"
+    assert file.card["source"]["step"] == file.card["steps"] == 300
+    assert file.card["source"]["checkpoint_sha256"] in ended.out
+    assert sorted(file.card["integer"]["calibrated_on"]) == ["crop", "smooth"]
+    assert "model.features: 16 instead of 64" in file.card["deviations"]
+    model, integers = load_model(file)
     assert model.identity() == read_checkpoint(ARCHIVE).model.identity()
     assert integers
-
-    l3c = [sys.executable, "-m", "l3c"]
     photo, coded, back = photographs / "crop.png", tmp_path / "x.l3c", tmp_path / "back.png"
-    for command in (["encode", photo, "-o", coded], ["decode", coded, "-o", back]):
-        words = [*l3c, *map(str, command), "--model", str(weights), "--threads", "1", "-q"]
-        subprocess.run(words, check=True)
-    np.testing.assert_array_equal(np.asarray(Image.open(back)), crop)
+    for words in (["encode", photo, "-o", coded], ["decode", coded, "-o", back]):
+        options = ["--model", weights, "--threads", "1", "-q"]
+        subprocess.run([sys.executable, "-m", "l3c", *map(str, [*words, *options])], check=True)
+    np.testing.assert_array_equal(np.asarray(Image.open(back)), np.asarray(Image.open(photo)))
     assert run("models", weights).code == 0
-    assert run("models", "import", ARCHIVE, "-o", weights, "--calibrate", photographs).code == 1
+    assert run(*command).code == 1
 
 
 def test_nothing_is_imported_without_photographs_or_from_other_files(
@@ -73,9 +66,7 @@ def test_nothing_is_imported_without_photographs_or_from_other_files(
     for folder in (empty, tmp_path / "nowhere", photographs / "crop.png"):
         assert run(*command, weights, "--calibrate", folder).code == 2
     assert run(*command, tmp_path / "x.pt", "--calibrate", photographs).code == 2
-    other = photographs / "crop.png"
-    ended = run("models", "import", other, "-o", weights, "--calibrate", photographs, "--json")
-    assert ended.code == 4
-    assert json.loads(ended.out)["error"]["type"] == "CheckpointError"
-    assert files_in(tmp_path / "empty") == ["grey.png"]
-    assert not weights.exists()
+    other = ("models", "import", photographs / "crop.png", "-o", weights)
+    ended = run(*other, "--calibrate", photographs, "--json")
+    assert (ended.code, ended.content["error"]["type"]) == (4, "CheckpointError")
+    assert (files_in(empty), weights.exists()) == (["grey.png"], False)

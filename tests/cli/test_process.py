@@ -1,7 +1,6 @@
 """The command as a process: pipes, start-up, usage, and its name."""
 
 import io
-import json
 import subprocess
 import sys
 import tomllib
@@ -15,7 +14,7 @@ from result_rows import result_row, write_results
 
 from l3c.cli import main
 from l3c.cli.exits import Exit
-from l3c.cli.main import COMMANDS, command_module, parse
+from l3c.cli.main import COMMANDS, command_module
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "l3c"]
@@ -23,30 +22,16 @@ COMMAND = [sys.executable, "-m", "l3c"]
 
 def test_an_image_goes_through_pipes(photo: Path, model: Path) -> None:
     options = ["--model", str(model), "--threads", "1"]
-    with photo.open("rb") as image:
-        encode = subprocess.Popen(
-            [*COMMAND, "encode", "-", *options], stdin=image, stdout=subprocess.PIPE, cwd=ROOT
-        )
+    encode = [*COMMAND, "encode", "-", *options]
+    with (
+        photo.open("rb") as image,
+        subprocess.Popen(encode, stdin=image, stdout=subprocess.PIPE, cwd=ROOT) as encoding,
+    ):
         decode = [*COMMAND, "decode", "-", "--quiet", *options]
-        decoded = subprocess.run(decode, stdin=encode.stdout, capture_output=True, cwd=ROOT)
-    assert encode.stdout is not None
-    encode.stdout.close()
-    assert (encode.wait(), decoded.returncode, decoded.stderr) == (0, 0, b"")
+        decoded = subprocess.run(decode, stdin=encoding.stdout, capture_output=True, cwd=ROOT)
+    assert (encoding.returncode, decoded.returncode, decoded.stderr) == (0, 0, b"")
     back = np.array(Image.open(io.BytesIO(decoded.stdout)))
     assert (back == np.array(Image.open(photo))).all()
-
-
-def test_a_reader_that_stops_is_no_error(photo: Path, tmp_path: Path) -> None:
-    assert main(["encode", str(photo), "-q"]) == 0
-    command = [*COMMAND, "info", *[str(photo.with_suffix(".l3c"))] * 100]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 141
 
 
 def test_quick_answers_do_not_wait_for_pytorch(photo: Path) -> None:
@@ -62,61 +47,54 @@ def test_quick_answers_do_not_wait_for_pytorch(photo: Path) -> None:
     for arguments in (
         ["--help"],
         ["--version"],
-        ["info", str(photo.with_suffix(".l3c"))],
-        ["compare", str(run), str(run)],
+        ["encode", "--help"],
+        ["info", photo.with_suffix(".l3c")],
+        ["compare", run, run],
     ):
-        command = [sys.executable, "-c", code, *arguments]
+        command = [sys.executable, "-c", code, *map(str, arguments)]
         assert subprocess.run(command, stdout=subprocess.DEVNULL, cwd=ROOT).returncode == 0
 
 
 def test_stdin_and_stdout_in_one_process(
     run: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(photo.read_bytes())))
-    ended = run("encode", "-", "-o", tmp_path / "new.l3c", "--json")
-    assert ended.code == 0
-    assert json.loads(ended.out)["files"][0]["input"] == "standard input"
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
-    ended = run("encode", "-", "-o", tmp_path / "other.l3c")
-    assert (ended.code, ended.err) == (1, "l3c: standard input: empty file\n")
+    for content, code in ((photo.read_bytes(), 0), (b"", 1)):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        ended = run("encode", "-", "-o", tmp_path / "new.l3c", "--json", "--force")
+        assert (ended.code, ended.content["files"][0]["input"]) == (code, "standard input")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    "words",
     [
-        (["encode", "-", "x.png"], "must be the only input"),
-        (["encode", "x.png", "y.png", "-o", "-"], "needs exactly one input file"),
-        (["encode", "x.png", "-o", "-", "--json"], "cannot both go to standard output"),
-        (["encode", "-", "-o", "."], "is a folder; standard input has no name"),
-        (["encode", "x.png", "y.png", "-o", sys.executable], "several inputs need a folder"),
-        (["encode"], "the following arguments are required"),
-        (["encode", "x.png", "--threads", "0"], "expected 1 to "),
-        (["unknown"], "invalid choice"),
-        (["train", ".", "-o", "x.pt"], "must end in .safetensors"),
-        (["bench", ".", "--json", "--csv"], "not allowed with"),
+        "encode - x.png",
+        "encode x.png y.png -o -",
+        "encode x.png -o - --json",
+        "encode - -o .",
+        f"encode x.png y.png -o {sys.executable}",
+        "encode",
+        "encode x.png --threads 0",
+        "unknown",
+        "train . -o x.pt",
+        "bench . --json --csv",
+        "compare x",
+        "",
     ],
 )
-def test_wrong_command_lines(run: Run, arguments: list[str], message: str) -> None:
-    ended = run(*arguments)
-    assert ended.code == 2
-    assert message in ended.err
+def test_wrong_command_lines(run: Run, words: str) -> None:
+    ended = run(*words.split())
+    assert (ended.code, ended.out == "" or "--json" in words, ended.err != "") == (2, True, True)
 
 
-def test_help_and_guide_say_what_exit_codes_mean(run: Run) -> None:
+def test_help_and_guide_explain_commands_and_exit_codes(run: Run) -> None:
     text = run("--help").out
     guide = (ROOT / "docs" / "command.md").read_text("utf-8")
     for code in Exit:
         assert f"  {int(code):<4} {code.meaning}" in text
         assert f"| {int(code)} | {code.meaning} |" in guide
-
-
-def test_each_command_has_a_module_whose_help_begins_alike(run: Run) -> None:
-    for name, text in COMMANDS.items():
-        assert str(command_module(name).__doc__).splitlines()[0] == text
-        assert text in " ".join(run(*name.split(), "--help").out.split())
-
-
-def test_the_command_is_installed() -> None:
+    for name, summary in COMMANDS.items():
+        assert str(command_module(name).__doc__).splitlines()[0] == summary
+        assert summary in " ".join(run(*name.split(), "--help").out.split())
+        assert f"l3c {name}" in guide
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["scripts"] == {"l3c": "l3c.cli:main"}
-    assert parse(["info", "x.l3c"]).command == "info"

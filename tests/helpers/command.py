@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Ended(NamedTuple):
@@ -13,6 +14,12 @@ class Ended(NamedTuple):
     code: int
     out: str
     err: str
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What --json printed."""
+        content: dict[str, Any] = json.loads(self.out)
+        return content
 
 
 Run = Callable[..., Ended]

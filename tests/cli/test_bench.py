@@ -1,0 +1,166 @@
+"""`l3c bench`: the workflow's measuring on a user's folders."""
+
+import csv
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+from command import Run
+from PIL import Image
+from tiny_models import smooth
+
+from l3c.bench.measure.other_load import OtherLoad
+from l3c.models import zoo
+
+LOSSY = """
+import numpy as np
+from baselines.base import Method
+
+class Lossy(Method):
+    name, key, suffix = "Lossy", "lossy", ".bin"
+    def version(self):
+        return "1"
+    def encode(self, image):
+        return bytes(image.shape[:2])
+    def decode(self, data):
+        return np.zeros((*data, 3), np.uint8)
+"""
+FUNCTIONS = """
+import zlib
+import numpy as np
+print("loaded")
+def encode(image):
+    print("encoding")
+    image ^= 1  # lossless, and its input is gone
+    if image.shape[0] == 20:
+        raise RuntimeError("too small")
+    return zlib.compress(image.tobytes())
+def decode(data):
+    print("decoding")
+    return np.frombuffer(zlib.decompress(data), np.uint8).reshape(-1, 44, 3) ^ 1
+"""
+GONE = """
+from baselines.raw import Raw
+class Gone(Raw):
+    name, key = "Gone", "gone"
+    def why_unavailable(self): return "install it"
+"""
+
+
+@pytest.fixture
+def method(tmp_path: Path) -> Path:
+    """A file with two functions that print, change their input, and fail on small images."""
+    path = tmp_path / "mine.py"
+    path.write_text(FUNCTIONS)
+    return path
+
+
+def test_a_table_of_methods(run: Run, album: Path, tmp_path: Path) -> None:
+    (tmp_path / "lossy.py").write_text(LOSSY)
+    (tmp_path / "gone.py").write_text(GONE)
+    ended = run("bench", album, "--methods", "raw,png,l3c", "--threads", 1)
+    assert (ended.code, ".hidden.png" in ended.out, "1 .txt, 1 hidden" in ended.err) == (0, 0, 1)
+    head, *lines = ended.out.splitlines()
+    assert head.split()[:4] == ["method", "bpsp", "of", "PNG"]
+    assert sorted(line.split()[0] for line in lines[:3]) == ["PNG", "Raw", zoo.DEFAULT]
+    assert all(line.endswith("yes") for line in lines[:3])
+    assert ["100.0" in line for line in lines[:3] if line.startswith("PNG")] == [True]
+    assert lines[3].startswith("images: 1;")
+    assert "left out 2020/alpha.png: alpha channel, not 8-bit RGB" in lines
+    assert "left out grey.tif: greyscale, not 8-bit RGB" in lines
+    methods = f"raw,{tmp_path / 'lossy.py'},{tmp_path / 'gone.py'}"
+    ended = run("bench", album, "--methods", methods)
+    assert (ended.code, "not measured: install it" in ended.out) == (1, True)
+    [line] = [line for line in ended.out.splitlines() if line.startswith("Lossy")]
+    assert "NO: failed on 1 of 1 image: a: not lossless: " in line
+    ended = run("bench", album, "--methods", methods, "--csv")
+    assert (ended.code, "install it" in ended.err) == (1, True)
+    methods = run("bench", album, "--methods", methods, "--json").content["methods"]
+    found = {m["key"]: (m["lossless"], m["reason"][:9]) for m in methods}
+    assert found == {"raw": (True, ""), "lossy": (False, "failed on"), "gone": (None, "install i")}
+
+
+def test_a_machine_that_was_not_quiet_is_named(
+    run: Run, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for load, noisy in ((0.0, False), (0.5, True)):
+        monkeypatch.setattr(OtherLoad, "share", lambda self, load=load: load)
+        content = run("bench", album, "--methods", "png,raw", "--json").content
+        assert [method["key"] for method in content["methods"]] == ["png", "raw"]
+        assert content["methods"][0]["of_png"] == 1
+        assert {(row["image"], row["other_load"]) for row in content["rows"]} == {("a", load)}
+        assert (bool(content["not_quiet"]), len(content["left_out"])) == (noisy, 3)
+        ended = run("bench", album, "--methods", "raw", "--csv")
+        [row] = csv.DictReader(io.StringIO(ended.out))
+        assert (row["key"], float(row["bpsp"]) > 8, row["lossless"]) == ("raw", True, "True")
+        assert ("not quiet" in ended.err) == noisy
+
+
+def test_several_models_and_folders(
+    run: Run, album: Path, other_model: Path, photo: Path, tmp_path: Path
+) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    shutil.copy(photo, more / "b.png")
+    models = ["--model", zoo.DEFAULT, "--model", other_model]
+    content = run("bench", album, more, "--methods", "l3c,png", *models, "--json").content
+    assert content["folders"] == [str(album), str(more)]
+    found = {(each["folder"], each["key"], each["method"]) for each in content["methods"]}
+    methods = (("l3c_1", zoo.DEFAULT), ("l3c_2", "other"), ("png", "PNG"))
+    assert found == {(str(folder), *method) for folder in (album, more) for method in methods}
+    assert all(each["images"] == 1 and each["lossless"] for each in content["methods"])
+    rows = {(row["folder"], row["image"]) for row in content["rows"]}
+    assert rows == {(str(album), "a"), (str(more), "b")}
+    assert {each["folder"] for each in content["left_out"]} == {str(album)}
+    ended = run("bench", album, more, "--methods", "raw")
+    titles = [line for line in ended.out.splitlines() if line.endswith(":")]
+    assert (ended.code, titles) == (0, [f"{album}:", f"{more}:"])
+    (more / "b.png").unlink()
+    assert run("bench", album, more, "--methods", "raw").code == 1
+
+
+def test_the_learned_method_as_it_is_written_and_otherwise(run: Run, album: Path) -> None:
+    keys = ["l3c", "l3c_network", "l3c_quick"]
+    rows = run("bench", album, "--methods", ",".join(keys), "--json").content["rows"]
+    sizes = {row["key"]: row["num_bytes"] for row in rows}
+    assert set(sizes) == set(keys)
+    # The model is untrained, and bench's processes choose as users' do.
+    assert sizes["l3c"] == sizes["l3c_quick"] < sizes["l3c_network"]
+
+
+def test_functions_that_print_and_fail_are_rows(run: Run, tmp_path: Path, method: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.fromarray(smooth(30, 44)).save(folder / "a.png")
+    Image.fromarray(smooth(20, 44)).save(folder / "b.png")
+    ended = run("bench", folder, "--methods", f"{method},raw", "--json")
+    assert ended.code == 1
+    methods = {m["key"]: (m["images"], m["lossless"]) for m in ended.content["methods"]}
+    assert methods == {"mine": (1, False), "raw": (2, True)}
+    [failure] = [row for row in ended.content["rows"] if row["reason"]]
+    assert (failure["key"], failure["image"], failure["lossless"]) == ("mine", "b", False)
+    assert (failure["num_bytes"], "RuntimeError: too small" in failure["reason"]) == (None, True)
+    ended = run("bench", folder, "--methods", f"{method},raw", "--csv")
+    rows = csv.DictReader(io.StringIO(ended.out))
+    found = [(row["key"], row["num_bytes"] != "", row["reason"] == "") for row in rows]
+    good = [("mine", True, True), ("raw", True, True), ("raw", True, True)]
+    assert found == [*good, ("mine", False, False)]
+
+
+def test_methods_and_folders_are_checked_before_any_is_measured(
+    run: Run, album: Path, tmp_path: Path, method: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half.py").write_text("def encode(image): return b''\n")
+    method.rename(tmp_path / "raw.py")
+    for methods in (f"raw,{tmp_path / 'half.py'}", f"raw,{tmp_path / 'raw.py'}", "pgn"):
+        ended = run("bench", album, "--methods", methods)
+        assert (ended.code, ended.out) == (2, "")
+    assert "did you mean 'png'?" in ended.err
+    assert run("bench", tmp_path / "nowhere").code == 1
+    monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
+    monkeypatch.setattr("l3c.cli.bench.METHODS", ("raw",))
+    ended = run("bench", album)
+    assert (ended.code, "not measured: no model is called " + zoo.DEFAULT in ended.out) == (0, True)
+    assert run("bench", album, "--methods", "raw,l3c").code == 4
+    assert run("bench", album, "--model", "nowhere").code == 4
