@@ -27,7 +27,7 @@ class Found:
         files: with a suffix that is wanted, sorted.
         left: hidden files and folders, and links to folders that are searched anyway.
         others: files with other suffixes.
-        locked: folders that cannot be listed, with what the system says.
+        locked: folders that cannot be listed, with the system's reason.
     """
 
     files: list[Path] = field(default_factory=list)

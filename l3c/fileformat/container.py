@@ -84,7 +84,7 @@ class Container:
         rows, cols: the tiles' grid, see `tile_rectangles`.
         sections: kind, 0..127 and each at most once, and bytes of metadata, by kind.
         tiles: row by row.
-        version: of the format, 3 where each payload starts with a byte that says what coded it.
+        version: of the format, 3 where the first byte of each payload names what coded it.
         damaged_sections: kinds of the sections that were left out, by `unpack(damaged=True)`.
     """
 
@@ -163,9 +163,11 @@ def pack(container: Container) -> bytes:
         body = b"".join(parts)
         same = _parse(body) == (fields, sections, tiles)
     except (CoderError, OverflowError) as error:
-        raise ValueError(f"no reader would take this container: {error}") from error
+        raise ValueError(f"FORMAT.md does not allow this container: {error}") from error
     if not same:
-        raise ValueError(f"a reader would take this container for another: {fields}, {sections}")
+        raise ValueError(
+            f"the model, sections or tiles do not fit the other fields: {fields}, {sections}"
+        )
     head = MAGIC + bytes([c.version]) + leb128(len(body), "header") + body
     return b"".join([head, _u32(zlib.crc32(head)), *contents, *payloads])
 
@@ -182,7 +184,7 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
             payload None; bytes after the last tile are ignored.
 
     Raises:
-        CoderError: the class (`l3c.fileformat.errors`) says what is wrong. With `damaged` no
+        CoderError: its class (`l3c.fileformat.errors`) is the kind of damage. With `damaged` no
             SectionAlteredError, no TrailingBytesError, and a TruncatedError in the header alone.
     """
     view = memoryview(data).cast("B")
@@ -293,7 +295,7 @@ class _Reader:
     def refuse(self, flaw: str) -> None:
         """Raises errors.HeaderAlteredError if there is a flaw."""
         if flaw:
-            where = f"the header cannot be true at byte {self.at} of {len(self.header)}"
+            where = f"the header is not valid at byte {self.at} of {len(self.header)}"
             raise errors.HeaderAlteredError(f"{where}: {flaw}; {GET_AGAIN}")
 
 

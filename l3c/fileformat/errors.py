@@ -12,7 +12,7 @@ Rectangle = tuple[int, int, int, int]
 
 
 class UnsupportedFormatError(CoderError):
-    """The bytes are no container that this version reads; the message says what can read them."""
+    """The bytes are no container that this version reads."""
 
 
 class NotL3CError(UnsupportedFormatError):
@@ -27,15 +27,15 @@ class NewerFormatError(UnsupportedFormatError):
 
 
 class TruncatedError(CorruptStreamError):
-    """The file is shorter than its header says."""
+    """The file is shorter than its header announces."""
 
 
 class TrailingBytesError(CorruptStreamError):
-    """The file is longer than its header says."""
+    """The file is longer than its header announces."""
 
 
 class HeaderAlteredError(CorruptStreamError):
-    """The header does not have its checksum, or says what no writer says."""
+    """The header does not have its checksum, or has fields that no writer makes."""
 
 
 class SectionAlteredError(CorruptStreamError):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import partial
 from typing import Any
 
 import imagecodecs
@@ -32,7 +33,7 @@ Shape = tuple[int, int, int]
 
 
 class FallbackError(CorruptStreamError):
-    """Bytes that are no samples of the expected shape and depth; the message says what they are."""
+    """Bytes that are no samples of the expected shape and depth."""
 
 
 class Coder(IntEnum):
@@ -119,7 +120,7 @@ def decode(data: bytes | memoryview, shape: Shape, bits: int) -> Samples:
     code, body = data[0], memoryview(data)[1:]
     if code not in _coders(shape, bits):
         raise FallbackError(f"unknown coder {code} for {_words(*shape, bits)}")
-    samples = _READERS[Coder(code)](body, shape, bits)
+    samples = _FUNCTIONS[Coder(code)][1](body, shape, bits)
     if bits == 1 and samples.max() > 1:
         raise FallbackError(f"a sample of {samples.max()}, expected 0 or 1")
     return samples
@@ -140,7 +141,7 @@ def _coders(shape: Shape, bits: int) -> list[Coder]:
 def _candidates(samples: Samples, bits: int) -> Iterator[bytes]:
     height, width, channels = samples.shape
     for coder in _coders((height, width, channels), bits):
-        yield bytes([coder]) + _WRITERS[coder](samples, bits)
+        yield bytes([coder]) + _FUNCTIONS[coder][0](samples, bits)
 
 
 def _to_raw(samples: Samples, bits: int) -> bytes:
@@ -165,11 +166,8 @@ def _from_raw(body: memoryview, shape: Shape, bits: int) -> Samples:
 def _to_jpegxl(samples: Samples, bits: int, effort: int = 7) -> bytes:
     """A bare codestream. Effort 9 takes many times as long for less than 1 %."""
     image = samples[..., 0] if samples.shape[2] == 1 else samples
-    file = bytes(
-        imagecodecs.jpegxl_encode(
-            image, lossless=True, effort=effort, bitspersample=bits, numthreads=1
-        )
-    )
+    encode = partial(imagecodecs.jpegxl_encode, lossless=True, numthreads=1)
+    file = bytes(encode(image, effort=effort, bitspersample=bits))
     # The library puts 16 bits into boxes, the last of which is the codestream.
     return file if file.startswith(_JPEG_XL_START) else file.partition(b"jxlc")[2]
 
@@ -231,19 +229,15 @@ def _from_split(body: memoryview, shape: Shape, bits: int) -> Samples:
     return np.concatenate([color, decode(parts[length:], (height, width, 1), bits)], axis=2)
 
 
-_WRITERS = {
-    Coder.RAW: _to_raw,
-    Coder.JPEG_XL: _to_jpegxl,
-    Coder.WEBP: _to_webp,
-    Coder.WEBP_BOX: lambda samples, bits: _to_webp(_BOX[samples], bits),
-    Coder.SPLIT: _to_split,
-}
-_READERS = {
-    Coder.RAW: _from_raw,
-    Coder.JPEG_XL: _from_jpegxl,
-    Coder.WEBP: _from_webp,
-    Coder.WEBP_BOX: lambda body, shape, bits: _UNBOX[_from_webp(body, shape, bits)],
-    Coder.SPLIT: _from_split,
+_FUNCTIONS = {
+    Coder.RAW: (_to_raw, _from_raw),
+    Coder.JPEG_XL: (_to_jpegxl, _from_jpegxl),
+    Coder.WEBP: (_to_webp, _from_webp),
+    Coder.WEBP_BOX: (
+        lambda samples, bits: _to_webp(_BOX[samples], bits),
+        lambda body, shape, bits: _UNBOX[_from_webp(body, shape, bits)],
+    ),
+    Coder.SPLIT: (_to_split, _from_split),
 }
 
 
@@ -252,7 +246,7 @@ def _run(name: str, decoder: Any, *args: Any, **options: Any) -> None:
     try:
         decoder(*args, **options)
     except MemoryError:
-        raise  # says something about the machine, not about the bytes
+        raise  # a matter of the machine, not of the bytes
     except Exception as error:
         raise FallbackError(f"{name}: {one_line(error)}") from error
 

@@ -41,7 +41,7 @@ class PictureError(ValueError):
 
 
 class Section(IntEnum):
-    """What a picture has beside its samples. The values are stored in files."""
+    """What a picture has besides its samples. The values are stored in files."""
 
     ICC = 1
     """Color profile."""
@@ -91,7 +91,7 @@ class Mode(IntEnum):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the samples: uint8, or uint16 for 16 bits."""
+        """Type of the samples: uint8, or uint16 for 16 bits."""
         return np.dtype(np.uint16 if self.bits == 16 else np.uint8)
 
 
@@ -105,9 +105,9 @@ class Picture:
 
     Attributes:
         mode: what the samples mean.
-        samples: uint8 or uint16 (H, W, C) as the mode says; 0 and 1 for BILEVEL, indices for
+        samples: (H, W, C) of the mode's dtype and channels; 0 and 1 for BILEVEL, indices for
             PALETTE.
-        sections: what belongs to it beside the samples.
+        sections: palette, transparency and metadata.
         losses: names of what the file had and is not kept; no part of the picture's value.
 
     Raises:
@@ -184,11 +184,11 @@ class Picture:
     def from_pil(cls, image: Image.Image) -> Picture:
         """A copy of a Pillow image with its palette, transparency, profile, EXIF and XMP.
 
-        Pillow itself turns a TIFF as its orientation says.
+        Pillow itself turns a TIFF by its orientation.
 
         Raises:
             PictureError: an image of another mode, by name, or of several frames.
-            OSError: whatever Pillow says when it loads a broken file.
+            OSError: raised by Pillow where a file is broken.
         """
         from l3c.images import pillow
 

@@ -160,7 +160,7 @@ def _colors(image: Image.Image) -> dict[Section, bytes]:
         found[Section.PALETTE] = bytes(triples)
         if image.palette is not None and image.palette.mode == "RGBA":
             alphas = bytes((image.getpalette("RGBA") or [])[3::4])
-    # Pillow's PNG writer, too, takes what `info` says before the alpha of the palette.
+    # `info` has priority over the alpha of the palette, as in Pillow's PNG writer.
     value = image.info.get("transparency", alphas)
     if isinstance(value, str) and image.format == "PNG":
         value = alphas  # a comment of this name

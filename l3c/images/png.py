@@ -93,15 +93,18 @@ class PngChunks:
                     losses.append("ICC profile, which is damaged")
             elif kind == b"eXIf":
                 found.setdefault(Section.EXIF, body.removeprefix(EXIF_PREFIX))
+            elif kind + keyword == b"iTXt" + XMP_KEYWORD and (packet := _text(kind, content)):
+                found[Section.XMP] = packet
             elif kind in _TEXTS:
-                packet = _international(content) if kind + keyword == b"iTXt" + XMP_KEYWORD else b""
-                if packet:
-                    found[Section.XMP] = packet
-                elif known := _raw_profile(kind, keyword, content):
-                    if known[0]:
-                        found.setdefault(known[0], known[1])
-                    else:
-                        losses.append(keyword.decode("latin-1").split()[-1].upper())
+                name = keyword.decode("latin-1")
+                is_raw = name.startswith("Raw profile type ")
+                known = (
+                    raw_profile(name, _text(kind, content).decode("latin-1")) if is_raw else None
+                )
+                if known and known[0]:
+                    found.setdefault(known[0], known[1])
+                elif known:
+                    losses.append(name.split()[-1].upper())
                 else:
                     comments += 1
             elif kind == b"sBIT" and min(body, default=0) >= self.bits:
@@ -145,16 +148,6 @@ def _damaged(problem: str) -> PictureError:
     return PictureError(f"unreadable or truncated: {problem}")
 
 
-def _raw_profile(
-    kind: bytes, keyword: bytes, content: bytes
-) -> tuple[Section | None, bytes] | None:
-    if not keyword.startswith(b"Raw profile type "):
-        return None
-    if kind != b"tEXt":
-        content = _inflate(content[1:]) if kind == b"zTXt" else _international(content)
-    return raw_profile(keyword.decode("latin-1"), content.decode("latin-1"))
-
-
 def _inflate(data: bytes) -> bytes:
     """Decompressed; empty if it is damaged, or larger than any metadata."""
     inflater = zlib.decompressobj()
@@ -165,8 +158,12 @@ def _inflate(data: bytes) -> bytes:
     return content if inflater.eof else b""
 
 
-def _international(content: bytes) -> bytes:
-    """The text of an iTXt chunk from behind its keyword on; empty if it is damaged."""
+def _text(kind: bytes, content: bytes) -> bytes:
+    """The text of a chunk from behind its keyword on; empty if it is damaged."""
+    if kind == b"tEXt":
+        return content
+    if kind == b"zTXt":
+        return _inflate(content[1:])
     parts = content[2:].split(b"\x00", 2)  # language, translated keyword, text
     text = parts[2] if len(parts) == 3 else b""
     return _inflate(text) if content[:1] == b"\x01" else text

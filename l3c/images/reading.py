@@ -13,18 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import (  # noqa: F401 - the plugins, see READABLE_SUFFIXES
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageChops,
-    JpegImagePlugin,
-    MpoImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageChops, UnidentifiedImageError
 
 from l3c.images import jpeg, png, tiff
 from l3c.images.picture import Mode, Picture, PictureError, Section
@@ -33,10 +22,10 @@ from l3c.messages import one_line
 # Pillow knows many more formats. These are the ones whose bit depth is checked below, so that no
 # 16-bit file slips through as the 8-bit image that Pillow makes of it without a word.
 FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-# As Pillow knows them, also by rarer names (.jfif, .apng); it registers those of the plugins that
-# are imported above. MPO is what it calls a JPEG with several pictures.
+# Of these formats, as Pillow knows them. MPO is what it calls a JPEG with several pictures.
 READABLE_SUFFIXES = frozenset(
-    suffix for suffix, kind in Image.EXTENSION.items() if kind in {*FORMATS, "MPO"}
+    {".apng", ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif"}
+    | {".tiff", ".webp"}
 )
 # Pictures as well, but not read: refused by name, since Pillow takes some raw files for TIFF and
 # returns their thumbnail.
@@ -58,9 +47,9 @@ def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
     """The picture in a BMP, GIF, JPEG, PNG, TIFF or WebP file.
 
     Pixels count as stored: EXIF orientation and color profile are kept and not applied (a TIFF is
-    turned and the tag removed, as by Pillow). Grey of 2 and 4 bits becomes 8-bit grey. Of a JPEG
-    with several pictures (MPO, as phones write it) the main one is read. What else is not kept is
-    in the picture's `losses`.
+    turned and the tag removed, as by Pillow). Grey of 2 and 4 bits becomes 8-bit grey. The main
+    picture of a JPEG with several (MPO, as phones write it) is read. `losses` of the picture names
+    what else is not kept.
 
     Args:
         source: path of the file, or what is in it.
@@ -92,7 +81,7 @@ def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
     except PictureError as error:
         raise PictureError(error.reason, name) from None
     except MemoryError:
-        raise  # says something about the machine, not about the file
+        raise  # a matter of the machine, not of the file
     except UnidentifiedImageError as error:
         kind = "not an image: no PNG, JPEG, WebP, TIFF, GIF or BMP data"
         if data.startswith(_TIFF_STARTS):
@@ -178,7 +167,7 @@ def _read_other(data: bytes) -> Picture:
 
 
 def _read_rgb16(image: Image.Image, data: bytes) -> Picture:
-    """Of each sample Pillow takes the high byte; told the other byte order, the low one."""
+    """Pillow takes the high byte of each sample; with the other byte order, the low one."""
     high = Picture.from_pil(image)
     with Image.open(io.BytesIO(data), formats=FORMATS) as again:
         again.tile = [tile._replace(args=_swapped(tile.args)) for tile in again.tile]

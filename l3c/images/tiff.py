@@ -10,7 +10,7 @@ from PIL.ExifTags import Base as Tag
 __all__ = ["bit_depth", "description", "lacks_pixels", "problem"]
 
 _WHITE_IS_0, _RGB, _SIGNED, _PLANES = 0, 2, 2, 2
-_EXTRAS = ((0,), (1,))  # of no said meaning, premultiplied
+_EXTRAS = ((0,), (1,))  # unspecified, premultiplied
 _BLOCKS = (Tag.ExifOffset, Tag.GPSInfo)
 _DESCRIPTIVE = (270, 271, 272, 274, 305, 306, 315, 33432, *_BLOCKS)
 # Kept elsewhere (XMP, ICC profile), how the file stores the pixels, and their resolution.
@@ -34,8 +34,8 @@ def problem(image: Image.Image) -> str:
     changes = {
         # More bits are refused anyway.
         f"{bits}-bit signed samples": _SIGNED in _numbers(image, 339) and bits <= 16,
-        f"channels beside {mode}": tags.get(Tag.SamplesPerPixel, 1) != len(bands),
-        "alpha that is premultiplied or said to be none": bands[-1] == "A" and extra[:1] in _EXTRAS,
+        f"more channels than {mode}": tags.get(Tag.SamplesPerPixel, 1) != len(bands),
+        "unspecified or premultiplied alpha": bands[-1] == "A" and extra[:1] in _EXTRAS,
         "16-bit grey from white to black": mode.startswith("I;16") and color == _WHITE_IS_0,
         "16 bits that are not plain RGB": wide and color != _RGB,
         "16-bit RGB stored plane by plane": planar,

@@ -184,7 +184,7 @@ REFUSED: dict[str, list[Callable[[], bytes]]] = {
         lambda: tiff(noise(4, np.uint16), photometric=2),
     ],
     "premultiplied": [lambda: tiff(noise(4), extrasample=1, **RGB_TIFF)],
-    "channels": [lambda: tiff(noise(4), extrasample=0, **RGB_TIFF)],
+    "more channels than RGB": [lambda: tiff(noise(4), extrasample=0, **RGB_TIFF)],
     "plane by plane": [lambda: tiff(PLANES, photometric=2, planarconfig=2)],
     "white to black": [lambda: tiff(noise(1, np.uint16)[..., 0], photometric=0)],
     "a TIFF of a kind that is not read": [lambda: b"II*\x00garbage"],
@@ -202,6 +202,12 @@ def test_files_refused_by_name(says: str, make: Callable[[], bytes], tmp_path: P
     assert refused(data, "upload").startswith("upload: ")
     assert refused(path).startswith(f"{path}: ")
     assert says in refused(path)
+
+
+def test_suffixes_are_those_that_pillow_knows() -> None:
+    kinds = Image.registered_extensions()
+    known = {suffix for suffix in kinds if kinds[suffix] in {*reading.FORMATS, "MPO"}}
+    assert known == reading.READABLE_SUFFIXES
 
 
 def test_paths_refused(tmp_path: Path) -> None:
