@@ -23,12 +23,10 @@ from l3c.nn.pyramid import PyramidNetwork
 
 LOG_SIGMA_FLOOR = math.log(0.3)  # in symbols
 
-Reals = npt.NDArray[np.float64]
-
 
 @dataclass
 class Inputs:
-    """Statistics of the inputs of one convolution.
+    """Statistics of the inputs of one convolution, in double precision.
 
     Attributes:
         largest: of the absolute values, by channel (I,).
@@ -39,10 +37,10 @@ class Inputs:
             with a 1 for the bias.
     """
 
-    largest: Reals
-    largest_residual: Reals
-    sensitivity: Reals
-    moment: Reals
+    largest: Tensor
+    largest_residual: Tensor
+    sensitivity: Tensor
+    moment: Tensor
 
 
 @dataclass
@@ -77,14 +75,13 @@ def calibrate(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) 
             _nats_of_samples(network, batch, generator).backward()
         for convolution, x in activations:
             if x.grad is not None:
-                squares = x.grad.double().square().sum((0, 2, 3)).numpy()
-                result.inputs[convolution].sensitivity += squares
+                result.inputs[convolution].sensitivity += x.grad.double().square().sum((0, 2, 3))
         network.zero_grad(set_to_none=True)
         result.subpixels += batch.numel()
     if not result.subpixels:
         raise ValueError(f"no image with {multiple} pixels a side to calibrate on")
     for inputs in result.inputs.values():
-        if not (np.isfinite(inputs.moment).all() and np.isfinite(inputs.sensitivity).all()):
+        if not (inputs.moment.isfinite().all() and inputs.sensitivity.isfinite().all()):
             raise ValueError("the network's activations are not finite: it cannot be converted")
     return result
 
@@ -144,17 +141,15 @@ def _add_values(convolution: Conv, x: Tensor, residual: Tensor | None, result: C
         padding=convolution.padding,  # type: ignore[arg-type]
     )[0].double()
     columns = torch.cat([columns, torch.ones_like(columns[:1])])
-    moment = (columns @ columns.T).numpy()
-    zeros = np.zeros(convolution.in_channels), np.zeros(convolution.out_channels)
-    known = result.inputs.setdefault(
-        convolution, Inputs(zeros[0], zeros[1], zeros[0].copy(), np.zeros_like(moment))
+    moment = columns @ columns.T
+    ins, outs = (
+        columns.new_zeros(convolution.in_channels),
+        columns.new_zeros(len(convolution.weight)),
     )
+    start = Inputs(ins, outs, ins.clone(), torch.zeros_like(moment))
+    known = result.inputs.setdefault(convolution, start)
     known.moment += moment
-    known.largest = np.maximum(known.largest, _largest(x))
+    known.largest = known.largest.maximum(x.abs().amax((0, 2, 3)))
     if residual is not None:
-        known.largest_residual = np.maximum(known.largest_residual, _largest(residual.detach()))
-
-
-def _largest(x: Tensor) -> Reals:
-    sizes: Reals = x.abs().amax((0, 2, 3)).double().numpy()
-    return sizes
+        largest = residual.detach().abs().amax((0, 2, 3))
+        known.largest_residual = known.largest_residual.maximum(largest)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from l3c.integer.calibration import Calibration, calibrate
-from l3c.integer.convolution import CARRIER_BITS, Bounds, IntegerConvolution
+from l3c.integer.convolution import CARRIER_BITS, IntegerConvolution, largest_sum
 from l3c.integer.network import IntegerNetwork, parameter_grids
 from l3c.integer.rounding import round_filters
 from l3c.nn.layers import Conv, Function, Units, with_modules
@@ -31,17 +31,19 @@ FINEST, COARSEST = 12, -4  # e
 MARGIN = 2.0  # photographs differ: activations may be twice those of the calibration
 WEIGHT_LIMIT = (1 << 15) - 1
 
-Reals = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class Grid:
-    """Which integers represent a tensor: v for the number (v - zero) / scale, clipped; (C,)."""
+    """Which integers represent a tensor: v for the number (v - zero) / scale, clipped.
 
-    scale: Reals
-    zero: Reals
-    bounds: Bounds
+    Attributes:
+        scale, zero: float64 (C,).
+        bounds: int64 (2, C).
+    """
+
+    scale: Tensor
+    zero: Tensor
+    bounds: Tensor
 
 
 def convert(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) -> IntegerNetwork:
@@ -64,12 +66,12 @@ def convert(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) ->
         if layer.step is not None:
             inputs = _symbols(network, layer.step)
             # All are as likely as another: nothing is known that rounding could make use of.
-            moment = np.diag(np.append(inputs.bounds.high.astype(float) ** 2, 1.0))
+            moment = torch.diag(torch.cat([inputs.bounds[1].double() ** 2, torch.ones(1)]))
         else:
             inputs = grids.of(layer.inputs)
             places = layer.source.kernel_size[0] * layer.source.kernel_size[1]
-            scale = np.append(inputs.scale.repeat(places), 1.0)
-            moment = statistics.inputs[layer.source].moment * np.outer(scale, scale)
+            scale = torch.cat([inputs.scale.repeat_interleave(places), torch.ones(1)])
+            moment = statistics.inputs[layer.source].moment * torch.outer(scale, scale)
         units = layer.units
         output = _parameters(units) if units else grids.of(layer.outputs[:, None])
         target = integers.get_submodule(name)
@@ -93,9 +95,9 @@ class Layer:
     """
 
     source: Conv
-    outputs: Labels
-    inputs: Labels
-    residual: Labels | None
+    outputs: Tensor
+    inputs: Tensor
+    residual: Tensor | None
     step: CodingStep | None = None
     units: Units | None = None
 
@@ -106,12 +108,12 @@ def trace(network: PyramidNetwork) -> dict[str, Layer]:
     count = itertools.count()
 
     def labelling(name: str, source: Conv) -> nn.Module:
-        outputs = np.array(list(itertools.islice(count, source.out_channels)))
+        outputs = torch.tensor([*itertools.islice(count, source.out_channels)])
 
         def forward(x: Tensor, residual: Tensor | None = None) -> Tensor:
             added = None if residual is None else _in_blocks(residual)
             layers[name] = Layer(source, outputs, _in_blocks(x), added)
-            return torch.from_numpy(outputs).view(1, -1, 1, 1).expand(-1, -1, *x.shape[2:])
+            return outputs.view(1, -1, 1, 1).expand(-1, -1, *x.shape[2:])
 
         return Function(forward)
 
@@ -130,75 +132,74 @@ def trace(network: PyramidNetwork) -> dict[str, Layer]:
     return layers
 
 
-def _in_blocks(x: Tensor) -> Labels:
-    labels: Labels = x[0, :, :2, :2].flatten(1).numpy()
-    return labels
+def _in_blocks(x: Tensor) -> Tensor:
+    return x[0, :, :2, :2].flatten(1)
 
 
 class _ChannelGrids:
     """Grids of all labelled channels."""
 
     def __init__(self, layers: Sequence[Layer], statistics: Calibration) -> None:
-        count = 1 + max(layer.outputs[-1] for layer in layers)
-        self.largest, sensitivity = np.zeros(count), np.zeros(count)
-        self.low_is_0 = np.zeros(count, bool)
-        roots = np.arange(count)
-        seen = set()
-        pairs = []
+        count = 1 + int(max(layer.outputs[-1] for layer in layers))
+        self.largest, sensitivity = torch.zeros(2, count, dtype=torch.float64)
+        self.low_is_0 = torch.zeros(count, dtype=torch.bool)
+        seen, pairs = set(), []
+
+        def connect(labels: Tensor, others: Tensor, largest: Tensor) -> None:
+            pairs.append(torch.stack([labels[:, None].expand(-1, 4), others]).flatten(1))
+            self.largest[others] = self.largest[others].maximum(largest[:, None])
+
         for layer in layers:
             known = statistics.inputs[layer.source]
             self.low_is_0[layer.outputs] = layer.source.relu
             if layer.residual is not None:
-                pairs.append((np.repeat(layer.outputs, 4), layer.residual.flatten()))
-                np.maximum.at(self.largest, layer.residual, known.largest_residual[:, None])
+                connect(layer.outputs, layer.residual, known.largest_residual)
             if layer.step is None:
-                pairs.append((np.repeat(layer.inputs[:, 0], 4), layer.inputs.flatten()))
-                np.maximum.at(self.largest, layer.inputs, known.largest[:, None])
-                if layer.inputs.tobytes() not in seen:  # several convolutions may have one input
+                connect(layer.inputs[:, 0], layer.inputs, known.largest)
+                if (labels := tuple(layer.inputs[:, 0].tolist())) not in seen:
+                    seen.add(labels)  # several convolutions may have one input
                     sensitivity[layer.inputs[:, 0]] += known.sensitivity
-                    seen.add(layer.inputs.tobytes())
-        first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
-        while (roots[first] != roots[second]).any():
-            lower = np.minimum(roots[first], roots[second])
-            np.minimum.at(roots, first, lower)
-            np.minimum.at(roots, second, lower)
-        total = np.bincount(roots, sensitivity, count)[roots]
+        first, second = torch.cat(pairs, dim=1)
+        roots = torch.arange(count)  # of all channels with one grid the least label
+        while not torch.equal(roots[first], roots[second]):
+            lower = roots[first].minimum(roots[second])
+            roots.scatter_reduce_(0, first, lower, "amin").scatter_reduce_(0, second, lower, "amin")
+        total = torch.zeros_like(sensitivity).index_add_(0, roots, sensitivity)[roots]
         cost = 24 * COST * statistics.subpixels
-        with np.errstate(divide="ignore"):
-            self.exponent = np.rint(np.log2(total / cost) / 2).clip(COARSEST, FINEST)
+        self.exponent = (torch.log2(total / cost) / 2).round().clamp(COARSEST, FINEST)
 
-    def of(self, labels: Labels) -> Grid:
+    def of(self, labels: Tensor) -> Grid:
         """The grid of a tensor with these channels (C, any)."""
-        exponent = self.exponent[labels[:, 0]]
-        largest = self.largest[labels].max(axis=1)
-        top = np.ceil(np.ldexp(MARGIN * largest, exponent.astype(int)))
-        high = top.clip(1, 1 << (CARRIER_BITS - 2)).astype(np.int64)
-        low = np.where(self.low_is_0[labels[:, 0]], 0, -high)
-        return Grid(np.exp2(exponent), np.zeros(len(high)), Bounds(low, high))
+        scale = torch.exp2(self.exponent[labels[:, 0]])
+        top = (MARGIN * self.largest[labels].amax(1) * scale).ceil()
+        high = top.clamp(1, 1 << (CARRIER_BITS - 2)).long()
+        low = torch.where(self.low_is_0[labels[:, 0]], 0, -high)
+        return Grid(scale, torch.zeros_like(scale), torch.stack([low, high]))
 
 
 def _symbols(network: PyramidNetwork, step: CodingStep) -> Grid:
     """How 2 symbol - (L - 1) represents what the float network takes for a symbol."""
     shape = network.input_shape(step)
     ends = torch.tensor([0, shape.levels - 1]).view(1, 1, 1, 2).expand(1, shape.channels, 1, 2)
-    first, last = network.values(step.source_scale, ends)[0, :, 0].double().numpy().T
+    first, last = network.values(step.source_scale, ends)[0, :, 0].double().T
     scale = 2 * (shape.levels - 1) / (last - first)
-    top = np.full(shape.channels, shape.levels - 1, np.int64)
-    return Grid(scale, -(first + last) / 2 * scale, Bounds(-top, top))
+    top = torch.full((shape.channels,), shape.levels - 1)
+    return Grid(scale, -(first + last) / 2 * scale, torch.stack([-top, top]))
 
 
 def _parameters(units: Units) -> Grid:
     """The coder's grids, for the network's own units."""
+    bits, low, high = map(torch.from_numpy, parameter_grids(units.shape))
     scale, shift, least = (
-        values.flatten().double().numpy() for values in (units.scale, units.shift, units.low)
+        values.flatten().double() * torch.exp2(bits.double())
+        for values in (units.scale, units.shift, units.low)
     )
-    bits, low, high = parameter_grids(units.shape)
-    low = np.maximum(low, np.rint(np.ldexp(least, bits)).astype(np.int64))
-    return Grid(scale * np.exp2(bits), shift * np.exp2(bits), Bounds(low, high))
+    return Grid(scale, shift, torch.stack([low.maximum(least.round().long()), high]))
 
 
+@torch.no_grad()
 def _fill(
-    target: IntegerConvolution, source: Conv, inputs: Grid, output: Grid, moment: Reals
+    target: IntegerConvolution, source: Conv, inputs: Grid, output: Grid, moment: Tensor
 ) -> None:
     """The integers of a convolution: the largest shift that fits, weights rounded in turn.
 
@@ -210,26 +211,26 @@ def _fill(
         moment: of integer inputs, see `calibration.Inputs`.
     """
     assert source.bias is not None
-    weight, bias = (each.detach().double().numpy() for each in (source.weight, source.bias))
-    weight = weight * output.scale[:, None, None, None] / inputs.scale[:, None, None]
-    bias = bias * output.scale + output.zero - np.einsum("oikl,i->o", weight, inputs.zero)
-    flat = np.concatenate([weight.reshape(len(weight), -1), bias[:, None]], axis=1)
-    sums = (np.abs(weight) * inputs.bounds.magnitude[:, None, None]).sum((1, 2, 3)) + np.abs(bias)
-    widest = np.abs(weight).max(axis=(1, 2, 3))
-    with np.errstate(divide="ignore"):
-        shift = np.floor(
-            np.minimum(CARRIER_BITS - np.log2(sums), np.log2(WEIGHT_LIMIT / widest))
-        ).clip(-CARRIER_BITS, CARRIER_BITS)
-    rounded = round_filters(flat, moment, np.exp2(-shift))
+    weight = source.weight.double() * output.scale[:, None, None, None]
+    weight = weight / inputs.scale[:, None, None]
+    bias = source.bias.double() * output.scale + output.zero
+    bias -= (weight * inputs.zero[:, None, None]).sum((1, 2, 3))
+    flat = torch.cat([weight.flatten(1), bias[:, None]], dim=1)
+    magnitude = inputs.bounds.abs().amax(0)
+    sums = (weight.abs() * magnitude[:, None, None]).sum((1, 2, 3)) + bias.abs()
+    fits = (CARRIER_BITS - sums.log2()).minimum(
+        (WEIGHT_LIMIT / weight.abs().amax((1, 2, 3))).log2()
+    )
+    shift = fits.floor().clamp(-CARRIER_BITS, CARRIER_BITS)
+    rounded = round_filters(flat, moment, torch.exp2(-shift))
     while True:
-        integers = rounded[:, :-1].reshape(weight.shape).astype(np.int64)
-        offsets = rounded[:, -1].astype(np.int64)
-        over = inputs.bounds.largest_sum(integers, offsets) > 1 << CARRIER_BITS
+        integers, offsets = rounded[:, :-1].reshape(weight.shape).long(), rounded[:, -1].long()
+        over = largest_sum(integers, offsets, inputs.bounds) > 1 << CARRIER_BITS
         over &= shift > -CARRIER_BITS
         if not over.any():
             break
         shift[over] -= 1  # rounding moved weights: a filter or two end beyond the bound
-        rounded[over] = round_filters(flat[over], moment, np.exp2(-shift[over]))
-    values = (integers, offsets, shift, output.bounds.low, output.bounds.high)
+        rounded[over] = round_filters(flat[over], moment, torch.exp2(-shift[over]))
+    values = (integers, offsets, shift, *output.bounds)
     for name, value in zip(("weight", "bias", "shift", "low", "high"), values, strict=True):
-        target.get_buffer(name).copy_(torch.from_numpy(value.astype(np.int32)))
+        target.get_buffer(name).copy_(value)

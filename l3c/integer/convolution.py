@@ -5,15 +5,12 @@
 for each output channel, where rne rounds to the nearest integer, ties to even. All numbers are
 integers; they are carried in floating point, in which sums and products of integers are exact as
 long as none exceeds 2^24 (float32). `IntegerConvolution.check` proves that none does, in whatever
-order a library adds them up.
+order a library adds them up. Bounds are the smallest and largest value of each channel, int64
+(2, C).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,40 +21,27 @@ from l3c.nn.layers import Conv
 CARRIER_BITS = 24  # float32 holds every integer of magnitude up to 2^24
 MOST_TERMS = 1 << 14  # of a filter: 2^24 weights times 2^24 inputs then fit 64 bits
 
-Integers = npt.NDArray[np.int64]
-
 
 class BoundError(ValueError):
     """An integer of the decoder path could leave its carrier: the model cannot be exact."""
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """Smallest and largest value of each channel: int64 (C,)."""
+def largest_sum(weight: Tensor, bias: Tensor, inputs: Tensor) -> Tensor:
+    """Largest magnitude of any partial sum of a convolution, (O,).
 
-    low: Integers
-    high: Integers
+    A partial sum, in any order, lies between the sum of all negative terms and that of all positive
+    ones. Zero padding leaves terms out.
 
-    @property
-    def magnitude(self) -> Integers:
-        """Largest absolute value of each channel."""
-        return np.maximum(np.abs(self.low), np.abs(self.high))
-
-    def largest_sum(self, weight: Integers, bias: Integers) -> Integers:
-        """Largest magnitude of any partial sum of a convolution of such channels, (O,).
-
-        A partial sum, in any order, lies between the sum of all negative terms and that of all
-        positive ones. Zero padding leaves terms out.
-
-        Args:
-            weight: (O, I, k, k).
-            bias: (O,).
-        """
-        low, high = (side[None, :, None, None] for side in (self.low, self.high))
-        ends = np.stack([weight * low, weight * high, np.zeros_like(weight)])
-        most = ends.max(axis=0).sum(axis=(1, 2, 3)) + np.maximum(bias, 0)
-        least = ends.min(axis=0).sum(axis=(1, 2, 3)) + np.minimum(bias, 0)
-        return np.maximum(most, -least)
+    Args:
+        weight: int64 (O, I, k, k).
+        bias: int64 (O,).
+        inputs: bounds of its inputs.
+    """
+    low, high = inputs[:, :, None, None]
+    ends = torch.stack([weight * low, weight * high, torch.zeros_like(weight)])
+    most = ends.amax(0).sum((1, 2, 3)) + bias.clamp(min=0)
+    least = ends.amin(0).sum((1, 2, 3)) + bias.clamp(max=0)
+    return torch.maximum(most, -least)
 
 
 class IntegerConvolution(nn.Module):
@@ -75,45 +59,43 @@ class IntegerConvolution(nn.Module):
 
     def __init__(self, like: Conv) -> None:
         super().__init__()
-        self.dilation, self.padding = (
-            like.dilation[0],
-            like.dilation[0] * (like.kernel_size[0] // 2),
-        )
+        self.dilation = like.dilation[0]
+        self.padding = self.dilation * (like.kernel_size[0] // 2)
         self.register_buffer("weight", torch.zeros(like.weight.shape, dtype=torch.int32))
         for name in ("bias", "shift", "low", "high"):
             self.register_buffer(name, torch.zeros(like.out_channels, dtype=torch.int32))
         self._carriers: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 
     @property
-    def bounds(self) -> Bounds:
+    def bounds(self) -> Tensor:
         """Of the outputs."""
-        return Bounds(as_int64(self.low), as_int64(self.high))
+        return torch.stack([self.low, self.high]).cpu().long()
 
-    def check(self, inputs: Bounds, residual: Bounds | None, name: str) -> int:
+    def check(self, inputs: Tensor, residual: Tensor | None, name: str) -> int:
         """The largest magnitude that any partial sum can have.
 
         Args:
-            inputs: of the convolution.
-            residual: of what is added to its rounded result.
+            inputs: bounds of what it gets.
+            residual: bounds of what is added to its rounded result.
             name: of the convolution, for the message.
 
         Raises:
             BoundError: it exceeds 2^24, or clipping is not defined.
         """
-        weight, bias, shift = as_int64(self.weight), as_int64(self.bias), as_int64(self.shift)
+        weight, bias, shift = (part.cpu().long() for part in (self.weight, self.bias, self.shift))
         limit = 1 << CARRIER_BITS
         if bool((self.low > self.high).any()):
             raise BoundError(f"{name}: clips to an empty range")
-        if np.abs(shift).max() > CARRIER_BITS:
+        if shift.abs().max() > CARRIER_BITS:
             raise BoundError(f"{name}: shifts by more than {CARRIER_BITS} bits")
         # First the integers themselves, so that no term below leaves 2^48, and no sum 64 bits.
-        if max(np.abs(weight).max(), np.abs(bias).max()) > limit or weight[0].size > MOST_TERMS:
+        if max(weight.abs().max(), bias.abs().max()) > limit or weight[0].numel() > MOST_TERMS:
             raise BoundError(f"{name}: weights or terms beyond any proof")
-        sums = inputs.largest_sum(weight, bias)
-        largest = int(max(sums.max(), self.bounds.magnitude.max()))
+        sums = largest_sum(weight, bias, inputs)
+        largest = int(max(sums.max(), self.bounds.abs().max()))
         if residual is not None:
             # Without one, a negative shift only moves the exponent of an exact sum.
-            results = np.ceil(np.ldexp(sums.astype(np.float64), -shift)) + residual.magnitude
+            results = torch.ldexp(sums.double(), -shift).ceil() + residual.abs().amax(0)
             largest = max(largest, int(results.max()))
         if largest > limit:
             raise BoundError(
@@ -149,8 +131,3 @@ class IntegerConvolution(nn.Module):
         if residual is not None:
             y = y.add_(residual)
         return torch.clamp(y, low, high, out=y)
-
-
-def as_int64(values: Tensor) -> Integers:
-    """Of any integer tensor, on the CPU."""
-    return values.cpu().numpy().astype(np.int64)

@@ -16,7 +16,7 @@ from coder import tables
 from coder.shape import MixtureShape
 from coder.tables import LAMBDA_BITS
 from l3c.integer import exact
-from l3c.integer.convolution import BoundError, Bounds, IntegerConvolution, as_int64
+from l3c.integer.convolution import BoundError, IntegerConvolution
 from l3c.nn.layers import Conv, Function, Units, with_modules
 from l3c.nn.pyramid import CodingStep, Decoder, PyramidNetwork
 
@@ -113,7 +113,6 @@ class IntegerNetwork(Decoder):
             self._facts["interlaced"] = True
         self._memory_format = torch.channels_last
         self.carrier = torch.float32
-        self._device = torch.device("cpu")
 
     @classmethod
     def load(cls, network: PyramidNetwork, tensors: Mapping[str, Tensor]) -> IntegerNetwork:
@@ -149,8 +148,8 @@ class IntegerNetwork(Decoder):
             units, out = classifier.units, classifier.out
             assert isinstance(units, IntegerUnits)
             assert isinstance(out, IntegerConvolution)
-            _, low, high = parameter_grids(units.shape)
-            if (out.bounds.low < low).any() or (out.bounds.high > high).any():
+            _, low, high = map(torch.from_numpy, parameter_grids(units.shape))
+            if (out.bounds[0] < low).any() or (out.bounds[1] > high).any():
                 raise BoundError("classifier, out: clips beyond the coder's grids")
         found: dict[str, int] = {}
 
@@ -158,8 +157,7 @@ class IntegerNetwork(Decoder):
             def forward(x: Tensor, residual: Tensor | None = None) -> Tensor:
                 added = None if residual is None else _bounds(residual)
                 found[_in_files(name)] = layer.check(_bounds(x), added, _in_files(name))
-                ends = torch.stack([layer.low, layer.high]).long().cpu()
-                return ends[:, :, None, None].expand(-1, -1, *x.shape[2:])
+                return layer.bounds[:, :, None, None].expand(-1, -1, *x.shape[2:])
 
             return Function(forward)
 
@@ -185,7 +183,7 @@ class IntegerNetwork(Decoder):
         """
         exact.check(device, self.features)
         self.to(device)
-        self._device, self._memory_format = device, memory_format
+        self._memory_format = memory_format
         for layer in self.modules():
             if isinstance(layer, IntegerConvolution):
                 layer.prepare(memory_format)
@@ -205,7 +203,7 @@ class IntegerNetwork(Decoder):
             int32 (N, P, H', W') on the coder's grids for each target, and the features, integers
             in their carrier, see `Decoder.predict`.
         """
-        with exact.exact_arithmetic(self._device):
+        with exact.exact_arithmetic():
             z = self._values(step, values).to(self.carrier)
             z = z.contiguous(memory_format=self._memory_format)
             outputs, f = super().predict(step, z, coarser_features)
@@ -220,12 +218,12 @@ class IntegerNetwork(Decoder):
         digest = hashlib.sha256(json.dumps(self._facts, sort_keys=True).encode())
         for name, value in sorted(self.tensors().items()):
             digest.update(f"{name} {tuple(value.shape)}".encode())
-            digest.update(as_int64(value).astype("<i8").tobytes())
+            digest.update(value.cpu().numpy().astype("<i8").tobytes())
         return digest.digest()[:IDENTITY_BYTES]
 
 
-def _bounds(x: Tensor) -> Bounds:
-    return Bounds(x[0].amin((1, 2)).numpy(), x[1].amax((1, 2)).numpy())
+def _bounds(x: Tensor) -> Tensor:
+    return torch.stack([x[0].amin((1, 2)), x[1].amax((1, 2))])
 
 
 def _in_files(name: str) -> str:

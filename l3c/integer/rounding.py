@@ -9,38 +9,38 @@ quantization (Frantar and Alistarh, NeurIPS 2022) in the order and with the Chol
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
-Reals = npt.NDArray[np.float64]
+import torch
+from torch import Tensor
 
 DAMPING = 1e-5  # on the diagonal, relative: inputs that are never off each other exactly
 
 
-def round_filters(weights: Reals, moment: Reals, step: Reals) -> Reals:
+def round_filters(weights: Tensor, moment: Tensor, step: Tensor) -> Tensor:
     """Multiples of a step, near the weights, whose outputs are near theirs.
 
     Args:
-        weights: (O, n); the last column is the bias, whose input is 1.
-        moment: sum of x x^T over inputs x, (n, n).
-        step: of each filter, (O,), > 0.
+        weights: float64 (O, n); the last column is the bias, whose input is 1.
+        moment: sum of x x^T over inputs x, float64 (n, n).
+        step: of each filter, float64 (O,), > 0.
 
     Returns:
         Integers as float64, (O, n): times `step` they stand for the weights.
     """
     n = len(moment)
     # The largest first, while there are others to make up for them; the bias can always.
-    order = np.append(np.argsort(-np.diag(moment)[:-1], kind="stable"), n - 1)
-    size = np.sqrt(np.diag(moment))[order]
+    order = torch.argsort(moment.diag()[:-1], descending=True, stable=True)
+    order = torch.cat([order, torch.tensor([n - 1])])
+    size = moment.diag().sqrt()[order]
     size[size == 0] = 1.0  # an input that was never seen
-    correlation = moment[np.ix_(order, order)] / np.outer(size, size)
-    np.fill_diagonal(correlation, 1 + DAMPING)
-    factor = np.linalg.cholesky(np.linalg.inv(correlation)).T / size
-    left, rounded = weights[:, order] / step[:, None], np.empty_like(weights)
+    correlation = moment[order][:, order] / torch.outer(size, size)
+    correlation.fill_diagonal_(1 + DAMPING)
+    factor = torch.linalg.cholesky(torch.linalg.inv(correlation)).T / size
+    left = weights[:, order] / step[:, None]
+    rounded = torch.empty_like(left)
     for j in range(n):
-        rounded[:, j] = np.rint(left[:, j])
+        rounded[:, j] = left[:, j].round()
         error = (left[:, j] - rounded[:, j]) / factor[j, j]
-        left[:, j:] -= np.outer(error, factor[j, j:])
-    result = np.empty_like(rounded)
+        left[:, j:] -= torch.outer(error, factor[j, j:])
+    result = torch.empty_like(rounded)
     result[:, order] = rounded
     return result

@@ -15,7 +15,7 @@ from tiny_models import KINDS, integer_network, noise, smooth, tiny
 from torch.nn.functional import conv2d
 
 from l3c.integer import exact, reference
-from l3c.integer.convolution import BoundError, Bounds, IntegerConvolution
+from l3c.integer.convolution import BoundError, IntegerConvolution
 from l3c.integer.network import uncentre
 from l3c.nn.layers import Conv
 
@@ -61,12 +61,12 @@ def filled(weight: int, high: int, bias: int = 0, shift: int = 0) -> IntegerConv
     return layer
 
 
-def bounds(high: int, channels: int = 4) -> Bounds:
-    return Bounds(np.zeros(channels, np.int64), np.full(channels, high))
+def bounds(high: int, channels: int = 4) -> torch.Tensor:
+    return torch.tensor([[0], [high]]).expand(-1, channels)
 
 
 def test_bounds_are_those_of_the_worst_input() -> None:
-    inputs = Bounds(np.array([-7, 0, -1, 0]), np.array([7, 5, 2, 0]))
+    inputs = torch.tensor([[-7, 0, -1, 0], [7, 5, 2, 0]])
     # All but the bias negative: 9 (7 + 5 + 2) 3 down, 9 (7 + 1) 3 + 4 up.
     assert filled(-3, 10, bias=4).check(inputs, None, "x") == 9 * 14 * 3
     assert filled(455, 1).check(bounds(1 << 10), None, "x") == 455 * 36 << 10
@@ -123,7 +123,7 @@ def test_a_layer_is_the_same_in_both(seed: int, height: int, width: int) -> None
     x = torch.from_numpy(rng.integers(-500, 500, (2, 5, height, width)))
     residual = torch.from_numpy(rng.integers(-99, 99, (2, 3, height, width)))
     layer.prepare(torch.channels_last)
-    with exact.exact_arithmetic(CPU):
+    with exact.exact_arithmetic():
         got = layer(x.float(), residual.float())
     assert torch.equal(got.long(), layer(x, residual))
 
@@ -166,7 +166,7 @@ def test_settings_come_back_when_the_last_thread_leaves() -> None:
     try:
         matmul = torch.backends.mkldnn.matmul
         before = matmul.fp32_precision
-        first, second = exact.exact_arithmetic(CPU), exact.exact_arithmetic(CPU)
+        first, second = exact.exact_arithmetic(), exact.exact_arithmetic()
         first.__enter__()
         with ThreadPoolExecutor(1) as other:
             other.submit(second.__enter__).result()
