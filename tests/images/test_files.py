@@ -102,13 +102,6 @@ def test_writing_refused(name: str, picture: Picture, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_colors_under_alpha_0_survive_webp(tmp_path: Path) -> None:
-    array = noise(4)
-    array[..., 3] = 0
-    write_picture(tmp_path / "x.webp", Picture.from_array(array))
-    assert (read_picture(tmp_path / "x.webp").samples == array).all()
-
-
 def test_without_suffix_it_is_a_png_and_one_is_replaced_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,16 +139,6 @@ def test_orientation_is_kept_and_not_applied() -> None:
         picture = read_picture(data)
         assert (picture.height, picture.width) == (6, 9)
         assert picture.sections == {Section.EXIF: exif_block()}, kind
-
-
-@pytest.mark.parametrize("encoder", [imagecodecs.png_encode, imagecodecs.tiff_encode])
-def test_16_bit_rgb_and_grey_are_read_whole(encoder: Callable[[Any], Any], tmp_path: Path) -> None:
-    path = tmp_path / "x.any"
-    for array, mode in ((noise(3, np.uint16), Mode.RGB16), (noise(1, np.uint16), Mode.GREY16)):
-        data = bytes(encoder(array if mode == Mode.RGB16 else array[..., 0]))
-        path.write_bytes(data)
-        for found in (read_picture(data), read_picture(path), read_picture(str(path))):
-            assert found == Picture(mode, array)
 
 
 def animated(kind: str) -> bytes:

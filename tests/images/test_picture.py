@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from pictures import exif_block, pictures
+from pictures import pictures
 from PIL import Image
 
 from l3c.images.picture import Mode, Picture, PictureError, Section
@@ -172,12 +172,3 @@ def test_transparency_left_over_beside_alpha_does_not_count() -> None:
     image = Image.new("RGBA", (2, 2))
     image.info["transparency"] = 3
     assert Picture.from_pil(image).sections == {}
-
-
-def test_pillow_keeps_the_same_metadata() -> None:
-    image = Image.new("RGB", (3, 2), (1, 2, 3))
-    image.info |= {"icc_profile": b"icc", "exif": b"Exif\0\0" + exif_block(), "xmp": b"<x/>"}
-    image.info["transparency"] = (1, 2, 3)
-    found = Picture.from_pil(image).to_pil()
-    assert found.info == image.info
-    assert found.getexif()[274] == 6
