@@ -29,11 +29,7 @@ from l3c.models.zoo import ModelError, ModelFile, named_model
 from l3c.threads import limit_threads
 from l3c.tile_coding import Choice
 
-LEARNED = {
-    "l3c": Choice.SMALLEST,
-    "l3c_network": Choice.NETWORK,
-    "l3c_quick": Choice.QUICK,
-}
+LEARNED = {"l3c": Choice.SMALLEST, "l3c_network": Choice.NETWORK, "l3c_quick": Choice.QUICK}
 """Keys of the learned method among --methods, and what codes a tile: as `l3c encode` writes it, the
 network alone, and what an estimate prefers."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
-from l3c.cli.damage import flaw_fields, salvage
-from l3c.cli.engine import Engine
 from l3c.cli.exits import Exit, UsageError
-from l3c.cli.files import Job, OutputError, Outputs, plan
+from l3c.cli.files import Job, OutputError, plan
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output
 from l3c.cli.report import Batch, Outcome, converted
+from l3c.cli.verify import flaw_fields, salvage
 from l3c.coding import decode_picture
 from l3c.fileformat.container import unpack
 from l3c.fileformat.errors import Rectangle
@@ -51,12 +51,7 @@ def run(args: argparse.Namespace) -> Exit:
     if named is not None and named not in WRITABLE_SUFFIXES:
         raise UsageError(f"--format {args.format}: expected one of {_FORMATS}")
     jobs, left = plan(args, {SUFFIX}, named or ".png")
-    engine, outputs, batch = Engine(args), Outputs(force=args.force), Batch(args, jobs, left)
-
-    def decode(job: Job) -> Outcome:
-        return _decode(job, args, _suffix(job.target, named), engine, outputs, batch)
-
-    return batch.run(decode, summary=True)
+    return Batch(args, jobs, left).run(partial(_decode, named=named), summary=True)
 
 
 def _suffix(target: Path | None, named: str | None) -> str:
@@ -75,27 +70,21 @@ def _suffix(target: Path | None, named: str | None) -> str:
     return named or target.suffix
 
 
-def _decode(
-    job: Job,
-    args: argparse.Namespace,
-    suffix: str,
-    engine: Engine,
-    outputs: Outputs,
-    batch: Batch,
-) -> Outcome:
-    start = time.perf_counter()
+def _decode(job: Job, batch: Batch, named: str | None) -> Outcome:
+    start, args = time.perf_counter(), batch.args
+    suffix = _suffix(job.target, named)
     data = job.read()
     container = unpack(data, damaged=args.salvage)
-    outputs.check(job.target, job.path)
+    batch.outputs.check(job.target, job.path)
     pixels = container.height * container.width
     moved = batch.steps(job, pixels)
     flaws: list[Exception] = []
     if args.salvage:
-        decoded, flaws = salvage(data, engine.decoder, region=args.region, progress=moved)
+        decoded, flaws = salvage(data, batch.engine.decoder, region=args.region, progress=moved)
     else:
-        decoded = decode_picture(data, engine.decoder, region=args.region, progress=moved)
+        decoded = decode_picture(data, batch.engine.decoder, region=args.region, progress=moved)
     picture = decoded.picture
-    with outputs.new_file(
+    with batch.outputs.new_file(
         job.target, job.path, keep_times=args.keep_times, suffix=suffix
     ) as temporary:
         write_picture(temporary, picture)
@@ -106,8 +95,6 @@ def _decode(
         "width": picture.width,
         "lost": flaw_fields(flaws),
     }
-    outcome = Outcome("", fields, len(data), written, len(data), pixels * picture.mode.channels)
-    if flaws:
-        outcome.exit = Exit.SALVAGED
-        outcome.problems = [f"{job.name}: {flaw}" for flaw in flaws]
+    subpixels = pixels * picture.mode.channels
+    outcome = Outcome("", fields, len(data), written, len(data), subpixels, flaws, salvaged=True)
     return converted(job, outcome, time.perf_counter() - start)

@@ -11,9 +11,8 @@ import time
 from typing import TYPE_CHECKING
 
 from l3c.arithmetic import KINDS, Arithmetic
-from l3c.cli.engine import Engine
 from l3c.cli.exits import Exit
-from l3c.cli.files import Job, Outputs, plan
+from l3c.cli.files import Job, plan
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output, number_in
 from l3c.cli.report import Batch, Outcome, converted
 from l3c.coding import decode_picture, encode_picture, uses_network
@@ -24,6 +23,12 @@ from l3c.tile_coding import Choice
 
 if TYPE_CHECKING:
     from l3c.models.tile_codec import TileCodec
+
+
+_FLOAT_NOTE = (
+    "the model has no integers: files are coded in floating point, and a machine that computes it "
+    "otherwise refuses to decode them (--arithmetic float silences this)"
+)
 
 
 class VerifyError(ValueError):
@@ -65,24 +70,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
     jobs, left = plan(args, IMAGE_SUFFIXES, SUFFIX, name_others=True)
-    engine, outputs, batch = Engine(args), Outputs(force=args.force), Batch(args, jobs, left)
-
-    def encode(job: Job) -> Outcome:
-        return _encode(job, args, engine, outputs, batch)
-
-    return batch.run(encode, summary=True)
+    return Batch(args, jobs, left).run(_encode, summary=True)
 
 
-def _encode(
-    job: Job, args: argparse.Namespace, engine: Engine, outputs: Outputs, batch: Batch
-) -> Outcome:
-    start = time.perf_counter()
-    outputs.check(job.target, job.path)
+def _encode(job: Job, batch: Batch) -> Outcome:
+    start, args = time.perf_counter(), batch.args
+    batch.outputs.check(job.target, job.path)
     content = job.path or job.read()
     picture = read_picture(content, job.name)
     if args.strip:
         picture = picture.strip()
-    codec = engine.encoder() if uses_network(picture.mode) else None
+    codec = batch.engine.encoder() if uses_network(picture.mode) else None
     moved = batch.steps(job, picture.height * picture.width * (1 + args.verify))
     choice = Choice.QUICK if args.quick else Choice.SMALLEST
     data = encode_picture(picture, codec, choice=choice, tile_side=args.tile_side, progress=moved)
@@ -93,7 +91,7 @@ def _encode(
         assert codec is not None  # no model is named in files made without one
         return codec
 
-    with outputs.new_file(job.target, job.path, keep_times=args.keep_times) as temporary:
+    with batch.outputs.new_file(job.target, job.path, keep_times=args.keep_times) as temporary:
         temporary.write_bytes(data)
         if args.verify:
             decoded = decode_picture(temporary.read_bytes(), same_codec, progress=moved)
@@ -114,9 +112,9 @@ def _encode(
         "verified": args.verify,
         "not_kept": list(picture.losses),
     }
-    warnings = engine.notes(arithmetic)
-    if picture.losses:
-        warnings.append(f"{job.name}: not kept: {', '.join(picture.losses)}")
+    floating = container.model and arithmetic.kind == "float" and not args.arithmetic
+    warnings = [_FLOAT_NOTE] if floating else []
+    warnings += [f"{job.name}: not kept: {', '.join(picture.losses)}"] if picture.losses else []
     read = len(content) if isinstance(content, bytes) else content.stat().st_size
     outcome = Outcome(
         "", fields, read, len(data), len(data), picture.samples.size, warnings=warnings

@@ -9,17 +9,18 @@ import argparse
 import contextlib
 import math
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from coder.errors import CorruptStreamError
 from l3c.arithmetic import Arithmetic
-from l3c.cli.damage import exit_of_flaws, flaw_fields, flaws_of
 from l3c.cli.exits import Exit
 from l3c.cli.files import Job, find_jobs
 from l3c.cli.options import add_inputs, add_shared
 from l3c.cli.report import Batch, Outcome
+from l3c.cli.verify import flaw_fields, flaws_of
 from l3c.coding import mode_of
-from l3c.fileformat.container import Container, split_parts, unpack
+from l3c.fileformat.container import split_parts, unpack
 from l3c.fileformat.errors import TileError
 from l3c.fileformat.tiles import tile_rectangles
 from l3c.images.picture import Mode, Section
@@ -41,88 +42,63 @@ def run(args: argparse.Namespace) -> Exit:
     with contextlib.suppress(ModelError):  # only a name and a number of scales are taken of them
         models += released()
     jobs, left = find_jobs(args.inputs, {SUFFIX})
-    return Batch(args, jobs, left).run(lambda job: _describe(job, models))
+    return Batch(args, jobs, left).run(partial(_describe, models=models))
 
 
-def _describe(job: Job, models: list[ModelFile]) -> Outcome:
+def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
     data = job.read()
     container = unpack(data, damaged=True)
-    mode, size = mode_of(container), (container.height, container.width)
-    rectangles = tile_rectangles(*size, container.rows, container.cols)
-    flaws = flaws_of(data, container)
-    by_fallback = []
-    for tile, rectangle in zip(container.tiles, rectangles, strict=True):
-        y, x, height, width = rectangle
+    height, width, rows, cols = container.height, container.width, container.rows, container.cols
+    mode, rectangles = mode_of(container), tile_rectangles(height, width, rows, cols)
+    model = next((m for m in models if container.model in m.identities), None)
+    # How many streams a network's tile has is known from its model's card alone: without one they
+    # are counted together.
+    streams = model.card.get("streams") if model else None
+    alpha = ["alpha"] if mode == Mode.RGBA else []
+    of_network = [*streams, *alpha] if streams else ["streams"]
+    parts = Counter({"container": 0, "sections": sum(len(c) for _, c in container.sections)})
+    flaws, by_fallback = flaws_of(data, container), []
+    for tile, (y, x, h, w) in zip(container.tiles, rectangles, strict=True):
         try:
-            if not split_payload(container, tile.check(rectangle))[0]:
-                by_fallback.append([x, y, width, height])
+            tile.check((y, x, h, w))
         except TileError as error:
             flaws.append(error)
+        if tile.payload is None:
+            continue
+        try:
+            by_network, body = split_payload(container, tile.payload)
+            names = of_network if by_network else ["fallback"]
+            parts.update(dict(zip(names, map(len, split_parts(body, len(names))), strict=True)))
         except CorruptStreamError:
-            pass  # intact, but no coder's that is known
-    model = next((m for m in models if container.model in m.identities), None)
-    outcome = Outcome(
-        "",
-        {},
-        read=len(data),
-        coded=len(data),
-        subpixels=size[0] * size[1] * mode.channels,
-        exit=exit_of_flaws(flaws),
-        problems=[f"{job.name}: {flaw}" for flaw in flaws],
-    )
-    names = {int(section): section.name for section in Section}
+            parts["unreadable"] += len(tile.payload)
+        else:
+            by_fallback += [] if by_network else [[x, y, w, h]]
+    parts["container"] = len(data) - parts.total()
+    outcome = Outcome("", {}, len(data), 0, len(data), height * width * mode.channels, flaws)
+    kinds = {int(section): section.name for section in Section}
     outcome.fields = {
         "input": job.name,
         "mode": mode.name,
-        "height": size[0],
-        "width": size[1],
+        "height": height,
+        "width": width,
         "bits": mode.bits,
         "bytes": len(data),
         "bpsp": outcome.bpsp,
         "tiles": {
-            "rows": container.rows,
-            "cols": container.cols,
+            "rows": rows,
+            "cols": cols,
             "largest": max(([h, w] for _, _, h, w in rectangles), key=math.prod),
             "by_fallback": by_fallback,
         },
         "model": container.model.hex() or None,
         "model_name": model.name if model else None,
         "arithmetic": Arithmetic(container.arithmetic).text,
-        "sections": {
-            names.get(kind, f"kind {kind}"): len(content) for kind, content in container.sections
-        },
-        "bytes_by_part": _bytes_by_part(len(data), container, mode, model),
+        "sections": {kinds.get(k, f"kind {k}"): len(content) for k, content in container.sections},
+        "bytes_by_part": dict(parts),
         "flaws": flaw_fields(flaws),
     }
     outcome.text = _text(outcome.fields)
     return outcome
-
-
-def _bytes_by_part(
-    size: int, container: Container, mode: Mode, model: ModelFile | None
-) -> dict[str, int]:
-    """How many bytes each part of the file takes; they add up to its size.
-
-    How many streams a network's tile has is known from its model's card alone: without one they
-    are counted together.
-    """
-    streams = model.card.get("streams") if model else None
-    alpha = ["alpha"] if mode == Mode.RGBA else []
-    of_network = [*streams, *alpha] if streams else ["streams"]
-    parts = Counter({"container": 0, "sections": sum(len(c) for _, c in container.sections)})
-    for payload in (tile.payload for tile in container.tiles):
-        if payload is None:
-            continue
-        try:
-            by_network, body = split_payload(container, payload)
-            names = of_network if by_network else ["fallback"]
-            lengths = [len(part) for part in split_parts(body, len(names))]
-        except CorruptStreamError:
-            names, lengths = ["unreadable"], [len(payload)]
-        for name, length in zip(names, lengths, strict=True):
-            parts[name] += length
-    parts["container"] = size - parts.total()
-    return dict(parts)
 
 
 def _text(fields: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ import contextlib
 import os
 import sys
 from types import ModuleType
-from typing import Any
 
 from l3c.cli.interrupts import INTERRUPTED, Interrupts
 from l3c.cli.streams import flush_stdout, open_streams, silence_libraries
@@ -73,7 +72,10 @@ def parse(words: list[str]) -> argparse.Namespace:
         epilog="\n".join(["exit codes:", *codes]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    version = f"l3c {_version()}" if "--version" in words else ""  # looking it up takes time
+    parser.add_argument(
+        "--version", action="version", version=version, help="show the version and exit"
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text)
@@ -84,15 +86,13 @@ def parse(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-class _Version(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from importlib import metadata
+def _version() -> str:
+    from importlib import metadata
 
-        try:
-            print(f"l3c {metadata.version('l3c-bench')}")
-        except metadata.PackageNotFoundError:  # run from a copy that is not installed
-            print("l3c unknown")
-        parser.exit()
+    try:
+        return metadata.version("l3c-bench")
+    except metadata.PackageNotFoundError:  # run from a copy that is not installed
+        return "unknown"
 
 
 def _main(words: list[str], interrupts: Interrupts) -> int:

@@ -18,34 +18,13 @@ from l3c.messages import aligned
 from l3c.models.zoo import DEFAULT, ModelFile, named_model, open_codec, read_model, released
 from l3c.recipe import Recipe, paper_settings
 
-_HEAD = [
-    "name",
-    "family",
-    "parameters",
-    "identity",
-    "steps",
-    "validation bpsp",
-    "trained on",
-    "check",
+_FACTS = [  # keys of a model's fields
+    *("family", "parameters", "identity", "float_identity", "steps", "train_s", "processes"),
+    *("threads", "device", "images", "data_sha256", "final_train_bpsp", "validation_bpsp"),
+    *("date", "licence", "released"),
 ]
-_FACTS = {  # key of a model's fields -> its label
-    "family": "family",
-    "parameters": "parameters",
-    "identity": "identity",
-    "float_identity": "float identity",
-    "steps": "steps",
-    "train_s": "training seconds",
-    "processes": "processes",
-    "threads": "threads",
-    "device": "device",
-    "images": "images",
-    "data_sha256": "data",
-    "final_train_bpsp": "train bpsp",
-    "validation_bpsp": "validation bpsp",
-    "date": "date",
-    "licence": "licence",
-    "released": "released",
-}
+_HEAD = ["name", *_FACTS[:3], "steps", "validation bpsp", "trained on", "check"]
+_LABELS = {"train_s": "training seconds", "data_sha256": "data", "final_train_bpsp": "train bpsp"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +52,7 @@ def run(args: argparse.Namespace) -> Exit:
     named, left = find_jobs([path for path in args.paths if path not in names], {SUFFIX})
     rows = [_HEAD]
 
-    def describe(job: Job) -> Outcome:
+    def describe(job: Job, batch: Batch) -> Outcome:
         if job.path is None:
             raise InputError("a model is read from its file and the card beside it")
         fields = _fields(known.get(job.path) or read_model(job.path))
@@ -146,11 +125,12 @@ def _compare(names: list[str], *, as_json: bool) -> Exit:
         print_json({"command": "models", "models": models, "differing": differing, "exit_code": 0})
         return Exit.GOOD
     rows = [["", *names, ""]]
-    for key, label in _FACTS.items():
-        rows.append([label, *(_shown(key, fields[key]) for fields in facts), ""])
     versions = [fields["versions"] or {} for fields in facts]
-    for library in dict.fromkeys(library for each in versions for library in each):
-        rows.append([library, *(_shown("", each.get(library)) for each in versions), ""])
+    libraries = dict.fromkeys(library for each in versions for library in each)
+    known = [fields | each for fields, each in zip(facts, versions, strict=True)]
+    for key in (*_FACTS, *libraries):
+        label = _LABELS.get(key, key.replace("_", " "))
+        rows.append([label, *(_shown(key, each.get(key)) for each in known), ""])
     paper = paper_settings()
     alike = [k for k in paper if k not in differing and settings[0].get(k) != paper[k]]
     for title, group in (

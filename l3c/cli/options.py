@@ -1,10 +1,17 @@
-"""Arguments that several commands share, and how their texts become values."""
+"""Arguments that several commands share, their values, and the models that they choose."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from l3c.arithmetic import Arithmetic
+from l3c.cli.exits import UsageError
+from l3c.threads import limit_threads
+
+if TYPE_CHECKING:
+    from l3c.models.tile_codec import TileCodec
 
 
 def positive(text: str) -> int:
@@ -69,3 +76,37 @@ def add_output(parser: Any, default: str) -> None:
         f"by default beside its input, as {default}",
     )
     add_shared(parser, "--force", "--keep-times")
+
+
+class Engine:
+    """Opens codecs by the options --model, --device, --arithmetic and --threads.
+
+    Raises:
+        ModelError: no such model.
+        UsageError: no such device here.
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        from l3c.models import zoo
+
+        self._args, self._zoo = args, zoo
+        self._model = zoo.named_model(args.model) if args.model else None
+        if args.threads:
+            limit_threads(args.threads)
+        if args.device == "cuda":
+            from l3c.models.base import choose_device
+
+            try:
+                choose_device(args.device)
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+
+    def encoder(self) -> TileCodec:
+        """The codec of the model that was named, or of the default one."""
+        arithmetic = getattr(self._args, "arithmetic", None)
+        return self._zoo.open_codec(self._model, self._args.device, arithmetic)
+
+    def decoder(self, identity: bytes, arithmetic: Arithmetic) -> TileCodec:
+        """The codec that a file was written with."""
+        more = (self._model,) if self._model else ()
+        return self._zoo.find_codec(identity, arithmetic, self._args.device, more)

@@ -13,7 +13,8 @@ from typing import Any
 from tqdm import tqdm
 
 from l3c.cli.exits import Exit, InputError, combined, error_fields, error_line, exit_of
-from l3c.cli.files import Job
+from l3c.cli.files import Job, Outputs
+from l3c.cli.options import Engine
 from l3c.cli.streams import STDOUT
 from l3c.folders import Left
 from l3c.messages import listed
@@ -30,9 +31,9 @@ class Outcome:
         written: bytes of the output.
         coded: bytes of the one of the two that is an .l3c file.
         subpixels: samples of the image.
-        exit: other than GOOD for a file that was not as it should be.
-        problems: lines for stderr.
-        warnings: the same, of a file that is as it should be; not printed if quiet.
+        flaws: what is wrong with the file, for stderr.
+        salvaged: it became an output in spite of its flaws.
+        warnings: lines for stderr, each printed once, unless quiet.
     """
 
     text: str
@@ -41,8 +42,8 @@ class Outcome:
     written: int = 0
     coded: int = 0
     subpixels: int = 0
-    exit: Exit = Exit.GOOD
-    problems: Sequence[str] = ()
+    flaws: Sequence[Exception] = ()
+    salvaged: bool = False
     warnings: Sequence[str] = ()
 
     @property
@@ -50,11 +51,17 @@ class Outcome:
         """Bits per sub-pixel of the .l3c file; None without an image."""
         return 8 * self.coded / self.subpixels if self.subpixels else None
 
+    @property
+    def exit(self) -> Exit:
+        """The exit code of a command with this file alone."""
+        code = combined(map(exit_of, self.flaws))
+        return Exit.SALVAGED if self.salvaged and code != Exit.GOOD else code
+
     def sizes(self) -> str:
         """Bytes and bpsp, as far as they are known."""
-        parts = [f"{self.read:,} -> {self.written:,} bytes"] if self.written else []
-        parts += [f"{self.read:,} bytes"] if self.read and not self.written else []
-        return ", ".join([*parts, *([f"{self.bpsp:.3f} bpsp"] if self.bpsp is not None else [])])
+        written = f" -> {self.written:,}" if self.written else ""
+        rate = "" if self.bpsp is None else f", {self.bpsp:.3f} bpsp"
+        return f"{self.read:,}{written} bytes{rate}"
 
 
 def converted(job: Job, outcome: Outcome, seconds: float) -> Outcome:
@@ -83,10 +90,22 @@ class Batch:
         args: the command's, with --json and perhaps --quiet.
         jobs: the files.
         left: what was passed over in folders.
+
+    Attributes:
+        args: the same.
+        engine: opens models, for commands with --device.
+        outputs: the files that the command writes.
     """
 
+    engine: Engine
+
     def __init__(self, args: argparse.Namespace, jobs: Sequence[Job], left: Sequence[Left]) -> None:
+        self.args = args
+        self.outputs = Outputs(force=getattr(args, "force", False))
+        if "device" in args:
+            self.engine = Engine(args)
         self._jobs, self._left = jobs, left
+        self._warned: set[str] = set()
         self._command, self._json = args.command, args.json
         quiet = getattr(args, "quiet", False)
         self._talks = not quiet and not args.json
@@ -110,7 +129,7 @@ class Batch:
 
         return move
 
-    def run(self, work: Callable[[Job], Outcome], *, summary: bool = False) -> Exit:
+    def run(self, work: Callable[[Job, Batch], Outcome], *, summary: bool = False) -> Exit:
         """Works on all files, prints a summary if there are several, and gives the exit code.
 
         What files cause is caught. Other errors are mistakes of this program.
@@ -121,13 +140,13 @@ class Batch:
                 try:
                     if job.problem:
                         raise InputError(job.problem)
-                    self._add(work(job))
+                    outcome = work(job, self)
                 except BrokenPipeError:
                     raise
                 except (ValueError, OSError, MemoryError) as error:
                     fields = {"input": job.name, "error": error_fields(error, job.name)}
-                    line = error_line(error, job.name)
-                    self._add(Outcome("", fields, exit=exit_of(error), problems=[line]))
+                    outcome = Outcome("", fields, flaws=[error])
+                self._add(job, outcome)
         self._finish(time.perf_counter() - start, summary)
         return self._exit
 
@@ -135,11 +154,13 @@ class Batch:
     def _exit(self) -> Exit:
         return combined(outcome.exit for outcome in self._outcomes)
 
-    def _add(self, outcome: Outcome) -> None:
+    def _add(self, job: Job, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
         self._bar.n = len(self._outcomes)
         self._bar.refresh()
-        for line in [*outcome.problems, *(outcome.warnings if self._talks else ())]:
+        warnings = [line for line in outcome.warnings if self._talks and line not in self._warned]
+        self._warned.update(warnings)
+        for line in [*(error_line(flaw, job.name) for flaw in outcome.flaws), *warnings]:
             self._bar.write(f"l3c: {line}", file=sys.stderr)
         if self._talks and outcome.text:
             self._bar.write(outcome.text, file=self._out)
@@ -159,9 +180,7 @@ class Batch:
             content = {
                 "command": self._command,
                 "files": [outcome.fields for outcome in self._outcomes],
-                "left_out": [
-                    {"path": str(each.path), "reason": each.reason} for each in self._left
-                ],
+                "left_out": [{"path": str(e.path), "reason": e.reason} for e in self._left],
                 "summary": fields | {"seconds": round(seconds, 3)},
                 "exit_code": int(self._exit),
             }
@@ -173,8 +192,7 @@ class Batch:
                 print(text, file=self._out)
             if summary and files > 1:
                 head = f"{files} files" + (f", {failed} failed" if failed else "")
-                sizes = f"{text}, " if (text := total.sizes()) else ""
-                print(f"{head}: {sizes}{seconds:.1f} s", file=self._out)
+                print(f"{head}: {total.sizes()}, {seconds:.1f} s", file=self._out)
 
 
 def print_json(content: dict[str, Any]) -> None:

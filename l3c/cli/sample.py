@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from l3c.cli.engine import Engine
 from l3c.cli.exits import Exit, InputError, UsageError
-from l3c.cli.files import Job, Outputs, find_jobs
+from l3c.cli.files import Job, find_jobs
 from l3c.cli.options import add_coding, add_inputs, add_shared, number_in
 from l3c.cli.report import Batch, Outcome
 from l3c.images.picture import Mode, Picture
@@ -47,35 +48,33 @@ def run(args: argparse.Namespace) -> Exit:
     if args.model is None:
         scaled = (each.name for each in released() if len(each.card.get("streams", ())) > 1)
         args.model = next(scaled, None)
-    engine, outputs = Engine(args), Outputs(force=args.force)
     jobs, left = find_jobs(args.inputs, IMAGE_SUFFIXES)
-    numbers = itertools.count()
+    return Batch(args, jobs, left).run(partial(_sample, numbers=itertools.count()))
 
-    def sample(job: Job) -> Outcome:
-        number = next(numbers)
-        picture = read_picture(job.path or job.read(), job.name)
-        if picture.mode != Mode.RGB:
-            raise InputError(f"{picture.mode.name}: only 8-bit RGB can be sampled")
-        codec = engine.encoder()
-        stem = f"{number}_{job.path.stem if job.path else 'stdin'}"
-        samples = {
-            Path(args.output) / f"{stem}_{_name(sample)}.png": sample
-            for sample in codec.sample_parts(picture.samples, args.seed)
-        }
-        for target in samples:
-            outputs.check(target, job.path)
-        for target, sample in samples.items():
-            with outputs.new_file(target) as temporary:
-                write_picture(temporary, Picture.from_array(sample.image))
-        stored = [
-            {"name": sample.name, "output": str(target), "stored_bpsp": sample.bpsp}
-            for target, sample in samples.items()
-        ]
-        lines = [f"{target}: {sample.bpsp:.4f} bpsp stored" for target, sample in samples.items()]
-        fields = {"input": job.name, "model": codec.identity.hex(), "samples": stored}
-        return Outcome("\n".join(lines), fields)
 
-    return Batch(args, jobs, left).run(sample)
+def _sample(job: Job, batch: Batch, numbers: Iterator[int]) -> Outcome:
+    number, args = next(numbers), batch.args
+    picture = read_picture(job.path or job.read(), job.name)
+    if picture.mode != Mode.RGB:
+        raise InputError(f"{picture.mode.name}: only 8-bit RGB can be sampled")
+    codec = batch.engine.encoder()
+    stem = f"{number}_{job.path.stem if job.path else 'stdin'}"
+    samples = {
+        Path(args.output) / f"{stem}_{_name(sample)}.png": sample
+        for sample in codec.sample_parts(picture.samples, args.seed)
+    }
+    for target in samples:
+        batch.outputs.check(target, job.path)
+    for target, sample in samples.items():
+        with batch.outputs.new_file(target) as temporary:
+            write_picture(temporary, Picture.from_array(sample.image))
+    stored = [
+        {"name": sample.name, "output": str(target), "stored_bpsp": sample.bpsp}
+        for target, sample in samples.items()
+    ]
+    lines = [f"{target}: {sample.bpsp:.4f} bpsp stored" for target, sample in samples.items()]
+    fields = {"input": job.name, "model": codec.identity.hex(), "samples": stored}
+    return Outcome("\n".join(lines), fields)
 
 
 def _name(sample: Sample) -> str:
