@@ -10,60 +10,52 @@ from l3c.nn import mixture
 from l3c.nn.layers import Units
 
 
-def random_mixture(shape: MixtureShape, pixels: int, dtype: torch.dtype) -> torch.Tensor:
-    torch.manual_seed(0)
-    c, k = shape.channels, shape.mixtures
-    mu = torch.rand(c * k, 1, pixels) * shape.levels
-    rest = shape.parameters - 2 * c * k
-    raw = torch.cat([torch.randn(c * k, 1, pixels), mu, torch.randn(rest, 1, pixels)])
-    return raw.to(dtype).unsqueeze(0)
+def nats(params: mixture.Mixture, x: torch.Tensor, levels: int) -> torch.Tensor:
+    return mixture.negative_log_likelihood(x, params, levels)
 
 
 @pytest.mark.parametrize(
     "shape", [MixtureShape(5, 25, 3), MixtureShape(3, 16, 2, coupled=True, sigmoid=True)]
 )
 def test_probabilities_of_all_symbols_sum_to_one(shape: MixtureShape) -> None:
-    params = mixture.split(random_mixture(shape, 4, torch.float32), shape)
-    before = torch.full((1, shape.channels, 1, 4), 7.0)
-    total = torch.zeros(1, 1, 4, shape.channels)
-    for v in range(shape.levels):
-        for c in range(shape.channels):
-            x = before.clone()
+    raw = torch.randn(1, shape.parameters, 1, 4, generator=torch.Generator().manual_seed(0))
+    each = shape.channels * shape.mixtures
+    raw[:, each : 2 * each] = raw[:, each : 2 * each].sigmoid() * shape.levels
+    params = mixture.split(raw, shape)
+    for c in range(shape.channels):
+        x = torch.full((1, shape.channels, 1, 4), 7.0)  # of the channels before
+        total = torch.zeros(1, 1, 4)
+        for v in range(shape.levels):
             x[:, c] = v
-            total[..., c] += torch.exp(-mixture.negative_log_likelihood(x, params, shape.levels))[
-                ..., c
-            ]
-    assert torch.allclose(total, torch.ones_like(total), atol=1e-5)
+            total += torch.exp(-nats(params, x, shape.levels)[..., c])
+        assert torch.allclose(total, torch.ones_like(total), atol=1e-5)
 
 
-def test_coded_is_what_the_coder_charges() -> None:
+def test_the_floor_is_what_the_coder_charges() -> None:
     shape = MixtureShape(1, 256, 2)
     raw = torch.tensor([0.0, 1.0, 3.0, 90.0, -2.0, 1.0]).view(1, 6, 1, 1)  # sharp at 3, wide at 90
     x = torch.arange(256.0).view(256, 1, 1, 1)
     params = mixture.split(raw.expand(256, -1, -1, -1), shape)
-    nats = mixture.with_probability_floor(mixture.negative_log_likelihood(x, params, 256), 256)
-    cdf = mixture_cdf(raw.view(1, 6).numpy(), shape)[0].astype(float)
-    charged = -np.log(np.diff(cdf) / 2**24)
-    most = 24 * np.log(2)
-    assert charged.max() == pytest.approx(most)
-    assert nats.max() == pytest.approx(most)
+    floored = mixture.with_probability_floor(nats(params, x, 256), 256).flatten().numpy()
+    charged = -np.log(np.diff(mixture_cdf(raw.view(1, 6).numpy(), shape)[0].astype(float)) / 2**24)
+    assert [charged.max(), floored.max()] == pytest.approx([24 * np.log(2)] * 2)
     likely = charged < 9
-    np.testing.assert_allclose(nats.flatten().numpy()[likely], charged[likely], atol=2e-3)
+    np.testing.assert_allclose(floored[likely], charged[likely], atol=2e-3)
+    sharp = mixture.split(torch.tensor([0.0, 3.0, -7.0]).view(1, 3, 1, 1), MixtureShape(1, 256, 1))
+    far = nats(sharp, torch.full((1, 1, 1, 1), 250.0), 256)  # no symbol is impossible
+    assert far.item() == pytest.approx(246.5 * torch.e**7, rel=1e-3)
 
 
 def test_training_has_the_limits_of_the_coder() -> None:
     """Whatever the network puts out, the loss is what the coder charges."""
     shape = MixtureShape(3, 16, 2, coupled=True)
     raw = 40 * torch.randn(1, shape.parameters, 6, 50, generator=torch.Generator().manual_seed(0))
-    units = Units(shape, 1.0, 0.0, 1.0, -7.0, False)
-    params = mixture.split(units(raw), shape)
+    params = mixture.split(Units(shape, 1.0, 0.0, 1.0, -7.0, False)(raw), shape)
     symbols = torch.randint(0, 16, (1, 3, 6, 50), generator=torch.Generator().manual_seed(1))
-    nats = mixture.with_probability_floor(
-        mixture.negative_log_likelihood(symbols.float(), params, 16), 16
-    )
+    floored = mixture.with_probability_floor(nats(params, symbols.float(), 16), 16)
     flat = [each[0].flatten(1).T.contiguous().numpy() for each in (raw, symbols)]
     size = len(encode_mixture(flat[1].astype(np.uint16), flat[0], shape))
-    assert 8 * size == pytest.approx(float(nats.sum()) / np.log(2), rel=0.02)
+    assert 8 * size == pytest.approx(float(floored.sum()) / np.log(2), rel=0.02)
 
 
 def test_gradients_lead_back_from_above_the_limits_and_stop_below() -> None:
@@ -76,20 +68,10 @@ def test_gradients_lead_back_from_above_the_limits_and_stop_below() -> None:
     assert x.grad.flatten().tolist() == [0, -1, 1, -1, 1, 0]
 
 
-def test_no_symbol_is_impossible() -> None:
-    shape = MixtureShape(1, 256, 1)
-    raw = torch.tensor([0.0, 3.0, -7.0]).view(1, 3, 1, 1)
-    params = mixture.split(raw, shape)
-    far = mixture.negative_log_likelihood(torch.full((1, 1, 1, 1), 250.0), params, 256)
-    assert torch.isfinite(far).all()
-    assert far.item() == pytest.approx(246.5 * torch.e**7, rel=1e-3)
-
-
 def test_gradients_are_those_of_finite_differences() -> None:
     torch.manual_seed(0)
     x = (torch.rand(2, 3, 1, 1, dtype=torch.float64) * 24).requires_grad_()
-    x.data[0, 0] = 0  # the lowest symbol and
-    x.data[1, 1] = 24  # the highest have one edge only
+    x.data[0, 0], x.data[1, 1] = 0, 24  # the lowest and the highest symbol have one edge only
     mu = (torch.rand(2, 3, 1, 4, dtype=torch.float64) * 24).requires_grad_()
     log_sigma = torch.randn(2, 3, 1, 4, dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(
@@ -98,8 +80,6 @@ def test_gradients_are_those_of_finite_differences() -> None:
 
 
 def test_means_follow_the_channels_before() -> None:
-    mu = torch.tensor([[10.0], [20.0], [30.0]]).view(1, 1, 1, 3, 1)
-    lam = torch.tensor([[0.5], [0.25], [2.0]]).view(1, 1, 1, 3, 1)
-    x = torch.tensor([[4.0], [8.0], [99.0]]).view(1, 1, 1, 3, 1)
+    mu, lam, x = torch.tensor([[10.0, 20, 30], [0.5, 0.25, 2], [4, 8, 99]]).view(3, 1, 1, 1, 3, 1)
     shifted = mixture.couple(mu, lam, x).flatten().tolist()
     assert shifted == [10, 20 + 0.5 * 4, 30 + 0.25 * 4 + 2 * 8]
