@@ -23,7 +23,7 @@ import yaml
 from numpy.typing import NDArray
 from pandas import DataFrame
 from PIL import Image
-from tiny_models import KINDS, SHAPE, START, limit, smooth
+from tiny_models import KINDS, limit, recipe, smooth
 
 from l3c import tile_coding
 from l3c.arithmetic import Arithmetic, Kind
@@ -45,27 +45,13 @@ from l3c.recipe import load_recipe
 from l3c.training import loop
 
 STEPS = 24
-TRAIN = {
-    "steps": STEPS,
-    "crop": 16,
-    "batch": 4,
-    "optimizer": "adam",
-    "learning_rate": 3e-3,
-    "threads": 1,
-}
+TRAIN = {"steps": STEPS, "crop": 16, "batch": 4, "optimizer": "adam", "learning_rate": 3e-3}
 GAP_BYTES, GAP_PER_STREAM = 60, 8  # of a file above its cross-entropy: container, each stream
 
-OWN = Path(autoregressive.__file__)
 FAMILIES: dict[str, Mapping[str, Any]] = {  # name -> `family` and `model` of its recipe
-    **{
-        kind: {
-            "family": each["family"],
-            "model": SHAPE | (START if each["family"] == "l3c" else {}) | each["model"],
-        }
-        for kind, each in KINDS.items()
-    },
+    **{kind: recipe(kind).model_dump(mode="json", include={"family", "model"}) for kind in KINDS},
     "causal": {"family": "causal", "model": {"width": 16, "hidden": 2, "mixtures": 1}},
-    "autoregressive": {"family": str(OWN), "model": {}},
+    "autoregressive": {"family": autoregressive.__file__, "model": {}},
 }
 
 
@@ -96,13 +82,12 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """Trained as `l3c train` does it, with a recipe and an override."""
     folder, name = tmp_path_factory.mktemp(request.param), request.param
     (folder / "base.yaml").write_text(yaml.safe_dump({"name": name, "train": TRAIN}))
-    model = json.loads(json.dumps(FAMILIES[name]))
-    (folder / "recipe.yaml").write_text(yaml.safe_dump({"base": "base"} | model))
+    (folder / "recipe.yaml").write_text(yaml.safe_dump({"base": "base", **FAMILIES[name]}))
     images = {"a": smooth(24, 32), "b": smooth(33, 19)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "METRICS_EVERY", 1)
         loop.train(
-            load_recipe(folder / "recipe.yaml", ["train.clip_norm=1"]),
+            load_recipe(folder / "recipe.yaml", ["train.clip_norm=1", "train.threads=1"]),
             images,
             data_sha256="d" * 64,
             weights=folder / f"{name}.safetensors",
@@ -214,14 +199,10 @@ def test_its_row_stands_in_the_table(trained: Trained, measured: Measured) -> No
     run = Run(frame(rows, ResultRow), [measured.record])
     write_table(TABLES["comparison"], run, path.parent, "stamp", "id")
     (line,) = csv.DictReader((path.parent / "comparison.csv").read_text().splitlines())
-    assert (line["method"], line["lossless"], line["status"]) == (
-        trained.name.title(),
-        "2/2",
-        "measured",
-    )
-    cells = (path.parent / "comparison.md").read_text()
+    cells = [line[column] for column in ("method", "lossless", "status")]
+    assert cells == [trained.name.title(), "2/2", "measured"]
     mean = np.mean([row.bpsp for row in rows])
-    assert f"{mean:.3f}" in cells
+    assert f"{mean:.3f}" in (path.parent / "comparison.md").read_text()
     total = sum(row.num_bytes for row in rows)
     over = total - sum(row.cross_entropy_bits or 0 for row in rows) / 8
     print(

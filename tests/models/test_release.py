@@ -39,10 +39,8 @@ def test_symbols_parameters_and_bits(kind: str) -> None:
         bits = [float(each) for each in network.bits(batch).values()]
         values = [network.values(0, batch), *(each.values for each in pyramid)]
         planes = [batch.float(), *(each.symbols.float() for each in pyramid)]
-        features = None
-        for step in network.steps:
-            (params,), features = network.predict(step, step.inputs(values), features)
-            compare_step(network, step.s - 1, params, planes[step.s - 1], outputs)
+        for s, _, params in network.predictions(values):
+            compare_step(network, s, params, planes[s], outputs)
     for s, bottleneck in enumerate(pyramid, start=1):
         np.testing.assert_array_equal(bottleneck.symbols[0].numpy(), outputs[f"z{s}"])
     uniform = outputs[f"uniform_bits{SCALES[kind]}"]

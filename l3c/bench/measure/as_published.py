@@ -97,10 +97,8 @@ def rate(model: L3C, image: RGB) -> float:
     pyramid = model.bottlenecks(batch)
     values = [model.values(0, batch), *(each.values for each in pyramid)]
     symbols = [batch, *(each.symbols for each in pyramid)]
-    bits, features = model.uniform_bits(pyramid), None
-    for step in model.steps:
-        s = step.s - 1
-        (params,), features = model.predict(step, step.inputs(values), features)
+    bits = model.uniform_bits(pyramid)
+    for s, _, params in model.predictions(values):
         nats = release_nats(symbols[s].float(), model.split(s, params), model.shape(s).levels)
         bits += float(nats.double().sum()) / math.log(2)
     return bits
