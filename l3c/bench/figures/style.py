@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import matplotlib.style
@@ -17,6 +17,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from matplotlib.transforms import Bbox
 
 # Okabe and Ito's vermilion and a slate: different hue, different lightness, different marker.
 LEARNED, CLASSICAL, PUBLISHED = "#d55e00", "#33526e", "#111111"
@@ -113,10 +114,9 @@ def save(figure: Figure, svg: Path, png: Path, stamp: str, dpi: int = DPI) -> No
 
 # Labels beside points. adjustText 1.4 and textalloc 1.2 were tried: on the figure of speed both
 # left labels on markers or on the Pareto front.
-_POINT, _EDGE = 7.0, 6.0  # pixels kept free: around points and lines, inside the frame
 _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))  # readable first
-_DISTANCES = (10.0, 17.0, 26.0, 38.0)  # pixels from the point; but for the least, with a thin line
-Boxes = npt.NDArray[np.float64]  # (N, 4): left, low, right, high, in pixels
+_DISTANCES = (10, 17, 26, 38)  # pixels from the point; but for the least, with a thin line
+_POINT, _GAP = 7, 3  # pixels kept free around points, and around labels and lines
 
 
 def label_points(
@@ -128,8 +128,7 @@ def label_points(
 ) -> None:
     """Writes a label beside each point that covers neither points, lines nor other labels.
 
-    Labels choose in turn, of 32 places around their point, the one that covers least; of several
-    orders the best is taken.
+    The longest chooses first, of 32 places around its point, the one that covers least.
 
     Args:
         axes: with final limits, in a figure whose layout is final except for the labels.
@@ -141,58 +140,38 @@ def label_points(
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()
-    frame = axes.get_window_extent().extents + _EDGE * np.array([1, 1, -1, -1])
     pixels = axes.transData.transform(np.reshape(points, (-1, 2)))
-    marks = np.hstack([pixels - _POINT, pixels + _POINT])
-    corners = [axes.transData.transform(np.reshape(line, (-1, 2))) for line in lines]
-    drawn = [np.hstack([np.minimum(c[:-1], c[1:]), np.maximum(c[:-1], c[1:])]) for c in corners]
-    labels, places, costs = [], [], []
-    for i, text in enumerate(texts):
-        look = {"color": colors[i], "fontsize": 9.5, "va": "bottom", "textcoords": "offset points"}
+    marks = [Bbox([pixel, pixel]).padded(_POINT) for pixel in pixels]
+    taken = []
+    for line in lines:
+        corners = axes.transData.transform(np.reshape(line, (-1, 2)))
+        taken += [Bbox(ends).padded(_GAP) for ends in pairwise(corners)]
+    frame = axes.get_window_extent().padded(-2 * _GAP)
+    for i in sorted(range(len(texts)), key=lambda i: -len(texts[i])):
+        others = [mark.padded(_GAP) for j, mark in enumerate(marks) if j != i] + taken
+        look = {"color": colors[i], "fontsize": 9.5, "textcoords": "offset points", "va": "bottom"}
         halo = [withStroke(linewidth=2.5, foreground="white")]  # over grid lines
-        labels.append(axes.annotate(text, points[i], (0, 0), path_effects=halo, **look))
-        size = labels[i].get_window_extent().size
-        lows = [
-            pixels[i] + side * distance * (0.75 if side.all() else 1) + size * (side - 1) / 2
-            for distance, side in product(_DISTANCES, np.array(_SIDES))
-        ]
-        boxes = np.hstack([lows, lows + size])
-        outside = size.prod() - _common(boxes, frame[None], 0)
-        others = np.concatenate([np.delete(marks, i, axis=0), *drawn])
-        rank = 30 * np.repeat(np.arange(4), 8) + np.tile(np.arange(8), 4)
-        places.append(boxes)
-        costs.append(10 * _common(boxes, others) + 40 * outside + rank)
-    for i, place in enumerate(_arranged(places, costs, [len(text) for text in texts])):
-        box = places[i][place]
+        label = axes.annotate(texts[i], points[i], (0, 0), path_effects=halo, **look)
+        size = label.get_window_extent().size
+        places = []
+        for rank, (distance, side) in enumerate(product(_DISTANCES, np.array(_SIDES))):
+            low = pixels[i] + side * distance * (0.75 if side.all() else 1) + size * (side - 1) / 2
+            box = Bbox([low, low + size])
+            covered = sum(_common(box, other) for other in others)
+            outside = size.prod() - _common(box, frame)
+            places.append((10 * covered + 40 * outside + 4 * rank, rank, box))
+        _, rank, box = min(places, key=lambda place: place[:2])
+        taken.append(box.padded(_GAP))
         scale = 72 / figure.dpi  # offsets in points, unlike pixels, hold for every resolution
-        labels[i].set_position(tuple((box[:2] - pixels[i]) * scale))
-        touching = (_common(marks[i][None], marks, 0) > 4.01 * _POINT**2).any()
-        if place >= len(_SIDES) or touching:  # a line tells which label is whose
-            end = tuple((np.clip(pixels[i], box[:2], box[2:]) - pixels[i]) * scale)
+        label.set_position(tuple((box.min - pixels[i]) * scale))
+        touching = any(marks[i].overlaps(mark) for j, mark in enumerate(marks) if j != i)
+        if rank >= len(_SIDES) or touching:  # a line tells which label is whose
+            end = tuple((np.clip(pixels[i], box.min, box.max) - pixels[i]) * scale)
             arrow = {"arrowstyle": "-", "color": colors[i], "lw": 0.6, "shrinkB": 5}
             axes.annotate("", points[i], end, textcoords="offset points", arrowprops=arrow)
 
 
-def _common(boxes: Boxes, others: Boxes, gap: float = 3.0) -> npt.NDArray[np.float64]:
-    """Area that each box shares with all others together, these enlarged by the gap."""
-    low = np.maximum(boxes[:, None, :2], others[:, :2] - gap)
-    high = np.minimum(boxes[:, None, 2:], others[:, 2:] + gap)
-    area: npt.NDArray[np.float64] = (high - low).clip(0).prod(axis=2).sum(axis=1)
-    return area
-
-
-def _arranged(
-    places: Sequence[Boxes], costs: Sequence[npt.NDArray[np.float64]], lengths: Sequence[int]
-) -> list[int]:
-    """Index of the place of each label."""
-    best: tuple[float, list[int]] = (float("inf"), [])
-    forward, by_length = range(len(places)), sorted(range(len(places)), key=lambda i: -lengths[i])
-    for order in (by_length, by_length[::-1], forward, forward[::-1]):
-        chosen, total, taken = [0] * len(places), 0.0, np.empty((0, 4))
-        for i in order:
-            cost = costs[i] + 10 * _common(places[i], taken)
-            chosen[i] = int(cost.argmin())
-            total += float(cost.min())
-            taken = np.vstack([taken, places[i][chosen[i]]])
-        best = min(best, (total, chosen))
-    return best[1]
+def _common(box: Bbox, other: Bbox) -> float:
+    """Area of the intersection."""
+    both = Bbox.intersection(box, other)
+    return both.width * both.height if both else 0.0
