@@ -50,7 +50,7 @@ class Comparison:
             or of crops "encode, cpu, 1 thread") and run: `of` "image" or "crop", `count` of those
             that the run shares with A, means `a` and `b`, `percent` of b above a with its 95 %
             interval `low`, `high` (NaN if there are fewer than FEWEST_IMAGES), `verdict`;
-            `same_codec` and settings, `learned`, `control` (a codec that was not changed).
+            `same_codec` and settings; `control`: a codec, neither it nor its files changed.
         partial: what not all runs have: `what` it is, `name`, `runs` that have it.
         alarms: files of another size although codec or model and settings are the same.
         changes: `section`, `what` was changed, and a column of values for each run (JSON; None
@@ -73,30 +73,28 @@ def compare(runs: Sequence[RunFolder]) -> Comparison:
     """
     named = {chr(ord("A") + i): run for i, run in enumerate(runs)}
     values = {name: _values(run) for name, run in named.items()}
-    first, *others = named
     lines = []
-    for name in others:
-        found = _differences(values[first], values[name])
+    for name in [*named][1:]:
+        found = _differences(values["A"], values[name])
         if "image" not in {line["of"] for line in found}:
-            raise NothingSharedError(_why_nothing(named[first], named[name]))
+            has = " and in ".join(
+                f"{run.path} {', '.join(run.rows.key.unique())} on {', '.join(datasets)}"
+                for run in (named["A"], named[name])
+                for datasets in [run.rows.dataset.unique()]
+            )
+            raise NothingSharedError(f"no method saw the same pixels in both: in {has}")
         lines += [{"run": name, **line} for line in found]
-    differences = pd.DataFrame(lines)
-    rates = differences[(differences.quantity == "bpsp") & differences.same_codec]
     alarms = [
-        f"{row.method} on {row.dataset}: files of {row.run} and {first} differ in size, though "
-        "codec or model and settings are the same"
-        for row in rates[rates.verdict != _SAME_BYTES].itertuples()
+        f"{line['method']} on {line['dataset']}: files of {line['run']} and A differ in size, "
+        "though codec or model and settings are the same"
+        for line in lines
+        if line["quantity"] == "bpsp" and line["same_codec"] and line["verdict"] != _SAME_BYTES
     ]
-    controls = rates[(rates.verdict == _SAME_BYTES) & ~rates.learned]
-    of = ["run", "dataset", "key"]
-    differences["control"] = pd.MultiIndex.from_frame(differences[of]).isin(
-        pd.MultiIndex.from_frame(controls[of])
-    )
     facts = {name: _facts(run) for name, run in named.items()}
     sections = list(dict.fromkeys(section for about in facts.values() for section in about))
     unknown = {name: [s for s in sections if s not in about] for name, about in facts.items()}
     return Comparison(
-        differences,
+        pd.DataFrame(lines),
         _partial(values),
         alarms,
         pd.DataFrame(_changes(facts, sections), columns=["section", "what", *named], dtype=object),
@@ -111,39 +109,39 @@ def _values(run: RunFolder) -> pd.DataFrame:
     # floats only on the same.
     version = rows.version.str.replace(r"^torch [^,]*, ", "", regex=True)
     machine = rows.version + rows.hardware + rows.environment
-    floats = rows.settings.str.contains("float")
-    rows["codec"] = rows.settings + version.where(~floats, machine)
-    rows["learned"] = rows.cross_entropy_bits.notna()
-    about = ["dataset", "key", "method", "image", "codec", "learned", "pixels"]
+    codec = rows.settings + version.where(~rows.settings.str.contains("float"), machine)
+    rows = rows.assign(codec=codec, learned=rows.cross_entropy_bits.notna(), of="image")
+    about = ["dataset", "key", "method", "image", "of", "codec", "learned", "pixels"]
     images = rows.melt(about, ["bpsp", "encode_s", "decode_s"], var_name="quantity")
     setting = ["dataset", "key", "device", "threads", "direction", "image", "width", "height"]
     clocked = run.timing[run.timing.stage == TOTAL].groupby(setting, sort=False, as_index=False)
     crops = clocked.agg(method=("method", "first"), value=("seconds", "median"))
     hashes = rows.set_index(["dataset", "image"]).pixels.to_dict()
+    threads = crops.threads.map(lambda count: f"{count} thread{'s' * (count > 1)}")
+    sizes = crops.width.astype(str) + " x " + crops.height.astype(str)
     crops = crops.assign(
+        of="crop",
         codec="",
         learned=False,
+        image=crops.image + " (" + sizes + ")",
         pixels=[hashes.get((row.dataset, image_of(row.image)), "") for row in rows_of(crops)],
-        quantity=[_setting(row) for row in rows_of(crops)],
-        image=[f"{row.image} ({row.width} x {row.height})" for row in rows_of(crops)],
+        quantity=crops.direction + ", " + crops.device + ", " + threads,
     )
-    kinds = {"image": images, "crop": crops[images.columns]}
-    return pd.concat([table.assign(of=of) for of, table in kinds.items() if len(table)])
-
-
-def _setting(row: Any) -> str:
-    return f"{row.direction}, {row.device}, {row.threads} thread{'s' * (row.threads > 1)}"
+    return pd.concat([images, crops[images.columns]]) if len(crops) else images
 
 
 def _differences(a: pd.DataFrame, b: pd.DataFrame) -> list[dict[str, Any]]:
     both = a.merge(b, on=[*_ITEM, "of"], suffixes=("", "_b"))
     both = both[(both.pixels == both.pixels_b) | (both[["pixels", "pixels_b"]] == "").any(axis=1)]
-    found = []
-    for (dataset, key, quantity), pairs in both.groupby(_ITEM[:3], sort=False):
-        of, same = pairs.of.iloc[0], bool((pairs.codec == pairs.codec_b).all())
-        line = {"dataset": dataset, "key": key, "method": pairs.method.iloc[0], "of": of}
-        line |= {"quantity": quantity, "same_codec": same, "learned": pairs.learned.any()}
-        found.append(line | difference(pairs.value, pairs.value_b, str(quantity), of))
+    found, controls = [], set()
+    for (dataset, key, quantity), pairs in both.groupby(_ITEM[:3], sort=False):  # bpsp first
+        first, same = pairs.iloc[0], bool((pairs.codec == pairs.codec_b).all())
+        line = {"dataset": dataset, "key": key, "method": first.method, "quantity": quantity}
+        line |= difference(pairs.value, pairs.value_b, str(quantity), first.of)
+        if same and not pairs.learned.any() and line["verdict"] == _SAME_BYTES:
+            controls.add((dataset, key))
+        control = (dataset, key) in controls and first.of == "image"
+        found.append(line | {"of": first.of, "same_codec": same, "control": control})
     return found
 
 
@@ -154,47 +152,34 @@ def difference(a: pd.Series, b: pd.Series, quantity: str, of: str = "image") -> 
         count, a, b, percent, low, high and verdict, see `Comparison`.
     """
     mean, other = fmean(a), fmean(b)
-    found = {
-        "count": len(a),
-        "a": mean,
-        "b": other,
-        "percent": np.nan,
-        "low": np.nan,
-        "high": np.nan,
-    }
+    percent = low = high = np.nan
     if mean > 0:
-        ratio = other / mean
-        found["percent"] = 100 * (ratio - 1)
+        percent = 100 * (other / mean - 1)
         # Around the ratio of the means, so that a change of equal percents has a narrow interval
         # whatever the images are (linearised ratio estimator).
-        residuals = (b.to_numpy() - ratio * a.to_numpy()).tolist()
-        interval = mean_interval(residuals) if len(a) >= FEWEST_IMAGES else None
-        if interval:
-            found["low"], found["high"] = (100 * (ratio - 1 + each / mean) for each in interval)
-    equal = (a.to_numpy() == b.to_numpy()).all()
-    return found | {"verdict": _verdict(found, quantity, of, equal)}
-
-
-def _verdict(found: Mapping[str, Any], quantity: str, of: str, equal: bool) -> str:
-    """What came of it, the second against the first."""
+        residuals = (b.to_numpy() - other / mean * a.to_numpy()).tolist()
+        if interval := mean_interval(residuals) if len(a) >= FEWEST_IMAGES else None:
+            low, high = (percent + 100 * each / mean for each in interval)
     less, more, same = "faster", "slower", "same time"
     if quantity == "bpsp":
         less, more, same = "smaller", "larger", _SAME_BYTES
-    percent, low, high = found["percent"], found["low"], found["high"]
-    if equal:
-        return same
-    if np.isnan(percent):
-        return "not comparable: A is 0"
-    word, size = less if percent < 0 else more, abs(percent)
+    size = abs(percent)
     # One decimal, or as many as show two digits of a small number.
-    digits = 1 if size >= 0.1 or size == 0 else min(1 - floor(log10(size)), 6)
-    if np.isnan(low):
-        count = f"{found['count']} {of}{'s' * (found['count'] > 1)}"
-        return f"{word} by {size:.{digits}f} % on {count}, too few for an interval"
-    if low <= 0 <= high:
-        return "no difference beyond chance"
-    low, high = sorted((abs(low), abs(high)))
-    return f"{word} by {size:.{digits}f} % ({low:.{digits}f} to {high:.{digits}f})"
+    digits = 1 if not 0 < size < 0.1 else min(1 - floor(log10(size)), 6)
+    verdict = f"{less if percent < 0 else more} by {size:.{digits}f} %"
+    if (a.to_numpy() == b.to_numpy()).all():
+        verdict = same
+    elif np.isnan(percent):
+        verdict = "not comparable: A is 0"
+    elif np.isnan(low):
+        verdict += f" on {len(a)} {of}{'s' * (len(a) > 1)}, too few for an interval"
+    elif low <= 0 <= high:
+        verdict = "no difference beyond chance"
+    else:
+        least, most = sorted((abs(low), abs(high)))
+        verdict += f" ({least:.{digits}f} to {most:.{digits}f})"
+    found = {"count": len(a), "a": mean, "b": other, "percent": percent, "low": low, "high": high}
+    return found | {"verdict": verdict}
 
 
 def _partial(values: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -212,25 +197,10 @@ def _partial(values: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             found += [(what, name, ", ".join(having)) for name, having in lacking.items()]
             if column == "dataset":
                 rows = rows[~rows.dataset.isin(lacking.index)]
-    pixels = every[every.of == "image"].groupby("image", sort=False)
-    for image in pixels.groups:
-        rows = pixels.get_group(image)
+    for image, rows in every[every.of == "image"].groupby("image", sort=False):
         if rows.pixels.nunique() > 1:
-            found.append(
-                ("images with other pixels, left out", image, ", ".join(rows.run.unique()))
-            )
+            found.append(("images with other pixels", image, ", ".join(rows.run.unique())))
     return pd.DataFrame(found, columns=["what", "name", "runs"])
-
-
-def _why_nothing(a: RunFolder, b: RunFolder) -> str:
-    def listed(run: RunFolder) -> str:
-        has = (f"{', '.join(run.rows[column].unique())}" for column in ("dataset", "key"))
-        return f"{run.path} has {' with '.join(has)}"
-
-    return (
-        f"no method is in both on an image with the same pixels: {listed(a)}; {listed(b)}: "
-        "measure the same images by the same methods in both, under the same keys"
-    )
 
 
 def _facts(run: RunFolder) -> dict[str, Mapping[str, Any]]:
@@ -243,7 +213,7 @@ def _facts(run: RunFolder) -> dict[str, Mapping[str, Any]]:
     found["recipes"] = {key: card["recipe"] for key, card in cards.items() if "recipe" in card}
     found["models"] = {key: card["identity"] for key, card in cards.items() if "identity" in card}
     training = {
-        key: {name: _rounded(card[name]) for name in _TRAINING if name in card}
+        key: {name: _text(card[name]) for name in _TRAINING if name in card}
         for key, card in cards.items()
     }
     found["training"] = {key: about for key, about in training.items() if about}
@@ -254,12 +224,9 @@ def _facts(run: RunFolder) -> dict[str, Mapping[str, Any]]:
         configuration = dict(origin.configuration)
         found |= {"recipes": configuration.pop("recipes", {}), "configuration": configuration}
         found |= {"models": origin.models, "data": origin.data, "versions": origin.versions}
-    found["methods"] = {
-        str(key): {name: _all(of[name]) for name in ("method", "settings", "version")}
-        for key, of in run.rows.groupby("key", sort=False)
-    }
-    machine = ("hardware", "environment", "threads")
-    found["machine"] = {name: _all(run.rows[name]) for name in machine}
+    by_key: Any = run.rows.groupby("key", sort=False)[["method", "settings", "version"]]
+    machine: Any = run.rows[["hardware", "environment", "threads"]].apply(_all)
+    found |= {"methods": by_key.agg(_all).to_dict("index"), "machine": machine.to_dict()}
     return {section: about for section, about in found.items() if about}
 
 
@@ -291,17 +258,8 @@ def _differing(values: Sequence[Any], path: str = "") -> Iterator[tuple[str, Seq
 
 
 def _text(value: Any) -> str | None:
+    if isinstance(value, float):
+        return f"{value:.4g}"
     if value is None or (isinstance(value, str) and value):
         return value
-    return json.dumps(_given(value), ensure_ascii=False)
-
-
-def _given(value: Any) -> Any:
-    """The same without settings that are None."""
-    if not isinstance(value, Mapping):
-        return value
-    return {key: _given(inner) for key, inner in value.items() if inner is not None}
-
-
-def _rounded(value: Any) -> Any:
-    return f"{value:.3f}" if isinstance(value, float) else value
+    return json.dumps(value, ensure_ascii=False)

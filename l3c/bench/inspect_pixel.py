@@ -28,11 +28,13 @@ class SubPixel:
     """One channel of a pixel.
 
     Attributes:
-        symbol: its value in the image.
+        name: "R", "G", "B" in the image; elsewhere the channel's number, from 1.
+        symbol: its value.
         weights, means, sigmas: of the mixture given the channels before, (K,), in symbols.
         cdf: integers (L + 1,), strictly increasing from 0 to 2^24.
     """
 
+    name: str
     symbol: int
     weights: Reals
     means: Reals
@@ -66,22 +68,11 @@ class SubPixel:
         return FREQUENCY_BITS - math.log2(high - low)
 
 
-@dataclass(frozen=True)
-class Pixel:
-    """A pixel of z^(s): its channels in the order of coding, each given the ones before."""
-
-    s: int
-    channels: tuple[SubPixel, ...]
-
-    @property
-    def bits(self) -> float:
-        """Of all channels together."""
-        return sum(channel.bits for channel in self.channels)
-
-
 @torch.inference_mode()
-def inspect_pixel(codec: PyramidCodec, image: RGB, row: int, column: int, s: int = 0) -> Pixel:
-    """The pixel of z^(s) at a row and a column.
+def inspect_pixel(
+    codec: PyramidCodec, image: RGB, row: int, column: int, s: int = 0
+) -> list[SubPixel]:
+    """The channels of the pixel of z^(s) at a row and a column, each given the ones before.
 
     Args:
         codec: of a model of any kind.
@@ -108,13 +99,13 @@ def inspect_pixel(codec: PyramidCodec, image: RGB, row: int, column: int, s: int
             j, out_j = divmod(column - group.column, group.step)
             if (step.s - 1, out_i, out_j) == (s, 0, 0):
                 here = mixture_params[:, :, i : i + 1, j : j + 1]
-                return Pixel(s, _channels(codec, s, here, planes[s][0, :, row, column]))
+                return _channels(codec, s, here, planes[s][0, :, row, column])
     raise AssertionError("the steps cover every pixel")
 
 
 def _channels(
     codec: PyramidCodec, s: int, mixture_params: torch.Tensor, symbols: torch.Tensor
-) -> tuple[SubPixel, ...]:
+) -> list[SubPixel]:
     shape = codec.network.shape(s)
     coded = parameters([mixture_params[0].cpu()])
     mixture = codec.network.split(s, codec.reals(s, mixture_params))
@@ -126,7 +117,8 @@ def _channels(
     by_channel = [each[0, 0, 0].double().cpu().numpy() for each in (weights, means, sigmas)]
     before = symbols.cpu().numpy()[None]
     cdfs = [mixture_cdf(coded, shape, c, before)[0].astype(np.int64) for c in range(len(symbols))]
-    return tuple(map(SubPixel, symbols.tolist(), *by_channel, cdfs))
+    names = "RGB" if s == 0 else map(str, range(1, len(symbols) + 1))
+    return list(map(SubPixel, names, symbols.tolist(), *by_channel, cdfs))
 
 
 def scale_costs(codec: PyramidCodec, image: RGB) -> pd.DataFrame:

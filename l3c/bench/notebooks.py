@@ -7,27 +7,13 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
 _STARTUP_S = 300  # a cold disk under load; a kernel that fails to start says so at once
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{css}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
 
 
 class NotebookError(ValueError):
@@ -141,5 +127,5 @@ def markdown_page(text: str) -> str:
 
 
 def _page(title: str, body: str, more_css: str = "") -> str:
-    css = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
-    return _PAGE.format(title=html.escape(title), css=css + more_css, body=body)
+    page = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+    return page.substitute(title=html.escape(title), css=more_css, body=body)

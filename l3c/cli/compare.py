@@ -121,7 +121,7 @@ def _milliseconds(seconds: float) -> str:
 
 def _short(value: str | None) -> str:
     if not isinstance(value, str):
-        return "none"
+        return "none" if value is None else "?"  # not stated
     if value.startswith("{"):
         return shorten(value, _SETTINGS, placeholder=" ...")
     return value[:SHORT] if _HASH.fullmatch(value) else value

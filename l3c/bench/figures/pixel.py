@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,16 +12,16 @@ from matplotlib.patches import Patch
 
 from coder.tables import FREQUENCY_BITS
 from l3c.bench.figures import style
-from l3c.bench.inspect_pixel import Pixel, SubPixel
+from l3c.bench.inspect_pixel import SubPixel
 
 
-def draw_pixel(pixel: Pixel) -> Figure:
+def draw_pixel(pixel: Sequence[SubPixel]) -> Figure:
     """A column for each channel: above the PMF with its components, below the CDF."""
-    count = len(pixel.channels)
+    count = len(pixel)
     figure = style.new_figure(max(2.6 * count + 0.8, 5.2), 5.2)
     above, below = figure.subplots(2, count, squeeze=False)
-    for c, channel in enumerate(pixel.channels):
-        name = "RGB"[c] if pixel.s == 0 else f"channel {c + 1}"
+    for c, channel in enumerate(pixel):
+        name = channel.name if channel.name.isalpha() else f"channel {channel.name}"
         title = f"{name} = {channel.symbol}: {channel.bits:.2f} bits"
         above[c].set_title(title, fontsize=10)
         _draw_pmf(above[c], channel)
