@@ -6,7 +6,6 @@ import errno
 import gzip
 import hashlib
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ CONTENT = bytes(range(256)) * 400
 SIZE = len(CONTENT)
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
 DATE = "Wed, 21 Oct 2015 07:28:00 GMT"
+PART = 30_000  # bytes that an earlier call has left
 
 
 class Server(ThreadingHTTPServer):
@@ -104,6 +104,19 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "sets" / "file.zip"
 
 
+@pytest.fixture
+def part(server: Server, target: Path) -> Path:
+    """What an earlier call has left."""
+    server.cuts = [PART]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(download, "TRIES", 1)
+        fail(server, target)
+    part = target.with_name("file.zip.part")
+    assert (part.stat().st_size, target.exists()) == (PART, False)
+    server.seen.clear()
+    return part
+
+
 def get(server: Server, target: Path, checksum: str | None = SHA256) -> bytes:
     assert fetch(server.url, target, checksum) == target
     assert os.listdir(target.parent) == ["file.zip"]
@@ -120,46 +133,35 @@ def fail(server: Server, target: Path, checksum: str | None = SHA256) -> str:
     return str(caught.value)
 
 
-def leave_a_part(server: Server, target: Path, size: int = 30_000) -> None:
-    """An earlier call that ended after some bytes."""
-    server.cuts = [size]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(download, "TRIES", 1)
-        fail(server, target)
-    assert target.with_name("file.zip.part").stat().st_size == size
-    assert not target.exists()
-    server.seen.clear()
-
-
 def asked(server: Server) -> list[str | None]:
     return [range_ for range_, _ in server.seen]
 
 
 @pytest.mark.parametrize("name", ["sha256", "sha1", "md5"])
 def test_a_file_comes_whole(server: Server, target: Path, name: str) -> None:
-    assert (
-        get(server, target, f"{name}:{hashlib.new(name, CONTENT).hexdigest().upper()}") == CONTENT
-    )
+    checksum = f"{name}:{hashlib.new(name, CONTENT).hexdigest().upper()}"
+    assert get(server, target, checksum) == CONTENT
     assert server.seen == [(None, None)]
 
 
-def test_a_gz_that_the_server_calls_an_encoding_stays_one(server: Server, target: Path) -> None:
+def test_a_file_of_unknown_size_or_encoding_comes_as_it_is(server: Server, target: Path) -> None:
     server.content = gzip.compress(CONTENT)
-    server.headers["Content-Encoding"] = "gzip"
+    server.headers |= {"Content-Encoding": "gzip", "Content-Length": ""}
     assert get(server, target, None) == server.content
 
 
-def test_a_cut_is_continued_in_the_same_call(server: Server, target: Path) -> None:
-    server.cuts = [10_000, 0, 20_000]
+def test_cuts_are_continued_as_long_as_bytes_come(server: Server, target: Path) -> None:
+    server.cuts = [10_000, 0, 20_000] + [5_000] * 8  # more than tries in a row
     assert get(server, target) == CONTENT
-    ranges = ["bytes=10000-", "bytes=10000-", "bytes=30000-"]
-    assert server.seen == [(None, None), *((each, '"one"') for each in ranges)]
+    ranges = ["bytes=10000-", "bytes=10000-", "bytes=30000-", "bytes=35000-"]
+    assert server.seen[:5] == [(None, None), *((each, '"one"') for each in ranges)]
 
 
-def test_a_cut_is_continued_in_a_later_call(server: Server, target: Path) -> None:
-    leave_a_part(server, target)
-    assert get(server, target, None) == CONTENT
-    assert server.seen == [("bytes=30000-", '"one"')]
+def test_a_server_that_never_gets_further_is_given_up(server: Server, target: Path) -> None:
+    server.ranges = False
+    server.cuts = [10_000] * 20
+    fail(server, target)
+    assert len(server.seen) == download.TRIES
 
 
 def test_a_killed_process_is_continued(server: Server, target: Path) -> None:
@@ -178,39 +180,22 @@ def test_a_killed_process_is_continued(server: Server, target: Path) -> None:
     assert asked(server) == [None, f"bytes={came}-"]
 
 
-def test_a_download_goes_on_as_long_as_bytes_come(server: Server, target: Path) -> None:
-    server.cuts = [10_000] * 9  # more than tries in a row
-    assert get(server, target) == CONTENT
-    assert len(server.seen) == 10
-
-
-def test_a_server_that_never_gets_further_is_given_up(server: Server, target: Path) -> None:
-    server.ranges = False
-    server.cuts = [10_000] * 20
-    fail(server, target)
-    assert len(server.seen) == download.TRIES
-
-
+@pytest.mark.usefixtures("part")
 def test_a_server_without_ranges_starts_anew(server: Server, target: Path) -> None:
-    leave_a_part(server, target)
     server.ranges = False
     assert get(server, target) == CONTENT
-    assert asked(server) == ["bytes=30000-"]
+    assert asked(server) == [f"bytes={PART}-"]
 
 
-def test_a_file_of_unknown_size_comes_whole(server: Server, target: Path) -> None:
-    server.headers["Content-Length"] = ""
-    assert get(server, target) == CONTENT
-
-
+@pytest.mark.usefixtures("part")
 @pytest.mark.parametrize("obeys", [True, False])
 def test_a_file_that_changed_is_not_mixed(server: Server, target: Path, obeys: bool) -> None:
-    leave_a_part(server, target)
     server.content, server.headers["ETag"], server.if_range = CONTENT[::-1], '"two"', obeys
     assert get(server, target, None) == CONTENT[::-1]
-    assert asked(server) == ["bytes=30000-", None][: 1 if obeys else 2]
+    assert asked(server) == [f"bytes={PART}-", None][: 1 if obeys else 2]
 
 
+@pytest.mark.parametrize("checksum", [None, SHA256])
 @pytest.mark.parametrize(
     ("headers", "guard"),
     [
@@ -220,31 +205,27 @@ def test_a_file_that_changed_is_not_mixed(server: Server, target: Path, obeys: b
     ],
 )
 def test_without_checksum_only_a_known_version_is_continued(
-    server: Server, target: Path, headers: dict[str, str], guard: str | None
+    server: Server, target: Path, headers: dict[str, str], guard: str | None, checksum: str | None
 ) -> None:
     server.headers = headers
-    leave_a_part(server, target)
-    assert get(server, target, None) == CONTENT
-    assert server.seen == [("bytes=30000-" if guard else None, guard)]
-    target.unlink()
-    leave_a_part(server, target)
-    assert get(server, target, SHA256) == CONTENT
-    assert server.seen == [("bytes=30000-", guard)]
+    server.cuts = [PART]
+    assert get(server, target, checksum) == CONTENT
+    continued = guard or checksum
+    assert server.seen == [(None, None), (f"bytes={PART}-" if continued else None, guard)]
 
 
+@pytest.mark.usefixtures("part")
 @pytest.mark.parametrize(("shift", "size"), [(7, SIZE), (-7, SIZE), (0, 20_000)])
 def test_a_range_from_elsewhere_or_behind_the_end_starts_anew(
     server: Server, target: Path, shift: int, size: int
 ) -> None:
-    leave_a_part(server, target)
     server.shift, server.content = shift, CONTENT[:size]
     assert get(server, target, None) == CONTENT[:size]
-    assert asked(server) == ["bytes=30000-", None]
+    assert asked(server) == [f"bytes={PART}-", None]
 
 
-def test_a_complete_part_is_only_checked(server: Server, target: Path) -> None:
-    leave_a_part(server, target)
-    target.with_name("file.zip.part").write_bytes(CONTENT)
+def test_a_complete_part_is_only_checked(server: Server, target: Path, part: Path) -> None:
+    part.write_bytes(CONTENT)
     assert get(server, target) == CONTENT
     assert asked(server) == [f"bytes={SIZE}-"]
 
@@ -253,18 +234,17 @@ def test_a_wrong_checksum_removes_what_came(server: Server, target: Path) -> Non
     server.content = b"x" + CONTENT[1:]
     assert hashlib.sha256(server.content).hexdigest() in fail(server, target)
     assert os.listdir(target.parent) == []
-    server.content = CONTENT
-    assert get(server, target) == CONTENT
 
 
-def test_a_missing_file_fails_at_once_and_keeps_what_came(server: Server, target: Path) -> None:
-    leave_a_part(server, target)
+def test_a_missing_file_fails_at_once_and_keeps_what_came(
+    server: Server, target: Path, part: Path
+) -> None:
     server.answers = [404] * 9
     said = fail(server, target)
     assert "404" in said
     assert SHA256 in said
     assert len(server.seen) == 1
-    assert target.with_name("file.zip.part").stat().st_size == 30_000
+    assert part.stat().st_size == PART
 
 
 def test_a_server_in_trouble_is_asked_again(server: Server, target: Path) -> None:
@@ -272,27 +252,22 @@ def test_a_server_in_trouble_is_asked_again(server: Server, target: Path) -> Non
     assert get(server, target) == CONTENT
     target.unlink()
     server.answers = [500] * 9
-    fail(server, target)
+    assert "500" in fail(server, target)
     assert len(server.answers) == 9 - download.TRIES
 
 
 def test_no_server_is_said_in_words(server: Server, target: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        server.url = f"http://127.0.0.1:{free.getsockname()[1]}/x"
-        assert os.strerror(errno.ECONNREFUSED) in fail(server, target)
+    server.url = "http://127.0.0.1:9/x"
+    assert os.strerror(errno.ECONNREFUSED) in fail(server, target)
 
 
-def test_a_disk_that_fills_keeps_what_came(
-    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fills_keeps_what_came(server: Server, target: Path) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
-    fail(server, target)
-    monkeypatch.undo()
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert "No space left" in fail(server, target)
     assert get(server, target) == CONTENT
     assert asked(server) == [None, f"bytes={SIZE}-"]
 
@@ -305,8 +280,8 @@ def test_a_folder_that_cannot_be_written_to_is_said(server: Server, tmp_path: Pa
     assert os.listdir(tmp_path / "folder.zip") == []
 
 
+@pytest.mark.usefixtures("part")
 def test_what_is_there_is_fetched_again_if_it_is_another_file(server: Server, target: Path) -> None:
-    leave_a_part(server, target)
     target.write_bytes(CONTENT)  # by hand
     assert get(server, target) == CONTENT
     target.write_bytes(b"anything")
