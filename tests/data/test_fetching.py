@@ -73,25 +73,28 @@ def test_a_list_of_urls_is_followed(images: list[Path], tmp_path: Path) -> None:
     assert list(listed(result)) == ["a.png", "b.png"]
 
 
-def test_a_list_without_the_column_is_said(tmp_path: Path) -> None:
+def refuse(image_set: ImageSet, tmp_path: Path, *words: str) -> None:
+    with pytest.raises(DatasetError) as caught:
+        fetch_set(image_set, tmp_path / "out")
+    assert [word for word in ("toy: ", *words) if word not in str(caught.value)] == []
+
+
+def test_what_holds_no_image_is_said(tmp_path: Path) -> None:
     archive = zipped(tmp_path / "list.zip", {"list.csv": b"File,NEF\n"})
-    with pytest.raises(DatasetError, match=r"no CSV file with a column TIFF .*list\.csv"):
-        fetch_set(image_set(archive, images_from="TIFF"), tmp_path / "out")
+    refuse(image_set(archive, images_from="TIFF"), tmp_path, "TIFF", "list.csv")
+    refuse(image_set(archive), tmp_path)
     zipped(tmp_path / "empty.zip", {"list.csv": b"TIFF\n"})
-    with pytest.raises(DatasetError, match="toy: no image"):
-        fetch_set(image_set(tmp_path / "empty.zip", images_from="TIFF"), tmp_path / "out")
+    refuse(image_set(tmp_path / "empty.zip", images_from="TIFF"), tmp_path)
 
 
 def test_two_urls_of_one_file_name_are_refused(images: list[Path], tmp_path: Path) -> None:
     twin = tmp_path / "other" / "a.png"
     twin.parent.mkdir()
     write_png(twin, noise(5, 5, 3))
-    with pytest.raises(DatasetError, match=r"toy: 2 .*a\.png"):
-        fetch_set(image_set(*images, twin), tmp_path / "out")
+    refuse(image_set(*images, twin), tmp_path, "2", "a.png")
     table = "TIFF\n" + "".join(f"{path.as_uri()}\n" for path in (images[0], images[0], twin))
     archive = zipped(tmp_path / "list.zip", {"list.csv": table.encode()})
-    with pytest.raises(DatasetError, match=r"toy: 2 .*a\.png"):
-        fetch_set(image_set(archive, images_from="TIFF"), tmp_path / "out")
+    refuse(image_set(archive, images_from="TIFF"), tmp_path, "2", "a.png")
 
 
 def test_what_an_archive_held_before_is_removed(images: list[Path], tmp_path: Path) -> None:
@@ -140,9 +143,3 @@ def test_two_runs_that_share_a_folder_take_turns(images: list[Path], tmp_path: P
         assert os.listdir(tmp_path / "out") == ["fetch.lock"]
     run.join()
     assert (tmp_path / "out" / "files.csv").exists()
-
-
-def test_a_set_without_images_is_said(tmp_path: Path) -> None:
-    archive = zipped(tmp_path / "set.zip", {"README": b"hello"})
-    with pytest.raises(DatasetError, match="toy: no image file in "):
-        fetch_set(image_set(archive), tmp_path / "out")

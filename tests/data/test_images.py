@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import imagecodecs
@@ -22,9 +23,9 @@ def picture(mode: str = "RGB", size: tuple[int, int] = (20, 16)) -> Image.Image:
     return Image.fromarray(noise).convert(mode)
 
 
-def refuse(path: Path) -> None:
+def refuse(path: Path, read: Callable[[Path], object] = read_rgb) -> None:
     with pytest.raises(PictureError) as caught:
-        read_rgb(path)
+        read(path)
     assert caught.value.name == str(path)
     assert caught.value.reason
     assert str(path) not in caught.value.reason
@@ -62,11 +63,11 @@ def test_other_modes_are_refused(tmp_path: Path, name: str) -> None:
     refuse(tmp_path / name)
 
 
-@pytest.mark.parametrize("encoder", [imagecodecs.png_encode, imagecodecs.tiff_encode])
-def test_16_bit_and_transparent_rgb_are_refused(tmp_path: Path, encoder: object) -> None:
+def test_16_bit_and_transparent_rgb_are_refused(tmp_path: Path) -> None:
     deep = np.full((3, 5, 3), 300, np.uint16)
-    (tmp_path / "a.png").write_bytes(encoder(deep))  # type: ignore[operator]
-    refuse(tmp_path / "a.png")
+    for encode in (imagecodecs.png_encode, imagecodecs.tiff_encode):
+        (tmp_path / "a.png").write_bytes(encode(deep))
+        refuse(tmp_path / "a.png")
     picture().save(tmp_path / "a.png", transparency=(1, 2, 3))
     refuse(tmp_path / "a.png")
 
@@ -76,12 +77,10 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
     os.mkfifo(tmp_path / "pipe.png")  # would block for ever if it were opened
     (tmp_path / "empty.png").touch()
-    picture().save(tmp_path / "a.png")
-    (tmp_path / "a.png").rename(tmp_path / "photo.heic")
+    picture().save(tmp_path / "photo.heic", format="PNG")
     for name in ("gone.png", "link.png", "folder.png", "pipe.png", "empty.png", "photo.heic"):
         refuse(tmp_path / name)
-        with pytest.raises(PictureError):
-            file_sha256(tmp_path / name)
+        refuse(tmp_path / name, file_sha256)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (64, 33)])
@@ -90,7 +89,6 @@ def test_png_round_trip_with_text(tmp_path: Path, size: tuple[int, int]) -> None
     write_png(tmp_path / "a.png", image, {"note": "größe"})
     assert np.array_equal(read_rgb(tmp_path / "a.png"), image)
     assert read_png_text(tmp_path / "a.png")["note"] == "größe"
-    assert os.listdir(tmp_path) == ["a.png"]
     (tmp_path / "a.png").write_bytes(b"no")
     assert read_png_text(tmp_path / "a.png") == read_png_text(tmp_path / "missing.png") == {}
 
@@ -99,12 +97,8 @@ def test_an_interrupted_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_png(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint8))
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "replace", stop)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(os, "replace", lambda *paths: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
         write_png(tmp_path / "a.png", np.ones((2, 2, 3), np.uint8))
     assert os.listdir(tmp_path) == ["a.png"]
     assert not read_rgb(tmp_path / "a.png").any()
