@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import platform
 import sys
@@ -15,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from l3c.data.images import RGBImage
 from l3c.models.base import Model, load_model, write_model
@@ -26,10 +22,9 @@ from l3c.models.zoo import ModelError, named_model
 from l3c.progress import Progress
 from l3c.recipe import Recipe, RecipeError
 from l3c.threads import torch_threads
-from l3c.training.checkpoint import disk_errors, load_checkpoint, save_checkpoint, today, write
+from l3c.training.checkpoint import State, disk_errors, today
 from l3c.training.crops import Crops, middle, spread, validation_bpsp
 from l3c.training.errors import TrainingError
-from l3c.training.optimizers import Optimizers
 from l3c.training.parallel import join
 from l3c.training.tensorboard import add_pictures, add_scalars, open_writer
 
@@ -88,7 +83,7 @@ def train(
         network = _make_model(recipe).to(workers.device)
         if settings.channels_last:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        state = _State(recipe, network, data_sha256)
+        state = State(recipe, network, data_sha256)
         resumed = state.load(checkpoint, workers.main)
         loss_of: Any = workers.loss_of(network)
         if compiled:
@@ -117,7 +112,8 @@ def train(
                 value = workers.mean(loss.detach())
                 if not math.isfinite(value):
                     stopped = checkpoint.with_name(f"{checkpoint.stem}.stopped{checkpoint.suffix}")
-                    state.save(stopped, workers.main)
+                    if workers.main:
+                        state.save(stopped)
                     names = ", ".join(dict.fromkeys(crops.batch(step)[1]))
                     raise TrainingError(
                         f"{label}: loss is {value} at step {step}, on crops of {names}; the state "
@@ -144,11 +140,12 @@ def train(
                     add_scalars(writer, row | {"lr_factor": factor, "images_per_s": speed})
                 state.metrics.append(row)
                 if now - last_save > CHECKPOINT_EVERY_S and not last:
-                    state.save(checkpoint, workers.main, weights.with_suffix(".csv"))
+                    if workers.main:
+                        state.save(checkpoint, weights.with_suffix(".csv"))
                     last_save = now
                 window, window_start = [], time.perf_counter()
-        state.save(checkpoint, workers.main, weights.with_suffix(".csv"))
         if workers.main:
+            state.save(checkpoint, weights.with_suffix(".csv"))
             card = {
                 "name": label,
                 "compiled": compiled,
@@ -170,61 +167,6 @@ def train(
             convert_and_write(weights, state.result.cpu(), images, card)
             checkpoint.unlink(missing_ok=True)
         workers.wait()
-
-
-class _State:
-    """What a training has come to, and a checkpoint keeps.
-
-    Attributes:
-        step: how many are done.
-        seconds: that they took.
-        metrics: rows of the learning curve.
-        result: the network that is validated and written: of averaged weights, if the recipe
-            averages them.
-    """
-
-    def __init__(self, recipe: Recipe, network: Model, data_sha256: str) -> None:
-        self.step, self.seconds = 0, 0.0
-        self.metrics: list[dict[str, float | None]] = []
-        self.result = network
-        self._parts: dict[str, Any] = {"network": network}
-        self._optimizers = self._parts["optimizers"] = Optimizers(network, recipe.train)
-        if (decay := recipe.train.average) is not None:
-            average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
-            self._parts["average"], self.result = average, average.module  # type: ignore[assignment]
-        # The weights depend on all settings and images, and on nothing else; labels do not count.
-        start = {"start": network.identity().hex()} if recipe.init_from else {}
-        text = json.dumps(recipe.settings() | start, sort_keys=True, default=str) + data_sha256
-        self._identity = hashlib.sha256(text.encode()).hexdigest()
-
-    def update(self, loss: Tensor) -> float:
-        """Makes a step; returns the factor on the learning rates."""
-        factor = self._optimizers.step(loss, self.step)
-        if "average" in self._parts:
-            self._parts["average"].update_parameters(self._parts["network"])
-        self.step += 1
-        return factor
-
-    def load(self, path: Path, main: bool) -> bool:
-        """Takes over the checkpoint of this recipe and these images, if there is one."""
-        saved = load_checkpoint(path, self._identity, main)
-        if saved is None:
-            return False
-        for name, part in self._parts.items():
-            part.load_state_dict(saved[name])
-        self.step, self.seconds, self.metrics = (saved[k] for k in ("step", "seconds", "metrics"))
-        return True
-
-    def save(self, path: Path, main: bool, curve: Path | None = None) -> None:
-        """Writes a checkpoint, and the metrics, in the main process."""
-        if not main:
-            return
-        content = {"identity": self._identity, "step": self.step, "seconds": self.seconds}
-        content |= {"metrics": self.metrics}
-        content |= {name: part.state_dict() for name, part in self._parts.items()}
-        save_checkpoint(path, content)
-        if curve:
-            write(curve, pd.DataFrame(self.metrics).to_csv(index=False).encode())
 
 
 def convert_and_write(
