@@ -32,6 +32,7 @@ class Preparation(FrozenSettings):
         max_value: photographs with a larger mean HSV value (0..1) are dropped.
         copies: how many random factors of each photograph are made; more than 1 deviates from the
             paper, to stretch a tiny training set.
+        full_size: the first of the copies is the photograph as it is.
         seed: another seed gives other factors.
         longer_side: scale the longer side to exactly this length in pixels, instead of by a random
             factor; min_side and max_factor are not used then.
@@ -42,6 +43,7 @@ class Preparation(FrozenSettings):
     max_saturation: float = Field(default=0.9, ge=0, le=1)
     max_value: float = Field(default=0.8, ge=0, le=1)
     copies: int = Field(default=1, ge=1, le=1000)
+    full_size: bool = False
     seed: int = 0
     longer_side: int | None = Field(default=None, ge=1)
 
@@ -71,6 +73,8 @@ def choose_factor(height: int, width: int, name: str, copy: int, preparation: Pr
         if longer < wanted:
             raise Dropped(f"too small: longer side {longer} px < {wanted} px", name)
         return wanted / longer
+    if preparation.full_size and copy == 0:
+        return 1.0
     shorter, largest = min(height, width), preparation.max_factor
     # The tolerance keeps 640 px at 0.8 (exactly 512 px) in, whatever the last bit of the product.
     if shorter * largest < preparation.min_side - 1e-6:

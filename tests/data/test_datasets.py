@@ -23,6 +23,7 @@ from l3c.data.synthetic import synthetic_image
 pytestmark = pytest.mark.filterwarnings("error")
 
 SMALL = {"min_side": 32}
+FULL_SIZE = {"copies": 2, "full_size": True}
 BAD = ["alpha.png", "cut.jpg", "deep.png", "gone.png", "grey.png", "text.png", "tiny.png"]
 
 
@@ -120,6 +121,9 @@ def test_copies_differ_and_the_first_is_the_only_one_of_copies_1(tmp_path: Path)
     assert len({image.shape for image in many.values()}) > 2
     dropped = [row.source for row in read_manifest(manifest) if row.status == "dropped"]
     assert dropped == BAD  # once, not for each copy
+    mixed = dict(kept_images(build(folder, tmp_path / "c", prepare=SMALL | FULL_SIZE)))
+    assert np.array_equal(mixed["p0__0"], synthetic_image("p0"))
+    assert np.array_equal(mixed["p0__1"], many["p0__1"])
 
 
 @pytest.mark.parametrize("name", ["日本語 写真.png", 'a\nb,"c".png', os.fsdecode(b"\xff\xfe.png")])
