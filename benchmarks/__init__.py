@@ -1,5 +1,5 @@
 """Measurements of the coder; see README.md beside this file."""
 
-from l3c import openmp
+from l3c.threads import limit_spinning
 
-openmp.limit_spinning()
+limit_spinning()

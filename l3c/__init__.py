@@ -6,19 +6,20 @@
     assert (l3c.decode(data) == image).all()
 
 Importing the package also teaches Pillow to open and save `.l3c` files, and sets how PyTorch's
-threads wait for each other if PyTorch is not loaded yet (`l3c.openmp`).
+threads wait for each other if PyTorch is not loaded yet (`l3c.threads`).
 """
 
 from typing import TYPE_CHECKING, Any
 
-from l3c import openmp, pillow_plugin
+from l3c import pillow_plugin
+from l3c.threads import limit_spinning
 
 if TYPE_CHECKING:
     from l3c.api import Model, decode, encode, open_model
 
 __all__ = ["Model", "decode", "encode", "open_model"]
 
-openmp.limit_spinning()
+limit_spinning()
 pillow_plugin.register()
 
 

@@ -10,20 +10,21 @@ files = model.encode_batch(images)   # one file each
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from l3c import coding
 from l3c.arithmetic import Arithmetic, Kind
 from l3c.images.picture import Picture
+from l3c.models import zoo
+from l3c.models.tile_codec import TileCodec
 
-if TYPE_CHECKING:  # PyTorch takes seconds to import: only once something is coded
+if TYPE_CHECKING:
     import torch
-
-    from l3c.models.tile_codec import TileCodec
 
 Output = Literal["numpy", "pil", "torch"]
 Region = tuple[int, int, int, int]
@@ -37,7 +38,7 @@ def encode(image: Any, model: Model | str | Path | None = None) -> bytes:
         image: see `Model.encode`.
         model: an opened model, the name of a released one, or the path of a `.safetensors` file.
     """
-    return _opened(model).encode(image)
+    return _model(model).encode(image)
 
 
 def decode(
@@ -48,7 +49,7 @@ def decode(
     model: Model | str | Path | None = None,
 ) -> Any:
     """Inverse of `encode`; see `Model.decode`. The model is found by its identity in the file."""
-    return _opened(model).decode(data, "pil" if as_pil else "numpy", region=region)
+    return _model(model).decode(data, "pil" if as_pil else "numpy", region=region)
 
 
 def open_model(
@@ -72,29 +73,13 @@ def open_model(
     return opened
 
 
+@dataclass(frozen=True)
 class Model:
     """A model, opened when the first image or file needs it. Use `open_model`."""
 
-    def __init__(
-        self,
-        source: str | Path | None,
-        device: str = "auto",
-        arithmetic: Kind | None = None,
-    ) -> None:
-        self._source = source
-        self._device = device
-        self._arithmetic = arithmetic
-
-    def __repr__(self) -> str:
-        """How it was opened; None is the model that comes with the package."""
-        source = None if self._source is None else str(self._source)
-        return f"l3c.open_model({source!r}, {self._device!r}, {self._arithmetic!r})"
-
-    @property
-    def _codec(self) -> TileCodec:
-        from l3c.models.zoo import open_codec
-
-        return open_codec(self._source, self._device, self._arithmetic)
+    source: str | Path | None
+    device: str = "auto"
+    wanted: Kind | None = None
 
     @property
     def identity(self) -> bytes:
@@ -122,23 +107,19 @@ class Model:
             l3c.images.picture.PictureError: an image of another kind, by name.
             ValueError: no such tile.
         """
-        from l3c.coding import encode_picture, uses_network
-
         picture = _picture(image)
-        codec = self._codec if uses_network(picture.mode) else None
-        return encode_picture(picture, codec, tile_side=tile_side)
+        codec = self._codec if coding.uses_network(picture.mode) else None
+        return coding.encode_picture(picture, codec, tile_side=tile_side)
 
     def encode_batch(self, images: Iterable[Any] | torch.Tensor) -> list[bytes]:
         """One file for each image: of a tensor (N, 3, H, W), an array (N, H, W, C), or a list.
 
-        They are the bytes that `encode` gives. In integers the network predicts small images of one
+        They are the bytes that `encode` gives. In integers the network codes small images of one
         size together, which is several times faster than one by one.
         """
-        from l3c.coding import encode_pictures, uses_network
-
         pictures = [_picture(image) for image in images]
-        needed = any(uses_network(picture.mode) for picture in pictures)
-        return encode_pictures(pictures, self._codec if needed else None)
+        needed = any(coding.uses_network(picture.mode) for picture in pictures)
+        return coding.encode_pictures(pictures, self._codec if needed else None)
 
     def decode(self, data: bytes, output: Output = "numpy", *, region: Region | None = None) -> Any:
         """The image of a `.l3c` file, compared with the checksums of the original.
@@ -152,11 +133,9 @@ class Model:
         Raises:
             coder.CoderError: one of its classes says what is wrong with the file.
         """
-        from l3c.coding import decode_picture
-
         inside = None if region is None else (region[1], region[0], region[3], region[2])
-        picture = decode_picture(_bytes(data), self._codec_of, region=inside).picture
-        return _as(output, picture)
+        decoded = coding.decode_picture(_bytes(data), self._find, region=inside)
+        return _as(output, decoded.picture)
 
     def decode_batch(self, files: Iterable[bytes], output: Output = "numpy") -> list[Any]:
         """The image of each file, as `decode` gives it; small ones of one size are done together.
@@ -164,19 +143,19 @@ class Model:
         Raises:
             coder.CoderError: what is wrong with one of the files.
         """
-        from l3c.coding import decode_pictures
-
-        pictures = decode_pictures([_bytes(data) for data in files], self._codec_of)
+        pictures = coding.decode_pictures([_bytes(data) for data in files], self._find)
         return [_as(output, picture) for picture in pictures]
 
-    def _codec_of(self, identity: bytes, arithmetic: Arithmetic) -> TileCodec:
-        from l3c.models.zoo import find_codec
+    @property
+    def _codec(self) -> TileCodec:
+        return zoo.open_codec(self.source, self.device, self.wanted)
 
-        more = (self._source,) if self._source is not None else ()
-        return find_codec(identity, arithmetic, self._device, more)
+    def _find(self, identity: bytes, arithmetic: Arithmetic) -> TileCodec:
+        more = () if self.source is None else (self.source,)
+        return zoo.find_codec(identity, arithmetic, self.device, more)
 
 
-def _opened(model: Model | str | Path | None) -> Model:
+def _model(model: Model | str | Path | None) -> Model:
     return model if isinstance(model, Model) else Model(model)
 
 
@@ -204,13 +183,9 @@ def _picture(image: Any) -> Picture:
     if isinstance(image, Image.Image):
         return Picture.from_pil(image)
     if hasattr(image, "detach") and hasattr(image, "permute"):  # a tensor, without importing torch
-        return Picture.from_array(_from_tensor(image))
+        if image.ndim != 3 or image.shape[0] not in (1, 3, 4):
+            raise ValueError(
+                f"expected a tensor (C, H, W), got {tuple(image.shape)}; encode_batch takes batches"
+            )
+        image = image.detach().permute(1, 2, 0).cpu().contiguous().numpy()
     return Picture.from_array(np.asarray(image))
-
-
-def _from_tensor(tensor: torch.Tensor) -> npt.NDArray[Any]:
-    if tensor.ndim != 3 or tensor.shape[0] not in (1, 3, 4):
-        raise ValueError(
-            f"expected a tensor (C, H, W), got {tuple(tensor.shape)}; encode_batch takes batches"
-        )
-    return tensor.detach().permute(1, 2, 0).cpu().contiguous().numpy()

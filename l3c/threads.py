@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def limit_spinning() -> None:
+    """Lets waiting threads of GNU's OpenMP sleep after a few microseconds of spinning.
+
+    By default those of PyTorch spin for milliseconds at the end of every convolution, on cores that
+    others need: coding takes up to ten times as long as soon as anything else runs
+    (docs/command.md). OpenMP reads the variable once, when PyTorch is loaded. A choice of the
+    user's is left alone.
+    """
+    if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def limit_threads(threads: int) -> None:
@@ -49,5 +60,7 @@ def in_threads(
     if min(threads, len(items)) < 2:
         yield from map(work, items)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(min(threads, len(items))) as pool:
         yield from pool.map(work, items)

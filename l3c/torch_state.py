@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 
@@ -76,50 +77,32 @@ def attribute(holder: object, name: str, value: object) -> Iterator[None]:
         setattr(holder, name, before)
 
 
-@contextmanager
-def _default_dtype() -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
-@contextmanager
-def _any_algorithm() -> Iterator[None]:
-    """Without `torch.use_deterministic_algorithms`."""
-    before = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(False)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warn_only)
-
-
 def _fresh() -> ExitStack:
-    backends, stack = torch.backends, ExitStack()
-    settings: list[AbstractContextManager[None]] = [
-        _default_dtype(),
-        _any_algorithm(),
-        attribute(backends.mkldnn, "enabled", True),
-        attribute(backends.mkldnn, "deterministic", False),
-        *(
-            attribute(getattr(backends.mkldnn, name), "fp32_precision", IEEE)
-            for name in ("conv", "matmul")
-        ),
+    stack, backends = ExitStack(), torch.backends
+    stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+    torch.set_default_dtype(torch.float32)
+    stack.callback(
+        torch.use_deterministic_algorithms,
+        torch.are_deterministic_algorithms_enabled(),
+        warn_only=torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.use_deterministic_algorithms(False)
+    cuda: list[tuple[Any, str, object]] = [
+        (backends.cudnn, "enabled", True),
+        (backends.cudnn, "benchmark", False),
+        (backends.cudnn, "deterministic", False),
+        (getattr(backends.cudnn, "conv", None), "fp32_precision", "tf32"),
+        (backends.cuda.matmul, "fp32_precision", IEEE),
     ]
-    if torch.version.cuda is not None:
-        settings += [
-            attribute(backends.cudnn, "enabled", True),
-            attribute(backends.cudnn, "benchmark", False),
-            attribute(backends.cudnn, "deterministic", False),
-            attribute(getattr(backends.cudnn, "conv"), "fp32_precision", "tf32"),  # noqa: B009
-            attribute(backends.cuda.matmul, "fp32_precision", IEEE),
-        ]
-    for setting in settings:
-        stack.enter_context(setting)
+    mkldnn: Any = backends.mkldnn
+    for holder, name, value in [
+        (mkldnn, "enabled", True),
+        (mkldnn, "deterministic", False),
+        (mkldnn.conv, "fp32_precision", IEEE),
+        (mkldnn.matmul, "fp32_precision", IEEE),
+        *(cuda if torch.version.cuda is not None else []),
+    ]:
+        stack.enter_context(attribute(holder, name, value))
     return stack
 
 

@@ -1,7 +1,6 @@
 """Picture <-> file: every mode, tiles, regions, damage, other models; no wrong pixel ever."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from unittest import mock
 
 import numpy as np
@@ -10,7 +9,7 @@ from autoregressive import Autoregressive, AutoregressiveSettings
 from fuzzers import fuzzer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import limit, noise, smooth, tiny, write_model
+from tiny_models import integers, limit, noise, smooth, tiny, tiny_causal
 from torch import Tensor
 
 from coder.errors import CoderError, CorruptStreamError
@@ -30,12 +29,17 @@ from l3c.fileformat.errors import (
 )
 from l3c.images.picture import Mode, Picture, Section
 from l3c.models import pyramid_codec
+from l3c.models.causal import CausalCodec
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.tile_codec import TileCodec
-from l3c.models.zoo import open_codec
 from l3c.nn.pyramid import CodingStep
 
 CODEC = tiny().codec()
+CODECS: dict[str, TileCodec] = {
+    "float": CODEC,
+    "integer": tiny().codec("cpu", integers()),
+    "causal": tiny_causal(),
+}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -60,6 +64,12 @@ def picture_of(mode: Mode, height: int, width: int) -> Picture:
     if mode == Mode.PALETTE:
         samples = samples >> 4
         sections = {Section.PALETTE: noise(16 * 3).tobytes()}
+    elif mode == Mode.RGB:
+        sections = {
+            Section.ICC: b"profile" * 9,
+            Section.EXIF: b"Exif\0\0II*\0",
+            Section.XMP: b"<x/>",
+        }
     return Picture(mode, samples, sections)
 
 
@@ -68,25 +78,18 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "TILE_PIXELS", 32 * 32)
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("size", [(1, 1), (1, 4096), (7, 13), (33, 20)])
-def test_round_trip_of_every_mode(mode: Mode, size: tuple[int, int]) -> None:
-    picture = picture_of(mode, *size)
-    decoded = decode_picture(encode_picture(picture, CODEC), find)
-    assert decoded.damaged == ()
-    assert decoded.picture.mode == mode
-    assert decoded.picture.samples.dtype == mode.dtype
-    assert (decoded.picture.samples == picture.samples).all()
-    assert dict(decoded.picture.sections) == dict(picture.sections)
-
-
 @pytest.mark.usefixtures("small_tiles")
-@pytest.mark.parametrize("mode", [Mode.RGB, Mode.RGBA, Mode.GREY16])
-def test_round_trip_in_tiles(mode: Mode) -> None:
-    picture = picture_of(mode, 101, 75)
-    data = encode_picture(picture, CODEC)
-    assert len(unpack(data).tiles) > 6
-    assert (decode_picture(data, find).picture.samples == picture.samples).all()
+@pytest.mark.parametrize("used", CODECS.values(), ids=CODECS)
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("size", [(1, 1), (1, 1100), (7, 13), (65, 37)])
+def test_round_trip_of_every_mode(mode: Mode, size: tuple[int, int], used: TileCodec) -> None:
+    picture = picture_of(mode, *size)
+    data = encode_picture(picture, used)
+    assert (len(unpack(data).tiles) > 1) == (max(size) > 60)
+    decoded = decode_picture(data, lambda *model: used)
+    assert decoded.damaged == ()
+    assert decoded.picture == picture
+    assert decoded.picture.samples.dtype == mode.dtype
 
 
 @pytest.mark.usefixtures("small_tiles")
@@ -97,7 +100,7 @@ def test_a_region_decodes_only_the_tiles_it_needs() -> None:
     assert (part.samples == picture.samples[20:29, 30:70]).all()
     assert 9 * 40 <= sum(done) < 101 * 75 / 2
     for outside in [(0, 0, 102, 1), (-1, 0, 5, 5), (0, 70, 3, 6), (3, 3, 0, 3)]:
-        with pytest.raises(ValueError, match="is not inside the picture of 75x101 pixels"):
+        with pytest.raises(ValueError):
             decode_picture(data, find, region=outside)
 
 
@@ -137,24 +140,29 @@ def test_altered_files_never_give_wrong_pixels(data: st.DataObject) -> None:
     assert (decoded.picture.samples == picture.samples).all()
 
 
-def test_each_kind_of_wrong_file_has_its_error() -> None:
+DAMAGES: list[tuple[type[CoderError], Callable[[bytes], bytes]]] = [
+    (NotL3CError, lambda data: b"\x89PNG\r\n\x1a\n" + data[8:]),
+    (NewerFormatError, lambda data: data[:8] + b"\x09" + data[9:]),
+    (TruncatedError, lambda data: data[:20]),
+    (TruncatedError, lambda data: data[:-1]),
+    (HeaderAlteredError, lambda data: data[:12] + bytes([data[12] ^ 1]) + data[13:]),
+    (TrailingBytesError, lambda data: data + b"\0"),
+    (TileAlteredError, lambda data: data[:-9] + bytes([data[-9] ^ 0x40]) + data[-8:]),
+]
+
+
+@pytest.mark.parametrize(("error", "damage"), DAMAGES)
+def test_each_kind_of_wrong_file_has_its_error(
+    error: type[CoderError], damage: Callable[[bytes], bytes]
+) -> None:
+    with pytest.raises(error):
+        decode_picture(damage(encode_picture(picture_of(Mode.RGB, 16, 16), CODEC)), find)
+
+
+def test_another_model_is_refused() -> None:
     data = encode_picture(picture_of(Mode.RGB, 16, 16), CODEC)
-    with pytest.raises(NotL3CError, match="not an L3C file"):
-        decode_picture(b"\x89PNG\r\n\x1a\n" + data[8:], find)
-    with pytest.raises(NewerFormatError, match="format 9"):
-        decode_picture(data[:8] + b"\x09" + data[9:], find)
-    with pytest.raises(TruncatedError):
-        decode_picture(data[:20], find)
-    with pytest.raises(HeaderAlteredError, match="header was altered"):
-        decode_picture(data[:12] + bytes([data[12] ^ 1]) + data[13:], find)
-    with pytest.raises(TruncatedError):
-        decode_picture(data[:-1], find)
-    with pytest.raises(TrailingBytesError):
-        decode_picture(data + b"\0", find)
-    with pytest.raises(TileAlteredError, match="checksum"):
-        decode_picture(data[:-9] + bytes([data[-9] ^ 0x40]) + data[-8:], find)
-    with pytest.raises(ModelMismatchError, match="name the weights it was written with"):
-        decode_picture(data, lambda identity, device: tiny(seed=1).codec())
+    with pytest.raises(ModelMismatchError):
+        decode_picture(data, lambda *model: tiny(seed=1).codec())
 
 
 def test_other_arithmetic_is_told_from_altered_bytes() -> None:
@@ -165,7 +173,7 @@ def test_other_arithmetic_is_told_from_altered_bytes() -> None:
     for parameter in other.network.predictors.parameters():
         parameter.mul_(1 + 1e-3)
     other.identity = CODEC.identity
-    with pytest.raises(NotExactError, match="floating-point results differ here"):
+    with pytest.raises(NotExactError):
         decode_picture(data, lambda identity, device: other)
 
 
@@ -194,12 +202,11 @@ def test_streams_that_floating_point_cannot_follow_are_not_damaged() -> None:
 
 def test_without_a_network_everything_is_in_the_fallback() -> None:
     picture = picture_of(Mode.RGB, 20, 30)
-    data = encode_picture(picture, None)
 
-    def none(identity: bytes, device: str) -> TileCodec:
+    def none(identity: bytes, arithmetic: int) -> TileCodec:
         raise AssertionError("no network is needed")
 
-    assert (decode_picture(data, none).picture.samples == picture.samples).all()
+    assert decode_picture(encode_picture(picture, None), none).picture == picture
 
 
 def test_overhead_of_a_single_tile() -> None:
@@ -208,45 +215,34 @@ def test_overhead_of_a_single_tile() -> None:
     assert len(encode_picture(picture, CODEC)) - sum(map(len, streams)) < 64
 
 
-def test_metadata_travel_with_the_picture(tmp_path: Path) -> None:
-    sections = {Section.ICC: b"profile" * 100, Section.EXIF: b"Exif\0\0II*\0", Section.XMP: b"<x/>"}
-    picture = Picture(Mode.RGB, noise(9, 9, 3), sections)
-    assert dict(decode_picture(encode_picture(picture, CODEC), find).picture.sections) == sections
-
-
-def test_fuzzing_the_decoder_finds_nothing() -> None:
-    answers, findings, _ = fuzzer("fuzz_decoder").fuzz(400, seed=0)
+@pytest.mark.parametrize("family", ["integer", "causal"])
+def test_fuzzing_the_decoder_finds_nothing(family: str) -> None:
+    answers, findings, _ = fuzzer("fuzz_decoder").fuzz(400, 0, CODECS[family])
     assert findings == []
     assert {"NotExactError", "TileAlteredError", "CorruptStreamError", "salvaged"} <= set(answers)
 
 
-@pytest.fixture(scope="module")
-def in_integers(tmp_path_factory: pytest.TempPathFactory) -> TileCodec:
-    return open_codec(write_model(tmp_path_factory.mktemp("model")), "cpu", "integer")
-
-
-@pytest.mark.parametrize("arithmetic", ["integer", "float"])
+@pytest.mark.parametrize("used", CODECS.values(), ids=CODECS)
 def test_a_batch_has_the_files_of_its_pictures(
-    in_integers: TileCodec, arithmetic: str, monkeypatch: pytest.MonkeyPatch
+    used: TileCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    used = in_integers if arithmetic == "integer" else CODEC
-    monkeypatch.setattr(
-        pyramid_codec, "TOGETHER", 3 * 9 * 11
-    )  # three pictures at once, the last alone
+    monkeypatch.setattr(pyramid_codec, "TOGETHER", 3 * 9 * 11)  # pictures at once, the last alone
+    monkeypatch.setattr(CausalCodec, "threads", 2)
     sizes = [(9, 11), (5, 7), (9, 11), (9, 11), (9, 11)]
     pictures = [Picture.from_array(noise(*size, 3)) for size in sizes]
     pictures += [picture_of(mode, 9, 11) for mode in (Mode.RGBA, Mode.GREY, Mode.RGB16)]
     files = encode_pictures(pictures, used)
     assert files == [encode_picture(picture, used) for picture in pictures]
-    decoded = decode_pictures(files, lambda identity, arithmetic: used)
-    for before, after in zip(pictures, decoded, strict=True):
-        assert after.mode == before.mode
-        assert after.sections == before.sections
-        assert np.array_equal(after.samples, before.samples)
+    assert decode_pictures(files, lambda *model: used) == pictures
+    payload = bytearray(files[3])
+    payload[-20] ^= 1
+    with pytest.raises(CoderError):
+        decode_pictures([*files[:3], bytes(payload), files[4]], lambda *model: used)
+    assert decode_pictures([], lambda *model: used) == []
 
 
 def test_small_pictures_of_one_size_are_predicted_together_in_integers_only(
-    in_integers: TileCodec, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     batches: list[int] = []
     predict = PyramidCodec.predict
@@ -257,16 +253,7 @@ def test_small_pictures_of_one_size_are_predicted_together_in_integers_only(
 
     monkeypatch.setattr(PyramidCodec, "predict", counting)
     pictures = [Picture.from_array(noise(8, 8, 3)) for _ in range(5)]
-    for used, wanted in ((in_integers, {5}), (CODEC, {1})):
-        decode_pictures(encode_pictures(pictures, used), lambda identity, arithmetic: used)  # noqa: B023
+    for used, wanted in ((CODECS["integer"], {5}), (CODEC, {1})):
+        decode_pictures(encode_pictures(pictures, used), lambda *model: used)  # noqa: B023
         assert set(batches) == wanted
         batches.clear()
-
-
-def test_one_altered_file_of_a_batch_is_an_error(in_integers: TileCodec) -> None:
-    files = encode_pictures([Picture.from_array(noise(8, 8, 3)) for _ in range(3)], in_integers)
-    payload = bytearray(files[1])
-    payload[-20] ^= 1
-    with pytest.raises(CoderError):
-        decode_pictures([files[0], bytes(payload), files[2]], lambda *model: in_integers)
-    assert decode_pictures([], lambda *model: in_integers) == []

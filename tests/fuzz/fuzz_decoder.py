@@ -19,7 +19,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from tiny_models import integers, limit, noise, smooth, tiny
+from tiny_models import integers, limit, noise, smooth, tiny, tiny_causal
 
 from coder.errors import CoderError
 from l3c import tile_coding
@@ -118,9 +118,8 @@ def run(codec: TileCodec, picture: Picture, data: bytes, salvage: bool) -> str:
     return "exact"
 
 
-def fuzz(inputs: int, seed: int) -> tuple[Counter[str], list[str], float]:
+def fuzz(inputs: int, seed: int, codec: TileCodec) -> tuple[Counter[str], list[str], float]:
     """How often each answer came, the findings, and the seconds of the slowest input."""
-    codec = tiny().codec("cpu", integers())
     mutate, answers, longest = Mutator(codec, seed), Counter[str](), 0.0
     findings = []
     for i in range(inputs):
@@ -138,10 +137,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Fuzz the whole decoder.")
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--family", choices=("l3c", "causal"), default="l3c")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-    answers, findings, longest = fuzz(chosen.inputs, chosen.seed)
+    codec = tiny_causal() if chosen.family == "causal" else tiny().codec("cpu", integers())
+    answers, findings, longest = fuzz(chosen.inputs, chosen.seed, codec)
     seconds = time.perf_counter() - start
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     for answer, count in answers.most_common():

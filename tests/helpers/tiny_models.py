@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from l3c.integer.network import IntegerNetwork
 from l3c.models import base
+from l3c.models.causal import CausalCodec
+from l3c.models.causal_network import Causal, CausalSettings
 from l3c.models.pyramid import PyramidModel
 from l3c.models.tile_codec import TileCodec
 from l3c.recipe import Recipe
@@ -74,6 +76,14 @@ def write_model(folder: Path, kind: str = "l3c", seed: int = 0, name: str = "mod
     card = {"name": name, "recipe": recipe(kind).model_dump(mode="json")}
     target = folder / f"{name}.safetensors"
     return base.write_model(target, tiny(kind, seed), integers(kind, seed), card).weights
+
+
+@functools.cache
+def tiny_causal(seed: int = 0) -> CausalCodec:
+    """An untrained codec of the causal family."""
+    model = Causal(CausalSettings(width=16, hidden=2, mixtures=2))
+    model.initialize(seed)
+    return model.codec("cpu", model.to_integers([smooth(64, 64), smooth(40, 24)]))
 
 
 def limit(samples: NDArray[Any], codec: TileCodec, choice: Choice) -> float | None:

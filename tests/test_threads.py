@@ -1,0 +1,63 @@
+"""PyTorch's threads do not spin, unless the user wants them to; how many threads there are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from l3c import threads
+
+VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+
+
+def _after(code: str, **set_before: str) -> list[str]:
+    """The two variables in a fresh process that has run some code; "-" for one that is not set."""
+    environment = {k: v for k, v in os.environ.items() if k not in VARIABLES} | set_before
+    show = f"import os; print(*(os.environ.get(name, '-') for name in {VARIABLES}))"
+    command = [sys.executable, "-c", f"{code}; {show}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("first", ["l3c", "l3c.cli", "l3c.workflow.job", "benchmarks"])
+def test_spinning_is_limited_before_pytorch_is_loaded(first: str) -> None:
+    code = f"import {first}, sys; assert 'torch' not in sys.modules"
+    assert _after(code) == ["1000", "-"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("GOMP_SPINCOUNT", "7"), ("OMP_WAIT_POLICY", "ACTIVE")]
+)
+def test_a_choice_of_the_user_is_left_alone(name: str, value: str) -> None:
+    assert _after("import l3c", **{name: value}) == [
+        value if name == each else "-" for each in VARIABLES
+    ]
+
+
+def test_nothing_is_set_once_pytorch_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setitem(sys.modules, "torch", sys)
+    threads.limit_spinning()
+    assert not any(name in os.environ for name in VARIABLES)
+
+
+def test_as_many_threads_as_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    with threads.torch_threads(3):
+        assert threads.thread_count() == torch.get_num_threads() == 3
+    monkeypatch.delitem(sys.modules, "torch")
+    for limit, wanted in (("5", 5), ("", os.cpu_count()), ("many", os.cpu_count())):
+        monkeypatch.setenv("OMP_NUM_THREADS", limit)
+        assert threads.thread_count() == wanted
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_results_come_in_order_and_errors_come_out(count: int) -> None:
+    assert [*threads.in_threads(lambda i: i * i, range(20), count)] == [i * i for i in range(20)]
+    with pytest.raises(ZeroDivisionError):
+        list(threads.in_threads(lambda i: 1 // (3 - i), range(20), count))
