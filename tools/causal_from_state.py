@@ -92,10 +92,8 @@ def main() -> None:
             f"{trained['crops']} crops of {trained['size']} x {trained['size']} predicted pixels a "
             f"step, {trained['full_share']:.0%} of them from photographs at full size, the others "
             "from six Lanczos downscales of each by 0.12 to 0.8",
-            f"Muon at {trained['muon_rate']} on the squares between hidden layers, Adam at "
-            f"{trained['adam_rate']} on the rest, falling to 0 over the last third of "
-            f"{trained['steps']} steps",
-            "the running average of the weights (0.999)",
+            f"the learning rate falls to 0 over the last third of {trained['steps']} steps",
+            "products of hidden layers in bfloat16 until then",
             *([] if finished else ["training not finished: stopped before the schedule's end"]),
         ],
         "versions": {"torch": torch.__version__},

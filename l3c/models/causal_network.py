@@ -97,12 +97,14 @@ class Causal(Model):
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """See `Model`: the square matrices between hidden layers, and all else."""
-        squares = {f"hidden.{i}.weight" for i in range(1, len(self.hidden))}
-        named = dict(self.named_parameters())
-        return {
-            "squares": [named[name] for name in named if name in squares],
-            "rest": [named[name] for name in named if name not in squares],
-        }
+        squares = self.muon_params()
+        known = {id(p) for p in squares}
+        return {"squares": squares, "rest": [p for p in self.parameters() if id(p) not in known]}
+
+    def muon_params(self) -> list[nn.Parameter]:
+        """See `Model`."""
+        names = {f"hidden.{i}.weight" for i in range(1, len(self.hidden))}
+        return [parameter for name, parameter in self.named_parameters() if name in names]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Parameters (N, 12 K)."""
