@@ -5,10 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_models import smooth
 
-from benchmarks import compare, methods, recipes, throughput, waiting
+from benchmarks import colour_planes, compare, methods, recipes, throughput, waiting
 from benchmarks.data import rgb_shape, synthetic
 from benchmarks.rate import rate_cost
 from l3c.data.datasets import DatasetSpec, build_dataset
@@ -128,3 +129,13 @@ def test_a_way_of_waiting_is_timed_beside_others(
     assert list(found) == ["passive"]
     assert [len(cell) for cell in found["passive"]] == [2, 2]
     assert all(seconds > 0 for cell in found["passive"] for seconds in cell)
+
+
+def test_upsampled_colour_planes_are_found_at_their_phase() -> None:
+    rng = np.random.default_rng(0)
+    plane = rng.integers(0, 64, (65, 67)).cumsum(0) // 8
+    plane[0:-1:2, 1::2] = (plane[0:-1:2, 0:-2:2] + plane[0:-1:2, 2::2] + 1) >> 1
+    plane[1::2, :] = (plane[0:-2:2, :] + plane[2::2, :] + 1) >> 1
+    bits = [colour_planes.residual_bits(plane, row, column) for row in (0, 1) for column in (0, 1)]
+    assert np.argmin(bits) == 0
+    assert bits[0] < 0.5 * min(bits[1:])
