@@ -3,7 +3,7 @@
 #
 #   snakemake -n                                        what would run, and why
 #   snakemake --cores all --configfile mine.yaml        your own data sets, models, methods
-#   snakemake --cores all exactness                     which settings decode each other's files
+#   snakemake --cores all cross_decoding                which settings decode each other's files
 #   snakemake --cores all reference                     then copy the results to results/reference/
 #   snakemake --report report.html                      one page with tables, figures, run times
 
@@ -22,15 +22,13 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/timing.smk"
-include: "workflow/rules/tables.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/as_published.smk"
-include: "workflow/rules/exactness.smk"
-include: "workflow/rules/html.smk"
-include: "workflow/rules/page.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/show.smk"
 include: "workflow/rules/reference.smk"
+
+
+onstart:
+    hold_folder()
 
 
 rule all:

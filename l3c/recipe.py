@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from l3c.settings import FrozenSettings
+from l3c.settings import FrozenSettings, problems
 
 if TYPE_CHECKING:  # families import PyTorch, which takes seconds
     from l3c.models.base import Model
@@ -143,7 +143,7 @@ def _model_settings(
     except FamilyError as error:
         raise RecipeError(f"{where}: {error}") from None
     except ValidationError as error:
-        raise RecipeError(f"{where}: {_explain(error, 'model.', found.Settings)}") from None
+        raise RecipeError(f"{where}: {'; '.join(problems(error, 'model.'))}") from None
 
 
 def paper_settings() -> dict[str, Any]:
@@ -197,7 +197,7 @@ def parse_recipe(content: object, where: str) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(f"{where}: {_explain(error)}") from None
+        raise RecipeError(f"{where}: {'; '.join(problems(error))}") from None
 
 
 def _read(path: Path, inherited_by: tuple[Path, ...]) -> dict[str, Any]:
@@ -239,18 +239,3 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 def _nested(keys: Sequence[str], value: object) -> dict[str, Any]:
     return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}
-
-
-def _explain(
-    error: ValidationError, prefix: str = "", settings: type[FrozenSettings] = Recipe
-) -> str:
-    """One line for the whole validation error, with the allowed keys where a key is unknown."""
-    parts = []
-    for item in error.errors():
-        where = prefix + ".".join(str(key) for key in item["loc"])
-        if item["type"] == "extra_forbidden":
-            section = TrainSettings if where.startswith("train.") else settings
-            parts.append(f"unknown key {where}; allowed: {', '.join(section.model_fields)}")
-        else:
-            parts.append(f"{where} = {item['input']!r}: {item['msg']}")
-    return "; ".join(parts)

@@ -58,8 +58,8 @@ def test_paths_are_relative_to_the_recipe_that_has_them(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"trian": {}}, ["unknown key trian", "train", "family"]),
-        ({"train": {"step": 1}}, ["unknown key train.step", "steps", "crop"]),
+        ({"trian": {}}, ["unknown key", "trian", "family"]),
+        ({"train": {"step": 1}}, ["train: unknown key", "steps", "crop"]),
         ({"train": {"steps": 0}}, ["train.steps = 0", "greater than or equal to 1"]),
         ({"train": {"optimizer": "sgd"}}, ["train.optimizer", "'adam'", "'muon'"]),
         ({"base": "nowhere"}, ["base", "nowhere.yaml", "cannot be read"]),
@@ -80,7 +80,7 @@ def test_errors_name_file_key_and_what_is_allowed(
     [
         ({"family": "l3d"}, ["l3d", "interlaced", "l3c"]),
         ({"family": "nowhere.py"}, ["nowhere.py", "cannot be read"]),
-        ({"family": "interlaced", "model": {"kind": "rgb"}}, ["unknown key model.kind", "scales"]),
+        ({"family": "interlaced", "model": {"kind": "rgb"}}, ["model: unknown key", "scales"]),
         ({"model": {"features": 3}}, ["model.features = 3", "12"]),
     ],
 )
@@ -101,5 +101,5 @@ def test_an_override_is_key_and_value(override: str) -> None:
 
 
 def test_an_override_of_nothing_known_is_an_error() -> None:
-    with pytest.raises(RecipeError, match=r"train\.stepz"):
+    with pytest.raises(RecipeError, match="stepz"):
         parse_recipe(overridden({"name": "mine"}, ["train.stepz=3"]), "mine")

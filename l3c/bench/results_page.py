@@ -24,11 +24,11 @@ TITLES = {
     "bits": "Bits by scale and channel, in numbers",
     "tables/samples": "What samples store, in numbers",
     **{f"figures/{name}": spec.title for name, spec in load_figures().items()},
-    "exactness/matrix": "Which settings decode each other's files",
+    "cross_decoding/matrix": "Which settings decode each other's files",
     **{f"tables/{name}": spec.title for name, spec in TABLES.items()},
 }
 # What is captioned by another name than its own.
-CAPTIONS = {"batches": "batch_rows", "exactness/matrix": "exactness"}
+CAPTIONS = {"cross_decoding/matrix": "cross_decoding"}
 _FORMATS = {".md": "Markdown", ".tex": "LaTeX"}
 _PICTURE = ".png"
 

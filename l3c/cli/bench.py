@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 
 from baselines.registry import METHODS, UnknownMethodError, get_method, method_key
-from l3c.bench.measure.environment import cores
 from l3c.bench.measure.files import Measurement, measure
 from l3c.bench.measure.method_process import MethodProcess, MethodProcessError
 from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.provenance import cores
 from l3c.bench.schema import FailedRow, MethodRecord, ResultRow, frame
 from l3c.cli.bench_table import Bench, print_benches
 from l3c.cli.exits import Exit, UsageError

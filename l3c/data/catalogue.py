@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from l3c.data.errors import DatasetError
-from l3c.settings import FrozenSettings, explain
+from l3c.settings import FrozenSettings, problems
 
 FILES = "files"  # folder of the images of a set, as they were published
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -92,7 +92,9 @@ def read_catalogue(path: Path) -> dict[str, ImageSet]:
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
     except ValidationError as error:
-        raise DatasetError(f"{path}, line {reader.line_num}: {explain(error)}") from None
+        raise DatasetError(
+            f"{path}, line {reader.line_num}: {'; '.join(problems(error))}"
+        ) from None
 
 
 def expand(pattern: str) -> list[str]:

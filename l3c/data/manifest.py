@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from l3c.data.errors import DatasetError
 from l3c.data.images import RGBImage, pixel_sha256, read_rgb
 from l3c.images.picture import PictureError
-from l3c.settings import FrozenSettings, explain
+from l3c.settings import FrozenSettings, problems
 from l3c.whole_files import write_whole
 
 MANIFEST = "manifest.csv"
@@ -80,7 +80,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such manifest; build the data set first") from None
     except (csv.Error, ValueError) as error:  # ValueError: also of bytes that are not UTF-8
-        reason = explain(error) if isinstance(error, ValidationError) else error
+        reason = "; ".join(problems(error)) if isinstance(error, ValidationError) else error
         raise DatasetError(f"{path}: not a manifest: {reason}; build it again") from None
 
 

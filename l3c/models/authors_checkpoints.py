@@ -27,7 +27,7 @@ from torch import Tensor
 from l3c.messages import listed, one_line
 from l3c.models.l3c import L3C, RGB_MEAN, L3CSettings
 from l3c.models.zoo import ModelError
-from l3c.settings import explain
+from l3c.settings import problems
 
 LICENCE = "unstated by the authors"
 RELEASED = {  # log date of the experiment -> kind of network, and what the authors call it
@@ -109,7 +109,7 @@ def read_checkpoint(path: Path, scales: int | None = None) -> Checkpoint:
     try:
         model = _model(tensors, _settings(tensors, scales))
     except ValueError as error:
-        reason = explain(error) if isinstance(error, ValidationError) else str(error)
+        reason = "; ".join(problems(error)) if isinstance(error, ValidationError) else str(error)
         raise CheckpointError(f"{where}: {reason}") from None
     source: dict[str, Any] = {"file": path.name, "checkpoint": name.name}
     if archive is not None:

@@ -1,4 +1,4 @@
-"""What a run will cost before it starts: downloads, disk, and hours of training.
+"""What a run costs: downloads, disk, and hours of training.
 
 Sizes are estimates from the catalogue; hours are steps over throughput that was measured on a named
 device (`python -m benchmarks.throughput`), and stand for no other one.
@@ -8,14 +8,13 @@ device (`python -m benchmarks.throughput`), and stand for no other one.
 
 from __future__ import annotations
 
-import csv
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 from snakemake.utils import update_config
 
@@ -28,128 +27,86 @@ from l3c.workflow.experiment import Experiment
 PNG_BYTES = 1.6  # of a prepared pixel, about 4.3 bits per sub-pixel
 STREAM_BYTES = 1.3  # of a pixel in the file of a method, about 3.5 bits per sub-pixel
 STORE_BYTES = 3.0
-GPU = "cuda"  # kind of a device, as PyTorch calls it
 MEASURE = "python -m benchmarks.throughput --append results/reference/throughput.csv"
 ASPECT = 4 / 3  # of photographs
 
 
-@dataclass(frozen=True)
-class Throughput:
-    """A measured training: crops of a size in a second, on a device of a kind (cpu or cuda)."""
-
-    recipe: str
-    kind: str
-    device: str
-    crop: int
-    images_per_s: float
-
-    @property
-    def pixels_per_s(self) -> float:
-        """Of the crops."""
-        return self.images_per_s * self.crop**2
-
-
-def read_throughput(path: Path) -> list[Throughput]:
-    """The fastest measured variant of each recipe on each device; none if there is no file."""
-    if not path.exists():
-        return []
-    best: dict[tuple[str, str], Throughput] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            each = Throughput(
-                row["recipe"],
-                row["kind"],
-                row["device"],
-                int(row["crop"]),
-                float(row["images_per_s"]),
-            )
-            known = best.get((each.recipe, each.device))
-            if known is None or known.images_per_s < each.images_per_s:
-                best[each.recipe, each.device] = each
-    return list(best.values())
+def read_throughput(path: Path) -> pd.DataFrame:
+    """The fastest measured variant of each recipe on each device, by `pixels_per_s`."""
+    table = pd.read_csv(path)
+    table = table.assign(pixels_per_s=table.images_per_s * table.crop**2)
+    return table.sort_values("pixels_per_s", ascending=False).drop_duplicates(["recipe", "device"])
 
 
 def cost_lines(
     experiment: Experiment,
     recipes: Mapping[str, Recipe],
     catalogue: Mapping[str, ImageSet],
-    measured: Sequence[Throughput],
+    throughput: pd.DataFrame,
 ) -> list[str]:
-    """Lines to show before a run; none where nothing is downloaded.
+    """Lines to show before a run.
 
     Args:
         experiment: to run.
         recipes: model key -> recipe, of the models that are trained.
         catalogue: of the image sets.
-        measured: throughput of training. A model is compared with the recipe of its own name or,
+        throughput: as `read_throughput`. A model is compared with the recipe of its own name or,
             where that was not measured, of its kind at the paper's size.
     """
     used = {name: experiment.datasets[name] for name in experiment.used_datasets()}
-    sets = {spec.source for spec in used.values() if spec.source in catalogue}
-    if not sets:
-        return []
+    used = {name: spec for name, spec in used.items() if spec.source in catalogue}
+    sets = {spec.source for spec in used.values()}
     download = sum(catalogue[name].gb for name in sets)
-    pixels = {
-        name: prepared_pixels(spec, catalogue[spec.source])
-        for name, spec in used.items()
-        if spec.source in catalogue
-    }
     trained = {experiment.trained_on(key) for key in experiment.trained()}
     disk = 2 * download  # an archive is removed once it is unpacked
-    disk += sum(pixels.values()) * PNG_BYTES / 1e9
-    disk += sum(pixels.get(name, 0.0) for name in trained if name) * STORE_BYTES / 1e9
-    measurements = {name: len(experiment.measured(name)) for name in experiment.evaluate.datasets}
-    files = sum(pixels.get(name, 0.0) * count for name, count in measurements.items())
-    disk += files * STREAM_BYTES / 1e9
+    for name, spec in used.items():
+        each = PNG_BYTES + STORE_BYTES * (name in trained)
+        if name in experiment.evaluate.datasets:
+            each += STREAM_BYTES * len(experiment.measured(name))
+        disk += each * prepared_pixels(spec, catalogue[spec.source]) / 1e9
     lines = [
         f"About {download:,.0f} GB to download, up to {disk:,.0f} GB on disk "
         f"({len(sets)} image sets; local folders are not counted)."
     ]
-    total: dict[str, float] = {}
-    kinds = set()
+    total = pd.Series(dtype=float)
     for key, recipe in recipes.items():
-        hours = _hours(recipe, measured)
-        kinds |= {each.kind for each in hours}
-        for each, spent in hours.items():
-            total[each.device] = total.get(each.device, 0.0) + spent
-        shown = ", ".join(f"{spent:,.0f} hours of {each.device}" for each, spent in hours.items())
-        settings = recipe.train
+        hours = _hours(recipe, throughput)
+        total = total.add(hours, fill_value=0)
+        train = recipe.train
         lines.append(
-            f"Training {experiment.models[key].name}: {settings.steps:,} steps of "
-            f"{settings.batch} crops of {settings.crop}x{settings.crop}, "
-            f"{shown or 'never measured'}."
+            f"Training {experiment.models[key].name}: {train.steps:,} steps of {train.batch} crops "
+            f"of {train.crop}x{train.crop}, {_shown(hours) or 'never measured'}."
         )
-    if len(recipes) > 1 and total:
-        shown = ", ".join(f"{spent:,.0f} hours of {device}" for device, spent in total.items())
-        lines.append(f"All trainings together: {shown}.")
-    if recipes and GPU not in kinds:
+    if len(recipes) > 1:
+        lines.append(f"All trainings together: {_shown(total)}.")
+    if recipes and "cuda" not in throughput.kind.values:
         lines.append(f"GPU hours are not known: no GPU was measured yet; on one, run {MEASURE}")
     return lines
 
 
 def prepared_pixels(spec: DatasetSpec, image_set: ImageSet) -> float:
     """Pixels of a data set once it is prepared, about."""
-    each = image_set.megapixels * 1e6
-    copies = 1
+    each, copies = image_set.megapixels * 1e6, 1
     if spec.prepare is not None:
         copies = spec.prepare.copies
         short = math.sqrt(each / ASPECT)
+        factor = (min(1.0, spec.prepare.min_side / short) + spec.prepare.max_factor) / 2
         if spec.prepare.longer_side is not None:
             factor = spec.prepare.longer_side / (short * ASPECT)
-        else:
-            factor = (min(1.0, spec.prepare.min_side / short) + spec.prepare.max_factor) / 2
         each *= min(1.0, factor) ** 2
     return min(image_set.images, spec.limit or image_set.images) * copies * each
 
 
-def _hours(recipe: Recipe, measured: Sequence[Throughput]) -> dict[Throughput, float]:
+def _hours(recipe: Recipe, throughput: pd.DataFrame) -> pd.Series:
     """Of each device that was measured with the recipe, or else with its kind of network."""
-    settings = recipe.train
-    names = (recipe.name, f"paper-{recipe.variant.replace('_', '-')}")
-    known = [each for name in names for each in measured if each.recipe == name]
-    devices = {each.device: each for each in reversed(known)}
-    pixels = settings.steps * settings.batch * settings.crop**2
-    return {each: pixels / each.pixels_per_s / 3600 for each in devices.values()}
+    names = [f"paper-{recipe.variant.replace('_', '-')}", recipe.name]
+    known = pd.concat([throughput[throughput.recipe == name] for name in names])
+    speed = known.drop_duplicates("device", keep="last").set_index("device").pixels_per_s
+    return recipe.train.steps * recipe.train.batch * recipe.train.crop**2 / speed / 3600
+
+
+def _shown(hours: pd.Series) -> str:
+    return ", ".join(f"{spent:,.0f} hours of {device}" for device, spent in hours.items())
 
 
 def main(configfiles: Sequence[str]) -> int:
@@ -163,10 +120,10 @@ def main(configfiles: Sequence[str]) -> int:
     except ExperimentError as error:
         print(error, file=sys.stderr)
         return 1
-    measured = read_throughput(root / "results" / "reference" / "throughput.csv")
     recipes = {key: recipes[key] for key in recipes if key not in experiment.given()}
-    lines = cost_lines(experiment, recipes, read_catalogue(root / CATALOGUE), measured)
-    print("\n".join(lines or ["Nothing is downloaded."]))
+    throughput = read_throughput(root / "results" / "reference" / "throughput.csv")
+    lines = cost_lines(experiment, recipes, read_catalogue(root / CATALOGUE), throughput)
+    print("\n".join(lines))
     return 0
 
 

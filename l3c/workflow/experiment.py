@@ -5,49 +5,46 @@ It is checked by `l3c.workflow.checks`; docs/configuration.md describes every ke
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from baselines.registry import method_key
 from l3c.arithmetic import Kind
 from l3c.data.datasets import DatasetSpec
+from l3c.settings import FrozenSettings
 
 MAX_PICTURES = 8  # photographs of a figure
 
-# Both become names of files and wildcards of the workflow.
+# Names become files and wildcards of the workflow.
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 MethodKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
-NOTEBOOK_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+Notebook = Annotated[str, StringConstraints(pattern=r"^(.*/)?[A-Za-z0-9][A-Za-z0-9_.-]*\.ipynb$")]
+Count = Annotated[int, Field(ge=1)]
+Pixels = Annotated[int, Field(ge=1, le=16_384)]
+Repeats = Annotated[int, Field(ge=1, le=100)]
 
 _Item = TypeVar("_Item")
 
 
+def unique(items: Iterable[_Item]) -> list[_Item]:
+    """The items in their order, each once."""
+    return list(dict.fromkeys(items))
+
+
 def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
-    repeated = [item for item in dict.fromkeys(items) if items.count(item) > 1]
-    if repeated:
+    if repeated := [item for item in unique(items) if items.count(item) > 1]:
         raise ValueError(f"{repeated[0]} is there more than once")
     return items
 
 
 Distinct = Annotated[tuple[_Item, ...], AfterValidator(_distinct)]
-"""What would be measured twice if it were named twice."""
+"""Values that would be measured twice if they were listed twice."""
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelSpec(_Settings):
+class ModelSpec(FrozenSettings):
     """A learned method: the label of its table row, and where its weights come from."""
 
     name: str = Field(min_length=1, description="label in tables and figures")
@@ -60,7 +57,7 @@ class ModelSpec(_Settings):
     validation: DatasetName | None = Field(
         None, description="the key of `datasets` it is validated on; by default that of all"
     )
-    same_as: MethodKey | None = Field(
+    weights_from: MethodKey | None = Field(
         None, description="instead of a recipe: the key of another model, whose weights are used"
     )
     weights: str | None = Field(
@@ -79,21 +76,18 @@ class ModelSpec(_Settings):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        given = [source for source in (self.recipe, self.same_as, self.weights) if source]
-        if len(given) != 1:
-            raise ValueError(
-                "needs either a recipe, or weights, or same_as with the key of another model"
-            )
+        if sum(map(bool, (self.recipe, self.weights_from, self.weights))) != 1:
+            raise ValueError("needs one of recipe, weights, weights_from")
         if not self.recipe and (self.train or self.validation):
-            raise ValueError("only a model with a recipe is trained: no train, no validation")
+            raise ValueError("train and validation are for models with a recipe")
         return self
 
 
-class Evaluation(_Settings):
+class Evaluation(FrozenSettings):
     """What is measured on what, and which published values stand beside it."""
 
     datasets: Distinct[DatasetName] = Field(min_length=1, description="keys of `datasets`")
-    methods: tuple[str, ...] = Field(
+    methods: Distinct[str] = Field(
         min_length=1,
         description="keys of `models`, keys of classical codecs, or paths of Python files",
     )
@@ -105,24 +99,23 @@ class Evaluation(_Settings):
         description="for some of `datasets`, which data set and edition of results/published.csv "
         "stands beside it, e.g. Open Images v3",
     )
-    repeats: int = Field(1, ge=1, le=100, description="timed runs per image; the median is kept")
+    repeats: Repeats = Field(1, description="timed runs per image; the median is kept")
     as_published: Distinct[MethodKey] = Field(
         (),
         description="keys of `models` of the paper's family whose rates are also given by the "
         "rules of the authors' release: zero padding that is paid for, quarters, cross-entropy",
     )
-    bits_images: int = Field(
+    bits_images: Count = Field(
         16,
-        ge=1,
         description="bits by scale and channel are means over so many of the first images of the "
         "first of `datasets` that a model is measured on",
     )
 
 
-class Exactness(_Settings):
-    """The matrix of settings that decode each other's files: the target `exactness`."""
+class CrossDecoding(FrozenSettings):
+    """The matrix of settings that decode each other's files: the target `cross_decoding`."""
 
-    model: MethodKey = Field("l3c", description="key of `models`, with a recipe")
+    model: MethodKey = Field("l3c", description="key of `models`, with a recipe or weights")
     dataset: DatasetName = Field(description="the key of `datasets` whose images are cut")
     crops: int = Field(100, ge=1, le=10_000, description="of odd sizes, up to 79 pixels a side")
     settings: Distinct[str] | None = Field(None, min_length=1, description="names; all by default")
@@ -131,7 +124,7 @@ class Exactness(_Settings):
     )
 
 
-class Pictures(_Settings):
+class Visualizations(FrozenSettings):
     """Figures of photographs, and of what a model makes of them: samples, z, where bits go."""
 
     model: MethodKey | None = Field(
@@ -140,47 +133,40 @@ class Pictures(_Settings):
     dataset: DatasetName | None = Field(
         None, description="one of `evaluate.datasets`, whose photographs are shown; the first"
     )
-    images: int | tuple[str, ...] = Field(
+    images: (
+        Annotated[int, Field(ge=1, le=MAX_PICTURES)]
+        | Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_PICTURES)]
+    ) = Field(
         2, description="names of photographs as its manifest has them, or how many of the first"
     )
 
-    @field_validator("images", mode="before")
-    @classmethod
-    def _count_or_names(cls, value: object) -> object:
-        listed = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
-        counted = isinstance(value, int) and not isinstance(value, bool)
-        size = value if counted else len(value) if listed else 0  # type: ignore[arg-type]
-        if not 1 <= size <= MAX_PICTURES:  # type: ignore[operator]
-            raise ValueError(f"needs a count or a list of names, 1 to {MAX_PICTURES} of them")
-        return value
 
-
-class Batches(_Settings):
+class Batches(FrozenSettings):
     """What is measured by batch size (Table A3)."""
 
     models: Distinct[MethodKey] = Field(
         min_length=1, description="keys of `models`; those that are not measured are left out"
     )
-    side: int = Field(32, ge=1, le=4096, description="height and width of the images, pixels")
-    sizes: Distinct[Annotated[int, Field(ge=1)]] = Field(
+    side: Pixels = Field(32, description="height and width of the images, pixels")
+    sample_batch_sizes: Distinct[Count] = Field(
         (1, 30, 60, 120, 240, 480, 960), min_length=1, description="images sampled at once"
     )
-    coded: Distinct[Annotated[int, Field(ge=1)]] = Field(
+    encode_batch_sizes: Distinct[Count] = Field(
         (1, 30, 120, 480), description="images encoded and decoded, each into a file of its own"
     )
-    single: int | None = Field(
-        320, ge=1, le=4096, description="one image of this side is sampled too (Table 2); or null"
+    single: Pixels | None = Field(
+        320, description="one image of this side is sampled too (Table 2); or null"
     )
-    repeats: int = Field(3, ge=1, le=100, description="clocked runs of each, after a warm-up")
+    repeats: Repeats = Field(3, description="clocked runs of each, after a warm-up")
 
     @model_validator(mode="after")
     def _single_is_another(self) -> Self:
-        if self.single == self.side and 1 in self.sizes:
+        if self.single == self.side and 1 in self.sample_batch_sizes:
             raise ValueError(f"one image of {self.side} px is sampled already: give single: null")
         return self
 
 
-class Timing(_Settings):
+class Timing(FrozenSettings):
     """Speed: crops encoded and decoded, by stage (Tables 3 and A1), and by batch size."""
 
     dataset: DatasetName | None = Field(
@@ -190,14 +176,12 @@ class Timing(_Settings):
         None, description="of evaluate.methods; by default all but models with arithmetic float"
     )
     crops: int = Field(2, ge=1, le=100_000, description="one of each image, then a second, ...")
-    side: int = Field(
-        512, ge=1, le=16_384, description="of a crop, pixels; smaller images are mirrored"
-    )
-    repeats: int = Field(3, ge=1, le=100, description="clocked runs of a crop, after a warm-up")
+    side: Pixels = Field(512, description="of a crop, pixels; smaller images are mirrored")
+    repeats: Repeats = Field(3, description="clocked runs of a crop, after a warm-up")
     batches: Batches | None = Field(None, description="or null: nothing is measured by batch size")
 
 
-class Experiment(_Settings):
+class Experiment(FrozenSettings):
     """Everything a run depends on, apart from cores and memory."""
 
     run: str = Field(min_length=1, description="folder everything is written below")
@@ -228,11 +212,11 @@ class Experiment(_Settings):
     licence: str = Field(
         "", description="of the weights that are trained, one line for the models' cards"
     )
-    models: dict[MethodKey, ModelSpec] = {}
+    models: dict[MethodKey, ModelSpec] = Field({})
     evaluate: Evaluation
-    exactness: Exactness | None = None
-    pictures: Pictures | None = None
-    notebooks: tuple[str, ...] = Field(
+    cross_decoding: CrossDecoding | None = None
+    visualizations: Visualizations | None = None
+    notebooks: tuple[Notebook, ...] = Field(
         (),
         description="files (.ipynb) that are executed once all else is there, into <run>/notebooks",
     )
@@ -251,36 +235,45 @@ class Experiment(_Settings):
 
     def trained_as(self, key: str) -> str:
         """Key of the model whose weights a model uses: another or itself."""
-        return self.models[key].same_as or key
+        return self.models[key].weights_from or key
 
     def trained(self) -> list[str]:
         """Keys of the models whose weights are measured; others are not trained."""
-        return list(dict.fromkeys(map(self.trained_as, self.learned())))
+        return unique(map(self.trained_as, self.learned()))
 
     def given(self) -> list[str]:
         """Keys of those among them that were trained elsewhere."""
         return [key for key in self.trained() if self.models[key].weights]
 
-    def by_release_rules(self, dataset: str) -> list[str]:
-        """Keys of the models whose rates on a data set are also measured as the release does."""
-        wanted = map(self.trained_as, self.evaluate.as_published)
-        return [key for key in dict.fromkeys(wanted) if key in self.measured_models(dataset)]
-
     def in_integers(self) -> list[str]:
         """Keys of the models whose integers are measured, where the family has any."""
-        measured = [key for key in self.learned() if self.models[key].arithmetic != "float"]
-        return list(dict.fromkeys(map(self.trained_as, measured)))
+        exact = [key for key in self.learned() if self.models[key].arithmetic != "float"]
+        return unique(map(self.trained_as, exact))
 
-    def pictured(self) -> tuple[str, str] | None:
+    def measured(self, dataset: str) -> list[str]:
+        """Keys of the methods that are measured on a data set."""
+        return [*map(method_key, self.evaluate.methods_on.get(dataset, self.evaluate.methods))]
+
+    def measured_models(self, dataset: str) -> list[str]:
+        """Keys of the models whose weights are measured on a data set."""
+        return unique(self.trained_as(key) for key in self.measured(dataset) if key in self.models)
+
+    def by_release_rules(self, dataset: str) -> list[str]:
+        """Keys of the models whose rates on a data set are also measured as the release does."""
+        wanted = unique(map(self.trained_as, self.evaluate.as_published))
+        return [key for key in wanted if key in self.measured_models(dataset)]
+
+    def visualized(self) -> tuple[str, str] | None:
         """Keys of the model and the data set that pictures are made of, if there are any."""
-        if self.pictures is None or not self.learned():
+        shown = self.visualizations
+        if shown is None or not self.learned():
             return None
-        model = self.trained_as(self.pictures.model or self.learned()[0])
-        return model, self.pictures.dataset or self.evaluate.datasets[0]
+        model = self.trained_as(shown.model or self.learned()[0])
+        return model, shown.dataset or self.evaluate.datasets[0]
 
     def bits_dataset(self) -> str | None:
         """The first measured data set with a model: its bits are shown by scale and channel."""
-        return next((name for name in self.evaluate.datasets if self.measured_models(name)), None)
+        return next(filter(self.measured_models, self.evaluate.datasets), None)
 
     def trained_on(self, key: str) -> str | None:
         """Key of the data set a model is trained on; None if it was trained elsewhere."""
@@ -294,17 +287,7 @@ class Experiment(_Settings):
 
     def published_as(self) -> dict[str, str]:
         """Key of a model -> its method in results/published.csv, where its settings say so."""
-        named = {key: model.published_as for key, model in self.models.items()}
-        return {key: name for key, name in named.items() if name is not None}
-
-    def measured(self, dataset: str) -> list[str]:
-        """Keys of the methods that are measured on a data set."""
-        return [*map(method_key, self.evaluate.methods_on.get(dataset, self.evaluate.methods))]
-
-    def measured_models(self, dataset: str) -> list[str]:
-        """Keys of the models whose weights are measured on a data set."""
-        learned = [key for key in self.measured(dataset) if key in self.models]
-        return list(dict.fromkeys(map(self.trained_as, learned)))
+        return {key: m.published_as for key, m in self.models.items() if m.published_as}
 
     def notebook_files(self) -> dict[str, str]:
         """Name of each notebook -> its path in the configuration."""
@@ -316,18 +299,12 @@ class Experiment(_Settings):
             return []
         if self.timing.methods is not None:
             return [*map(method_key, self.timing.methods)]
-        models = self.models
-        return [
-            key
-            for key in self.method_entries()
-            if key not in models or models[key].arithmetic != "float"
-        ]
+        exact = [key for key, model in self.models.items() if model.arithmetic != "float"]
+        return [key for key in self.method_entries() if key in exact or key not in self.models]
 
     def timed_dataset(self) -> str | None:
         """Key of the data set whose crops are timed, if there are any."""
-        if self.timing is None:
-            return None
-        return self.timing.dataset or self.evaluate.datasets[0]
+        return None if self.timing is None else self.timing.dataset or self.evaluate.datasets[0]
 
     def batched(self) -> list[str]:
         """Keys of the models whose speed is measured by batch size."""
@@ -337,13 +314,13 @@ class Experiment(_Settings):
 
     def used_datasets(self) -> list[str]:
         """The data sets this run builds: those measured, and those needed for training."""
-        names: list[str | None] = [*self.evaluate.datasets]
-        names += [self.timed_dataset()] if self.timing else []
+        names = [*self.evaluate.datasets, self.timed_dataset()]
         for key in self.trained():
             names += [self.trained_on(key), self.validated_on(key)]
-        return [name for name in dict.fromkeys(names) if name]
+        return [name for name in unique(names) if name]
 
 
 def resolve(path: str, root: Path) -> Path:
-    """`path` if it exists from the working directory, else the one below the workflow's folder."""
-    return Path(path) if Path(path).exists() else root / path
+    """The path below the workflow's folder if it exists there only, else the path as it is."""
+    below = root / path
+    return below if below.exists() and not Path(path).exists() else Path(path)

@@ -47,7 +47,7 @@ def make_page():
         captions = {
             "bpsp": "Lower is better.",
             "rows": "One ``row`` each.",
-            "batch_rows": "Batches.",
+            "batches": "Batches.",
         }
         return results_page(facts, outputs, captions, OVERVIEW)
 

@@ -7,22 +7,20 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-from l3c.bench.figures.registry import load_figures
-from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
-from l3c.data.datasets import shard_path, source_state
+from baselines.registry import METHODS
 from l3c.bench.counterparts import find_counterparts
+from l3c.bench.figures.registry import load_figures
+from l3c.bench.measure.provenance import code_state, configuration_of
 from l3c.bench.published import read_published
 from l3c.bench.results_page import TITLES
 from l3c.bench.tables import TABLES
-from l3c.bench.measure.provenance import code_state, configuration_of
-from l3c.workflow.experiment import resolve
+from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
+from l3c.data.datasets import shard_path, source_state
+from l3c.bench.notebooks import read, title_of
 from l3c.workflow.checks import CATALOGUE, ExperimentError
 from l3c.workflow.checks import check_experiment, check_method_files, given_model
-from l3c.bench.notebooks import read, title_of
-from l3c.workflow.lock import hold_main_lock
-
-# Before Snakemake takes its own lock: what a killed run left of it is removed, see the module.
-hold_main_lock()
+from l3c.workflow.experiment import resolve
+from l3c.workflow.job import hold_folder
 
 ROOT = Path(workflow.basedir)
 try:
@@ -37,95 +35,114 @@ except ExperimentError as error:
     raise WorkflowError(str(error)) from None
 
 RUN = EXPERIMENT.run.rstrip("/")
-TRAINED_HERE = [key for key in EXPERIMENT.trained() if key not in EXPERIMENT.given()]
-IMAGE_SETS = read_catalogue(ROOT / CATALOGUE)
-# What must be fetched before a data set can be prepared: an image set, or an archive to be unpacked,
-# in a folder apart, since a data set may be called what an image set is called.
-FETCHED = {
-    name: spec.source if spec.source in IMAGE_SETS else f"archives/{name}"
-    for name, spec in EXPERIMENT.datasets.items()
-    if spec.source in IMAGE_SETS or is_archive(spec.source)
-}
+MANIFEST = f"{RUN}/data/{{dataset}}/manifest.csv"
+WEIGHTS = f"{RUN}/models/{{model}}.safetensors"
+CARD = f"{RUN}/models/{{model}}.json"
 # What all tables and figures carry: commit, configuration, data, models, versions.
 PROVENANCE = f"{RUN}/provenance.json"
+PAGE = f"{RUN}/README.md"
 PUBLISHED = str(ROOT / "results" / "published.csv")
+
 # More than any machine has: Snakemake cuts it down to --cores, so such a job runs alone. Training
 # wants every core, and a timing would be worth nothing beside another job.
 EXCLUSIVE = 1024
 GPU_THREADS = 4  # of a training on a GPU: its own and the one that reads crops, with some to spare
 
-# Whether rates are measured by the rules of the authors' release.
-BY_RELEASE_RULES = any(map(EXPERIMENT.by_release_rules, EXPERIMENT.evaluate.datasets))
+TRAINED_HERE = [key for key in EXPERIMENT.trained() if key not in EXPERIMENT.given()]
+# Model and data set of the figures of photographs.
+VISUALIZED = EXPERIMENT.visualized()
+BITS_DATASET = EXPERIMENT.bits_dataset()
+MATRIX = EXPERIMENT.cross_decoding
+if MATRIX and MATRIX.model not in EXPERIMENT.trained():
+    MATRIX = None
+
+# What must be fetched before a data set can be prepared: an image set, or an archive to be unpacked,
+# in a folder apart, since a data set may be called what an image set is called.
+IMAGE_SETS = read_catalogue(ROOT / CATALOGUE)
+FETCHED = {
+    name: spec.source if spec.source in IMAGE_SETS else f"archives/{name}"
+    for name, spec in EXPERIMENT.datasets.items()
+    if spec.source in IMAGE_SETS or is_archive(spec.source)
+}
+
+# File of rows -> the files that it is collected from.
+ROWS = {
+    "rows": [
+        f"{RUN}/rows/{dataset}/{method}.csv"
+        for dataset in EXPERIMENT.evaluate.datasets
+        for method in EXPERIMENT.measured(dataset)
+    ],
+    "timing": expand(f"{RUN}/timing/{{method}}.csv", method=EXPERIMENT.timed()),
+    "batches": expand(f"{RUN}/batches/{{method}}.csv", method=EXPERIMENT.batched()),
+    "bits": [
+        f"{RUN}/bits/{BITS_DATASET}/{model}.csv"
+        for model in (EXPERIMENT.measured_models(BITS_DATASET) if BITS_DATASET else ())
+    ],
+}
+COLLECTED = {name: f"{RUN}/{name}.csv" for name, paths in ROWS.items() if paths}
+TIMES = {
+    name: [COLLECTED[name]] if name in COLLECTED else []
+    for name in ("timing", "batches")
+}
+RECORDS = [str(Path(path).with_suffix(".json")) for path in ROWS["rows"]]
+INTEGER_COST = [
+    f"{RUN}/integer_cost/{dataset}/{model}.csv"
+    for dataset in EXPERIMENT.evaluate.datasets
+    for model in EXPERIMENT.measured_models(dataset)
+]
+AS_PUBLISHED = [
+    f"{RUN}/as_published/{dataset}/{model}.csv"
+    for dataset in EXPERIMENT.evaluate.datasets
+    for model in EXPERIMENT.by_release_rules(dataset)
+]
+
 # Every function below `@table` in l3c.bench.tables, by name, and its files below tables/.
 TABLE_NAMES = [
     name
     for name, spec in TABLES.items()
     if (EXPERIMENT.trained() or not spec.learned)
-    and (BY_RELEASE_RULES or name != "as_published")
+    and (AS_PUBLISHED or name != "as_published")
 ]
 TABLE_FILES = [path for name in TABLE_NAMES for path in TABLES[name].files()]
 # A part of the page of results, not shown elsewhere.
 OVERVIEW = f"{RUN}/tables/overview.md"
-TIMES = [f"{RUN}/timing.csv"] if EXPERIMENT.timed() else []
-TIMES += [f"{RUN}/batches.csv"] if EXPERIMENT.batched() else []
-BITS_DATASET = EXPERIMENT.bits_dataset()
-# Model and data set of the pictures.
-PICTURED = EXPERIMENT.pictured()
+
 # What a figure can read of this run: name of its parameter -> files; see l3c.bench.figures.
-FIGURE_FILES = {"rows": f"{RUN}/rows.csv", "published": PUBLISHED}
+FIGURE_FILES = {"published": PUBLISHED, **COLLECTED}
 if TRAINED_HERE:
     FIGURE_FILES["metrics"] = expand(f"{RUN}/models/{{model}}.csv", model=TRAINED_HERE)
-if set(EXPERIMENT.timed()) & set(EXPERIMENT.models):
-    FIGURE_FILES["timing"] = f"{RUN}/timing.csv"
-if EXPERIMENT.batched():
-    FIGURE_FILES["batches"] = f"{RUN}/batches.csv"
-if BITS_DATASET:
-    FIGURE_FILES["bits"] = f"{RUN}/bits.csv"
-if PICTURED:
+if not set(EXPERIMENT.timed()) & set(EXPERIMENT.models):
+    FIGURE_FILES.pop("timing", None)  # stages are those of models
+if VISUALIZED:
     FIGURE_FILES["samples"] = f"{RUN}/pictures/samples.csv"
     FIGURE_FILES["sample_folder"] = f"{RUN}/pictures/samples"
-    FIGURE_FILES["photographs"] = f"{RUN}/data/{PICTURED[1]}/manifest.csv"
-    FIGURE_FILES["codec"] = f"{RUN}/models/{PICTURED[0]}.safetensors"
-    if RECIPES[PICTURED[0]].variant == "l3c":  # which learns its bottlenecks
+    FIGURE_FILES["photographs"] = MANIFEST.format(dataset=VISUALIZED[1])
+    FIGURE_FILES["codec"] = WEIGHTS.format(model=VISUALIZED[0])
+    if RECIPES[VISUALIZED[0]].variant == "l3c":  # which learns its bottlenecks
         FIGURE_FILES["extractor"] = FIGURE_FILES["codec"]
-
-
-def get_figure_facts():
-    """What figures read of the configuration, by the names of their parameters."""
-    facts = {
-        "editions": EXPERIMENT.evaluate.published,
-        "published_as": EXPERIMENT.published_as(),
-        "repeats": EXPERIMENT.evaluate.repeats,
-        "labels": get_labels(),
-        "variants": {key: RECIPES[key].variant for key in EXPERIMENT.trained()},
-    }
-    if PICTURED:
-        facts["label"] = get_labels()[PICTURED[0]]
-        facts["images"] = EXPERIMENT.pictures.images
-    return facts
-
-
-def get_labels():
-    """Key of a model -> its label in tables."""
-    return {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
-
-
+LABELS = {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
+# What figures read of the configuration, by the names of their parameters.
+FIGURE_FACTS = {
+    "editions": EXPERIMENT.evaluate.published,
+    "published_as": EXPERIMENT.published_as(),
+    "repeats": EXPERIMENT.evaluate.repeats,
+    "labels": LABELS,
+    "variants": {key: RECIPES[key].variant for key in EXPERIMENT.trained()},
+}
+if VISUALIZED:
+    FIGURE_FACTS["label"] = LABELS[VISUALIZED[0]]
+    FIGURE_FACTS["images"] = EXPERIMENT.visualizations.images
 FIGURES = {
     name: spec
     for name, spec in load_figures().items()
-    if spec.needs <= {*FIGURE_FILES, *get_figure_facts()}
+    if spec.needs <= {*FIGURE_FILES, *FIGURE_FACTS}
 }
+
 RESULTS = [
-    f"{RUN}/rows.csv",
+    *COLLECTED.values(),
     PROVENANCE,
-    *(
-        path
-        for path in expand(f"{RUN}/tables/{{file}}", file=TABLE_FILES)
-        if path != OVERVIEW
-    ),
-    *([f"{RUN}/tables/samples.csv"] if PICTURED else []),
-    *TIMES,
-    *([f"{RUN}/bits.csv"] if BITS_DATASET else []),
+    *(f"{RUN}/tables/{file}" for file in TABLE_FILES if file != Path(OVERVIEW).name),
+    *([f"{RUN}/tables/samples.csv"] if VISUALIZED else []),
     *expand(
         f"{RUN}/figures/{{figure}}.{{format}}", figure=FIGURES, format=["svg", "png"]
     ),
@@ -141,12 +158,9 @@ NOTEBOOKS = expand(
     notebook=EXPERIMENT.notebook_files(),
     format=["ipynb", "html"],
 )
-PAGE = f"{RUN}/README.md"
-MATRIX = EXPERIMENT.exactness
-if MATRIX and MATRIX.model in EXPERIMENT.trained():
-    EXACTNESS = expand(f"{RUN}/exactness/matrix.{{format}}", format=["md", "csv"])
-else:
-    EXACTNESS = []
+CROSS_DECODING = [
+    f"{RUN}/cross_decoding/matrix.{form}" for form in ("md", "csv") if MATRIX
+]
 
 
 def one_of(names):
@@ -161,13 +175,9 @@ wildcard_constraints:
     shards=r"\d+",
     model=one_of(EXPERIMENT.trained()),
     method=one_of(EXPERIMENT.method_entries()),
+    rows=one_of(COLLECTED),
     figure=one_of(FIGURES),
     notebook=one_of(EXPERIMENT.notebook_files()),
-
-
-def get_manifest(wildcards):
-    """Manifest of the data set a method is measured on."""
-    return f"{RUN}/data/{wildcards.dataset}/manifest.csv"
 
 
 def get_image_set(wildcards):
@@ -225,20 +235,16 @@ def get_source_state(wildcards):
     return source_state(EXPERIMENT.datasets[wildcards.dataset])
 
 
-def get_training_manifest(wildcards):
-    """Manifest of the photographs that a model is trained on."""
-    return f"{RUN}/data/{EXPERIMENT.trained_on(wildcards.model)}/manifest.csv"
-
-
-def get_store(wildcards):
-    """The same photographs as raw pixels."""
-    return f"{RUN}/store/{EXPERIMENT.trained_on(wildcards.model)}/index.json"
-
-
-def get_validation(wildcards):
-    """Manifest of the photographs that a model is validated on, if there are any."""
-    name = EXPERIMENT.validated_on(wildcards.model)
-    return [f"{RUN}/data/{name}/manifest.csv"] if name else []
+def get_training_data(wildcards):
+    """Manifest of the photographs that a model is trained on, the same as raw pixels, and the
+    manifest of those that it is validated on, if there are any."""
+    name = EXPERIMENT.trained_on(wildcards.model)
+    validation = EXPERIMENT.validated_on(wildcards.model)
+    return {
+        "manifest": MANIFEST.format(dataset=name),
+        "store": f"{RUN}/store/{name}/index.json",
+        "validation": [MANIFEST.format(dataset=validation)] if validation else [],
+    }
 
 
 def get_recipe(wildcards):
@@ -263,89 +269,54 @@ def get_train_threads(wildcards):
 def get_given_model(wildcards):
     """Weights of a model that was trained elsewhere, and its card."""
     weights = given_model(EXPERIMENT, wildcards.model, ROOT).weights
-    return {"weights": str(weights), "card": str(weights.with_suffix(".json"))}
+    return [str(weights), str(weights.with_suffix(".json"))]
 
 
-def get_weights(wildcards):
-    """Weights of a learned method, none of a classical one."""
-    if wildcards.method not in EXPERIMENT.models:
-        return []
-    return [f"{RUN}/models/{EXPERIMENT.trained_as(wildcards.method)}.safetensors"]
-
-
-def get_method_file(wildcards):
-    """The user's Python file behind a method, so that a change of it is measured."""
+def get_method_files(wildcards):
+    """Weights of a learned method; the user's Python file behind a method, so that a change of it is
+    measured."""
     entry = EXPERIMENT.method_entries()[wildcards.method]
-    return [entry] if entry.endswith(".py") else []
+    if wildcards.method in EXPERIMENT.models:
+        weights = WEIGHTS.format(model=EXPERIMENT.trained_as(wildcards.method))
+        return {"weights": weights}
+    return {"file": entry} if entry.endswith(".py") else {}
 
 
 def get_method(wildcards):
     """What makes a method, and whether it is there: one that was missing is measured once it is
-    installed."""
+    installed. Learned methods and users' files are taken to be there."""
     entry = EXPERIMENT.method_entries()[wildcards.method]
     model = EXPERIMENT.models.get(wildcards.method)
     return {
         "entry": entry,
         "name": model.name if model else "",
         "arithmetic": model.arithmetic if model else None,
-        "available": is_available(entry),
+        "available": METHODS[entry]().available() if entry in METHODS else True,
     }
 
 
-def is_available(entry):
-    """Whether a classical codec can run here; learned methods and users' files are taken to."""
-    from baselines.registry import METHODS
-
-    return METHODS[entry]().available() if entry in METHODS else True
-
-
-def get_rows(extension):
-    """Files of every method on every data set: rows (csv) or records (json)."""
-    return [
-        f"{RUN}/rows/{dataset}/{method}.{extension}"
-        for dataset in EXPERIMENT.evaluate.datasets
-        for method in EXPERIMENT.measured(dataset)
-    ]
-
-
-def get_timing_rows():
-    """Timings of crops, if this run has any."""
-    return [f"{RUN}/timing.csv"] if EXPERIMENT.timed() else []
-
-
-def get_batch_rows():
-    """Times by batch size, if this run has any."""
-    return [f"{RUN}/batches.csv"] if EXPERIMENT.batched() else []
-
-
-def get_manifests():
-    """Manifests of every data set this run uses."""
-    return expand(
-        f"{RUN}/data/{{dataset}}/manifest.csv", dataset=EXPERIMENT.used_datasets()
+def get_timing():
+    """Which crops, and how often; not which methods, so that another one measures itself alone."""
+    return EXPERIMENT.timing and EXPERIMENT.timing.model_dump(
+        exclude={"dataset", "methods", "batches"}
     )
 
 
-def get_cost_rows():
-    """Costs of the integer path of every model on every data set."""
-    return [
-        f"{RUN}/integer/{dataset}/{model}.csv"
-        for dataset in EXPERIMENT.evaluate.datasets
-        for model in EXPERIMENT.measured_models(dataset)
-    ]
+def get_batches():
+    """Which batches, and how often."""
+    batches = EXPERIMENT.timing and EXPERIMENT.timing.batches
+    return batches and batches.model_dump(exclude={"models"})
 
 
-def get_as_published():
-    """Rates by the rules of the authors' release."""
-    return [
-        f"{RUN}/as_published/{dataset}/{model}.csv"
-        for dataset in EXPERIMENT.evaluate.datasets
-        for model in EXPERIMENT.by_release_rules(dataset)
-    ]
+def get_timing_manifest(wildcards):
+    """Manifest of the data set whose images are cut for timings."""
+    return MANIFEST.format(dataset=EXPERIMENT.timed_dataset())
 
 
-def get_code_state():
-    """The commit of this workflow, so that what it makes is made again by another one."""
-    return asdict(code_state(ROOT))
+def get_caption(wildcards):
+    """What a file of rows holds, for the report."""
+    path = ROOT / "workflow" / "report" / f"{wildcards.rows}.rst"
+    return path.read_text(encoding="utf-8")
 
 
 def get_configuration():
@@ -378,33 +349,6 @@ def get_figure_labels(wildcards):
     return {"content": FIGURES[wildcards.figure].title}
 
 
-def get_figure_caption(wildcards):
-    """What it shows, for the report."""
-    return FIGURES[wildcards.figure].caption
-
-
-def get_timing(wildcards):
-    """Which crops, and how often; not which methods, so that another one measures itself alone."""
-    settings = EXPERIMENT.timing.model_dump(exclude={"methods", "batches"})
-    return settings | {"dataset": EXPERIMENT.timed_dataset()}
-
-
-def get_batches(wildcards):
-    """Which batches, and how often."""
-    return EXPERIMENT.timing.batches.model_dump(exclude={"models"})
-
-
-def get_timing_manifest(wildcards):
-    """Manifest of the data set whose images are cut for timings, if there are any."""
-    name = EXPERIMENT.timed_dataset()
-    return f"{RUN}/data/{name}/manifest.csv" if name else []
-
-
-def get_cards():
-    """Cards of the models whose weights are measured."""
-    return expand(f"{RUN}/models/{{model}}.json", model=EXPERIMENT.trained())
-
-
 def get_notebook(wildcards):
     """The notebook as its author left it."""
     return str(resolve(EXPERIMENT.notebook_files()[wildcards.notebook], ROOT))
@@ -419,7 +363,7 @@ def get_notebook_parameters():
     """What notebooks are told of a run: its folder, and the first model that learns its bottlenecks;
     with none, they keep the model that comes with the package."""
     models = [key for key, recipe in RECIPES.items() if recipe.variant == "l3c"]
-    weights = [f"{RUN}/models/{key}.safetensors" for key in models]
+    weights = [WEIGHTS.format(model=key) for key in models]
     return {"RUN": RUN} | {"MODEL": path for path in weights[:1]}
 
 
@@ -439,11 +383,11 @@ def get_reference_results(wildcards):
     default = yaml.safe_load(
         (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
     )
-    default = check_experiment(default, ROOT)[0]
+    default = check_experiment(default, ROOT, families=False)[0]
     if EXPERIMENT.reference == default.reference and EXPERIMENT != default:
         raise WorkflowError(
             f"{default.reference}/ holds the results of the default configuration: run the target "
             "`reference` without --configfile and --config, or name another folder, for example "
             f"`--config reference={default.reference}/mine`."
         )
-    return [*RESULTS, *EXACTNESS]
+    return [*RESULTS, *CROSS_DECODING]

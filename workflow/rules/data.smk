@@ -21,7 +21,7 @@ rule fetch_images:
         image_set=get_image_set,
         state=get_archive_state,
     script:
-        "../scripts/fetch_images.py"
+        "../scripts/prepare_data.py"
 
 
 rule prepare_shard:
@@ -40,7 +40,7 @@ rule prepare_shard:
         spec=get_dataset_spec,
         state=get_source_state,
     script:
-        "../scripts/prepare_shard.py"
+        "../scripts/prepare_data.py"
 
 
 rule build_dataset:
@@ -50,7 +50,7 @@ rule build_dataset:
     output:
         # The images beside it are no output: Snakemake would delete them when a build is interrupted,
         # and the next one could not go on from them. The manifest holds a hash of each.
-        manifest=f"{RUN}/data/{{dataset}}/manifest.csv",
+        manifest=MANIFEST,
     log:
         f"{RUN}/logs/build_dataset/{{dataset}}.log",
     benchmark:
@@ -64,4 +64,22 @@ rule build_dataset:
         spec=get_dataset_spec,
         state=get_source_state,
     script:
-        "../scripts/build_dataset.py"
+        "../scripts/prepare_data.py"
+
+
+rule build_store:
+    input:
+        manifest=MANIFEST,
+    output:
+        index=f"{RUN}/store/{{dataset}}/index.json",
+    log:
+        f"{RUN}/logs/build_store/{{dataset}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/build_store/{{dataset}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    script:
+        "../scripts/prepare_data.py"

@@ -4,7 +4,7 @@
 
 REFERENCE = Path(EXPERIMENT.reference)
 COPIES = [
-    str(REFERENCE / Path(path).relative_to(RUN)) for path in [*RESULTS, *EXACTNESS]
+    str(REFERENCE / Path(path).relative_to(RUN)) for path in RESULTS + CROSS_DECODING
 ]
 
 
@@ -27,15 +27,15 @@ rule copy_reference:
     resources:
         mem_mb=500,
     script:
-        "../scripts/copy_reference.py"
+        "../scripts/copy_files.py"
 
 
-# The page of the run knows nothing of the matrix of exactness, which is another target.
+# The page of the run does not show the matrix of cross-decoding, which is another target.
 use rule make_results_page as make_reference_page with:
     input:
         provenance=PROVENANCE,
         rows=f"{RUN}/rows.csv",
-        records=get_rows("json"),
+        records=RECORDS,
         results=get_reference_results,
         overview=OVERVIEW,
         captions=get_captions(),

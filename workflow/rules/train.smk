@@ -1,30 +1,12 @@
 # Learned methods: a recipe and a data set make weights with their integers, a card and a learning curve.
 
 
-rule build_store:
-    input:
-        manifest=get_manifest,
-    output:
-        index=f"{RUN}/store/{{dataset}}/index.json",
-    log:
-        f"{RUN}/logs/build_store/{{dataset}}.log",
-    benchmark:
-        f"{RUN}/benchmarks/build_store/{{dataset}}.tsv"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    script:
-        "../scripts/build_store.py"
-
-
 rule copy_model:
     input:
-        unpack(get_given_model),
+        get_given_model,
     output:
-        weights=f"{RUN}/models/{{model}}.safetensors",
-        card=f"{RUN}/models/{{model}}.json",
+        WEIGHTS,
+        CARD,
     log:
         f"{RUN}/logs/copy_model/{{model}}.log",
     wildcard_constraints:
@@ -35,18 +17,16 @@ rule copy_model:
     resources:
         mem_mb=500,
     script:
-        "../scripts/copy_model.py"
+        "../scripts/copy_files.py"
 
 
 rule train_model:
     input:
-        manifest=get_training_manifest,
-        store=get_store,
-        validation=get_validation,
+        unpack(get_training_data),
         family=get_family_file,
     output:
-        weights=f"{RUN}/models/{{model}}.safetensors",
-        card=f"{RUN}/models/{{model}}.json",
+        weights=WEIGHTS,
+        card=CARD,
         metrics=f"{RUN}/models/{{model}}.csv",
     log:
         f"{RUN}/logs/train_model/{{model}}.log",

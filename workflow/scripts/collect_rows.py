@@ -8,7 +8,13 @@ with job(snakemake):
     from l3c.bench import schema
     from l3c.bench.checks import check
 
-    kind = getattr(schema, snakemake.params.kind)
+    kinds = {
+        "rows": "ResultRow",
+        "timing": "TimingRow",
+        "batches": "BatchRow",
+        "bits": "ChannelBits",
+    }
+    kind = getattr(schema, kinds[snakemake.wildcards.rows])
     rows = schema.read_all(map(Path, snakemake.input.rows), kind)
     check(rows, kind)
     schema.write(Path(snakemake.output.rows), rows)

@@ -12,7 +12,7 @@ with job(snakemake):
 
     manifest = Path(snakemake.input.manifest)
     method = snakemake.params.method
-    weights = snakemake.input.weights
+    weights = snakemake.input.get("weights")
     streams = Path(snakemake.output.streams)
     streams.mkdir(parents=True, exist_ok=True)
     measured = measure(
@@ -20,7 +20,7 @@ with job(snakemake):
             key=snakemake.wildcards.method,
             entry=method["entry"],
             name=method["name"],
-            weights=Path(weights[0]) if weights else None,
+            weights=Path(weights) if weights else None,
             arithmetic=method["arithmetic"],
         ),
         kept_images(manifest),

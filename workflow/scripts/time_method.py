@@ -1,39 +1,56 @@
-"""One method on crops: how long encoding and decoding take, by stage where it has any."""
+"""How long a method takes: for crops, by stage where it has any, or for a model by batch size."""
 
 from pathlib import Path
 
 from l3c.workflow.job import job
 
 with job(snakemake):
+    import numpy as np
+
     from l3c.bench.measure.crops import crops_of
     from l3c.bench.measure.methods import MethodSource
-    from l3c.bench.measure.timing import TimingPlan, measure_timing
-    from l3c.bench.schema import TimingRow, frame, write
+    from l3c.bench.schema import BatchRow, TimingRow, frame, write
     from l3c.data.manifest import kept_images
 
-    manifest = Path(snakemake.input.manifest)
-    method = snakemake.params.method
-    timing = snakemake.params.timing
-    weights = snakemake.input.weights
+    params, method = snakemake.params, snakemake.params.method
+    weights = snakemake.input.get("weights")
+    source = MethodSource(
+        key=snakemake.wildcards.method,
+        entry=method["entry"],
+        name=method["name"],
+        weights=Path(weights) if weights else None,
+        arithmetic=method["arithmetic"],
+    )
 
-    def crops():
+    def crops(side: int, count: int):
         """The same ones at every call."""
-        return crops_of(lambda: kept_images(manifest), timing["side"], timing["crops"])
+        return crops_of(lambda: kept_images(Path(snakemake.input.manifest)), side, count)
 
-    rows, failed = measure_timing(
-        MethodSource(
-            key=snakemake.wildcards.method,
-            entry=method["entry"],
-            name=method["name"],
-            weights=Path(weights[0]) if weights else None,
-            arithmetic=method["arithmetic"],
-        ),
-        TimingPlan(
-            dataset=timing["dataset"],
-            crops=crops,
+    if snakemake.rule == "time_batches":
+        from l3c.bench.measure.batch_timing import BatchPlan, measure_batches
+
+        batches = params.batches
+        side, coded = batches["side"], batches["encode_batch_sizes"]
+        sampled = [(side, size) for size in batches["sample_batch_sizes"]]
+        plan = BatchPlan(
+            dataset=params.dataset,
+            images=np.stack([crop for _, crop in crops(side, max(coded, default=1))]),
+            sampled=sampled + ([(batches["single"], 1)] if batches["single"] else []),
+            coded=coded,
+            repeats=batches["repeats"],
+        )
+        rows = measure_batches(source.key, source.name, source.weights, source.arithmetic, plan)
+        write(Path(snakemake.output.rows), frame(rows, BatchRow))
+    else:
+        from l3c.bench.measure.timing import TimingPlan, measure_timing
+
+        timing = params.timing
+        plan = TimingPlan(
+            dataset=params.dataset,
+            crops=lambda: crops(timing["side"], timing["crops"]),
             count=timing["crops"],
             repeats=timing["repeats"],
             threads=tuple(sorted({1, snakemake.threads})),
-        ),
-    )
-    write(Path(snakemake.output.rows), frame([*rows, *failed], TimingRow))
+        )
+        rows, failed = measure_timing(source, plan)
+        write(Path(snakemake.output.rows), frame([*rows, *failed], TimingRow))

@@ -19,9 +19,9 @@ import numpy.typing as npt
 import torch
 
 from l3c.arithmetic import Kind
-from l3c.bench.measure.environment import device_name, environment, hardware
 from l3c.bench.measure.files import MethodFailedError, describe_difference
 from l3c.bench.measure.other_load import OtherLoad
+from l3c.bench.measure.provenance import device_name, environment, hardware
 from l3c.bench.measure.timing import devices
 from l3c.bench.schema import BatchRow
 from l3c.coding import decode_pictures, encode_pictures

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from l3c.bench.measure.environment import environment, hardware
 from l3c.bench.measure.method_process import Description, MethodProcess, MethodProcessError
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.measure.other_load import OtherLoad
+from l3c.bench.measure.provenance import machine
 from l3c.bench.schema import (
     FailedRow,
     MethodRecord,
@@ -84,44 +84,38 @@ def measure(
         Neither rows nor failures if the method is not available here or cannot be loaded.
     """
     with MethodProcess(source) as encoder, MethodProcess(source) as decoder:
-        method = _describe(source, encoder)
+        try:
+            method = encoder.describe()
+        except MethodProcessError as error:
+            method = Description(source.name or source.key, unavailable=str(error))
         reason = method.unavailable and method.unavailable + _loss(source.key, place)
-        record = MethodRecord(
-            dataset=place.dataset,
-            key=source.key,
-            method=method.name,
-            measured=not method.unavailable,
-            reason=reason,
-            settings=method.settings,
-            version=method.version,
-        )
-        measured = Measured([], [], record)
-        if method.unavailable:
+        about: dict[str, Any] = {
+            "dataset": place.dataset,
+            "key": source.key,
+            "method": method.name,
+            "settings": method.settings,
+            "version": method.version,
+        }
+        measured = Measured([], [], MethodRecord(**about, measured=not reason, reason=reason))
+        if reason:
             print(f"{method.name} is not measured: {reason}", file=sys.stderr)
             return measured
-        label = f"{method.name} on {place.dataset}"
-        others = OtherLoad()
+        about |= machine() | {"threads": place.threads}
+        label, others = f"{method.name} on {place.dataset}", OtherLoad()
         with Progress(count, label, "image") as progress:
             for name, image in images:
-                about = {
-                    **record.model_dump(exclude={"measured", "reason"}),
-                    "image": name,
-                    "height": image.shape[0],
-                    "width": image.shape[1],
-                    "threads": place.threads,
-                    "hardware": hardware(),
-                    "environment": environment(),
-                }
+                of_image = {"image": name, "height": image.shape[0], "width": image.shape[1]}
                 stream = place.streams / f"{name}{method.suffix}"
                 try:
                     results = _round_trip(encoder, decoder, image, stream, place.repeats)
                 except MethodProcessError as error:
-                    measured.failed.append(FailedRow(**about, reason=str(error)))
+                    measured.failed.append(FailedRow(**about, **of_image, reason=str(error)))
                     print(f"{label}, image {name}: failed: {error}", file=sys.stderr)
                     progress.update()
                     continue
                 row = ResultRow(
                     **about,
+                    **of_image,
                     **results,
                     other_load=others.share(),
                     lossless=True,
@@ -132,14 +126,6 @@ def measure(
                 measured.rows.append(row)
                 progress.update(bpsp=row.bpsp)
     return measured
-
-
-def _describe(source: MethodSource, process: MethodProcess) -> Description:
-    """What a method says of itself; of one that cannot be loaded, why."""
-    try:
-        return process.describe()
-    except MethodProcessError as error:
-        return Description(source.name or source.key, "", "", True, "", str(error))
 
 
 def _loss(key: str, place: Measurement) -> str:
@@ -183,10 +169,8 @@ def _round_trip(
     }
 
 
-def describe_difference(image: np.ndarray, decoded: object) -> str:
+def describe_difference(image: np.ndarray, decoded: np.ndarray) -> str:
     """Why `decoded` is not `image`, pixel by pixel; "" if it is."""
-    if not isinstance(decoded, np.ndarray):
-        return f"decoded to {type(decoded).__name__}, not to an array"
     if (decoded.shape, decoded.dtype) != (image.shape, image.dtype):
         return f"decoded to {decoded.dtype} {decoded.shape}, was {image.dtype} {image.shape}"
     wrong = np.argwhere(decoded != image)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from l3c.arithmetic import KINDS
-from l3c.bench.measure.environment import environment, hardware
+from l3c.bench.measure.provenance import environment, hardware
 from l3c.bench.schema import IntegerCost
 from l3c.models.pyramid_codec import PyramidCodec, as_pyramid_codec
 from l3c.models.tile_codec import UnsupportedError

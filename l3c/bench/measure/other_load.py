@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 import psutil
 
-from l3c.bench.measure.environment import cores, usable_cores
+from l3c.bench.measure.provenance import cores, usable_cores
 
 NOISY = 0.1
 """Share of the cores from which on times are said not to be of a quiet machine."""

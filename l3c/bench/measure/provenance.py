@@ -1,4 +1,4 @@
-"""Where tables and figures come from: commit, configuration, data, models, versions.
+"""Where rows, tables and figures come from: machine, commit, configuration, data, models, versions.
 
 A run has one `provenance.json`. Every table and figure carries its stamp, one line that names the
 same things, so that a copy of it alone can still be traced. Nothing in it depends on the clock or
@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
+import resource
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from l3c.whole_files import write_whole
+import psutil
+from pydantic import TypeAdapter, ValidationError
+
+from l3c.settings import problems
+from l3c.whole_files import write_text
 
 SHORT = 12  # hexadecimal digits of a hash in a stamp
 # Keys that say where things lie and what is shown, not what is made.
@@ -77,47 +84,39 @@ class Provenance:
     def stamp(self) -> str:
         """Everything, in one line."""
         commit = f"commit {self.code.commit[:SHORT]}" if self.code.commit else "no commit"
+        data = ", ".join(f"{name} {value[:SHORT]}" for name, value in self.data.items())
+        models = ", ".join(f"{name} {value}" for name, value in self.models.items())
         parts = [
             commit + (" with changes" if self.code.changed else ""),
             f"configuration {self.configuration_sha256[:SHORT]}",
-            _listed("data", {name: value[:SHORT] for name, value in self.data.items()}),
-            _listed("models", self.models),
+            data and f"data {data}",
+            models and f"models {models}",
             ", ".join(f"{name} {version}" for name, version in self.versions.items()),
         ]
         return "; ".join(part for part in parts if part)
 
 
 def _sha256(values: Mapping[str, Any]) -> str:
-    """Hash of plain values, whatever the order of their keys."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def _listed(what: str, values: Mapping[str, str]) -> str:
-    named = ", ".join(f"{name} {value}" for name, value in values.items())
-    return f"{what} {named}" if named else ""
 
 
 def code_state(root: Path) -> CodeState:
     """The commit that is checked out at `root`, if `root` is the top of a git working tree."""
-    top = _git(root, "rev-parse", "--show-toplevel")
-    if top is None or Path(top).resolve() != root.resolve():
-        return CodeState("", False)
-    commit = _git(root, "rev-parse", "HEAD")
-    if commit is None:
-        return CodeState("", False)
-    pathspec = ("--", ".", ":(exclude)results")
-    changes = _git(root, "status", "--porcelain", "--untracked-files=no", *pathspec)
-    return CodeState(commit, bool(changes))
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    """What git says; None where it is not there or refuses."""
-    command = ["git", "-C", str(root), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        top = _git(root, "rev-parse", "--show-toplevel")
+        if Path(top).resolve() == root.resolve():
+            commit = _git(root, "rev-parse", "HEAD")
+            pathspec = ("--", ".", ":(exclude)results")
+            changes = _git(root, "status", "--porcelain", "--untracked-files=no", *pathspec)
+            return CodeState(commit, bool(changes))
     except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
+        pass  # no git, no repository, no commit
+    return CodeState("", False)
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def configuration_of(experiment: Mapping[str, Any], recipes: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,21 +130,10 @@ def configuration_of(experiment: Mapping[str, Any], recipes: Mapping[str, Any]) 
     return {**decisive, "recipes": dict(recipes)}
 
 
-def versions() -> dict[str, str]:
-    """Of Python and the packages that results depend on, as far as they are installed."""
-    found = {"Python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def write_provenance(path: Path, provenance: Provenance) -> None:
     """Writes it as JSON, whole or not at all."""
     content = asdict(provenance) | {"configuration_sha256": provenance.configuration_sha256}
-    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def read_provenance(path: Path) -> Provenance:
@@ -156,12 +144,13 @@ def read_provenance(path: Path) -> Provenance:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        del content["configuration_sha256"]  # derived
-        return Provenance(**content | {"code": CodeState(**content["code"])})
+        if isinstance(content, dict):
+            content.pop("configuration_sha256", None)  # derived
+        return TypeAdapter(Provenance).validate_python(content)
     except OSError as error:
         raise ProvenanceError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError) as error:
-        why = f"without {error}" if isinstance(error, KeyError) else error
+    except ValueError as error:
+        why = problems(error)[0] if isinstance(error, ValidationError) else error
         raise ProvenanceError(
             f"{path}: no provenance of a run ({why}); copy it again from its run"
         ) from None
@@ -175,3 +164,92 @@ def read_stamp(path: Path) -> str:
 def read_id(path: Path) -> str:
     """The short id for a column of a CSV table."""
     return read_provenance(path).short_id
+
+
+def versions(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
+    """Of Python and the packages that results depend on, as far as they are installed."""
+    found = {"Python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, str]:
+    """The columns `hardware` and `environment` of a row."""
+    return {"hardware": hardware(), "environment": environment()}
+
+
+def hardware() -> str:
+    """Processor, usable cores and memory, e.g. "AMD EPYC 7763, 2 cores, 8 GiB"."""
+    count, memory = cores(), psutil.virtual_memory().total
+    return f"{_processor()}, {count} core{'s' * (count > 1)}, {memory / 2**30:.0f} GiB"
+
+
+def environment() -> str:
+    """Versions of Python and of the numerical libraries; nothing is imported for it."""
+    named = [f"{name} {version}" for name, version in versions(("numpy", "torch")).items()]
+    return ", ".join([*named, f"{platform.system()} {platform.machine()}"])
+
+
+def device_name(device: str) -> str:
+    """Name of the processor, or of the first CUDA device."""
+    if device != "cuda":
+        return _processor()
+    import torch
+
+    return torch.cuda.get_device_name()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(usable_cores() or ()) or os.cpu_count() or 1
+
+
+def usable_cores() -> set[int] | None:
+    """Numbers of the cores that this process may use; None if the system does not tell (macOS)."""
+    try:
+        return os.sched_getaffinity(0)
+    except AttributeError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(" ".join(x.split(":", 1)[1].split()) for x in lines if x[:10] == "model name")
+    except (OSError, StopIteration):  # not Linux, or a container that hides it
+        return platform.processor() or platform.machine() or "unknown processor"
+
+
+def peak_mib(device: str = "cpu", *, children: bool = False) -> float:
+    """The most memory held at once so far, in MiB; nothing is subtracted.
+
+    Args:
+        device: on the CPU it is that of the process, with Python, its libraries and all that they
+            have loaded; on a CUDA device, that of the tensors there.
+        children: instead of this process, the largest of the programs that it has started. Of
+            those that have ended Linux counts the size of this one in, if it is larger.
+    """
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 2**20
+    per_mib = 2**20 if sys.platform == "darwin" else 1024
+    if children:
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / per_mib
+        running = psutil.Process().children()
+        return max([ended, *(_high_water_mib(child.pid) or 0.0 for child in running)])
+    own = _high_water_mib(os.getpid())
+    return own or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_mib
+
+
+def _high_water_mib(pid: int) -> float | None:
+    """As Linux counts it for a process; not ru_maxrss, which a program has from its parent."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return None

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from baselines.registry import method_key
-from l3c.bench.measure.environment import cores
 from l3c.bench.measure.files import Measurement, MethodFailedError, measure
 from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.provenance import cores
 from l3c.bench.schema import MethodRecord, ResultRow
 from l3c.models.zoo import named_model
 

@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from baselines.base import Method
-from l3c.bench.measure.environment import device_name, environment, hardware, peak_mib
 from l3c.bench.measure.files import describe_difference
 from l3c.bench.measure.method_process import plain_array, plain_bytes
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.measure.other_load import OtherLoad
+from l3c.bench.measure.provenance import device_name, environment, hardware, peak_mib
 from l3c.bench.schema import TOTAL, FailedRow, TimingRow
 from l3c.messages import typed_line
 from l3c.progress import Progress

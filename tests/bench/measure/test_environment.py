@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from l3c.bench.measure.environment import device_name, environment, hardware, peak_mib
+from l3c.bench.measure.provenance import device_name, environment, hardware, peak_mib
 
 
 def test_hardware_is_one_line_with_cores():

@@ -8,8 +8,8 @@ import pytest
 from tiny_models import smooth, write_model
 
 from l3c.bench.measure import integer_cost
-from l3c.bench.measure.environment import environment, hardware
 from l3c.bench.measure.integer_cost import measure_cost
+from l3c.bench.measure.provenance import environment, hardware
 from l3c.models.zoo import open_codec
 
 

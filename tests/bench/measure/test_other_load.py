@@ -14,8 +14,8 @@ from result_rows import frame_of, result_row, results, timing_row, write_results
 from l3c.bench.figures.rates import speed
 from l3c.bench.figures.times import stages
 from l3c.bench.measure import other_load
-from l3c.bench.measure.environment import cores
 from l3c.bench.measure.other_load import NOISY, OtherLoad, noise_note
+from l3c.bench.measure.provenance import cores
 from l3c.bench.schema import ResultRow, read_rows
 
 

@@ -1,4 +1,4 @@
-"""Copies rows, tables and figures of a run to results/reference/."""
+"""Copies each input to the output in the same place of the list."""
 
 import shutil
 

@@ -1,0 +1,153 @@
+# Rows: files of every method on every data set, decoded and compared; times; what else is measured of models.
+
+
+rule measure_method:
+    input:
+        unpack(get_method_files),
+        manifest=MANIFEST,
+    output:
+        rows=f"{RUN}/rows/{{dataset}}/{{method}}.csv",
+        record=f"{RUN}/rows/{{dataset}}/{{method}}.json",
+        streams=directory(f"{RUN}/streams/{{dataset}}/{{method}}"),
+    log:
+        f"{RUN}/logs/measure_method/{{dataset}}/{{method}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/measure_method/{{dataset}}/{{method}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: EXCLUSIVE
+    resources:
+        mem_mb=4000,
+    params:
+        method=get_method,
+        repeats=EXPERIMENT.evaluate.repeats,
+    script:
+        "../scripts/measure_method.py"
+
+
+# Speed on crops of one size, by stage where a method has any.
+rule time_method:
+    input:
+        unpack(get_method_files),
+        manifest=get_timing_manifest,
+    output:
+        rows=f"{RUN}/timing/{{method}}.csv",
+    log:
+        f"{RUN}/logs/time_method/{{method}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/time_method/{{method}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: EXCLUSIVE
+    resources:
+        mem_mb=4000,
+    params:
+        method=get_method,
+        dataset=EXPERIMENT.timed_dataset(),
+        timing=get_timing(),
+    script:
+        "../scripts/time_method.py"
+
+
+rule time_batches:
+    input:
+        unpack(get_method_files),
+        manifest=get_timing_manifest,
+    output:
+        rows=f"{RUN}/batches/{{method}}.csv",
+    log:
+        f"{RUN}/logs/time_batches/{{method}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/time_batches/{{method}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: EXCLUSIVE
+    resources:
+        mem_mb=4000,
+    params:
+        method=get_method,
+        dataset=EXPERIMENT.timed_dataset(),
+        batches=get_batches(),
+    script:
+        "../scripts/time_method.py"
+
+
+# What integers cost; rates by the rules of the authors' release; bits by scale and channel.
+rule measure_model:
+    input:
+        manifest=MANIFEST,
+        weights=WEIGHTS,
+    output:
+        rows=f"{RUN}/{{measure}}/{{dataset}}/{{model}}.csv",
+    log:
+        f"{RUN}/logs/{{measure}}/{{dataset}}/{{model}}.log",
+    wildcard_constraints:
+        measure="integer_cost|as_published|bits",
+    conda:
+        "../../environment.yml"
+    threads: EXCLUSIVE
+    resources:
+        mem_mb=12000 if AS_PUBLISHED else 4000,
+    params:
+        images=EXPERIMENT.evaluate.bits_images,
+    script:
+        "../scripts/measure_model.py"
+
+
+rule collect_rows:
+    input:
+        rows=lambda wildcards: ROWS[wildcards.rows],
+    output:
+        rows=report(
+            f"{RUN}/{{rows}}.csv",
+            caption="../report/caption.rst",
+            category="Rows",
+            labels={"content": "{rows}.csv"},
+        ),
+    log:
+        f"{RUN}/logs/collect_rows/{{rows}}.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        caption=get_caption,
+    script:
+        "../scripts/collect_rows.py"
+
+
+# Which settings decode each other's files; it takes minutes: `snakemake --cores all cross_decoding`.
+if MATRIX:
+
+    rule cross_decoding:
+        input:
+            CROSS_DECODING,
+
+    rule measure_cross_decoding:
+        input:
+            # Not measured again for another commit; the stamp is of the one it was measured with.
+            provenance=ancient(PROVENANCE),
+            manifest=MANIFEST.format(dataset=MATRIX.dataset),
+            weights=WEIGHTS.format(model=MATRIX.model),
+        output:
+            csv=f"{RUN}/cross_decoding/matrix.csv",
+            markdown=report(
+                f"{RUN}/cross_decoding/matrix.md",
+                caption="../report/cross_decoding.rst",
+                category="Cross-decoding",
+                labels={"content": "encoder x decoder settings (Markdown)"},
+            ),
+        log:
+            f"{RUN}/logs/measure_cross_decoding.log",
+        benchmark:
+            f"{RUN}/benchmarks/measure_cross_decoding.tsv"
+        conda:
+            "../../environment.yml"
+        threads: EXCLUSIVE
+        resources:
+            mem_mb=4000,
+        params:
+            matrix=MATRIX.model_dump(),
+        script:
+            "../scripts/measure_cross_decoding.py"

@@ -1,0 +1,222 @@
+# Rows -> tables and figures, published values beside ours; pages and notebooks, made once all else is there.
+
+
+rule record_provenance:
+    input:
+        manifests=expand(MANIFEST, dataset=EXPERIMENT.used_datasets()),
+        cards=expand(CARD, model=EXPERIMENT.trained()),
+    output:
+        provenance=PROVENANCE,
+    log:
+        f"{RUN}/logs/record_provenance.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        code=asdict(code_state(ROOT)),
+        configuration=get_configuration(),
+        datasets=EXPERIMENT.used_datasets(),
+        models=EXPERIMENT.trained(),
+        in_integers=EXPERIMENT.in_integers(),
+    script:
+        "../scripts/record_provenance.py"
+
+
+rule make_tables:
+    input:
+        provenance=PROVENANCE,
+        rows=f"{RUN}/rows.csv",
+        records=RECORDS,
+        timing=TIMES["timing"],
+        batches=TIMES["batches"],
+        cost=INTEGER_COST,
+        as_published=AS_PUBLISHED,
+        manifests=expand(MANIFEST, dataset=EXPERIMENT.used_datasets()),
+        cards=expand(CARD, model=EXPERIMENT.trained()),
+        published=PUBLISHED,
+    output:
+        [
+            (
+                report(
+                    f"{RUN}/tables/{path}",
+                    caption=f"../report/{Path(path).stem}.rst",
+                    category="Tables",
+                    labels={"content": f"{Path(path).stem} (CSV)"},
+                )
+                if path in ["comparison.csv", "left_out.csv"]
+                else f"{RUN}/tables/{path}"
+            )
+            for path in TABLE_FILES
+        ],
+    log:
+        f"{RUN}/logs/make_tables.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        names=TABLE_NAMES,
+        used=EXPERIMENT.used_datasets(),
+        timed_on=EXPERIMENT.timed_dataset(),
+        models=EXPERIMENT.trained(),
+        trained_on={key: EXPERIMENT.trained_on(key) for key in TRAINED_HERE},
+        trained_as={key: EXPERIMENT.trained_as(key) for key in EXPERIMENT.learned()},
+        counterparts=get_counterparts(),
+        published_as=EXPERIMENT.published_as(),
+    script:
+        "../scripts/make_tables.py"
+
+
+# Photographs of which more and more scales are sampled, and what is stored of each beside the paper's example.
+if VISUALIZED:
+
+    rule sample_scales:
+        input:
+            manifest=MANIFEST.format(dataset=VISUALIZED[1]),
+            weights=WEIGHTS.format(model=VISUALIZED[0]),
+        output:
+            images=directory(f"{RUN}/pictures/samples"),
+            rows=f"{RUN}/pictures/samples.csv",
+        log:
+            f"{RUN}/logs/sample_scales.log",
+        benchmark:
+            f"{RUN}/benchmarks/sample_scales.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+        params:
+            model=VISUALIZED[0],
+            dataset=VISUALIZED[1],
+            images=EXPERIMENT.visualizations.images,
+        script:
+            "../scripts/sample_scales.py"
+
+    rule make_sample_table:
+        input:
+            provenance=PROVENANCE,
+            rows=f"{RUN}/pictures/samples.csv",
+            published=PUBLISHED,
+        output:
+            csv=report(
+                f"{RUN}/tables/samples.csv",
+                caption="../report/samples.rst",
+                category="Tables",
+                labels={"content": "samples given coarser scales (CSV)"},
+            ),
+        log:
+            f"{RUN}/logs/make_sample_table.log",
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=500,
+        script:
+            "../scripts/make_sample_table.py"
+
+
+# The functions of l3c/bench/figures, each drawn if this run has what it reads.
+rule plot_figure:
+    input:
+        unpack(get_figure_files),
+        provenance=PROVENANCE,
+    output:
+        svg=report(
+            f"{RUN}/figures/{{figure}}.svg",
+            caption="../report/caption.rst",
+            category="Figures",
+            labels=get_figure_labels,
+        ),
+        png=f"{RUN}/figures/{{figure}}.png",
+    log:
+        f"{RUN}/logs/plot_figure/{{figure}}.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        caption=lambda wildcards: FIGURES[wildcards.figure].caption,
+        facts=FIGURE_FACTS,
+    script:
+        "../scripts/plot_figure.py"
+
+
+rule render_tables:
+    input:
+        tables=[str(Path(page).with_suffix(".md")) for page in TABLE_PAGES],
+    output:
+        pages=[
+            report(
+                page,
+                caption=f"../report/{name}.rst",
+                category="Tables",
+                labels=get_page_labels(page),
+            )
+            for page, name in TABLE_PAGES.items()
+        ],
+    log:
+        f"{RUN}/logs/render_tables.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    script:
+        "../scripts/render_tables.py"
+
+
+rule execute_notebook:
+    input:
+        provenance=PROVENANCE,
+        notebook=get_notebook,
+        results=RESULTS,
+    output:
+        notebook=f"{RUN}/notebooks/{{notebook}}.ipynb",
+        page=report(
+            f"{RUN}/notebooks/{{notebook}}.html",
+            caption="../report/notebook.rst",
+            category="Notebooks",
+            labels=get_notebook_labels,
+        ),
+    log:
+        f"{RUN}/logs/execute_notebook/{{notebook}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/execute_notebook/{{notebook}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: EXCLUSIVE  # one of them measures speed
+    resources:
+        mem_mb=4000,
+    params:
+        given=get_notebook_parameters(),
+    script:
+        "../scripts/execute_notebook.py"
+
+
+# What a code host shows of the folder of a run: one page with the comparison, the figures, links to the rest.
+rule make_results_page:
+    input:
+        provenance=PROVENANCE,
+        rows=f"{RUN}/rows.csv",
+        records=RECORDS,
+        results=RESULTS,
+        overview=OVERVIEW,
+        captions=get_captions(),
+    output:
+        page=PAGE,
+    log:
+        f"{RUN}/logs/make_results_page.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        labels=LABELS,
+    script:
+        "../scripts/make_results_page.py"

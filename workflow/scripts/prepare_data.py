@@ -1,0 +1,43 @@
+"""A step from an image set to the crops that training reads, by the rule that runs it."""
+
+from pathlib import Path
+
+from l3c.workflow.job import job
+
+
+def fetch_images(rule):
+    """One image set of the catalogue, or one archive: downloaded, unpacked, listed."""
+    from l3c.data.catalogue import ImageSet
+    from l3c.data.fetching import fetch_set
+
+    fetch_set(ImageSet(**rule.params.image_set), Path(rule.output.files).parent)
+
+
+def prepare_shard(rule):
+    """A share of the images of a data set, as PNG, and their rows of the manifest."""
+    from l3c.data.datasets import DatasetSpec, build_shard
+
+    spec = DatasetSpec.model_validate(rule.params.spec)
+    build_shard(spec, Path(rule.output.rows).parents[1], int(rule.wildcards.shard))
+
+
+def build_dataset(rule):
+    """One data set: images as PNG below images/, and their manifest."""
+    from l3c.data.datasets import DatasetSpec, build_dataset
+
+    spec = DatasetSpec.model_validate(rule.params.spec)
+    build_dataset(spec, Path(rule.output.manifest).parent)
+
+
+def build_store(rule):
+    """The training images as raw pixels, from which crops are read without decoding."""
+    from l3c.data.manifest import kept_images, manifest_sha256
+    from l3c.data.store import write_store
+
+    manifest = Path(rule.input.manifest)
+    folder = Path(rule.output.index).parent
+    write_store(folder, kept_images(manifest), manifest_sha256(manifest))
+
+
+with job(snakemake):
+    globals()[snakemake.rule](snakemake)
