@@ -21,7 +21,7 @@ from l3c.bench.measure.provenance import cores
 from l3c.bench.schema import FailedRow, MethodRecord, ResultRow, frame
 from l3c.cli.bench_table import Bench, print_benches
 from l3c.cli.exits import Exit, UsageError
-from l3c.cli.options import add_flag, add_shared, positive
+from l3c.cli.options import add_shared, positive
 from l3c.cli.streams import hushed
 from l3c.data.sources import Photo, folder_photos
 from l3c.images.picture import PictureError
@@ -54,10 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="learned model: a released name, or a .safetensors file; repeatable",
     )
     parser.add_argument("--repeats", type=positive, default=1, help="timed runs; the median counts")
-    group = parser.add_mutually_exclusive_group()
-    add_shared(group, "--json")
-    add_flag(group, "--csv", "print one row per image and method")
-    add_shared(parser, "--quiet", "--threads")
+    add_shared(parser, "--json", "--quiet", "--threads")
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -72,7 +69,7 @@ def run(args: argparse.Namespace) -> Exit:
         with hushed(args.quiet or not sys.stderr.isatty()):
             rows, records = _measure(folder, photos, sources, threads, args.repeats)
         benches.append(Bench(folder, rows, [*missing, *records], left))
-    print_benches(benches, "json" if args.json else "csv" if args.csv else "table")
+    print_benches(benches, as_json=args.json)
     # Methods that are not there are no failure, unless they were asked for.
     lacking = {record.key for bench in benches for record in bench.records if record.reason}
     learned = {source.key for source in sources if source.weights}

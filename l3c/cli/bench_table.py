@@ -1,11 +1,10 @@
-"""What `l3c bench` found, as tables, CSV or JSON."""
+"""What `l3c bench` found, as tables or JSON."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -19,7 +18,7 @@ from l3c.messages import aligned
 _REFERENCE = "png"
 _HEAD = ["method", "bpsp", "of PNG", "encode s", "decode s", "lossless"]
 _COLUMNS = [
-    *("image", "key", "method", "height", "width", "num_bytes", "bpsp"),
+    *("folder", "image", "key", "method", "height", "width", "num_bytes", "bpsp"),
     *("encode_s", "decode_s", "other_load", "lossless", "threads", "version", "reason"),
 ]
 
@@ -49,7 +48,8 @@ class Bench:
         """
         rows, failing = measured(self.rows), set(failed(self.rows).key)
         totals = rates(rows, ["key"]).merge(speeds(rows, ["key"]), on="key")
-        table = pd.DataFrame([record.model_dump() for record in self.records])
+        records = [record.model_dump() for record in self.records]
+        table = pd.DataFrame(records, columns=[*MethodRecord.model_fields])
         table = table.merge(totals, on="key", how="left").set_index("key", drop=False)
         whole = table.total_bpsp.where(~table.key.isin(failing))
         table["of_png"] = whole / whole.get(_REFERENCE, float("nan"))
@@ -58,13 +58,6 @@ class Bench:
         table["lossless"] = (table.reason == "").where(table.measured)
         return table.sort_values("total_bpsp", kind="stable")
 
-    def cells(self) -> pd.DataFrame:
-        """The rows, those of failures last."""
-        rows = self.rows.sort_values("reason", key=lambda text: text != "", kind="stable")
-        rows = rows[_COLUMNS].astype({"lossless": "boolean"}).fillna({"lossless": False})
-        rows.insert(0, "folder", self.folder)
-        return rows
-
     def notes(self) -> Iterator[str]:
         """Lines below the results."""
         if noisy := noise_note(self.rows):
@@ -72,18 +65,10 @@ class Bench:
         yield from (f"left out {image}: {reason}" for image, reason in self.left.items())
 
 
-def print_benches(benches: Sequence[Bench], form: Literal["table", "csv", "json"]) -> None:
-    """Prints the results; CSV has one row for each image and method."""
-    cells = pd.concat([bench.cells() for bench in benches])
-    if form == "json":
-        print_json(_content(benches, cells))
-    elif form == "csv":
-        cells.to_csv(sys.stdout, index=False, lineterminator="\n")
-        for bench in benches:
-            lacking = [record for record in bench.records if record.reason]
-            lines = [f"{record.method} is not measured: {record.reason}" for record in lacking]
-            for line in [*lines, *bench.notes()]:
-                print(line, file=sys.stderr)
+def print_benches(benches: Sequence[Bench], *, as_json: bool) -> None:
+    """Prints the results, as a table for each folder or as JSON with the rows too."""
+    if as_json:
+        print_json(_content(benches))
     else:
         print("\n\n".join("\n".join(_lines(bench, len(benches) > 1)) for bench in benches))
 
@@ -107,14 +92,15 @@ def _lines(bench: Bench, titled: bool) -> Iterator[str]:
     yield from bench.notes()
 
 
-def _content(benches: Sequence[Bench], cells: pd.DataFrame) -> dict[str, Any]:
+def _content(benches: Sequence[Bench]) -> dict[str, Any]:
     methods = pd.concat([bench.methods().assign(folder=bench.folder) for bench in benches])
+    rows = pd.concat([bench.rows.assign(folder=bench.folder) for bench in benches])
     return {
         "command": "bench",
         "folders": [bench.folder for bench in benches],
         "methods": _records(methods.drop(columns=["dataset", "measured"])),
-        "rows": _records(cells),
-        "not_quiet": noise_note(pd.concat([bench.rows for bench in benches])),
+        "rows": _records(rows[_COLUMNS].fillna({"lossless": False})),
+        "not_quiet": noise_note(rows),
         "left_out": [
             {"folder": bench.folder, "image": image, "reason": reason}
             for bench in benches

@@ -1,7 +1,5 @@
 """`l3c bench`: the workflow's measuring on a user's folders."""
 
-import csv
-import io
 import shutil
 from pathlib import Path
 
@@ -74,8 +72,6 @@ def test_a_table_of_methods(run: Run, album: Path, tmp_path: Path) -> None:
     assert (ended.code, "not measured: install it" in ended.out) == (1, True)
     [line] = [line for line in ended.out.splitlines() if line.startswith("Lossy")]
     assert "NO: failed on 1 of 1 image: a: not lossless: " in line
-    ended = run("bench", album, "--methods", methods, "--csv")
-    assert (ended.code, "install it" in ended.err) == (1, True)
     methods = run("bench", album, "--methods", methods, "--json").content["methods"]
     found = {m["key"]: (m["lossless"], m["reason"][:9]) for m in methods}
     assert found == {"raw": (True, ""), "lossy": (False, "failed on"), "gone": (None, "install i")}
@@ -90,11 +86,9 @@ def test_a_machine_that_was_not_quiet_is_named(
         assert [method["key"] for method in content["methods"]] == ["png", "raw"]
         assert content["methods"][0]["of_png"] == 1
         assert {(row["image"], row["other_load"]) for row in content["rows"]} == {("a", load)}
+        assert all(row["lossless"] is True and row["bpsp"] > 0 for row in content["rows"])
         assert (bool(content["not_quiet"]), len(content["left_out"])) == (noisy, 3)
-        ended = run("bench", album, "--methods", "raw", "--csv")
-        [row] = csv.DictReader(io.StringIO(ended.out))
-        assert (row["key"], float(row["bpsp"]) > 8, row["lossless"]) == ("raw", True, "True")
-        assert ("not quiet" in ended.err) == noisy
+        assert ("not quiet" in run("bench", album, "--methods", "raw").out) == noisy
 
 
 def test_several_models_and_folders(
@@ -116,8 +110,10 @@ def test_several_models_and_folders(
     ended = run("bench", album, more, "--methods", "raw")
     titles = [line for line in ended.out.splitlines() if line.endswith(":")]
     assert (ended.code, titles) == (0, [f"{album}:", f"{more}:"])
-    (more / "b.png").unlink()
-    assert run("bench", album, more, "--methods", "raw").code == 1
+    Image.fromarray(smooth(9, 9)[..., 0]).save(more / "b.png")  # nothing to measure there
+    ended = run("bench", album, more, "--methods", "raw", "--json")
+    assert (ended.code, [each["folder"] for each in ended.content["methods"]]) == (1, [str(album)])
+    assert (str(more), "b.png") in [(e["folder"], e["image"]) for e in ended.content["left_out"]]
 
 
 def test_the_learned_method_as_it_is_written_and_otherwise(run: Run, album: Path) -> None:
@@ -141,11 +137,6 @@ def test_functions_that_print_and_fail_are_rows(run: Run, tmp_path: Path, method
     [failure] = [row for row in ended.content["rows"] if row["reason"]]
     assert (failure["key"], failure["image"], failure["lossless"]) == ("mine", "b", False)
     assert (failure["num_bytes"], "RuntimeError: too small" in failure["reason"]) == (None, True)
-    ended = run("bench", folder, "--methods", f"{method},raw", "--csv")
-    rows = csv.DictReader(io.StringIO(ended.out))
-    found = [(row["key"], row["num_bytes"] != "", row["reason"] == "") for row in rows]
-    good = [("mine", True, True), ("raw", True, True), ("raw", True, True)]
-    assert found == [*good, ("mine", False, False)]
 
 
 def test_methods_and_folders_are_checked_before_any_is_measured(

@@ -76,7 +76,7 @@ def test_stdin_and_stdout_in_one_process(
         "encode x.png --threads 0",
         "unknown",
         "train . -o x.pt",
-        "bench . --json --csv",
+        "bench . --csv",
         "compare x",
         "",
     ],
