@@ -11,7 +11,7 @@ docs/integer.md has the derivation and the figures.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +19,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from l3c.integer.calibration import Calibration, calibrate
+from l3c.integer.calibration import Inputs, calibrate
 from l3c.integer.convolution import CARRIER_BITS, IntegerConvolution, largest_sum
 from l3c.integer.network import IntegerNetwork, parameter_grids
 from l3c.integer.rounding import round_filters
-from l3c.nn.layers import Conv, Function, Units, with_modules
-from l3c.nn.pyramid import CodingStep, Decoder, PyramidNetwork
+from l3c.nn.layers import Conv, Function, Units
+from l3c.nn.pyramid import CodingStep, PyramidNetwork
 
 COST = 1e-6  # nats for a sub-pixel that the rounding of one channel may cost
 FINEST, COARSEST = 12, -4  # e
@@ -59,21 +59,26 @@ def convert(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) ->
         ValueError: no image is large enough, or the network is not finite on them.
     """
     network = network.eval()
-    statistics, traced = calibrate(network, images), trace(network)
-    grids = _ChannelGrids([*traced.values()], statistics)
-    integers = IntegerNetwork(network)
-    for name, layer in traced.items():
-        if layer.step is not None:
-            inputs = _symbols(network, layer.step)
+    statistics, layers, integers = (
+        calibrate(network, images),
+        trace(network),
+        IntegerNetwork(network),
+    )
+    grids = _ChannelGrids(layers, statistics)
+    symbols = {f"predictors.{step.predictor}.head": step for step in network.steps}
+    units = {name: each for name, each in network.named_modules() if isinstance(each, Units)}
+    for name, layer in layers.items():
+        if name in symbols:
+            inputs = _symbols(network, symbols[name])
             # All are as likely as another: nothing is known that rounding could make use of.
             moment = torch.diag(torch.cat([inputs.bounds[1].double() ** 2, torch.ones(1)]))
         else:
             inputs = grids.of(layer.inputs)
             places = layer.source.kernel_size[0] * layer.source.kernel_size[1]
             scale = torch.cat([inputs.scale.repeat_interleave(places), torch.ones(1)])
-            moment = statistics.inputs[layer.source].moment * torch.outer(scale, scale)
-        units = layer.units
-        output = _parameters(units) if units else grids.of(layer.outputs[:, None])
+            moment = statistics[name].moment * torch.outer(scale, scale)
+        of_mixture = units.get(name.removesuffix("out") + "units")
+        output = _parameters(of_mixture) if of_mixture else grids.of(layer.outputs[:, None])
         target = integers.get_submodule(name)
         assert isinstance(target, IntegerConvolution)
         _fill(target, layer.source, inputs, output, moment)
@@ -81,7 +86,7 @@ def convert(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) ->
     return integers
 
 
-@dataclass
+@dataclass(frozen=True)
 class Layer:
     """A convolution of the decoder, with what it is connected to.
 
@@ -89,21 +94,17 @@ class Layer:
         source: the convolution.
         outputs: labels of its channels (O,).
         inputs, residual: labels of the channels that it gets (C, 4), of which a pixel shuffle makes
-            one of four.
-        step: whose symbols it takes, if it does.
-        units: of the mixture whose parameters it gives, if it does.
+            one of four; symbols have the label -1.
     """
 
     source: Conv
     outputs: Tensor
     inputs: Tensor
     residual: Tensor | None
-    step: CodingStep | None = None
-    units: Units | None = None
 
 
 def trace(network: PyramidNetwork) -> dict[str, Layer]:
-    """The convolutions of the decoder by name."""
+    """The convolutions of the decoder by name: it runs on labels in the place of numbers."""
     layers: dict[str, Layer] = {}
     count = itertools.count()
 
@@ -117,30 +118,23 @@ def trace(network: PyramidNetwork) -> dict[str, Layer]:
 
         return Function(forward)
 
-    decoder = Decoder(network.steps, network.shared)
-    decoder.predictors, decoder.classifiers = network.predictors, network.classifiers
-    decoder = with_modules(decoder, {Conv: labelling, Units: lambda *_: nn.Identity()})
+    decoder = network.with_modules({Conv: labelling, Units: lambda *_: nn.Identity()})
     features = None
     for step in decoder.steps:
         channels = network.input_shape(step).channels
         _, features = decoder.predict(step, torch.full((1, channels, 2, 2), -1), features)
-        layers[f"predictors.{step.predictor}.head"].step = step
-        for index in step.classifiers:
-            units = network.classifiers[index].units
-            assert isinstance(units, Units)
-            layers[f"classifiers.{index}.out"].units = units
     return layers
 
 
-def _in_blocks(x: Tensor) -> Tensor:
-    return x[0, :, :2, :2].flatten(1)
+def _in_blocks(labels: Tensor) -> Tensor:
+    return labels[0, :, :2, :2].flatten(1)
 
 
 class _ChannelGrids:
     """Grids of all labelled channels."""
 
-    def __init__(self, layers: Sequence[Layer], statistics: Calibration) -> None:
-        count = 1 + int(max(layer.outputs[-1] for layer in layers))
+    def __init__(self, layers: Mapping[str, Layer], statistics: Mapping[str, Inputs]) -> None:
+        count = 1 + int(max(layer.outputs[-1] for layer in layers.values()))
         self.largest, sensitivity = torch.zeros(2, count, dtype=torch.float64)
         self.low_is_0 = torch.zeros(count, dtype=torch.bool)
         seen, pairs = set(), []
@@ -149,12 +143,12 @@ class _ChannelGrids:
             pairs.append(torch.stack([labels[:, None].expand(-1, 4), others]).flatten(1))
             self.largest[others] = self.largest[others].maximum(largest[:, None])
 
-        for layer in layers:
-            known = statistics.inputs[layer.source]
+        for name, layer in layers.items():
+            known = statistics[name]
             self.low_is_0[layer.outputs] = layer.source.relu
             if layer.residual is not None:
                 connect(layer.outputs, layer.residual, known.largest_residual)
-            if layer.step is None:
+            if layer.inputs[0, 0] >= 0:
                 connect(layer.inputs[:, 0], layer.inputs, known.largest)
                 if (labels := tuple(layer.inputs[:, 0].tolist())) not in seen:
                     seen.add(labels)  # several convolutions may have one input
@@ -165,8 +159,7 @@ class _ChannelGrids:
             lower = roots[first].minimum(roots[second])
             roots.scatter_reduce_(0, first, lower, "amin").scatter_reduce_(0, second, lower, "amin")
         total = torch.zeros_like(sensitivity).index_add_(0, roots, sensitivity)[roots]
-        cost = 24 * COST * statistics.subpixels
-        self.exponent = (torch.log2(total / cost) / 2).round().clamp(COARSEST, FINEST)
+        self.exponent = (torch.log2(total / (24 * COST)) / 2).round().clamp(COARSEST, FINEST)
 
     def of(self, labels: Tensor) -> Grid:
         """The grid of a tensor with these channels (C, any)."""

@@ -17,7 +17,7 @@ from coder.shape import MixtureShape
 from coder.tables import LAMBDA_BITS
 from l3c.integer import exact
 from l3c.integer.convolution import BoundError, IntegerConvolution
-from l3c.nn.layers import Conv, Function, Units, with_modules
+from l3c.nn.layers import Conv, Function, Units
 from l3c.nn.pyramid import CodingStep, Decoder, PyramidNetwork
 
 IDENTITY_BYTES = 8
@@ -86,16 +86,10 @@ class IntegerNetwork(Decoder):
 
     def __init__(self, network: PyramidNetwork) -> None:
         super().__init__(network.steps, network.shared)
-        self.predictors, self.classifiers = (
-            with_modules(
-                part,
-                {
-                    Conv: lambda _, conv: IntegerConvolution(conv),
-                    Units: lambda _, u: IntegerUnits(u),
-                },
-            )
-            for part in (network.predictors, network.classifiers)
+        copied = network.with_modules(
+            {Conv: lambda _, conv: IntegerConvolution(conv), Units: lambda _, u: IntegerUnits(u)}
         )
+        self.predictors, self.classifiers = copied.predictors, copied.classifiers
         self.features = network.settings.features
         self.inputs = {step: network.input_shape(step) for step in network.steps}
         self._facts = {
@@ -161,14 +155,14 @@ class IntegerNetwork(Decoder):
 
             return Function(forward)
 
-        network = with_modules(
-            self, {IntegerConvolution: checking, IntegerUnits: lambda *_: nn.Identity()}
+        network = self.with_modules(
+            {IntegerConvolution: checking, IntegerUnits: lambda *_: nn.Identity()}
         )
         features = None
         for step in self.steps:
             ends = torch.tensor([0, self.inputs[step].levels - 1]).view(2, 1, 1, 1)
             z = self._values(step, ends.expand(2, self.inputs[step].channels, 2, 2))
-            _, features = Decoder.predict(network, step, z, features)
+            _, features = network.predict(step, z, features)
         return found
 
     def prepare(

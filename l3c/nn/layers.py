@@ -1,22 +1,19 @@
 """Convolutional building blocks, predictor D and probability classifier (L3C Fig. 2).
 
-Every convolution is a `Conv`, so that the same network also runs with other ones in their place
-(`with_modules`): integers (`l3c.integer`), their bounds, or labels of their channels.
+Every convolution is a `Conv`, so that the same network also runs with others in their place
+(`Decoder.with_modules`): integers (`l3c.integer`), their bounds, or labels of their channels.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from coder.shape import MixtureShape
 from l3c.nn.mixture import limit, limits
-
-M = TypeVar("M", bound=nn.Module)
 
 LAMBDA_GAIN = 10.0  # of the outputs for centred lambdas
 
@@ -219,19 +216,3 @@ class Function(nn.Module):
     def forward(self, *arguments: Tensor | None) -> Tensor:
         """What the function gives."""
         return self.function(*arguments)
-
-
-def with_modules(
-    network: M, makers: Mapping[type[nn.Module], Callable[[str, Any], nn.Module]]
-) -> M:
-    """A copy of a network with other modules in the place of some.
-
-    Args:
-        network: stays as it is.
-        makers: class of the modules to replace -> name and module -> the one in its place.
-    """
-    places: dict[int, nn.Module] = {}
-    for name, module in network.named_modules():
-        if type(module) in makers:
-            places[id(module)] = makers[type(module)](name, module)
-    return copy.deepcopy(network, places)

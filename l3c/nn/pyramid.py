@@ -9,11 +9,12 @@ passes as there are steps, however large the image. Families differ in the pyram
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import torch
 from pydantic import Field
@@ -76,14 +77,8 @@ class PixelGroup:
 ALL = PixelGroup(0, 0, 1)
 
 
-@dataclass(frozen=True)
-class Group:
-    """The part of a step that is the same at every scale.
-
-    Attributes:
-        targets: the pixels of z^(s-1) that are predicted, independent of each other.
-        source: the pixels of z^(s-1) that this step is the first to get; None for z^(s).
-    """
+class Group(NamedTuple):
+    """The part of a `CodingStep` that is the same at every scale."""
 
     targets: tuple[PixelGroup, ...]
     source: PixelGroup | None = None
@@ -96,7 +91,8 @@ class CodingStep:
     Attributes:
         s: 1..S; pixels of z^(s-1) are predicted.
         number: of the step among those of its scale, from 0.
-        targets, source: see `Group`.
+        targets: the pixels of z^(s-1) that are predicted, independent of each other.
+        source: the pixels of z^(s-1) that this step is the first to get; None for z^(s).
         predictor: index of its predictor in the network.
         classifiers: indices of its classifiers, one for each target.
     """
@@ -201,6 +197,22 @@ class Decoder(nn.Module):
         predictor, classifiers = self.modules_of(step)
         f = predictor(values, coarser_features)
         return [classifier(f) for classifier in classifiers], None if self.shared else f
+
+    def with_modules(
+        self, makers: Mapping[type[nn.Module], Callable[[str, Any], nn.Module]]
+    ) -> Decoder:
+        """A copy with other modules in the place of some.
+
+        Args:
+            makers: class of the modules to replace -> name and module -> the one in its place.
+        """
+        copied = Decoder(self.steps, self.shared)
+        copied.predictors, copied.classifiers = self.predictors, self.classifiers
+        places: dict[int, nn.Module] = {}
+        for name, module in copied.named_modules():
+            if type(module) in makers:
+                places[id(module)] = makers[type(module)](name, module)
+        return copy.deepcopy(copied, places)
 
     def modules_of(self, step: CodingStep) -> tuple[Predictor, list[ProbabilityClassifier]]:
         """The predictor of a step, and the classifier of each target."""

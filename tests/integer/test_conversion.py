@@ -43,13 +43,12 @@ def test_rounding_in_turn_beats_rounding_to_nearest() -> None:
 def test_calibration_sees_every_convolution_of_the_decoder() -> None:
     network = tiny()
     statistics = calibrate(network, [smooth(16, 24), smooth(3, 200)])
-    assert statistics.subpixels == 16 * 24 * 3  # the other is too small for three scales
-    parts = [*network.predictors.modules(), *network.classifiers.modules()]
-    assert set(statistics.inputs) == {module for module in parts if isinstance(module, Conv)}
-    inputs = statistics.inputs[network.predictors[0].stack.last]
+    modules = {name for name, each in network.named_modules() if isinstance(each, Conv)}
+    assert set(statistics) == {name for name in modules if not name.startswith("extractors")}
+    inputs = statistics["predictors.0.stack.last"]
     assert (inputs.sensitivity > 0).any()
     assert (inputs.largest_residual > 0).any()
-    assert inputs.moment[-1, -1] == 8 * 12  # the positions
+    assert inputs.moment[-1, -1] == 8 * 12  # positions; the other image is too small
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
