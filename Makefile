@@ -37,8 +37,11 @@ setup: $(VENV)/.package $(VENV)/.flif
 run: setup
 	@$(WITH_VENV) $(PY) -m snakemake --cores all $(ARGS)
 
+# Files of tests side by side, one on each core; tests/conftest.py puts the longest first.
+SIDE_BY_SIDE := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder --benchmark-disable
+
 test: lint
-	@$(WITH_VENV) $(PY) -m pytest -q $(ARGS)
+	@$(WITH_VENV) OMP_NUM_THREADS=1 $(PY) -m pytest -q $(SIDE_BY_SIDE) $(ARGS)
 
 BENCH := results/run/benchmarks/functions
 SHOWN := --benchmark-columns=min,median,ops,rounds --benchmark-sort=fullname
