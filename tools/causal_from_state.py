@@ -5,7 +5,7 @@
 The weights of `causal-fast` and `causal-middle` were trained before `l3c train` knew the family, by
 a trainer of their own: the same loss on the same inputs, with the settings that the card lists
 under "deviations". Its state has the running average of the weights ("mean"). What is trained by
-`l3c train` is released by `python -m l3c.training.release`.
+`l3c train` is released by `python -m tools.release`.
 """
 
 from __future__ import annotations

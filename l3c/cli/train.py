@@ -1,7 +1,7 @@
 """Train a model on a folder of photographs.
 
 The same command goes on where an interrupted one stopped. The model's card and metrics are written
-beside it.
+beside it. Under torchrun several processes share each batch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ class Resumable(KeyboardInterrupt):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("folder", help="photographs, searched with the folders below it")
+    parser.add_argument(
+        "folder",
+        help="photographs, searched with the folders below it, or a training store of a run, such "
+        "as results/run/store/photos",
+    )
     add_output(parser)
     parser.add_argument("--recipe", help="YAML file; by default that of the released model")
     parser.add_argument("--steps", type=positive, help="instead of the recipe's")
@@ -54,6 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="other photographs, prepared alike, whose bpsp is measured while training",
     )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default cpu")
+    parser.add_argument(
+        "--tensorboard", type=Path, metavar="FOLDER", help="for curves and pictures"
+    )
+    add_flag(parser, "--compile", "with torch.compile")
     parser.add_argument(
         "--licence", default="not stated", help="of the model, one line for its card"
     )
@@ -92,20 +101,26 @@ def _train(args: argparse.Namespace, recipe: Recipe, weights: Path, checkpoint: 
     from l3c.data.datasets import DatasetSpec, build_dataset
     from l3c.data.manifest import kept_licences
     from l3c.data.prepare import Preparation, deviations
-    from l3c.data.store import store_of
+    from l3c.data.store import INDEX, Store, store_of
     from l3c.training.crops import middle_crops
     from l3c.training.loop import train
 
     data = Path(args.data) if args.data else weights.with_suffix(".data")
     prepare = None if args.as_is else Preparation(min_side=args.min_side, copies=args.copies)
+    about = {"licence": args.licence, "data_licences": ["not stated"]}
     # An absolute path, since some names, such as "embedded", mean built-in images.
     spec = DatasetSpec(source=str(Path(args.folder).absolute()), prepare=prepare)
-    manifest = build_dataset(spec, data)
+    if (Path(args.folder) / INDEX).is_file():
+        images = Store(Path(args.folder))
+    else:
+        manifest = build_dataset(spec, data)
+        images = store_of(manifest, data / "store")
+        about |= {"data_licences": kept_licences(manifest), "data_deviations": deviations(prepare)}
+        print(f"the prepared images are kept in {data}", file=sys.stderr)
     validation = None
     if args.validation:
         spec = spec.model_copy(update={"source": str(Path(args.validation).absolute())})
         validation = middle_crops(build_dataset(spec, data / "validation"))
-    images = store_of(manifest, data / "store")
     train(
         recipe,
         images,
@@ -113,14 +128,12 @@ def _train(args: argparse.Namespace, recipe: Recipe, weights: Path, checkpoint: 
         weights=weights,
         checkpoint=checkpoint,
         validation=validation,
+        tensorboard=args.tensorboard,
         name=weights.stem,
-        about={
-            "licence": args.licence,
-            "data_licences": kept_licences(manifest),
-            "data_deviations": deviations(prepare),
-        },
+        device=args.device,
+        compiled=args.compile,
+        about=about,
     )
-    print(f"the prepared images are kept in {data}", file=sys.stderr)
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:

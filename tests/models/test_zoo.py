@@ -13,7 +13,7 @@ from tiny_models import integer_network, integers, tiny, write_model
 from l3c.arithmetic import KINDS, Arithmetic
 from l3c.fileformat.errors import ModelMismatchError
 from l3c.models import zoo
-from l3c.training.release import release
+from tools.release import release
 
 
 def save(weights: Path, tensors: dict[str, torch.Tensor]) -> None:

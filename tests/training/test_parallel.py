@@ -23,7 +23,6 @@ from train_toy import photographs, toy
 from l3c.data.store import write_store
 from l3c.models.zoo import open_codec
 from l3c.training import parallel
-from l3c.training.__main__ import main
 from l3c.training.errors import TrainingError
 from l3c.training.parallel import Workers, claim_gpu, lost_contact
 
@@ -107,44 +106,21 @@ def test_a_batch_that_cannot_be_shared_is_refused() -> None:
         workers.share(4)
 
 
-@pytest.fixture
-def command(tmp_path: Path) -> list[str]:
-    """`-m l3c.training` on a store and a recipe of 4 steps."""
+@pytest.mark.slow
+def test_torchrun_trains_a_recipe_on_a_store(tmp_path: Path) -> None:
     write_store(tmp_path / "store", photographs().items(), "d" * 64)
     (tmp_path / "toy.yaml").write_text(yaml.safe_dump(toy(4).model_dump(mode="json")))
-    places = ["--store", str(tmp_path / "store"), "--weights", str(tmp_path / "toy.safetensors")]
-    return ["l3c.training", str(tmp_path / "toy.yaml"), *places]
-
-
-@pytest.mark.slow
-def test_torchrun_trains_a_recipe_on_a_store(tmp_path: Path, command: list[str]) -> None:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    command = ["l3c", "train", str(tmp_path / "store"), "-o", str(tmp_path / "toy.safetensors")]
+    command += ["--recipe", str(tmp_path / "toy.yaml"), "--set", "model.features=16"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, *torchrun, *command], env=environment, check=True)
     card = json.loads((tmp_path / "toy.json").read_text())
     assert (card["processes"], card["data_sha256"]) == (2, "d" * 64)
+    assert (card["steps"], card["recipe"]["model"]["features"]) == (4, 16)
     codec = open_codec(tmp_path / "toy.safetensors", "cpu")
     assert codec.identity.hex() == card["integer_identity"]
     assert len(losses(tmp_path)) == 1
-
-
-def test_the_command_overrides_settings_and_names_what_it_cannot_use(
-    tmp_path: Path,
-    command: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for more, word in (
-        (["--store", str(tmp_path)], str(tmp_path)),
-        (["--set", "train.stepz=1"], "train.stepz"),
-        (["--set", "model.kinds=rgb"], "model.kinds"),
-        (["--set", "train.steps=2", "--set", "model.features=16"], ""),
-    ):
-        monkeypatch.setattr("sys.argv", [*command, *more])
-        assert main() == (1 if word else 0)
-        assert word in capsys.readouterr().err.splitlines()[-1]
-    card = json.loads((tmp_path / "toy.json").read_text())
-    assert (card["steps"], card["recipe"]["model"]["features"]) == (2, 16)
 
 
 def test_each_training_gets_a_gpu_of_its_own(

@@ -1,4 +1,4 @@
-"""Makes a released model of a trained one: `python -m l3c.training.release WEIGHTS NAME`.
+"""Makes a released model of a trained one: `python -m tools.release WEIGHTS NAME`.
 
 Weights are kept in half precision, which is half the download; the identity of files written in
 floating point is that of the rounded weights. The integers stay as they are. The curve of the
