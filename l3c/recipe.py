@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
+from l3c.messages import one_line
 from l3c.settings import FrozenSettings, problems
 
 if TYPE_CHECKING:  # families import PyTorch, which takes seconds
@@ -93,7 +94,7 @@ class Recipe(FrozenSettings):
         """The setting `kind` of families that have one (such as "rgb"), else the family's name."""
         return str(self.model.get("kind", Path(self.family).stem))
 
-    def model_settings(self, where: str | None = None) -> FrozenSettings:
+    def model_settings(self, where: str = "") -> FrozenSettings:
         """Settings of the family, checked.
 
         Args:
@@ -102,7 +103,7 @@ class Recipe(FrozenSettings):
         Raises:
             RecipeError: no such family, or settings that it does not have.
         """
-        return _model_settings(where or self.name, self.family, self.model)[1]
+        return self._family(where)[1]
 
     def make_model(self) -> Model:
         """A network with PyTorch's default weights.
@@ -110,8 +111,20 @@ class Recipe(FrozenSettings):
         Raises:
             RecipeError: as `model_settings`.
         """
-        family, settings = _model_settings(self.name, self.family, self.model)
+        family, settings = self._family()
         return family(settings)
+
+    def _family(self, where: str = "") -> tuple[type[Model], FrozenSettings]:
+        from l3c.models.families import FamilyError, load_family
+
+        try:
+            found = load_family(self.family)
+            return found, found.Settings.model_validate(self.model)
+        except FamilyError as error:
+            raise RecipeError(f"{where or self.name}: {error}") from None
+        except ValidationError as error:
+            reason = "; ".join(problems(error, "model."))
+            raise RecipeError(f"{where or self.name}: {reason}") from None
 
     def settings(self) -> dict[str, Any]:
         """All of them, from "family" over "model.features" to "train.seed".
@@ -119,10 +132,9 @@ class Recipe(FrozenSettings):
         Raises:
             RecipeError: as `model_settings`.
         """
-        found: dict[str, Any] = {"family": self.family}
-        for part, settings in (("model", self.model_settings()), ("train", self.train)):
-            found |= {f"{part}.{key}": value for key, value in settings.model_dump().items()}
-        return found
+        model = {f"model.{k}": v for k, v in self.model_settings().model_dump().items()}
+        train = {f"train.{k}": v for k, v in self.train.model_dump().items()}
+        return {"family": self.family, **model, **train}
 
     def deviations(self) -> list[str]:
         """Every setting that differs from the paper's, one readable line each."""
@@ -130,20 +142,6 @@ class Recipe(FrozenSettings):
         shared = [key for key in published if key in ours and ours[key] != published[key]]
         lines = [f"{key}: {ours[key]} instead of {published[key]}" for key in shared]
         return lines + ([f"init_from: {self.init_from}"] if self.init_from else [])
-
-
-def _model_settings(
-    where: str, family: str, settings: Mapping[str, Any]
-) -> tuple[type[Model], FrozenSettings]:
-    from l3c.models.families import FamilyError, load_family
-
-    try:
-        found = load_family(family)
-        return found, found.Settings.model_validate(settings)
-    except FamilyError as error:
-        raise RecipeError(f"{where}: {error}") from None
-    except ValidationError as error:
-        raise RecipeError(f"{where}: {'; '.join(problems(error, 'model.'))}") from None
 
 
 def paper_settings() -> dict[str, Any]:
@@ -176,13 +174,16 @@ def overridden(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
     """
     content = dict(content)
     for override in overrides:
-        key, equals, value = override.partition("=")
+        key, equals, text = override.partition("=")
         if not equals or not key:
             raise RecipeError(f"{override!r}: expected key=value, such as train.steps=100")
         try:
-            content = _merged(content, _nested(key.strip().split("."), yaml.safe_load(value)))
+            value = yaml.safe_load(text)
         except yaml.YAMLError:
             raise RecipeError(f"{override!r}: its value is not valid YAML") from None
+        for part in reversed(key.strip().split(".")):
+            value = {part: value}
+        content = _merged(content, value)
     return content
 
 
@@ -192,50 +193,46 @@ def parse_recipe(content: object, where: str) -> Recipe:
     Raises:
         RecipeError: naming `where`, the key and what is allowed there.
     """
-    if not isinstance(content, dict):
-        raise RecipeError(f"{where}: a recipe is a mapping with {', '.join(Recipe.model_fields)}")
     try:
-        return Recipe.model_validate(content)
+        return Recipe.model_validate(_mapping(content, where))
     except ValidationError as error:
         raise RecipeError(f"{where}: {'; '.join(problems(error))}") from None
 
 
-def _read(path: Path, inherited_by: tuple[Path, ...]) -> dict[str, Any]:
-    """The content of a recipe, merged over that of its bases."""
+def _mapping(content: object, where: str) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise RecipeError(f"{where}: a recipe is a mapping with {', '.join(Recipe.model_fields)}")
+    return content
+
+
+def _read(path: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
+    """The content of a recipe, merged over that of its bases; `heirs` inherit from it."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _mapping(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping with {', '.join(Recipe.model_fields)}")
+        raise RecipeError(f"{path}: not valid YAML ({one_line(error)})") from None
     for key, suffix in (("family", FAMILY_SUFFIX), ("init_from", ".safetensors")):
-        value = content.get(key)
-        if isinstance(value, str) and value.endswith(suffix):
-            content[key] = str((path.parent / value).absolute())
+        if str(content.get(key)).endswith(suffix):
+            content[key] = str((path.parent / content[key]).absolute())
     base = content.pop("base", None)
     if base is None:
         return content
     source = path.parent / (base if str(base).endswith((".yaml", ".yml")) else f"{base}.yaml")
-    if source.resolve() in {other.resolve() for other in (*inherited_by, path)}:
+    heirs = (*heirs, path.resolve())
+    if source.resolve() in heirs:
         raise RecipeError(f"{path}: base {base} inherits from it")
     try:
-        inherited = _read(source, (*inherited_by, path))
+        return _merged(_read(source, heirs), content)
     except RecipeError as error:
         raise RecipeError(f"{path}: base: {error}") from None
-    return _merged(inherited, content)
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Settings merged key by key; other values, lists too, are replaced."""
     merged = dict(below)
     for key, value in above.items():
-        known = merged.get(key)
-        both = isinstance(known, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(known, value) if both else value  # type: ignore[arg-type]
+        both = isinstance(merged.get(key), dict) and isinstance(value, dict)
+        merged[key] = _merged(merged[key], value) if both else value
     return merged
-
-
-def _nested(keys: Sequence[str], value: object) -> dict[str, Any]:
-    return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}

@@ -112,12 +112,12 @@ def test_torchrun_trains_a_recipe_on_a_store(tmp_path: Path) -> None:
     (tmp_path / "toy.yaml").write_text(yaml.safe_dump(toy(4).model_dump(mode="json")))
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     command = ["l3c", "train", str(tmp_path / "store"), "-o", str(tmp_path / "toy.safetensors")]
-    command += ["--recipe", str(tmp_path / "toy.yaml"), "--set", "model.features=16"]
+    command += ["--recipe", str(tmp_path / "toy.yaml"), "--set", "train.batch=2"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, *torchrun, *command], env=environment, check=True)
     card = json.loads((tmp_path / "toy.json").read_text())
     assert (card["processes"], card["data_sha256"]) == (2, "d" * 64)
-    assert (card["steps"], card["recipe"]["model"]["features"]) == (4, 16)
+    assert (card["steps"], card["recipe"]["train"]["batch"]) == (4, 2)
     codec = open_codec(tmp_path / "toy.safetensors", "cpu")
     assert codec.identity.hex() == card["integer_identity"]
     assert len(losses(tmp_path)) == 1
