@@ -18,27 +18,28 @@ def check(table: pd.DataFrame, kind: type[Row]) -> None:
             method saw, or of two methods with one label; for stages without a total or longer.
     """
     rows = measured(table)
-    _refuse(rows[rows.duplicated([*kind.KEY])], kind, "is there twice; delete it in the run")
+    problems = [(rows[rows.duplicated([*kind.KEY])], "is there twice; delete it in the run")]
     if kind is ResultRow:
-        _refuse(rows[~rows.lossless.astype(bool)], kind, "is marked as not lossless")
         pixels = rows.groupby(["dataset", "image"]).pixel_sha256.transform("first")
-        _refuse(rows[rows.pixel_sha256 != pixels], kind, "other pixels than another method saw")
         keys = rows.groupby("method").key.transform("first")
-        _refuse(rows[rows.key != keys], kind, "another method has the same label")
+        problems += [
+            (rows[~rows.lossless.astype(bool)], "is marked as not lossless"),
+            (rows[rows.pixel_sha256 != pixels], "other pixels than another method saw"),
+            (rows[rows.key != keys], "another method has the same label"),
+        ]
     if kind is TimingRow:
         run = [name for name in kind.KEY if name not in ("stage", "scale")]
         stages = rows[rows.stage != TOTAL].groupby(run, as_index=False).seconds.sum()
         totals = rows.loc[rows.stage == TOTAL, [*run, "seconds"]]
         both = stages.merge(totals, on=run, how="left", suffixes=("", "_total"))
-        _refuse(both[both.seconds_total.isna()], kind, "stages without a total")
-        _refuse(both[both.seconds > both.seconds_total + SLACK_S], kind, "stages exceed the total")
-
-
-def _refuse(rows: pd.DataFrame, kind: type[Row], why: str) -> None:
-    if len(rows):
-        first = rows.iloc[0]
-        named = ", ".join(f"{name} {first[name]}" for name in kind.KEY if name in rows)
-        raise RowError(f"{named}: {why}")
+        longer = both[both.seconds > both.seconds_total + SLACK_S]
+        problems.append((both[both.seconds_total.isna()], "stages without a total"))
+        problems.append((longer, "stages exceed the total"))
+    for bad, why in problems:
+        if len(bad):
+            first = bad.iloc[0]
+            named = ", ".join(f"{name} {first[name]}" for name in kind.KEY if name in bad)
+            raise RowError(f"{named}: {why}")
 
 
 def failure_text(table: pd.DataFrame, what: str = "image") -> str:
@@ -51,13 +52,10 @@ def failure_text(table: pd.DataFrame, what: str = "image") -> str:
     rows, total = failed(table), len(table)
     if rows.empty:
         return ""
-    first = rows.head(NAMED_FAILURES)
-    named = "; ".join(
-        f"{image}: {why}" for image, why in zip(first.image, first.reason, strict=True)
-    )
-    more = len(rows) - len(first)
-    rest = f"; and {more} more in rows.csv" if more else ""
-    return f"failed on {len(rows)} of {total} {what}{'' if total == 1 else 's'}: {named}{rest}"
+    named = [f"{row.image}: {row.reason}" for row in rows.head(NAMED_FAILURES).itertuples()]
+    more = [f"and {len(rows) - len(named)} more in rows.csv"] if len(rows) > len(named) else []
+    of = f"failed on {len(rows)} of {total} {what}{'' if total == 1 else 's'}"
+    return f"{of}: {'; '.join([*named, *more])}"
 
 
 def failure_texts(table: pd.DataFrame) -> dict[tuple[str, str], str]:

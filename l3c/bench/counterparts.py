@@ -1,4 +1,4 @@
-"""Which published data set each of ours stands for, and whether it is that very one.
+"""The published data set beside each of ours, and whether ours is that very one.
 
 A paper's values can be compared one by one only on the paper's images. On others the order of the
 methods and the distances between them can be.
@@ -60,19 +60,13 @@ def find_counterparts(
         values: all published ones.
     """
     names = dict(zip(values.label, values.dataset, strict=True))
-    return {
-        name: _counterpart(datasets[name], label, names[label], catalogue)
-        for name, label in published.items()
-    }
-
-
-def _counterpart(
-    spec: DatasetSpec, label: str, published_as: str, catalogue: Mapping[str, ImageSet]
-) -> Counterpart:
-    image_set = catalogue.get(spec.source)
-    if image_set is None:
-        return Counterpart(label, False, "")
-    changes = ["scaled"] if spec.prepare else []
-    changes += [f"{spec.limit} images of it"] if spec.limit else []
-    same = image_set.published_as in (published_as, label) and not changes
-    return Counterpart(label, same, ", ".join([image_set.title, *changes]))
+    found = {}
+    for key, label in published.items():
+        spec, same, title = datasets[key], False, ""
+        if image_set := catalogue.get(spec.source):
+            changes = ["scaled"] if spec.prepare else []
+            changes += [f"{spec.limit} images of it"] if spec.limit else []
+            same = image_set.published_as in (names[label], label) and not changes
+            title = ", ".join([image_set.title, *changes])
+        found[key] = Counterpart(label, same, title)
+    return found

@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 
 from l3c.bench.counterparts import Counterpart
-from l3c.bench.deviations import network_deviations
 from l3c.bench.published import normalize, published_values
 from l3c.bench.schema import AsPublished, BatchRow, IntegerCost, MethodRecord, TimingRow, frame
 from l3c.data.manifest import ManifestRow
 
 # The method every other one is compared with, where it was measured; a normalized name.
 REFERENCE = "l3c"
+# Deviations that make a network another one; how it was trained stays in the cards.
+_NETWORK = ("family", "model.", "train.lr_factors")
 
 
 @dataclass(frozen=True)
@@ -63,19 +64,27 @@ class Run:
 
         Only such a method's value may be compared with a published one in percent.
         """
-        return key not in self.cards or not network_deviations({key: key}, self.cards)
+        return not self._deviation(key)
 
     def labels(self) -> dict[str, str]:
         """Key of each method -> its label."""
         named = {record.key: record.method for record in self.records}
         return {key: str(card.get("name", key)) for key, card in self.cards.items()} | named
 
-    def deviations(self, keys: Sequence[str] | None = None) -> dict[str, str]:
-        """Models that differ alike -> how their networks differ from the paper's.
-
-        Args:
-            keys: of the methods in question; all unless given.
-        """
+    def deviations(self, keys: Sequence[str]) -> dict[str, str]:
+        """How networks of methods differ from the paper's, by a text that names those alike."""
         labels = self.labels()
-        learned = [key for key in (labels if keys is None else keys) if key in self.cards]
-        return network_deviations({key: labels[key] for key in learned}, self.cards)
+        alike: dict[str, list[str]] = {}
+        for key in keys:
+            alike.setdefault(self._deviation(key), []).append(labels.get(key, key))
+        return {_subject(models): differs for differs, models in alike.items() if differs}
+
+    def _deviation(self, key: str) -> str:
+        lines = self.cards.get(key, {}).get("deviations", ())
+        return "; ".join(line for line in lines if line.startswith(_NETWORK))
+
+
+def _subject(models: list[str]) -> str:
+    if len(models) == 1:
+        return f"{models[0]} here is not the paper's network"
+    return f"{', '.join(models[:-1])} and {models[-1]} here are not the paper's networks"

@@ -104,9 +104,6 @@ TABLE_NAMES = [
     and (AS_PUBLISHED or name != "as_published")
 ]
 TABLE_FILES = [path for name in TABLE_NAMES for path in TABLES[name].files()]
-# A part of the page of results, not shown elsewhere.
-OVERVIEW = f"{RUN}/tables/overview.md"
-
 # What a figure can read of this run: name of its parameter -> files; see l3c.bench.figures.
 FIGURE_FILES = {"published": PUBLISHED, **COLLECTED}
 if TRAINED_HERE:
@@ -141,7 +138,7 @@ FIGURES = {
 RESULTS = [
     *COLLECTED.values(),
     PROVENANCE,
-    *(f"{RUN}/tables/{file}" for file in TABLE_FILES if file != Path(OVERVIEW).name),
+    *(f"{RUN}/tables/{file}" for file in TABLE_FILES),
     *([f"{RUN}/tables/samples.csv"] if VISUALIZED else []),
     *expand(
         f"{RUN}/figures/{{figure}}.{{format}}", figure=FIGURES, format=["svg", "png"]

@@ -34,10 +34,8 @@ rule copy_reference:
 use rule make_results_page as make_reference_page with:
     input:
         provenance=PROVENANCE,
-        rows=f"{RUN}/rows.csv",
-        records=RECORDS,
         results=get_reference_results,
-        overview=OVERVIEW,
+        comparison=f"{RUN}/tables/comparison.md",
         captions=get_captions(),
     output:
         page=str(REFERENCE / "README.md"),

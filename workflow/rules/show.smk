@@ -202,10 +202,8 @@ rule execute_notebook:
 rule make_results_page:
     input:
         provenance=PROVENANCE,
-        rows=f"{RUN}/rows.csv",
-        records=RECORDS,
         results=RESULTS,
-        overview=OVERVIEW,
+        comparison=f"{RUN}/tables/comparison.md",
         captions=get_captions(),
     output:
         page=PAGE,
@@ -216,7 +214,5 @@ rule make_results_page:
     threads: 1
     resources:
         mem_mb=500,
-    params:
-        labels=LABELS,
     script:
         "../scripts/make_results_page.py"

@@ -7,10 +7,9 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
-from l3c.bench.published import bpsp_of
+from l3c.bench.published import bpsp_of, published_name
 from l3c.bench.run import Run
 from l3c.bench.tables.layout import (
-    MARKS,
     MINUS,
     NONE,
     REPRODUCED_MARK,
@@ -21,16 +20,9 @@ from l3c.bench.tables.layout import (
     fixed,
     table,
 )
-from l3c.bench.tables.methods import named
 
-_DEFINITIONS = (
-    "*our files*: what this project writes, mean bpsp over images. *release's rules*: "
-    "cross-entropy in float32, images padded with zeros on both sides and the padding counted, "
-    "images above 3 million pixels cut into quarters, RGB Shared applied four times.",
-    "*difference*: release's rules minus the published value, where images and network are the "
-    "paper's.",
-    *(f"{mark} {MARKS[mark]}." for mark in (REPRODUCED_MARK, UNVERIFIED_MARK)),
-)
+_COLUMNS = ["dataset", "model", "label", "released_as", "images", "files_bpsp", "release_bpsp"]
+_COLUMNS += ["published_bpsp", "verified", "difference", "reproduced"]
 
 
 @table("as_published", "By the rules of the authors' release, and as files", formats=("md", "csv"))
@@ -40,25 +32,25 @@ def as_published(run: Run) -> Table:
     for name, found in data.groupby("dataset", sort=False):
         counterpart = run.counterparts.get(str(name))
         remarks = [f"Published: {counterpart.label}; {counterpart.words}."] if counterpart else []
-        marks = found.verified.map({False: UNVERIFIED_MARK}).astype(object).fillna("")
+        marks = found.verified.map({False: UNVERIFIED_MARK}).fillna("")
         reproduced = found.reproduced.map({True: REPRODUCED_MARK, False: "no"})
         cells = pd.DataFrame(
             {
                 "Model": found.label,
-                "weights": found.released_as.astype(object).fillna("not the authors'"),
+                "weights": found.released_as.fillna("not the authors'"),
                 "our files": found.files_bpsp.map(fixed),
                 "release's rules": found.release_bpsp.map(fixed),
-                "published": (found.published_bpsp + marks).astype(object).fillna(NONE),
+                "published": (found.published_bpsp + marks).fillna(NONE),
                 "difference": [
                     NONE if pd.isna(value) else f"{value:+.3f}".replace("-", MINUS)
                     for value in found.difference
                 ],
-                "reproduced": reproduced.astype(object).fillna(NONE),
+                "reproduced": reproduced.fillna(NONE),
             }
         )
         title = f"{name}, {counted(found.images.iloc[0], 'image')}"
         sections.append(Section(title, cells, remarks, left=2))
-    return Table("As published, and as files", sections, data, definitions=_DEFINITIONS)
+    return Table("As published, and as files", sections, data)
 
 
 def release_rates(run: Run) -> pd.DataFrame:
@@ -68,45 +60,39 @@ def release_rates(run: Run) -> pd.DataFrame:
         A line for each data set and model: both keys, `label`, `released_as` by the authors,
         `images`, `files_bpsp` of our files, `release_bpsp`, `published_bpsp` as it is printed,
         whether that is `verified`; `difference` from it where images and network are the paper's,
-        and whether it is `reproduced` where the weights are the authors' too. Missing values are
-        None or NaN.
+        and whether it is `reproduced` where the weights are the authors' too.
     """
-    names = {"key": "model", "dataset": "dataset"}
-    files = run.rows.rename(columns=names).groupby(["dataset", "model"]).bpsp.mean()
-    groups = run.as_published.groupby(["dataset", "model"], sort=False).bpsp
-    found = pd.DataFrame({"images": groups.size(), "release_bpsp": groups.mean()}).join(
-        files.rename("files_bpsp").astype(float)
-    )
-    found, labels = found.reset_index(), run.labels()
-    found["label"] = found.model.map(labels)
-    found["released_as"] = [
-        run.cards[key].get("source", {}).get("released_as") for key in found.model
-    ]
-    parts = [_beside(run, str(name), rows) for name, rows in found.groupby("dataset", sort=False)]
-    columns = ["dataset", "model", "label", "released_as", "images", "files_bpsp", "release_bpsp"]
-    columns += ["published_bpsp", "verified", "difference", "reproduced"]
-    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def _beside(run: Run, dataset: str, found: pd.DataFrame) -> pd.DataFrame:
-    """The models of a data set with their published values."""
-    counterpart = run.counterparts.get(dataset)
-    values = bpsp_of(run.published, counterpart.label if counterpart else None)
-    rows = named(run, found.rename(columns={"model": "key", "label": "method"}), values.index)
-    theirs = values.reindex(rows.name)
-    same = counterpart is not None and counterpart.same
-    comparable = np.array([same and run.is_papers(key) for key in rows.key])
-    difference = (rows.release_bpsp - theirs.value.to_numpy()).where(comparable)
-    reproduced = [
-        reproduces(gap, printed) if gap == gap and isinstance(released, str) else None
-        for gap, printed, released in zip(difference, theirs.printed, rows.released_as, strict=True)
-    ]
-    return found.assign(
-        published_bpsp=theirs.printed.to_numpy(object),
-        verified=theirs.verified.to_numpy(object),
-        difference=difference,
-        reproduced=pd.Series(reproduced, found.index, dtype=object),
-    )
+    labels, lines = run.labels(), []
+    for group, rows in run.as_published.groupby(["dataset", "model"], sort=False):
+        dataset, key = map(str, group)
+        counterpart = run.counterparts.get(dataset)
+        values = bpsp_of(run.published, counterpart.label if counterpart else None)
+        value = values.reindex(
+            [published_name(key, labels[key], run.published_as, values.index)]
+        ).iloc[0]
+        comparable = counterpart is not None and counterpart.same and run.is_papers(key)
+        released = run.cards[key].get("source", {}).get("released_as")
+        rate = rows.bpsp.mean()
+        difference = rate - value.value if comparable else np.nan
+        known = pd.notna(difference) and released
+        lines.append(
+            {
+                "dataset": dataset,
+                "model": key,
+                "label": labels[key],
+                "released_as": released,
+                "images": len(rows),
+                "files_bpsp": run.rows.bpsp[
+                    (run.rows.dataset == dataset) & (run.rows.key == key)
+                ].mean(),
+                "release_bpsp": rate,
+                "published_bpsp": value.printed,
+                "verified": value.verified,
+                "difference": difference,
+                "reproduced": reproduces(difference, value.printed) if known else None,
+            }
+        )
+    return pd.DataFrame(lines, columns=_COLUMNS, dtype=object)
 
 
 def reproduces(difference: float, printed: str) -> bool:

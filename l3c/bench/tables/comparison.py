@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pandas as pd
 
 from l3c.bench.published import bpsp_of
 from l3c.bench.run import Run
 from l3c.bench.schema import rows_of
-from l3c.bench.stats import LEAST, LEVEL
+from l3c.bench.stats import LEVEL
 from l3c.bench.tables.layout import (
     EXTERNAL_MARK,
-    MARKS,
-    MINUS,
     NONE,
     Section,
     Table,
@@ -31,35 +28,19 @@ from l3c.data.manifest import ManifestRow
 
 NOT_MEASURED = "not measured"
 _LISTED = 10  # images left out that a note names; left_out.csv has them all
-# Columns of the CSV and their decimals: those that the same models and images give again, then
-# those of this machine, in significant digits.
-_RATES = {"images": 0, "mean_bpsp": 4, "mean_bpsp_low": 4, "mean_bpsp_high": 4, "total_bpsp": 4}
-_RATES |= {"total_cross_entropy_bpsp": 4, "gap_percent": 3}
-_TIMES = ["encode_s", "decode_s", "encode_mb_s", "decode_mb_s"]
+# Columns of the CSV: those that the same models and images give again, then those of this machine.
+_RATES = ["images", "mean_bpsp", "mean_bpsp_low", "mean_bpsp_high", "total_bpsp"]
+_RATES += ["total_cross_entropy_bpsp", "gap_percent"]
+_TIMES = ["encode_s", "decode_s", "encode_mb_s", "decode_mb_s", "threads", "in_process"]
 _STATUS = ["lossless", "vs_l3c_percent", "published_bpsp", "status"]
-_DEFINITIONS = (
-    "*bpsp*: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over images; "
-    "*total bpsp*: all bits over all sub-pixels. *vs. L3C*: bpsp above (+) or below "
-    f"({MINUS}) that of the L3C measured here. Published values that nobody checked against the "
-    "paper are in the tables of the paper only.",
-    f"*{LEVEL:.0f} % interval* of the mean, by a percentile bootstrap over images: how far the "
-    "mean over other such images may lie from it. It is too narrow for few images, and not given "
-    f"for fewer than {LEAST}.",
-    "*cross-entropy*: the learned model's own estimate of the rate, total, with the one in 2^24 "
-    "that every symbol keeps; *gap*: how far the real files lie above it (+) or below "
-    f"({MINUS}): zero bytes at the end of a stream are not stored, so that a last row of black "
-    "takes next to no bytes even where no model expects it.",
-    "Speeds are measured inside the process after a warm-up, each method alone on the machine; MB "
-    "are 10^6 bytes of raw pixels.",
-)
 
 
 def compare_methods(run: Run, dataset: str) -> pd.DataFrame:
     """The methods of a data set in the order of the run, those that were only published last.
 
     Returns:
-        Columns of the CSV, not rounded, with those of `methods`; `printed`, the published value as
-        it is written. Published values are those that were read in the paper.
+        Columns of the CSV, and those of `methods`; `printed`, the published value as it is
+        written. Published values are those that were read in the paper.
     """
     counterpart = run.counterparts.get(dataset)
     values = bpsp_of(run.published, counterpart.label if counterpart else None)
@@ -86,14 +67,10 @@ def compare_methods(run: Run, dataset: str) -> pd.DataFrame:
 
 
 def _data(run: Run, columns: Sequence[str]) -> pd.DataFrame:
-    """Rounded, as CSV."""
-    tables = [compare_methods(run, name) for name in run.datasets]
-    found = pd.concat(tables or [compare_methods(run, "")], ignore_index=True)
-    found = found.round(_RATES | {"vs_l3c_percent": 2})
-    found["images"] = found.images.where(found.images > 0).astype("Int64")
-    found["threads"] = found.threads.astype("Int64")
-    for name in _TIMES:
-        found[name] = [float(f"{value:.4g}") for value in found[name].astype(float)]
+    tables = [compare_methods(run, name) for name in run.datasets or [""]]
+    found = pd.concat(tables, ignore_index=True)
+    images = found.images.where(found.images > 0).astype("Int64")
+    found = found.assign(images=images, threads=found.threads.astype("Int64"))
     return found[["dataset", "key", "method", *columns]]
 
 
@@ -112,13 +89,8 @@ def left_out(run: Run) -> Table:
         for row in manifest
         if row.status == "dropped"
     ]
-    return Table("", data=pd.DataFrame(dropped, columns=["dataset", "image", "source", "reason"]))
-
-
-@table("overview", "The comparison without notes on methods", formats=("md",))
-def overview(run: Run) -> Table:
-    """The comparison as the page of results shows it."""
-    return Table("", sections=[_section(run, dataset) for dataset in run.datasets])
+    columns = ["dataset", "image", "source", "reason"]
+    return Table("Images left out", data=pd.DataFrame(dropped, columns=columns))
 
 
 @table("comparison", "The comparison")
@@ -126,60 +98,51 @@ def comparison(run: Run) -> Table:
     """One section for each data set, then the models."""
     threads = ", ".join(map(str, sorted(run.rows.threads.unique()))) or "none"
     cards = ["The cards, `models/*.json` of the run, list the rest."] if run.cards else []
-    external = (run.rows.in_process == False).any()  # noqa: E712  (a nullable column)
     return Table(
         title="Comparison",
         sections=[*(_section(run, dataset) for dataset in run.datasets), *_models(run)],
-        data=_data(
-            run, [*_RATES, *_TIMES, "threads", "in_process", *_STATUS, "settings", "version"]
-        ),
+        data=_data(run, [*_RATES, *_TIMES, *_STATUS, "settings", "version"]),
         notes=[
             *about(run, run.rows),
             *_sources(run),
             *cards,
             f"Threads at hand: {threads}; a codec whose settings say numthreads=1 uses one.",
         ],
-        definitions=[
-            *_DEFINITIONS,
-            *([f"{EXTERNAL_MARK} {MARKS[EXTERNAL_MARK]}."] if external else []),
-        ],
     )
 
 
 def _section(run: Run, dataset: str) -> Section:
     found = compare_methods(run, dataset)
-    cells = pd.DataFrame([_cells(item) for item in rows_of(found)])
+    means = [
+        (fixed(row.mean_bpsp) + (f" ({row.lossless} images)" if row.failed else ""))
+        if row.images
+        else ("failed" if row.failed else NOT_MEASURED)
+        for row in rows_of(found)
+    ]
+    cells = {
+        "Method": found.method + found.in_process.map({False: EXTERNAL_MARK}).fillna(""),
+        "bpsp": means,
+        f"{LEVEL:.0f} % interval": list(map(span, found.mean_bpsp_low, found.mean_bpsp_high)),
+        "vs. L3C": found.vs_l3c_percent.map(percent),
+        "published bpsp": found.printed,
+        "total bpsp": found.total_bpsp.map(fixed),
+        "cross-entropy bpsp": found.total_cross_entropy_bpsp.map(fixed),
+        "gap": found.gap_percent.map(lambda value: percent(value, 2)),
+        "encode MB/s": found.encode_mb_s.map(plain),
+        "decode MB/s": found.decode_mb_s.map(plain),
+        "decode s/image": found.decode_s.map(plain),
+        "lossless": found.lossless.replace("", NONE),
+    }
     title = dataset
     if found.published_bpsp.notna().any() and not run.counterparts[dataset].same:
         title = f"{dataset}, stands in for {run.counterparts[dataset].label}"
     return Section(
         title=title,
-        cells=without_empty(cells),
+        cells=without_empty(pd.DataFrame(cells)),
         remarks=[*_remarks(run, dataset, found)],
         caption=f"Lossless compression of {title}: mean bits per sub-pixel (bpsp) over images, "
         "whole files; gap: all files together above the model's own estimate.",
     )
-
-
-def _cells(item: Any) -> dict[str, str]:
-    """The printed cells of one method."""
-    mean = "failed" if item.failed else NOT_MEASURED
-    if item.images:
-        mean = fixed(item.mean_bpsp) + (f" ({item.lossless} images)" if item.failed else "")
-    return {
-        "Method": item.method + (EXTERNAL_MARK if item.in_process is False else ""),
-        "bpsp": mean,
-        f"{LEVEL:.0f} % interval": span(item.mean_bpsp_low, item.mean_bpsp_high),
-        "vs. L3C": percent(item.vs_l3c_percent),
-        "published bpsp": item.printed,
-        "total bpsp": fixed(item.total_bpsp),
-        "cross-entropy bpsp": fixed(item.total_cross_entropy_bpsp),
-        "gap": percent(item.gap_percent, 2),
-        "encode MB/s": plain(item.encode_mb_s),
-        "decode MB/s": plain(item.decode_mb_s),
-        "decode s/image": plain(item.decode_s),
-        "lossless": item.lossless or NONE,
-    }
 
 
 def _remarks(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:

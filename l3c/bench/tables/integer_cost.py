@@ -29,21 +29,21 @@ def integer_cost(run: Run) -> Table:
             "ratio": data.time_ratio.map(lambda value: fixed(value, 2)),
         }
     )
+    groups = data.groupby("dataset", sort=False)
     return Table(
         title="What integers cost",
         sections=[
             Section(
                 f"{name}, {counted(rows.images.iloc[0], 'image')}", cells.loc[rows.index], left=2
             )
-            for name, rows in data.groupby("dataset", sort=False)
+            for name, rows in groups
         ],
-        intro="" if len(data) else "No measured model has integers.",
-        data=data.round({"bytes_percent": 4, "time_ratio": 4}),
+        data=data,
         notes=[
             "Bytes are those of the streams of each scale, for the first images of a data set; "
             "the coarsest scale has a uniform CDF in both.",
             "Seconds are those of predicting the mixture parameters of that scale on the CPU, "
             "medians of runs in which both take turns. Both networks predict the same parameters.",
-            *machines(data),
+            *(machines(data) or ["No measured model has integers."]),
         ],
     )

@@ -10,27 +10,56 @@ A new table is a function below `@table` in a module of this package:
 
 from __future__ import annotations
 
-import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from l3c.bench.run import Run
+from l3c.bench.stats import LEAST, LEVEL
 from l3c.whole_files import write_text
 
 NONE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 UNVERIFIED_MARK, EXTERNAL_MARK, REPRODUCED_MARK = "†", "‡", "✓"
-MARKS = {
-    UNVERIFIED_MARK: "published value not checked against the paper (unverified)",
-    EXTERNAL_MARK: "external program: times include file I/O, and its start unless it stays",
+GLOSSARY = {
+    "published": "*published*: in the L3C paper, of the edition in the heading (v2: camera ready, "
+    "v3: the third one). The comparison has only values that were read there.",
+    UNVERIFIED_MARK: "published value not checked against the paper (unverified).",
     REPRODUCED_MARK: "reproduced: the authors' released weights give the published value by the "
-    "rules of their release, to one unit of its last digit",
+    "rules of their release, to one unit of its last digit.",
+    EXTERNAL_MARK: "external program: times include file I/O, and its start unless it stays.",
+    "bpsp": "*bpsp*: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over "
+    "images; *total bpsp*: all bits over all sub-pixels.",
+    "vs. L3C": f"*vs. L3C*: above (+) or below ({MINUS}) the L3C measured on the same images, or "
+    "published beside it. Beside published values, measured ones are compared only where the "
+    "networks are the paper's.",
+    "interval": f"*{LEVEL:.0f} % interval* of the mean, by a percentile bootstrap over images: how "
+    "far the mean over other such images may lie from it. It is too narrow for few images, and not "
+    f"given for fewer than {LEAST}.",
+    "cross-entropy": "*cross-entropy bpsp*: the estimate of a learned method's own model, with the "
+    "one in 2^24 that every symbol keeps, without the container of each file: total in the "
+    "comparison, mean over images in the tables of the paper.",
+    "gap": f"*gap*: how far the real files lie above (+) or below ({MINUS}) the cross-entropy. "
+    "Zero bytes at the end of a stream are not stored, so that a last row of black takes next to "
+    "no bytes even where no model expects it.",
+    "release's rules": "*release's rules*: cross-entropy in float32, images padded with zeros on "
+    "both sides and the padding counted, images above 3 million pixels cut into quarters, RGB "
+    "Shared applied four times; mean over images.",
+    "difference": "*difference*: release's rules minus the published value, where images and "
+    "network are the paper's.",
+    "MB/s": "Speeds are measured inside the process after a warm-up, each method alone on the "
+    "machine; MB are 10^6 bytes of raw pixels.",
+    "PU, ": "Measured seconds: the median of the clocked runs of each crop or batch, without a "
+    "warm-up; means over crops. In brackets the quartiles over runs, means over crops too: how far "
+    "the runs scatter, not the crops.",
+    "not measured here": "*not measured here*: the run lacks the data set, the method or the "
+    "device.",
 }
-"""Mark in a cell -> what it means."""
+"""What a title of a column, or a mark in a cell, means: printed below tables that have it."""
 _WIDTH = 100  # of a LaTeX tabular in characters; further columns go below
 
 
@@ -58,22 +87,16 @@ class Table:
     """A table in all its forms.
 
     Attributes:
-        title: heading; "" for a part of another page.
+        title: heading.
         sections: printed.
         data: numbers, as CSV.
-        intro: paragraph below the heading.
         notes: on its measurements, below the sections.
-        definitions: of columns and marks, in Markdown only.
-        tables: printed below, one level deeper, without their definitions.
     """
 
     title: str
     sections: Sequence[Section] = ()
     data: pd.DataFrame = field(default_factory=pd.DataFrame)
-    intro: str = ""
     notes: Sequence[str] = ()
-    definitions: Sequence[str] = ()
-    tables: Sequence[Table] = ()
 
 
 @dataclass(frozen=True)
@@ -105,7 +128,7 @@ TABLES: dict[str, TableSpec] = {}
 def table(
     name: str, title: str, formats: tuple[str, ...] = ("md", "csv", "tex"), learned: bool = False
 ) -> Callable[[Callable[[Run], Table]], Callable[[Run], Table]]:
-    """Registers a function that makes a table of a run; see `TableSpec` for the arguments."""
+    """Registers a function that makes a table of a run; see `TableSpec`."""
 
     def register(make: Callable[[Run], Table]) -> Callable[[Run], Table]:
         TABLES[name] = TableSpec(name, title, formats, learned, make)
@@ -131,41 +154,43 @@ def write_table(spec: TableSpec, run: Run, folder: Path, stamp: str, made_from: 
         elif form == "tex":
             text = latex(made, spec.name.replace("/", "-"), stamp)
         else:
-            text = made.data.assign(provenance=made_from).to_csv(index=False, lineterminator="\n")
+            data = made.data.assign(provenance=made_from)
+            text = data.to_csv(index=False, lineterminator="\n", float_format="%.6g")
         write_text(folder / f"{spec.name}.{form}", text)
 
 
 def markdown(table: Table, stamp: str) -> str:
-    """The page of a table, provenance at the end; without, where it has no title."""
-    blocks = [*_blocks(table, "#"), *([f"Provenance: {stamp}."] if table.title else [])]
-    text = "\n\n".join([*blocks, ""])
-    return re.sub(r"(?m)^(\* .*)\n\n(?=\* )", r"\1\n", text)[:-1]  # list items stay together
-
-
-def _blocks(table: Table, level: str) -> Iterator[str]:
-    yield from filter(None, [f"{level} {table.title}" if table.title else "", table.intro])
+    """The page of a table, provenance at the end."""
+    blocks = [f"# {table.title}"]
     for section in table.sections:
-        yield from [f"{level}# {section.title}"] if section.title else []
         sides = ["left" if i < section.left else "right" for i in range(section.cells.shape[1])]
-        escaped = section.cells.map(lambda cell: cell.replace("|", "\\|"))
-        yield str(
-            escaped.to_markdown(index=False, tablefmt="pipe", colalign=sides, disable_numparse=True)
-        )
-        yield from (f"* {text}" for text in section.remarks)
-    for inner in table.tables:
-        yield from _blocks(inner, f"{level}#")
-    for title, texts in (("Notes", table.notes), ("Definitions", table.definitions)):
-        if texts and not (title == "Definitions" and len(level) > 1):
-            yield f"{level}# {title}"
-            yield from (f"* {text}" for text in texts)
+        form: Any = {"tablefmt": "pipe", "colalign": sides, "disable_numparse": True}
+        cells = section.cells.map(lambda cell: cell.replace("|", "\\|"))
+        blocks += [f"## {section.title}"] if section.title else []
+        blocks += [str(cells.to_markdown(None, index=False, **form)), _items(section.remarks)]
+    known = _explained(table.sections, GLOSSARY)
+    for title, texts in (("Notes", table.notes), ("Definitions", known)):
+        blocks += [f"## {title}", _items(texts)] if texts else []
+    return "\n\n".join(filter(None, [*blocks, f"Provenance: {stamp}."])) + "\n"
+
+
+def _explained(sections: Sequence[Section], terms: Collection[str]) -> list[str]:
+    """Meanings of those terms that the sections have."""
+    cells = [section.cells for section in sections]
+    shown = " ".join(str(text) for frame in cells for text in (*frame, *frame.to_numpy().ravel()))
+    marks = {term: f"{term} " if len(term) == 1 else "" for term in terms}
+    return [f"{marks[term]}{GLOSSARY[term]}" for term in terms if term in shown]
+
+
+def _items(texts: Sequence[str]) -> str:
+    return "\n".join(f"* {text}" for text in texts)
 
 
 def latex(table: Table, label: str, stamp: str) -> str:
     """A table environment for each section, then the notes in small print; needs booktabs."""
     lines = ["% Needs \\usepackage{booktabs}. Written by the workflow."]
     for number, section in enumerate(table.sections, start=1):
-        shown = "".join(section.cells.to_numpy().ravel())
-        marks = [f"{mark} {meaning}." for mark, meaning in MARKS.items() if mark in shown]
+        marks = _explained([section], (UNVERIFIED_MARK, EXTERNAL_MARK, REPRODUCED_MARK))
         caption = " ".join([section.caption or f"{section.title}.", *marks])
         lines += [
             "\\begin{table}",
@@ -176,7 +201,7 @@ def latex(table: Table, label: str, stamp: str) -> str:
             *(f"  \\par\\smallskip\\raggedright {tex(text)}" for text in section.remarks),
             "\\end{table}",
         ]
-    paragraphs = [*filter(None, [table.intro]), *table.notes, f"Provenance: {stamp}."]
+    paragraphs = [*table.notes, f"Provenance: {stamp}."]
     lines += ["{\\footnotesize", *(f"  \\noindent {tex(text)}\\par" for text in paragraphs), "}"]
     return "\n".join(lines) + "\n"
 
@@ -187,9 +212,8 @@ def _tabulars(section: Section) -> Iterator[str]:
     heads = {name: textwrap.wrap(name, 10, break_long_words=False) for name in names}
     widths = {name: 2 + max(map(len, [*heads[name], *cells[name]]), default=0) for name in names}
     texts, numbers = names[: section.left], names[section.left :]
-    room = _WIDTH - sum(widths[name] for name in texts)
-    total = sum(widths[name] for name in numbers)
-    count, before = max(1, -(-total // room)), 0
+    total, before = sum(widths[name] for name in numbers), 0
+    count = max(1, -(-total // (_WIDTH - sum(widths[name] for name in texts))))
     groups: list[list[str]] = [[*texts] for _ in range(count)]
     for name in numbers:
         groups[int((before + widths[name] / 2) * count / total)].append(name)
@@ -233,29 +257,24 @@ def without_empty(cells: pd.DataFrame) -> pd.DataFrame:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A difference in percent; a dash for none, as in all that follow."""
-    return NONE if is_none(value) else f"{value:+.{digits}f} %".replace("-", MINUS)
+    return NONE if pd.isna(value) else f"{value:+.{digits}f} %".replace("-", MINUS)
 
 
 def fixed(value: float | None, digits: int = 3) -> str:
     """A number with so many decimals."""
-    return NONE if is_none(value) else f"{value:.{digits}f}"
+    return NONE if pd.isna(value) else f"{value:.{digits}f}"
 
 
 def span(low: float | None, high: float | None, digits: int = 3) -> str:
     """Both ends of an interval."""
-    return NONE if is_none(low) else f"{low:.{digits}f}{NONE}{high:.{digits}f}"
+    return NONE if pd.isna(low) else f"{low:.{digits}f}{NONE}{high:.{digits}f}"
 
 
 def plain(value: float | None) -> str:
     """Three significant digits, without an exponent."""
-    if value is None or is_none(value):
+    if value is None or pd.isna(value):
         return NONE
     return f"{value:.0f}" if value >= 100 else f"{Decimal(f'{value:.2e}'):f}"
-
-
-def is_none(value: float | None) -> bool:
-    """Whether a number is missing."""
-    return value is None or bool(pd.isna(value))
 
 
 def counted(number: int, what: str) -> str:

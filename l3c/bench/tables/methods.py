@@ -28,15 +28,12 @@ def methods(run: Run, dataset: str, published: Collection[str]) -> pd.DataFrame:
         `failure` in words, "" for none; `name`, see `named`.
     """
     rows = run.rows[run.rows.dataset == dataset]
-    done = measured(rows)
-    records = pd.DataFrame(
-        [record.model_dump() for record in run.records if record.dataset == dataset],
-        columns=[*MethodRecord.model_fields],
-    ).drop(columns="measured")
-    found = records.merge(rates(done, ["key"]), on="key", how="left")
+    done, texts = measured(rows), failure_texts(rows)
+    records = [record.model_dump() for record in run.records if record.dataset == dataset]
+    found = pd.DataFrame(records, columns=[*MethodRecord.model_fields]).drop(columns="measured")
+    found = found.merge(rates(done, ["key"]), on="key", how="left")
     found = found.merge(speeds(done, ["key"]), on="key", how="left")
     failures = failed(rows).groupby("key").size()
-    texts = failure_texts(rows)
     return named(run, found, published).assign(
         images=found.images.fillna(0).astype(int),
         failed=found.key.map(failures).fillna(0).astype(int),
@@ -54,18 +51,10 @@ def named(run: Run, table: pd.DataFrame, published: Collection[str]) -> pd.DataF
 
 
 def percent_above_l3c(run: Run, found: pd.DataFrame, comparable: pd.Series) -> pd.Series:
-    """How far mean rates lie above that of the run's L3C, in percent.
-
-    Args:
-        run: of the methods.
-        found: `key` and `mean_bpsp` of each method.
-        comparable: which means may be compared.
-    """
+    """How far the `mean_bpsp` of methods lie above the run's L3C in percent, where comparable."""
     means = found.mean_bpsp.astype(float).where(comparable)
-    reference = next(
-        (m for k, m in zip(found.key, means, strict=True) if run.is_reference(k)), None
-    )
-    return 100 * (means / (reference or np.nan) - 1)
+    references = means[found.key.map(run.is_reference).astype(bool)]
+    return 100 * (means / next(iter(references), np.nan) - 1)
 
 
 def about(run: Run, rows: pd.DataFrame, timed: bool = True) -> list[str]:
@@ -81,15 +70,12 @@ def about(run: Run, rows: pd.DataFrame, timed: bool = True) -> list[str]:
         clocked = rows.dropna(subset="version").drop_duplicates("key")
         versions |= {row.key: (row.version, row.settings) for row in rows_of(clocked)}
     labels = dict(zip(rows.key, rows.method, strict=True))
+    known = [key for key in labels if key in versions]
     noise = noise_note(rows) if timed else ""
     return [
         *machines(rows),
         *([f"{noise}."] if noise else []),
-        *(
-            f"{labels[key]}: {versions[key][0]} ({versions[key][1]})."
-            for key in labels
-            if key in versions
-        ),
+        *(f"{labels[key]}: {versions[key][0]} ({versions[key][1]})." for key in known),
         *(f"**{subject}**: {differs}." for subject, differs in run.deviations([*labels]).items()),
     ]
 

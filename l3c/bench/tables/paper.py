@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,63 +12,22 @@ import pandas as pd
 from l3c.bench.published import NO_VALUES
 from l3c.bench.run import Run
 from l3c.bench.schema import TOTAL, failed, measured, rows_of
-from l3c.bench.stats import LEAST, LEVEL, rates, repeated
+from l3c.bench.stats import rates, repeated
 from l3c.bench.tables.as_published import release_rates
-from l3c.bench.tables.layout import (
-    EXTERNAL_MARK,
-    MARKS,
-    MINUS,
-    REPRODUCED_MARK,
-    UNVERIFIED_MARK,
-    Table,
-    counted,
-    table,
-)
+from l3c.bench.tables.layout import Table, counted, table
 from l3c.bench.tables.methods import about, methods, named, percent_above_l3c
-from l3c.bench.tables.paper_parts import (
-    ALL,
-    BPSP,
-    MIB,
-    NO_OURS,
-    NOT_MEASURED,
-    SECONDS,
-    Part,
-)
+from l3c.bench.tables.paper_parts import ALL, BPSP, PEAK, Part
 
 _BATCH_SIDE = 32  # of the images of Table A3, pixels
 # Parts of Table A1: title, quantity, stages. The first has the sum of the paper's two columns.
+_TOGETHER = "Network, CDFs and arithmetic decoding together"
 _STAGES = (
-    (
-        "Network, CDFs and arithmetic decoding together",
-        "all_stages_s",
-        ("network", "coder", "range_coder"),
-    ),
+    (_TOGETHER, "all_stages_s", ("network", "coder", "range_coder")),
     ("Passes of the network", "network_s", ("network",)),
     ("CDFs and arithmetic decoding, one loop", "coder_s", ("coder", "range_coder")),
 )
 _SAME = "the published images."
 _STAND_IN = "other images than the published ones, so compare order and distances, not values."
-_NO_GPU = "GPU: not measured here."
-_DEFINITIONS = (
-    "*published*: in the L3C paper, of the edition in the heading (v2: camera ready, v3: the third "
-    "one).",
-    *(f"{mark} {MARKS[mark]}." for mark in (UNVERIFIED_MARK, EXTERNAL_MARK, REPRODUCED_MARK)),
-    "*bpsp*: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over images; "
-    f"*total bpsp*: all bits over all sub-pixels. *vs. L3C*: above (+) or below ({MINUS}) L3C's, "
-    "published against published; measured against measured only where the networks are the "
-    "paper's.",
-    "*cross-entropy bpsp*: the estimate of a learned method's own model, mean over images, "
-    "without the container of each file, which counts in small images. *release's rules bpsp*: "
-    "the same by the rules of the authors' release, see as_published.md.",
-    f"*{LEVEL:.0f} % interval* of the measured mean, by a percentile bootstrap over images; it is "
-    f"too narrow for few images, and not given for fewer than {LEAST}.",
-    "Measured seconds: the median of the clocked runs of each crop or batch, without a warm-up; "
-    "means over crops. In brackets the quartiles over runs, means over crops too: how far the "
-    "runs scatter, not the crops.",
-    f"*{NOT_MEASURED}*: the run lacks the data set, the method or the device.",
-    "The learned methods measured are the models of this run: the notes of each table have their "
-    "settings and how their networks differ from the paper's, the cards their training.",
-)
 
 
 @table("paper/table1", "Table 1 of the paper")
@@ -84,15 +44,14 @@ def table_1(run: Run) -> Table:
 def table_2(run: Run) -> Table:
     """ImageNet32: rates, and seconds to sample."""
     values, parts = _published(run, "2"), _rate_parts(run, "2")
-    times = values[values.quantity.str.startswith("sample_s")]
-    for quantity, theirs in times.groupby("quantity", sort=False):
+    for quantity, theirs in values[values.quantity != BPSP].groupby("quantity", sort=False):
         size, batch = str(quantity).removeprefix("sample_s ").split()
         side, images = int(size.split("x")[0]), int(batch.removeprefix("bs"))
         rows = _batches(run.batches, "sample", side)
         rows = rows[rows.batch == images]
         ours = _times(_by_method(run, theirs, rows), "batch")
         title = f"Sampling one image of {size}, batch size {images}"
-        parts.append(Part(title, theirs, ours, rows, str(quantity), SECONDS, remark=_missing(rows)))
+        parts.append(Part(title, theirs, ours, rows, str(quantity), remark=_missing(rows)))
     note = (
         "Published times are of a Titan X (Pascal); those of PixelCNN and MS-PixelCNN are as their "
         "authors reported them, on other machines."
@@ -104,37 +63,34 @@ def table_2(run: Run) -> Table:
 def table_3(run: Run) -> Table:
     """Speed on crops."""
     values, rows = _published(run, "3"), measured(run.timing)
-    on = {"dataset": rows.dataset.iloc[0], "same": False} if len(rows) else {}
-    totals = rows[rows.stage == TOTAL]
+    totals, crops = rows[rows.stage == TOTAL], _on_crops(rows)
     parts = []
     for quantity in ("encode_s", "decode_s"):
         theirs, direction = values[values.quantity == quantity], quantity.removesuffix("_s")
         ours = _times(_by_method(run, theirs, totals[totals.direction == direction]), "image")
-        title = f"Seconds to {direction} a crop"
-        parts.append(Part(title, theirs, ours, rows, quantity, SECONDS, **on))
+        parts.append(Part(f"Seconds to {direction} a crop", theirs, ours, rows, quantity, **crops))
     theirs = values[values.quantity == BPSP]
-    crops = totals[totals.direction == "encode"].drop_duplicates(["key", "image"])
-    found = rates(crops.assign(cross_entropy_bits=np.nan), ["key", "method"])
-    ours = _rated(run, named(run, found.assign(failure=""), set(theirs.name)))
-    parts.append(Part("Bits per sub-pixel of the crops", theirs, ours, rows, **on))
-    if rows.peak_mib.notna().any():
-        # One process ran all crops, threads and directions.
-        memory = _by_method(run, NO_VALUES, rows[rows.peak_mib.notna()], threads=False)
-        peaks = memory.groupby(["name", "line", "setting"], sort=False).peak_mib
-        ours = peaks.agg(measured="max", count="size").reset_index()
+    once = totals[totals.direction == "encode"].drop_duplicates(["key", "image"])
+    found = rates(once.assign(cross_entropy_bits=np.nan), ["key", "method"])
+    ours = _rated(run, named(run, found.assign(failure="", reason=""), set(theirs.name)))
+    parts.append(Part("Bits per sub-pixel of the crops", theirs, ours, rows, **crops))
+    # One process ran all crops, threads and directions.
+    memory = _by_method(run, NO_VALUES, rows[rows.peak_mib.notna()], threads=False)
+    peaks = memory.groupby(["name", "line", "setting"], sort=False).peak_mib
+    ours = peaks.agg(measured="max", count="size").reset_index()
+    if len(ours):
         title = "Peak memory in MiB, over all crops and numbers of threads"
-        parts.append(Part(title, NO_VALUES, ours, rows, "peak_mib", MIB, **on))
-    notes = ["Published times are of a Titan X (Pascal) and a Xeon E5-2680 v3."]
-    done = set(rows.key)
-    untimed = dict.fromkeys(r.method for r in run.records if r.measured and r.key not in done)
+        parts.append(Part(title, NO_VALUES, ours, rows, PEAK, **crops))
+    notes = [_crops(run, rows)]
+    notes += ["Published times are of a Titan X (Pascal) and a Xeon E5-2680 v3."]
+    untimed = {r.method: None for r in run.records if r.measured and r.key not in set(rows.key)}
     if len(rows) and untimed:
         notes.append(f"Measured on whole images only, not timed on crops: {', '.join(untimed)}.")
     notes += [
         f"{row.method} is not timed, since it failed on the crop {row.image}: {row.reason}."
         for row in rows_of(failed(run.timing))
     ]
-    title = "Seconds and bits per sub-pixel for crops of 512x512"
-    return _table(run, "3", title, parts, notes, _crops(run, rows))
+    return _table(run, "3", "Seconds and bits per sub-pixel for crops of 512x512", parts, notes)
 
 
 @table("paper/tableA1", "Table A1 of the paper")
@@ -142,32 +98,29 @@ def table_a1(run: Run) -> Table:
     """Decoding time of L3C by scale."""
     values, rows = _published(run, "A1"), measured(run.timing)
     rows = rows[rows.key.map(run.is_reference).astype(bool)]
-    on = {"dataset": rows.dataset.iloc[0], "same": False} if len(rows) else {}
     # The paper's columns of a scale together, named by the scale.
     step, scale = (values.quantity.str.split().str[n] for n in (0, 1))
     each = step.str.removesuffix("_s").str.replace("_", " ") + " " + values.printed
-    steps = values.assign(name=scale, method=scale, printed="", note=each)
-    sums = steps.groupby("name", sort=False, as_index=False).agg(
-        {name: "first" for name in steps if name != "name"} | {"value": "sum", "note": ", ".join}
-    )
+    steps = values.assign(name=scale, method=scale, note=each).groupby("name", sort=False)
+    sums = steps.first().assign(value=steps.value.sum(), note=steps.note.agg(", ".join))
     parts: list[Part] = []
     for title, quantity, stages in _STAGES:
-        theirs = NO_VALUES if parts else sums
-        ours = _stages(rows, stages)
+        theirs, ours = NO_VALUES if parts else sums.reset_index(), _stages(rows, stages)
         if len(theirs) or len(ours):
-            parts.append(Part(title, theirs, ours, rows, quantity, SECONDS, "Scale", **on))
-    listed = "; ".join(f"{line}: {note}" for line, note in zip(sums.name, sums.note, strict=True))
+            crops = _on_crops(rows)
+            parts.append(Part(title, theirs, ours, rows, quantity, "Scale", **crops))
     notes = [
+        _crops(run, rows),
         "Published times are means of 500 crops of 512x512, which is s=0, on a Titan X (Pascal). "
         "The coarsest scale of a model has a uniform prior, so that there is no CDF to obtain: s=3 "
         "in the paper. Models here may have more scales; totals are of as many as a model has.",
         "The paper has two columns, whose sums are above: obtaining the CDFs, which are whole "
         "tables, with the passes of the network; and arithmetic decoding, which searches them. "
-        f"{listed}.",
+        f"{'; '.join(sums.index + ': ' + sums.note)}.",
         "Ours are of L3C, without reading the container. The decoder evaluates CDFs where its "
         "search needs them, in one loop: obtaining CDFs and arithmetic decoding are not two steps.",
     ]
-    return _table(run, "A1", "Decoding time by scale", parts, notes, _crops(run, rows))
+    return _table(run, "A1", "Decoding time by scale", parts, notes)
 
 
 @table("paper/tableA2", "Table A2 of the paper")
@@ -188,52 +141,46 @@ def table_a3(run: Run) -> Table:
     batches = run.batches[run.batches.key.map(run.is_reference).astype(bool)]
     parts = []
     for operation in ("sample", "encode", "decode"):
-        sampled = operation == "sample"
-        rows = _batches(batches, operation, _BATCH_SIDE)
-        if not len(rows) and not sampled:
-            continue
-        theirs = values.assign(name=sizes, method=sizes) if sampled else NO_VALUES
+        rows, sampled = _batches(batches, operation, _BATCH_SIDE), operation == "sample"
         lines = rows.batch.astype(str)
         ours = _times(_with_settings(rows.assign(name=lines, line=lines)), "batch")
+        theirs = values.assign(name=sizes, method=sizes) if sampled else NO_VALUES
         of = f"The images are crops of {run.timed_on}. " if run.timed_on else ""
         files = f"{of}Each image has a file of its own; integers predict a batch at once. "
-        parts.append(
-            Part(
-                f"Seconds to {operation} one image of {_BATCH_SIDE}x{_BATCH_SIDE}",
-                *(theirs, ours, rows, f"{operation}_s", SECONDS, "Batch size"),
-                dataset="" if sampled else run.timed_on,
-                remark=f"{'' if sampled else files}{_missing(rows)}".strip(),
-            )
-        )
+        title = f"Seconds to {operation} one image of {_BATCH_SIDE}x{_BATCH_SIDE}"
+        part = Part(title, theirs, ours, rows, f"{operation}_s", "Batch size")
+        if sampled:
+            parts.append(replace(part, remark=_missing(rows)))
+        elif len(rows):
+            parts.append(replace(part, dataset=run.timed_on, remark=files + _missing(rows)))
     note = "Published times are of a Titan X (Pascal)."
     return _table(run, "A3", "Seconds by batch size", parts, [note])
 
 
 @table("paper/paper", "All tables of the paper, published values beside ours", formats=("md",))
 def paper(run: Run) -> Table:
-    """A page of all six."""
+    """A page of all six, their notes together."""
+    tables = [make(run) for make in (table_1, table_2, table_3, table_a1, table_a2, table_a3)]
     return Table(
-        title="Tables of the L3C paper",
-        intro="Published values beside those of this run.",
-        tables=[make(run) for make in (table_1, table_2, table_3, table_a1, table_a2, table_a3)],
-        definitions=_DEFINITIONS,
+        title="Tables of the L3C paper, published values beside those of this run",
+        sections=[
+            replace(section, title=f"{made.title}: {section.title}")
+            for made in tables
+            for section in made.sections
+        ],
+        notes=list(dict.fromkeys(note for made in tables for note in made.notes)),
     )
 
 
-def _table(
-    run: Run, number: str, title: str, parts: Sequence[Part], notes: Sequence[str], intro: str = ""
-) -> Table:
+def _table(run: Run, number: str, title: str, parts: Sequence[Part], notes: Sequence[str]) -> Table:
     """The table with the machines, methods and models that its parts were measured by."""
-    of = f"{title} (Table {number} of the L3C paper)"
     rows = pd.concat([part.rows.astype(object) for part in parts], ignore_index=True)
-    timed = any(part.unit == SECONDS for part in parts)
+    timed = any(part.unit == "s" for part in parts)
     return Table(
         title=f"Table {number}. {title}",
-        intro=intro,
-        sections=[part.section(of) for part in parts],
+        sections=[part.section(f"{title} (Table {number} of the L3C paper)") for part in parts],
         data=pd.concat([part.data(number) for part in parts], ignore_index=True),
         notes=[*notes, *about(run, rows, timed)],
-        definitions=_DEFINITIONS,
     )
 
 
@@ -265,15 +212,15 @@ def _standing_for(run: Run, label: str, values: pd.DataFrame) -> list[str]:
 
 def _rate_part(run: Run, label: str, theirs: pd.DataFrame, dataset: str) -> Part:
     rows = measured(run.rows[run.rows.dataset == dataset])
+    found = methods(run, dataset, set(theirs.name))
+    released = release_rates(run).rename(columns={"model": "key"})
+    columns = ["dataset", "key", "release_bpsp", "reproduced"]
+    ours = _rated(run, found.merge(released[columns], how="left"))
     if not dataset:
         remark = f"Not measured here: no data set of this run stands for {label}."
-        return Part(label, theirs, NO_OURS, rows, remark=remark)
+        return Part(label, theirs, ours, rows, remark=remark)
     counterpart = run.counterparts[dataset]
     same = counterpart.same and counterpart.label == label
-    found = methods(run, dataset, set(theirs.name))
-    released = release_rates(run)
-    released = released[released.dataset == dataset].rename(columns={"model": "key"})
-    ours = _rated(run, found.merge(released[["key", "release_bpsp", "reproduced"]], how="left"))
     if counterpart.label != label:  # another edition: what the paper lacks is in the first one
         ours = ours[ours.name.isin(theirs.name)]
     title = f"{dataset} ({counterpart.title})" if counterpart.title else dataset
@@ -285,14 +232,12 @@ def _rate_part(run: Run, label: str, theirs: pd.DataFrame, dataset: str) -> Part
 def _rated(run: Run, found: pd.DataFrame) -> pd.DataFrame:
     """Rates of methods, with the differences from L3C where networks and images are the same."""
     comparable = found.key.map(run.is_papers).astype(bool) & (found.failure == "")
-    names = {"method": "line", "mean_bpsp": "measured", "images": "count"}
-    reason = found.reason.where(found.reason != "", found.failure) if "reason" in found else ""
     return found.assign(
-        images=found.images.where(found.images > 0),
         vs_l3c_percent=percent_above_l3c(run, found, comparable),
         setting=ALL,
-        reason=reason,
-    ).rename(columns=names)
+        count=found.images.where(found.images > 0),
+        reason=found.reason.where(found.reason != "", found.failure),
+    ).rename(columns={"method": "line", "mean_bpsp": "measured"})
 
 
 def _by_method(
@@ -306,26 +251,22 @@ def _by_method(
 def _with_settings(rows: pd.DataFrame, threads: bool = True) -> pd.DataFrame:
     """The rows sorted by the device and threads they were given, with that as their `setting`.
 
-    Where lines are no methods, models have settings of their own.
+    Where lines are no methods, several models have settings of their own.
     """
-    several = "image" not in rows and rows.line.ne(rows.method).any() and rows.key.nunique() > 1
-    ordered = rows.sort_values(
-        [*(["method"] if several else []), "device", "threads"], kind="stable"
-    )
-    device = ordered.device.map({"cuda": "GPU", "cpu": "CPU"})
+    several = rows.key.nunique() > 1 and (rows.line != rows.method).any()
+    by = [*(["method"] if several else []), "device", "threads"]
+    ordered = rows.sort_values(by, kind="stable")
+    device = ordered.device.map({"cuda": "GPU", "cpu": "CPU"}).astype(object)
     counts = ordered.threads.map(lambda count: f", {counted(count, 'thread')}" if threads else "")
-    setting = (ordered.method + ", " if several else "") + device + counts
-    return ordered.assign(setting=setting.astype(object))
+    return ordered.assign(setting=(ordered.method + ", " if several else "") + device + counts)
 
 
 def _times(rows: pd.DataFrame, item: str) -> pd.DataFrame:
     """What was clocked, by line and setting, in the order of the rows."""
-    by = ["name", "line", "setting"]
-    found = repeated(rows, by, item, "seconds").rename(columns={"seconds": "measured"})
-    if "in_process" not in rows:
-        return found
-    outside = rows[~rows.in_process.astype(bool)]
-    return found.assign(external=found.name.isin(outside.name))
+    found = repeated(rows, ["name", "line", "setting"], item, "seconds")
+    outside = rows.name[~rows.in_process.astype(bool)] if "in_process" in rows else ()
+    found["external"] = found.name.isin(outside)
+    return found.rename(columns={"seconds": "measured"})
 
 
 def _batches(batches: pd.DataFrame, operation: str, side: int) -> pd.DataFrame:
@@ -345,6 +286,11 @@ def _stages(rows: pd.DataFrame, stages: Sequence[str]) -> pd.DataFrame:
     return _times(both.groupby(by, sort=False)[["seconds"]].sum().reset_index(), "image")
 
 
+def _on_crops(rows: pd.DataFrame) -> dict[str, Any]:
+    """What parts say of the data set of crops; nothing of no rows."""
+    return {"dataset": rows.dataset.iloc[0], "same": False} if len(rows) else {}
+
+
 def _crops(run: Run, rows: pd.DataFrame) -> str:
     """Which crops were timed."""
     if not len(rows):
@@ -353,15 +299,13 @@ def _crops(run: Run, rows: pd.DataFrame) -> str:
     kept = [row for row in run.manifests.get(run.timed_on, ()) if row.status == "kept"]
     smaller = any(min(row.height or 0, row.width or 0) < first.height for row in kept)
     mirrored = ", smaller ones continued by mirroring" if smaller else ""
-    gpu = "" if (rows.device == "cuda").any() else f" {_NO_GPU}"
-    return (
-        f"Measured on {counted(rows.image.nunique(), 'crop')} of {first.width}x{first.height} from "
-        f"images of {first.dataset}{mirrored}: {_STAND_IN}{gpu}"
-    )
+    crops = f"{counted(rows.image.nunique(), 'crop')} of {first.width}x{first.height}"
+    remark = f"Measured on {crops} from images of {first.dataset}{mirrored}: {_STAND_IN}"
+    return f"{remark} {_missing(rows)}".strip()
 
 
 def _missing(rows: pd.DataFrame) -> str:
-    """Which times by batch size are missing."""
+    """Which times are missing."""
     if not len(rows):
         return "Not measured here: this run has no times of such batches."
-    return "" if (rows.device == "cuda").any() else _NO_GPU
+    return "" if (rows.device == "cuda").any() else "GPU: not measured here."

@@ -25,7 +25,7 @@ ROWS = [
 def test_differences_are_by_scale():
     run = Run(results([]), [], cost=frame(ROWS, IntegerCost), cards={"l3c": {"name": "L3C"}})
     found = lines(run, "integer_cost")
-    assert [line["bytes_percent"] for line in found] == ["1.0", "0.0", "0.9615", "0.0"]
+    assert [line["bytes_percent"] for line in found] == ["1", "0", "0.961538", "0"]
     assert [line["time_ratio"] for line in found] == ["0.5", "", "0.5", "0.5"]
     assert {line["provenance"] for line in found} == {ID}
     page = text(run, "integer_cost")

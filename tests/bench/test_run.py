@@ -1,0 +1,25 @@
+"""What a run knows of its methods."""
+
+from result_rows import results
+
+from l3c.bench.run import Run
+
+SCALES = "model.scales: 4 instead of 3"
+FROZEN = "train.lr_factors: {} instead of {}"
+
+
+def test_models_that_differ_alike_are_named_together_and_training_is_left_to_the_cards():
+    cards = {
+        "l3c": [SCALES, "train.steps: 8 instead of 700000", FROZEN],
+        "rgb": [SCALES],
+        "rgb_shared": [SCALES],
+        "paper": ["train.steps: 8 instead of 700000"],
+    }
+    run = Run(
+        results([]), [], cards={k: {"name": k.upper(), "deviations": d} for k, d in cards.items()}
+    )
+    assert run.deviations([*cards, "png"]) == {
+        "L3C here is not the paper's network": f"{SCALES}; {FROZEN}",
+        "RGB and RGB_SHARED here are not the paper's networks": SCALES,
+    }
+    assert [run.is_papers(key) for key in (*cards, "png")] == [False, False, False, True, True]
