@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from l3c.models.tile_codec import TileCodec
 
 
-def positive(text: str) -> int:
-    """A number of at least 1."""
-    return number_in(1)(text)
-
-
 def number_in(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
     """A function that reads a whole number within limits, for argparse."""
 
@@ -30,6 +25,7 @@ def number_in(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
     return read
 
 
+positive = number_in(1)
 _SHARED: dict[str, dict[str, Any]] = {
     "--force": {"action": "store_true", "help": "replace files that exist"},
     "--keep-times": {
