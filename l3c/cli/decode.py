@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from l3c.cli.exits import Exit, UsageError
-from l3c.cli.files import Job, OutputError, plan
+from l3c.cli.files import Job, OutputError, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output
 from l3c.cli.report import Batch, Outcome, converted
 from l3c.cli.verify import flaw_fields, salvage
@@ -50,7 +50,8 @@ def run(args: argparse.Namespace) -> Exit:
     named = None if args.format is None else f".{args.format.lower().lstrip('.')}"
     if named is not None and named not in WRITABLE_SUFFIXES:
         raise UsageError(f"--format {args.format}: expected one of {_FORMATS}")
-    jobs, left = plan(args, {SUFFIX}, named or ".png")
+    found, left = find_jobs(args.inputs, {SUFFIX})
+    jobs = with_targets(args, found, named or ".png")
     return Batch(args, jobs, left).run(partial(_decode, named=named), summary=True)
 
 

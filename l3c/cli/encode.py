@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from l3c.arithmetic import KINDS, Arithmetic
 from l3c.cli.exits import Exit
-from l3c.cli.files import Job, plan
+from l3c.cli.files import Job, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output, number_in
 from l3c.cli.report import Batch, Outcome, converted
 from l3c.coding import decode_picture, encode_picture, uses_network
@@ -69,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    jobs, left = plan(args, IMAGE_SUFFIXES, SUFFIX, name_others=True)
-    return Batch(args, jobs, left).run(_encode, summary=True)
+    found, left = find_jobs(args.inputs, IMAGE_SUFFIXES, name_others=True)
+    return Batch(args, with_targets(args, found, SUFFIX), left).run(_encode, summary=True)
 
 
 def _encode(job: Job, batch: Batch) -> Outcome:

@@ -71,30 +71,22 @@ def error_line(error: BaseException, name: str = "") -> str:
         error: of an output that cannot be written, it names the output.
         name: of the input.
     """
-    subject = _subject(error, name)
-    return f"{subject}: {_reason(error, subject)}" if subject else _reason(error, subject)
+    return ": ".join(filter(None, _subject_and_reason(error, name)))
 
 
 def error_fields(error: BaseException, name: str = "") -> dict[str, Any]:
     """The same for scripts; with `output` if the output is at fault."""
-    fields = {
-        "message": _reason(error, _subject(error, name)),
-        "exit_code": int(exit_of(error)),
-        "type": type(error).__name__,
-    }
+    _, message = _subject_and_reason(error, name)
+    fields = {"message": message, "exit_code": int(exit_of(error)), "type": type(error).__name__}
     output = getattr(error, "output", None)
     return fields if output is None else fields | {"output": output}
 
 
-def _subject(error: BaseException, name: str) -> str:
-    return str(getattr(error, "output", None) or name or getattr(error, "filename", None) or "")
-
-
-def _reason(error: BaseException, subject: str) -> str:
+def _subject_and_reason(error: BaseException, name: str) -> tuple[str, str]:
     from l3c.images.picture import PictureError
 
-    if isinstance(error, MemoryError):
-        return "not enough memory"
+    subject = getattr(error, "output", None) or name or getattr(error, "filename", None) or ""
     if isinstance(error, PictureError):
-        return error.reason
-    return one_line(error).removeprefix(f"{subject}: ")
+        return str(subject), error.reason
+    reason = "not enough memory" if isinstance(error, MemoryError) else one_line(error)
+    return str(subject), reason.removeprefix(f"{subject}: ")

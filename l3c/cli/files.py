@@ -8,7 +8,7 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from l3c.cli.exits import UsageError
 from l3c.cli.streams import STDOUT, flush_stdout
 from l3c.folders import Left, find_files
 from l3c.images.picture import PictureError
+from l3c.messages import one_line
 from l3c.pillow_plugin import SUFFIX
 
 PIPE = "-"
+_EXISTS = "exists; use --force to replace it"
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,14 @@ def find_jobs(
 ) -> tuple[list[Job], list[Left]]:
     """The files that are named, and those in the folders that are named, in a fixed order.
 
-    A folder that cannot be listed is a job with a problem.
-
     Args:
         names: paths, or "-" alone for standard input.
         suffixes: of the files to take from folders, lower case, with their dots.
         name_others: list files with other suffixes, our own apart, as passed over.
 
     Returns:
-        The jobs, and what was passed over in folders: hidden, linked twice, of another suffix.
+        The jobs; a folder that cannot be listed is one with a problem. And what was passed over in
+        folders: hidden, linked twice, of another suffix.
 
     Raises:
         UsageError: "-" beside other inputs.
@@ -92,64 +93,53 @@ def find_jobs(
             continue
         found = find_files(path, suffixes)
         jobs += [Job(file, file.relative_to(path)) for file in found.files]
-        for locked in found.locked:
-            jobs.append(Job(locked.path, problem=f"cannot list this folder: {locked.reason}"))
+        jobs += [Job(e.path, problem=f"cannot list this folder: {e.reason}") for e in found.locked]
         if not found.files and not found.locked:
             wanted = " ".join(sorted(suffixes))
             jobs.append(Job(path, problem=f"a folder without files that end in {wanted}"))
-        left += found.left
-        for file in found.others if name_others else ():
-            if (suffix := file.suffix.lower()) != SUFFIX:
-                left.append(Left(file, suffix or "no suffix"))
+        others = [Left(file, file.suffix.lower() or "no suffix") for file in found.others]
+        left += [*found.left, *(each for each in others if name_others and each.reason != SUFFIX)]
     return jobs, left
 
 
-def plan(
-    args: argparse.Namespace, suffixes: Collection[str], suffix: str, *, name_others: bool = False
-) -> tuple[list[Job], list[Left]]:
-    """Jobs with their targets, and what was passed over (see `find_jobs`).
+def with_targets(args: argparse.Namespace, jobs: Sequence[Job], suffix: str) -> list[Job]:
+    """Jobs with their targets.
 
     A target lies beside its source, or below the folder `args.output` as its source lies below the
     one that was named.
 
     Args:
         args: its inputs, and as output a file, a folder, "-", or None.
-        suffixes: see `find_jobs`.
+        jobs: of these inputs.
         suffix: of the targets, with its dot, where `args.output` does not name the file.
-        name_others: see `find_jobs`.
 
     Raises:
         UsageError: an output that does not fit the inputs.
     """
-    output = args.output
-    found, left = find_jobs(args.inputs, suffixes, name_others=name_others)
-    one_file = len(args.inputs) == 1 and not os.path.isdir(args.inputs[0])
-    into_folder = output is not None and (output.endswith(os.sep) or os.path.isdir(output))
-    if not one_file and output == PIPE:
+    output, from_stdin = args.output, args.inputs == [PIPE]
+    one_file = from_stdin or (len(args.inputs) == 1 and not os.path.isdir(args.inputs[0]))
+    folder = output is not None and (output.endswith(os.sep) or os.path.isdir(output))
+    to_stdout = output == PIPE or (from_stdin and output is None)
+    if to_stdout and not one_file:
         raise UsageError("-o - (standard output) needs exactly one input file")
-    if not one_file and output is not None and os.path.lexists(output) and not into_folder:
+    if to_stdout and sys.stdout.isatty():
+        raise UsageError("image data are not written to a terminal; name a file with -o")
+    if to_stdout and args.json:
+        raise UsageError("--json and image data cannot both go to standard output")
+    if not one_file and not folder and output is not None and os.path.lexists(output):
         raise UsageError(f"-o {output} is a file; several inputs need a folder")
-    if into_folder and args.inputs == [PIPE]:
+    if folder and from_stdin:
         raise UsageError(f"-o {output} is a folder; standard input has no name: name a file")
-    jobs: list[Job] = []
-    for job in found:
-        if job.problem:
-            jobs.append(job)
-        elif output == PIPE or (output is None and job.path is None):
-            jobs.append(replace(job, to_stdout=True))
-        elif output is None:
-            assert job.path is not None
-            jobs.append(replace(job, target=job.path.with_suffix(suffix)))
-        elif one_file and not into_folder:
-            jobs.append(replace(job, target=Path(output)))
-        else:
-            jobs.append(replace(job, target=Path(output) / job.inside.with_suffix(suffix)))
-    if any(job.to_stdout for job in jobs):
-        if sys.stdout.isatty():
-            raise UsageError("image data are not written to a terminal; name a file with -o")
-        if args.json:
-            raise UsageError("--json and image data cannot both go to standard output")
-    return jobs, left
+
+    def target(job: Job) -> Path | None:
+        if job.problem or to_stdout:
+            return None
+        if output is None:
+            return job.path and job.path.with_suffix(suffix)
+        in_folder = folder or not one_file
+        return Path(output) / job.inside.with_suffix(suffix) if in_folder else Path(output)
+
+    return [replace(job, target=target(job), to_stdout=to_stdout) for job in jobs]
 
 
 class Outputs:
@@ -181,20 +171,17 @@ class Outputs:
             there = target.lstat()
         except OSError:
             return
-        exists = os.path.exists(target)
+        exists, reason = os.path.exists(target), "" if self._force else _EXISTS
         if exists and source is not None and target.samefile(source):
-            raise OutputError(target, "is the input itself; name another output with -o")
-        if exists and not target.is_file():
-            raise OutputError(target, "is not a plain file; use -o - and redirect the output")
-        key = there.st_dev, there.st_ino
-        if key in self._written:
+            reason = "is the input itself; name another output with -o"
+        elif exists and not target.is_file():
+            reason = "is not a plain file; use -o - and redirect the output"
+        elif (key := (there.st_dev, there.st_ino)) in self._written:
             first = self._written[key]
             if first is None or source is None or not first.samefile(source):
-                raise OutputError(
-                    target, f"was just written from {first}; name another for {source} with -o"
-                )
-        if not self._force:
-            raise _exists(target)
+                reason = f"was just written from {first}; name another for {source} with -o"
+        if reason:
+            raise OutputError(target, reason)
 
     @contextlib.contextmanager
     def new_file(
@@ -226,7 +213,10 @@ class Outputs:
                     sys.stdout.buffer.write(temporary.read_bytes())
                     flush_stdout()
                 return
-            with _beside(target, target.suffix if suffix is None else suffix) as temporary:
+            ending = target.suffix if suffix is None else suffix
+            temporary = target.with_name(f".l3c-{secrets.token_hex(8)}{ending}")
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
                 yield temporary
                 with temporary.open("rb") as file:
                     os.fsync(file.fileno())
@@ -237,39 +227,24 @@ class Outputs:
                     os.replace(temporary, target)
                 else:
                     _rename_to_free_name(temporary, target)
-            written = target.lstat()
-            self._written[written.st_dev, written.st_ino] = source
+                written = target.lstat()
+                self._written[written.st_dev, written.st_ino] = source
+            finally:
+                with contextlib.suppress(OSError):  # mostly it has its name, or never was there
+                    temporary.unlink()
         except BrokenPipeError:
             raise
         except PictureError as error:
             raise OutputError(target or STDOUT, error.reason) from error
         except OSError as error:
-            reason = f"cannot be written: {error.strerror or error}"
-            raise OutputError(target or STDOUT, reason) from error
-
-
-@contextlib.contextmanager
-def _beside(target: Path, suffix: str) -> Iterator[Path]:
-    temporary = target.with_name(f".l3c-{secrets.token_hex(8)}{suffix}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-    finally:
-        with contextlib.suppress(OSError):  # mostly not there: it has its name, or never was
-            temporary.unlink()
+            raise OutputError(target or STDOUT, f"cannot be written: {one_line(error)}") from error
 
 
 def _rename_to_free_name(temporary: Path, target: Path) -> None:
     """Unlike a rename, a link fails where the name was taken while the work was done."""
     try:
         os.link(temporary, target)
-    except FileExistsError:
-        raise _exists(target) from None
-    except OSError:  # a file system without links
-        if os.path.lexists(target):
-            raise _exists(target) from None
+    except OSError as error:  # also a file system without links
+        if isinstance(error, FileExistsError) or os.path.lexists(target):
+            raise OutputError(target, _EXISTS) from None
         os.rename(temporary, target)
-
-
-def _exists(target: Path) -> OutputError:
-    return OutputError(target, "exists; use --force to replace it")
