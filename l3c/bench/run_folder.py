@@ -81,28 +81,6 @@ class RunFolder:
         paths = sorted(self.path.glob(f"data/*/{MANIFEST}"))
         return {path.parent.name: manifest_sha256(path) for path in paths}
 
-    @property
-    def learned(self) -> list[str]:
-        """Keys of the learned methods."""
-        return list(dict.fromkeys(self.rows.key[self.rows.cross_entropy_bits.notna()]))
-
-    def tables(self) -> dict[str, str]:
-        """Name -> Markdown text of every table, by name.
-
-        Of a folder that has a page of its own name, which holds all its tables, that page alone.
-        """
-        folder = self.path / "tables"
-        pages = sorted(folder.rglob("*.md"))
-        return {
-            path.relative_to(folder).with_suffix("").as_posix(): path.read_text(encoding="utf-8")
-            for path in pages
-            if path.stem == path.parent.name or path.with_stem(path.parent.name) not in pages
-        }
-
-    def figures(self) -> dict[str, Path]:
-        """Name -> PNG file of every figure, by name."""
-        return {path.stem: path for path in sorted((self.path / "figures").glob("*.png"))}
-
 
 def open_run(run: str | Path) -> RunFolder:
     """The folder, from the working directory or from the checkout of this package.

@@ -41,6 +41,8 @@ class FigureSpec:
         caption: what it shows, one paragraph of plain text.
         draw: the function, of keyword arguments.
         photographs: it holds photographs, which are written with fewer pixels per inch.
+        reads: names of everything it can be given.
+        needs: those without which it cannot be drawn.
     """
 
     name: str
@@ -48,17 +50,8 @@ class FigureSpec:
     caption: str
     draw: Draw
     photographs: bool
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Names of everything it can be given."""
-        return tuple(inspect.signature(self.draw).parameters)
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """Those without which it cannot be drawn."""
-        parameters = inspect.signature(self.draw).parameters.values()
-        return frozenset(each.name for each in parameters if each.default is each.empty)
+    reads: tuple[str, ...]
+    needs: frozenset[str]
 
 
 FIGURES: dict[str, FigureSpec] = {}
@@ -69,8 +62,10 @@ def figure(*, photographs: bool = False) -> Callable[[Draw], Draw]:
 
     def register(draw: Draw) -> Draw:
         title, caption, *_ = (inspect.getdoc(draw) or "").split("\n\n")
-        name, line = draw.__name__, " ".join(caption.split())
-        FIGURES[name] = FigureSpec(name, title.rstrip("."), line, draw, photographs)
+        parameters = inspect.signature(draw).parameters
+        needs = frozenset(name for name, each in parameters.items() if each.default is each.empty)
+        about = title.rstrip("."), " ".join(caption.split()), draw, photographs
+        FIGURES[draw.__name__] = FigureSpec(draw.__name__, *about, tuple(parameters), needs)
         return draw
 
     return register

@@ -57,12 +57,12 @@ def training(
     looks, ends = _looks(variants), []
     for key, rows in metrics.items():
         color, line, marker = looks[key]
-        curve, points = curve_of(rows), rows.dropna(subset="validation_bpsp")
+        curve, validated = curve_of(rows), rows.dropna(subset="validation_bpsp")
         single = "_" if len(curve) == 1 else ""  # a line of one point shows nothing
         look = {"color": color, "linestyle": line, "linewidth": 1.6, "marker": single}
         axes.plot(curve.step, curve.bpsp, **look)
         look = {"color": color, "linestyle": "", "marker": marker, "markersize": 4}
-        axes.plot(points.step, points.validation_bpsp, **look)
+        axes.plot(validated.step, validated.validation_bpsp, **look)
         name = labels[key] + (", finest scale alone" if variants[key] == PARTIAL else "")
         ends.append((curve.step.iloc[-1], curve.bpsp.iloc[-1], name, color))
     axes.set_xlim(0, 1.3 * max((step for step, *_ in ends), default=1))

@@ -7,8 +7,7 @@ import pytest
 from tiny_models import KINDS, integers, smooth, tiny
 
 from coder.range_coder import decode, encode
-from l3c.bench.figures.pixel import draw_pixel
-from l3c.bench.inspect_pixel import inspect_pixel, scale_costs
+from l3c.bench.figures.pixel import draw_pixel, inspect_pixel
 
 IMAGE = smooth(41, 54)
 
@@ -46,24 +45,6 @@ def test_interval_probabilities_and_components_agree() -> None:
 def test_a_pixel_that_is_not_there(s: int, row: int, column: int) -> None:
     with pytest.raises(ValueError, match=rf"z\^\({s}\)"):
         inspect_pixel(tiny().codec(), IMAGE, row, column, s)
-
-
-@pytest.mark.parametrize(
-    ("kind", "sizes"),
-    [
-        ("l3c", [(41, 54), (24, 28), (12, 14), (6, 7)]),
-        ("interlaced", [(41, 54), (21, 27), (11, 14), (6, 7)]),
-    ],
-)
-def test_bits_and_bytes_of_all_scales(kind: str, sizes: list[tuple[int, int]]) -> None:
-    codec = tiny(kind).codec()
-    costs = scale_costs(codec, IMAGE)
-    assert costs.index.tolist() == [0, 1, 2, 3]
-    assert [*zip(costs.height, costs.width, strict=True)] == sizes
-    assert costs.num_bytes.sum() == sum(map(len, codec.encode(IMAGE)))
-    assert costs.bits.sum() == pytest.approx(codec.cross_entropy_bits(IMAGE))
-    top = costs.iloc[-1]
-    assert top.bits == pytest.approx(6 * 7 * top.channels * math.log2(top.levels))
 
 
 @pytest.mark.parametrize("s", [0, 1])
