@@ -16,6 +16,7 @@ from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
 from l3c.bench.measure.other_load import noise_note
 from l3c.bench.published import NO_VALUES, UNVERIFIED
+from l3c.bench.stats import repeated
 
 TOTAL, REST, ALL = "total", "rest", "all scales"
 # Colour and label of a stage. By lightness as much as by hue: neighbours differ in grey too.
@@ -55,8 +56,8 @@ def mean_times(timing: DataFrame) -> Series[float]:
     rows = [parts]
     for stage, seconds in ((TOTAL, total.loc[rest.index]), (REST, rest)):
         rows.append(seconds.reset_index(name="seconds").assign(scale=ALL, stage=stage))
-    medians = pd.concat(rows).groupby([*setting, "scale", "stage", "image"], sort=False).seconds
-    return medians.median().groupby([*setting, "scale", "stage"], sort=False).mean()
+    by = [*setting, "scale", "stage"]
+    return repeated(pd.concat(rows), by, "image", "seconds").set_index(by).seconds
 
 
 @figure()
