@@ -29,11 +29,7 @@ class Mixture(NamedTuple):
 
 
 def limits(shape: MixtureShape, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """Smallest and largest value that the coder distinguishes of each parameter (coder/CDF.md).
-
-    Returns:
-        Two tensors float32 (1, P, 1, 1), for `limit`.
-    """
+    """Least and largest value of each parameter in the coder (CDF.md): float32 (1, P, 1, 1)."""
     bits, *ends = (torch.from_numpy(values) for values in parameter_grids(shape))
     low, high = (torch.ldexp(end.float(), -bits).view(1, -1, 1, 1).to(device) for end in ends)
     return low, high
@@ -48,33 +44,21 @@ def limit(parameters: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
     Args:
         parameters: float (N, P, H, W).
-        low: smallest value of each, (1, P, 1, 1).
-        high: largest value of each.
+        low: see `limits`.
+        high: see `limits`.
     """
     clipped: Tensor = _Limit.apply(parameters, low, high)
     return clipped
 
 
 def split(mixture_params: Tensor, shape: MixtureShape) -> Mixture:
-    """Views of the classifier's output (N, P, H, W) by kind of parameter.
-
-    Args:
-        mixture_params: see `ProbabilityClassifier`.
-        shape: of the mixture.
-    """
-    c, k = shape.channels, shape.mixtures
-    last = mixture_params.permute(0, 2, 3, 1)
-    kinds = [part.unflatten(-1, (-1, k)) for part in last.split(_sizes(shape), dim=-1)]
-    lam = kinds[3] if shape.coupled else None
-    if lam is not None and shape.sigmoid:
+    """Views of the classifier's output (N, P, H, W) by kind of parameter."""
+    last = mixture_params.permute(0, 2, 3, 1).unflatten(-1, (-1, shape.mixtures))
+    c = shape.channels
+    logits, mu, log_sigma, lam = last.tensor_split((c, 2 * c, 3 * c), dim=-2)
+    if shape.sigmoid:
         lam = torch.sigmoid(lam)
-    assert kinds[0].shape[-2:] == (c, k)
-    return Mixture(kinds[0], kinds[1], kinds[2], lam)
-
-
-def _sizes(shape: MixtureShape) -> list[int]:
-    each = shape.channels * shape.mixtures
-    return [each, each, each] + ([shape.coefficients * shape.mixtures] if shape.coupled else [])
+    return Mixture(logits, mu, log_sigma, lam if shape.coupled else None)
 
 
 def couple(mu: Tensor, lam: Tensor, x: Tensor) -> Tensor:
@@ -86,14 +70,9 @@ def couple(mu: Tensor, lam: Tensor, x: Tensor) -> Tensor:
         x: symbols of the three channels, float (N, H, W, 3, 1).
     """
     r, g = x[..., 0, :], x[..., 1, :]
-    return torch.stack(
-        (
-            mu[..., 0, :],
-            mu[..., 1, :] + lam[..., 0, :] * r,
-            mu[..., 2, :] + lam[..., 1, :] * r + lam[..., 2, :] * g,
-        ),
-        dim=-2,
-    )
+    green = mu[..., 1, :] + lam[..., 0, :] * r
+    blue = mu[..., 2, :] + lam[..., 1, :] * r + lam[..., 2, :] * g
+    return torch.stack((mu[..., 0, :], green, blue), dim=-2)
 
 
 def negative_log_likelihood(x: Tensor, params: Mixture, levels: int) -> Tensor:
@@ -132,7 +111,7 @@ def with_probability_floor(nats: Tensor, levels: int) -> Tensor:
 
 
 def sample(params: Mixture, levels: int, generator: torch.Generator) -> Tensor:
-    """Draws symbols from their mixtures, each channel given the sampled ones before it (Eq. 7).
+    """Symbols drawn from their mixtures, each channel given those before it (Eq. 7).
 
     Args:
         params: of the mixture.

@@ -140,24 +140,21 @@ class CodingStep:
 def make_steps(
     scales: int, groups: Sequence[Group] = (Group((ALL,)),), shared: bool = False
 ) -> tuple[CodingStep, ...]:
-    """All steps in the order of decoding: the coarsest scale first.
+    """All steps in the order of decoding; modules are numbered from the finest scale on.
 
     Args:
         scales: S.
         groups: the steps of each scale.
         shared: one set of predictors and classifiers serves all scales.
     """
-    steps = []
+    steps, counts = [], [len(group.targets) for group in groups]
     for s in range(scales, 0, -1):
-        predictor = classifier = 0
-        if not shared:  # modules are numbered from the finest scale on
-            predictor = (s - 1) * len(groups)
-            classifier = (s - 1) * sum(len(group.targets) for group in groups)
+        finer = 0 if shared else s - 1  # scales
         for number, group in enumerate(groups):
-            own = tuple(range(classifier, classifier + len(group.targets)))
-            step = CodingStep(s, number, group.targets, group.source, predictor + number, own)
+            first = finer * sum(counts) + sum(counts[:number])
+            classifiers = tuple(range(first, first + counts[number]))
+            step = CodingStep(s, number, *group, finer * len(groups) + number, classifiers)
             steps.append(step)
-            classifier += len(own)
     return tuple(steps)
 
 
@@ -309,7 +306,7 @@ class PyramidNetwork(Decoder):
 
     def input_shape(self, step: CodingStep) -> MixtureShape:
         """Channels and levels of the input of a step."""
-        return self.shapes[step.source_scale]
+        return self.shape(step.source_scale)
 
     @abstractmethod
     def bottlenecks(self, images: Tensor) -> list[Bottleneck]:
