@@ -12,17 +12,16 @@ from pydantic import Field, ValidationError, model_validator
 
 from l3c.data.embedded import embedded_photos
 from l3c.data.errors import DatasetError
-from l3c.data.images import RGBImage, pixel_sha256, read_png_text, read_rgb, write_png
+from l3c.data.images import RGBImage, file_sha256, pixel_sha256, read_png_text, read_rgb, write_png
 from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, read_manifest, write_manifest
 from l3c.data.prepare import Dropped, Preparation, choose_factor, prepare_image
 from l3c.data.sources import LIST_SUFFIX, Photo, files_state, folder_photos, listed_photos
-from l3c.data.synthetic import synthetic_photos
 from l3c.images.picture import PictureError
 from l3c.messages import one_line
 from l3c.progress import Progress
 from l3c.settings import FrozenSettings
 
-_BUILT_IN = {"embedded": embedded_photos, "synthetic": synthetic_photos}
+EMBEDDED = "embedded"
 _KEY, _ROW = "l3c-key", "l3c-row"  # texts inside each PNG: what it was made from, and its row
 _VERSION = 1  # to be raised when the same source and preparation give other pixels
 _LISTED = 20  # dropped images that are listed one by one
@@ -32,11 +31,11 @@ class DatasetSpec(FrozenSettings):
     """Which images a data set has.
 
     Attributes:
-        source: "embedded" (photographs inside installed packages), "synthetic" (a few generated
-            images), a folder, searched with the folders below it, or a text file (.txt) with the
-            path of an image in each line. In the workflow also an archive (.zip, .tar, .tar.gz) or
-            the name of an image set in config/datasets.tsv, which are unpacked or downloaded first.
-        subset: train or test, for the two built-in sources only.
+        source: "embedded" (photographs inside installed packages), a folder, searched with the
+            folders below it, or a text file (.txt) with the path of an image in each line. In the
+            workflow also an archive (.zip, .tar, .tar.gz) or the name of an image set in
+            config/datasets.tsv, which are unpacked or downloaded first.
+        subset: train or test, of the embedded photographs only.
         prepare: how the photographs are scaled and filtered; null takes the images as they are.
         limit: stop after this many photographs were kept, in the order of their paths or of a
             list; null: all.
@@ -53,12 +52,8 @@ class DatasetSpec(FrozenSettings):
 
     @model_validator(mode="after")
     def _subset_and_limit_fit(self) -> Self:
-        if self.source in _BUILT_IN and self.subset is None:
-            raise ValueError(f'subset is missing: "train" or "test" of source "{self.source}"')
-        if self.source not in _BUILT_IN and self.subset is not None:
-            raise ValueError(
-                f"subset belongs to the sources {', '.join(_BUILT_IN)}, not to a folder"
-            )
+        if (self.source == EMBEDDED) != (self.subset is not None):
+            raise ValueError(f'subset is "train" or "test" of source "{EMBEDDED}", and of no other')
         if self.shards > 1 and self.limit is not None:
             raise ValueError("limit needs shards: 1: it counts photographs in their order")
         return self
@@ -66,7 +61,7 @@ class DatasetSpec(FrozenSettings):
 
 def source_state(spec: DatasetSpec) -> str:
     """What changes when the photographs of a user's folder, list or archive do; else empty."""
-    return "" if spec.source in _BUILT_IN else files_state(Path(spec.source).expanduser())
+    return "" if spec.source == EMBEDDED else files_state(Path(spec.source).expanduser())
 
 
 def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Path:
@@ -115,9 +110,8 @@ def shard_path(out_dir: Path, shard: int, shards: int) -> Path:
 
 
 def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
-    if spec.source in _BUILT_IN:
-        assert spec.subset is not None  # DatasetSpec checked it
-        return _BUILT_IN[spec.source](spec.subset)
+    if spec.subset is not None:
+        return embedded_photos(spec.subset)
     folder = Path(spec.source).expanduser()
     if folder.suffix == LIST_SUFFIX and folder.is_file():
         return listed_photos(folder, spec.licence)
@@ -183,7 +177,7 @@ def _make(photo: Photo, prepare: Preparation | None, images: Path) -> list[Manif
     pixels: RGBImage | None = None
     rows = []
     try:
-        about["source_sha256"] = photo.digest()
+        about["source_sha256"] = file_sha256(photo.path)
         for copy in range(copies):
             name = photo.name if copies == 1 else f"{photo.name}__{copy}"
             key = _key(photo.name, about, copy, prepare)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from l3c.data.errors import DatasetError
-from l3c.data.sources import Photo, file_photo
+from l3c.data.sources import Photo
 
 _INSTALL = {"skimage": "scikit-image", "sklearn": "scikit-learn"}  # others are called as they are
 _NASA = "public domain (NASA)"
@@ -88,4 +88,4 @@ def _photo(one: EmbeddedPhoto, name: str) -> Photo:
             f"embedded photograph {one.file}: not in the installed "
             f"{_INSTALL.get(package, package)}; install it, or another version"
         ) from None
-    return file_photo(name, path, one.file, one.licence)
+    return Photo(name, path, one.file, one.licence)

@@ -10,13 +10,12 @@ import re
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from l3c.data.errors import DatasetError
-from l3c.data.images import RGBImage, file_sha256, read_rgb
+from l3c.data.images import RGBImage, read_rgb
 from l3c.folders import find_files
 from l3c.images.reading import IMAGE_SUFFIXES, READABLE_SUFFIXES
 
@@ -27,26 +26,23 @@ _LONGEST_NAME = 80  # of a file name's 255 bytes; leaves room for the marks of c
 
 @dataclass(frozen=True)
 class Photo:
-    """One photograph before preparation; nothing is read until asked.
+    """The file of a photograph before preparation; nothing is read until asked.
 
     Attributes:
         name: unique in its data set, of the characters A-Z a-z 0-9 _ and -.
-        source: what it was, as text: the path inside the folder or package. Seeds derive from it.
+        path: of the file.
+        source: the path inside the folder or package, as text. Seeds derive from it.
         licence: one line; empty where it is not known (a user's folder).
-        read: the pixels; raises PictureError.
-        digest: a hash that changes with the pixels; raises PictureError.
     """
 
     name: str
+    path: Path
     source: str
-    licence: str
-    read: Callable[[], RGBImage]
-    digest: Callable[[], str]
+    licence: str = ""
 
-
-def file_photo(name: str, path: Path, source: str, licence: str = "") -> Photo:
-    """The photograph in a file."""
-    return Photo(name, source, licence, partial(read_rgb, path), partial(file_sha256, path))
+    def read(self) -> RGBImage:
+        """The pixels, uint8 (H, W, 3); raises PictureError."""
+        return read_rgb(self.path)
 
 
 def listed_photos(path: Path, licence: str = "") -> list[Photo]:
@@ -72,7 +68,7 @@ def listed_photos(path: Path, licence: str = "") -> list[Photo]:
             "the folder of the list"
         )
     names = unique_names(sources)
-    return [file_photo(names[each], path.parent / each, each, licence) for each in sources]
+    return [Photo(names[each], path.parent / each, each, licence) for each in sources]
 
 
 def _lines(path: Path) -> list[str]:
@@ -118,7 +114,7 @@ def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
         print(f"{folder}: {len(found.files)} image files; {left_out}", file=sys.stderr)
     paths = sorted(path.relative_to(folder).as_posix() for path in found.files)
     names = unique_names(paths)
-    return [file_photo(names[path], folder / path, path, licence) for path in paths]
+    return [Photo(names[path], folder / path, path, licence) for path in paths]
 
 
 def files_state(source: Path) -> str:

@@ -14,6 +14,7 @@ from l3c.bench.measure.method_process import MethodProcess, MethodProcessError
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.published import PublishedError, editions, normalize, read_published
 from l3c.data.catalogue import is_archive, read_catalogue
+from l3c.data.datasets import EMBEDDED
 from l3c.data.errors import DatasetError
 from l3c.data.sources import LIST_SUFFIX
 from l3c.models.zoo import ModelError, ModelFile, named_model
@@ -23,7 +24,6 @@ from l3c.workflow.experiment import Experiment, resolve
 
 CATALOGUE = "config/datasets.tsv"
 PUBLISHED = "results/published.csv"
-_BUILT_IN = ("embedded", "synthetic")
 
 
 class ExperimentError(ValueError):
@@ -207,10 +207,10 @@ def _missing_files(experiment: Experiment, root: Path) -> Iterator[str]:
         source = experiment.datasets[name].source
         path = Path(source).expanduser()
         images = path.suffix == LIST_SUFFIX or is_archive(path.name)
-        if path.is_dir() or (path.is_file() and images) or source in (*_BUILT_IN, *catalogue):
+        if path.is_dir() or (path.is_file() and images) or source in (EMBEDDED, *catalogue):
             continue
         wrong = "is no folder, archive or list (.txt) of images" if path.exists() else "is missing"
-        built_in = ", ".join((*_BUILT_IN, *catalogue))
+        built_in = ", ".join((EMBEDDED, *catalogue))
         yield f"datasets.{name}.source: {source} {wrong}, and none of the sets {built_in}"
     for entry in experiment.evaluate.methods:
         if entry.endswith(".py") and not Path(entry).is_file():

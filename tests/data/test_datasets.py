@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
+from tiny_models import smooth
 
 from l3c.data import datasets
 from l3c.data.datasets import DatasetSpec, build_dataset, build_shard
 from l3c.data.errors import DatasetError
 from l3c.data.images import read_png_text, write_png
 from l3c.data.manifest import kept_images, manifest_sha256, read_manifest
-from l3c.data.synthetic import synthetic_image
+from l3c.data.sources import Photo
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -27,16 +28,23 @@ FULL_SIZE = {"copies": 2, "full_size": True}
 BAD = ["alpha.png", "cut.jpg", "deep.png", "gone.png", "grey.png", "text.png", "tiny.png"]
 
 
+def photograph(name: str) -> np.ndarray:
+    """Another one for each name, 64 to 96 pixels a side."""
+    rng = np.random.default_rng(list(name.encode()))
+    height, width = rng.integers(64, 97, 2)
+    return smooth(height, width) // 2 + rng.integers(0, 90, (1, 1, 3), np.uint8)
+
+
 def fill(folder: Path, count: int = 4) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):
-        write_png(folder / f"p{index}.png", synthetic_image(f"p{index}"))
+        write_png(folder / f"p{index}.png", photograph(f"p{index}"))
     return folder
 
 
 def spoil(folder: Path) -> Path:
     """Adds the bad files that people have."""
-    good = Image.fromarray(synthetic_image("good"))
+    good = Image.fromarray(photograph("good"))
     good.convert("L").save(folder / "grey.png")
     good.convert("RGBA").save(folder / "alpha.png")
     good.convert("L").convert("I").convert("I;16").save(folder / "deep.png")
@@ -45,7 +53,7 @@ def spoil(folder: Path) -> Path:
     (folder / "text.png").write_text("hello")
     (folder / "README.md").write_text("hello")
     (folder / "gone.png").symlink_to(folder / "nowhere.png")
-    write_png(folder / "tiny.png", synthetic_image("tiny")[:3, :5])
+    write_png(folder / "tiny.png", photograph("tiny")[:3, :5])
     return folder
 
 
@@ -58,21 +66,10 @@ def build(source: Path | str, out: Path, **settings: object) -> Path:
 
 
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the photographs of folders whose pixels are read from now on."""
+    """Names of the photographs whose pixels are read from now on."""
     seen: list[str] = []
-    real = datasets.folder_photos
-
-    def spy(path: Path, licence: str) -> list[datasets.Photo]:
-        def watch(photo: datasets.Photo) -> datasets.Photo:
-            def read() -> np.ndarray:
-                seen.append(photo.source)
-                return photo.read()
-
-            return datasets.Photo(photo.name, photo.source, photo.licence, read, photo.digest)
-
-        return [watch(photo) for photo in real(path, licence)]
-
-    monkeypatch.setattr(datasets, "folder_photos", spy)
+    real = Photo.read
+    monkeypatch.setattr(Photo, "read", lambda photo: seen.append(photo.source) or real(photo))
     return seen
 
 
@@ -95,7 +92,7 @@ def test_images_taken_as_they_are_may_be_tiny(tmp_path: Path) -> None:
     kept = dict(kept_images(manifest))
     assert sorted(kept) == ["p0", "tiny"]
     assert kept["tiny"].shape == (3, 5, 3)
-    assert np.array_equal(kept["p0"], synthetic_image("p0"))
+    assert np.array_equal(kept["p0"], photograph("p0"))
     row = next(row for row in read_manifest(manifest) if row.image == "p0")
     assert (row.height, row.width, row.factor) == (row.source_height, row.source_width, 1)
     source = (tmp_path / "in" / row.source).read_bytes()
@@ -122,14 +119,14 @@ def test_copies_differ_and_the_first_is_the_only_one_of_copies_1(tmp_path: Path)
     dropped = [row.source for row in read_manifest(manifest) if row.status == "dropped"]
     assert dropped == BAD  # once, not for each copy
     mixed = dict(kept_images(build(folder, tmp_path / "c", prepare=SMALL | FULL_SIZE)))
-    assert np.array_equal(mixed["p0__0"], synthetic_image("p0"))
+    assert np.array_equal(mixed["p0__0"], photograph("p0"))
     assert np.array_equal(mixed["p0__1"], many["p0__1"])
 
 
 @pytest.mark.parametrize("name", ["日本語 写真.png", 'a\nb,"c".png', os.fsdecode(b"\xff\xfe.png")])
 def test_odd_file_names_survive_the_manifest(tmp_path: Path, name: str) -> None:
     (tmp_path / "in").mkdir()
-    write_png(tmp_path / "in" / "plain.png", synthetic_image("a"))
+    write_png(tmp_path / "in" / "plain.png", photograph("a"))
     try:
         os.rename(tmp_path / "in" / "plain.png", tmp_path / "in" / name)
     except OSError:
@@ -171,7 +168,7 @@ def test_an_interrupted_build_leaves_whole_files_and_continues(
 def test_nothing_stale_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, out = fill(tmp_path / "in"), tmp_path / "out"
     first = manifest_sha256(build(folder, out, prepare=SMALL))
-    write_png(folder / "p1.png", synthetic_image("new"))  # another photograph of the same name
+    write_png(folder / "p1.png", photograph("new"))  # another photograph of the same name
     stored = out / "images" / "p2.png"  # spoiled by hand, its mark intact
     write_png(stored, np.zeros((40, 40, 3), np.uint8), read_png_text(stored))
     seen = reads(monkeypatch)
@@ -185,7 +182,7 @@ def test_nothing_stale_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_images_of_an_earlier_build_go_and_foreign_files_stay(tmp_path: Path) -> None:
     folder, out = fill(tmp_path / "in", 2), tmp_path / "out"
     build(folder, out, prepare=SMALL | {"copies": 2})
-    write_png(out / "images" / "mine.png", synthetic_image("mine"))
+    write_png(out / "images" / "mine.png", photograph("mine"))
     build(folder, out, prepare=SMALL)
     assert sorted(os.listdir(out / "images")) == ["mine.png", "p0.png", "p1.png"]
 
@@ -233,7 +230,7 @@ def test_a_built_in_set_is_the_same_to_the_byte(tmp_path: Path) -> None:
 def test_changed_or_missing_images_are_noticed(tmp_path: Path) -> None:
     manifest = build(fill(tmp_path / "in"), tmp_path / "out")
     image = tmp_path / "out/images/p1.png"
-    write_png(image, synthetic_image("else"))
+    write_png(image, photograph("else"))
     for _ in range(2):
         with pytest.raises(DatasetError, match=r"p1\.png"):
             list(kept_images(manifest))
@@ -246,7 +243,7 @@ def test_changed_or_missing_images_are_noticed(tmp_path: Path) -> None:
 def test_a_file_that_is_no_manifest_is_named(
     tmp_path: Path, change: tuple[bytes, bytes] | None
 ) -> None:
-    manifest = build("synthetic", tmp_path, subset="test")
+    manifest = build(fill(tmp_path / "in"), tmp_path / "out")
     content = manifest.read_bytes()
     height = read_manifest(manifest)[0].height
     manifest.unlink()

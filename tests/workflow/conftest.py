@@ -57,7 +57,7 @@ def make_workflow(tmp_path):
     def make(datasets=None, **evaluate):
         config = {
             "run": "out",
-            "datasets": datasets or {"toy": {"source": "synthetic", "subset": "test"}},
+            "datasets": datasets or {"toy": {"source": "embedded", "subset": "test"}},
             "evaluate": {"datasets": list(datasets or ["toy"]), "methods": ["png"]} | evaluate,
             "notebooks": [],
             "timing": None,

@@ -28,7 +28,7 @@ def config(tmp_path, monkeypatch):
         "run": "out",
         "datasets": {
             "mine": {"source": "images"},
-            "toy": {"source": "synthetic", "subset": "train"},
+            "toy": {"source": "embedded", "subset": "train"},
             "gone": {"source": "nowhere"},  # and not used
         },
         "train": "toy",
@@ -152,7 +152,7 @@ def test_bits_are_of_the_first_data_set_with_a_model(config):
         ),
         ("evaluate.published", {"mime": "DIV2K v3"}, "evaluate.published", '"mine"?'),
         ("evaluate.as_published", ["a"], "evaluate.as_published", '"a"'),
-        ("datasets.mine.source", "r.yaml", "datasets.mine.source", "embedded, synthetic, "),
+        ("datasets.mine.source", "r.yaml", "datasets.mine.source", "embedded, "),
         ("datasets.mine.source", "no.zip", "datasets.mine.source", "no.zip"),
         ("datasets.mine.subset", "train", "datasets.mine", ""),
         ("datasets", {"-a": {"source": "images"}}, "datasets.-a", ""),

@@ -113,7 +113,7 @@ def test_what_a_change_makes_again(smoke):
     recipe.write_text(text.replace("name: ", "name: other-", 1))
     planned = smoke.planned()
     recipe.write_text(text)
-    rgb = [(rule, "synthetic-test", "rgb") for rule in ("measure_method", "measure_model")]
+    rgb = [(rule, "tiny-test", "rgb") for rule in ("measure_method", "measure_model")]
     assert planned >= {("train_model", "rgb"), *rgb, *SHOWN}
     assert not any("l3c" in job or "webp" in job for job in planned)
 
@@ -121,7 +121,7 @@ def test_what_a_change_makes_again(smoke):
     smoke.configfile.write_text(config.replace("[l3c, ", "[l3c, jpeg2000, "))
     planned = smoke.planned()
     smoke.configfile.write_text(config)
-    assert planned == {("measure_method", "synthetic-test", "jpeg2000"), *SHOWN}
+    assert planned == {("measure_method", "tiny-test", "jpeg2000"), *SHOWN}
 
 
 @pytest.mark.slow
@@ -129,7 +129,7 @@ def test_report_is_made(smoke):
     code, text = smoke.run("--report", "report.html")
     assert code == 0, text
     report = (smoke.folder / "report.html").read_text().replace("\\n", " ")
-    assert "This run (results/smoke) measured 10 methods on synthetic-test." in report
+    assert "This run (results/smoke) measured 10 methods on tiny-test." in report
     for heading in ("Tables and figures of a run", "A walk through one photograph"):
         assert f'"labels": {{"content": "{heading}"}}' in report
     # Two labels, one of them with two values in halves of a category, break the page (snakemake 9).
