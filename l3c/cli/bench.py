@@ -25,7 +25,7 @@ from l3c.cli.options import add_shared, positive
 from l3c.cli.streams import hushed
 from l3c.data.sources import Photo, folder_photos
 from l3c.images.picture import PictureError
-from l3c.models.zoo import ModelError, ModelFile, named_model
+from l3c.models.zoo import ModelFile, named_model
 from l3c.threads import limit_threads
 from l3c.tile_coding import Choice
 
@@ -63,12 +63,12 @@ def run(args: argparse.Namespace) -> Exit:
     limit_threads(threads)
     with hushed(args.quiet):
         found = {folder: _readable(folder_photos(Path(folder))) for folder in args.folders}
-    sources, missing = _sources(args)
+    sources = _sources(args)
     benches = []
     for folder, (photos, left) in found.items():
         with hushed(args.quiet or not sys.stderr.isatty()):
             rows, records = _measure(folder, photos, sources, threads, args.repeats)
-        benches.append(Bench(folder, rows, [*missing, *records], left))
+        benches.append(Bench(folder, rows, records, left))
     print_benches(benches, as_json=args.json)
     # Methods that are not there are no failure, unless they were asked for.
     lacking = {record.key for bench in benches for record in bench.records if record.reason}
@@ -113,30 +113,22 @@ def _readable(photos: list[Photo]) -> tuple[list[Photo], dict[str, str]]:
     return good, left
 
 
-def _sources(args: argparse.Namespace) -> tuple[list[MethodSource], list[MethodRecord]]:
-    """The methods to measure, and the record of the learned one if its model is not here.
+def _sources(args: argparse.Namespace) -> list[MethodSource]:
+    """The methods to measure.
 
     Raises:
         UsageError: an unknown method.
-        ModelError: there is no model for a learned method that was asked for.
+        ModelError: the model of a learned method is not here.
     """
     keys = args.methods.split(",") if args.methods else ["l3c", *METHODS]
     sources: list[MethodSource] = []
-    missing = []
     for entry in dict.fromkeys(key.strip() for key in keys):
-        if entry not in LEARNED:
-            sources.append(_classical(entry, {source.key for source in sources}))
-            continue
-        try:
+        if entry in LEARNED:
             models = [named_model(model) for model in dict.fromkeys(args.model or [None])]
-        except ModelError as error:
-            if args.model or args.methods:
-                raise
-            about = {"dataset": "-", "key": entry, "method": "L3C", "settings": "", "version": ""}
-            missing.append(MethodRecord(**about, measured=False, reason=str(error)))
-        else:
             sources += _learned(entry, models)
-    return sources, missing
+        else:
+            sources.append(_classical(entry, {source.key for source in sources}))
+    return sources
 
 
 def _classical(entry: str, taken: set[str]) -> MethodSource:
