@@ -10,7 +10,7 @@ from pathlib import Path
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.files import Job, OutputError, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output
-from l3c.cli.report import Batch, Outcome, converted
+from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.cli.verify import flaw_fields, salvage
 from l3c.coding import decode_picture
 from l3c.fileformat.container import unpack
@@ -91,11 +91,10 @@ def _decode(job: Job, batch: Batch, named: str | None) -> Outcome:
         write_picture(temporary, picture)
         written = temporary.stat().st_size
     fields = {
+        **sizes(len(data), written, 8 * len(data), pixels * picture.mode.channels),
         "mode": picture.mode.name,
         "height": picture.height,
         "width": picture.width,
         "lost": flaw_fields(flaws),
     }
-    subpixels = pixels * picture.mode.channels
-    outcome = Outcome("", fields, len(data), written, len(data), subpixels, flaws, salvaged=True)
-    return converted(job, outcome, time.perf_counter() - start)
+    return Outcome(*conversion(job, fields, start), flaws, salvaged=True)

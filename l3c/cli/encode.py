@@ -14,7 +14,7 @@ from l3c.arithmetic import KINDS, Arithmetic
 from l3c.cli.exits import Exit
 from l3c.cli.files import Job, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output, number_in
-from l3c.cli.report import Batch, Outcome, converted
+from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.coding import decode_picture, encode_picture, uses_network
 from l3c.fileformat.container import unpack
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
@@ -99,24 +99,22 @@ def _encode(job: Job, batch: Batch) -> Outcome:
                 raise VerifyError(
                     "does not decode to the same image; nothing was kept, please report this"
                 )
-    seconds = time.perf_counter() - start
     arithmetic = Arithmetic(container.arithmetic)
+    read = len(content) if isinstance(content, bytes) else content.stat().st_size
+    verify_s = time.perf_counter() - start - encode_s
     fields = {
+        **sizes(read, len(data), 8 * len(data), picture.samples.size),
         "mode": picture.mode.name,
         "height": picture.height,
         "width": picture.width,
         "model": container.model.hex() or None,
         "arithmetic": arithmetic.text if container.model else None,
         "encode_s": round(encode_s, 3),
-        "verify_s": round(seconds - encode_s, 3) if args.verify else None,
+        "verify_s": round(verify_s, 3) if args.verify else None,
         "verified": args.verify,
         "not_kept": list(picture.losses),
     }
     floating = container.model and arithmetic.kind == "float" and not args.arithmetic
     warnings = [_FLOAT_NOTE] if floating else []
     warnings += [f"{job.name}: not kept: {', '.join(picture.losses)}"] if picture.losses else []
-    read = len(content) if isinstance(content, bytes) else content.stat().st_size
-    outcome = Outcome(
-        "", fields, read, len(data), len(data), picture.samples.size, warnings=warnings
-    )
-    return converted(job, outcome, seconds)
+    return Outcome(*conversion(job, fields, start), warnings=warnings)

@@ -17,7 +17,7 @@ from l3c.arithmetic import Arithmetic
 from l3c.cli.exits import Exit
 from l3c.cli.files import Job, find_jobs
 from l3c.cli.options import add_inputs, add_shared
-from l3c.cli.report import Batch, Outcome
+from l3c.cli.report import Batch, Outcome, sizes
 from l3c.cli.verify import flaw_fields, flaws_of
 from l3c.coding import mode_of
 from l3c.fileformat.container import split_parts, unpack
@@ -74,16 +74,15 @@ def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
         else:
             by_fallback += [] if by_network else [[x, y, w, h]]
     parts["container"] = len(data) - parts.total()
-    outcome = Outcome("", {}, len(data), 0, len(data), height * width * mode.channels, flaws)
     kinds = {int(section): section.name for section in Section}
-    outcome.fields = {
+    fields = {
         "input": job.name,
+        **sizes(len(data), 0, 8 * len(data), height * width * mode.channels),
         "mode": mode.name,
         "height": height,
         "width": width,
         "bits": mode.bits,
         "bytes": len(data),
-        "bpsp": outcome.bpsp,
         "tiles": {
             "rows": rows,
             "cols": cols,
@@ -97,8 +96,7 @@ def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
         "bytes_by_part": dict(parts),
         "flaws": flaw_fields(flaws),
     }
-    outcome.text = _text(outcome.fields)
-    return outcome
+    return Outcome(_text(fields), fields, flaws)
 
 
 def _text(fields: dict[str, Any]) -> str:

@@ -26,11 +26,7 @@ class Outcome:
 
     Attributes:
         text: lines for people.
-        fields: for scripts.
-        read: bytes of the input.
-        written: bytes of the output.
-        coded: bytes of the one of the two that is an .l3c file.
-        subpixels: samples of the image.
+        fields: for scripts; `sizes` among them are summed up.
         flaws: what is wrong with the file, for stderr.
         salvaged: it became an output in spite of its flaws.
         warnings: lines for stderr, each printed once, unless quiet.
@@ -38,18 +34,9 @@ class Outcome:
 
     text: str
     fields: dict[str, Any]
-    read: int = 0
-    written: int = 0
-    coded: int = 0
-    subpixels: int = 0
     flaws: Sequence[Exception] = ()
     salvaged: bool = False
     warnings: Sequence[str] = ()
-
-    @property
-    def bpsp(self) -> float | None:
-        """Bits per sub-pixel of the .l3c file; None without an image."""
-        return 8 * self.coded / self.subpixels if self.subpixels else None
 
     @property
     def exit(self) -> Exit:
@@ -57,27 +44,31 @@ class Outcome:
         code = combined(map(exit_of, self.flaws))
         return Exit.SALVAGED if self.salvaged and code != Exit.GOOD else code
 
-    def sizes(self) -> str:
-        """Bytes and bpsp, as far as they are known."""
-        written = f" -> {self.written:,}" if self.written else ""
-        rate = "" if self.bpsp is None else f", {self.bpsp:.3f} bpsp"
-        return f"{self.read:,}{written} bytes{rate}"
+
+def sizes(read: int, written: int, bits: float, subpixels: int) -> dict[str, Any]:
+    """Fields of a file: bytes of input and output, and bpsp of the .l3c file of `bits`."""
+    bpsp = bits / subpixels if subpixels else None
+    return {"input_bytes": read, "output_bytes": written, "bpsp": bpsp, "subpixels": subpixels}
 
 
-def converted(job: Job, outcome: Outcome, seconds: float) -> Outcome:
-    """Adds what is told of all files that became other ones to the text and the fields."""
-    target = None if job.target is None else str(job.target)
-    outcome.text = f"{job.name} -> {target or STDOUT}: {outcome.sizes()}, {seconds:.1f} s"
-    outcome.fields = {
-        "input": job.name,
-        "output": target,
-        "input_bytes": outcome.read,
-        "output_bytes": outcome.written,
-        "bpsp": outcome.bpsp,
-        "seconds": round(seconds, 3),
-        **outcome.fields,
-    }
-    return outcome
+def sizes_text(fields: dict[str, Any]) -> str:
+    """The same for people."""
+    written = f" -> {fields['output_bytes']:,}" if fields["output_bytes"] else ""
+    rate = "" if fields["bpsp"] is None else f", {fields['bpsp']:.3f} bpsp"
+    return f"{fields['input_bytes']:,}{written} bytes{rate}"
+
+
+def conversion(job: Job, fields: dict[str, Any], start: float) -> tuple[str, dict[str, Any]]:
+    """Text and fields of a file that became another one.
+
+    Args:
+        job: with its target.
+        fields: of the command; `sizes` among them.
+        start: of the work, by `time.perf_counter`.
+    """
+    seconds, target = time.perf_counter() - start, job.target and str(job.target)
+    text = f"{job.name} -> {target or STDOUT}: {sizes_text(fields)}, {seconds:.1f} s"
+    return text, {"input": job.name, "output": target, "seconds": round(seconds, 3)} | fields
 
 
 class Batch:
@@ -167,32 +158,30 @@ class Batch:
             self._out.flush()
 
     def _finish(self, seconds: float, summary: bool) -> None:
-        sums = {
-            name: sum(getattr(outcome, name) for outcome in self._outcomes)
-            for name in ("read", "written", "coded", "subpixels")
-        }
-        total = Outcome("", {}, **sums)
-        files = len(self._outcomes)
+        files = [outcome.fields for outcome in self._outcomes]
         failed = sum(outcome.exit != Exit.GOOD for outcome in self._outcomes)
+        names = ("input_bytes", "output_bytes", "subpixels")
+        read, written, subpixels = (sum(each.get(name, 0) for each in files) for name in names)
+        bits = sum(each["bpsp"] * each["subpixels"] for each in files if each.get("subpixels"))
+        total = sizes(read, written, bits, subpixels)
         if self._json:
-            fields: dict[str, Any] = {"files": files, "failed": failed, "input_bytes": total.read}
-            fields |= {"output_bytes": total.written, "bpsp": total.bpsp}
+            counts = {"files": len(files), "failed": failed, "seconds": round(seconds, 3)}
             content = {
                 "command": self._command,
-                "files": [outcome.fields for outcome in self._outcomes],
+                "files": files,
                 "left_out": [{"path": str(e.path), "reason": e.reason} for e in self._left],
-                "summary": fields | {"seconds": round(seconds, 3)},
+                "summary": counts | total,
                 "exit_code": int(self._exit),
             }
             print_json(content)
         elif self._talks:
             if self._left:
-                names = listed([str(each.path) for each in self._left], " (--json names all)")
-                text = f"left out, hidden or no image by name, {len(self._left)}: {names}"
+                paths = listed([str(each.path) for each in self._left], " (--json names all)")
+                text = f"left out, hidden or no image by name, {len(self._left)}: {paths}"
                 print(text, file=self._out)
-            if summary and files > 1:
-                head = f"{files} files" + (f", {failed} failed" if failed else "")
-                print(f"{head}: {total.sizes()}, {seconds:.1f} s", file=self._out)
+            if summary and len(files) > 1:
+                head = f"{len(files)} files" + (f", {failed} failed" if failed else "")
+                print(f"{head}: {sizes_text(total)}, {seconds:.1f} s", file=self._out)
 
 
 def print_json(content: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from l3c.arithmetic import Arithmetic
 from l3c.cli.exits import Exit, error_fields
 from l3c.cli.files import Job, find_jobs
 from l3c.cli.options import add_coding, add_inputs
-from l3c.cli.report import Batch, Outcome
+from l3c.cli.report import Batch, Outcome, sizes
 from l3c.coding import Decoded, decode_picture
 from l3c.fileformat.container import Container, unpack
 from l3c.fileformat.errors import Rectangle, SectionAlteredError
@@ -42,18 +42,12 @@ def _verify(job: Job, batch: Batch) -> Outcome:
     decoded, flaws = salvage(data, batch.engine.decoder, progress=moved)
     fields = {
         "input": job.name,
+        **sizes(len(data), 0, 8 * len(data), decoded.picture.samples.size),
         "good": not flaws,
         "flaws": flaw_fields(flaws),
         "seconds": round(time.perf_counter() - start, 3),
     }
-    return Outcome(
-        "" if flaws else f"{job.name}: OK",
-        fields,
-        read=len(data),
-        coded=len(data),
-        subpixels=decoded.picture.samples.size,
-        flaws=flaws,
-    )
+    return Outcome("" if flaws else f"{job.name}: OK", fields, flaws)
 
 
 def flaws_of(data: bytes, container: Container) -> list[Exception]:
