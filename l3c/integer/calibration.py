@@ -1,4 +1,4 @@
-"""What a float network does on photographs: the sizes of its activations, and what they matter.
+"""Statistics of a float network on photographs: sizes of activations, and how much they matter.
 
 Every number that the integer network rounds is the input of some convolution, or is added to its
 result, so that all statistics are taken there.

@@ -1,7 +1,7 @@
 """RGB tile <-> streams with a trained network: the order of scales and channels, both directions.
 
 The coarsest bottleneck comes first, under a uniform CDF; each prediction then allows the next finer
-scale to be coded, down to the image. What a file is made of besides, see `l3c.coding`.
+scale to be coded, down to the image. `l3c.coding` adds what a file has besides.
 
 Encoder and decoder call the same predictor on the same symbols. With integers its answers
 are the same on any machine and in any batch, so that small tiles of one size are predicted

@@ -144,23 +144,6 @@ def test_identity_is_of_the_integers() -> None:
     assert network.identity() != integer_network().identity()
 
 
-def test_settings_that_round_are_overruled() -> None:
-    path = copy.deepcopy(integer_network()).prepare(CPU)
-    step = path.steps[0]
-    inputs = step.inputs(tiny().codec().symbols(smooth(32, 32)))
-    (wanted,), _ = path.predict(step, inputs, None)
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        with torch.autocast("cpu", torch.bfloat16):
-            (got,), f = path.predict(step, inputs, None)
-    finally:
-        torch.set_float32_matmul_precision(before)
-    assert f is not None
-    assert f.dtype == torch.float32
-    assert torch.equal(got, wanted)
-
-
 def test_settings_come_back_when_the_last_thread_leaves() -> None:
     torch.set_float32_matmul_precision("medium")
     try:
