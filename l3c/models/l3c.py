@@ -66,6 +66,55 @@ class L3CSettings(PyramidSettings):
         return self
 
 
+def quantize(z: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+    """Q: the nearest level forward, the gradient of the soft assignment backward (Sec. 3.2).
+
+    Args:
+        z: float (N, C, H, W).
+        levels: L >= 2.
+
+    Returns:
+        Values (N, C, H, W) that carry the gradient of sum_l level_l softmax_l(-sigma_q (z -
+        level_l)^2), and symbols, int64 (N, C, H, W).
+    """
+    symbols = to_symbols(z.detach(), levels)
+    hard = to_values(symbols, levels)
+    if not (torch.is_grad_enabled() and z.requires_grad):
+        return hard, symbols
+    centres = to_values(torch.arange(levels, device=z.device), levels)
+    distance = z.float().unsqueeze(-1) - centres
+    soft = (torch.softmax(-SOFTNESS * distance**2, dim=-1) * centres).sum(-1)
+    return hard + (soft - soft.detach()), symbols
+
+
+def to_symbols(z: Tensor, levels: int) -> Tensor:
+    """Index of the nearest of `levels` values evenly spaced on [-1, 1]; inverse of `to_values`.
+
+    Args:
+        z: float (N, C, H, W), any value.
+        levels: L >= 2.
+
+    Returns:
+        int64 (N, C, H, W) in 0..L-1.
+    """
+    return torch.round((z.clamp(-1, 1) + 1) * ((levels - 1) / 2)).long()
+
+
+def to_values(symbols: Tensor, levels: int) -> Tensor:
+    """Value of each symbol, float32 on [-1, 1]; the one place where levels become numbers."""
+    return symbols.to(torch.float32) * (2 / (levels - 1)) - 1
+
+
+def downsample(images: Tensor) -> Tensor:
+    """Pillow's bicubic by 2 with rounding: uint8 (N, 3, H, W) -> uint8 (N, 3, H/2, W/2)."""
+    n, _, height, width = images.shape
+    out = np.empty((n, height // 2, width // 2, 3), np.uint8)
+    for i, image in enumerate(images.permute(0, 2, 3, 1).cpu().numpy()):
+        full = Image.fromarray(np.ascontiguousarray(image))
+        out[i] = np.asarray(full.resize((width // 2, height // 2), Image.Resampling.BICUBIC))
+    return torch.from_numpy(out).permute(0, 3, 1, 2).to(images.device)
+
+
 class Extractor(nn.Module):
     """E^(s): strided convolution, residual stack, and the 1x1 convolution to the bottleneck.
 
@@ -218,52 +267,3 @@ def _start_extractor(extractor: Extractor) -> None:
     z[:3] = 0
     z[:3, :3, 0, 0] = start.luma_and_colour()
     z[3:] *= start.Z_DAMPING
-
-
-def quantize(z: Tensor, levels: int) -> tuple[Tensor, Tensor]:
-    """Q: the nearest level forward, the gradient of the soft assignment backward (Sec. 3.2).
-
-    Args:
-        z: float (N, C, H, W).
-        levels: L >= 2.
-
-    Returns:
-        Values (N, C, H, W) that carry the gradient of sum_l level_l softmax_l(-sigma_q (z -
-        level_l)^2), and symbols, int64 (N, C, H, W).
-    """
-    symbols = to_symbols(z.detach(), levels)
-    hard = to_values(symbols, levels)
-    if not (torch.is_grad_enabled() and z.requires_grad):
-        return hard, symbols
-    centres = to_values(torch.arange(levels, device=z.device), levels)
-    distance = z.float().unsqueeze(-1) - centres
-    soft = (torch.softmax(-SOFTNESS * distance**2, dim=-1) * centres).sum(-1)
-    return hard + (soft - soft.detach()), symbols
-
-
-def to_symbols(z: Tensor, levels: int) -> Tensor:
-    """Index of the nearest of `levels` values evenly spaced on [-1, 1]; inverse of `to_values`.
-
-    Args:
-        z: float (N, C, H, W), any value.
-        levels: L >= 2.
-
-    Returns:
-        int64 (N, C, H, W) in 0..L-1.
-    """
-    return torch.round((z.clamp(-1, 1) + 1) * ((levels - 1) / 2)).long()
-
-
-def to_values(symbols: Tensor, levels: int) -> Tensor:
-    """Value of each symbol, float32 on [-1, 1]; the one place where levels become numbers."""
-    return symbols.to(torch.float32) * (2 / (levels - 1)) - 1
-
-
-def downsample(images: Tensor) -> Tensor:
-    """Pillow's bicubic by 2 with rounding: uint8 (N, 3, H, W) -> uint8 (N, 3, H/2, W/2)."""
-    n, _, height, width = images.shape
-    out = np.empty((n, height // 2, width // 2, 3), np.uint8)
-    for i, image in enumerate(images.permute(0, 2, 3, 1).cpu().numpy()):
-        full = Image.fromarray(np.ascontiguousarray(image))
-        out[i] = np.asarray(full.resize((width // 2, height // 2), Image.Resampling.BICUBIC))
-    return torch.from_numpy(out).permute(0, 3, 1, 2).to(images.device)
