@@ -9,6 +9,7 @@ with job(snakemake):
 
     from l3c.bench.measure.crops import crops_of
     from l3c.bench.measure.methods import MethodSource
+    from l3c.bench.measure.timing import BatchPlan, TimingPlan, measure_batches, measure_timing
     from l3c.bench.schema import BatchRow, TimingRow, frame, write
     from l3c.data.manifest import kept_images
 
@@ -27,8 +28,6 @@ with job(snakemake):
         return crops_of(lambda: kept_images(Path(snakemake.input.manifest)), side, count)
 
     if snakemake.rule == "time_batches":
-        from l3c.bench.measure.batch_timing import BatchPlan, measure_batches
-
         batches = params.batches
         side, coded = batches["side"], batches["encode_batch_sizes"]
         sampled = [(side, size) for size in batches["sample_batch_sizes"]]
@@ -39,11 +38,8 @@ with job(snakemake):
             coded=coded,
             repeats=batches["repeats"],
         )
-        rows = measure_batches(source.key, source.name, source.weights, source.arithmetic, plan)
-        write(Path(snakemake.output.rows), frame(rows, BatchRow))
+        rows, kind = measure_batches(source, plan), BatchRow
     else:
-        from l3c.bench.measure.timing import TimingPlan, measure_timing
-
         timing = params.timing
         plan = TimingPlan(
             dataset=params.dataset,
@@ -52,5 +48,5 @@ with job(snakemake):
             repeats=timing["repeats"],
             threads=tuple(sorted({1, snakemake.threads})),
         )
-        rows, failed = measure_timing(source, plan)
-        write(Path(snakemake.output.rows), frame([*rows, *failed], TimingRow))
+        rows, kind = [row for made in measure_timing(source, plan) for row in made], TimingRow
+    write(Path(snakemake.output.rows), frame(rows, kind))

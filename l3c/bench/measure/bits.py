@@ -1,4 +1,4 @@
-"""Bits by scale and channel of learned models: measured, as CSV."""
+"""Bits by scale and channel of learned models."""
 
 from __future__ import annotations
 
@@ -26,24 +26,16 @@ def measure_bits(
     rows = []
     for name, image in images:
         height, width = image.shape[:2]
+        about = {"dataset": dataset, "model": model, "image": name}
+        about |= {"height": height, "width": width}
         try:
             parts = codec.symbol_bits(image)
         except UnsupportedError as error:
             print(f"{model}: {error}", file=sys.stderr)
             return []
         for scale, plane in parts.items():
-            channels = codec.channel_names(scale, len(plane))
-            for channel, bits in zip(channels, plane.sum(axis=(1, 2)).tolist(), strict=True):
-                rows.append(
-                    ChannelBits(
-                        dataset=dataset,
-                        model=model,
-                        image=name,
-                        height=height,
-                        width=width,
-                        scale=scale,
-                        channel=channel,
-                        bits=bits,
-                    )
-                )
+            sums = plane.sum(axis=(1, 2)).tolist()
+            for channel, bits in zip(codec.channel_names(scale, len(plane)), sums, strict=True):
+                row = about | {"scale": scale, "channel": channel, "bits": bits}
+                rows.append(ChannelBits.model_validate(row))
     return rows

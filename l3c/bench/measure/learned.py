@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-
-import torch
 
 from baselines.base import DecodeError, Image, Method, check_image
 from coder.errors import CoderError
 from l3c.arithmetic import Kind
+from l3c.bench.measure.provenance import versions
 from l3c.coding import bits_theory, decode_picture, encode_picture
 from l3c.images.picture import Picture
 from l3c.models.zoo import open_codec, read_model
-from l3c.recipe import parse_recipe
 from l3c.tile_coding import Choice
 
 
@@ -49,16 +48,18 @@ class LearnedMethod(Method):
         self.name = name
         self.choice = choice
         self.codec = open_codec(weights, device, arithmetic)
-        recipe = parse_recipe(read_model(weights).card["recipe"], str(weights))
-        settings = ", ".join(f"{key}={value}" for key, value in recipe.model.items())
-        coded_by = "" if choice == Choice.NETWORK else f"network or fallback: {choice}"
-        self.settings = ", ".join(
-            filter(None, [recipe.family, settings, self.codec.arithmetic.text, coded_by])
-        )
+        used = [f"torch {versions()['torch']}"] if "torch" in sys.modules else []
+        self._version = ", ".join([*used, f"model {self.codec.identity.hex()}"])
+        file = read_model(weights)
+        settings = file.card["recipe"].get("model", {})
+        parts = [file.family, *(f"{name}={value}" for name, value in settings.items())]
+        parts.append(self.codec.arithmetic.text)
+        parts += [] if choice == Choice.NETWORK else [f"network or fallback: {choice}"]
+        self.settings = ", ".join(parts)
 
     def version(self) -> str:
-        """PyTorch's version, and the identity of the model in the container."""
-        return f"torch {torch.__version__}, model {self.codec.identity.hex()}"
+        """PyTorch's version, if the model needs it, and its identity in the container."""
+        return self._version
 
     def encode(self, image: Image) -> bytes:
         """See `Method`."""

@@ -17,7 +17,7 @@ from l3c.bench.measure.provenance import cores
 from l3c.bench.schema import MethodRecord, ResultRow
 from l3c.models.zoo import named_model
 
-LEARNED = "l3c"  # the method of a released model
+RELEASED = "released"  # the model that comes with the package
 
 
 def measure_side_by_side(
@@ -25,10 +25,8 @@ def measure_side_by_side(
 ) -> tuple[list[ResultRow], list[MethodRecord]]:
     """Rows of every method, and the records that say which are not available here.
 
-    Files are written, read back in a fresh process and compared; afterwards they are deleted.
-
     Args:
-        methods: keys of classical codecs, paths of Python files, or "l3c" for the released model.
+        methods: keys of classical codecs, paths of Python files, or "released": the default model.
         images: name -> uint8 (H, W, 3).
         repeats: timed runs; the median counts.
 
@@ -39,18 +37,14 @@ def measure_side_by_side(
     with tempfile.TemporaryDirectory(prefix="l3c-") as folder:
         place = Measurement("images", Path(folder), Path(folder), cores(), repeats)
         for entry in map(str, methods):
-            # Progress is for logs and terminals.
-            with contextlib.redirect_stderr(io.StringIO()):
-                measured = measure(_source(entry), images.items(), len(images), place)
+            source = MethodSource(method_key(entry), entry)
+            if entry == RELEASED:
+                model = named_model()
+                source = MethodSource(entry, entry, model.name, model.weights.resolve())
+            with contextlib.redirect_stderr(io.StringIO()):  # bars
+                measured = measure(source, images.items(), len(images), place)
             for row in measured.failed:
                 raise MethodFailedError(row.key, row.dataset, row.image, row.reason)
             rows += measured.rows
             records.append(measured.record)
     return rows, records
-
-
-def _source(entry: str) -> MethodSource:
-    if entry == LEARNED:
-        model = named_model()
-        return MethodSource(LEARNED, LEARNED, "L3C (released)", model.weights.resolve())
-    return MethodSource(method_key(entry), entry)

@@ -1,7 +1,7 @@
-"""Method x crop -> seconds: clocked runs, of learned methods by stage and scale, and peak memory.
+"""Seconds of methods on crops, by stage and scale where they have any, and of models in batches.
 
-Every run is from memory to memory in one process, after a warm-up that is dropped, with the device
-synchronized before the clock is read; afterwards every decoded crop is compared with the original.
+Every run is from memory to memory in one process, after a warm-up that is dropped, with the
+device synchronized before the clock is read; then every decoded crop is compared with the original.
 `l3c.bench.measure.files` decodes in a process that never saw the image; here the clock matters.
 
 A process should measure one method only: peak memory is that of the whole process.
@@ -11,41 +11,39 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from baselines.base import Method
-from l3c.bench.measure.files import describe_difference
+from l3c.bench.measure.files import MethodFailedError, describe_difference
 from l3c.bench.measure.method_process import plain_array, plain_bytes
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.measure.other_load import OtherLoad
-from l3c.bench.measure.provenance import device_name, environment, hardware, peak_mib
-from l3c.bench.schema import TOTAL, FailedRow, TimingRow
+from l3c.bench.measure.provenance import device_name, machine, peak_mib
+from l3c.bench.schema import TOTAL, BatchRow, FailedRow, TimingRow
 from l3c.messages import typed_line
 from l3c.progress import Progress
-from l3c.stopwatch import Part, Stopwatch
+from l3c.stopwatch import Stopwatch
 
 Image = npt.NDArray[np.uint8]
-Direction = Literal["encode", "decode"]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class TimingPlan:
-    """What is measured.
+    """What is measured on crops.
 
     Attributes:
         dataset: key of the data set, for the rows.
         crops: gives the crops, (name, uint8 (H, W, 3)), as often as it is called.
         count: how many there are.
         repeats: clocked runs of each crop.
-        threads: numbers of threads that learned methods are given. Classical codecs are told to use
-            one, and are measured so.
+        threads: numbers of threads that learned methods are given. Classical codecs use one.
     """
 
     dataset: str
@@ -56,26 +54,29 @@ class TimingPlan:
 
 
 @dataclass(frozen=True)
-class _Spent:
-    """Seconds of a call, and of its stages if it has any."""
+class BatchPlan:
+    """What is measured in batches.
 
-    seconds: float
-    stages: Mapping[tuple[Part, str], float]
+    Attributes:
+        dataset: key of the data set that the images are from, for messages.
+        images: uint8 (N, side, side, 3) to encode and decode, at least as many as `coded` asks for.
+        sampled: (side, batch) of the images to sample.
+        coded: sizes of the batches to encode and decode.
+        repeats: clocked runs of each, after a warm-up.
+    """
+
+    dataset: str
+    images: npt.NDArray[np.uint8]
+    sampled: Sequence[tuple[int, int]]
+    coded: Sequence[int]
+    repeats: int
 
 
-@dataclass(frozen=True)
-class _Run:
-    """One clocked call: what was done, how long it took, and where the time went."""
+def devices() -> list[str]:
+    """The CPU, and CUDA where PyTorch and the coder find it."""
+    from coder import cuda
 
-    image: str
-    height: int
-    width: int
-    threads: int
-    direction: Direction
-    run: int
-    spent: _Spent
-    num_bytes: int
-    other_load: float
+    return ["cpu", "cuda"] if cuda.available() else ["cpu"]
 
 
 def measure_timing(
@@ -89,122 +90,190 @@ def measure_timing(
     """
     rows: list[TimingRow] = []
     failed: list[FailedRow] = []
-    for device in ("cpu",) if source.weights is None else devices():
-        placed = replace(source, device=device)
-        method = placed.load()
+    for device in ["cpu"] if source.weights is None else devices():
+        method = replace(source, device=device).load()
         if not method.available():
             print(f"{method.name} is not timed: {method.why_unavailable()}", file=sys.stderr)
             break
-        about = {
+        about = machine() | {
             "dataset": plan.dataset,
             "method": method.name,
             "key": source.key,
             "settings": method.settings,
             "version": method.version(),
-            "hardware": hardware(),
-            "environment": environment(),
         }
-        clock = _Clock(method, placed, plan)
         try:
-            runs = list(clock.runs())
+            runs = list(_timed_crops(method, device, source.weights is not None, plan))
         except _CropError as error:
-            failed.append(FailedRow(**about, **error.about, reason=f"{device}: {error}"))
+            failed.append(FailedRow(**about, **error.columns, reason=f"{device}: {error}"))
             print(f"{method.name} is not timed: {failed[-1].reason}", file=sys.stderr)
             continue
-        peak = peak_mib(device, children=not method.in_process)
         same = about | {
             "device": device,
             "device_name": device_name(device),
             "in_process": method.in_process,
-            "peak_mib": round(peak, 1),
+            "peak_mib": round(peak_mib(device, children=not method.in_process), 1),
         }
-        rows += [row for run in runs for row in _rows(run, same)]
+        rows += [TimingRow.model_validate({**same, **run}) for run in runs]
     return rows, failed
 
 
 class _CropError(Exception):
-    """A method failed on a crop.
+    """A method failed on a crop; `columns` of a row say which crop."""
 
-    Attributes:
-        about: name, size and threads, as columns of a row.
-    """
-
-    def __init__(self, image: str, pixels: Image, threads: int, reason: str) -> None:
+    def __init__(self, columns: dict[str, Any], reason: str) -> None:
         super().__init__(reason)
-        height, width = pixels.shape[:2]
-        self.about = {"image": image, "height": height, "width": width, "threads": threads}
+        self.columns = columns
 
 
-def devices() -> list[str]:
-    """The CPU, and CUDA where PyTorch and the coder find it."""
-    from coder import cuda
+def _timed_crops(
+    method: Method, device: str, learned: bool, plan: TimingPlan
+) -> Iterator[dict[str, Any]]:
+    """Columns of rows: every crop, with every number of threads, encoded and decoded in turns."""
+    warm: set[int] = set()
+    others = OtherLoad()
+    with Progress(plan.count, f"{method.name} on {device}", "crop") as progress:
+        for name, image in plan.crops():
+            height, width = image.shape[:2]
+            for threads in plan.threads if learned else (1,):
+                crop = {"image": name, "height": height, "width": width, "threads": threads}
+                for run in range(0 if threads in warm else -1, plan.repeats):
+                    made = _round_trip(method, image, crop, device, learned)
+                    load = others.share()
+                    for of_call in made if run >= 0 else ():
+                        yield crop | of_call | {"run": run, "other_load": load}
+                warm.add(threads)
+            progress.update()
 
-    return ["cpu", "cuda"] if cuda.available() else ["cpu"]
 
-
-class _Clock:
-    """Runs one method on one device."""
-
-    def __init__(self, method: Method, source: MethodSource, plan: TimingPlan) -> None:
-        self._method = method
-        self._source = source
-        self._plan = plan
-        self._is_learned = source.weights is not None
-        self._others = OtherLoad()
-
-    def runs(self) -> Iterator[_Run]:
-        """Every crop, with every number of threads, encoded and decoded in turns."""
-        warm: set[int] = set()
-        label = f"{self._method.name} on {self._source.device}"
-        with Progress(self._plan.count, label, "crop") as progress:
-            for name, image in self._plan.crops():
-                for threads in self._plan.threads if self._is_learned else (1,):
-                    if threads not in warm:
-                        self._round_trip(name, image, threads, 0)
-                        warm.add(threads)
-                    for run in range(self._plan.repeats):
-                        yield from self._round_trip(name, image, threads, run)
-                progress.update()
-
-    def _round_trip(self, name: str, image: Image, threads: int, run: int) -> list[_Run]:
-        given = image.copy()  # the method may write to it
-        try:
-            made, encoded = self._clocked(lambda: self._method.encode(given), threads)
-            data = plain_bytes(made)
-            back, decoded = self._clocked(lambda: self._method.decode(data), threads)
-            difference = describe_difference(image, plain_array(back))
-        except (Exception, SystemExit) as error:  # whatever a user's method raises is reported
-            raise _CropError(name, image, threads, typed_line(error)) from error
-        if difference:
-            raise _CropError(name, image, threads, f"not lossless: {difference}")
-        height, width = image.shape[:2]
-        load = self._others.share()
-        return [
-            _Run(name, height, width, threads, "encode", run, encoded, len(data), load),
-            _Run(name, height, width, threads, "decode", run, decoded, len(data), load),
-        ]
-
-    def _clocked(self, call: Callable[[], T], threads: int) -> tuple[T, _Spent]:
-        """What a call returns, and how long it took."""
-        stopwatch = Stopwatch(self._source.device)
-        with self._threads(threads), stopwatch:
-            stopwatch.synchronize()
-            start = time.perf_counter()
-            made = call()
-            stopwatch.synchronize()
-            return made, _Spent(time.perf_counter() - start, stopwatch.seconds)
-
-    def _threads(self, count: int) -> AbstractContextManager[None]:
-        if not self._is_learned:
-            return nullcontext()
+def _round_trip(
+    method: Method, image: Image, crop: dict[str, Any], device: str, learned: bool
+) -> list[dict[str, Any]]:
+    """Columns of the total and of each stage, of encoding and of decoding."""
+    if learned:
         from l3c.threads import torch_threads
 
-        return torch_threads(count)
+        limit: Any = torch_threads(crop["threads"])
+    else:
+        limit = nullcontext()
+    given = image.copy()  # the method may write to it
+    try:
+        with limit:
+            made, encoded = _clocked(lambda: method.encode(given), device)
+            data = plain_bytes(made)
+            back, decoded = _clocked(lambda: method.decode(data), device)
+        difference = describe_difference(image, plain_array(back))
+    except (Exception, SystemExit) as error:  # whatever a user's method raises is reported
+        raise _CropError(crop, typed_line(error)) from error
+    if difference:
+        raise _CropError(crop, f"not lossless: {difference}")
+    return [
+        {
+            "direction": direction,
+            "stage": stage,
+            "scale": scale,
+            "seconds": round(seconds, 9),
+            "num_bytes": len(data),
+        }
+        for direction, spent in (("encode", encoded), ("decode", decoded))
+        for (stage, scale), seconds in spent.items()
+    ]
 
 
-def _rows(run: _Run, same: Mapping[str, object]) -> Iterator[TimingRow]:
-    """The total of a run, then its stages."""
-    of_run = {key: value for key, value in vars(run).items() if key != "spent"}
-    for (stage, scale), seconds in [((TOTAL, ""), run.spent.seconds), *run.spent.stages.items()]:
-        of_stage = {"stage": stage, "scale": scale, "seconds": round(seconds, 9)}
-        yield TimingRow.model_validate({**same, **of_run, **of_stage})
+def _clocked(call: Callable[[], T], device: str) -> tuple[T, dict[tuple[str, str], float]]:
+    """What a call returns, and the seconds that it took: in all, and by stage and scale."""
+    stopwatch = Stopwatch(device)
+    with stopwatch:
+        stopwatch.synchronize()
+        start = time.perf_counter()
+        made = call()
+        stopwatch.synchronize()
+        seconds = time.perf_counter() - start
+    spent: dict[tuple[str, str], float] = {(TOTAL, ""): seconds}
+    spent.update(stopwatch.seconds.items())
+    return made, spent
+
+
+def measure_batches(source: MethodSource, plan: BatchPlan) -> list[BatchRow]:
+    """Measures one model on every device there is, with as many threads as PyTorch has.
+
+    Sampling draws z^(S) from its uniform prior and every finer scale given it, for all images of a
+    batch together (Table A3). Encoding and decoding predict the images of a batch together if the
+    model predicts in integers, whose results no batch changes, and one by one if not. Each image is
+    coded into a file of its own, the same as without the others.
+
+    Raises:
+        MethodFailedError: naming the model.
+    """
+    import torch
+
+    from l3c.models.zoo import open_codec
+
+    rows, found, others = [], devices(), OtherLoad()
+    count = len(found) * (len(plan.sampled) + len(plan.coded))
+    with Progress(count, f"{source.name} in batches", "measurement") as progress:
+        for device in found:
+            same = machine() | {
+                "key": source.key,
+                "method": source.name,
+                "device": device,
+                "device_name": device_name(device),
+                "threads": torch.get_num_threads(),
+            }
+            assert source.weights is not None
+            codec = open_codec(source.weights, device, source.arithmetic)
+            for part in (_sampled(codec, plan), _coded(source.key, codec, plan)):
+                for side, batch, runs in part:
+                    load = others.share()
+                    for operation, seconds in runs.items():
+                        of_batch = {"side": side, "batch": batch, "operation": operation}
+                        for run, spent in enumerate(seconds[1:]):  # after the warm-up
+                            of_run = {"run": run, "seconds": round(spent, 9), "other_load": load}
+                            rows.append(BatchRow.model_validate({**same, **of_batch, **of_run}))
+                    progress.update()
+    return rows
+
+
+_Batch = tuple[int, int, Mapping[str, list[float]]]
+"""Side and number of the images, seconds of the runs of each operation."""
+
+
+def _sampled(codec: Any, plan: BatchPlan) -> Iterator[_Batch]:
+    """Nothing of a family that cannot be sampled."""
+    from l3c.models.tile_codec import UnsupportedError
+
+    for side, batch in plan.sampled:
+        runs = []
+        for seed in range(plan.repeats + 1):
+            start = time.perf_counter()
+            try:
+                codec.sample_images(batch, side, side, seed)
+            except UnsupportedError:
+                return
+            runs.append(time.perf_counter() - start)
+        yield side, batch, {"sample": runs}
+
+
+def _coded(key: str, codec: Any, plan: BatchPlan) -> Iterator[_Batch]:
+    """By the network alone, from arrays to files and back."""
+    from l3c.coding import decode_pictures, encode_pictures
+    from l3c.images.picture import Picture
+    from l3c.tile_coding import Choice
+
+    for batch in plan.coded:
+        images = plan.images[:batch]
+        runs: dict[str, list[float]] = {"encode": [], "decode": []}
+        for _ in range(plan.repeats + 1):
+            given = images.copy()  # what the model gets is not what it is compared with
+            start = time.perf_counter()
+            pictures = [Picture.from_array(image) for image in given]
+            files = encode_pictures(pictures, codec, choice=Choice.NETWORK)
+            middle = time.perf_counter()
+            decoded = [each.samples for each in decode_pictures(files, lambda *model: codec)]
+            runs["decode"].append(time.perf_counter() - middle)
+            runs["encode"].append(middle - start)
+            for number, (image, back) in enumerate(zip(images, decoded, strict=True)):
+                if difference := describe_difference(image, back):
+                    what = f"{number} of a batch of {batch}"
+                    raise MethodFailedError(key, plan.dataset, what, f"not lossless: {difference}")
+        yield plan.images.shape[1], batch, runs

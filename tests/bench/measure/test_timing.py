@@ -1,21 +1,22 @@
-"""Clocked runs of a user's method and of a tiny model."""
+"""Clocked runs of a user's method, of a tiny model, and of batches."""
 
+import numpy as np
 import pytest
 from tiny_models import noise, smooth, write_model
 
 from l3c.bench.checks import check
+from l3c.bench.measure import timing
+from l3c.bench.measure.files import MethodFailedError
 from l3c.bench.measure.methods import MethodSource
-from l3c.bench.measure.timing import TimingPlan, measure_timing
-from l3c.bench.schema import TimingRow, failed, frame, read, write
+from l3c.bench.measure.timing import BatchPlan, TimingPlan, measure_batches, measure_timing
+from l3c.bench.schema import BatchRow, TimingRow, failed, frame, read, write
 
 OWN = """
 import numpy as np
 from baselines.base import Method
 
 class Own(Method):
-    name = "Own"
-    key = "own"
-    suffix = ".own"
+    name, key, suffix = "Own", "own", ".own"
     calls = 0
 
     def why_unavailable(self):
@@ -54,8 +55,8 @@ def run_own(tmp_path, plan):
 
 
 def test_a_classical_method_has_totals_on_one_thread(run_own):
-    rows, failed = run_own()
-    assert failed == []
+    rows, failures = run_own()
+    assert failures == []
     check(frame(rows, TimingRow), TimingRow)
     assert [(row.image, row.run, row.direction) for row in rows] == [
         (image, run, direction)
@@ -68,27 +69,23 @@ def test_a_classical_method_has_totals_on_one_thread(run_own):
     assert all(row.num_bytes == 8 + 3 * 40 * 40 and row.peak_mib > 10 for row in rows)
 
 
-@pytest.mark.parametrize("call", [1, 4])  # the warm-up counts too
-def test_a_lossy_method_has_no_times_and_its_crop_is_named(run_own, call, tmp_path):
-    rows, [failure] = run_own(lossy_call=call)
+@pytest.mark.parametrize(
+    ("trouble", "image", "said"),
+    [
+        ({"lossy_call": 1}, "a+0+0", "not lossless"),  # the warm-up counts too
+        ({"lossy_call": 4}, "b+3+4", "not lossless"),
+        ({"before": "image &= 0xF0"}, "a+0+0", "not lossless"),
+        ({"before": "raise RuntimeError('no idea')"}, "a+0+0", "RuntimeError: no idea"),
+        ({"before": "raise SystemExit('no idea')"}, "a+0+0", "SystemExit: no idea"),
+    ],
+)
+def test_a_method_that_fails_has_no_times_but_a_failure(run_own, trouble, image, said, tmp_path):
+    rows, [failure] = run_own(**trouble)
     assert rows == []
-    assert failure.image == ("a+0+0" if call == 1 else "b+3+4")
-    assert "not lossless" in failure.reason
-    write(tmp_path / "timing.csv", frame([*rows, failure], TimingRow))
-    table = read(tmp_path / "timing.csv", TimingRow)
-    assert failed(table).reason.tolist() == table.reason.tolist() == [failure.reason]
-
-
-def test_a_method_that_changes_its_input_is_not_compared_with_that(run_own):
-    rows, [failure] = run_own(before="image &= 0xF0")
-    assert rows == []
-    assert "not lossless" in failure.reason
-
-
-@pytest.mark.parametrize("error", ["RuntimeError", "SystemExit"])
-def test_a_method_that_raises_is_not_timed(run_own, error):
-    rows, [failure] = run_own(before=f"raise {error}('no idea')")
-    assert (rows, failure.reason) == ([], f"cpu: {error}: no idea")
+    assert failure.image == image
+    assert said in failure.reason
+    write(tmp_path / "timing.csv", frame([failure], TimingRow))
+    assert failed(read(tmp_path / "timing.csv", TimingRow)).reason.tolist() == [failure.reason]
 
 
 def test_a_missing_method_has_no_rows(run_own, capsys):
@@ -106,3 +103,27 @@ def test_a_learned_method_has_stages_for_each_number_of_threads(tmp_path, plan):
     assert decoded == parts | {("total", ""), ("range_coder", "z3"), ("container", "")}
     encoded = {(row.stage, row.scale) for row in rows if row.direction == "encode"}
     assert encoded == decoded | {("network", "")}
+
+
+@pytest.fixture
+def batches(tmp_path):
+    images = np.stack([smooth(16, 16)] * 3)
+    plan = BatchPlan("toy", images, [(16, 1), (16, 4), (24, 1)], [1, 3], 2)
+    return MethodSource("tiny", "tiny", "Tiny", write_model(tmp_path), "integer"), plan
+
+
+def test_every_batch_is_measured(batches):
+    rows = [row for row in measure_batches(*batches) if row.device == "cpu"]
+    check(frame(rows, BatchRow), BatchRow)
+    assert [(row.operation, row.side, row.batch) for row in rows if row.run == 1] == [
+        *(("sample", side, batch) for side, batch in batches[1].sampled),
+        *((way, 16, batch) for batch in batches[1].coded for way in ("encode", "decode")),
+    ]
+    assert {row.run for row in rows} == {0, 1}
+    assert all(row.other_load is not None for row in rows)
+
+
+def test_a_batch_that_is_not_lossless_stops_and_names_the_model(batches, monkeypatch):
+    monkeypatch.setattr(timing, "describe_difference", lambda image, back: "another image")
+    with pytest.raises(MethodFailedError, match="tiny"):
+        measure_batches(*batches)
