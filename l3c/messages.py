@@ -32,6 +32,11 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     return f' Did you mean "{close[0]}"?' if close else ""
 
 
+def counted(number: float, what: str) -> str:
+    """A number of things, "1 image" or "2 images"."""
+    return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
+
+
 def listed(names: Sequence[str], more: str = "") -> str:
     """The first names, and how many there are besides; `more` tells where they all are."""
     rest = len(names) - LISTED

@@ -12,6 +12,7 @@ from pandas import DataFrame, Series
 
 from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
+from l3c.messages import counted
 
 # Of x, z1, z2, ...: all differ in lightness, and so in grey.
 _SHADES = ("#33526e", "#d55e00", "#f0a94e", "#f5ddbf", "#1c1c1c", "#989898")
@@ -61,7 +62,7 @@ def bits(bits: DataFrame, labels: Mapping[str, str] = MappingProxyType({})) -> F
         costs = bar.groupby(level="scale", sort=False).sum()
         sums = " + ".join(f"{style.scale_label(scale)} {cost:.2f}" for scale, cost in costs.items())
         axes.text(0, place - 0.3, sums, va="bottom", fontsize=9)
-    count = style.counted(bits.image.nunique(), "image")
+    count = counted(bits.image.nunique(), "image")
     axes.set_title(f"{bits.dataset.iloc[0]}, mean of {count}")
     axes.set_xlabel("cross-entropy in bits per sub-pixel (less is better)")
     axes.set(xlim=(0, 1.1 * totals.max()), ylim=(len(totals) - 0.62, -0.62))

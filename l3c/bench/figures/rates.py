@@ -19,6 +19,7 @@ from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
 from l3c.bench.measure.other_load import noise_note
 from l3c.bench.published import NO_VALUES, bpsp_of, published_name
+from l3c.messages import counted
 
 RAW = "raw"  # the control, 8 bpsp by definition
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -92,7 +93,7 @@ def bpsp(
     for axes, dataset in zip(grid[:, 0], datasets, strict=True):
         bars = table[table.dataset == dataset].reset_index(drop=True)
         theirs = bpsp_of(published, editions.get(dataset))
-        axes.set_title(f"{dataset}, {style.counted(bars.images.max(), 'image')}")
+        axes.set_title(f"{dataset}, {counted(bars.images.max(), 'image')}")
         _draw_bars(axes, bars, rows[rows.dataset == dataset])
         for place, bar in bars.iterrows():
             if name := published_name(bar.key, bar.method, published_as, theirs.index):

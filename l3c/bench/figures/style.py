@@ -70,11 +70,6 @@ def scale_label(name: str) -> str:
     return f"$z^{{({name[1:]})}}$" if name[:1] == "z" and name[1:].isdigit() else name
 
 
-def counted(count: float, word: str) -> str:
-    """The count with the word in its number: "1 image", "2 images"."""
-    return f"{count:g} {word}{'' if count == 1 else 's'}"
-
-
 def dot(color: str, label: str, marker: str = "", hollow: bool = False) -> Line2D:
     """A marker alone, for a legend."""
     face = "white" if hollow else color

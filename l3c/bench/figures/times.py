@@ -17,6 +17,7 @@ from l3c.bench.figures.registry import figure
 from l3c.bench.measure.other_load import noise_note
 from l3c.bench.published import NO_VALUES, UNVERIFIED
 from l3c.bench.stats import repeated
+from l3c.messages import counted
 
 TOTAL, REST, ALL = "total", "rest", "all scales"
 # Colour and label of a stage. By lightness as much as by hue: neighbours differ in grey too.
@@ -45,7 +46,7 @@ def mean_times(timing: DataFrame) -> Series[float]:
     Returns:
         Seconds by method, computer, direction, scale (or `ALL`), and stage (or `REST`, `TOTAL`).
     """
-    plural = timing.threads.map(lambda count: style.counted(count, "thread"))
+    plural = timing.threads.map(lambda count: counted(count, "thread"))
     computer = plural.where(timing.device != "cuda", timing.device_name)
     timing = timing.assign(computer=computer, scale=timing.scale.replace("", ALL))
     setting = ["method", "computer", "direction"]
@@ -155,7 +156,7 @@ def batches(batches: DataFrame, published: DataFrame = NO_VALUES) -> Figure:
     look: dict[str, Any] = {"color": style.PUBLISHED, "marker": "D", "ls": ":"}
     look |= {"lw": 1.2, "markersize": 5.5, "markerfacecolor": "white"}
     for axes, ((method, device, threads), rows) in zip(grid[:, 0], places, strict=True):
-        axes.set_title(f"{method}, {device}, {style.counted(threads, 'CPU thread')}")
+        axes.set_title(f"{method}, {device}, {counted(threads, 'CPU thread')}")
         if len(theirs):
             axes.plot(theirs.index, theirs.value, **look)
         _draw_batches(axes, rows, theirs)

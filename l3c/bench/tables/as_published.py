@@ -16,10 +16,10 @@ from l3c.bench.tables.layout import (
     UNVERIFIED_MARK,
     Section,
     Table,
-    counted,
     fixed,
     table,
 )
+from l3c.messages import counted
 
 _COLUMNS = ["dataset", "model", "label", "released_as", "images", "files_bpsp", "release_bpsp"]
 _COLUMNS += ["published_bpsp", "verified", "difference", "reproduced"]

@@ -15,7 +15,6 @@ from l3c.bench.tables.layout import (
     NONE,
     Section,
     Table,
-    counted,
     fixed,
     percent,
     plain,
@@ -25,6 +24,7 @@ from l3c.bench.tables.layout import (
 )
 from l3c.bench.tables.methods import about, methods, percent_above_l3c
 from l3c.data.manifest import ManifestRow
+from l3c.messages import counted
 
 NOT_MEASURED = "not measured"
 _LISTED = 10  # images left out that a note names; left_out.csv has them all

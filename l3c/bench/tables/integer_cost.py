@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from l3c.bench.run import Run
-from l3c.bench.tables.layout import Section, Table, counted, fixed, percent, table
+from l3c.bench.tables.layout import Section, Table, fixed, percent, table
 from l3c.bench.tables.methods import machines
+from l3c.messages import counted
 
 
 @table("integer_cost", "What integers cost", formats=("md", "csv"), learned=True)

@@ -275,8 +275,3 @@ def plain(value: float | None) -> str:
     if value is None or pd.isna(value):
         return NONE
     return f"{value:.0f}" if value >= 100 else f"{Decimal(f'{value:.2e}'):f}"
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things, "1 image" or "2 images"."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

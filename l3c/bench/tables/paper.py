@@ -14,9 +14,10 @@ from l3c.bench.run import Run
 from l3c.bench.schema import TOTAL, failed, measured, rows_of
 from l3c.bench.stats import rates, repeated
 from l3c.bench.tables.as_published import release_rates
-from l3c.bench.tables.layout import Table, counted, table
+from l3c.bench.tables.layout import Table, table
 from l3c.bench.tables.methods import about, methods, named, percent_above_l3c
 from l3c.bench.tables.paper_parts import ALL, BPSP, PEAK, Part
+from l3c.messages import counted
 
 _BATCH_SIDE = 32  # of the images of Table A3, pixels
 # Parts of Table A1: title, quantity, stages. The first has the sum of the paper's two columns.
