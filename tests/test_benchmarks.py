@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from tiny_models import smooth
 
-from benchmarks import colour_planes, compare, methods, recipes, throughput, waiting
+from benchmarks import (
+    against_jpegxl,
+    colour_planes,
+    compare,
+    methods,
+    recipes,
+    throughput,
+    waiting,
+)
 from benchmarks.data import rgb_shape, synthetic
 from benchmarks.rate import rate_cost
 from l3c.data.datasets import DatasetSpec, build_dataset
@@ -20,6 +28,17 @@ from l3c.workflow.costs import read_throughput
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "config" / "recipes"
+
+
+def test_released_models_against_jpegxl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_png(tmp_path / "a.png", smooth(40, 50))
+    against_jpegxl.main([str(tmp_path), "--longer", "45", "--crop", "32"])
+    lines = capsys.readouterr().out.splitlines()[2:]
+    best, middle = (next(x for x in lines if x.startswith(n)) for n in ("JPEG XL e9", "causal-m"))
+    bpsp, one = map(float, best.split()[3:5])
+    ours, ratio = map(float, middle.split()[1:3])
+    assert one == 1
+    assert ratio == pytest.approx(ours / bpsp, rel=1e-3)
 
 
 def test_comparison_writes_one_row_a_method(

@@ -60,7 +60,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("models"))
     arguments = parser.parse_args()
     state = torch.load(arguments.state, weights_only=True)
-    recipe, trained = load_recipe(RECIPES / f"{arguments.name}.yaml"), state["training"]
+    trained = state["training"]
+    own_steps = [f"train.steps={trained['steps']}"]
+    recipe = load_recipe(RECIPES / f"{arguments.name}.yaml", own_steps)
     model = Causal(CausalSettings.model_validate(state["settings"]))
     if recipe.model_settings() != model.settings:
         raise SystemExit(f"{arguments.state}: not a network of {arguments.name}.yaml")
@@ -92,8 +94,7 @@ def main() -> None:
             f"{trained['crops']} crops of {trained['size']} x {trained['size']} predicted pixels a "
             f"step, {trained['full_share']:.0%} of them from photographs at full size, the others "
             "from six Lanczos downscales of each by 0.12 to 0.8",
-            f"the learning rate falls to 0 over the last third of {trained['steps']} steps",
-            "products of hidden layers in bfloat16 until then",
+            "products of hidden layers in bfloat16 in the first two thirds",
             *([] if finished else ["training not finished: stopped before the schedule's end"]),
         ],
         "versions": {"torch": torch.__version__},

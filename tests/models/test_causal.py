@@ -37,7 +37,8 @@ from l3c.models.causal_network import (
 )
 from l3c.recipe import Recipe
 from l3c.tile_coding import Choice
-from l3c.training import loop, release
+from l3c.training import loop
+from tools.release import release
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "data" / "golden"
@@ -199,7 +200,7 @@ def test_a_picture_of_many_tiles_is_the_same_with_any_threads(
 
 
 def test_a_release_holds_integers_alone(weights: Path, tmp_path: Path, codec: CausalCodec) -> None:
-    file = release.release(weights, "small", tmp_path)
+    file = release(weights, "small", tmp_path)
     assert file.card["precision"] == "integers"
     assert file.identity("integer") == codec.identity
     assert file.identity("float") == b""
