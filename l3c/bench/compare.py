@@ -27,8 +27,8 @@ FEWEST_IMAGES = 6
 _ITEM = ["dataset", "key", "quantity", "image"]
 _SAME_BYTES = "same bytes"
 _PARTS = {
-    "image": {"dataset": "data sets", "method": "methods", "image": "images"},
-    "crop": {"dataset": "timed data sets", "timed": "timing", "image": "crops"},
+    "image": {"dataset": "data sets only", "method": "methods only", "image": "images only"},
+    "crop": {"dataset": "timed data sets only", "timed": "timing only", "image": "crops only"},
 }
 # How a training went, as its model's card has it; its settings are in the recipe.
 _TRAINING = (
@@ -199,7 +199,7 @@ def _partial(values: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 rows = rows[~rows.dataset.isin(lacking.index)]
     for image, rows in every[every.of == "image"].groupby("image", sort=False):
         if rows.pixels.nunique() > 1:
-            found.append(("images with other pixels", image, ", ".join(rows.run.unique())))
+            found.append(("images with different pixels", image, ", ".join(rows.run.unique())))
     return pd.DataFrame(found, columns=["what", "name", "runs"])
 
 

@@ -28,6 +28,8 @@ from l3c.cli.report import print_json
 from l3c.messages import aligned, listed
 
 _SETTINGS = 64  # characters of settings that only some runs have
+_HEADS = {"bpsp": "bpsp", "encode_s": "encode ms", "decode_s": "decode ms"}
+_FAILURE = ["dataset", "key", "image", "reason"]
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -66,7 +68,7 @@ def _lines(runs: dict[str, RunFolder], found: Comparison) -> Iterator[str]:
         yield from _tables(lines, str(other))
     yield ""
     for (what, having), names in found.partial.groupby(["what", "runs"], sort=False).name:
-        yield f"{what} only in {having}: {listed(names.tolist())}"
+        yield f"{what} in {having}: {listed(names.tolist())}"
     for name, folder in runs.items():
         for (dataset, key), text in failure_texts(folder.attempts).items():
             yield f"in {name}: {key} on {dataset} {text}"
@@ -85,34 +87,21 @@ def _lines(runs: dict[str, RunFolder], found: Comparison) -> Iterator[str]:
 
 
 def _tables(lines: pd.DataFrame, name: str) -> Iterator[str]:
-    """Tables of sizes, times and crops below each other, with one width of columns."""
+    """A table for each quantity, below each other, with one width of columns."""
     rows: list[tuple[str, str, str, str]] = []
-    heads = []
-    for quantity, head in _HEADS.items():
-        part = lines[lines.quantity == quantity] if quantity else lines[lines.of == "crop"]
-        if part.empty:
-            continue
-        heads.append(len(rows))
-        rows.append((head, "A", name, f"{name} is"))
+    heads = {}
+    for quantity, part in lines.groupby("quantity", sort=False):
+        heads[len(rows)] = _HEADS.get(str(quantity), f"{quantity}, ms per crop")
+        rows.append((heads[len(rows)], "A", name, f"{name} is"))
         shown = "{:.3f}".format if quantity == "bpsp" else _milliseconds
-        for line in rows_of(part):
-            method = line.method if quantity else f"{line.method}, {line.quantity}"
-            rows.append((method, shown(line.a), shown(line.b), line.verdict))
+        rows += [(row.method, shown(row.a), shown(row.b), row.verdict) for row in rows_of(part)]
     for i, text in enumerate(aligned(rows, right=(1, 2))):
         yield from [""] * (i in heads)
         yield f"  {text}"
-    percents = lines.percent[lines.control & lines.quantity.isin(["encode_s", "decode_s"])]
+    percents = lines.percent[lines.control & (lines.quantity != "bpsp")]
     if percents.any():
         moved = f"{percents.min():+.1f} to {percents.max():+.1f} %"
         yield from ("", f"  times of codecs that were not changed moved by {moved}")
-
-
-_HEADS = {
-    "bpsp": "bpsp",
-    "encode_s": "encode ms",
-    "decode_s": "decode ms",
-    "": "crops, medians of repeated runs, ms",
-}
 
 
 def _milliseconds(seconds: float) -> str:
@@ -128,29 +117,19 @@ def _short(value: str | None) -> str:
 
 
 def _content(runs: dict[str, RunFolder], found: Comparison, code: Exit) -> dict[str, Any]:
-    return {
-        "command": "compare",
-        "runs": {name: _folder(folder) for name, folder in runs.items()},
-        "differences": _records(found.differences),
-        "partial": _records(found.partial),
-        "alarms": found.alarms,
-        "changes": _records(found.changes),
-        "unknown": found.unknown,
-        "exit_code": int(code),
+    tables = {
+        name: json.loads(table.to_json(orient="records", double_precision=15))  # NaN is null
+        for name, table in vars(found).items()
+        if isinstance(table, pd.DataFrame)
     }
-
-
-def _records(table: pd.DataFrame) -> Any:
-    """Lines of a table; NaN is null."""
-    return json.loads(table.to_json(orient="records", double_precision=15))
-
-
-def _folder(folder: RunFolder) -> dict[str, Any]:
-    failures = failed(folder.attempts)[["dataset", "key", "image", "reason"]]
-    return {
-        "folder": str(folder.path),
-        "rows": len(folder.rows),
-        "failed": failures.to_dict("records"),
-        "provenance": folder.provenance.stamp if folder.provenance else None,
-        "hardware": list(dict.fromkeys(folder.rows.hardware)),
+    folders = {
+        name: {
+            "folder": str(folder.path),
+            "rows": len(folder.rows),
+            "failed": failed(folder.attempts)[_FAILURE].to_dict("records"),
+            "provenance": folder.provenance.stamp if folder.provenance else None,
+            "hardware": list(folder.rows.hardware.unique()),
+        }
+        for name, folder in runs.items()
     }
+    return {"command": "compare", "runs": folders, **vars(found), **tables, "exit_code": int(code)}

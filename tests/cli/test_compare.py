@@ -61,7 +61,7 @@ def test_runs_are_compared(run: Run, folders: list[Path]) -> None:
     table = " ".join(ended.out.split())
     assert "WebP 3.153 2.838 smaller by 10.0 % (10.0 to 10.0)" in table
     assert "encode ms A B B is PNG 250 250 same time" in table
-    assert "L3C, encode, cpu, 2 threads 1000 750 faster by 25.0 %" in table
+    assert "encode, cpu, 2 threads, ms per crop A B B is L3C 1000 750 faster by 25.0 %" in table
     assert "images only in A: h of toy" in lines
     assert "images only in B: x of toy, y of toy" in lines
     changed = next(i for i, line in enumerate(lines) if line.startswith("changed"))
@@ -126,7 +126,7 @@ def test_a_comparison_for_scripts(run: Run, folders: list[Path]) -> None:
     webp = found["webp", "bpsp"]
     assert [webp[name] for name in ("percent", "low", "high")] == pytest.approx([-10] * 3)
     assert found["l3c", "encode, cpu, 2 threads"]["count"] == 6
-    assert {"what": "images", "name": "x of toy", "runs": "B"} in content["partial"]
+    assert {"what": "images only", "name": "x of toy", "runs": "B"} in content["partial"]
     change = {"section": "methods", "what": "webp.version"}
     assert change | {"A": "libwebp 1.5", "B": "libwebp 1.6"} in content["changes"]
 
