@@ -127,13 +127,11 @@ def samples(samples: DataFrame, sample_folder: Path, label: str) -> Figure:
     drawn = style.new_figure(columns * (_SAMPLE + 0.06), sum(heights) + 0.8)
     grid = drawn.subplots(len(ladders), columns, squeeze=False, height_ratios=heights)
     for i, (axes, (_, row)) in enumerate(zip(grid.flat, samples.iterrows(), strict=True)):
-        style.picture_axes(axes)
-        axes.imshow(read_rgb(sample_folder / row.file))
+        style.show(axes, read_rgb(sample_folder / row.file))
         axes.set_xlabel(f"{row.bpsp:.3f} bpsp", fontsize=10.5)
-        if i < columns:
-            text = f"{_range(row.sampled)} sampled\ngiven {_range(row.stored)}"
-            text = text if row.sampled else "ground truth\n"
-            axes.set_title(text, fontsize=10, loc="center", linespacing=1.4)
+        text = f"{_range(row.sampled)} sampled\ngiven {_range(row.stored)}"
+        text = text if row.sampled else "ground truth\n"
+        axes.set_title(text if i < columns else "", fontsize=10, loc="center", linespacing=1.4)
     top = style.scale_label(samples.stored.iloc[0].split()[-1])
     values = " and ".join(sorted({f"{value:.4f}" for value in samples.uniform_bpsp}))
     about = f"{label}; bpsp: bits per sub-pixel of what is stored.\n"
@@ -172,13 +170,12 @@ def heat_maps(extractor: TileCodec, photographs: Photographs, label: str) -> Fig
         scales, channels = len(maps), len(maps[0])
         grid = block.add_gridspec(scales, channels + 1, width_ratios=[_PHOTO, *[1] * channels])
         photo = block.add_subplot(grid[:, 0], anchor="NW")
-        style.picture_axes(photo)
-        photo.imshow(image)
+        style.show(photo, image)
         photo.set_title(f"{name}, {image.shape[1]} × {image.shape[0]}", fontsize=10)
         for s, c in np.ndindex(scales, channels):
             axes, plane = block.add_subplot(grid[s, c + 1]), maps[s][c]
-            style.picture_axes(axes)
-            picture = axes.imshow(plane, style.VALUE_MAP, vmin=-1, vmax=1, interpolation="nearest")
+            look = {"cmap": style.VALUE_MAP, "vmin": -1, "vmax": 1, "interpolation": "nearest"}
+            picture = style.show(axes, plane, **look)
             if s == 0:
                 axes.set_title(f"channel {c + 1}", loc="center", fontsize=10, fontweight="normal")
             if c == 0:
@@ -219,15 +216,13 @@ def cost_maps(codec: TileCodec, photographs: Photographs, label: str) -> Figure:
     grid = drawn.subplots(len(costs), 2, squeeze=False, height_ratios=heights)
     means = [local_means(each) for each in costs]
     brightest = float(np.percentile(np.concatenate([each.ravel() for each in means]), _BRIGHTEST))
-    for i, (left, right) in enumerate(grid):
-        for axes in (left, right):
-            style.picture_axes(axes)
-        left.imshow(shown[i][1])
-        left.set_title(f"{shown[i][0]}\n", fontsize=10)
-        picture = right.imshow(means[i], style.BITS_MAP, vmin=0, vmax=brightest)
-        bits = costs[i].mean()
-        text = f"{label}:\n{bits:.2f} bits per pixel, {bits / 3:.2f} per sub-pixel"
-        right.set_title(text, fontsize=10)
+    look = {"cmap": style.BITS_MAP, "vmin": 0, "vmax": brightest}
+    for (left, right), (name, image), bits, mean in zip(grid, shown, costs, means, strict=True):
+        style.show(left, image)
+        left.set_title(f"{name}\n", fontsize=10)
+        picture = style.show(right, mean, **look)
+        text = f"{bits.mean():.2f} bits per pixel, {bits.mean() / 3:.2f} per sub-pixel"
+        right.set_title(f"{label}:\n{text}", fontsize=10)
     bar = drawn.colorbar(picture, ax=grid, fraction=0.04, pad=0.02, extend="max")
     bar.set_label("bits per pixel, all scales")
     bar.locator = MaxNLocator(5, steps=[1, 2, 5, 10])

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -15,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
@@ -57,10 +59,11 @@ def quiet_axis(axes: Axes, direction: str) -> None:
     axes.spines["left"].set_visible(direction != "x")
 
 
-def picture_axes(axes: Axes) -> None:
-    """No frame, no ticks: the axes hold a picture."""
+def show(axes: Axes, picture: npt.ArrayLike, **look: Any) -> AxesImage:
+    """Draws a picture without frame and ticks; `look` as of `Axes.imshow`."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+    return axes.imshow(picture, **look)
 
 
 def scale_label(name: str) -> str:
