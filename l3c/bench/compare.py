@@ -21,6 +21,7 @@ from l3c.bench.measure.crops import image_of
 from l3c.bench.run_folder import RunFolder
 from l3c.bench.schema import TOTAL, rows_of
 from l3c.bench.stats import mean_interval
+from l3c.messages import counted
 
 # Signs of n differences that are due to chance agree with probability 2^(1-n): below 5 % from here.
 FEWEST_IMAGES = 6
@@ -117,7 +118,7 @@ def _values(run: RunFolder) -> pd.DataFrame:
     clocked = run.timing[run.timing.stage == TOTAL].groupby(setting, sort=False, as_index=False)
     crops = clocked.agg(method=("method", "first"), value=("seconds", "median"))
     hashes = rows.set_index(["dataset", "image"]).pixels.to_dict()
-    threads = crops.threads.map(lambda count: f"{count} thread{'s' * (count > 1)}")
+    threads = crops.threads.map(lambda count: counted(count, "thread"))
     sizes = crops.width.astype(str) + " x " + crops.height.astype(str)
     crops = crops.assign(
         of="crop",
@@ -172,7 +173,7 @@ def difference(a: pd.Series, b: pd.Series, quantity: str, of: str = "image") -> 
     elif np.isnan(percent):
         verdict = "not comparable: A is 0"
     elif np.isnan(low):
-        verdict += f" on {len(a)} {of}{'s' * (len(a) > 1)}, too few for an interval"
+        verdict += f" on {counted(len(a), of)}, too few for an interval"
     elif low <= 0 <= high:
         verdict = "no difference beyond chance"
     else:

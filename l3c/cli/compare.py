@@ -25,7 +25,7 @@ from l3c.bench.schema import failed, rows_of
 from l3c.cli.exits import Exit
 from l3c.cli.options import add_shared
 from l3c.cli.report import print_json
-from l3c.messages import aligned, listed
+from l3c.messages import aligned, counted, listed
 
 _SETTINGS = 64  # characters of settings that only some runs have
 _HEADS = {"bpsp": "bpsp", "encode_s": "encode ms", "decode_s": "decode ms"}
@@ -64,7 +64,7 @@ def _lines(runs: dict[str, RunFolder], found: Comparison) -> Iterator[str]:
         yield f"ALARM: {alarm}"
     for (other, dataset), lines in found.differences.groupby(["run", "dataset"], sort=False):
         shared = int(lines["count"][lines.of == "image"].max())
-        yield from ("", f"{dataset}: {shared} image{'s' * (shared > 1)} in A and {other}")
+        yield from ("", f"{dataset}: {counted(shared, 'image')} in A and {other}")
         yield from _tables(lines, str(other))
     yield ""
     for (what, having), names in found.partial.groupby(["what", "runs"], sort=False).name:

@@ -19,6 +19,7 @@ from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
 from l3c.bench.measure.other_load import noise_note
 from l3c.bench.published import NO_VALUES, bpsp_of, published_name
+from l3c.bench.stats import speeds
 from l3c.messages import counted
 
 RAW = "raw"  # the control, 8 bpsp by definition
@@ -36,24 +37,20 @@ def summarize(rows: DataFrame) -> DataFrame:
         images together), in_process, threads it was given at most (codecs here use one), learned,
         label (with a remark where it was not measured on all images), color.
     """
-    rows = rows.assign(megapixels=rows.height * rows.width / 1e6)
-    groups = rows.groupby(["dataset", "key"], sort=False)
-    table = groups.agg(
-        method=("method", "first"),
-        bpsp=("bpsp", "mean"),
-        images=("image", "nunique"),
-        in_process=("in_process", "all"),
-        threads=("threads", "max"),
-        learned=("cross_entropy_bits", lambda bits: bits.notna().any()),
-    )
-    for name in ("encode", "decode"):
-        table[name] = groups[f"{name}_s"].sum() / groups.megapixels.sum()
-    table = table.reset_index().sort_values(["bpsp", "key"])
-    table["threads"] = table.threads.where(~table.key.isin(METHODS), 1).astype(int)
-    table["color"] = np.where(table.learned.astype(bool), style.LEARNED, style.CLASSICAL)
+    by = ["dataset", "key", "method"]
+    groups = rows.groupby(by, sort=False)
+    learned = groups.cross_entropy_bits.count() > 0
+    means = groups.agg(bpsp=("bpsp", "mean"), images=("image", "nunique")).assign(learned=learned)
+    table = means.join(speeds(rows, by).set_index(by)).reset_index().sort_values(["bpsp", "key"])
     most = table.dataset.map(rows.groupby("dataset").image.nunique())
     some = table.method + ", " + table.images.astype(str) + " of " + most.astype(str) + " images"
-    return table.assign(label=table.method.where(table.images == most, some))
+    return table.assign(
+        encode=3 / table.encode_mb_s,
+        decode=3 / table.decode_mb_s,
+        threads=table.threads.where(~table.key.isin(METHODS), 1).astype(int),
+        color=np.where(table.learned, style.LEARNED, style.CLASSICAL),
+        label=table.method.where(table.images == most, some),
+    )
 
 
 def pareto(seconds: Sequence[float], bpsp: Sequence[float]) -> DataFrame:
