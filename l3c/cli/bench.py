@@ -9,22 +9,37 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from baselines.registry import METHODS, UnknownMethodError, get_method, method_key
+from l3c.bench.checks import failure_text
 from l3c.bench.measure.files import Measurement, measure
 from l3c.bench.measure.method_process import MethodProcess, MethodProcessError
 from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.other_load import noise_note
 from l3c.bench.measure.provenance import cores
-from l3c.bench.schema import FailedRow, MethodRecord, ResultRow, frame
-from l3c.cli.bench_table import Bench, print_benches
+from l3c.bench.schema import (
+    FailedRow,
+    MethodRecord,
+    ResultRow,
+    failed,
+    frame,
+    measured,
+    rows_of,
+)
+from l3c.bench.stats import rates, speeds
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.options import add_shared, positive
-from l3c.cli.streams import hushed
+from l3c.cli.process import hushed
+from l3c.cli.report import print_json
 from l3c.data.sources import Photo, folder_photos
 from l3c.images.picture import PictureError
+from l3c.messages import aligned
 from l3c.models.zoo import ModelFile, named_model
 from l3c.threads import limit_threads
 from l3c.tile_coding import Choice
@@ -32,6 +47,54 @@ from l3c.tile_coding import Choice
 LEARNED = {"l3c": Choice.SMALLEST, "l3c_network": Choice.NETWORK, "l3c_quick": Choice.QUICK}
 """Keys of the learned method among --methods, and what codes a tile: as `l3c encode` writes it, the
 network alone, and what an estimate prefers."""
+_REFERENCE = "png"
+_HEAD = ["method", "bpsp", "of PNG", "encode s", "decode s", "lossless"]
+_COLUMNS = [
+    *("folder", "image", "key", "method", "height", "width", "num_bytes", "bpsp"),
+    *("encode_s", "decode_s", "other_load", "lossless", "threads", "version", "reason"),
+]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All measurements of a folder.
+
+    Attributes:
+        folder: as the user names it.
+        rows: one for each image and method, failures among them.
+        records: one for each method, also of those without rows.
+        left: images left out -> why.
+    """
+
+    folder: str
+    rows: pd.DataFrame
+    records: Sequence[MethodRecord]
+    left: dict[str, str]
+
+    def methods(self) -> pd.DataFrame:
+        """A line for each method, the smallest files first, those without any last.
+
+        Returns:
+            The totals of `l3c.bench.stats` with the size relative to PNG's as `of_png`: NaN if one
+            of the two failed on an image; and where and why the method failed as `reason`.
+        """
+        rows, failing = measured(self.rows), set(failed(self.rows).key)
+        totals = rates(rows, ["key"]).merge(speeds(rows, ["key"]), on="key")
+        records = [record.model_dump() for record in self.records]
+        table = pd.DataFrame(records, columns=[*MethodRecord.model_fields])
+        table = table.merge(totals, on="key", how="left").set_index("key", drop=False)
+        whole = table.total_bpsp.where(~table.key.isin(failing))
+        table["of_png"] = whole / whole.get(_REFERENCE, float("nan"))
+        for key in failing:
+            table.loc[key, "reason"] = failure_text(self.rows[self.rows.key == key])
+        table["lossless"] = (table.reason == "").where(table.measured)
+        return table.sort_values("total_bpsp", kind="stable")
+
+    def notes(self) -> Iterator[str]:
+        """Lines below the results."""
+        if noisy := noise_note(self.rows):
+            yield noisy
+        yield from (f"left out {image}: {reason}" for image, reason in self.left.items())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,14 +132,17 @@ def run(args: argparse.Namespace) -> Exit:
         with hushed(args.quiet or not sys.stderr.isatty()):
             rows, records = _measure(folder, photos, sources, threads, args.repeats)
         benches.append(Bench(folder, rows, records, left))
-    print_benches(benches, as_json=args.json)
+    if args.json:
+        print_json(_content(benches))
+    else:
+        print("\n\n".join("\n".join(_lines(bench, len(benches) > 1)) for bench in benches))
     # Methods that are not there are no failure, unless they were asked for.
     lacking = {record.key for bench in benches for record in bench.records if record.reason}
     learned = {source.key for source in sources if source.weights}
     asked = lacking if args.methods else lacking & learned if args.model else set()
-    failed = any((bench.rows.reason != "").any() for bench in benches)
+    failures = any(len(failed(bench.rows)) for bench in benches)
     no_photos = not all(photos for photos, _ in found.values())
-    return Exit.FAILED if asked or failed or no_photos else Exit.GOOD
+    return Exit.FAILED if asked or failures or no_photos else Exit.GOOD
 
 
 def _measure(
@@ -95,9 +161,9 @@ def _measure(
         )
         for source in sources if photos else ():
             images = ((photo.name, photo.read()) for photo in photos)
-            measured = measure(source, images, len(photos), place)
-            rows += [*measured.rows, *measured.failed]
-            records.append(measured.record)
+            found = measure(source, images, len(photos), place)
+            rows += [*found.rows, *found.failed]
+            records.append(found.record)
     return frame(rows, ResultRow), records
 
 
@@ -156,3 +222,45 @@ def _learned(entry: str, models: list[ModelFile]) -> list[MethodSource]:
         key = entry if len(models) == 1 else f"{entry}_{index}"
         sources.append(MethodSource(key, entry, name, model.weights.resolve(), choice=choice))
     return sources
+
+
+def _lines(bench: Bench, titled: bool) -> Iterator[str]:
+    if titled:
+        yield f"{bench.folder}:"
+    rows = [_HEAD]
+    for method in rows_of(bench.methods()):
+        numbers = [
+            (method.total_bpsp, f"{method.total_bpsp:.3f}"),
+            (method.of_png, f"{100 * method.of_png:.1f} %"),
+            (method.encode_s, f"{method.encode_s:.4f}"),
+            (method.decode_s, f"{method.decode_s:.4f}"),
+        ]
+        verdict = f"NO: {method.reason}" if method.measured else f"not measured: {method.reason}"
+        cells = [text if number == number else "-" for number, text in numbers]
+        rows.append([method.method, *cells, verdict if method.reason else "yes"])
+    yield from aligned(rows, right=range(1, 5))
+    yield f"images: {bench.rows.image.nunique()}; seconds are means per image"
+    yield from bench.notes()
+
+
+def _content(benches: Sequence[Bench]) -> dict[str, Any]:
+    methods = pd.concat([bench.methods().assign(folder=bench.folder) for bench in benches])
+    rows = pd.concat([bench.rows.assign(folder=bench.folder) for bench in benches])
+    return {
+        "command": "bench",
+        "folders": [bench.folder for bench in benches],
+        "methods": _records(methods.drop(columns=["dataset", "measured"])),
+        "rows": _records(rows[_COLUMNS].fillna({"lossless": False})),
+        "not_quiet": noise_note(rows),
+        "left_out": [
+            {"folder": bench.folder, "image": image, "reason": reason}
+            for bench in benches
+            for image, reason in bench.left.items()
+        ],
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table for JSON, None for what is missing."""
+    rows = table.convert_dtypes().astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(name): cell for name, cell in row.items()} for row in rows]

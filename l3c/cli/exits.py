@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
-from l3c.cli.interrupts import INTERRUPTED
+from l3c.cli.process import INTERRUPTED
 from l3c.messages import one_line
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from l3c.cli.exits import UsageError
-from l3c.cli.streams import STDOUT, flush_stdout
+from l3c.cli.process import STDOUT, flush_stdout
 from l3c.folders import Left, find_files
 from l3c.images.picture import PictureError
 from l3c.messages import one_line

@@ -8,8 +8,13 @@ import os
 import sys
 from types import ModuleType
 
-from l3c.cli.interrupts import INTERRUPTED, Interrupts
-from l3c.cli.streams import flush_stdout, open_streams, silence_libraries
+from l3c.cli.process import (
+    INTERRUPTED,
+    Interrupts,
+    flush_stdout,
+    open_streams,
+    silence_libraries,
+)
 
 COMMANDS = {
     "encode": "Compress images to .l3c files.",

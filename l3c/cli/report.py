@@ -15,7 +15,7 @@ from tqdm import tqdm
 from l3c.cli.exits import Exit, InputError, combined, error_fields, error_line, exit_of
 from l3c.cli.files import Job, Outputs
 from l3c.cli.options import Engine
-from l3c.cli.streams import STDOUT
+from l3c.cli.process import STDOUT
 from l3c.folders import Left
 from l3c.messages import listed
 

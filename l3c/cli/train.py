@@ -13,7 +13,7 @@ from pathlib import Path
 from l3c.cli.exits import Exit
 from l3c.cli.files import Outputs
 from l3c.cli.options import add_flag, positive
-from l3c.cli.streams import hushed
+from l3c.cli.process import hushed
 from l3c.cli.weights import add_output, output_path, print_written
 from l3c.models.zoo import ModelError, named_model
 from l3c.recipe import Recipe, RecipeError, load_recipe, overridden, parse_recipe
