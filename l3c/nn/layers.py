@@ -6,6 +6,7 @@ Every convolution is a `Conv`, so that the same network also runs with others in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -15,6 +16,9 @@ from torch import Tensor, nn
 from coder.shape import MixtureShape
 from l3c.nn.mixture import limit, limits
 
+# Of the outputs for logits and log sigma, in the "unit" parametrisation: an optimiser that moves
+# every weight alike must be slow for means that are right to 1 in 255; these would not follow.
+OUTPUT_GAIN = 40.0
 LAMBDA_GAIN = 10.0  # of the outputs for centred lambdas
 
 Upsampling = Literal["after", "before", "none"]
@@ -148,10 +152,9 @@ class Units(nn.Module):
 
     Args:
         shape: of the mixture; parameters are in its order.
-        unit: the network's own unit of mu and sigma in symbols.
-        offset: the symbol that the network's mu = 0 stands for.
-        gain: factor on the logits and log sigma.
-        sigma_min: lower limit of log sigma, at least the coder's.
+        unit: the network's mu = -1 and 1 are the lowest and the highest symbol, and its logits and
+            log sigma are multiplied by OUTPUT_GAIN. The paper's means are so for z only, and pixel
+            values for x; its least log sigma is that of the network's own unit.
         centred: lambda multiplies the previous channel's residual, not its value. That is the same
             family (Eq. 7 with mu2 - lambda mu1 for mu2), but here lambda can change from pixel to
             pixel without moving the mean.
@@ -165,29 +168,24 @@ class Units(nn.Module):
     low: Tensor
     high: Tensor
 
-    def __init__(
-        self,
-        shape: MixtureShape,
-        unit: float,
-        offset: float,
-        gain: float,
-        sigma_min: float,
-        centred: bool,
-    ) -> None:
+    def __init__(self, shape: MixtureShape, unit: bool, centred: bool) -> None:
         super().__init__()
         self.shape = shape
-        self.gain = gain
+        self.gain = OUTPUT_GAIN if unit else 1.0
         self.centred = centred and shape.coupled
+        half = (shape.levels - 1) / 2
+        size, zero = (half, half) if unit or not shape.coupled else (1.0, 0.0)  # of mu, in symbols
         each = shape.channels * shape.mixtures
         means, sigmas = slice(each, 2 * each), slice(2 * each, 3 * each)
-        scale = torch.full((shape.parameters,), gain)
-        scale[means] = unit
+        scale = torch.full((shape.parameters,), self.gain)
+        scale[means] = size
         scale[sigmas.stop :] = LAMBDA_GAIN if self.centred else 1.0
         shift = torch.zeros(shape.parameters)
-        shift[means] = offset
-        shift[sigmas] = torch.tensor(unit).log()
+        shift[means] = zero
+        shift[sigmas] = torch.tensor(size).log()
         low, high = limits(shape)
-        low[:, sigmas] = low[:, sigmas].clamp(min=sigma_min)
+        if not unit:
+            low[:, sigmas] += math.log(size)
         for name, values in (("scale", scale), ("shift", shift), ("low", low), ("high", high)):
             self.register_buffer(name, values.view(1, -1, 1, 1), persistent=False)
 

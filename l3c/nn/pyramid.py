@@ -10,7 +10,6 @@ passes as there are steps, however large the image. Families differ in the pyram
 from __future__ import annotations
 
 import copy
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +20,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from coder.shape import MixtureShape
-from coder.tables import LOG_SIGMA_MIN
 from l3c.nn import mixture
 from l3c.nn.layers import Predictor, ProbabilityClassifier, Units, Upsampling
 from l3c.settings import FrozenSettings
-
-# Of the outputs for logits and log sigma, in the "unit" parametrisation: an optimiser that moves
-# every weight alike must be slow for means that are right to 1 in 255; these would not follow.
-OUTPUT_GAIN = 40.0
 
 
 class PyramidSettings(FrozenSettings):
@@ -272,6 +266,7 @@ class PyramidNetwork(Decoder):
         super().__init__(steps, shared)
         self.settings, self.scales = settings, settings.scales
         self.shapes = tuple(shapes)
+        centred = settings.channel_coefficients == "centred"
         finest = {step.predictor: step for step in steps}  # the last step that uses a predictor
         owners = [step for _, step in sorted(finest.items())]
         self.predictors = nn.ModuleList(
@@ -285,20 +280,11 @@ class PyramidNetwork(Decoder):
         )
         self.classifiers = nn.ModuleList(
             ProbabilityClassifier(
-                settings.features, settings.dilations, self._units(step.s - 1, unit)
+                settings.features, settings.dilations, Units(self.shape(step.s - 1), unit, centred)
             )
             for step in owners
             for _ in step.targets
         )
-
-    def _units(self, s: int, unit: bool) -> Units:
-        """Of z^(s), in symbols. The paper's least log sigma is that of the network's own unit."""
-        shape, half = self.shape(s), (self.shape(s).levels - 1) / 2
-        centred = self.settings.channel_coefficients == "centred"
-        if unit:
-            return Units(shape, half, half, OUTPUT_GAIN, LOG_SIGMA_MIN, centred)
-        scale, zero = (1.0, 0.0) if shape.coupled else (half, half)
-        return Units(shape, scale, zero, 1.0, LOG_SIGMA_MIN + math.log(scale), centred)
 
     def shape(self, s: int) -> MixtureShape:
         """The mixture of z^(s); its channels and levels also hold for z^(S)."""

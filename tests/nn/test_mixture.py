@@ -50,7 +50,7 @@ def test_training_has_the_limits_of_the_coder() -> None:
     """Whatever the network puts out, the loss is what the coder charges."""
     shape = MixtureShape(3, 16, 2, coupled=True)
     raw = 40 * torch.randn(1, shape.parameters, 6, 50, generator=torch.Generator().manual_seed(0))
-    params = mixture.split(Units(shape, 1.0, 0.0, 1.0, -7.0, False)(raw), shape)
+    params = mixture.split(Units(shape, unit=False, centred=False)(raw), shape)
     symbols = torch.randint(0, 16, (1, 3, 6, 50), generator=torch.Generator().manual_seed(1))
     floored = mixture.with_probability_floor(nats(params, symbols.float(), 16), 16)
     flat = [each[0].flatten(1).T.contiguous().numpy() for each in (raw, symbols)]
