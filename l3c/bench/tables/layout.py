@@ -73,6 +73,7 @@ class Section:
         remarks: sentences below.
         caption: in LaTeX; the title unless given.
         left: number of text columns.
+        level: of the heading in Markdown.
     """
 
     title: str
@@ -80,6 +81,7 @@ class Section:
     remarks: Sequence[str] = ()
     caption: str = ""
     left: int = 1
+    level: int = 2
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def markdown(table: Table, stamp: str) -> str:
         sides = ["left" if i < section.left else "right" for i in range(section.cells.shape[1])]
         form: Any = {"tablefmt": "pipe", "colalign": sides, "disable_numparse": True}
         cells = section.cells.map(lambda cell: cell.replace("|", "\\|"))
-        blocks += [f"## {section.title}"] if section.title else []
+        blocks += [f"{'#' * section.level} {section.title}"] if section.title else []
         blocks += [str(cells.to_markdown(None, index=False, **form)), _items(section.remarks)]
     known = _explained(table.sections, GLOSSARY)
     for title, texts in (("Notes", table.notes), ("Definitions", known)):

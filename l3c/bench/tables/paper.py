@@ -160,16 +160,21 @@ def table_a3(run: Run) -> Table:
 
 @table("paper/paper", "All tables of the paper, published values beside ours", formats=("md",))
 def paper(run: Run) -> Table:
-    """A page of all six, their notes together."""
-    tables = [make(run) for make in (table_1, table_2, table_3, table_a1, table_a2, table_a3)]
+    """A page of all six, what their measurements have in common at its end."""
+    frames = [measured(run.rows), measured(run.timing), run.batches]
+    common = about(run, pd.concat([rows.astype(object) for rows in frames], ignore_index=True))
+    sections, notes = [], []
+    for make in (table_1, table_2, table_3, table_a1, table_a2, table_a3):
+        made = make(run)
+        first, *others = made.sections
+        sections.append(replace(first, title=f"{made.title}\n\n### {first.title}"))
+        sections += [replace(section, level=3) for section in others]
+        number = made.title.partition(".")[0]
+        notes += [f"{number}: {n}" for n in made.notes if n not in common and "**" not in n]
     return Table(
-        title="Tables of the L3C paper, published values beside those of this run",
-        sections=[
-            replace(section, title=f"{made.title}: {section.title}")
-            for made in tables
-            for section in made.sections
-        ],
-        notes=list(dict.fromkeys(note for made in tables for note in made.notes)),
+        "Tables of the L3C paper, published values beside those of this run",
+        sections,
+        notes=[*notes, *common],
     )
 
 

@@ -314,9 +314,9 @@ def test_latex_puts_columns_below_that_are_too_wide():
 
 def test_all_tables_are_there_whatever_was_measured():
     page = text(make(rows=[], records=[], counterparts={}), "paper/paper")
-    headings = dict.fromkeys(title.split(".")[0] for title in sections(page))
-    numbers = ("1", "2", "3", "A1", "A2", "A3")
-    assert list(headings)[1:-2] == [f"Table {number}" for number in numbers]
+    numbers = [line[9:].split(".")[0] for line in page.splitlines() if line.startswith("## Table")]
+    assert numbers == ["1", "2", "3", "A1", "A2", "A3"]
+    assert page.count("Table A1: Ours are of L3C") == 1
     # Table A1 has the sums of two columns, where the paper has both.
     steps = VALUES.quantity.str.split().str[1]
     shown = VALUES.table.isin(["1", "2", "3", "A2", "A3"]).sum()
