@@ -10,7 +10,15 @@ import pandas as pd
 
 from l3c.bench.counterparts import Counterpart
 from l3c.bench.published import normalize, published_values
-from l3c.bench.schema import AsPublished, BatchRow, IntegerCost, MethodRecord, TimingRow, frame
+from l3c.bench.schema import (
+    AsPublished,
+    BatchRow,
+    IntegerCost,
+    MethodRecord,
+    SampleRow,
+    TimingRow,
+    frame,
+)
 from l3c.data.manifest import ManifestRow
 
 # The method every other one is compared with, where it was measured; a normalized name.
@@ -33,7 +41,7 @@ class Run:
         cards: key of a learned method -> the card of its weights.
         trained_on: key of a model that was trained -> the data set.
         timed_on: the data set that crops to be timed are cut from; "" for none.
-        timing, batches, cost, as_published: further rows; empty where the run has none.
+        timing, batches, cost, as_published, samples: further rows; empty where the run has none.
     """
 
     rows: pd.DataFrame
@@ -49,6 +57,7 @@ class Run:
     batches: pd.DataFrame = field(default_factory=lambda: frame([], BatchRow))
     cost: pd.DataFrame = field(default_factory=lambda: frame([], IntegerCost))
     as_published: pd.DataFrame = field(default_factory=lambda: frame([], AsPublished))
+    samples: pd.DataFrame = field(default_factory=lambda: frame([], SampleRow))
 
     @property
     def datasets(self) -> list[str]:

@@ -34,7 +34,7 @@ FIGURES += ["batches"]
 # What follows every change of the configuration: whatever is shown carries its provenance.
 SHOWN = {("record_provenance",), ("collect_rows", "rows"), ("make_tables",), ("render_tables",)}
 SHOWN |= {("execute_notebook", "results"), ("execute_notebook", "one_image")}
-SHOWN |= {("plot_figure", name) for name in FIGURES} | {("make_sample_table",), ("all",)}
+SHOWN |= {("plot_figure", name) for name in FIGURES} | {("all",)}
 SHOWN |= {("make_results_page",)}
 # What depends on nothing but code, configuration and photographs: no time, no place, no machine.
 RATES = ["provenance.json", "tables/rates.csv", "tables/left_out.csv", "figures/bpsp.svg"]

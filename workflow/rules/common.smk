@@ -97,11 +97,12 @@ AS_PUBLISHED = [
 ]
 
 # Every function below `@table` in l3c.bench.tables, by name, and its files below tables/.
+ABSENT = [] if AS_PUBLISHED else ["as_published"]
+ABSENT += [] if VISUALIZED else ["samples"]
 TABLE_NAMES = [
     name
     for name, spec in TABLES.items()
-    if (EXPERIMENT.trained() or not spec.learned)
-    and (AS_PUBLISHED or name != "as_published")
+    if (EXPERIMENT.trained() or not spec.learned) and name not in ABSENT
 ]
 TABLE_FILES = [path for name in TABLE_NAMES for path in TABLES[name].files()]
 # What a figure can read of this run: name of its parameter -> files; see l3c.bench.figures.
@@ -139,7 +140,6 @@ RESULTS = [
     *COLLECTED.values(),
     PROVENANCE,
     *(f"{RUN}/tables/{file}" for file in TABLE_FILES),
-    *([f"{RUN}/tables/samples.csv"] if VISUALIZED else []),
     *expand(
         f"{RUN}/figures/{{figure}}.{{format}}", figure=FIGURES, format=["svg", "png"]
     ),

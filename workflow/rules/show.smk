@@ -33,6 +33,7 @@ rule make_tables:
         batches=TIMES["batches"],
         cost=INTEGER_COST,
         as_published=AS_PUBLISHED,
+        samples=[FIGURE_FILES["samples"]] if VISUALIZED else [],
         manifests=expand(MANIFEST, dataset=EXPERIMENT.used_datasets()),
         cards=expand(CARD, model=EXPERIMENT.trained()),
         published=PUBLISHED,
@@ -45,7 +46,7 @@ rule make_tables:
                     category="Tables",
                     labels={"content": f"{Path(path).stem} (CSV)"},
                 )
-                if path in ["comparison.csv", "left_out.csv"]
+                if path in ["comparison.csv", "left_out.csv", "samples.csv"]
                 else f"{RUN}/tables/{path}"
             )
             for path in TABLE_FILES
@@ -70,7 +71,7 @@ rule make_tables:
         "../scripts/make_tables.py"
 
 
-# Photographs of which more and more scales are sampled, and what is stored of each beside the paper's example.
+# Photographs of which more and more scales are sampled.
 if VISUALIZED:
 
     rule sample_scales:
@@ -95,28 +96,6 @@ if VISUALIZED:
             images=EXPERIMENT.visualizations.images,
         script:
             "../scripts/sample_scales.py"
-
-    rule make_sample_table:
-        input:
-            provenance=PROVENANCE,
-            rows=f"{RUN}/pictures/samples.csv",
-            published=PUBLISHED,
-        output:
-            csv=report(
-                f"{RUN}/tables/samples.csv",
-                caption="../report/samples.rst",
-                category="Tables",
-                labels={"content": "samples given coarser scales (CSV)"},
-            ),
-        log:
-            f"{RUN}/logs/make_sample_table.log",
-        conda:
-            "../../environment.yml"
-        threads: 1
-        resources:
-            mem_mb=500,
-        script:
-            "../scripts/make_sample_table.py"
 
 
 # The functions of l3c/bench/figures, each drawn if this run has what it reads.

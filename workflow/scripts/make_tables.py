@@ -15,6 +15,7 @@ with job(snakemake):
         BatchRow,
         IntegerCost,
         ResultRow,
+        SampleRow,
         TimingRow,
         read,
         read_all,
@@ -49,6 +50,7 @@ with job(snakemake):
         batches=read_all(map(Path, given.batches), BatchRow),
         cost=read_all(map(Path, given.cost), IntegerCost),
         as_published=read_all(map(Path, given.as_published), AsPublished),
+        samples=read_all(map(Path, given.samples), SampleRow),
     )
     provenance, folder = Path(given.provenance), Path(given.rows).parent / "tables"
     for name in params.names:

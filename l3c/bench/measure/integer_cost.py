@@ -21,7 +21,7 @@ from l3c.models.pyramid_codec import PyramidCodec, as_pyramid_codec
 from l3c.models.tile_codec import UnsupportedError
 from l3c.models.zoo import NoArithmeticError, open_codec
 
-REPEATS = 5
+REPEATS = 3
 SIDE = 1024  # of an image, at most so much is taken
 IMAGES = 16  # of a data set, the first; a difference of paths needs no more
 

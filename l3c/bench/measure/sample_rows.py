@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from l3c.bench.schema import SampleRow, frame
+from l3c.bench.schema import SampleRow
 from l3c.data.images import write_png
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.tile_codec import RGB
@@ -46,20 +43,3 @@ def write_samples(
             )
         )
     return rows
-
-
-def samples_table(rows: Sequence[SampleRow], published: pd.DataFrame, provenance: str) -> str:
-    """What is stored, beside the paper's example, as CSV.
-
-    Args:
-        rows: of any number of photographs.
-        published: see `published.samples_of`; of another image and model, only the order compares.
-        provenance: short id of the run.
-    """
-    table = frame(rows, SampleRow)[["dataset", "model", "image", "sampled", "stored"]]
-    for name in ("bpsp", "uniform_bpsp"):
-        table[name] = [f"{getattr(row, name):.6f}" for row in rows]
-    beside = published.reset_index().reindex([len(row.sampled.split()) for row in rows])
-    table["published_bpsp"] = beside.value.to_numpy()
-    table["published_example"] = beside.label.to_numpy()
-    return table.assign(provenance=provenance).to_csv(index=False, lineterminator="\n")
