@@ -8,8 +8,6 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -28,10 +26,6 @@ _MB = 1_000_000
 _IN_TROUBLE = (408, 429, 500, 502, 503, 504)  # of a server: worth another try
 
 
-class DownloadError(DatasetError):
-    """A file that could not be fetched; one line with its URL, the reason and what to do."""
-
-
 def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
     """Downloads a file, unless it is there; one that stopped half-way is continued.
 
@@ -39,7 +33,7 @@ def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
     bytes come in between. What came so far is in `<target>.part`.
 
     Args:
-        url: http:// or https://, or a file of this machine: file:// or a path.
+        url: http:// or https://, or the path of a file of this machine.
         target: where to; its folder is made if missing. An existing file is replaced only if it
             has another checksum.
         checksum: "sha256:", "sha1:" or "md5:" and hex digits; not compared if None.
@@ -48,12 +42,14 @@ def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
         `target`; a file of this machine stays where it is: its own path.
 
     Raises:
-        DownloadError: it cannot be fetched, has another checksum, or does not fit on the disk. What
+        DatasetError: it cannot be fetched, has another checksum, or does not fit on the disk. What
             came is kept, and the next call continues; after a wrong checksum it starts anew.
     """
-    if local := _local_file(url):
-        if wrong := _mismatch(local, checksum):
-            raise DownloadError(f"{url}: {wrong}; name the right one")
+    if "://" not in url:
+        local = Path(url).expanduser()
+        wrong = _mismatch(local, checksum) if local.is_file() else "no such file on this machine"
+        if wrong:
+            raise DatasetError(f"{url}: {wrong}; name the right one")
         return local
     part = target.with_name(f"{target.name}.part")
     try:
@@ -62,13 +58,13 @@ def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
             _download(url, part, checksum is not None)
             if wrong := _mismatch(part, checksum):
                 _remove(part)
-                raise DownloadError(wrong)
+                raise DatasetError(wrong)
             os.replace(part, target)
         _remove(part)  # also where the user has put the target there by hand
         return target
-    except (OSError, HTTPError, DownloadError) as error:  # OSError: also those of requests
+    except (OSError, HTTPError, DatasetError) as error:  # OSError: also those of requests
         known = f" ({checksum})" if checksum else ""
-        raise DownloadError(
+        raise DatasetError(
             f"{url}: {_cause(error)}; run the same command again later, or put the file at "
             f"{target} by hand{known}"
         ) from error
@@ -79,19 +75,6 @@ def digest(path: Path, name: str) -> str:
     with path.open("rb") as file:
         new = partial(hashlib.new, name, usedforsecurity=False)
         return hashlib.file_digest(file, new).hexdigest()
-
-
-def _local_file(url: str) -> Path | None:
-    """The file of this machine that a URL or path names; None for http(s)."""
-    parts = urlsplit(url)
-    if parts.scheme in ("http", "https"):
-        return None
-    if "://" in url and parts.scheme != "file":
-        raise DownloadError(f"{url}: neither http(s):// nor file://, nor a path; correct it")
-    path = Path(url2pathname(parts.path)) if "://" in url else Path(url).expanduser()
-    if not path.is_file():
-        raise DownloadError(f"{url}: no such file on this machine; name an existing one")
-    return path
 
 
 def _mismatch(path: Path, checksum: str | None) -> str:

@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 from tiny_models import noise
 
+from l3c.data import fetching
 from l3c.data.catalogue import FILES, ImageSet, local_set
 from l3c.data.errors import DatasetError
 from l3c.data.fetching import fetch_set
@@ -67,7 +68,7 @@ def test_an_archive_is_unpacked_below_its_name_and_removed(
 
 
 def test_a_list_of_urls_is_followed(images: list[Path], tmp_path: Path) -> None:
-    table = "File,TIFF\n" + "".join(f"{path.stem},{path.as_uri()}\n" for path in images)
+    table = "File,TIFF\n" + "".join(f"{path.stem},{path}\n" for path in images)
     archive = zipped(tmp_path / "list.zip", {"list.csv": table.encode()})
     result = fetch_set(image_set(archive, images_from="TIFF"), tmp_path / "out")
     assert list(listed(result)) == ["a.png", "b.png"]
@@ -92,7 +93,7 @@ def test_two_urls_of_one_file_name_are_refused(images: list[Path], tmp_path: Pat
     twin.parent.mkdir()
     write_png(twin, noise(5, 5, 3))
     refuse(image_set(*images, twin), tmp_path, "2", "a.png")
-    table = "TIFF\n" + "".join(f"{path.as_uri()}\n" for path in (images[0], images[0], twin))
+    table = "TIFF\n" + "".join(f"{path}\n" for path in (images[0], images[0], twin))
     archive = zipped(tmp_path / "list.zip", {"list.csv": table.encode()})
     refuse(image_set(archive, images_from="TIFF"), tmp_path, "2", "a.png")
 
@@ -111,19 +112,26 @@ def test_what_an_archive_held_before_is_removed(images: list[Path], tmp_path: Pa
     assert listed(fetch_set(local_set(other), tmp_path / "out")).keys() == {"other/b.png"}
 
 
-def test_an_interrupted_set_continues_where_it_stopped(images: list[Path], tmp_path: Path) -> None:
-    archives = [zipped(tmp_path / f"{name}.zip", {name: name.encode()}) for name in ("a", "b.png")]
-    content = archives[1].read_bytes()
-    archives[1].write_bytes(b"broken")
-    both = image_set(*(path.as_uri() for path in archives))
+def test_an_interrupted_set_continues_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+
+    def fetch(url: str, target: Path, checksum: str | None) -> Path:
+        fetched.append(target.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if len(fetched) == 2:
+            target.write_bytes(b"broken")
+            return target
+        return zipped(target, {target.stem: url.encode()})
+
+    monkeypatch.setattr(fetching, "fetch", fetch)
+    both = image_set("http://host/a.zip", "http://host/b.png.zip")
     with pytest.raises(DatasetError):
         fetch_set(both, tmp_path / "out")
-    first = (tmp_path / "out" / FILES / "a" / "a").stat()
-    archives[0].unlink()
-    zipped(archives[0], {})
-    archives[1].write_bytes(content)
     assert listed(fetch_set(both, tmp_path / "out")).keys() == {"b.png/b.png"}
-    assert (tmp_path / "out" / FILES / "a" / "a").stat() == first
+    assert fetched == ["a.zip", "b.png.zip", "b.png.zip"]
+    assert (tmp_path / "out" / FILES / "a" / "a").read_text() == "http://host/a.zip"
 
 
 def test_files_of_formats_that_are_not_read_are_listed_too(tmp_path: Path) -> None:

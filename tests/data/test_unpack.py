@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from tiny_models import noise
 
+from l3c.data.errors import DatasetError
+from l3c.data.fetching import unpack
 from l3c.data.images import read_rgb
-from l3c.data.unpack import UnpackError, unpack
 
 # Incompressible, so that an archive cut in the middle is cut in a member.
 FILES = {f"set/{i}/{i}.bin": np.random.default_rng(i).bytes(9000 + i) for i in range(5)}
@@ -55,7 +56,7 @@ def unpacked(archive: Path) -> dict[str, bytes]:
 
 
 def refuse(archive: Path) -> None:
-    with pytest.raises(UnpackError) as caught:
+    with pytest.raises(DatasetError) as caught:
         unpack(archive, archive.parent / "out")
     assert str(caught.value).startswith(f"{archive}: ")
     assert "\n" not in str(caught.value)
@@ -119,7 +120,7 @@ def test_damage_anywhere_is_an_error_of_the_archive(tmp_path: Path, kind: str) -
         for place in random.integers(len(content), size=3):
             damaged[place] ^= 1 << int(random.integers(8))
         archive.write_bytes(damaged)
-        with suppress(UnpackError):  # and no other; names and pixels have no checksum in a tar
+        with suppress(DatasetError):  # and no other; names and pixels have no checksum in a tar
             unpack(archive, tmp_path / "out")
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
 
@@ -129,7 +130,7 @@ def test_damage_anywhere_is_an_error_of_the_archive(tmp_path: Path, kind: str) -
 def test_nothing_is_written_outside(tmp_path: Path, kind: str, name: str) -> None:
     (tmp_path / "in").mkdir()
     archive = pack(tmp_path / "in" / f"a{kind}", {name: b"evil"})
-    with suppress(UnpackError):
+    with suppress(DatasetError):
         unpack(archive, tmp_path / "in" / "out")
     assert os.listdir(tmp_path) == ["in"]
     assert set(os.listdir(tmp_path / "in")) <= {archive.name, "out"}
