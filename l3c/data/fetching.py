@@ -1,7 +1,7 @@
 """An image set -> a folder of its files and a list of them, with sizes and hashes.
 
 Whatever was downloaded or unpacked before an interruption is used again, unless the set has come
-to mean other files since.
+to mean other files since. Archives are unpacked whole or not at all, and nothing outside.
 """
 
 from __future__ import annotations

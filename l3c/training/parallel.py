@@ -7,13 +7,9 @@ number of processes, but for the order in which gradients are added.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +19,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from l3c.models.base import Model
 from l3c.training.errors import TrainingError
-
-WAIT_S = 5.0  # between two looks for a free GPU
 
 
 @dataclass(frozen=True)
@@ -101,65 +95,33 @@ def join(device: str, checkpoint: Path) -> Iterator[Workers]:
     """The processes that torchrun started, or this one alone.
 
     Args:
-        device: "cpu", or "cuda": then each process of a machine has a GPU of its own.
+        device: "cpu", or "cuda": the GPU that torchrun gives to a process, else the first one.
         checkpoint: from which the training can go on.
 
     Raises:
         TrainingError: no GPU, or another process of the training ended.
     """
-    with ExitStack() as stack:
-        place = torch.device(device)
-        if device == "cuda":
-            place = torch.device("cuda", stack.enter_context(claim_gpu()))
-            torch.cuda.set_device(place)
-        if "RANK" not in os.environ:
-            yield Workers(0, 1, place)
-            return
-        distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
-        stack.callback(distributed.destroy_process_group)
-        try:
-            yield Workers(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), place)
-        except RuntimeError as error:
-            if not lost_contact(error):
-                raise
+    place = torch.device(device)
+    if device == "cuda":
+        if not torch.cuda.is_available():
             raise TrainingError(
-                f"{checkpoint}: another process of the training ended, see what it said; the same "
-                "command goes on from this checkpoint"
-            ) from error
-
-
-@contextmanager
-def claim_gpu() -> Iterator[int]:
-    """Index of a CUDA device that no other training has claimed; waits until there is one.
-
-    The claim is a lock on a file, which the system releases when the process ends, however it ends.
-    Under torchrun the device is that of LOCAL_RANK.
-
-    Raises:
-        TrainingError: no GPU.
-    """
-    count = torch.cuda.device_count()
-    if not count:
+                "device: cuda, but PyTorch finds no GPU here; set device: cpu, or install a PyTorch "
+                "with CUDA"
+            )
+        place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        torch.cuda.set_device(place)
+    if "RANK" not in os.environ:
+        yield Workers(0, 1, place)
+        return
+    distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
+    try:
+        yield Workers(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), place)
+    except RuntimeError as error:
+        if not lost_contact(error):
+            raise
         raise TrainingError(
-            "device: cuda, but PyTorch finds no GPU here; set device: cpu in the configuration, "
-            "or install a PyTorch with CUDA"
-        )
-    local = os.environ.get("LOCAL_RANK")
-    wanted = range(count) if local is None else [int(local)]
-    said = False
-    while True:
-        for index in wanted:
-            # The same in every process, whatever CUDA_VISIBLE_DEVICES makes of indices.
-            uuid = torch.cuda.get_device_properties(index).uuid
-            path = Path(tempfile.gettempdir(), f"l3c-{os.getuid()}-{uuid}.lock")
-            with path.open("w") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                yield index
-                return
-        if not said:
-            print(f"other trainings use all GPUs ({len(wanted)}); waiting", file=sys.stderr)
-            said = True
-        time.sleep(WAIT_S)
+            f"{checkpoint}: another process of the training ended, see what it said; the same "
+            "command goes on from this checkpoint"
+        ) from error
+    finally:
+        distributed.destroy_process_group()

@@ -1,8 +1,7 @@
-"""Several processes train as one does: over gloo here, over NCCL on GPUs, each with its own GPU."""
+"""Several processes train as one does: over gloo here, over NCCL on GPUs."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
@@ -10,10 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,9 +19,8 @@ from train_toy import photographs, toy
 
 from l3c.data.store import write_store
 from l3c.models.zoo import open_codec
-from l3c.training import parallel
 from l3c.training.errors import TrainingError
-from l3c.training.parallel import Workers, claim_gpu, lost_contact
+from l3c.training.parallel import Workers, join, lost_contact
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests" / "helpers" / "train_toy.py"
@@ -123,22 +119,7 @@ def test_torchrun_trains_a_recipe_on_a_store(tmp_path: Path) -> None:
     assert len(losses(tmp_path)) == 1
 
 
-def test_each_training_gets_a_gpu_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    gpus = [SimpleNamespace(uuid=f"GPU-{index}") for index in range(2)]
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(gpus))
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: gpus[index])
-    with contextlib.ExitStack() as stack:
-        assert [stack.enter_context(claim_gpu()) for _ in gpus] == [0, 1]
-        monkeypatch.setattr(parallel.time, "sleep", lambda seconds: stack.close())  # others end
-        with claim_gpu() as third:
-            assert third == 0
-    assert len(capsys.readouterr().err.splitlines()) == 1
-    monkeypatch.setenv("LOCAL_RANK", "1")  # torchrun has chosen
-    with claim_gpu() as index:
-        assert index == 1
-    gpus.clear()
-    with pytest.raises(TrainingError), claim_gpu():
+def test_no_gpu_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(TrainingError, match="no GPU"), join("cuda", tmp_path):
         pass
