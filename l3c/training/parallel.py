@@ -105,8 +105,8 @@ def join(device: str, checkpoint: Path) -> Iterator[Workers]:
     if device == "cuda":
         if not torch.cuda.is_available():
             raise TrainingError(
-                "device: cuda, but PyTorch finds no GPU here; set device: cpu, or install a PyTorch "
-                "with CUDA"
+                "device: cuda, but PyTorch finds no GPU here; set device: cpu, or install a "
+                "PyTorch with CUDA"
             )
         place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(place)
