@@ -89,7 +89,7 @@ class Method(ABC):
             DecodeError: if `data` is not a whole, valid bitstream of this method.
         """
 
-    def bits_theory(self, image: Image) -> float | None:
+    def cross_entropy_bits(self, image: Image) -> float | None:
         """Cross-entropy of the image under the method's own model, in bits; None without one."""
         return None
 

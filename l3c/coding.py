@@ -205,7 +205,7 @@ def _threads(codec: TileCodec | None) -> int:
     return codec.threads if codec and not is_timed() else 1
 
 
-def bits_theory(picture: Picture, codec: TileCodec) -> float:
+def cross_entropy_bits(picture: Picture, codec: TileCodec) -> float:
     """Cross-entropy of an RGB picture in bits, cut into the same tiles."""
     height, width = picture.samples.shape[:2]
     rectangles = tile_rectangles(height, width, *tile_grid(height, width))

@@ -71,7 +71,7 @@ def test_what_rows_record(method: Method) -> None:
     assert method.available()
     assert any(character.isdigit() for character in method.version())
     assert method.settings
-    assert method.bits_theory(np.zeros((4, 4, 3), np.uint8)) is None
+    assert method.cross_entropy_bits(np.zeros((4, 4, 3), np.uint8)) is None
     assert method.in_process == (method.key != "flif")
 
 

@@ -9,7 +9,7 @@ from baselines.base import DecodeError, Image, Method, check_image
 from coder.errors import CoderError
 from l3c.arithmetic import Kind
 from l3c.bench.measure.provenance import versions
-from l3c.coding import bits_theory, decode_picture, encode_picture
+from l3c.coding import cross_entropy_bits, decode_picture, encode_picture
 from l3c.images.picture import Picture
 from l3c.models.zoo import open_codec, read_model
 from l3c.tile_coding import Choice
@@ -74,9 +74,9 @@ class LearnedMethod(Method):
             raise DecodeError(self.name, str(error)) from error
         return decoded.picture.samples
 
-    def bits_theory(self, image: Image) -> float | None:
+    def cross_entropy_bits(self, image: Image) -> float | None:
         """See `Method`; None where the fallback, which has no model, may have coded a part."""
         check_image(image)
         if self.choice != Choice.NETWORK:
             return None
-        return bits_theory(Picture.from_array(image), self.codec)
+        return cross_entropy_bits(Picture.from_array(image), self.codec)

@@ -62,9 +62,9 @@ class MethodProcess:
         image, seconds = self._code("decode", stream)
         return image, seconds
 
-    def bits_theory(self, image: npt.NDArray[np.uint8]) -> float | None:
+    def cross_entropy_bits(self, image: npt.NDArray[np.uint8]) -> float | None:
         """Cross-entropy of an image, uint8 (H, W, 3), in bits; None without a model."""
-        bits: float | None = self._code("bits_theory", image)
+        bits: float | None = self._code("cross_entropy_bits", image)
         return bits
 
     def _code(self, what: str, content: object) -> Any:
@@ -109,8 +109,8 @@ class _Method:
         seconds = time.perf_counter() - start
         return plain_array(image), seconds
 
-    def bits_theory(self, image: npt.NDArray[np.uint8]) -> float | None:
-        bits = self.method.bits_theory(image)
+    def cross_entropy_bits(self, image: npt.NDArray[np.uint8]) -> float | None:
+        bits = self.method.cross_entropy_bits(image)
         if bits is not None and not 0 < bits < float("inf"):
             raise ValueError(f"expected a positive number of bits, got {bits}")
         return None if bits is None else float(bits)
