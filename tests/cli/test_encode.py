@@ -18,7 +18,9 @@ from l3c.fileformat.container import unpack
 from l3c.images.reading import read_picture
 
 
-def test_a_file_lands_beside_its_image(run: Run, photo: Path) -> None:
+def test_a_file_lands_beside_its_image(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     coded = photo.with_suffix(".l3c")
     ended = run("encode", photo)
     data = coded.read_bytes()
@@ -26,7 +28,6 @@ def test_a_file_lands_beside_its_image(run: Run, photo: Path) -> None:
     assert (l3c.decode(data) == np.array(Image.open(photo))).all()
     assert ended.out.startswith(f"{photo} -> {coded}: ")
     assert f"-> {len(data):,} bytes, {8 * len(data) / (52 * 40 * 3):.3f} bpsp" in ended.out
-    assert run("encode", photo, "--force", "--quiet") == (0, "", "")
     ended = run("encode", photo, photo.parent / "nowhere.png", "--force", "--json")
     good, bad = ended.content["files"]
     assert ended.content["exit_code"] == ended.code == 1
@@ -34,6 +35,11 @@ def test_a_file_lands_beside_its_image(run: Run, photo: Path) -> None:
     assert (good["mode"], good["height"], good["width"], good["verified"]) == ("RGB", 52, 40, True)
     assert (bad["error"]["type"], bad["error"]["exit_code"]) == ("PictureError", 1)
     assert (ended.content["summary"]["files"], ended.content["summary"]["failed"]) == (2, 1)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # which gets a bar
+    err = run("encode", photo, "--force").err
+    assert f"encode {photo}   0 % |" in err
+    assert f"encode {photo} 100 % |" in err
+    assert run("encode", photo, "--force", "--quiet") == (0, "", "")
 
 
 def test_a_folder_is_mirrored_and_comes_back(run: Run, album: Path, tmp_path: Path) -> None:
@@ -189,14 +195,6 @@ def test_what_is_not_kept_is_named_in_one_line(run: Run, photo: Path) -> None:
     assert run("encode", photo, "--force", "--json").content["files"][0]["not_kept"] == []
 
 
-def test_a_terminal_gets_a_bar(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    ended = run("encode", photo)
-    assert f"encode {photo}   0 % |" in ended.err
-    assert f"encode {photo} 100 % |" in ended.err
-    assert run("encode", photo, "--force", "--quiet").err == ""
-
-
 def test_what_does_not_decode_to_the_image_is_not_kept(
     run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,20 +229,18 @@ def test_a_full_disk_is_the_outputs_problem_and_leaves_nothing(
     assert files_in(photo.parent) == ["photo.png"]
 
 
-def test_grey_needs_no_model(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
-    Image.fromarray(smooth(9, 9)).save(tmp_path / "rgb.png")
-    Image.fromarray(smooth(9, 9)[..., 0]).save(tmp_path / "grey.png")
-    ended = run("encode", tmp_path / "grey.png", tmp_path / "rgb.png")
-    assert (ended.code, ended.err.startswith(f"l3c: {tmp_path / 'rgb.png'}: ")) == (4, True)
-    assert (tmp_path / "grey.l3c").exists()
-
-
-def test_a_wrong_model_is_named_once(run: Run, photo: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_not_there_is_named_and_grey_needs_none(
+    run: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     weights = tmp_path / "nowhere.safetensors"
     ended = run("encode", photo, photo, "--model", weights, "--json")
     assert (ended.code, ended.err.count("nowhere.json")) == (4, 1)
     assert (ended.content["exit_code"], ended.content["error"]["type"]) == (4, "ModelError")
+    monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
+    Image.fromarray(smooth(9, 9)[..., 0]).save(tmp_path / "grey.png")
+    ended = run("encode", tmp_path / "grey.png", photo)
+    assert (ended.code, ended.err.startswith(f"l3c: {photo}: ")) == (4, True)
+    assert (tmp_path / "grey.l3c").exists()
 
 
 def test_the_arithmetic_of_a_file_is_named(run: Run, photo: Path, tmp_path: Path) -> None:
