@@ -145,7 +145,7 @@ class Recipe(FrozenSettings):
 
 
 def paper_settings() -> dict[str, Any]:
-    """The paper's, without those that it has several of, or says nothing of."""
+    """The paper's settings, without those that it varies or does not state."""
     unspecified = ("model.kind", "train.seed", "train.threads")
     settings = Recipe(name="paper").settings()
     return {key: value for key, value in settings.items() if key not in unspecified}

@@ -87,7 +87,7 @@ def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Pa
         parts = [shard_path(out_dir, shard, spec.shards) for shard in range(spec.shards)]
         return _finish(spec, out_dir, [row for part in parts for row in read_manifest(part)])
     photos = _photos(spec, out_dir)
-    (out_dir / MANIFEST).unlink(missing_ok=True)  # it speaks for every image beside it
+    (out_dir / MANIFEST).unlink(missing_ok=True)  # it is written again, last
     return _finish(spec, out_dir, _make_all(photos, spec, out_dir, progress))
 
 
@@ -148,7 +148,7 @@ def _make_all(
 
 
 def _finish(spec: DatasetSpec, out_dir: Path, rows: list[ManifestRow]) -> Path:
-    """Removes what is not of this data set, says what was dropped, and writes the manifest."""
+    """Removes other images, prints which photographs were dropped, and writes the manifest."""
     kept = {f"{row.image}.png" for row in rows if row.status == "kept"}
     for path in (out_dir / IMAGES).iterdir():
         unfinished = path.name.startswith(".") and path.name.endswith(".part")

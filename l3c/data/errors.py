@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class DatasetError(ValueError):
-    """A data set that cannot be used at all; one line that names it and says what to do."""
+    """A data set that cannot be used; one line with its name, the reason and what to do."""

@@ -1,7 +1,7 @@
 """An image set -> a folder of its files and a list of them, with sizes and hashes.
 
-Whatever was downloaded or unpacked before an interruption is used again, unless the set has come
-to mean other files since. Archives are unpacked whole or not at all, and nothing outside.
+Files that were downloaded or unpacked before an interruption are used again, unless the set names
+other files since. Archives are unpacked whole or not at all, and nothing outside their folder.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
 
 
 def _forget_others(image_set: ImageSet, folder: Path) -> None:
-    """Removes what was fetched for another meaning of the set."""
+    """Removes files of other URLs, or of an older local archive."""
     local = [files_state(Path(url).expanduser()) for url in image_set.urls if "://" not in url]
     origin = (json.dumps(image_set.fetched() | {"local": local}, indent=2) + "\n").encode()
     path = folder / ORIGIN
@@ -164,9 +164,9 @@ def unpack(archive: Path, folder: Path) -> None:
             _unpack_batch(batch)
         os.replace(part, folder)
     except MemoryError:
-        raise  # says something about the machine, not about the archive
+        raise  # a fault of the machine, not of the archive
     except Exception as error:  # zipfile, tarfile and the decompressors raise nearly anything
-        advice = "delete it so that it is fetched again, or unpack by hand what is wanted of it"
+        advice = "delete it so that it is fetched again, or unpack it by hand"
         if isinstance(error, OSError) and error.errno:
             advice = "make room below its folder, then run the same command again"
         raise DatasetError(

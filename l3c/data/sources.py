@@ -130,7 +130,7 @@ def files_state(source: Path) -> str:
     if os.path.isdir(source):
         paths = find_files(source, IMAGE_SUFFIXES).files
     elif source.suffix == LIST_SUFFIX:
-        with contextlib.suppress(DatasetError):  # making the data set says what is wrong
+        with contextlib.suppress(DatasetError):  # building the data set reports it
             paths = [source.parent / line for line in _lines(source)]
     text = "\n".join(f"{path} {_file_state(path)}" for path in paths)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

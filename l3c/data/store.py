@@ -25,7 +25,7 @@ VERSION = 2
 
 
 class StoreError(DatasetError):
-    """A store that cannot be written, or is not what training expects; says what to do."""
+    """A store that cannot be written, is incomplete, or holds other images than expected."""
 
 
 def write_store(folder: Path, images: Iterable[tuple[str, RGBImage]], data_sha256: str) -> None:

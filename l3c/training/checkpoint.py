@@ -27,11 +27,11 @@ from l3c.whole_files import write_whole
 
 
 class State:
-    """What a training has come to, and a checkpoint keeps.
+    """The progress of a training, which a checkpoint keeps.
 
     Attributes:
-        step: how many are done.
-        seconds: that they took.
+        step: number of steps done.
+        seconds: time that they took.
         metrics: rows of the learning curve.
         result: the network that is validated and written: of averaged weights, if the recipe
             averages them.
@@ -75,7 +75,7 @@ class State:
             write(curve, pd.DataFrame(self.metrics).to_csv(index=False).encode())
 
     def load(self, path: Path, main: bool = True) -> bool:
-        """Takes over a checkpoint of this recipe and these images, if there is one.
+        """Loads a checkpoint of this recipe and these images; False if there is none.
 
         Args:
             path: of the checkpoint.

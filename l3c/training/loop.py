@@ -65,7 +65,7 @@ def train(
         data_sha256: identity of the images, kept in the card.
         weights: path of the safetensors file to write.
         checkpoint: path of the training state, kept up to date while training, removed at the end.
-        validation: crops whose bpsp the metrics and the card shall give, uint8 (N, 3, H, W).
+        validation: crops whose bpsp is written to metrics and card, uint8 (N, 3, H, W).
         tensorboard: folder of event files: the metrics, and at every validation pictures of its
             first crop. None writes none.
         name: of the model in tables; the recipe's by default.

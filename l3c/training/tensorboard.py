@@ -1,7 +1,7 @@
-"""TensorBoard: the curves of a training, and what its network makes of one crop on the way.
+"""TensorBoard: curves of a training, and pictures that its network makes of one crop.
 
-`tensorboard` is optional: without it a training says so and goes on. Pictures change no weight: a
-copy of the network makes them, with random numbers of its own.
+`tensorboard` is optional: without it a training prints how to install it and continues. A copy of
+the network makes the pictures, so that no weight and no random state changes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CHANNELS = 3  # of z that are drawn, as in L3C Fig. A1
 
 
 def open_writer(folder: Path | None, done: int = 0) -> SummaryWriter | None:
-    """A writer of event files; None without a folder or, as stderr says, without tensorboard.
+    """A writer of event files; None without a folder, or without tensorboard, which is reported.
 
     Args:
         folder: to write to.
