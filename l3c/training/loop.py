@@ -174,8 +174,6 @@ def convert_and_write(
     model: Model,
     images: Mapping[str, RGBImage],
     card: Mapping[str, Any],
-    *,
-    half: bool = False,
 ) -> None:
     """Writes a trained model, with integers if its family offers them.
 
@@ -184,7 +182,6 @@ def convert_and_write(
         model: trained, on the CPU.
         images: name -> uint8 (H, W, 3), of which some are calibrated on.
         card: of the model.
-        half: see `write_model`.
 
     Raises:
         TrainingError: the model cannot be converted, or the disk is full.
@@ -195,7 +192,7 @@ def convert_and_write(
         integers = model.eval().to_integers(crops)
         known = {"integer": {"calibrated_on": chosen}} if integers else {}
         with disk_errors(weights):
-            write_model(weights, model, integers, {**card, **known}, half=half)
+            write_model(weights, model, integers, {**card, **known})
     except ValueError as error:
         raise TrainingError(f"{weights}: cannot be converted to integers: {error}") from error
 
