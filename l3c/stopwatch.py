@@ -1,10 +1,10 @@
-"""Where the seconds of coding an image go, by stage and scale.
+"""Where the seconds of coding an image go, by phase and scale.
 
     with Stopwatch() as stopwatch:
         data = encode_picture(picture, codec)
     stopwatch.seconds  # {("network", ""): ..., ("range_coder", "z3"): ..., ("coder", "z2"): ...}
 
-Stages (they add up to a little less than the whole: what lies between them is in none):
+Phases (they add up to a little less than the whole: what lies between them is in none):
 
 * network: forward passes. Extractors make all bottlenecks at once and have the scale "";
   predictors and classifiers have the scale whose parameters they predict.
@@ -27,13 +27,13 @@ Part = Literal["network", "coder", "range_coder", "container"]
 
 
 class Stopwatch:
-    """Adds up the seconds of what runs in its context, in this thread, by stage and scale.
+    """Adds up the seconds of what runs in its context, in this thread, by phase and scale.
 
     Args:
         device: "cpu", or "cuda", whose queued work is waited for before the clock is read.
 
     Attributes:
-        seconds: by stage and scale, "x", "z1", ... or "".
+        seconds: by phase and scale, "x", "z1", ... or "".
     """
 
     def __init__(self, device: str = "cpu") -> None:
@@ -56,7 +56,7 @@ class Stopwatch:
 
     @contextmanager
     def time(self, part: Part, scale: str = "") -> Iterator[None]:
-        """Adds what happens inside to a stage of a scale."""
+        """Adds what happens inside to a phase of a scale."""
         self.synchronize()
         start = time.perf_counter()
         try:

@@ -32,7 +32,7 @@ def test_seconds_are_added_up() -> None:
 
 
 @pytest.mark.parametrize("kind", ["l3c", "interlaced", "rgb_shared"])
-def test_the_codec_reports_every_stage_of_every_scale(kind: str) -> None:
+def test_the_codec_reports_every_phase_of_every_scale(kind: str) -> None:
     codec = tiny(kind).codec("cpu", integers(kind))
     picture = Picture.from_array(smooth(48, 40))
     start = time.perf_counter()

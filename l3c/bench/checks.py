@@ -15,7 +15,7 @@ def check(table: pd.DataFrame, kind: type[Row]) -> None:
 
     Raises:
         RowError: for a repeated row; for results that are lossy, of other pixels than another
-            method saw, or of two methods with one label; for stages without a total or longer.
+            method saw, or of two methods with one label; for phases without a total or longer.
     """
     rows = measured(table)
     problems = [(rows[rows.duplicated([*kind.KEY])], "is there twice; delete it in the run")]
@@ -28,13 +28,13 @@ def check(table: pd.DataFrame, kind: type[Row]) -> None:
             (rows[rows.key != keys], "another method has the same label"),
         ]
     if kind is TimingRow:
-        run = [name for name in kind.KEY if name not in ("stage", "scale")]
-        stages = rows[rows.stage != TOTAL].groupby(run, as_index=False).seconds.sum()
-        totals = rows.loc[rows.stage == TOTAL, [*run, "seconds"]]
-        both = stages.merge(totals, on=run, how="left", suffixes=("", "_total"))
+        run = [name for name in kind.KEY if name not in ("phase", "scale")]
+        phases = rows[rows.phase != TOTAL].groupby(run, as_index=False).seconds.sum()
+        totals = rows.loc[rows.phase == TOTAL, [*run, "seconds"]]
+        both = phases.merge(totals, on=run, how="left", suffixes=("", "_total"))
         longer = both[both.seconds > both.seconds_total + SLACK_S]
-        problems.append((both[both.seconds_total.isna()], "stages without a total"))
-        problems.append((longer, "stages exceed the total"))
+        problems.append((both[both.seconds_total.isna()], "phases without a total"))
+        problems.append((longer, "phases exceed the total"))
     for bad, why in problems:
         if len(bad):
             first = bad.iloc[0]

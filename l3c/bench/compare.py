@@ -115,7 +115,7 @@ def _values(run: RunFolder) -> pd.DataFrame:
     about = ["dataset", "key", "method", "image", "of", "codec", "learned", "pixels"]
     images = rows.melt(about, ["bpsp", "encode_s", "decode_s"], var_name="quantity")
     setting = ["dataset", "key", "device", "threads", "direction", "image", "width", "height"]
-    clocked = run.timing[run.timing.stage == TOTAL].groupby(setting, sort=False, as_index=False)
+    clocked = run.timing[run.timing.phase == TOTAL].groupby(setting, sort=False, as_index=False)
     crops = clocked.agg(method=("method", "first"), value=("seconds", "median"))
     hashes = rows.set_index(["dataset", "image"]).pixels.to_dict()
     threads = crops.threads.map(lambda count: counted(count, "thread"))

@@ -18,7 +18,7 @@ from l3c.whole_files import write_text
 TOTAL = "total"
 _REMEDY = "copy it again from its run, or delete it there and start the run again"
 _LATER = {"reason", "other_load"}  # columns that older files lack
-_RENAMED = {"bits_theory": "cross_entropy_bits"}  # in older files
+_RENAMED = {"bits_theory": "cross_entropy_bits", "stage": "phase"}  # in older files
 _LAST = ("settings", "version", "hardware", "environment", "reason")  # long texts
 
 _Empty = BeforeValidator(lambda cell: None if cell == "" else cell)
@@ -131,19 +131,19 @@ class ResultRow(_Attempt):
 
 
 class TimingRow(_Attempt):
-    """How long one method took for one crop once, in all or in one stage.
+    """How long one method took for one crop once, in all or in one phase.
 
-    Stages are there for learned methods, see `l3c.stopwatch`. "coder" is the range coder with the
+    Phases are there for learned methods, see `l3c.stopwatch`. "coder" is the range coder with the
     CDFs that it evaluates; "range_coder" is that of the coarsest scale, whose CDF is given.
     """
 
-    KEY = ("dataset", "key", "device", "threads", "image", "direction", "run", "stage", "scale")
+    KEY = ("dataset", "key", "device", "threads", "image", "direction", "run", "phase", "scale")
 
     device: _Device
     device_name: _DeviceName
     direction: Literal["encode", "decode"]
-    stage: Literal["total", "network", "coder", "range_coder", "container"]
-    scale: str = Field(pattern=r"^(x|z[1-9])?$", description="of the stage; empty for all together")
+    phase: Literal["total", "network", "coder", "range_coder", "container"]
+    scale: str = Field(pattern=r"^(x|z[1-9])?$", description="of the phase; empty for all together")
     run: _Run
     seconds: float = Field(ge=0, description="from memory to memory")
     num_bytes: _NumBytes

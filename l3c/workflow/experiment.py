@@ -167,7 +167,7 @@ class Batches(FrozenSettings):
 
 
 class Timing(FrozenSettings):
-    """Speed: crops encoded and decoded, by stage (Tables 3 and A1), and by batch size."""
+    """Speed: crops encoded and decoded, by phase (Tables 3 and A1), and by batch size."""
 
     dataset: DatasetName | None = Field(
         None, description="the key of `datasets` whose images are cut; the first of `evaluate`"

@@ -144,7 +144,7 @@ def test_timing_is_compared_by_setting_over_the_medians_of_shared_crops(make):
             for run, factor in enumerate((0.9, 1.0, 7.0))
         ]
 
-    network = clocked(0.5, stage="network", scale="x")
+    network = clocked(0.5, phase="network", scale="x")
     a = make(timing=[*clocked(1.0), *network, *clocked(1.0, threads=1)])
     decode = clocked(1.0, direction="decode")
     b = make(timing=[*clocked(0.8, "bcdefghx"), *clocked(1, threads=1), *decode])

@@ -44,7 +44,7 @@ KINDS = {
     ],
     TimingRow: [
         timing_row(seconds=1 / 3),
-        timing_row(stage="coder", scale="z1", peak_mib=401.5, in_process=False),
+        timing_row(phase="coder", scale="z1", peak_mib=401.5, in_process=False),
         failed_row(key="l3c"),
     ],
     BatchRow: [batch_row(seconds=1 / 3), batch_row(operation="encode", batch=30, side=320)],
@@ -139,7 +139,7 @@ def test_files_of_older_versions_are_read(tmp_path):
 
 
 WEBP = {"key": "webp", "method": "WebP"}
-STAGES = [timing_row(stage="network", scale=scale, seconds=0.2) for scale in ("x", "z1")]
+PHASES = [timing_row(phase="network", scale=scale, seconds=0.2) for scale in ("x", "z1")]
 TOTAL = timing_row(seconds=0.5)
 
 
@@ -148,15 +148,15 @@ TOTAL = timing_row(seconds=0.5)
     [
         ([result_row(), result_row(image="b"), result_row(dataset="x")], ""),
         ([result_row(), result_row(**WEBP)], ""),
-        ([TOTAL, *STAGES, timing_row(run=1), timing_row(direction="decode")], ""),
+        ([TOTAL, *PHASES, timing_row(run=1), timing_row(direction="decode")], ""),
         ([batch_row(), batch_row(run=1), batch_row(batch=2)], ""),
         ([result_row(), result_row()], "key png, image a"),
         ([result_row(lossless=False)], "key png, image a"),
         ([result_row(), result_row(**WEBP, pixel_sha256="1" * 64)], "key webp, image a"),
         ([result_row(), result_row(key="webp")], "key webp, image a"),
-        ([TOTAL, TOTAL], "run 0, stage total"),
-        ([TOTAL, *STAGES, timing_row(stage="coder", scale="x", seconds=0.2)], "direction encode"),
-        (STAGES, "image a+0+0, direction encode, run 0"),
+        ([TOTAL, TOTAL], "run 0, phase total"),
+        ([TOTAL, *PHASES, timing_row(phase="coder", scale="x", seconds=0.2)], "direction encode"),
+        (PHASES, "image a+0+0, direction encode, run 0"),
         ([batch_row(), batch_row()], "side 32, batch 1, operation sample, run 0"),
         ([BITS, BITS], "scale z1, channel 3"),
         ([SAMPLE, SAMPLE], "image a"),

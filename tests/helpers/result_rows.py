@@ -60,7 +60,7 @@ def timing_row(**fields: Any) -> TimingRow:
         "height": 512,
         "width": 512,
         "direction": "encode",
-        "stage": "total",
+        "phase": "total",
         "scale": "",
         "run": 0,
         "seconds": 0.25,

@@ -110,7 +110,7 @@ FIGURE_FILES = {"published": PUBLISHED, **COLLECTED}
 if TRAINED_HERE:
     FIGURE_FILES["metrics"] = expand(f"{RUN}/models/{{model}}.csv", model=TRAINED_HERE)
 if not set(EXPERIMENT.timed()) & set(EXPERIMENT.models):
-    FIGURE_FILES.pop("timing", None)  # stages are those of models
+    FIGURE_FILES.pop("timing", None)  # phases are those of models
 if VISUALIZED:
     FIGURE_FILES["samples"] = f"{RUN}/pictures/samples.csv"
     FIGURE_FILES["sample_folder"] = f"{RUN}/pictures/samples"

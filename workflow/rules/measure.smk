@@ -25,7 +25,7 @@ rule measure_method:
         "../scripts/measure_method.py"
 
 
-# Speed on crops of one size, by stage where a method has any.
+# Speed on crops of one size, by phase where a method has any.
 rule time_method:
     input:
         unpack(get_method_files),

@@ -1,4 +1,4 @@
-"""How long a method takes: for crops, by stage where it has any, or for a model by batch size."""
+"""How long a method takes: for crops, by phase where it has any, or for a model by batch size."""
 
 from pathlib import Path
 

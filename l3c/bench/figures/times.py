@@ -20,13 +20,13 @@ from l3c.bench.stats import repeated
 from l3c.messages import counted
 
 TOTAL, REST, ALL = "total", "rest", "all scales"
-# Colour and label of a stage. By lightness as much as by hue: neighbours differ in grey too.
-STAGES = {
+# Colour and label of a phase. By lightness as much as by hue: neighbours differ in grey too.
+PHASES = {
     "network": (style.LEARNED, "network"),
     "coder": (style.CLASSICAL, "range coder, which evaluates CDFs"),
     "range_coder": ("#f0c46c", "range coder, uniform CDF"),
     "container": ("#9a9a9a", "container"),
-    REST: ("#d8d8d8", "between stages"),
+    REST: ("#d8d8d8", "between phases"),
 }
 TABLE = "A3"
 # Label, colour and marker of an operation.
@@ -41,38 +41,38 @@ def mean_times(timing: DataFrame) -> Series[float]:
     """Seconds of a crop: means over crops of the medians of their runs.
 
     Args:
-        timing: rows of any methods; those without stages are left out.
+        timing: rows of any methods; those without phases are left out.
 
     Returns:
-        Seconds by method, computer, direction, scale (or `ALL`), and stage (or `REST`, `TOTAL`).
+        Seconds by method, computer, direction, scale (or `ALL`), and phase (or `REST`, `TOTAL`).
     """
     plural = timing.threads.map(lambda count: counted(count, "thread"))
     computer = plural.where(timing.device != "cuda", timing.device_name)
     timing = timing.assign(computer=computer, scale=timing.scale.replace("", ALL))
     setting = ["method", "computer", "direction"]
     run = [*setting, "image", "run"]
-    parts = timing[timing.stage != TOTAL]
-    total = timing[timing.stage == TOTAL].set_index(run).seconds
+    parts = timing[timing.phase != TOTAL]
+    total = timing[timing.phase == TOTAL].set_index(run).seconds
     rest = (total - parts.groupby(run).seconds.sum()).dropna().clip(lower=0)
     rows = [parts]
-    for stage, seconds in ((TOTAL, total.loc[rest.index]), (REST, rest)):
-        rows.append(seconds.reset_index(name="seconds").assign(scale=ALL, stage=stage))
-    by = [*setting, "scale", "stage"]
+    for phase, seconds in ((TOTAL, total.loc[rest.index]), (REST, rest)):
+        rows.append(seconds.reset_index(name="seconds").assign(scale=ALL, phase=phase))
+    by = [*setting, "scale", "phase"]
     return repeated(pd.concat(rows), by, "image", "seconds").set_index(by).seconds
 
 
 @figure()
-def stages(timing: DataFrame) -> Figure:
-    """Seconds by stage and scale.
+def phases(timing: DataFrame) -> Figure:
+    """Seconds by phase and scale.
 
-    Seconds of encoding and decoding one crop by scale and stage, means over crops of the medians
+    Seconds of encoding and decoding one crop by scale and phase, means over crops of the medians
     of their runs; all panels have one axis of seconds. CDFs are evaluated inside the range coder,
-    in one loop, which is therefore one stage; that of the coarsest scale has a uniform CDF. The
+    in one loop, which is therefore one phase; that of the coarsest scale has a uniform CDF. The
     extractors make all scales at once; the container is header, checksums and tiles. Models in
     float32 are among the methods only where timing.methods names them.
 
     Args:
-        timing: rows of any methods; a column of panels for each that has stages, a row for each
+        timing: rows of any methods; a column of panels for each that has phases, a row for each
             device and direction.
     """
     times = mean_times(timing)
@@ -90,27 +90,27 @@ def stages(timing: DataFrame) -> Figure:
             axes.set_visible((method, computer, way) in panels)
             if axes.get_visible():
                 panel = panels[method, computer, way].droplevel([0, 1, 2])
-                _draw_stages(axes, panel.unstack("stage").reindex(scales).fillna(0.0))
+                _draw_phases(axes, panel.unstack("phase").reindex(scales).fillna(0.0))
         line[0].set_ylabel(f"{way}\n{computer}", fontweight="bold")
     for axes, method in zip(grid[0], methods, strict=True):
         axes.set_title(method)
     sizes = " or ".join((timing.height.map("{}x".format) + timing.width.map(str)).unique())
     about = f"seconds of a crop of {sizes} pixels (less is better)"
     style.note_below(drawn, about, noise_note(timing))
-    used = times.index.unique("stage")
-    handles = [Patch(color=c, label=label) for s, (c, label) in STAGES.items() if s in used]
+    used = times.index.unique("phase")
+    handles = [Patch(color=c, label=label) for s, (c, label) in PHASES.items() if s in used]
     style.legend(drawn, handles, columns=3)
     return drawn
 
 
-def _draw_stages(axes: Axes, wide: DataFrame) -> None:
-    """A bar for each scale of its stages, with their sum."""
+def _draw_phases(axes: Axes, wide: DataFrame) -> None:
+    """A bar for each scale of its phases, with their sum."""
     names = [scale if scale == ALL else style.scale_label(scale) for scale in wide.index]
     left = pd.Series(0.0, wide.index)
-    for stage in [stage for stage in STAGES if stage in wide]:
-        look = {"color": STAGES[stage][0], "edgecolor": "white", "linewidth": 0.4}
-        bars = axes.barh(range(len(wide)), wide[stage], 0.74, left, **look)
-        left += wide[stage]
+    for phase in [phase for phase in PHASES if phase in wide]:
+        look = {"color": PHASES[phase][0], "edgecolor": "white", "linewidth": 0.4}
+        bars = axes.barh(range(len(wide)), wide[phase], 0.74, left, **look)
+        left += wide[phase]
     texts = [_text(seconds) if seconds else "" for seconds in left]  # not every method has each
     axes.bar_label(bars, texts, padding=3, fontsize=7.5)
     about = f"{_text(wide.at[ALL, TOTAL])} in all"

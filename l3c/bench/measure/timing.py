@@ -1,4 +1,4 @@
-"""Seconds of methods on crops, by stage and scale where they have any, and of models in batches.
+"""Seconds of methods on crops, by phase and scale where they have any, and of models in batches.
 
 Every run is from memory to memory in one process, after a warm-up that is dropped, with the
 device synchronized before the clock is read; then every decoded crop is compared with the original.
@@ -149,7 +149,7 @@ def _timed_crops(
 def _round_trip(
     method: Method, image: Image, crop: dict[str, Any], device: str, learned: bool
 ) -> list[dict[str, Any]]:
-    """Columns of the total and of each stage, of encoding and of decoding."""
+    """Columns of the total and of each phase, of encoding and of decoding."""
     if learned:
         from l3c.threads import torch_threads
 
@@ -170,18 +170,18 @@ def _round_trip(
     return [
         {
             "direction": direction,
-            "stage": stage,
+            "phase": phase,
             "scale": scale,
             "seconds": round(seconds, 9),
             "num_bytes": len(data),
         }
         for direction, spent in (("encode", encoded), ("decode", decoded))
-        for (stage, scale), seconds in spent.items()
+        for (phase, scale), seconds in spent.items()
     ]
 
 
 def _clocked(call: Callable[[], T], device: str) -> tuple[T, dict[tuple[str, str], float]]:
-    """What a call returns, and the seconds that it took: in all, and by stage and scale."""
+    """What a call returns, and the seconds that it took: in all, and by phase and scale."""
     stopwatch = Stopwatch(device)
     with stopwatch:
         stopwatch.synchronize()

@@ -20,10 +20,10 @@ from l3c.bench.tables.paper_parts import ALL, BPSP, PEAK, Part
 from l3c.messages import counted
 
 _BATCH_SIDE = 32  # of the images of Table A3, pixels
-# Parts of Table A1: title, quantity, stages. The first has the sum of the paper's two columns.
+# Parts of Table A1: title, quantity, phases. The first has the sum of the paper's two columns.
 _TOGETHER = "Network, CDFs and arithmetic decoding together"
-_STAGES = (
-    (_TOGETHER, "all_stages_s", ("network", "coder", "range_coder")),
+_PHASES = (
+    (_TOGETHER, "all_phases_s", ("network", "coder", "range_coder")),
     ("Passes of the network", "network_s", ("network",)),
     ("CDFs and arithmetic decoding, one loop", "coder_s", ("coder", "range_coder")),
 )
@@ -64,7 +64,7 @@ def table_2(run: Run) -> Table:
 def table_3(run: Run) -> Table:
     """Speed on crops."""
     values, rows = _published(run, "3"), measured(run.timing)
-    totals, crops = rows[rows.stage == TOTAL], _on_crops(rows)
+    totals, crops = rows[rows.phase == TOTAL], _on_crops(rows)
     parts = []
     for quantity in ("encode_s", "decode_s"):
         theirs, direction = values[values.quantity == quantity], quantity.removesuffix("_s")
@@ -105,8 +105,8 @@ def table_a1(run: Run) -> Table:
     steps = values.assign(name=scale, method=scale, note=each).groupby("name", sort=False)
     sums = steps.first().assign(value=steps.value.sum(), note=steps.note.agg(", ".join))
     parts: list[Part] = []
-    for title, quantity, stages in _STAGES:
-        theirs, ours = NO_VALUES if parts else sums.reset_index(), _stages(rows, stages)
+    for title, quantity, phases in _PHASES:
+        theirs, ours = NO_VALUES if parts else sums.reset_index(), _phases(rows, phases)
         if len(theirs) or len(ours):
             crops = _on_crops(rows)
             parts.append(Part(title, theirs, ours, rows, quantity, "Scale", **crops))
@@ -281,9 +281,9 @@ def _batches(batches: pd.DataFrame, operation: str, side: int) -> pd.DataFrame:
     return rows.assign(seconds=rows.seconds / rows.batch).sort_values("batch", kind="stable")
 
 
-def _stages(rows: pd.DataFrame, stages: Sequence[str]) -> pd.DataFrame:
-    """Decoding seconds of some stages by scale, "s=0" and so on, and of all scales, "total"."""
-    chosen = rows[(rows.direction == "decode") & rows.stage.isin(stages)]
+def _phases(rows: pd.DataFrame, phases: Sequence[str]) -> pd.DataFrame:
+    """Decoding seconds of some phases by scale, "s=0" and so on, and of all scales, "total"."""
+    chosen = rows[(rows.direction == "decode") & rows.phase.isin(phases)]
     scales = chosen[chosen.scale != ""]
     scales = scales.assign(name="s=" + scales.scale.str.replace("x", "z0").str.removeprefix("z"))
     both = pd.concat([scales, chosen.assign(name="total")])

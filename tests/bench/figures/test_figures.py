@@ -19,7 +19,7 @@ from l3c.bench.figures.bits import bits, mean_bpsp
 from l3c.bench.figures.rates import bpsp, pareto, speed, summarize
 from l3c.bench.figures.registry import figure, load_figures, read_inputs
 from l3c.bench.figures.style import CLASSICAL, LEARNED, label_points, new_figure, save
-from l3c.bench.figures.times import ALL, batches, mean_times, stages
+from l3c.bench.figures.times import ALL, batches, mean_times, phases
 from l3c.bench.figures.training import POINTS, curve_of, training
 from l3c.bench.measure.bits import measure_bits
 
@@ -160,13 +160,13 @@ def test_speed_says_threads_runs_and_external_programs() -> None:
     [
         (bpsp, result_row()),
         (speed, result_row()),
-        (stages, timing_row(stage="total", key="png")),
+        (phases, timing_row(phase="total", key="png")),
         (batches, batch_row()),
         (bits, measure_bits("toy", "rgb", tiny("rgb").codec(), [("a", smooth(8, 8))])[0]),
     ],
 )
 def test_nothing_measured_is_said(draw, row) -> None:
-    drawn = draw(frame_of([row]) if draw is stages else frame_of([row])[:0])
+    drawn = draw(frame_of([row]) if draw is phases else frame_of([row])[:0])
     assert drawn.texts
     assert not drawn.axes
 
@@ -211,8 +211,8 @@ def timing() -> list:
         for way in ("encode", "decode"):
             same = {"threads": threads, "image": crop, "run": run, "direction": way}
             rows.append(timing_row(**same, seconds=total))
-            rows.append(timing_row(**same, stage="network", scale="x", seconds=total / 2))
-            rows.append(timing_row(**same, stage="container", seconds=total / 4))
+            rows.append(timing_row(**same, phase="network", scale="x", seconds=total / 2))
+            rows.append(timing_row(**same, phase="container", seconds=total / 4))
     return [*rows, timing_row(key="png", method="PNG", threads=1)]
 
 
@@ -226,13 +226,13 @@ def test_times_are_means_over_crops_of_medians(timing: list) -> None:
     assert one.at[ALL, "container"] == one.at[ALL, "rest"] == pytest.approx(1.75)
 
 
-def test_stages_have_a_column_for_each_method_and_a_row_for_each_computer(timing: list) -> None:
+def test_phases_have_a_column_for_each_method_and_a_row_for_each_computer(timing: list) -> None:
     fewer = [
-        timing_row(key="rgb", method="RGB", direction=way, stage=stage, scale=scale, seconds=s)
+        timing_row(key="rgb", method="RGB", direction=way, phase=phase, scale=scale, seconds=s)
         for way in ("encode", "decode")
-        for stage, scale, s in (("total", "", 4), ("network", "x", 2), ("network", "z1", 1))
+        for phase, scale, s in (("total", "", 4), ("network", "x", 2), ("network", "z1", 1))
     ]
-    drawn = stages(frame_of([*timing, *fewer]))
+    drawn = phases(frame_of([*timing, *fewer]))
     grid = np.reshape(drawn.axes, (4, 2))
     assert [axes.get_title(loc="left") for axes in grid[0]] == ["L3C", "RGB"]
     rows = [axes.get_ylabel() for axes in grid[:, 0]]
@@ -244,7 +244,7 @@ def test_stages_have_a_column_for_each_method_and_a_row_for_each_computer(timing
     assert ticks == ["$x$", "$z^{(1)}$", "all scales"]
     assert names(grid[0, 0]) == ["3.50 s", "3.50 s", "7.00 s in all"]  # none at z1
     assert names(grid[2, 1]) == ["2.00 s", "1.00 s", "1.00 s", "4.00 s in all"]
-    assert legend(drawn) == ["network", "container", "between stages"]
+    assert legend(drawn) == ["network", "container", "between phases"]
     assert "512x512 pixels" in drawn.get_supxlabel()
     assert len({axes.get_xlim() for axes in grid.flat}) == 1
 

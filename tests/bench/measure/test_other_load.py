@@ -12,7 +12,7 @@ import pytest
 from result_rows import frame_of, result_row, results, timing_row, write_results
 
 from l3c.bench.figures.rates import speed
-from l3c.bench.figures.times import stages
+from l3c.bench.figures.times import phases
 from l3c.bench.measure import other_load
 from l3c.bench.measure.other_load import NOISY, OtherLoad, noise_note
 from l3c.bench.measure.provenance import cores
@@ -68,9 +68,9 @@ def test_figures_of_times_say_it() -> None:
         timing = [
             timing_row(other_load=load, direction=direction, **part)
             for direction in ("encode", "decode")
-            for part in ({}, {"stage": "network", "scale": "x", "seconds": 0.1})
+            for part in ({}, {"phase": "network", "scale": "x", "seconds": 0.1})
         ]
-        assert ("quiet" in stages(frame_of(timing)).get_supxlabel()) == said
+        assert ("quiet" in phases(frame_of(timing)).get_supxlabel()) == said
 
 
 def test_rows_of_before_are_read(tmp_path: Path) -> None:

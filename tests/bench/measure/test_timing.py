@@ -64,7 +64,7 @@ def test_a_classical_method_has_totals_on_one_thread(run_own):
         for run in (0, 1)
         for direction in ("encode", "decode")
     ]
-    assert {(row.stage, row.scale, row.threads) for row in rows} == {("total", "", 1)}
+    assert {(row.phase, row.scale, row.threads) for row in rows} == {("total", "", 1)}
     assert all(row.other_load is not None for row in rows)
     assert all(row.num_bytes == 8 + 3 * 40 * 40 and row.peak_mib > 10 for row in rows)
 
@@ -93,15 +93,15 @@ def test_a_missing_method_has_no_rows(run_own, capsys):
     assert "Own is not timed: install it" in capsys.readouterr().err
 
 
-def test_a_learned_method_has_stages_for_each_number_of_threads(tmp_path, plan):
+def test_a_learned_method_has_phases_for_each_number_of_threads(tmp_path, plan):
     source = MethodSource("tiny", "tiny", "Tiny", write_model(tmp_path))
     rows = [row for row in measure_timing(source, plan)[0] if row.device == "cpu"]
     check(frame(rows, TimingRow), TimingRow)
     assert {row.threads for row in rows} == {1, 2}
-    decoded = {(row.stage, row.scale) for row in rows if row.direction == "decode"}
+    decoded = {(row.phase, row.scale) for row in rows if row.direction == "decode"}
     parts = {(part, s) for part in ("network", "coder") for s in ("x", "z1", "z2")}
     assert decoded == parts | {("total", ""), ("range_coder", "z3"), ("container", "")}
-    encoded = {(row.stage, row.scale) for row in rows if row.direction == "encode"}
+    encoded = {(row.phase, row.scale) for row in rows if row.direction == "encode"}
     assert encoded == decoded | {("network", "")}
 
 

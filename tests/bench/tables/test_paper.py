@@ -201,12 +201,12 @@ def test_times_of_a_machine_that_was_not_quiet_are_said_to_be(load):
 
 
 def test_table_a1_has_the_sum_of_the_papers_columns():
-    stages = [("network", "x", 0.5), ("coder", "x", 0.25)]
-    stages += [("network", "z1", 0.25), ("coder", "z1", 0.5)]
-    stages += [("range_coder", "z3", 0.0625), ("container", "", 4.0)]
+    phases = [("network", "x", 0.5), ("coder", "x", 0.25)]
+    phases += [("network", "z1", 0.25), ("coder", "z1", 0.5)]
+    phases += [("range_coder", "z3", 0.0625), ("container", "", 4.0)]
     decode = {"direction": "decode", "threads": 1}
-    timing = [timing_row(stage=n, seconds=s, scale=scale, **decode) for n, scale, s in stages]
-    timing += [timing_row(stage="coder", seconds=0.125, scale="x", **decode, **CUDA)]
+    timing = [timing_row(phase=n, seconds=s, scale=scale, **decode) for n, scale, s in phases]
+    timing += [timing_row(phase="coder", seconds=0.125, scale="x", **decode, **CUDA)]
     result = make(timing=timing)
     page = table("A1", result)
     together, network, coder = map(cells, list(sections(page).values())[1:4])

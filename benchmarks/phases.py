@@ -1,8 +1,8 @@
-"""Where a codec's time goes: python -m benchmarks.stages [--weights W] [--size 512] [--threads 2].
+"""Where a codec's time goes: python -m benchmarks.phases [--weights W] [--size 512] [--threads 2].
 
 Full-size L3C by default (the paper's recipe, untrained: its speed does not depend on training), on
-a synthetic photograph. Stages by scale as `l3c.stopwatch` has them, and the rest between them. The
-untrained network computes in float32, a trained one in integers. A trained model's stages on real
+a synthetic photograph. Phases by scale as `l3c.stopwatch` has them, and the rest between them. The
+untrained network computes in float32, a trained one in integers. A trained model's phases on real
 photographs are rows of the workflow (`timing.csv`).
 """
 
@@ -25,33 +25,33 @@ from l3c.recipe import Recipe
 from l3c.stopwatch import Stopwatch
 from l3c.tile_coding import Choice
 
-Stages = dict[tuple[str, str], float]
+Phases = dict[tuple[str, str], float]
 
 
-def measure(codec: TileCodec, picture: Picture, repeats: int) -> dict[str, Stages]:
-    """Median seconds by direction, stage and scale, after a warm-up; the round trip is checked."""
-    runs: dict[str, list[Stages]] = {"encode": [], "decode": []}
+def measure(codec: TileCodec, picture: Picture, repeats: int) -> dict[str, Phases]:
+    """Median seconds by direction, phase and scale, after a warm-up; the round trip is checked."""
+    runs: dict[str, list[Phases]] = {"encode": [], "decode": []}
     samples = picture.samples.copy()  # the codec gets the picture itself
     for _ in range(repeats + 1):
         start = time.perf_counter()
         with Stopwatch() as stopwatch:
             data = encode_picture(picture, codec, choice=Choice.NETWORK)
-        runs["encode"].append(_stages(stopwatch, time.perf_counter() - start))
+        runs["encode"].append(_phases(stopwatch, time.perf_counter() - start))
         start = time.perf_counter()
         with Stopwatch() as stopwatch:
             decoded = decode_picture(data, lambda identity, arithmetic: codec)
-        runs["decode"].append(_stages(stopwatch, time.perf_counter() - start))
+        runs["decode"].append(_phases(stopwatch, time.perf_counter() - start))
         assert np.array_equal(decoded.picture.samples, samples)
     return {
-        way: {stage: statistics.median(row[stage] for row in rows[1:]) for stage in rows[0]}
+        way: {phase: statistics.median(row[phase] for row in rows[1:]) for phase in rows[0]}
         for way, rows in runs.items()
     }
 
 
-def _stages(stopwatch: Stopwatch, total: float) -> Stages:
-    stages: Stages = dict(stopwatch.seconds.items())
-    rest = total - sum(stages.values())
-    return stages | {("rest", ""): rest, ("total", ""): total}
+def _phases(stopwatch: Stopwatch, total: float) -> Phases:
+    phases: Phases = dict(stopwatch.seconds.items())
+    rest = total - sum(phases.values())
+    return phases | {("rest", ""): rest, ("total", ""): total}
 
 
 def _picture(size: int) -> Picture:
@@ -77,12 +77,12 @@ def main() -> None:
     before = peak_mib()
     table = measure(codec, _picture(arguments.size), arguments.repeats)
     print(f"{arguments.size}x{arguments.size}, {arguments.threads} threads, seconds (median)")
-    print("| | stage | scale | seconds | share |")
+    print("| | phase | scale | seconds | share |")
     print("| --- | --- | --- | ---: | ---: |")
     for way, row in table.items():
-        for (stage, scale), seconds in row.items():
+        for (phase, scale), seconds in row.items():
             share = seconds / row["total", ""]
-            print(f"| {way} | {stage} | {scale} | {seconds:.4f} | {share:.1%} |")
+            print(f"| {way} | {phase} | {scale} | {seconds:.4f} | {share:.1%} |")
     print(f"peak memory of the process {peak_mib():.0f} MiB, {before:.0f} MiB before")
 
 
