@@ -24,7 +24,8 @@ CHANNELS = 3  # of each scale that are shown, as in the paper
 _MULTIPLE = 32  # of the sides of what is shown of a photograph: whole symbols of every scale
 _PHOTO, _MAP = 3, 1.55  # width of the photograph in maps; inches of a map's longer side
 _SAMPLE = 2.05  # inches, the width of a sample
-_WINDOW = 4  # pixels a side: whole periods of the grids of the two finest scales
+_WINDOW = 4  # pixels a side: whole periods of the grids of the two finest scales, where an
+# interlaced network spends most bits on the first pixel of each block of 2 x 2
 _BRIGHTEST = 99.5  # percentile of the costs that the brightest colour stands for
 _SIDE = 4.1  # inches of the longer side of a photograph beside its costs
 
@@ -55,50 +56,24 @@ def bottlenecks(codec: TileCodec, image: RGB) -> list[Reals]:
 def cost_map(codec: TileCodec, image: RGB) -> Reals:
     """Bits of each pixel, (H, W): of its own sub-pixels, and its share of every coarser scale.
 
-    The bits of a symbol of z^(s) are spread evenly over the 2^s x 2^s pixels that it describes.
+    The bits of a symbol of z^(s) are spread evenly over the 2^s x 2^s pixels that it describes;
+    those of padding, where 2^s does not divide the sides, over all pixels.
 
     Args:
         codec: of a model of any kind.
         image: uint8 (H, W, 3).
     """
-    return spread([plane.sum(axis=0) for plane in codec.symbol_bits(image).values()])
-
-
-def spread(planes: Sequence[Reals]) -> Reals:
-    """Bits of the symbols of each scale -> bits of the pixels.
-
-    Args:
-        planes: of z^(s), s = 0..S: bits (H_s, W_s), the channels of a symbol together. H_0, W_0 are
-            the image's sides; from s = 1 on the sides are those of the image over 2^s, rounded up,
-            or of the image padded to multiples of 2^S. Bits of padding count for the pixels of the
-            coarser symbol around it.
-
-    Returns:
-        (H, W), of the same sum.
-    """
-    height, width = planes[0].shape
-    costs = planes[0].copy()
-    beyond = np.zeros((1, 1))  # bits of finer symbols all of whose pixels are padding
-    for s, plane in enumerate(planes[1:], 1):
-        rows, columns = (
-            np.clip(length - (np.arange(count) << s), 0, 1 << s)
-            for length, count in zip((height, width), plane.shape, strict=True)
-        )
-        pixels = np.multiply.outer(rows, columns)  # that each symbol describes
-        bits = plane + (beyond if s > 1 else 0)
-        density = np.divide(bits, pixels, out=np.zeros_like(bits), where=pixels > 0)
-        costs += density.repeat(1 << s, axis=0).repeat(1 << s, axis=1)[:height, :width]
-        rest = np.pad(np.where(pixels > 0, 0.0, bits), [(0, n % 2) for n in bits.shape])
-        beyond = rest.reshape(rest.shape[0] // 2, 2, -1, 2).sum(axis=(1, 3))
+    height, width = image.shape[:2]
+    costs = np.zeros((height, width))
+    for s, plane in enumerate(codec.symbol_bits(image).values()):
+        bits = plane.sum(axis=0)
+        inside = bits.repeat(1 << s, axis=0).repeat(1 << s, axis=1)[:height, :width] / 4**s
+        costs += inside + (bits.sum() - inside.sum()) / costs.size
     return costs
 
 
 def local_means(costs: Reals) -> Reals:
-    """Mean over a window around each pixel, float64 (H - 3, W - 3).
-
-    An interlaced network spends most bits on the first pixel of each block of 2 x 2, at every
-    scale: drawn pixel by pixel its grids would hide the picture.
-    """
+    """Mean over a window around each pixel, which hides the grids of interlaced networks."""
     window = tuple(min(_WINDOW, length) for length in costs.shape)
     means: Reals = np.lib.stride_tricks.sliding_window_view(costs, window).mean(axis=(2, 3))
     return means

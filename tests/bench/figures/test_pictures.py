@@ -13,7 +13,6 @@ from l3c.bench.figures.pictures import (
     cost_maps,
     heat_maps,
     local_means,
-    spread,
 )
 from l3c.models.l3c import to_values
 from l3c.models.tile_codec import UnsupportedError
@@ -29,20 +28,17 @@ def test_a_map_adds_up_to_the_cross_entropy(kind: str, size: tuple[int, int]) ->
     assert costs.sum() == pytest.approx(codec.cross_entropy_bits(image))
 
 
-def test_a_symbol_is_spread_over_its_pixels_alone() -> None:
-    planes = [np.zeros((3, 5)), np.zeros((4, 4)), np.zeros((2, 2))]
-    planes[1][0, 1], planes[1][1, 2] = 4.0, 6.0  # of 2 x 2 pixels; of 1 x 1, the others are padding
-    expected = np.zeros((3, 5))
-    expected[:2, 2:4], expected[2, 4] = 1.0, 6.0
-    assert (spread(planes) == expected).all()
+def test_a_symbol_is_spread_over_its_pixels() -> None:
+    class Codec:
+        def symbol_bits(self, image: object) -> dict[str, np.ndarray]:
+            planes = {"x": np.zeros((3, 4, 5)), "z1": np.zeros((1, 2, 3))}
+            planes["z1"][0, 0, 1], planes["z1"][0, 1, 2] = 4.0, 40.0  # half of these are padding
+            return planes
 
-
-def test_bits_of_padding_go_to_the_coarser_symbol_around_it() -> None:
-    planes = [np.zeros((3, 5)), np.zeros((2, 4)), np.zeros((1, 2))]
-    planes[1][0, 3] = 3.0  # columns 6 and 7 of an image of 5
-    expected = np.zeros((3, 5))
-    expected[:, 4] = 1.0  # what the image has of columns 4 to 7
-    assert (spread(planes) == expected).all()
+    expected = np.ones((4, 5))
+    expected[:2, 2:4] += 1.0
+    expected[2:, 4] += 10.0
+    assert (cost_map(Codec(), np.zeros((4, 5, 3), np.uint8)) == expected).all()
 
 
 def test_local_means_hide_the_grid_of_interlacing() -> None:
