@@ -198,9 +198,11 @@ def _partial(values: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             found += [(what, name, ", ".join(having)) for name, having in lacking.items()]
             if column == "dataset":
                 rows = rows[~rows.dataset.isin(lacking.index)]
-    for image, rows in every[every.of == "image"].groupby("image", sort=False):
-        if rows.pixels.nunique() > 1:
-            found.append(("images with different pixels", image, ", ".join(rows.run.unique())))
+    images = every[every.of == "image"].groupby("image", sort=False)
+    runs = images.run.unique()[images.pixels.nunique() > 1]
+    found += [
+        ("images with different pixels", name, ", ".join(each)) for name, each in runs.items()
+    ]
     return pd.DataFrame(found, columns=["what", "name", "runs"])
 
 
