@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from l3c.arithmetic import KINDS, Kind, floating
+from l3c.messages import one_line
 from l3c.models.tile_codec import RGB, TileCodec
 from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
 from l3c.recipe import RecipeError, parse_recipe
@@ -174,14 +175,10 @@ def load_model(file: ModelFile) -> tuple[Model, dict[str, Tensor] | None]:
             raise ModelError(f"{file.weights}: holds only integers, which code but do not train")
         model.load_state_dict(weights)
     except OSError as error:
-        raise ModelError(f"{file.weights}: cannot be read ({error.strerror or error})") from None
+        raise ModelError(f"{file.weights}: cannot be read ({one_line(error)})") from None
     except (SafetensorError, RuntimeError) as error:
         raise _misfit(file, error) from None
-    integers = {
-        name.removeprefix(INTEGER_PREFIX): value
-        for name, value in tensors.items()
-        if name.startswith(INTEGER_PREFIX)
-    }
+    integers = {k.removeprefix(INTEGER_PREFIX): v for k, v in tensors.items() if k not in weights}
     return model, integers or None
 
 

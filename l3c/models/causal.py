@@ -15,6 +15,7 @@ import numpy.typing as npt
 from coder import causal
 from coder.causal import CausalNetwork, WeightError
 from l3c.arithmetic import Arithmetic, Kind
+from l3c.messages import one_line
 from l3c.models.tile_codec import RGB, Bits, TileCodec
 from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
 from l3c.stopwatch import timed
@@ -99,7 +100,7 @@ def open_tile_codec(file: ModelFile, device: str, arithmetic: Kind) -> CausalCod
             arrays = {name.removeprefix(INTEGER_PREFIX): tensors.get_tensor(name) for name in names}
         return CausalCodec(CausalNetwork.from_arrays(arrays))
     except OSError as error:
-        raise ModelError(f"{file.weights}: cannot be read ({error.strerror or error})") from None
+        raise ModelError(f"{file.weights}: cannot be read ({one_line(error)})") from None
     except (SafetensorError, WeightError) as error:
         raise ModelError(f"{file.weights}: not a model of the causal family ({error})") from None
 

@@ -12,9 +12,12 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from l3c.messages import one_line
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and some families need none to code
     from l3c.models.base import Model
@@ -36,20 +39,29 @@ def load_family(name: str) -> type[Model]:
     Raises:
         FamilyError: naming what there is, or what is wrong with the file.
     """
-    family = _class_of(family_module(name))
+    family = _class_of(_module(name))
     if family is None:
         raise FamilyError(f"{name}: defines no FAMILY, a subclass of l3c.models.base.Model")
     return family
 
 
-def family_module(name: str) -> ModuleType:
-    """The module of a family; see `load_family`."""
+def opener_of(name: str) -> Callable[..., Any]:
+    """What opens the models of a family: (file, device, arithmetic) -> codec; see `load_family`."""
+    module = _module(name)
+    if OPENER in vars(module):
+        return getattr(module, OPENER)
+    from l3c.models.base import open_torch_codec
+
+    return open_torch_codec
+
+
+def _module(name: str) -> ModuleType:
     if name.endswith(SUFFIX):
         return _load_file(Path(name))
     found = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
     if name in found:
         module = importlib.import_module(f"l3c.models.{name}")
-        if hasattr(module, OPENER) or _class_of(module):
+        if OPENER in vars(module) or _class_of(module):
             return module
     modules = {each: importlib.import_module(f"l3c.models.{each}") for each in found}
     names = ", ".join(each for each, module in modules.items() if _class_of(module))
@@ -69,15 +81,15 @@ def _load_file(path: Path) -> ModuleType:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise FamilyError(f"{path}: cannot be read ({error.strerror})") from None
+        raise FamilyError(f"{path}: cannot be read ({one_line(error)})") from None
     # Named by content and place, so that two files of one name do not meet in sys.modules.
     digest = hashlib.sha256(str(path.resolve()).encode() + content).hexdigest()
     name = f"l3c_user_family_{digest[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise FamilyError(f"{path}: not a Python file")
+    assert spec is not None  # it has the suffix of Python
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look a class's module up here
     try:

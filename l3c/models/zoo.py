@@ -18,7 +18,8 @@ from typing import Any
 
 from l3c.arithmetic import KINDS, Arithmetic, Kind
 from l3c.fileformat.errors import ModelMismatchError
-from l3c.models.families import OPENER, SUFFIX, FamilyError, family_module
+from l3c.messages import one_line
+from l3c.models.families import SUFFIX, FamilyError, opener_of
 from l3c.models.tile_codec import TileCodec
 
 DEFAULT = "causal-middle"
@@ -60,9 +61,9 @@ class ModelFile:
             ModelError: the card names none.
         """
         recipe = self.card.get("recipe")
-        family = str(recipe.get("family", "")) if isinstance(recipe, dict) else ""
-        if not family:
+        if not isinstance(recipe, dict) or "family" not in recipe:
             raise ModelError(f"{self.card_path}: not a model card with a recipe")
+        family = str(recipe["family"])
         if family.endswith(SUFFIX) and not Path(family).is_absolute():
             raise ModelError(f"{self.card_path}: family: {family} is no absolute path")
         return family
@@ -105,16 +106,12 @@ def read_model(weights: Path | str) -> ModelFile:
     card = weights.with_suffix(".json")
     try:
         content = json.loads(card.read_text(encoding="utf-8"))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ModelError(
-            f"{card}: the model's card cannot be read ({error.strerror}); it comes with the "
+            f"{card}: the model's card cannot be read ({one_line(error)}); it comes with the "
             f"weights: put it beside {weights}"
         ) from None
-    except ValueError as error:
-        raise ModelError(f"{card}: not a model card with a recipe ({error})") from None
-    if not isinstance(content, dict):
-        raise ModelError(f"{card}: not a model card with a recipe (not a mapping)")
-    return ModelFile(weights.stem, weights, content)
+    return ModelFile(weights.stem, weights, content if isinstance(content, dict) else {})
 
 
 def named_model(model: str | Path | None = None) -> ModelFile:
@@ -160,7 +157,7 @@ def open_codec(
     try:
         modified = file.weights.stat().st_mtime_ns
     except OSError as error:
-        raise ModelError(f"{file.weights}: cannot be read ({error.strerror})") from None
+        raise ModelError(f"{file.weights}: cannot be read ({one_line(error)})") from None
     return _open(file.weights, modified, device, arithmetic or file.arithmetic)
 
 
@@ -168,15 +165,10 @@ def open_codec(
 def _open(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> TileCodec:
     file = read_model(weights)
     try:
-        module = family_module(file.family)
+        opener = opener_of(file.family)
     except FamilyError as error:
         raise ModelError(f"{file.card_path}: {error}") from None
-    if hasattr(module, OPENER):
-        codec: TileCodec = getattr(module, OPENER)(file, device, arithmetic)
-    else:
-        from l3c.models.base import open_torch_codec
-
-        codec = open_torch_codec(file, device, arithmetic)
+    codec: TileCodec = opener(file, device, arithmetic)
     if codec.identity != file.identity(arithmetic):
         raise ModelError(
             f"{weights}: weights and recipe make model {codec.identity.hex()}, the card says "
