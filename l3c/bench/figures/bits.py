@@ -37,11 +37,11 @@ def bits(bits: DataFrame, labels: Mapping[str, str] = MappingProxyType({})) -> F
     scale is uniform.
 
     Args:
-        bits: rows of one data set; none give a figure that says so.
+        bits: rows of one data set; none give a note instead.
         labels: key of a model -> its name.
     """
     if bits.empty:
-        return style.nothing("no measured model tells the bits of its symbols")
+        return style.nothing("no measured model reports bits of its symbols")
     means = mean_bpsp(bits)
     totals = means.groupby(level="model", sort=False).sum()
     drawn = style.new_figure(8.6, 1.15 + 0.78 * len(totals))

@@ -83,7 +83,7 @@ def local_means(costs: Reals) -> Reals:
 def samples(samples: DataFrame, sample_folder: Path, label: str) -> Figure:
     """Samples given the coarser scales.
 
-    What a model expects to see (L3C Sec. 5.4): a photograph, then images whose finer scales were
+    Images sampled from a model (L3C Sec. 5.4): a photograph, then images whose finer scales were
     sampled given the coarser ones, each with the cross-entropy of what is stored of it, in bits per
     sub-pixel. The coarsest scale alone is uniform and costs C · log2(L) / (3 · 4^S) for every image
     whose sides 2^S divides. The CSV has the paper's own example, of another image and a network of
@@ -95,7 +95,7 @@ def samples(samples: DataFrame, sample_folder: Path, label: str) -> Figure:
         label: of the model.
     """
     if samples.empty:
-        return style.nothing(f"{label} draws no samples")
+        return style.nothing(f"{label} cannot be sampled")
     ladders = [rows for _, rows in samples.groupby("image", sort=False)]
     columns = len(ladders[0])
     heights = [_SAMPLE * rows.height.iloc[0] / rows.width.iloc[0] + 0.35 for rows in ladders]
@@ -173,7 +173,7 @@ def cost_maps(codec: TileCodec, photographs: Photographs, label: str) -> Figure:
     where 0.5 % of them are more expensive.
 
     Args:
-        codec: of a model; a figure says so where it does not tell the bits of symbols.
+        codec: of a model; the figure is a note if it reports no bits of symbols.
         photographs: a row each.
         label: of the model.
     """
@@ -183,7 +183,7 @@ def cost_maps(codec: TileCodec, photographs: Photographs, label: str) -> Figure:
     try:
         costs = [cost_map(codec, image) for _, image in shown]
     except UnsupportedError:
-        return style.nothing(f"{label} does not tell the bits of its symbols")
+        return style.nothing(f"{label} reports no bits of its symbols")
     sizes = [np.array(image.shape[:2]) * _SIDE / max(image.shape) for _, image in shown]
     heights = [height + 0.5 for height, _ in sizes]
     width = max(width for _, width in sizes)
