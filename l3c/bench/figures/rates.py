@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator
 from pandas import DataFrame
 
 from baselines.registry import METHODS
@@ -141,8 +141,7 @@ def speed(rows: DataFrame, repeats: int | None = None) -> Figure:
     Mean bits per sub-pixel against the time to encode and to decode in seconds per megapixel,
     lower is better in all. Lines join the methods that no other one beats in both. The legend
     gives the threads of each group: learned methods have those of the machine, the codecs here
-    one. Times are medians over the clocked runs of each image, of which the legend gives the
-    number.
+    one. Times are medians over the clocked runs of each image, whose number is below.
 
     Args:
         rows: of any number of data sets, two panels each.
@@ -162,11 +161,9 @@ def speed(rows: DataFrame, repeats: int | None = None) -> Figure:
             handles.append(style.dot(color, f"{group}, {threads}"))
     front = "best trade-offs (Pareto front)"
     handles.append(Line2D([], [], color=style.QUIET, linewidth=1.2, label=front))
-    if repeats:
-        runs = "one run" if repeats == 1 else f"median of {repeats} runs"
-        about = f"times: {runs} of each image, after a warm-up"
-        handles.append(Line2D([], [], linestyle="", label=about))
     style.legend(drawn, handles)
+    runs = "one run" if repeats == 1 else f"median of {repeats} runs"
+    clocked = f"times: {runs} of each image, after a warm-up" if repeats else ""
     panels = []
     for line, dataset in zip(grid, datasets, strict=True):
         every = table[table.dataset == dataset]
@@ -180,7 +177,7 @@ def speed(rows: DataFrame, repeats: int | None = None) -> Figure:
         for axes, what in zip(line, ("encode", "decode"), strict=True):
             axes.set_xlabel(f"{what[:-1]}ing time in seconds per megapixel (less is better)")
             panels.append((axes, shown, shown[what], _draw_points(axes, shown, shown[what])))
-    style.note_below(drawn, noise_note(rows))
+    style.note_below(drawn, clocked, noise_note(rows))
     for axes, shown, seconds, corners in panels:  # last, in the final layout
         points = list(zip(seconds, shown.bpsp, strict=True))
         marks = np.where(shown.in_process.astype(bool), "", f" {style.EXTERNAL_MARK}")
@@ -210,7 +207,7 @@ def _draw_points(axes: Axes, shown: DataFrame, seconds: Sequence[float]) -> npt.
     axes.tick_params(axis="x", which="both", length=3, pad=3, labelsize=9)
     named = (1, 2, 5) if high * room**2 < 1000 * low else (1,)  # of each power of ten
     axes.xaxis.set_major_locator(LogLocator(subs=named))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_formatter("")
     return corners

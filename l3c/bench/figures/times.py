@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 from pandas import DataFrame, Series
 
 from l3c.bench.figures import style
@@ -193,6 +193,6 @@ def _draw_batches(axes: Axes, rows: DataFrame, published: DataFrame) -> None:
     ticks = sorted({*rows.batch, *published.index})
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(axis="both")
     axes.tick_params(axis="both", which="both", length=0)
