@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import statistics
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
 
-from l3c.arithmetic import KINDS
-from l3c.bench.measure.provenance import environment, hardware
+from l3c.arithmetic import Kind
+from l3c.bench.measure.provenance import machine
 from l3c.bench.schema import IntegerCost
 from l3c.models.pyramid_codec import PyramidCodec, as_pyramid_codec
 from l3c.models.tile_codec import UnsupportedError
@@ -24,6 +24,7 @@ from l3c.models.zoo import NoArithmeticError, open_codec
 REPEATS = 3
 SIDE = 1024  # of an image, at most so much is taken
 IMAGES = 16  # of a data set, the first; a difference of paths needs no more
+KINDS: tuple[Kind, ...] = ("float", "integer")
 
 
 def measure_cost(
@@ -42,57 +43,38 @@ def measure_cost(
         or without scales.
     """
     try:
-        codecs = [as_pyramid_codec(open_codec(weights, "cpu", kind)) for kind in KINDS[::-1]]
+        codecs = {kind: as_pyramid_codec(open_codec(weights, "cpu", kind)) for kind in KINDS}
     except (NoArithmeticError, UnsupportedError) as error:
         print(f"{model}: no cost of integers: {error}", file=sys.stderr)
         return []
-    scales = codecs[0].network.scales
-    num_bytes = np.zeros((2, scales + 1), int)
-    seconds = np.zeros((2, scales + 1))
-    count = 0
-    for image in itertools.islice(images, IMAGES):
-        count += 1
-        image = image[:SIDE, :SIDE]
-        for i, codec in enumerate(codecs):
-            top, *streams = codec.encode(image)
-            num_bytes[i, scales] += len(top)
-            for step, stream in zip(codec.network.steps, streams, strict=True):
-                num_bytes[i, step.s - 1] += len(stream)
+    taken = [image[:SIDE, :SIDE] for image in itertools.islice(images, IMAGES)]
+    num_bytes, seconds = [], []
+    for number, image in enumerate(taken):
+        for kind, codec in codecs.items():
+            streams = zip(codec.stream_parts, codec.encode(image), strict=True)
+            num_bytes += [(f"{kind}_bytes", scale, len(stream)) for scale, stream in streams]
         with torch.inference_mode():
-            planes = codecs[0].symbols(image)
-            runs = [[_seconds(codec, planes) for codec in codecs] for _ in range(REPEATS + 1)]
-        for i in range(2):
-            for s in range(scales):
-                seconds[i, s] += statistics.median(run[i][s] for run in runs[1:])
-    names = ["x", *(f"z{s}" for s in range(1, scales + 1))]
-    parts = [(name, slice(s, s + 1)) for s, name in enumerate(names)] + [("total", slice(None))]
-    machine = {"hardware": hardware(), "environment": environment()}
-    rows = []
-    for name, part in parts:
-        float_bytes, integer_bytes = (int(n) for n in num_bytes[:, part].sum(axis=1))
-        float_s, integer_s = (round(float(n), 6) for n in seconds[:, part].sum(axis=1))
-        rows.append(
-            IntegerCost(
-                dataset=dataset,
-                model=model,
-                scale=name,
-                images=count,
-                float_bytes=float_bytes,
-                integer_bytes=integer_bytes,
-                float_s=float_s,
-                integer_s=integer_s,
-                **machine,
-            )
-        )
-    return rows
+            symbols = codecs["float"].symbols(image)
+            for run, (kind, codec) in itertools.product(range(REPEATS + 1), codecs.items()):
+                of_run = (number, run, f"{kind}_s")
+                seconds += [(*of_run, scale, spent) for scale, spent in _seconds(codec, symbols)]
+    columns = ["column", "scale", "value"]
+    runs = pd.DataFrame(seconds, columns=["number", "run", *columns])
+    runs = runs[runs.run > 0]  # after a warm-up
+    sums = runs.groupby(["number", "run", "column", "scale"], as_index=False).sum()
+    medians = sums.groupby(["number", "column", "scale"], as_index=False).median()
+    both = pd.concat([pd.DataFrame(num_bytes, columns=columns), medians[columns]])
+    table = both.pivot_table("value", "scale", "column", aggfunc="sum", fill_value=0).sort_index()
+    table.loc["total"] = table.sum()
+    about = machine() | {"dataset": dataset, "model": model, "images": len(taken)}
+    rows = table.round(6).reset_index().to_dict("records")
+    return [IntegerCost.model_validate({**about, **row}) for row in rows]
 
 
-def _seconds(codec: PyramidCodec, planes: list[Tensor]) -> list[float]:
-    """Of predicting the parameters of z^(0), ..., z^(S-1)."""
-    spent = [0.0] * codec.network.scales
+def _seconds(codec: PyramidCodec, symbols: list[Tensor]) -> Iterator[tuple[str, float]]:
+    """Of predicting the parameters of each scale but the coarsest."""
     start = time.perf_counter()
-    for step, _ in codec.predictions(planes):
+    for step, _ in codec.predictions(symbols):
         now = time.perf_counter()
-        spent[step.s - 1] += now - start
+        yield codec.network.parts[step.s - 1], now - start
         start = now
-    return spent

@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
-import csv
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from result_rows import frame_of, result_row, results, timing_row, write_results
+from result_rows import frame_of, result_row, results, timing_row
 
 from l3c.bench.figures.rates import speed
 from l3c.bench.figures.times import phases
 from l3c.bench.measure import other_load
 from l3c.bench.measure.other_load import NOISY, OtherLoad, noise_note
 from l3c.bench.measure.provenance import cores
-from l3c.bench.schema import ResultRow, read_rows
 
 
-def _readings(*values: tuple[float, float, float]) -> Iterator[other_load._Reading]:
-    return (other_load._Reading(*value) for value in values)
-
-
-def test_others_are_all_but_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_load, "cores", lambda: 2)
-    made = _readings((0, 10, 1), (10, 25, 6), (20, 25, 6), (30, 45, 26), (40, 65, 26))
+@pytest.mark.parametrize(
+    ("count", "readings", "shares"),
+    [
+        # 15 seconds of two cores for 10, of which 5 are ours; none; ours alone; all theirs.
+        (2, [(0, 10, 1), (10, 25, 6), (20, 25, 6), (30, 45, 26), (40, 65, 26)], [0.5, 0, 0, 1]),
+        # A short time is judged within a second.
+        (
+            1,
+            [(0, 0, 0), (1, 0.5, 0), (1.01, 0.5, 0.01), (1.02, 0.5, 0.02), (2.5, 2, 0)],
+            [0.5, 0.49 / 1.01, 0.48 / 1.02, 1],
+        ),
+    ],
+)
+def test_others_are_all_but_ours(
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    readings: list[tuple[float, float, float]],
+    shares: list[float],
+) -> None:
+    made = (other_load._Reading(*values) for values in readings)
+    monkeypatch.setattr(other_load, "cores", lambda: count)
     monkeypatch.setattr(other_load, "_read", lambda: next(made))
     load = OtherLoad()
-    # 15 seconds of two cores for 10, of which 5 are ours; none; ours alone; all theirs.
-    assert [load.share() for _ in range(4)] == [0.5, 0.0, 0.0, 1.0]
-
-
-def test_a_short_time_is_seen_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_load, "cores", lambda: 1)
-    made = _readings((0, 0, 0), (1.0, 0.5, 0), (1.01, 0.5, 0.01), (1.02, 0.5, 0.02), (2.5, 2, 0))
-    monkeypatch.setattr(other_load, "_read", lambda: next(made))
-    load = OtherLoad()
-    assert load.share() == 0.5
-    assert load.share() == pytest.approx(0.49 / 1.01, abs=1e-3)
-    assert load.share() == pytest.approx(0.48 / 1.02, abs=1e-3)
-    assert load.share() == 1.0
+    assert [load.share() for _ in shares] == [pytest.approx(share, abs=1e-3) for share in shares]
 
 
 def test_children_are_ours() -> None:
@@ -63,23 +61,10 @@ def test_what_is_said_names_the_methods() -> None:
 
 def test_figures_of_times_say_it() -> None:
     for load, said in ((0.0, False), (0.6, True)):
-        rows = [result_row(other_load=load)]
-        assert bool(speed(frame_of(rows)).get_supxlabel()) == said
+        assert bool(speed(frame_of([result_row(other_load=load)])).get_supxlabel()) == said
         timing = [
             timing_row(other_load=load, direction=direction, **part)
             for direction in ("encode", "decode")
             for part in ({}, {"phase": "network", "scale": "x", "seconds": 0.1})
         ]
         assert ("quiet" in phases(frame_of(timing)).get_supxlabel()) == said
-
-
-def test_rows_of_before_are_read(tmp_path: Path) -> None:
-    path, row = tmp_path / "rows.csv", result_row(other_load=0.25)
-    write_results(path, [row])
-    assert read_rows(path, ResultRow) == [row]
-    with path.open(newline="") as file:
-        lines = list(csv.reader(file))
-    at = lines[0].index("other_load")
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([*cells[:at], *cells[at + 1 :]] for cells in lines)
-    assert read_rows(path, ResultRow) == [result_row(other_load=None)]
