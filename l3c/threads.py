@@ -46,11 +46,14 @@ def torch_threads(count: int | None) -> Iterator[None]:
 
 
 def thread_count() -> int:
-    """As many as PyTorch has if it is loaded, else OMP_NUM_THREADS, or one for each core."""
+    """As many as PyTorch has if it is loaded, else OMP_NUM_THREADS, or one for each usable core."""
     if torch := sys.modules.get("torch"):
         return int(torch.get_num_threads())
     limit = os.environ.get("OMP_NUM_THREADS", "")
-    return int(limit) if limit.isdecimal() and int(limit) else os.cpu_count() or 1
+    if limit.isdecimal() and int(limit):
+        return int(limit)
+    usable = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def in_threads(

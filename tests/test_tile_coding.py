@@ -121,7 +121,7 @@ def test_a_photograph_takes_the_network_and_no_try_of_the_fallback_for_speed(
     assert data == encode_picture(picture, codec, choice=Choice.NETWORK)
 
 
-@pytest.mark.parametrize("image", [photograph, screenshot, lambda: noise(40, 40, 3)])
+@pytest.mark.parametrize("image", [photograph, lambda: noise(40, 40, 3)])
 def test_the_smaller_of_both_is_kept(codec: TileCodec, image: Callable[[], Samples]) -> None:
     picture = Picture.from_array(image())
     both = [

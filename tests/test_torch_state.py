@@ -95,16 +95,14 @@ def test_coding_does_not_depend_on_the_state(codec: PyramidCodec, state: State) 
 
 
 @pytest.mark.parametrize("arithmetic", ["float", "integer"])
-@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
-def test_a_model_opened_in_any_state_is_the_same(
-    state: State, arithmetic: Any, tmp_path: Path
-) -> None:
+def test_a_model_opened_in_any_state_is_the_same(arithmetic: Any, tmp_path: Path) -> None:
     expected = CODECS[arithmetic].encode(TILE)
-    weights = write_model(tmp_path)
-    with state():
-        opened = zoo.open_codec(weights, "cpu", arithmetic)
-    assert opened.identity == CODECS[arithmetic].identity
-    assert opened.encode(TILE) == expected
+    for number, state in enumerate(STATES.values()):
+        weights = write_model(tmp_path, name=str(number))
+        with state():
+            opened = zoo.open_codec(weights, "cpu", arithmetic)
+        assert opened.identity == CODECS[arithmetic].identity
+        assert opened.encode(TILE) == expected
 
 
 def test_the_state_of_the_caller_comes_back() -> None:
