@@ -6,9 +6,11 @@
  *   - decoding ends in pixels, the same in all variants;
  *   - these pixels are encoded to the same bytes in all variants, within the capacity that causal.h asks for, and decode
  *     to themselves;
+ *   - what was coded, with bits changed and lanes cut elsewhere, decodes to pixels;
  *   - sampling and fitting end in a bias.
  *
- * Buffers have their exact sizes; build with -fsanitize=address,undefined. `fuzz_causal SECONDS [SEED]` makes inputs itself.
+ * Buffers have their exact sizes; build with -fsanitize=address,undefined. `fuzz_causal SECONDS [SEED [MUTATIONS]]` makes
+ * inputs itself.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +63,30 @@ static causal_layer make_layer(int32_t inputs, int32_t outputs, int32_t limit, i
   return (causal_layer){inputs, outputs, weights, bias, shift, 1 + upto(INT16_MAX - 1)};
 }
 
+static long streams;
+static int mutations = 4; /* of what each input codes */
+
+/* Decodes what was coded with a few bits changed and, of every other one, the ends of its lanes moved. */
+static void mutated(const causal_network *network, const int32_t *shifts, const uint8_t *coded, const size_t *from,
+                    int64_t height, int64_t width, int32_t lanes, uint8_t *pixels) {
+  const size_t length = from[lanes];
+  uint8_t *bytes = room(length);
+  for (int m = 0; m < mutations; m++, streams++) {
+    size_t ends[CAUSAL_MAX_LANES + 1];
+    memcpy(ends, from, sizeof(size_t) * ((size_t)lanes + 1));
+    memcpy(bytes, coded, length);
+    for (uint32_t flips = 1 + any() % 4; flips && length; flips--) bytes[any() % length] ^= (uint8_t)(1 << (any() & 7));
+    if (m & 1)
+      for (int l = 1; l < lanes; l++) {
+        ends[l] = ends[l - 1] + any() % (length - ends[l - 1] + 1);
+      }
+    int variant = (int)(any() % CAUSAL_VARIANTS);
+    causal_variant(causal_variant(variant) == variant ? variant : 0);
+    check(!causal_decode(network, shifts, &fuzz_tables, bytes, ends, height, width, lanes, pixels), "memory");
+  }
+  free(bytes);
+}
+
 static void once(void) {
   causal_network network = {1 + upto(3), 1 << upto(3), {{0}}};
   int32_t inputs = CAUSAL_INPUTS, limit = 255;
@@ -100,6 +126,7 @@ static void once(void) {
     for (int l = 0; l < lanes; l++) memcpy(packed + from[l], first + l * capacity, first_sizes[l]);
     check(!causal_decode(&network, shifts, &fuzz_tables, packed, from, height, width, lanes, again), "memory");
     check(!memcmp(pixels, again, 3 * (size_t)count), "what was coded decodes to itself");
+    if (!begun) mutated(&network, shifts, packed, from, height, width, lanes, again);
     free(packed);
     begun = 1;
   }
@@ -123,9 +150,10 @@ static void once(void) {
 int main(int argc, char **argv) {
   const double seconds = argc > 1 ? atof(argv[1]) : 2;
   state = 0x9E3779B97F4A7C15u ^ (argc > 2 ? strtoull(argv[2], NULL, 10) : 1);
+  if (argc > 3) mutations = atoi(argv[3]);
   const time_t end = time(NULL) + (time_t)(seconds + 0.5);
   long inputs = 0;
   for (; time(NULL) < end; inputs++) once();
-  printf("%ld inputs\n", inputs);
+  printf("%ld inputs, %ld mutated streams\n", inputs, streams);
   return 0;
 }
