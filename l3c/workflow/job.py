@@ -44,6 +44,8 @@ def hold_folder(state: Path = Path(".snakemake")) -> None:
         lock.acquire(timeout=0)
     except Timeout:
         raise FolderInUseError(f"another run is at work in {state.absolute().parent}") from None
+    except NotImplementedError:  # some network file systems have no locks
+        print("This file system has no locks: start one run in it at a time.", file=sys.stderr)
     _held.append(lock)
     os.environ[MAIN] = f"{socket.gethostname()} {os.getpid()}"
 
