@@ -90,10 +90,8 @@ def encode_tiles(
     limits = [_limit(samples, codec, choice) if codec else None for samples in tiles]
     suited = [i for i, limit in enumerate(limits) if limit is not None]
     streams: dict[int, list[bytes]] = {}
-    if codec and suited:
-        rgb = [tiles[i][:, :, :NETWORK_CHANNELS].copy() for i in suited]
-        several = len(rgb) > 1
-        coded = codec.encode_batch(rgb) if several else [codec.encode(rgb[0])]
+    if codec:
+        coded = codec.encode_batch([tiles[i][:, :, :NETWORK_CHANNELS].copy() for i in suited])
         streams = dict(zip(suited, coded, strict=True))
     results = []
     for i, (samples, crc, limit) in enumerate(zip(tiles, crcs, limits, strict=True)):
@@ -128,31 +126,27 @@ def decode_tiles(
         NotExactError: they were not, but other pixels came out.
     """
     _, _, height, width = rectangle
-    shape, alpha = (height, width, mode.channels), (height, width, 1)
     with timed("container"):
         payloads = [split_payload(file, tile.check(rectangle)) for file, tile in tiles]
-    by_network = [codec is not None and network for network, _ in payloads]
-    rgb: Iterator[Samples] = iter(())
-    parts: list[list[bytes]] = []
-    if codec and any(by_network):
+    rgb: dict[int, Samples] = {}
+    parts: dict[int, list[bytes]] = {}
+    if codec:
         number = codec.streams + (mode == Mode.RGBA)
-        bodies = [body for used, (_, body) in zip(by_network, payloads, strict=True) if used]
-        parts = [split_parts(body, number) for body in bodies]
-        streams = [each[: codec.streams] for each in parts]
+        by_network = [i for i, (network, _) in enumerate(payloads) if network]
+        parts = {i: split_parts(payloads[i][1], number) for i in by_network}
+        streams = [parts[i][: codec.streams] for i in by_network]
         with _inexact_in_float(codec, rectangle):
-            if len(streams) > 1:
-                rgb = iter(codec.decode_batch(streams, height, width))
-            else:
-                rgb = iter([codec.decode(streams[0], height, width)])
-    found, coded = [], iter(parts)
-    for (_, tile), used, (_, body) in zip(tiles, by_network, payloads, strict=True):
-        if used:
-            samples, own = next(rgb), next(coded)
-            if mode == Mode.RGBA:
-                opacity = fallback.decode(own[-1], alpha, mode.bits)
-                samples = np.concatenate([samples, opacity], axis=2)
+            rgb = dict(zip(by_network, codec.decode_batch(streams, height, width), strict=True))
+    found = []
+    for i, (_, tile) in enumerate(tiles):
+        if i not in rgb:
+            shape = (height, width, mode.channels)
+            samples = fallback.decode(payloads[i][1], shape, mode.bits)
+        elif mode == Mode.RGBA:
+            alpha = fallback.decode(parts[i][-1], (height, width, 1), mode.bits)
+            samples = np.concatenate([rgb[i], alpha], axis=2)
         else:
-            samples = fallback.decode(body, shape, mode.bits)
+            samples = rgb[i]
         with timed("container"):
             tile.check_pixels(samples, rectangle)
         found.append(samples)
