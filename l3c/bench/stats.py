@@ -44,26 +44,6 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     return Interval(float(low), float(high))
 
 
-def difference_interval(a: Sequence[float], b: Sequence[float]) -> Interval | None:
-    """Interval of mean(a) - mean(b), paired: `a[i]` and `b[i]` belong to the same image.
-
-    What makes an image hard for both cancels, so this is narrower than two intervals side by side.
-
-    Raises:
-        ValueError: the two are not as many.
-    """
-    if len(a) != len(b):
-        raise ValueError(f"paired values are needed, got {len(a)} and {len(b)}")
-    return mean_interval([x - y for x, y in zip(a, b, strict=True)])
-
-
-def percent_above(value: float | None, reference: float | None) -> float | None:
-    """How far a value lies above the reference's, in percent of that; None without either."""
-    if value is None or not reference:
-        return None
-    return 100 * (value / reference - 1)
-
-
 def rates(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Sizes of groups of images.
 

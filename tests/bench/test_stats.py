@@ -6,9 +6,7 @@ import pytest
 from result_rows import result_row, results
 
 from l3c.bench.stats import (
-    difference_interval,
     mean_interval,
-    percent_above,
     rates,
     repeated,
     speeds,
@@ -27,7 +25,6 @@ from l3c.bench.stats import (
 )
 def test_intervals_of_few_values(values, interval):
     assert mean_interval(values) == mean_interval(values[::-1]) == interval
-    assert difference_interval(values, [0.0] * len(values)) == interval
 
 
 def test_many_values_come_close_to_the_normal_interval():
@@ -35,23 +32,6 @@ def test_many_values_come_close_to_the_normal_interval():
     half = 1.96 * np.std(values) / np.sqrt(len(values))
     expected = (np.mean(values) - half, np.mean(values) + half)
     assert mean_interval(values) == pytest.approx(expected, abs=0.1 * half)
-
-
-def test_pairs_show_a_small_difference_that_the_images_would_hide():
-    images = np.random.default_rng(1).normal(3.0, 0.5, 40)
-    gains = np.random.default_rng(2).normal(0.05, 0.01, 40)
-    a, b = images.tolist(), (images - gains).tolist()
-    difference = difference_interval(a, b)
-    assert 0.04 < difference.low < difference.high < 0.06
-    assert mean_interval(b).high > mean_interval(a).low  # side by side they overlap
-    with pytest.raises(ValueError):
-        difference_interval([1.0, 2.0], [1.0])
-
-
-def test_percents_are_of_the_reference():
-    assert percent_above(3.0, 2.0) == pytest.approx(50)
-    assert percent_above(None, 2.0) is None
-    assert percent_above(3.0, None) is None
 
 
 @pytest.fixture
