@@ -93,7 +93,9 @@ def open_tile_codec(file: ModelFile, device: str, arithmetic: Kind) -> CausalCod
     from safetensors import SafetensorError, safe_open
 
     if arithmetic != "integer" or device == "cuda":
-        raise NoArithmeticError(f"{file.weights}: the causal family codes in integers on the CPU")
+        raise NoArithmeticError(
+            f"{file.weights}: the causal family codes in integers, on the CPU (--device auto)"
+        )
     try:
         with safe_open(file.weights, "np") as tensors:
             names = [name for name in tensors.keys() if name.startswith(INTEGER_PREFIX)]  # noqa: SIM118

@@ -37,7 +37,7 @@ class ModelError(ValueError):
 
 
 class NoArithmeticError(ModelError):
-    """The model does not code in the arithmetic that was asked for."""
+    """The model does not code in the arithmetic, or on the device, that was asked for."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from l3c.bench.measure.other_load import OtherLoad
 from l3c.bench.measure.provenance import device_name, machine, peak_mib
 from l3c.bench.schema import TOTAL, BatchRow, FailedRow, TimingRow
 from l3c.messages import typed_line
+from l3c.models.zoo import NoArithmeticError
 from l3c.progress import Progress
 from l3c.stopwatch import Stopwatch
 
@@ -91,7 +92,11 @@ def measure_timing(
     rows: list[TimingRow] = []
     failed: list[FailedRow] = []
     for device in ["cpu"] if source.weights is None else devices():
-        method = replace(source, device=device).load()
+        try:
+            method = replace(source, device=device).load()
+        except NoArithmeticError as error:
+            print(f"{source.name} is not timed on {device}: {error}", file=sys.stderr)
+            continue
         if not method.available():
             print(f"{method.name} is not timed: {method.why_unavailable()}", file=sys.stderr)
             break

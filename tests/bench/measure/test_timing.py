@@ -1,5 +1,7 @@
 """Clocked runs of a user's method, of a tiny model, and of batches."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tiny_models import noise, smooth, write_model
@@ -103,6 +105,15 @@ def test_a_learned_method_has_phases_for_each_number_of_threads(tmp_path, plan):
     assert decoded == parts | {("total", ""), ("range_coder", "z3"), ("container", "")}
     encoded = {(row.phase, row.scale) for row in rows if row.direction == "encode"}
     assert encoded == decoded | {("network", "")}
+
+
+def test_a_model_of_the_cpu_is_not_timed_on_a_gpu(plan, monkeypatch, capsys):
+    monkeypatch.setattr(timing, "devices", lambda: ["cpu", "cuda"])
+    weights = Path(__file__).parents[2] / "data" / "golden" / "causal-file.safetensors"
+    rows, failures = measure_timing(MethodSource("causal", "causal", "Causal", weights), plan)
+    assert {row.device for row in rows} == {"cpu"}
+    assert not failures
+    assert "on cuda" in capsys.readouterr().err
 
 
 @pytest.fixture
