@@ -30,7 +30,7 @@ class UnknownMethodError(ValueError):
 
 
 class MethodFileError(ValueError):
-    """A user's method file that cannot be used."""
+    """A user's Python file that cannot be used."""
 
     def __init__(self, path: str | Path, reason: str) -> None:
         super().__init__(path, reason)
@@ -74,7 +74,7 @@ def get_method(key_or_path: str) -> Method:
 
 
 def _from_file(path: Path) -> Method:
-    method = _find_method(path, _load(path))
+    method = _find_method(path, load_file(path))
     try:
         check_method(method)
     except ValueError as error:
@@ -84,12 +84,17 @@ def _from_file(path: Path) -> Method:
     return method
 
 
-def _load(path: Path) -> ModuleType:
+def load_file(path: Path) -> ModuleType:
+    """Runs a user's Python file.
+
+    Raises:
+        MethodFileError: it is missing, or fails to import.
+    """
     if not path.is_file():
         raise MethodFileError(path, f"no such file (looked in {Path.cwd()})")
     # Named by content and place, so that two files of one name do not meet in sys.modules.
     digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()
-    name = f"l3c_user_method_{digest[:16]}"
+    name = f"l3c_user_file_{digest[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise MethodFileError(path, "not a Python file")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from l3c.bench.figures.registry import load_figures
 from l3c.bench.tables import TABLES
@@ -16,7 +16,6 @@ TITLES = {
     "provenance": "Provenance",
     "bits": "Bits by scale and channel, in numbers",
     "tables/samples": "What samples store, in numbers",
-    **{f"figures/{name}": spec.title for name, spec in load_figures().items()},
     "cross_decoding/matrix": "Which settings decode each other's files",
     **{f"tables/{name}": spec.title for name, spec in TABLES.items()},
 }
@@ -30,6 +29,20 @@ measured from. Equal models and codecs give equal bytes and equal rates; `l3c co
 how two runs differ."""
 
 
+def filled(run: Path, outputs: Sequence[str]) -> list[str]:
+    """The outputs without tables that have no rows, in every format, and figures of such tables."""
+    tables = [path for path in map(PurePosixPath, outputs) if path.suffix == ".csv"]
+    empty = {path.with_suffix("") for path in tables if len(_lines(run / path)) < 2}
+    names, figures = {path.name for path in empty}, load_figures()
+    blank = {f"figures/{name}" for name, figure in figures.items() if figure.needs & names}
+    unseen = blank | set(map(str, empty))
+    return [path for path in outputs if str(PurePosixPath(path).with_suffix("")) not in unseen]
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
 def results_page(
     comparison: str, outputs: Iterable[str], captions: Mapping[str, str], stamp: str
 ) -> str:
@@ -38,9 +51,11 @@ def results_page(
     Args:
         comparison: the table of that name, in Markdown.
         outputs: paths of files relative to the page.
-        captions: name of an output without suffix, or of its folder -> what it shows.
+        captions: name of an output without suffix, or of its folder -> what it shows; figures
+            have their own.
         stamp: provenance of the run, in a line.
     """
+    drawn = load_figures()
     groups: dict[str, list[str]] = {}  # path without suffix -> one thing in several formats
     for path in outputs:
         groups.setdefault(str(PurePosixPath(path).with_suffix("")), []).append(path)
@@ -48,6 +63,8 @@ def results_page(
     for name, paths in groups.items():
         title, place = TITLES.get(name, name), PurePosixPath(name)
         caption = captions.get(place.name, captions.get(place.parent.name, ""))
+        if place.parent.name == "figures" and place.name in drawn:
+            title, caption = drawn[place.name].title, drawn[place.name].caption
         caption = caption.replace("``", "`")  # written for Snakemake's report
         links = ", ".join(f"[{_format(path)}]({path})" for path in paths)
         if f"{name}.png" in paths:

@@ -214,7 +214,8 @@ def _missing_files(experiment: Experiment, root: Path) -> Iterator[str]:
         yield f"datasets.{name}.source: {source} {wrong}, and none of the sets {built_in}"
     for entry in experiment.evaluate.methods:
         if entry.endswith(".py") and not Path(entry).is_file():
-            yield f"evaluate.methods: the file {entry} does not exist"
-    for notebook in experiment.notebooks:
-        if not resolve(notebook, root).is_file():
-            yield f"notebooks: the file {notebook} does not exist"
+            yield f"evaluate.methods: there is no file {entry} (looked in {Path.cwd()})"
+    for key, paths in (("figures", experiment.figures), ("notebooks", experiment.notebooks)):
+        for file in paths:
+            if not resolve(file, root).is_file():
+                yield f"{key}: there is no file {file} (looked in {Path.cwd()} and {root})"

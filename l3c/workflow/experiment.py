@@ -22,6 +22,7 @@ MAX_PICTURES = 8  # photographs of a figure
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 MethodKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 Notebook = Annotated[str, StringConstraints(pattern=r"^(.*/)?[A-Za-z0-9][A-Za-z0-9_.-]*\.ipynb$")]
+PythonFile = Annotated[str, StringConstraints(pattern=r"\.py$")]
 Count = Annotated[int, Field(ge=1)]
 Pixels = Annotated[int, Field(ge=1, le=16_384)]
 Repeats = Annotated[int, Field(ge=1, le=100)]
@@ -216,6 +217,11 @@ class Experiment(FrozenSettings):
     evaluate: Evaluation
     cross_decoding: CrossDecoding | None = None
     visualizations: Visualizations | None = None
+    figures: Distinct[PythonFile] = Field(
+        (),
+        description="Python files with figures of one's own (l3c.bench.figures.registry), relative "
+        "to the working directory or the workflow",
+    )
     notebooks: tuple[Notebook, ...] = Field(
         (),
         description="files (.ipynb) that are executed once all else is there, into <run>/notebooks",

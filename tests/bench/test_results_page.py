@@ -2,7 +2,8 @@
 
 import re
 
-from l3c.bench.results_page import results_page
+from l3c.bench.figures.registry import load_figures
+from l3c.bench.results_page import filled, results_page
 
 COMPARISON = "# Comparison\n\n## toy\n\n| Method |\n| --- |\n\n* A remark.\n\nProvenance: x.\n"
 OUTPUTS = [
@@ -15,7 +16,7 @@ OUTPUTS = [
     "figures/bpsp.png",
     "figures/new_one.png",
 ]
-CAPTIONS = {"bpsp": "Lower is better.", "rows": "One ``row`` each."}
+CAPTIONS = {"rows": "One ``row`` each."}
 
 
 def test_every_output_is_linked_once_or_shown():
@@ -26,7 +27,8 @@ def test_every_output_is_linked_once_or_shown():
         "# Results\n\n",
         "\n\n## toy\n\n| Method |\n| --- |\n\n* A remark.\n\n## Figures\n\n",
         "![Bits per sub-pixel by method](figures/bpsp.png)",
-        "Lower is better. Files: [SVG](figures/bpsp.svg), [PNG](figures/bpsp.png).",
+        load_figures()["bpsp"].caption
+        + " Files: [SVG](figures/bpsp.svg), [PNG](figures/bpsp.png).",
         "### figures/new_one\n\n![figures/new_one](figures/new_one.png)",
         "* Rows ([CSV](rows.csv)). One `row` each.\n",
         "([Markdown](tables/comparison.md), [CSV](tables/comparison.csv), [LaTeX](",
@@ -40,3 +42,11 @@ def test_a_run_without_figures_has_no_heading_for_them():
     page = results_page(COMPARISON, ["rows.csv"], {}, "commit c0ffee")
     assert "## Figures" not in page
     assert "## Files" in page
+
+
+def test_empty_tables_and_figures_of_them_are_left_out(tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "samples.csv").write_text("dataset\n")
+    (tmp_path / "rows.csv").write_text("dataset\ntoy\n")
+    kept = ["rows.csv", "figures/bpsp.svg"]
+    assert filled(tmp_path, [*kept, "tables/samples.csv", "figures/samples.png"]) == kept

@@ -183,6 +183,7 @@ def test_bits_are_of_the_first_data_set_with_a_model(config):
         ("cross_decoding", {"dataset": "toy", "settings": ["bsae"]}, "cross_decoding", '"base"?'),
         ("cross_decoding", {"dataset": "toy", "settings": []}, "cross_decoding.settings", ""),
         ("notebooks", ["mine.ipynb"], "notebooks", "mine.ipynb"),
+        ("figures", ["mine.py"], "figures", "mine.py"),
         ("notebooks", ["own.py"], "notebooks.0 = 'own.py'", ""),
         ("notebooks", ["my own.ipynb"], "notebooks.0", ""),
         ("notebooks", ["a/n.ipynb", "n.ipynb"], "notebooks: n.ipynb", "a/n.ipynb"),

@@ -172,6 +172,17 @@ def test_methods_are_loaded_before_anything_runs(make_workflow, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_figure_of_ones_own_is_planned_by_its_name(make_workflow, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from l3c.bench.figures.registry import figure\n"
+        "@figure()\ndef mine(rows):\n    '''Mine.\n\n    My rows.\n    '''\n"
+    )
+    workflow = make_workflow()
+    workflow.configfile.write_text(workflow.configfile.read_text() + "figures: [mine.py]\n")
+    drawn = [job for job in workflow.planned("figure_mine") if job[0] == "plot_figure"]
+    assert drawn == [("plot_figure", "mine")]
+
+
 def test_reference_is_for_the_default_configuration(make_workflow):
     workflow = make_workflow()
     code, text = workflow.run("reference")

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from baselines.registry import METHODS
 from l3c.bench.counterparts import find_counterparts
-from l3c.bench.figures.registry import load_figures
+from l3c.bench.figures.registry import FigureError, load_figures
 from l3c.bench.measure.provenance import code_state, configuration_of
 from l3c.bench.published import read_published
 from l3c.bench.results_page import TITLES
@@ -31,7 +31,9 @@ try:
     )
     if workflow.is_main_process:
         check_method_files(EXPERIMENT)
-except ExperimentError as error:
+    FIGURE_MODULES = [str(resolve(path, ROOT)) for path in EXPERIMENT.figures]
+    ALL_FIGURES = load_figures(FIGURE_MODULES)
+except (ExperimentError, FigureError) as error:
     raise WorkflowError(str(error)) from None
 
 RUN = EXPERIMENT.run.rstrip("/")
@@ -99,6 +101,13 @@ AS_PUBLISHED = [
 # Every function below `@table` in l3c.bench.tables, by name, and its files below tables/.
 ABSENT = [] if AS_PUBLISHED else ["as_published"]
 ABSENT += [] if VISUALIZED else ["samples"]
+# Tables of the paper stand beside measurements of the same kind, or are not made.
+BESIDE = set(EXPERIMENT.evaluate.published) & set(EXPERIMENT.evaluate.datasets)
+ABSENT += [] if BESIDE else ["paper/table1", "paper/tableA2"]
+ABSENT += [] if BESIDE or EXPERIMENT.batched() else ["paper/table2"]
+ABSENT += [] if EXPERIMENT.timed() else ["paper/table3", "paper/tableA1"]
+ABSENT += [] if EXPERIMENT.batched() else ["paper/tableA3"]
+ABSENT += [] if BESIDE or EXPERIMENT.timed() else ["paper/paper"]
 TABLE_NAMES = [
     name
     for name, spec in TABLES.items()
@@ -132,7 +141,7 @@ if VISUALIZED:
     FIGURE_FACTS["images"] = EXPERIMENT.visualizations.images
 FIGURES = {
     name: spec
-    for name, spec in load_figures().items()
+    for name, spec in ALL_FIGURES.items()
     if spec.needs <= {*FIGURE_FILES, *FIGURE_FACTS}
 }
 
@@ -339,6 +348,11 @@ def get_figure_files(wildcards):
     """Files that a figure reads, by the names of its parameters."""
     reads = FIGURES[wildcards.figure].reads
     return {name: FIGURE_FILES[name] for name in reads if name in FIGURE_FILES}
+
+
+def get_figure_module(wildcards):
+    """The Python file that defines it, so that a change there draws it again."""
+    return str(FIGURES[wildcards.figure].file)
 
 
 def get_figure_labels(wildcards):

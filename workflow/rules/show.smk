@@ -98,10 +98,21 @@ if VISUALIZED:
             "../scripts/sample_scales.py"
 
 
-# The functions of l3c/bench/figures, each drawn if this run has what it reads.
+# Functions of l3c/bench/figures and of the configuration's `figures`, each drawn if this run has what
+# it reads, and again if its module changes. `snakemake --cores all figure_bpsp` draws one.
+for name in FIGURES:
+
+    rule:
+        name:
+            f"figure_{name}"
+        input:
+            f"{RUN}/figures/{name}.svg",
+
+
 rule plot_figure:
     input:
         unpack(get_figure_files),
+        module=get_figure_module,
         provenance=PROVENANCE,
     output:
         svg=report(
@@ -193,5 +204,7 @@ rule make_results_page:
     threads: 1
     resources:
         mem_mb=500,
+    params:
+        figures=FIGURE_MODULES,
     script:
         "../scripts/make_results_page.py"

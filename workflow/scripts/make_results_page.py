@@ -7,7 +7,7 @@ from l3c.workflow.job import job
 with job(snakemake):
     from l3c.bench.figures.registry import load_figures
     from l3c.bench.measure.provenance import read_stamp
-    from l3c.bench.results_page import results_page
+    from l3c.bench.results_page import filled, results_page
     from l3c.whole_files import write_text
 
     given = snakemake.input
@@ -15,11 +15,11 @@ with job(snakemake):
         Path(path).stem: " ".join(Path(path).read_text(encoding="utf-8").split())
         for path in given.captions
     }
-    captions |= {name: spec.caption for name, spec in load_figures().items()}
+    load_figures(snakemake.params.figures)
     run = Path(given.provenance).parent
     page = results_page(
         Path(given.comparison).read_text(encoding="utf-8"),
-        [str(Path(path).relative_to(run)) for path in given.results],
+        filled(run, [str(Path(path).relative_to(run)) for path in given.results]),
         captions,
         read_stamp(Path(given.provenance)),
     )

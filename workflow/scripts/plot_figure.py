@@ -9,7 +9,7 @@ with job(snakemake):
     from l3c.bench.figures.registry import load_figures, read_inputs
     from l3c.bench.measure.provenance import read_stamp
 
-    spec = load_figures()[snakemake.wildcards.figure]
+    spec = load_figures([snakemake.input.module])[snakemake.wildcards.figure]
     named = {
         name: [paths] if isinstance(paths, str) else paths
         for name, paths in snakemake.input.items()

@@ -1,8 +1,9 @@
 """Figures by name: what each is called, shows and reads.
 
-A figure is one function in any module of this folder. Its name is that of its files, the first line
-of its docstring the title, the next paragraph the caption, and its parameters say what it reads:
-the workflow draws it whenever a run has all of them.
+A figure is one function in a module of this folder, or in a Python file anywhere that the
+configuration lists under `figures`. Its name is that of its files, the first line of its docstring
+the title, the next paragraph the caption, and its parameters, each one of `INPUTS`, are what it
+reads: the workflow draws it whenever a run has all of them.
 
     @figure()
     def sizes(rows: DataFrame) -> Figure:
@@ -17,7 +18,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,38 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from baselines.registry import MethodFileError, load_file
 from l3c.bench import schema
 from l3c.bench.published import read_published
+from l3c.settings import unknown_name
 
 Draw = Callable[..., Figure]
+
+INPUTS = {
+    "rows": "measured images, as in rows.csv, without failures (DataFrame)",
+    "timing": "timed runs of crops, as in timing.csv (DataFrame)",
+    "batches": "timed batches, as in batches.csv (DataFrame)",
+    "bits": "bits by scale and channel, as in bits.csv (DataFrame)",
+    "samples": "what is stored of sampled photographs (DataFrame)",
+    "sample_folder": "folder of the sampled photographs (Path)",
+    "metrics": "learning curve of each trained model (key -> DataFrame)",
+    "published": "values of results/published.csv (DataFrame)",
+    "photographs": "those to be shown (names and arrays, uint8 (H, W, 3))",
+    "codec": "of the model to be shown (TileCodec)",
+    "extractor": "the same, where the model learns its bottlenecks (TileCodec)",
+    "label": "of the model to be shown",
+    "labels": "label of each model by its key",
+    "variants": "family or kind of each model by its key",
+    "images": "the photographs to be shown, by name or number",
+    "editions": "published data set beside each measured one",
+    "published_as": "name in the paper of a model, by its key",
+    "repeats": "timed runs of each image",
+}
+"""What parameters of figures can be called, and what each is."""
+
+
+class FigureError(ValueError):
+    """A figure that cannot be used; the message names it and says why."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +69,7 @@ class FigureSpec:
         title: for lists and headings.
         caption: what it shows, one paragraph of plain text.
         draw: the function, of keyword arguments.
+        file: the module that defines it.
         photographs: it holds photographs, which are written with fewer pixels per inch.
         reads: names of everything it can be given.
         needs: those without which it cannot be drawn.
@@ -49,6 +79,7 @@ class FigureSpec:
     title: str
     caption: str
     draw: Draw
+    file: Path
     photographs: bool
     reads: tuple[str, ...]
     needs: frozenset[str]
@@ -58,24 +89,51 @@ FIGURES: dict[str, FigureSpec] = {}
 
 
 def figure(*, photographs: bool = False) -> Callable[[Draw], Draw]:
-    """Registers a function as a figure; what it returns is written as SVG and PNG."""
+    """Registers a function as a figure; what it returns is written as SVG and PNG.
+
+    Raises:
+        FigureError: its docstring, a parameter or its name cannot be used.
+    """
 
     def register(draw: Draw) -> Draw:
-        title, caption, *_ = (inspect.getdoc(draw) or "").split("\n\n")
+        name, file = draw.__name__, Path(draw.__code__.co_filename)
+        title, *rest = (inspect.getdoc(draw) or "").split("\n\n")
+        if not rest:
+            raise FigureError(
+                f"figure {name}: its docstring needs a title line, an empty line, and a caption"
+            )
         parameters = inspect.signature(draw).parameters
+        for each in parameters:
+            if each not in INPUTS:
+                raise FigureError(f"figure {name}: {unknown_name('parameter', each, INPUTS)}")
+        if name in FIGURES and FIGURES[name].file != file:
+            raise FigureError(f"figure {name}: {FIGURES[name].file} has one of this name already")
         needs = frozenset(name for name, each in parameters.items() if each.default is each.empty)
-        about = title.rstrip("."), " ".join(caption.split()), draw, photographs
-        FIGURES[draw.__name__] = FigureSpec(draw.__name__, *about, tuple(parameters), needs)
+        about = title.rstrip("."), " ".join(rest[0].split()), draw, file, photographs
+        FIGURES[name] = FigureSpec(name, *about, tuple(parameters), needs)
         return draw
 
     return register
 
 
-def load_figures() -> dict[str, FigureSpec]:
-    """All figures of this folder, by name."""
+def load_figures(files: Iterable[str | Path] = ()) -> dict[str, FigureSpec]:
+    """All figures of this folder and of further files, by name.
+
+    Args:
+        files: Python files; those of this folder are there anyway.
+
+    Raises:
+        FigureError: a file or a figure in it cannot be used.
+    """
     package = importlib.import_module(__package__ or "")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
+    for path in map(Path, files):
+        if path.resolve().parent != Path(__file__).resolve().parent:
+            try:
+                load_file(path)
+            except MethodFileError as error:
+                raise FigureError(str(error)) from None
     return FIGURES
 
 
@@ -95,9 +153,8 @@ def read_inputs(
 
     Args:
         reads: names of the parameters.
-        files: name -> its files: tables of rows (without failures), "published" values, "metrics"
-            of trainings by name of the file, a "sample_folder", the manifest of "photographs", the
-            weights of a "codec".
+        files: name -> its files: CSV of tables and of "metrics", "published" values, a
+            "sample_folder", the manifest of "photographs", the weights of a "codec".
         facts: name -> value in the configuration.
     """
     given = {name: facts[name] for name in reads if name in facts}

@@ -17,7 +17,7 @@ from tiny_models import noise, smooth, tiny
 from l3c.bench.figures import registry
 from l3c.bench.figures.bits import bits, mean_bpsp
 from l3c.bench.figures.rates import bpsp, pareto, speed, summarize
-from l3c.bench.figures.registry import figure, load_figures, read_inputs
+from l3c.bench.figures.registry import FigureError, load_figures, read_inputs
 from l3c.bench.figures.style import CLASSICAL, LEARNED, label_points, new_figure, save
 from l3c.bench.figures.times import ALL, batches, mean_times, phases
 from l3c.bench.figures.training import POINTS, curve_of, training
@@ -57,24 +57,56 @@ def test_every_figure_has_a_title_and_a_caption() -> None:
         assert spec.needs <= set(spec.reads)
 
 
-def test_a_function_is_a_figure_with_what_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "FIGURES", {})
+FIGURE = """
+from matplotlib.figure import Figure
+from l3c.bench.figures.registry import figure
 
-    @figure(photographs=True)
-    def mine(rows: DataFrame, repeats: int = 1) -> Figure:
-        """Mine alone.
+@figure(photographs=True)
+def {name}({parameter}, repeats: int = 1) -> Figure:
+    \'\'\'Mine alone.
 
-        What it
-        shows.
+    What it
+    shows.
 
-        Args:
-            rows: of results.
-        """
-        return Figure()
+    Args:
+        rows: of results.
+    \'\'\'
+    return Figure()
+"""
 
-    spec = registry.FIGURES["mine"]
+
+def test_a_function_in_a_file_anywhere_is_a_figure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(registry, "FIGURES", dict(load_figures()))
+    path = tmp_path / "own.py"
+    path.write_text(FIGURE.format(name="mine", parameter="rows"))
+    spec = load_figures([path])["mine"]
     assert (spec.title, spec.caption, spec.photographs) == ("Mine alone", "What it shows.", True)
     assert (spec.reads, spec.needs) == (("rows", "repeats"), {"rows"})
+    assert spec.file == path
+    assert load_figures([path, Path(registry.__file__).with_name("bits.py")])["bits"].draw is bits
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (FIGURE.format(name="mine", parameter="row"), ("mine", '"row"', "rows", "codec")),
+        (FIGURE.format(name="bpsp", parameter="rows"), ("bpsp", "rates.py")),
+        (FIGURE.format(name="mine", parameter="rows").split("\n\n    What")[0] + "'''", ("mine",)),
+        ("import no_such_module", ("no_such_module",)),
+    ],
+    ids=["parameter", "name", "docstring", "import"],
+)
+def test_a_figure_that_cannot_be_used_is_named(
+    text: str, named: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(registry, "FIGURES", dict(load_figures()))
+    path = tmp_path / "own.py"
+    path.write_text(text)
+    with pytest.raises(FigureError) as caught:
+        load_figures([path])
+    assert [each for each in ("own.py", *named) if each not in str(caught.value)] == []
 
 
 def test_inputs_are_read_by_the_names_of_parameters(tmp_path: Path) -> None:
