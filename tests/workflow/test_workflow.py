@@ -60,7 +60,7 @@ def test_smoke_makes_everything(smoke):
     figures = {path.name for path in (run / "figures").iterdir() if path.stat().st_size > 1000}
     assert figures == {f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
     assert {row.model for row in read_rows(run / "bits.csv", ChannelBits)} >= TRAINED
-    assert len(list((run / "pictures/samples").glob("test-0-*.png"))) == 3
+    assert len(list((run / "pictures/samples").glob("coffee-*.png"))) == 3
     for name in ("tables/comparison.html", "notebooks/results.html", "notebooks/one_image.html"):
         assert "Provenance: " in (run / name).read_text()
     assert "MODEL = 'results/smoke/models/l3c" in (run / "notebooks/one_image.ipynb").read_text()
