@@ -138,7 +138,7 @@ class Recipe(FrozenSettings):
 
     def deviations(self) -> list[str]:
         """Every setting that differs from the paper's, one readable line each."""
-        ours, published = self.settings(), paper_settings()
+        ours, published = self.settings() | {"family": Path(self.family).name}, paper_settings()
         shared = [key for key in published if key in ours and ours[key] != published[key]]
         lines = [f"{key}: {ours[key]} instead of {published[key]}" for key in shared]
         return lines + ([f"init_from: {self.init_from}"] if self.init_from else [])

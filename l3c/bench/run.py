@@ -24,7 +24,8 @@ from l3c.data.manifest import ManifestRow
 # The method every other one is compared with, where it was measured; a normalized name.
 REFERENCE = "l3c"
 # Deviations that make a network another one; how it was trained stays in the cards.
-_NETWORK = ("family", "model.", "train.lr_factors")
+_NETWORK = ("model.", "train.lr_factors")
+_FAMILY = "l3c"  # of the paper
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Run:
 
         Only such a method's value may be compared with a published one in percent.
         """
-        return not self._deviation(key)
+        return self._is_of_its_family(key) and not self._deviation(key)
 
     def labels(self) -> dict[str, str]:
         """Key of each method -> its label."""
@@ -81,12 +82,15 @@ class Run:
         return {key: str(card.get("name", key)) for key, card in self.cards.items()} | named
 
     def deviations(self, keys: Sequence[str]) -> dict[str, str]:
-        """How networks of methods differ from the paper's, by a text that names those alike."""
+        """How networks of the paper's family differ from it, by a text that names those alike."""
         labels = self.labels()
         alike: dict[str, list[str]] = {}
-        for key in keys:
+        for key in filter(self._is_of_its_family, keys):
             alike.setdefault(self._deviation(key), []).append(labels.get(key, key))
         return {_subject(models): differs for differs, models in alike.items() if differs}
+
+    def _is_of_its_family(self, key: str) -> bool:
+        return self.cards.get(key, {}).get("family", _FAMILY) == _FAMILY
 
     def _deviation(self, key: str) -> str:
         lines = self.cards.get(key, {}).get("deviations", ())

@@ -64,7 +64,6 @@ class TileCodec(ABC):
 
         Args:
             tile: uint8 (H, W, 3), any size from 1x1.
-            stopwatch: adds up the seconds of each phase.
         """
 
     @abstractmethod

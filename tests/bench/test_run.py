@@ -15,11 +15,18 @@ def test_models_that_differ_alike_are_named_together_and_training_is_left_to_the
         "rgb_shared": [SCALES],
         "paper": ["train.steps: 8 instead of 700000"],
     }
-    run = Run(
-        results([]), [], cards={k: {"name": k.upper(), "deviations": d} for k, d in cards.items()}
-    )
+    cards = {k: {"name": k.upper(), "deviations": d} for k, d in cards.items()}
+    cards["mine"] = {"name": "Mine", "family": "/mine.py", "deviations": [SCALES]}
+    run = Run(results([]), [], cards=cards)
     assert run.deviations([*cards, "png"]) == {
         "L3C here is not the paper's network": f"{SCALES}; {FROZEN}",
         "RGB and RGB_SHARED here are not the paper's networks": SCALES,
     }
-    assert [run.is_papers(key) for key in (*cards, "png")] == [False, False, False, True, True]
+    assert [run.is_papers(key) for key in (*cards, "png")] == [
+        False,
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]

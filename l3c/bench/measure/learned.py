@@ -52,7 +52,7 @@ class LearnedMethod(Method):
         self._version = ", ".join([*used, f"model {self.codec.identity.hex()}"])
         file = read_model(weights)
         settings = file.card["recipe"].get("model", {})
-        parts = [file.family, *(f"{name}={value}" for name, value in settings.items())]
+        parts = [Path(file.family).name, *(f"{name}={value}" for name, value in settings.items())]
         parts.append(self.codec.arithmetic.text)
         parts += [] if choice == Choice.NETWORK else [f"network or fallback: {choice}"]
         self.settings = ", ".join(parts)

@@ -70,12 +70,12 @@ def about(run: Run, rows: pd.DataFrame, timed: bool = True) -> list[str]:
         clocked = rows.dropna(subset="version").drop_duplicates("key")
         versions |= {row.key: (row.version, row.settings) for row in rows_of(clocked)}
     labels = dict(zip(rows.key, rows.method, strict=True))
-    known = [key for key in labels if key in versions]
+    known = [(labels[key], *versions[key]) for key in labels if key in versions]
     noise = noise_note(rows) if timed else ""
     return [
         *machines(rows),
         *([f"{noise}."] if noise else []),
-        *(f"{labels[key]}: {versions[key][0]} ({versions[key][1]})." for key in known),
+        *(f"{label}: {version}{f' ({told})' if told else ''}." for label, version, told in known),
         *(f"**{subject}**: {differs}." for subject, differs in run.deviations([*labels]).items()),
     ]
 
