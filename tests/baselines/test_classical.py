@@ -1,10 +1,24 @@
 """Every classical codec through the same questions: round trip, bad bytes, what is recorded."""
 
+import pickle
+
 import numpy as np
 import pytest
+from awkward_images import IMAGES, PHOTO
+from hypothesis import given
+from hypothesis import strategies as st
 
-from baselines.base import DecodeError, Image, Method, check_method
+from baselines.base import (
+    DecodeError,
+    Image,
+    Method,
+    UnavailableError,
+    check_image,
+    check_method,
+)
 from baselines.jpeg2000 import Jpeg2000
+from baselines.ppm import from_ppm, to_ppm
+from baselines.raw import Raw
 from baselines.registry import METHODS, get_method
 
 # WebP and JPEG 2000 carry no checksum, FLIF's can be switched off by damage, and raw pixels are
@@ -20,50 +34,37 @@ def method(request: pytest.FixtureRequest) -> Method:
     return method
 
 
+@pytest.mark.parametrize("image", [*IMAGES.values(), PHOTO[::-2, 1::3]], ids=[*IMAGES, "view"])
 def test_round_trip(method: Method, image: Image) -> None:
     original = image.copy()
     decoded = method.decode(method.encode(image))
-    assert decoded.dtype == np.uint8
-    assert decoded.flags.c_contiguous
+    assert (decoded.dtype, decoded.flags.c_contiguous) == (np.uint8, True)
     assert np.array_equal(decoded, original)
     assert np.array_equal(image, original)  # the encoder left its argument alone
 
 
-def test_views_are_encoded_as_they_look(method: Method, photo_like: Image) -> None:
-    view = photo_like[::-2, 1::3]
-    assert np.array_equal(method.decode(method.encode(view)), view)
+DAMAGE = {
+    "empty": lambda data: b"",
+    "one byte": lambda data: data[:1],
+    "20 bytes": lambda data: data[:20],
+    "half": lambda data: data[: len(data) // 2],
+    "20 bytes short": lambda data: data[:-20],
+    "reversed": lambda data: bytes(reversed(data)),
+    "inverted": lambda data: bytes(byte ^ 255 for byte in data),
+    "text": lambda data: b"not an image at all" * 20,
+}
 
 
-def test_what_is_no_image_is_refused(method: Method) -> None:
-    with pytest.raises(ValueError, match=r"\(H, W, 3\)"):
-        method.encode(np.zeros((4, 4), np.uint8))
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        pytest.param(lambda data: b"", id="empty"),
-        pytest.param(lambda data: data[:1], id="one byte"),
-        pytest.param(lambda data: data[:20], id="20 bytes"),
-        pytest.param(lambda data: data[: len(data) // 2], id="half"),
-        pytest.param(lambda data: data[:-20], id="20 bytes short"),
-        pytest.param(lambda data: bytes(reversed(data)), id="reversed"),
-        pytest.param(lambda data: bytes(byte ^ 255 for byte in data), id="inverted"),
-        pytest.param(lambda data: b"not an image at all" * 20, id="text"),
-    ],
-)
-def test_corrupted_bytes(method: Method, photo_like: Image, bad) -> None:
-    with pytest.raises(DecodeError, match=f"^{method.name}: cannot decode: ."):
-        method.decode(bad(method.encode(photo_like)))
-
-
-@pytest.mark.parametrize("key", CHECKSUMMED)
-def test_a_flipped_byte_is_noticed(key: str, photo_like: Image) -> None:
-    method = get_method(key)
-    data = bytearray(method.encode(photo_like))
-    data[len(data) // 2] ^= 255
-    with pytest.raises(DecodeError):
-        method.decode(bytes(data))
+def test_corrupted_bytes(method: Method) -> None:
+    data = method.encode(PHOTO)
+    for damage in DAMAGE.values():
+        with pytest.raises(DecodeError, match=f"^{method.name}: cannot decode: ."):
+            method.decode(damage(data))
+    if method.key in CHECKSUMMED:
+        flipped = bytearray(data)
+        flipped[len(data) // 2] ^= 255
+        with pytest.raises(DecodeError):
+            method.decode(bytes(flipped))
 
 
 def test_what_rows_record(method: Method) -> None:
@@ -73,16 +74,13 @@ def test_what_rows_record(method: Method) -> None:
     assert method.settings
     assert method.cross_entropy_bits(np.zeros((4, 4, 3), np.uint8)) is None
     assert method.in_process == (method.key != "flif")
+    with pytest.raises(ValueError, match=r"\(H, W, 3\)"):
+        method.encode(np.zeros((4, 4), np.uint8))
 
 
 def test_settings_are_what_the_encoder_was_told() -> None:
     assert get_method("jpegxl_e7").settings == "lossless=True, effort=7, numthreads=1"
     assert get_method("jpegxl_e9").settings == "lossless=True, effort=9, numthreads=1"
-
-
-def test_raw_is_the_8_bpsp_control(photo_like: Image) -> None:
-    data = get_method("raw").encode(photo_like)
-    assert len(data) == photo_like.size + len(b"P6\n64 48\n255\n")
 
 
 def test_jpeg2000_uses_its_colour_transform() -> None:
@@ -100,3 +98,71 @@ def test_a_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install imagecodecs" in method.why_unavailable()
     with pytest.raises(RuntimeError, match=r"PNG is not available: .*imagecodecs is missing"):
         method.encode(np.zeros((4, 4, 3), np.uint8))
+
+
+# What all methods share.
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        [[[1, 2, 3]]],
+        np.zeros((4, 4, 3)),
+        np.zeros((4, 4, 3), np.uint16),
+        *(np.zeros(shape, np.uint8) for shape in ((4, 4), (4, 4, 4), (3, 4, 4), (0, 4, 3))),
+    ],
+)
+def test_what_is_no_image_is_refused(image: object) -> None:
+    check_image(np.zeros((1, 2, 3), np.uint8))
+    with pytest.raises((TypeError, ValueError), match="got "):
+        check_image(image)
+
+
+@pytest.mark.parametrize("error", [DecodeError("PNG", "cut off"), UnavailableError("FLIF", "gone")])
+def test_errors_survive_the_way_between_processes(error: DecodeError | UnavailableError) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), copy.method, copy.reason) == (type(error), error.method, error.reason)
+    assert error.reason in str(copy)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [("name", ""), ("key", "JPEG XL"), ("key", "a/b"), ("suffix", "png"), ("suffix", ".a/b")],
+)
+def test_unusable_names_are_refused(attribute: str, value: str) -> None:
+    method = Raw()
+    setattr(method, attribute, value)
+    with pytest.raises(ValueError, match=rf"Raw\.{attribute}: expected .*got {value!r}"):
+        check_method(method)
+
+
+# PPM, in which raw pixels are stored, the 8 bpsp control, and FLIF speaks.
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.randoms(use_true_random=False))
+def test_ppm_round_trip(height: int, width: int, random) -> None:
+    content = random.randbytes(height * width * 3)
+    image = np.frombuffer(content, np.uint8).reshape(height, width, 3)
+    assert to_ppm(image) == b"P6\n%d %d\n255\n" % (width, height) + content
+    assert np.array_equal(from_ppm(to_ppm(image)), image)
+
+
+def test_a_greyscale_ppm_becomes_three_equal_channels() -> None:
+    assert from_ppm(b"P5\n2 1\n255\n\x05\x09").tolist() == [[[5, 5, 5], [9, 9, 9]]]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"P3\n1 1\n255\n1 2 3",
+        b"P6\n0 1\n255\n",
+        b"P6\n1 1\n65535\n123456",
+        b"P6\n2 1\n255\n12345",
+        b"P6\n1 1\n255\n1234",
+        b"P6\n999999999 999999999\n255\n123",
+    ],
+)
+def test_bad_ppm_files(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"not a binary PPM|expected \d+ bytes of .* got \d+"):
+        from_ppm(data)

@@ -1,7 +1,9 @@
-import numpy as np
-import pytest
+"""Images on which codecs stumble: tiny, odd-sized, flat, noisy, without colour."""
 
-from baselines.base import Image
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
 
 
 def _smooth(height: int, width: int) -> Image:
@@ -10,9 +12,8 @@ def _smooth(height: int, width: int) -> Image:
 
 
 def _noise(height: int, width: int) -> Image:
-    return np.random.default_rng(height * 1000 + width).integers(
-        0, 256, (height, width, 3), dtype=np.uint8
-    )
+    rng = np.random.default_rng(height * 1000 + width)
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 IMAGES = {
@@ -28,15 +29,5 @@ IMAGES = {
     "greyscale": np.repeat(_noise(12, 20)[:, :, :1], 3, axis=2),
     "one channel": _noise(8, 8) * np.array([0, 1, 0], np.uint8),
 }
-
-
-@pytest.fixture(params=IMAGES)
-def image(request: pytest.FixtureRequest) -> Image:
-    """One of the awkward images: tiny, odd-sized, flat, noisy, without colour."""
-    return IMAGES[request.param]
-
-
-@pytest.fixture
-def photo_like() -> Image:
-    """Large enough for every format to write all its parts; smooth with some noise."""
-    return (_smooth(48, 64) // 2 + _noise(48, 64) // 8).astype(np.uint8)
+PHOTO = (_smooth(48, 64) // 2 + _noise(48, 64) // 8).astype(np.uint8)
+"""Large enough for every format to write all its parts; smooth with some noise."""

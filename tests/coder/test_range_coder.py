@@ -1,0 +1,347 @@
+"""One call for all symbols: round trips, the reference's bytes, size, hostile bytes, errors."""
+
+import contextlib
+import math
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from mixture_samples import ONE, RGB, SHAPES, SIGMOID, TOTAL, Z, random_cdfs, run_example, sample
+
+import coder
+from coder import _range_coder, range_coder, reference
+from coder.errors import CorruptStreamError
+from coder.range_coder import decode, decode_mixture, encode, encode_mixture, mixture_cdf
+from coder.shape import MixtureShape, lane_count
+from coder.tables import tables
+
+any_float = st.floats(width=32, allow_nan=False, allow_infinity=False)
+any_int = st.integers(-(2**31), 2**31 - 1)
+
+
+def agree(parameters: np.ndarray, symbols: np.ndarray, shape: MixtureShape) -> bytes:
+    """Asserts that coder and reference write the same bytes and read them; returns them."""
+    data = encode_mixture(symbols, parameters, shape)
+    assert data == reference.encode_mixture(symbols, parameters, shape)
+    assert (decode_mixture(data, parameters, shape) == symbols).all()
+    return data
+
+
+def test_examples_run() -> None:
+    run_example(coder, coder=coder, np=np)
+    shape = MixtureShape(channels=3, levels=256, mixtures=10, coupled=True)
+    parameters, symbols = sample(shape, 100)
+    run_example(range_coder, parameters=parameters, symbols=symbols)
+
+
+def test_needs_no_torch_and_exports_what_it_says() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None; import coder;"
+        "assert all(hasattr(coder, name) for name in coder.__all__)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Under mixtures.
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_reference_and_compiled_coder_give_the_same_bytes(shape: MixtureShape) -> None:
+    for pixels in (0, 1, 2, 9, 130):
+        parameters, symbols = sample(shape, pixels)
+        data = agree(parameters, symbols, shape)
+        assert (reference.decode_mixture(data, parameters, shape) == symbols).all()
+
+
+@pytest.mark.parametrize("pixels", [9, 8192, 8 * 4096 + 5])
+def test_lanes_are_those_of_the_format_and_do_not_depend_on_threads(pixels: int) -> None:
+    shape = MixtureShape(channels=1, levels=5, mixtures=1)
+    parameters, symbols = sample(shape, pixels)
+    assert lane_count(pixels) == max(1, pixels // 4096)
+    data = agree(parameters, symbols, shape)
+    for threads in (1, 2, 3):
+        assert encode_mixture(symbols, parameters, shape, threads=threads) == data
+        assert (decode_mixture(data, parameters, shape, threads) == symbols).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([RGB, SIGMOID, Z, ONE]), st.data())
+def test_any_finite_parameters_code_any_symbols(shape: MixtureShape, data: st.DataObject) -> None:
+    pixels = data.draw(st.integers(1, 12))
+    parameters = data.draw(hnp.arrays(np.float32, (pixels, shape.parameters), elements=any_float))
+    symbols = data.draw(
+        hnp.arrays(np.int64, (pixels, shape.channels), elements=st.integers(0, shape.levels - 1))
+    )
+    agree(parameters, symbols, shape)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    hnp.arrays(np.int32, (3, RGB.parameters), elements=any_int),
+    hnp.arrays(np.int64, (3, 3), elements=st.integers(0, 255)),
+)
+def test_cdf_of_any_grid_parameters_is_strictly_increasing(
+    parameters: np.ndarray, before: np.ndarray
+) -> None:
+    for channel in range(3):
+        cdf = mixture_cdf(parameters, RGB, channel, before).astype(np.int64)
+        assert (cdf[:, 0] == 0).all()
+        assert (cdf[:, -1] == TOTAL).all()
+        assert (np.diff(cdf) >= 1).all()
+        pixel = reference.Pixel(parameters[0], RGB)
+        mixture = pixel.mixture(channel, before[0, :channel].tolist())
+        assert cdf[0].tolist() == [mixture.cdf(v) for v in range(257)]
+
+
+def test_coded_size_is_close_to_the_float_cross_entropy() -> None:
+    shape = MixtureShape(channels=3, levels=256, mixtures=4)
+    parameters, _ = sample(shape, 20_000, seed=3)
+    logits, mus, log_sigmas = parameters.reshape(-1, 3, 3, 4).swapaxes(0, 1).astype(np.float64)
+    sigmas = np.exp(np.maximum(log_sigmas, -7))
+    weights = np.exp(logits - logits.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+
+    def cdf(edge: np.ndarray) -> np.ndarray:
+        return (weights * 0.5 * (1 + np.tanh((edge[..., None] - mus) / sigmas / 2))).sum(-1)
+
+    rng = np.random.default_rng(4)
+    which = (weights.cumsum(-1) > rng.uniform(size=(*mus.shape[:2], 1))).argmax(-1)[..., None]
+    mu, sigma = (np.take_along_axis(each, which, -1)[..., 0] for each in (mus, sigmas))
+    x = np.clip(np.rint(mu + sigma * rng.logistic(size=mu.shape)), 0, 255)
+    low, high = np.where(x == 0, 0, cdf(x - 0.5)), np.where(x == 255, 1, cdf(x + 0.5))
+    size = 8 * len(encode_mixture(x.astype(int), parameters, shape))
+    assert size == pytest.approx(-np.log2(high - low).sum(), rel=5e-4)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("log_sigma", [None, 0])
+def test_means_pushed_as_far_as_they_go(sign: int, log_sigma: int | None) -> None:
+    # 31 coupled channels and the largest alphabet: the sum of all lambda x just fits 32 bits
+    shape = MixtureShape(channels=31, levels=65_535, mixtures=1, coupled=True)
+    parameters = np.full((1, shape.parameters), sign * (2**31 - 1), np.int32)
+    if log_sigma is not None:
+        parameters[:, 62:93] = log_sigma
+    symbols = np.full((1, 31), 65_534)
+    agree(parameters, symbols, shape)
+    assert (np.diff(mixture_cdf(parameters, shape, 30, symbols).astype(np.int64)) >= 1).all()
+
+
+@pytest.fixture
+def portable() -> Iterator[None]:
+    """Plain loops, whatever the processor has."""
+    before = _range_coder.use_avx2()
+    assert not _range_coder.use_avx2(0)
+    yield
+    _range_coder.use_avx2(int(before))
+
+
+@pytest.mark.usefixtures("portable")
+@pytest.mark.parametrize("mixtures", [1, 3, 4, 5, 10, 64])
+@pytest.mark.parametrize("kind", ["plain", "extreme", "grid"])
+def test_vectors_and_plain_loops_give_the_same(mixtures: int, kind: str) -> None:
+    shape = MixtureShape(channels=3, levels=256, mixtures=mixtures, coupled=True, sigmoid=True)
+    rng = np.random.default_rng(mixtures)
+    size = (150, shape.parameters)
+    parameters = rng.integers(-(2**31), 2**31, size).astype(np.int32)
+    if kind == "plain":
+        parameters = rng.normal(0, 3, size).astype(np.float32)
+    elif kind == "extreme":
+        parameters = np.nan_to_num(parameters.view(np.float32), nan=0, posinf=0, neginf=0)
+    symbols = rng.integers(0, 256, (150, 3))
+
+    def everything() -> tuple[bytes, bytes, bytes]:
+        data = encode_mixture(symbols, parameters, shape)
+        assert (decode_mixture(data, parameters, shape) == symbols).all()
+        junk = decode_mixture(bytes(range(200)), parameters, shape)
+        return data, junk.tobytes(), mixture_cdf(parameters, shape, 2, symbols).tobytes()
+
+    plain = everything()
+    if not _range_coder.use_avx2(1):
+        pytest.skip("this processor has no AVX2")
+    assert everything() == plain
+
+
+def test_tables_fit_their_definition() -> None:
+    made = tables()
+    t = np.arange(-1024, 1025) / 64
+    assert np.abs(made.sigmoid[1:-2] - 2**24 / (1 + np.exp(-t[1:-1]))).max() <= 0.5 + 1e-6
+    assert (np.diff(made.sigmoid) >= 0).all()
+    sigma = np.exp(np.arange(-7 * 64, 8 * 64 + 1) / 64)
+    inverse, reach = made.scales.T.astype(np.int64)
+    assert np.abs(inverse - 2**16 / sigma).max() <= 0.5 + 1e-6
+    assert (reach * inverse <= 1 << 28).all()
+    assert ((reach + 1) * inverse > 1 << 28).all()
+    assert (made.exp[0], made.exp[64]) == (1 << 16, round(2**16 / math.e))
+
+
+def test_tensors_on_the_cpu_are_arrays() -> None:
+    parameters, symbols = sample(RGB, 40)
+    data = encode_mixture(symbols, parameters, RGB)
+    tensor = torch.from_numpy(parameters)
+    assert encode_mixture(torch.from_numpy(symbols), tensor, RGB) == data
+    assert (decode_mixture(data, tensor, RGB) == symbols).all()
+    turned = tensor.T.contiguous().T  # any strides
+    assert encode_mixture(symbols.astype(np.uint8), turned, RGB) == data
+
+
+# On given CDFs.
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.integers(0, 60), st.integers(0, 2**32))
+def test_tables_code_as_the_reference(levels: int, count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cdf, symbols = random_cdfs(rng, count, levels), rng.integers(0, levels, count)
+    data = encode(symbols, cdf)
+    assert data == reference.encode(symbols, cdf)
+    assert (decode(data, cdf) == symbols).all()
+
+
+@pytest.mark.parametrize("levels", [1, 2, 255, 65_535])
+def test_shared_rows(levels: int) -> None:
+    rng = np.random.default_rng(levels)
+    cdf = random_cdfs(rng, 3, levels)
+    rows, symbols = rng.integers(0, 3, 20_000), rng.integers(0, levels, 20_000)
+    data = encode(symbols, cdf, rows)
+    assert (decode(data, cdf, rows) == symbols).all()
+    frequency = cdf[rows, symbols + 1] - cdf[rows, symbols]
+    assert len(data) <= 1.0005 * -np.log2(frequency / TOTAL).sum() / 8 + 24  # four lanes
+
+
+def test_runs_of_carries() -> None:
+    # the most probable symbol at the top of the interval keeps low near 2^64, where carries run far
+    cdf, rows = np.array([[0, 1, TOTAL]]), np.zeros(5000, np.int64)
+    symbols = np.ones(5000, np.int64)
+    symbols[[2000, 4999]] = 0
+    data = encode(symbols, cdf, rows)
+    assert data == reference.encode(symbols, cdf[rows])
+    assert (decode(data, cdf, rows) == symbols).all()
+
+
+def test_unchecked_tables_are_checked_where_they_are_used() -> None:
+    cdf = np.array([[0, 5, TOTAL], [0, 0, TOTAL], [0, TOTAL, TOTAL]], np.uint32)
+    assert encode([0], cdf, [0], check=False) == encode([0], cdf[:1])
+    for symbol, row in ((0, 1), (1, 2)):
+        with pytest.raises(ValueError, match=f"cdf row {row}, of symbol 1, does not increase"):
+            encode([0, symbol], cdf, [0, row], check=False)
+    rng = np.random.default_rng(0)
+    for _ in range(50):  # any table at all, any bytes: an error or symbols
+        table = rng.integers(0, 2**32, (20, 9), dtype=np.uint32)
+        with contextlib.suppress(ValueError):
+            assert decode(rng.bytes(30), table, check=False).max() < 8
+
+
+# Hostile bytes and wrong arguments.
+
+hostile = st.one_of(
+    st.binary(max_size=300),
+    st.integers(0, 2**35).map(lambda n: bytes([n >> s & 127 | 128 for s in (0, 7, 14, 21)] + [15])),
+    st.integers(0, 12).map(lambda n: b"\xff" * n),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(hostile, st.sampled_from([1, 20, 8191, 8192, 16_384]))
+def test_any_bytes_are_symbols_or_corrupt_and_take_no_memory(data: bytes, pixels: int) -> None:
+    shape = MixtureShape(channels=1, levels=25, mixtures=1)
+    parameters = np.zeros((pixels, shape.parameters), np.int32)
+    tracemalloc.start()
+    start = time.perf_counter()
+    try:
+        symbols = decode_mixture(data, parameters, shape, threads=1)
+        assert symbols.shape == (pixels, 1)
+        assert symbols.max() < 25
+    except CorruptStreamError:
+        assert lane_count(pixels) > 1
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 200_000
+    assert time.perf_counter() - start < 10
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(min_size=1, max_size=20), st.data())
+def test_flipped_and_truncated_streams_decode_alike_everywhere(
+    noise: bytes, draw: st.DataObject
+) -> None:
+    parameters, symbols = sample(SIGMOID, 20, seed=len(noise))
+    stream = bytearray(encode_mixture(symbols, parameters, SIGMOID))
+    for byte in noise:
+        stream[draw.draw(st.integers(0, len(stream) - 1))] ^= byte
+    data = bytes(stream[: draw.draw(st.integers(0, len(stream)))])
+    decoded = decode_mixture(data, parameters, SIGMOID)
+    assert (decoded == reference.decode_mixture(data, parameters, SIGMOID)).all()
+
+
+PARAMETERS, SYMBOLS = sample(Z, 4)
+TENSOR = torch.from_numpy(PARAMETERS)
+CDF = np.array([[0, 5, TOTAL], [0, 7, TOTAL]])
+STEPS = np.arange(258, dtype=np.uint64) * TOTAL  # up by 2^24 each time, modulo 2^32
+
+
+def spoiled(array: np.ndarray, place: tuple[int, int], value: float) -> np.ndarray:
+    array = array.copy()
+    array[place] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("symbols", "parameters", "message"),
+    [
+        (spoiled(SYMBOLS, (2, 3), 25), PARAMETERS, r"symbol 25 at \(2, 3\) is not in 0\.\.24"),
+        (SYMBOLS, spoiled(PARAMETERS, (1, 7), np.nan), "parameter 7 of pixel 1 is nan"),
+        (SYMBOLS, spoiled(PARAMETERS, (3, 0), np.inf), "parameter 0 of pixel 3 is inf"),
+        (SYMBOLS, PARAMETERS[:, 1:], r"\(pixels, 45\), got \(4, 44\)"),
+        (SYMBOLS[1:], PARAMETERS, r"shape \(4, 5\), got \(3, 5\)"),
+        (SYMBOLS, PARAMETERS.astype(np.float64), "float32 or int32, got float64"),
+        (SYMBOLS, TENSOR.half(), "float32 or int32, got float16"),
+        (SYMBOLS.astype(float), PARAMETERS, "integers, got float64"),
+        (SYMBOLS, TENSOR.clone().requires_grad_(), r"gradient: pass parameters\.detach\(\)"),
+        (torch.empty(4, 5, device="meta"), PARAMETERS, r"are on meta: pass symbols\.cpu\(\)"),
+    ],
+)
+def test_wrong_arguments_of_mixtures_are_named(symbols, parameters, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        encode_mixture(symbols, parameters, Z)
+    if "parameter " in message:
+        with pytest.raises(ValueError, match=message):
+            decode_mixture(b"abc", parameters, Z)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "cdf", "rows", "message"),
+    [
+        ([0, 1], CDF + np.array([[0], [1]]), None, "cdf row 1 does not start at 0"),
+        ([0, 1], CDF // 2, None, r"cdf row 0 does not end at 2\^24"),
+        ([0, 1], [[0, 5, TOTAL], [0, 0, TOTAL]], None, "cdf row 1 does not increase at entry 0"),
+        ([0], [[0, 5 - 2**32, TOTAL]], None, "cdf row 0 does not increase"),  # not modulo 2^32
+        ([0], [[0, 5 + 2**32, TOTAL]], None, "cdf row 0 does not increase"),
+        ([0], (STEPS % 2**32).astype(np.uint32)[None], None, "not increase at entry 255"),
+        ([0, 1], CDF, [0, 2], r"row 2 of symbol 1 is not in 0\.\.1"),
+        ([2, 1], CDF, None, r"symbol 2 at \(0,\) is not in 0\.\.1"),
+        ([0, 1], CDF / TOTAL, None, "cdf must be integers"),
+    ],
+)
+def test_wrong_arguments_of_tables_are_named(symbols, cdf, rows, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        encode(symbols, cdf, rows)
+
+
+def test_numbers_out_of_range_are_named() -> None:
+    with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
+        encode_mixture(SYMBOLS, PARAMETERS, Z, threads=0)
+    with pytest.raises(ValueError, match=r"mixtures must be in 1\.\.64, got 65"):
+        MixtureShape(3, 256, 65)
+    with pytest.raises(ValueError, match=r"channels must be in 1\.\.31, got 32"):
+        MixtureShape(channels=32, levels=2, mixtures=1)
+    with pytest.raises(CorruptStreamError, match="no symbols has 1 bytes"):
+        decode(b"a", np.zeros((0, 3), np.int64))
