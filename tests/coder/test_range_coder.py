@@ -61,15 +61,17 @@ def test_reference_and_compiled_coder_give_the_same_bytes(shape: MixtureShape) -
         assert (reference.decode_mixture(data, parameters, shape) == symbols).all()
 
 
-@pytest.mark.parametrize("pixels", [9, 8192, 8 * 4096 + 5])
-def test_lanes_are_those_of_the_format_and_do_not_depend_on_threads(pixels: int) -> None:
-    shape = MixtureShape(channels=1, levels=5, mixtures=1)
-    parameters, symbols = sample(shape, pixels)
-    assert lane_count(pixels) == max(1, pixels // 4096)
-    data = agree(parameters, symbols, shape)
+@pytest.mark.parametrize("lanes", [2, 7, 8, 21])
+def test_lanes_are_those_of_the_format_and_do_not_depend_on_threads(
+    lanes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [lane_count(pixels) for pixels in (1, 8191, 8192, 8 * 4096 + 5)] == [1, 1, 2, 8]
+    parameters, symbols = sample(Z, 150)
+    monkeypatch.setattr(reference, "lane_count", lambda pixels: lanes)
+    expected = reference.encode_mixture(symbols, parameters, Z)
     for threads in (1, 2, 3):
-        assert encode_mixture(symbols, parameters, shape, threads=threads) == data
-        assert (decode_mixture(data, parameters, shape, threads) == symbols).all()
+        assert encode_mixture(symbols, parameters, Z, threads, lanes) == expected
+        assert (decode_mixture(expected, parameters, Z, threads, lanes) == symbols).all()
 
 
 @settings(max_examples=60, deadline=None)
