@@ -11,12 +11,12 @@ from baselines.registry import METHODS
 from l3c.bench.counterparts import find_counterparts
 from l3c.bench.figures.registry import FigureError, load_figures
 from l3c.bench.measure.provenance import code_state, configuration_of
+from l3c.bench.notebooks import read, title_of
 from l3c.bench.published import read_published
 from l3c.bench.results_page import TITLES
 from l3c.bench.tables import TABLES
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
 from l3c.data.datasets import shard_path, source_state
-from l3c.bench.notebooks import read, title_of
 from l3c.workflow.checks import CATALOGUE, ExperimentError
 from l3c.workflow.checks import check_experiment, check_method_files, given_model
 from l3c.workflow.experiment import resolve
@@ -114,6 +114,7 @@ TABLE_NAMES = [
     if (EXPERIMENT.trained() or not spec.learned) and name not in ABSENT
 ]
 TABLE_FILES = [path for name in TABLE_NAMES for path in TABLES[name].files()]
+
 # What a figure can read of this run: name of its parameter -> files; see l3c.bench.figures.
 FIGURE_FILES = {"published": PUBLISHED, **COLLECTED}
 if TRAINED_HERE:
@@ -159,6 +160,8 @@ TABLE_PAGES = {
     for path in RESULTS
     if path.startswith(f"{RUN}/tables/") and path.endswith(".md")
 }
+# Files that describe a table or a figure in a sentence, named as it is.
+CAPTIONS = sorted(map(str, (ROOT / "workflow" / "report").glob("*.rst")))
 NOTEBOOKS = expand(
     f"{RUN}/notebooks/{{notebook}}.{{format}}",
     notebook=EXPERIMENT.notebook_files(),
@@ -350,16 +353,6 @@ def get_figure_files(wildcards):
     return {name: FIGURE_FILES[name] for name in reads if name in FIGURE_FILES}
 
 
-def get_figure_module(wildcards):
-    """The Python file that defines it, so that a change there draws it again."""
-    return str(FIGURES[wildcards.figure].file)
-
-
-def get_figure_labels(wildcards):
-    """Its title, for the report."""
-    return {"content": FIGURES[wildcards.figure].title}
-
-
 def get_notebook(wildcards):
     """The notebook as its author left it."""
     return str(resolve(EXPERIMENT.notebook_files()[wildcards.notebook], ROOT))
@@ -382,11 +375,6 @@ def get_page_labels(page):
     """Title of a table that is shown as a page."""
     name = Path(page).relative_to(RUN).with_suffix("").as_posix()
     return {"content": TITLES.get(name, name)}
-
-
-def get_captions():
-    """Files that say in a sentence what a table or a figure shows, named as it is."""
-    return sorted(map(str, (ROOT / "workflow" / "report").glob("*.rst")))
 
 
 def get_reference_results(wildcards):

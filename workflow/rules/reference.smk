@@ -36,7 +36,7 @@ use rule make_results_page as make_reference_page with:
         provenance=PROVENANCE,
         results=get_reference_results,
         comparison=f"{RUN}/tables/comparison.md",
-        captions=get_captions(),
+        captions=CAPTIONS,
     output:
         page=str(REFERENCE / "README.md"),
     log:

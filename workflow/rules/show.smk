@@ -112,14 +112,14 @@ for name in FIGURES:
 rule plot_figure:
     input:
         unpack(get_figure_files),
-        module=get_figure_module,
+        module=lambda wildcards: str(FIGURES[wildcards.figure].file),
         provenance=PROVENANCE,
     output:
         svg=report(
             f"{RUN}/figures/{{figure}}.svg",
             caption="../report/caption.rst",
             category="Figures",
-            labels=get_figure_labels,
+            labels=lambda wildcards: {"content": FIGURES[wildcards.figure].title},
         ),
         png=f"{RUN}/figures/{{figure}}.png",
     log:
@@ -194,7 +194,7 @@ rule make_results_page:
         provenance=PROVENANCE,
         results=RESULTS,
         comparison=f"{RUN}/tables/comparison.md",
-        captions=get_captions(),
+        captions=CAPTIONS,
     output:
         page=PAGE,
     log:
