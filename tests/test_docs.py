@@ -8,9 +8,11 @@ import textwrap
 from pathlib import Path
 
 import autoregressive
+import numpy as np
 import pytest
 import yaml
 
+from l3c.models.families import load_family
 from l3c.recipe import load_recipe
 from l3c.workflow.experiment import Experiment
 
@@ -30,18 +32,19 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in local if not (DOCS / target).exists()] == []
 
 
-def plain(code: str) -> list[str]:
-    """Lines without indentation, which blocks of methods on the page do not have."""
-    return [line.strip() for line in code.splitlines() if line.strip()]
-
-
-def test_the_page_on_adding_a_model_is_the_tested_file() -> None:
-    file = plain(Path(autoregressive.__file__).read_text(encoding="utf-8"))
-    shown = [plain(block) for block in blocks("python")]
-    for block in shown:
-        assert "\n".join(block) in "\n".join(file)
+def test_the_page_on_adding_a_model_is_the_tested_file(tmp_path: Path) -> None:
+    page = tmp_path / "page.py"
+    page.write_text("\n".join(blocks("python")))
+    file = Path(autoregressive.__file__).read_text(encoding="utf-8")
     code = file[file.index("from __future__ import annotations") :]
-    assert set(code) - {line for block in shown for line in block} == {"LEVELS = 256"}
+    assert filled_lines(page.read_text()) == filled_lines(code)
+    family = load_family(str(page))
+    codec, tile = family(family.Settings()).codec(), np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    assert (codec.decode(codec.encode(tile), 2, 3) == tile).all()
+
+
+def filled_lines(code: str) -> list[str]:
+    return [line for line in code.splitlines() if line.strip()]
 
 
 def test_its_recipe_and_its_configuration_can_be_used(tmp_path: Path) -> None:
@@ -50,6 +53,8 @@ def test_its_recipe_and_its_configuration_can_be_used(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(textwrap.dedent(recipe))
     assert load_recipe(path).make_model().family == "autoregressive"
-    settings = yaml.safe_load(configuration) | {"datasets": {"mine": {"source": "photographs"}}}
-    settings["evaluate"]["datasets"] = ["mine"]
-    assert Experiment.model_validate(settings).learned() == ["mine"]
+    experiment = Experiment.model_validate(yaml.safe_load(configuration))
+    assert (experiment.learned(), experiment.used_datasets()) == (
+        ["mine"],
+        ["holiday", "wallpapers"],
+    )

@@ -33,7 +33,8 @@ GLOSSARY = {
     "rules of their release, to one unit of its last digit.",
     EXTERNAL_MARK: "external program: times include file I/O, and its start unless it stays.",
     "bpsp": "*bpsp*: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over "
-    "images; *total bpsp*: all bits over all sub-pixels.",
+    "images.",
+    "total bpsp": "*total bpsp*: all bits over all sub-pixels.",
     "vs. L3C": f"*vs. L3C*: above (+) or below ({MINUS}) the L3C measured on the same images, or "
     "published beside it. Beside published values, measured ones are compared only where the "
     "networks are the paper's.",
@@ -59,7 +60,7 @@ GLOSSARY = {
     "not measured here": "*not measured here*: the run lacks the data set, the method or the "
     "device.",
 }
-"""What a title of a column, or a mark in a cell, means: printed below tables that have it."""
+"""What the title of a column means, or a mark in a cell: printed below tables that have it."""
 _WIDTH = 100  # of a LaTeX tabular in characters; further columns go below
 
 
@@ -179,9 +180,12 @@ def markdown(table: Table, stamp: str) -> str:
 def _explained(sections: Sequence[Section], terms: Collection[str]) -> list[str]:
     """Meanings of those terms that the sections have."""
     cells = [section.cells for section in sections]
-    shown = " ".join(str(text) for frame in cells for text in (*frame, *frame.to_numpy().ravel()))
+    titles = " ".join(str(title) for frame in cells for title in frame)
+    texts = " ".join(str(text) for frame in cells for text in frame.to_numpy().ravel())
     marks = {term: f"{term} " if len(term) == 1 else "" for term in terms}
-    return [f"{marks[term]}{GLOSSARY[term]}" for term in terms if term in shown]
+    inside = [term for term in terms if marks[term] or term == "not measured here"]
+    shown = [term for term in terms if term in titles or (term in inside and term in texts)]
+    return [f"{marks[term]}{GLOSSARY[term]}" for term in shown]
 
 
 def _items(texts: Sequence[str]) -> str:
