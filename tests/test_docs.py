@@ -11,7 +11,9 @@ import autoregressive
 import numpy as np
 import pytest
 import yaml
+from result_rows import frame_of, result_row
 
+from l3c.bench.figures import registry
 from l3c.models.families import load_family
 from l3c.recipe import load_recipe
 from l3c.workflow.experiment import Experiment
@@ -21,8 +23,8 @@ PAGES = sorted(DOCS.glob("*.md"))
 ADD_A_MODEL = (DOCS / "add_a_model.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", ADD_A_MODEL, re.DOTALL)
+def blocks(language: str, page: str = ADD_A_MODEL) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -45,6 +47,18 @@ def test_the_page_on_adding_a_model_is_the_tested_file(tmp_path: Path) -> None:
 
 def filled_lines(code: str) -> list[str]:
     return [line for line in code.splitlines() if line.strip()]
+
+
+def test_the_figure_of_the_page_on_design_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "FIGURES", dict(registry.load_figures()))
+    page = (DOCS / "design.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.py").write_text(*blocks("python", page))
+    drawn = registry.load_figures([tmp_path / "mine.py"])["sizes"].draw(frame_of([result_row()]))
+    assert len(drawn.axes[0].lines) == 1
+    described = re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE)
+    assert registry.INPUTS.items() <= dict(described).items()
 
 
 def test_its_recipe_and_its_configuration_can_be_used(tmp_path: Path) -> None:

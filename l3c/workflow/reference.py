@@ -32,7 +32,12 @@ _INTRODUCTION = """\
 # Configuration and results
 
 Keys of `config/config.yaml` and of files merged over it; an unknown key is an error. At the end:
-the columns of results."""
+the columns of results.
+
+Paths are relative to the folder in which Snakemake starts. Recipes, weights, figures and notebooks
+that are not there are looked for in the folder of the Snakefile. To start elsewhere, name that
+file: `snakemake --cores all --snakefile REPOSITORY/Snakefile --configfile mine.yaml`. Paths in a
+recipe are relative to the recipe."""
 
 
 def page() -> str:
