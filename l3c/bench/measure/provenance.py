@@ -28,7 +28,7 @@ from l3c.whole_files import write_text
 
 SHORT = 12  # hexadecimal digits of a hash in a stamp
 # Keys that say where things lie and what is shown, not what is made.
-_PLACES = ("run", "downloads", "reference", "tensorboard", "licence", "notebooks")
+_PLACES = ("run", "downloads", "reference", "tensorboard", "licence", "notebooks", "figures")
 _PACKAGES = ("imagecodecs", "matplotlib", "numpy", "pillow", "safetensors", "snakemake", "torch")
 
 
@@ -124,10 +124,13 @@ def configuration_of(experiment: Mapping[str, Any], recipes: Mapping[str, Any]) 
 
     Args:
         experiment: the whole checked configuration as plain values.
-        recipes: key of each trained model -> its recipe as plain values.
+        recipes: key of each trained model -> its recipe as plain values. A family in a file of its
+            own goes by the file's name, wherever that is.
     """
     decisive = {key: value for key, value in experiment.items() if key not in _PLACES}
-    return {**decisive, "recipes": dict(recipes)}
+    families = {key: Path(recipe["family"]).name for key, recipe in recipes.items()}
+    named = {key: recipe | {"family": families[key]} for key, recipe in recipes.items()}
+    return {**decisive, "recipes": named}
 
 
 def write_provenance(path: Path, provenance: Provenance) -> None:

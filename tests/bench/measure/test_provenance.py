@@ -120,8 +120,9 @@ def test_hashes_are_of_values_not_of_their_order():
 
 def test_where_a_run_lies_is_not_in_its_configuration():
     here = {"run": "a", "downloads": "d", "reference": "r", "tensorboard": True, "device": "cpu"}
-    recipes = {"rgb": {"train": {"steps": 8}}}
-    assert configuration_of(here, recipes) == {"device": "cpu", "recipes": recipes}
+    recipes = {"rgb": {"family": "/a/own.py", "train": {"steps": 8}}}
+    named = {"rgb": {"family": "own.py", "train": {"steps": 8}}}
+    assert configuration_of(here, recipes) == {"device": "cpu", "recipes": named}
     assert configuration_of(here, recipes) != configuration_of(here, {})
 
 
