@@ -22,6 +22,7 @@ from l3c.arithmetic import Arithmetic, Kind
 from l3c.images.picture import Picture
 from l3c.models import zoo
 from l3c.models.tile_codec import TileCodec
+from l3c.tile_coding import Choice
 
 if TYPE_CHECKING:
     import torch
@@ -31,14 +32,17 @@ Region = tuple[int, int, int, int]
 """x, y, width, height."""
 
 
-def encode(image: Any, model: Model | str | Path | None = None) -> bytes:
+def encode(
+    image: Any, model: Model | str | Path | None = None, *, choice: str = Choice.SMALLEST
+) -> bytes:
     """Compresses one image with the model that comes with the package, or another.
 
     Args:
         image: see `Model.encode`.
         model: an opened model, the name of a released one, or the path of a `.safetensors` file.
+        choice: see `Model.encode`.
     """
-    return _model(model).encode(image)
+    return _model(model).encode(image, choice=choice)
 
 
 def decode(
@@ -91,7 +95,9 @@ class Model:
         """Of files that it writes."""
         return self._codec.arithmetic.kind
 
-    def encode(self, image: Any, *, tile_side: int | None = None) -> bytes:
+    def encode(
+        self, image: Any, *, tile_side: int | None = None, choice: str = Choice.SMALLEST
+    ) -> bytes:
         """The `.l3c` file of one image.
 
         Args:
@@ -102,14 +108,16 @@ class Model:
             tile_side: 8..1024; the image is cut into tiles of at most the pixels of a square of
                 this side, which are coded alone. Memory grows with it, the file shrinks. By default
                 tiles have up to 2^19 pixels.
+            choice: what codes RGB: "smallest" of network and fallback, as the command does;
+                "quick", as an estimate says; or the "network" alone.
 
         Raises:
             l3c.images.picture.PictureError: an image of another kind, by name.
-            ValueError: no such tile.
+            ValueError: no such tile, or no such choice.
         """
-        picture = _picture(image)
+        picture, choice = _picture(image), Choice(choice)
         codec = self._codec if coding.uses_network(picture.mode) else None
-        return coding.encode_picture(picture, codec, tile_side=tile_side)
+        return coding.encode_picture(picture, codec, choice=choice, tile_side=tile_side)
 
     def encode_batch(self, images: Iterable[Any] | torch.Tensor) -> list[bytes]:
         """One file for each image: of a tensor (N, 3, H, W), an array (N, H, W, C), or a list.

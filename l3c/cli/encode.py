@@ -40,10 +40,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_inputs(parser, "images (BMP, GIF, JPEG, PNG, TIFF, WebP)")
     add_output(parser, "x.l3c")
     add_flag(parser, "--strip", "leave out color profile, EXIF and XMP")
-    add_flag(
-        parser,
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument(
         "--quick",
-        "do not try the fallback on photographs: two to three times as fast, larger files",
+        action="store_const",
+        dest="choice",
+        const=Choice.QUICK,
+        default=Choice.SMALLEST,
+        help="run one of network and fallback where an estimate says which is smaller: less time, "
+        "at times larger files",
+    )
+    choice.add_argument(
+        "--network",
+        action="store_const",
+        dest="choice",
+        const=Choice.NETWORK,
+        help="code RGB by the network alone, however large the files",
     )
     parser.add_argument(
         "--no-verify",
@@ -82,8 +94,8 @@ def _encode(job: Job, batch: Batch) -> Outcome:
         picture = picture.strip()
     codec = batch.engine.encoder() if uses_network(picture.mode) else None
     moved = batch.steps(job, picture.height * picture.width * (1 + args.verify))
-    choice = Choice.QUICK if args.quick else Choice.SMALLEST
-    data = encode_picture(picture, codec, choice=choice, tile_side=args.tile_side, progress=moved)
+    how = {"choice": args.choice, "tile_side": args.tile_side}
+    data = encode_picture(picture, codec, **how, progress=moved)
     container = unpack(data)
     encode_s = time.perf_counter() - start
 

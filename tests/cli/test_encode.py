@@ -13,9 +13,12 @@ from PIL import Image, PngImagePlugin
 from tiny_models import smooth
 
 import l3c
+from l3c import tile_coding
 from l3c.cli import encode
 from l3c.fileformat.container import unpack
 from l3c.images.reading import read_picture
+
+LIMIT = tile_coding._limit  # before tests replace it
 
 
 def test_a_file_lands_beside_its_image(
@@ -40,6 +43,25 @@ def test_a_file_lands_beside_its_image(
     assert f"encode {photo}   0 % |" in err
     assert f"encode {photo} 100 % |" in err
     assert run("encode", photo, "--force", "--quiet") == (0, "", "")
+
+
+def test_what_codes_rgb_is_an_option(
+    run: Run, photo: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tile_coding, "_limit", LIMIT)
+    image, by_fallback = np.array(Image.open(photo)), {}
+    for choice in ("smallest", "quick", "network"):
+        options = [] if choice == "smallest" else [f"--{choice}"]
+        assert run("encode", photo, "--force", *options).code == 0
+        data = photo.with_suffix(".l3c").read_bytes()
+        assert l3c.encode(image, model, choice=choice) == data
+        [file] = run("info", photo.with_suffix(".l3c"), "--json").content["files"]
+        by_fallback[choice] = len(file["tiles"]["by_fallback"])
+    # The model is untrained.
+    assert by_fallback == {"smallest": 1, "quick": 1, "network": 0}
+    assert run("encode", photo, "--quick", "--network").code == 2
+    with pytest.raises(ValueError):
+        l3c.encode(image, model, choice="best")
 
 
 def test_a_folder_is_mirrored_and_comes_back(run: Run, album: Path, tmp_path: Path) -> None:
