@@ -20,7 +20,7 @@ from l3c.cli.options import add_inputs, add_shared
 from l3c.cli.report import Batch, Outcome, sizes
 from l3c.cli.verify import flaw_fields, flaws_of
 from l3c.coding import mode_of
-from l3c.fileformat.container import split_parts, unpack
+from l3c.fileformat.container import header_bytes, split_parts, unpack
 from l3c.fileformat.errors import TileError
 from l3c.fileformat.tiles import tile_rectangles
 from l3c.images.picture import Mode, Section
@@ -56,7 +56,9 @@ def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
     streams = model.card.get("streams") if model else None
     alpha = ["alpha"] if mode == Mode.RGBA else []
     of_network = [*streams, *alpha] if streams else ["streams"]
-    parts = Counter({"container": 0, "sections": sum(len(c) for _, c in container.sections)})
+    parts = Counter(
+        {"container": header_bytes(data), "sections": sum(len(c) for _, c in container.sections)}
+    )
     flaws, by_fallback = flaws_of(data, container), []
     for tile, (y, x, h, w) in zip(container.tiles, rectangles, strict=True):
         try:
@@ -68,12 +70,15 @@ def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
         try:
             by_network, body = split_payload(container, tile.payload)
             names = of_network if by_network else ["fallback"]
-            parts.update(dict(zip(names, map(len, split_parts(body, len(names))), strict=True)))
-        except CorruptStreamError:
-            parts["unreadable"] += len(tile.payload)
-        else:
-            by_fallback += [] if by_network else [[x, y, w, h]]
-    parts["container"] = len(data) - parts.total()
+            split = split_parts(body, len(names))
+        except CorruptStreamError:  # "unreadable" below
+            continue
+        for name, part in zip(names, split, strict=True):  # several streams may be of one scale
+            parts[name] += len(part)
+        parts["container"] += len(tile.payload) - sum(map(len, split))
+        by_fallback += [] if by_network else [[x, y, w, h]]
+    if unreadable := len(data) - parts.total():
+        parts["unreadable"] = unreadable
     kinds = {int(section): section.name for section in Section}
     fields = {
         "input": job.name,
@@ -103,7 +108,7 @@ def _text(fields: dict[str, Any]) -> str:
     tiles, (height, width) = fields["tiles"], fields["tiles"]["largest"]
     model = "none: coded by the fallback alone"
     if fields["model"]:
-        known = fields["model_name"] or "not here"
+        known = fields["model_name"] or "not here; name its weights with --model"
         model = f"{fields['model']} ({known}), {fields['arithmetic']}"
     sections, parts = (
         ", ".join(f"{name} {size:,}" for name, size in fields[key].items())

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from coder.errors import CoderError, CorruptStreamError
 from coder.leb128 import leb128, read_leb128
 from l3c.fileformat import errors
-from l3c.fileformat.errors import GET_AGAIN, Rectangle
+from l3c.fileformat.errors import GET_AGAIN, SALVAGE, Rectangle
 from l3c.fileformat.tiles import grid_flaw
 
 # Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
@@ -195,7 +195,7 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
         early = len(view) < expected
         raise (errors.TruncatedError if early else errors.TrailingBytesError)(
             f"file of {len(view)} bytes {'ends early' if early else 'goes on after its end'}: its "
-            f"header announces {expected}; {GET_AGAIN}, or salvage it"
+            f"header announces {expected}; {GET_AGAIN}, or {SALVAGE}"
         )
     found, lost, made = [], [], []
     for kind, size, crc in sections:
@@ -210,6 +210,11 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
         payload, at = view[at : at + size], at + size
         made.append(Tile(payload if at <= len(view) else None, payload_crc, crc))
     return Container(*fields, tuple(found), tuple(made), version, tuple(lost))
+
+
+def header_bytes(data: Bytes) -> int:
+    """How many bytes come before the sections and tiles of a file; raises as `unpack` does."""
+    return _header(memoryview(data).cast("B"))[2]
 
 
 def _header(view: memoryview) -> tuple[int, bytes, int]:

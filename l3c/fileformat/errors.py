@@ -7,6 +7,7 @@ not those that were written. The other two: the file is intact.
 from coder.errors import CoderError, CorruptStreamError
 
 GET_AGAIN = "get the file again from where it came from"
+SALVAGE = "keep what is whole: l3c decode --salvage"
 Rectangle = tuple[int, int, int, int]
 """y, x, height and width in pixels. Messages name it as the command does: x,y,w,h."""
 
@@ -48,7 +49,7 @@ class SectionAlteredError(CorruptStreamError):
     def __str__(self) -> str:
         return (
             f"section of kind {self.kind} (metadata) was altered: its checksum does not fit; "
-            f"{GET_AGAIN}, or salvage the image without the section"
+            f"{GET_AGAIN}, or {SALVAGE}"
         )
 
 
@@ -73,16 +74,13 @@ class TileError(_OfTileError, CorruptStreamError):
 class TileAlteredError(TileError):
     """The coded bytes of a tile do not have their checksum."""
 
-    problem = (
-        f"was altered: the checksum of its bytes does not fit; {GET_AGAIN}, or salvage the other "
-        "tiles"
-    )
+    problem = f"was altered: the checksum of its bytes does not fit; {GET_AGAIN}, or {SALVAGE}"
 
 
 class TileMissingError(TileError):
     """The file ends before the tile does."""
 
-    problem = f"is missing: the file ends before it; {GET_AGAIN}, or salvage the other tiles"
+    problem = f"is missing: the file ends before it; {GET_AGAIN}, or {SALVAGE}"
 
 
 class ModelMismatchError(CoderError):

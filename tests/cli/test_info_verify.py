@@ -46,7 +46,7 @@ def test_info_needs_no_model_and_takes_names_from_one(
 ) -> None:
     monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
     ended = run("info", coded / "a.l3c")
-    assert (ended.code, "(not here)" in ended.out, "streams" in ended.out) == (0, True, True)
+    assert (ended.code, "--model" in ended.out, "streams" in ended.out) == (0, True, True)
     assert "z3" in run("info", coded / "a.l3c", "--model", model).out
     weights = write_model(tmp_path, "interlaced")
     Image.fromarray(smooth(30, 44)).save(tmp_path / "a.png")
@@ -55,6 +55,20 @@ def test_info_needs_no_model_and_takes_names_from_one(
     parts = file["bytes_by_part"]
     assert (list(parts), sum(parts.values())) == (STREAMS, file["bytes"])
     assert parts["x"] > parts["z1"] > parts["z2"]
+    assert parts["container"] < 100  # of a scale with several streams, all count
+
+
+def test_bytes_of_a_file_that_ends_early_are_unreadable(run: Run, coded: Path) -> None:
+    path = coded / "a.l3c"
+    [whole] = run("info", path, "--json").content["files"]
+    path.write_bytes(path.read_bytes()[:-1])
+    [file] = run("info", path, "--json").content["files"]
+    parts = file["bytes_by_part"]
+    assert (list(parts), sum(parts.values())) == (
+        ["container", "sections", "unreadable"],
+        path.stat().st_size,
+    )
+    assert parts["container"] <= whole["bytes_by_part"]["container"]
 
 
 def test_a_sound_folder_and_an_empty_one(run: Run, coded: Path, tmp_path: Path) -> None:
