@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from baselines.registry import METHODS, UnknownMethodError, get_method, method_key
@@ -38,11 +39,12 @@ from l3c.cli.options import add_shared, positive
 from l3c.cli.process import hushed
 from l3c.cli.report import print_json
 from l3c.data.sources import Photo, folder_photos
+from l3c.fileformat.container import unpack
 from l3c.images.picture import PictureError
 from l3c.messages import aligned
 from l3c.models.zoo import ModelFile, named_model
 from l3c.threads import limit_threads
-from l3c.tile_coding import Choice
+from l3c.tile_coding import Choice, split_payload
 
 LEARNED = {"l3c": Choice.SMALLEST, "l3c_network": Choice.NETWORK, "l3c_quick": Choice.QUICK}
 """Keys of the learned method among --methods, and what codes a tile: as `l3c encode` writes it, the
@@ -51,7 +53,8 @@ _REFERENCE = "png"
 _HEAD = ["method", "bpsp", "of PNG", "encode s", "decode s", "lossless"]
 _COLUMNS = [
     *("folder", "image", "key", "method", "height", "width", "num_bytes", "bpsp"),
-    *("encode_s", "decode_s", "other_load", "lossless", "threads", "version", "reason"),
+    *("encode_s", "decode_s", "other_load", "lossless", "by_fallback"),
+    *("threads", "version", "reason"),
 ]
 
 
@@ -61,7 +64,8 @@ class Bench:
 
     Attributes:
         folder: as the user names it.
-        rows: one for each image and method, failures among them.
+        rows: one for each image and method, failures among them; `by_fallback` tells whether no
+            byte of a learned method's file was made by its network.
         records: one for each method, also of those without rows.
         left: images left out -> why.
     """
@@ -92,6 +96,13 @@ class Bench:
 
     def notes(self) -> Iterator[str]:
         """Lines below the results."""
+        for method, rows in self.rows[self.rows.by_fallback].groupby("method", sort=False):
+            yield (
+                f"{method}: the fallback alone coded {len(rows)} of {self.rows.image.nunique()} "
+                "images; the network by itself: --methods l3c_network"
+            )
+        for row in failed(self.rows).itertuples():
+            yield f"{row.method}, {row.image}: {row.reason}"
         if noisy := noise_note(self.rows):
             yield noisy
         yield from (f"left out {image}: {reason}" for image, reason in self.left.items())
@@ -150,6 +161,7 @@ def _measure(
 ) -> tuple[pd.DataFrame, list[MethodRecord]]:
     """Rows of each method on the photographs of a folder, failures among them, and records."""
     rows: list[ResultRow | FailedRow] = []
+    by_fallback: list[bool] = []
     records = []
     with tempfile.TemporaryDirectory(prefix="l3c-bench-") as scratch:
         place = Measurement(
@@ -164,7 +176,16 @@ def _measure(
             found = measure(source, images, len(photos), place)
             rows += [*found.rows, *found.failed]
             records.append(found.record)
-    return frame(rows, ResultRow), records
+            files = [place.run / row.stream for row in found.rows]
+            by_fallback += [bool(source.weights) and _by_fallback(file) for file in files]
+            by_fallback += [False for _ in found.failed]
+    return frame(rows, ResultRow).assign(by_fallback=np.array(by_fallback, bool)), records
+
+
+def _by_fallback(path: Path) -> bool:
+    """Whether no tile of a .l3c file was coded by the network."""
+    file = unpack(path.read_bytes())
+    return not any(split_payload(file, tile.payload or b"")[0] for tile in file.tiles)
 
 
 def _readable(photos: list[Photo]) -> tuple[list[Photo], dict[str, str]]:
@@ -235,7 +256,7 @@ def _lines(bench: Bench, titled: bool) -> Iterator[str]:
             (method.encode_s, f"{method.encode_s:.4f}"),
             (method.decode_s, f"{method.decode_s:.4f}"),
         ]
-        verdict = f"NO: {method.reason}" if method.measured else f"not measured: {method.reason}"
+        verdict = "NO: failed, see below" if method.measured else f"not measured: {method.reason}"
         cells = [text if number == number else "-" for number, text in numbers]
         rows.append([method.method, *cells, verdict if method.reason else "yes"])
     yield from aligned(rows, right=range(1, 5))

@@ -70,8 +70,9 @@ def test_a_table_of_methods(run: Run, album: Path, tmp_path: Path) -> None:
     methods = f"raw,{tmp_path / 'lossy.py'},{tmp_path / 'gone.py'}"
     ended = run("bench", album, "--methods", methods)
     assert (ended.code, "not measured: install it" in ended.out) == (1, True)
-    [line] = [line for line in ended.out.splitlines() if line.startswith("Lossy")]
-    assert "NO: failed on 1 of 1 image: a: not lossless: " in line
+    line, reason = [line for line in ended.out.splitlines() if line.startswith("Lossy")]
+    assert line.endswith("NO: failed, see below")
+    assert reason.startswith("Lossy, a: ")
     methods = run("bench", album, "--methods", methods, "--json").content["methods"]
     found = {m["key"]: (m["lossless"], m["reason"][:9]) for m in methods}
     assert found == {"raw": (True, ""), "lossy": (False, "failed on"), "gone": (None, "install i")}
@@ -118,11 +119,14 @@ def test_several_models_and_folders(
 
 def test_the_learned_method_as_it_is_written_and_otherwise(run: Run, album: Path) -> None:
     keys = ["l3c", "l3c_network", "l3c_quick"]
-    rows = run("bench", album, "--methods", ",".join(keys), "--json").content["rows"]
-    sizes = {row["key"]: row["num_bytes"] for row in rows}
+    rows = run("bench", album, "--methods", ",".join([*keys, "png"]), "--json").content["rows"]
+    sizes = {row["key"]: row["num_bytes"] for row in rows if row["key"] in keys}
     assert set(sizes) == set(keys)
     # The model is untrained, and bench's processes choose as users' do.
     assert sizes["l3c"] == sizes["l3c_quick"] < sizes["l3c_network"]
+    assert [row["by_fallback"] for row in rows] == [True, False, True, False]
+    lines = run("bench", album, "--methods", "l3c,png").out.splitlines()
+    assert len([line for line in lines if "--methods l3c_network" in line]) == 1
 
 
 def test_functions_that_print_and_fail_are_rows(run: Run, tmp_path: Path, method: Path) -> None:
