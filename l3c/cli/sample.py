@@ -1,7 +1,8 @@
 """Draw what a model expects to see, given only the coarser scales of images.
 
 Writes a PNG for each number of scales that are kept, named as the original names them: number and
-name of the image, what is sampled, and the bpsp of what is kept.
+name of the image, what is sampled, and the bpsp of what is kept. The inputs are images, such as
+PNGs; decode `.l3c` files first.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from l3c.images.picture import Mode, Picture
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
 from l3c.images.writing import write_picture
 from l3c.models.zoo import released
+from l3c.pillow_plugin import SUFFIX
 
 if TYPE_CHECKING:
     from l3c.models.tile_codec import Sample
@@ -54,6 +56,8 @@ def run(args: argparse.Namespace) -> Exit:
 
 def _sample(job: Job, batch: Batch, numbers: Iterator[int]) -> Outcome:
     number, args = next(numbers), batch.args
+    if job.path and job.path.suffix == SUFFIX:
+        raise InputError(f"samples are drawn for images: decode it first (l3c decode {job.name})")
     picture = read_picture(job.path or job.read(), job.name)
     if picture.mode != Mode.RGB:
         raise InputError(f"{picture.mode.name}: only 8-bit RGB can be sampled")

@@ -97,7 +97,7 @@ class TileCodec(ABC):
         Raises:
             UnsupportedError: the family does not offer it.
         """
-        raise UnsupportedError(f"{type(self).__name__} offers no bits of symbols")
+        raise UnsupportedError("the family of this model offers no bits of symbols")
 
     def cross_entropy_bits(self, tile: RGB) -> float:
         """Size of a tile in bits with an ideal coder."""
@@ -109,7 +109,7 @@ class TileCodec(ABC):
         Raises:
             UnsupportedError: the family cannot be sampled.
         """
-        raise UnsupportedError(f"{type(self).__name__} offers no samples")
+        raise UnsupportedError("the family of this model offers no samples")
 
     def sample_parts(self, tile: RGB, seed: int = 0) -> list[Sample]:
         """The tile itself, then with ever more parts sampled given the others.
@@ -117,4 +117,4 @@ class TileCodec(ABC):
         Raises:
             UnsupportedError: the family cannot be sampled.
         """
-        raise UnsupportedError(f"{type(self).__name__} offers no samples")
+        raise UnsupportedError("the family of this model offers no samples")

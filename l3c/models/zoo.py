@@ -202,8 +202,8 @@ def find_codec(
     for model in candidates:
         if model.identity(kind) == identity:
             return open_codec(model, device, kind)
-    there = (f"{each.name} ({each.identity(kind).hex() or 'no ' + kind})" for each in candidates)
+    names = ", ".join(each.name for each in candidates)
     raise ModelMismatchError(
-        f"written with model {identity.hex()}, which is not here; there are: "
-        f"{', '.join(there) or 'none'}. Name the weights that it was written with (--model)"
+        f"written with model {identity.hex()}, which is none of those that are here"
+        f"{names and f' ({names})'}: name its weights with --model"
     )

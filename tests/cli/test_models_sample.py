@@ -145,7 +145,11 @@ def test_samples_blame_what_is_wrong_and_replace_nothing(
     assert (ended.code, error["type"]) == (1, "OutputError")
     assert Path(error["output"]).parent == photo / "below"
     assert ended.err.startswith(f"l3c: {error['output']}: ")
-    assert run("sample", photo, "-o", album).code == 0
-    for image, kind in ((photo, "OutputError"), (album / "grey.tif", "InputError")):
+    assert run("sample", photo, "-o", album).code == run("encode", photo).code == 0
+    for image, kind in (
+        (photo, "OutputError"),
+        (album / "grey.tif", "InputError"),
+        (tmp_path / "photo.l3c", "InputError"),
+    ):
         ended = run("sample", image, "-o", album, "--json")
         assert (ended.code, ended.content["files"][0]["error"]["type"]) == (1, kind)

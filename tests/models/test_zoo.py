@@ -47,7 +47,7 @@ def test_a_model_without_integers_codes_in_floating_point_only(tmp_path: Path) -
     assert (codec.arithmetic, codec.identity) == (Arithmetic.FLOAT_CPU, tiny().identity())
     with pytest.raises(zoo.NoArithmeticError, match=r"model\.safetensors"):
         zoo.open_codec(weights, "cpu", "integer")
-    with pytest.raises(ModelMismatchError, match=r"model \(no integer\)"):
+    with pytest.raises(ModelMismatchError):
         zoo.find_codec(integer_network().identity(), Arithmetic.INTEGER, "cpu", (weights,))
 
 
@@ -120,7 +120,7 @@ def test_found_by_the_identity_in_a_file(tmp_path: Path) -> None:
         identity = network.identity()
         found = zoo.find_codec(identity, arithmetic, "cpu", (weights,))
         assert (found.identity, found.arithmetic) == (identity, arithmetic)
-        with pytest.raises(ModelMismatchError, match=r"model \("):
+        with pytest.raises(ModelMismatchError):
             zoo.find_codec(other.identity(), arithmetic, more=(weights,))
 
 
