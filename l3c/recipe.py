@@ -14,6 +14,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from l3c.messages import one_line
+from l3c.models.families import FamilyError, family_name, load_family
 from l3c.settings import FrozenSettings, problems
 
 if TYPE_CHECKING:  # families import PyTorch, which takes seconds
@@ -115,8 +116,6 @@ class Recipe(FrozenSettings):
         return family(settings)
 
     def _family(self, where: str = "") -> tuple[type[Model], FrozenSettings]:
-        from l3c.models.families import FamilyError, load_family
-
         try:
             found = load_family(self.family)
             return found, found.Settings.model_validate(self.model)
@@ -127,21 +126,21 @@ class Recipe(FrozenSettings):
             raise RecipeError(f"{where or self.name}: {reason}") from None
 
     def settings(self) -> dict[str, Any]:
-        """All of them, from "family" over "model.features" to "train.seed".
+        """All of them, from "family" (see `family_name`) over "model.features" to "train.seed".
 
         Raises:
             RecipeError: as `model_settings`.
         """
         model = {f"model.{k}": v for k, v in self.model_settings().model_dump().items()}
         train = {f"train.{k}": v for k, v in self.train.model_dump().items()}
-        return {"family": self.family, **model, **train}
+        return {"family": family_name(self.family), **model, **train}
 
     def deviations(self) -> list[str]:
         """Every setting that differs from the paper's, one readable line each."""
-        ours, published = self.settings() | {"family": Path(self.family).name}, paper_settings()
+        ours, published = self.settings(), paper_settings()
         shared = [key for key in published if key in ours and ours[key] != published[key]]
         lines = [f"{key}: {ours[key]} instead of {published[key]}" for key in shared]
-        return lines + ([f"init_from: {self.init_from}"] if self.init_from else [])
+        return lines + ([f"init_from: {Path(self.init_from).name}"] if self.init_from else [])
 
 
 def paper_settings() -> dict[str, Any]:

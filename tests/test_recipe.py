@@ -50,6 +50,8 @@ def test_paths_are_relative_to_the_recipe_that_has_them(
     assert Path(recipe.family).resolve() == tmp_path / "mine.py"
     assert Path(recipe.init_from or "") == tmp_path / "a" / "start.safetensors"
     assert recipe.make_model().family == "autoregressive"
+    assert recipe.settings()["family"].startswith("mine.py ")
+    assert not any(str(tmp_path) in line for line in recipe.deviations() if "family" in line)
     monkeypatch.chdir(tmp_path)
     assert load_recipe(inherits, ["family=mine.py"]).family == str(tmp_path / "mine.py")
     assert load_recipe(inherits, ["init_from=small-l3c"]).init_from == "small-l3c"

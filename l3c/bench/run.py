@@ -24,8 +24,9 @@ from l3c.data.manifest import ManifestRow
 # The method every other one is compared with, where it was measured; a normalized name.
 REFERENCE = "l3c"
 # Deviations that make a network another one; how it was trained stays in the cards.
-_NETWORK = ("model.", "train.lr_factors")
+_NETWORK = ("family", "model.", "train.lr_factors")
 _FAMILY = "l3c"  # of the paper
+_PAPERS = (REFERENCE, "rgb", "rgbshared")  # its networks, normalized
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,10 @@ class Run:
 
     def is_reference(self, key: str) -> bool:
         """Whether a method is L3C, whatever it was trained on."""
-        return normalize(self.published_as.get(key, key)) == REFERENCE
+        return self._name(key) == REFERENCE
+
+    def _name(self, key: str) -> str:
+        return normalize(self.published_as.get(key, key))
 
     def is_papers(self, key: str) -> bool:
         """Whether a method is one of the paper: a codec, or a model whose network does not deviate.
@@ -82,10 +86,16 @@ class Run:
         return {key: str(card.get("name", key)) for key, card in self.cards.items()} | named
 
     def deviations(self, keys: Sequence[str]) -> dict[str, str]:
-        """How networks of the paper's family differ from it, by a text that names those alike."""
+        """How the paper's networks, and others of its family, differ from it.
+
+        Returns:
+            A text that names the models that are alike -> their differences.
+        """
         labels = self.labels()
         alike: dict[str, list[str]] = {}
-        for key in filter(self._is_of_its_family, keys):
+        for key in keys:
+            if not (self._is_of_its_family(key) or self._name(key) in _PAPERS):
+                continue
             alike.setdefault(self._deviation(key), []).append(labels.get(key, key))
         return {_subject(models): differs for differs, models in alike.items() if differs}
 

@@ -45,6 +45,17 @@ def load_family(name: str) -> type[Model]:
     return family
 
 
+def family_name(name: str) -> str:
+    """What to publish of a family: a file by its name and the start of its SHA-256, not its path.
+
+    Raises:
+        FamilyError: the file cannot be read.
+    """
+    if not name.endswith(SUFFIX):
+        return name
+    return f"{Path(name).name} {hashlib.sha256(_content(Path(name))).hexdigest()[:12]}"
+
+
 def opener_of(name: str) -> Callable[..., Any]:
     """What opens the models of a family: (file, device, arithmetic) -> codec; see `load_family`."""
     module = _module(name)
@@ -77,11 +88,15 @@ def _class_of(module: ModuleType) -> type[Model] | None:
     return family if isinstance(family, type) and issubclass(family, Model) else None
 
 
-def _load_file(path: Path) -> ModuleType:
+def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise FamilyError(f"{path}: cannot be read ({one_line(error)})") from None
+
+
+def _load_file(path: Path) -> ModuleType:
+    content = _content(path)
     # Named by content and place, so that two files of one name do not meet in sys.modules.
     digest = hashlib.sha256(str(path.resolve()).encode() + content).hexdigest()
     name = f"l3c_user_family_{digest[:16]}"

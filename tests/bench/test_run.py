@@ -16,17 +16,14 @@ def test_models_that_differ_alike_are_named_together_and_training_is_left_to_the
         "paper": ["train.steps: 8 instead of 700000"],
     }
     cards = {k: {"name": k.upper(), "deviations": d} for k, d in cards.items()}
-    cards["mine"] = {"name": "Mine", "family": "/mine.py", "deviations": [SCALES]}
+    other = "family: mine.py 0123 instead of l3c"
+    cards["mine"] = {"name": "Mine", "family": "mine", "deviations": [other, SCALES]}
     run = Run(results([]), [], cards=cards)
     assert run.deviations([*cards, "png"]) == {
         "L3C here is not the paper's network": f"{SCALES}; {FROZEN}",
         "RGB and RGB_SHARED here are not the paper's networks": SCALES,
     }
-    assert [run.is_papers(key) for key in (*cards, "png")] == [
-        False,
-        False,
-        False,
-        True,
-        False,
-        True,
-    ]
+    papers = [key for key in (*cards, "png") if run.is_papers(key)]
+    assert papers == ["paper", "png"]
+    called = Run(results([]), [], cards=cards, published_as={"mine": "L3C"})
+    assert [*called.deviations(["mine"]).values()] == [f"{other}; {SCALES}"]

@@ -205,7 +205,8 @@ def test_a_training_starts_from_the_weights_of_another_model(
         assert torch.equal(found[name], expected[name])
         assert taken in capsys.readouterr().err
     assert (
-        f"init_from: {source}" in read_model(tmp_path / "2" / "toy.safetensors").card["deviations"]
+        f"init_from: {Path(source).name}"
+        in read_model(tmp_path / "2" / "toy.safetensors").card["deviations"]
     )
 
 

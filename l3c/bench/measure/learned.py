@@ -11,6 +11,7 @@ from l3c.arithmetic import Kind
 from l3c.bench.measure.provenance import versions
 from l3c.coding import cross_entropy_bits, decode_picture, encode_picture
 from l3c.images.picture import Picture
+from l3c.models.families import family_name
 from l3c.models.zoo import open_codec, read_model
 from l3c.tile_coding import Choice
 
@@ -52,7 +53,7 @@ class LearnedMethod(Method):
         self._version = ", ".join([*used, f"model {self.codec.identity.hex()}"])
         file = read_model(weights)
         settings = file.card["recipe"].get("model", {})
-        parts = [Path(file.family).name, *(f"{name}={value}" for name, value in settings.items())]
+        parts = [family_name(file.family), *(f"{name}={value}" for name, value in settings.items())]
         parts.append(self.codec.arithmetic.text)
         parts += [] if choice == Choice.NETWORK else [f"network or fallback: {choice}"]
         self.settings = ", ".join(parts)
