@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 from pydantic import TypeAdapter, ValidationError
 
+from l3c.models.families import family_name
 from l3c.settings import problems
 from l3c.whole_files import write_text
 
@@ -124,11 +125,11 @@ def configuration_of(experiment: Mapping[str, Any], recipes: Mapping[str, Any]) 
 
     Args:
         experiment: the whole checked configuration as plain values.
-        recipes: key of each trained model -> its recipe as plain values. A family in a file of its
-            own goes by the file's name, wherever that is.
+        recipes: key of each trained model -> its recipe as plain values; of a family's file, its
+            name and hash are kept.
     """
     decisive = {key: value for key, value in experiment.items() if key not in _PLACES}
-    families = {key: Path(recipe["family"]).name for key, recipe in recipes.items()}
+    families = {key: family_name(recipe["family"]) for key, recipe in recipes.items()}
     named = {key: recipe | {"family": families[key]} for key, recipe in recipes.items()}
     return {**decisive, "recipes": named}
 

@@ -4,6 +4,7 @@ import platform
 import re
 import subprocess
 import sys
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -118,11 +119,16 @@ def test_hashes_are_of_values_not_of_their_order():
     assert make(versions=reversed_versions).short_id == make().short_id
 
 
-def test_where_a_run_lies_is_not_in_its_configuration():
+def test_where_a_run_lies_is_not_in_its_configuration(tmp_path):
     here = {"run": "a", "downloads": "d", "reference": "r", "tensorboard": True, "device": "cpu"}
-    recipes = {"rgb": {"family": "/a/own.py", "train": {"steps": 8}}}
-    named = {"rgb": {"family": "own.py", "train": {"steps": 8}}}
-    assert configuration_of(here, recipes) == {"device": "cpu", "recipes": named}
+    family = tmp_path / "own.py"
+    family.write_text("")
+    recipes = {"rgb": {"family": str(family), "train": {"steps": 8}}}
+    made = configuration_of(here, recipes)
+    assert made == {"device": "cpu", "recipes": {"rgb": recipes["rgb"] | {"family": ANY}}}
+    assert str(tmp_path) not in str(made)
+    family.write_text("changed")
+    assert configuration_of(here, recipes) != made
     assert configuration_of(here, recipes) != configuration_of(here, {})
 
 
