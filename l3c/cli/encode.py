@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="choice",
         const=Choice.QUICK,
         default=Choice.SMALLEST,
-        help="run one of network and fallback where an estimate says which is smaller: less time, "
-        "at times larger files",
+        help="run the network only on what an estimate takes for a photograph, and the fallback "
+        "there only if the network exceeds the estimate: less time, at times larger files",
     )
     choice.add_argument(
         "--network",
