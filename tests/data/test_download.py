@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,29 +29,19 @@ PART = 30_000  # bytes that an earlier call has left
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one file at any path.
-
-    Attributes:
-        content, headers: of the file.
-        ranges, if_range: whether those headers are obeyed.
-        cuts: for the next requests, after how many bytes the connection is cut.
-        answers: status of the next requests, instead of the file.
-        shift: of the range that is sent, against the one that was asked for.
-        stalls: half of the file comes, and then nothing until it is unset.
-        seen: what requests asked for: Range and If-Range.
-    """
+    """Serves one file at any path."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.content, self.headers = CONTENT, {"ETag": '"one"'}
-        self.ranges = self.if_range = True
-        self.cuts: list[int] = []
-        self.answers: list[int] = []
-        self.shift = 0
-        self.stalls = threading.Event()
-        self.seen: list[tuple[str | None, str | None]] = []
+        self.ranges = self.if_range = True  # whether these headers are obeyed
+        self.cuts: list[int] = []  # after so many bytes the next connections are cut
+        self.answers: list[int] = []  # status of the next requests, instead of the file
+        self.shift = 0  # of the range that is sent, against the one that was asked for
+        self.stalls = threading.Event()  # half of the file comes, and the rest once it is unset
+        self.seen: list[tuple[str | None, str | None]] = []  # Range and If-Range of requests
         self.url = f"http://127.0.0.1:{self.server_address[1]}/file.zip?x=1"
 
 
@@ -181,19 +172,27 @@ def test_a_killed_process_is_continued(server: Server, target: Path) -> None:
     assert asked(server) == [None, f"bytes={came}-"]
 
 
-@pytest.mark.usefixtures("part")
-def test_a_server_without_ranges_starts_anew(server: Server, target: Path) -> None:
-    server.ranges = False
-    assert get(server, target) == CONTENT
-    assert asked(server) == [f"bytes={PART}-"]
+TURNED = {"content": CONTENT[::-1], "headers": {"ETag": '"two"'}}
 
 
 @pytest.mark.usefixtures("part")
-@pytest.mark.parametrize("obeys", [True, False])
-def test_a_file_that_changed_is_not_mixed(server: Server, target: Path, obeys: bool) -> None:
-    server.content, server.headers["ETag"], server.if_range = CONTENT[::-1], '"two"', obeys
-    assert get(server, target, None) == CONTENT[::-1]
-    assert asked(server) == [f"bytes={PART}-", None][: 1 if obeys else 2]
+@pytest.mark.parametrize(
+    ("changes", "requests"),
+    [
+        ({"ranges": False}, 1),
+        (TURNED, 1),
+        (TURNED | {"if_range": False}, 2),
+        ({"shift": 7}, 2),  # a range from elsewhere
+        ({"shift": -7}, 2),
+        ({"content": CONTENT[:20_000]}, 2),  # or behind the end
+    ],
+)
+def test_what_cannot_be_continued_starts_anew_and_is_not_mixed(
+    server: Server, target: Path, changes: dict[str, Any], requests: int
+) -> None:
+    vars(server).update(changes)
+    assert get(server, target, None) == server.content
+    assert asked(server) == [f"bytes={PART}-", None][:requests]
 
 
 @pytest.mark.parametrize("checksum", [None, SHA256])
@@ -213,16 +212,6 @@ def test_without_checksum_only_a_known_version_is_continued(
     assert get(server, target, checksum) == CONTENT
     continued = guard or checksum
     assert server.seen == [(None, None), (f"bytes={PART}-" if continued else None, guard)]
-
-
-@pytest.mark.usefixtures("part")
-@pytest.mark.parametrize(("shift", "size"), [(7, SIZE), (-7, SIZE), (0, 20_000)])
-def test_a_range_from_elsewhere_or_behind_the_end_starts_anew(
-    server: Server, target: Path, shift: int, size: int
-) -> None:
-    server.shift, server.content = shift, CONTENT[:size]
-    assert get(server, target, None) == CONTENT[:size]
-    assert asked(server) == [f"bytes={PART}-", None]
 
 
 def test_a_complete_part_is_only_checked(server: Server, target: Path, part: Path) -> None:
@@ -255,10 +244,7 @@ def test_a_server_in_trouble_is_asked_again(server: Server, target: Path) -> Non
     server.answers = [500] * 9
     assert "500" in fail(server, target)
     assert len(server.answers) == 9 - download.TRIES
-
-
-def test_no_server_is_said_in_words(server: Server, target: Path) -> None:
-    server.url = "http://127.0.0.1:9/x"
+    server.url = "http://127.0.0.1:9/x"  # nobody listens
     assert os.strerror(errno.ECONNREFUSED) in fail(server, target)
 
 

@@ -75,20 +75,17 @@ def test_files_come_out_below_their_paths(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.9])
-def test_a_cut_archive_is_said(tmp_path: Path, kind: str, share: float) -> None:
+def test_a_cut_archive_is_said(tmp_path: Path, kind: str) -> None:
     archive = pack(tmp_path / f"a{kind}", FILES)
-    archive.write_bytes(archive.read_bytes()[: int(share * 48_000)])
-    refuse(archive)
-
-
-@pytest.mark.parametrize("cut", [0, 100])
-def test_a_tar_cut_between_two_members_is_said(tmp_path: Path, cut: int) -> None:
-    archive = pack(tmp_path / "a.tar", FILES)
-    with tarfile.open(archive) as tar:
-        header = tar.getmember("set/3/3.bin").offset
-    archive.write_bytes(archive.read_bytes()[: header + cut])
-    refuse(archive)
+    content = archive.read_bytes()
+    cuts = [0, 480, 43_200]
+    if kind == ".tar":
+        with tarfile.open(archive) as tar:
+            between = tar.getmember("set/3/3.bin").offset  # two members
+        cuts += [between, between + 100]
+    for cut in cuts:
+        archive.write_bytes(content[:cut])
+        refuse(archive)
 
 
 def test_damage_is_said(tmp_path: Path) -> None:
@@ -115,7 +112,7 @@ def test_damage_anywhere_is_an_error_of_the_archive(tmp_path: Path, kind: str) -
     content = pack(tmp_path / f"a{kind}", {"a": b"abc" * 50, "b/c": b"d"}).read_bytes()
     archive = tmp_path / f"damaged{kind}"
     random = np.random.default_rng(0)
-    for _ in range(120):
+    for _ in range(60):
         damaged = bytearray(content)
         for place in random.integers(len(content), size=3):
             damaged[place] ^= 1 << int(random.integers(8))
