@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from l3c.recipe import Recipe, TrainSettings
@@ -61,6 +62,21 @@ def run(folder: Path, recipe: Recipe, **more: Any) -> Path:
     about: dict[str, Any] = {"data_sha256": "d" * 64, "checkpoint": folder / "toy.pt"}
     loop.train(recipe, photographs(), weights=weights, **about, **more)
     return weights
+
+
+def kill_at(patch: pytest.MonkeyPatch, call: int) -> list[int]:
+    """Interrupts a training in its n-th step from now on; the list gets the steps that begin."""
+    steps: list[int] = []
+    batch = loop.Crops.batch
+
+    def killed(self: loop.Crops, step: int, share: range) -> Any:
+        steps.append(step)
+        if len(steps) == call:
+            raise KeyboardInterrupt
+        return batch(self, step, share)
+
+    patch.setattr(loop.Crops, "batch", killed)
+    return steps
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import smooth, tiny
-from train_toy import run, toy
+from train_toy import kill_at, run, toy
 
 from l3c.training import loop
 from l3c.training.tensorboard import INSTALL, add_pictures
@@ -65,14 +65,7 @@ def test_every_step_is_written_and_the_weights_stay_the_same(
         SummaryWriter=lambda *a, **k: writers.append(Writer(*a, **k)) or writers[-1]
     )
     monkeypatch.setitem(sys.modules, WRITER, module)
-    batch, kills = loop.Crops.batch, iter([9])
-
-    def killed(self: loop.Crops, now: int, share: range) -> Any:
-        if now == 9 and next(kills, None):
-            raise KeyboardInterrupt
-        return batch(self, now, share)
-
-    monkeypatch.setattr(loop.Crops, "batch", killed)
+    kill_at(monkeypatch, 10)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, tmp_path / "events")
     assert train(tmp_path, tmp_path / "events") == train(tmp_path / "without", None)
