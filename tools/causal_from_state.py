@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--photographs", type=Path, required=True, help="that it was trained on")
     parser.add_argument("--validation", type=Path, required=True, help="other photographs")
     parser.add_argument("--licences", nargs="+", default=["not stated"], help="of the photographs")
+    parser.add_argument("--deviations", nargs="*", default=[], help="that the state does not tell")
     parser.add_argument("--folder", type=Path, default=Path("models"))
     arguments = parser.parse_args()
     state = torch.load(arguments.state, weights_only=True)
@@ -95,6 +96,7 @@ def main() -> None:
             f"step, {trained['full_share']:.0%} of them from photographs at full size, the others "
             "from six Lanczos downscales of each by 0.12 to 0.8",
             "products of hidden layers in bfloat16 in the first two thirds",
+            *arguments.deviations,
             *([] if finished else ["training not finished: stopped before the schedule's end"]),
         ],
         "versions": {"torch": torch.__version__},
