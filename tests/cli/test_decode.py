@@ -135,7 +135,7 @@ def test_each_failure_has_its_code(
     monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
     assert run("decode", coded, "-o", f"{out}/").code == 4
     ended = run("decode", coded, "-o", f"{out}/", "--model", other_model)
-    assert (ended.code, "there are: other" in ended.err) == (4, True)
+    assert (ended.code, "(other)" in ended.err) == (4, True)
     assert not out.exists()
 
 
