@@ -105,8 +105,11 @@ def test_error_can_be_sent_to_another_process() -> None:
 
 @pytest.mark.parametrize(
     ("mode", "target"),
-    {"PA": "RGBA", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}.items()
-    | {"LAB": "RGB", "HSV": "RGB", "F": "I;16 or L", "I": "I;16 or L"}.items(),
+    [
+        *[("PA", "RGBA"), ("La", "LA"), ("RGBa", "RGBA")],
+        *[(mode, "RGB") for mode in ("RGBX", "CMYK", "YCbCr", "LAB", "HSV")],
+        *[(mode, "I;16 or L") for mode in ("F", "I")],
+    ],
 )
 def test_pillow_modes_refused(mode: str, target: str) -> None:
     with pytest.raises(PictureError) as caught:
