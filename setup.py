@@ -76,6 +76,12 @@ EXTENSIONS = [
         ],
         include_dirs=["coder"],
     ),
+    Extension(
+        "coder._volume",
+        sources=["coder/_volume.pyx", "coder/volume.c"],
+        depends=["coder/volume.h", "coder/clones.h", "coder/range_coder.h"],
+        include_dirs=["coder"],
+    ),
 ]
 
 setup(
