@@ -79,7 +79,7 @@ EXTENSIONS = [
     Extension(
         "coder._volume",
         sources=["coder/_volume.pyx", "coder/volume.c"],
-        depends=["coder/volume.h", "coder/clones.h", "coder/range_coder.h"],
+        depends=["coder/volume.h", "coder/range_coder.h"],
         include_dirs=["coder"],
     ),
 ]

@@ -4,6 +4,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+def use_avx2(wanted: int = -1) -> bool: ...
+
 class Network:
     def __init__(
         self,

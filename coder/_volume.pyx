@@ -17,6 +17,12 @@ cdef extern from "volume.h":
     int volume_decode(const volume_network *, const uint8_t *, size_t, int64_t, int64_t, int64_t, uint8_t *,
                       int *) nogil
     int volume_logits(const volume_network *, const uint8_t *, int64_t, int64_t, int64_t, int32_t *) nogil
+    int volume_use_avx2(int) nogil
+
+
+def use_avx2(int wanted=-1):
+    """Whether the variant for AVX2 is used; 1 or 0 sets it where the processor allows."""
+    return bool(volume_use_avx2(wanted))
 
 
 cdef class Network:

@@ -40,4 +40,7 @@ int volume_decode(const volume_network *network, const uint8_t *bytes, size_t si
 int volume_logits(const volume_network *network, const uint8_t *symbols, int64_t channels, int64_t height, int64_t width,
                   int32_t *logits);
 
+/* Whether the variant for AVX2 is used: 1 or 0 sets it where the processor allows, -1 asks. The bytes do not depend on it. */
+int volume_use_avx2(int wanted);
+
 #endif
