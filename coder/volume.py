@@ -9,6 +9,7 @@ NumPy and C only. The bytes depend on nothing but the symbols and the network's 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,17 +18,11 @@ import numpy.typing as npt
 
 from coder import _volume
 from coder.errors import CorruptStreamError
-from coder.tables import EXP_ENTRIES, LOGIT_BITS, tables
+from coder.tables import LOGIT_BITS, tables
 
 Symbols = npt.NDArray[np.uint8]
 
-TAPS = tuple((-1, y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)) + (
-    (0, -1, -1),
-    (0, -1, 0),
-    (0, -1, 1),
-    (0, 0, -1),
-    (0, 0, 0),
-)
+TAPS = tuple(itertools.product((-1, 0), (-1, 0, 1), (-1, 0, 1)))[:14]
 """Channel, row and column of each open tap; the first layer has all but the last."""
 HIDDEN = 3
 MAX_FEATURES = 64
@@ -83,8 +78,8 @@ class VolumeNetwork:
         """The bound of the magnitude of any partial sum of a layer."""
         outputs = self.levels if i == HIDDEN else self.features
         shape = (outputs, len(TAPS), self.features) if i else layer.weights.shape
-        kinds = (layer.weights.dtype, layer.bias.dtype, layer.shift.dtype)
-        if kinds != (np.int16 if i else np.int32, np.int32, np.int32):
+        kinds = [each.dtype.name for each in (layer.weights, layer.bias, layer.shift)]
+        if kinds != ["int16" if i else "int32", "int32", "int32"]:
             raise WeightError(f"layer {i}: wrong types {kinds}")
         if layer.weights.shape != shape or shape[1] != len(TAPS) - (not i):
             raise WeightError(f"layer {i}: weights of shape {layer.weights.shape}, not {shape}")
@@ -201,6 +196,3 @@ def _checked(symbols: Symbols, network: VolumeNetwork) -> Symbols:
     if symbols.max() >= network.levels:
         raise ValueError(f"symbols must be below {network.levels}, got {symbols.max()}")
     return np.ascontiguousarray(symbols)
-
-
-assert EXP_ENTRIES == 1024  # volume.h

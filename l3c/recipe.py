@@ -35,6 +35,13 @@ class TrainSettings(FrozenSettings):
     crop: int = Field(128, ge=8, le=1024, description="side of the square crops in pixels")
     batch: int = Field(30, ge=1, le=4096)
     optimizer: Literal["rmsprop", "adam", "muon"] = "rmsprop"
+    beta2: float = Field(
+        0.98,
+        gt=0,
+        lt=1,
+        exclude_if=lambda value: value == 0.98,  # a new setting, no new identity of checkpoints
+        description="adam, muon: decay of Adam's mean of squared gradients",
+    )
     learning_rate: float = Field(1e-4, gt=0, lt=1)
     lr_factors: dict[str, float] = Field(
         {},

@@ -28,7 +28,7 @@ from l3c.fileformat import fallback
 from l3c.fileformat.container import Container, Tile, pack_parts, pixels_crc, split_parts
 from l3c.fileformat.errors import NotExactError, Rectangle
 from l3c.images.picture import Mode, Samples
-from l3c.models.tile_codec import TileCodec
+from l3c.models.tile_codec import TileCodec, UnsupportedError
 from l3c.stopwatch import timed
 
 NETWORK_CHANNELS = 3
@@ -84,7 +84,12 @@ def encode_tiles(
         codec: of the network, which may predict the tiles together; without one all goes through
             the fallback.
         choice: what may code them.
+
+    Raises:
+        UnsupportedError: a lossy codec, whose files would not be what `.l3c` promises.
     """
+    if codec and codec.lossy:
+        raise UnsupportedError(f"{type(codec).__name__} is lossy; .l3c files are lossless")
     with timed("container"):
         crcs = [pixels_crc(samples) for samples in tiles]
     limits = [_limit(samples, codec, choice) if codec else None for samples in tiles]

@@ -99,27 +99,23 @@ class Cut(nn.Module):
         return x[:, :, :-1, :-1]
 
 
-class ResidualBlock(nn.Sequential):
-    """x + two convolutions; nothing after the sum. The last block of a stack has no ReLU at all."""
+class Skip(nn.Sequential):
+    """x + its modules, one after the other; nothing after the sum."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, n, H, W) -> the same shape."""
+        return x + super().forward(x)
+
+
+class ResidualBlock(Skip):
+    """Two convolutions and a skip. The last block of a stack has no ReLU at all."""
 
     def __init__(self, features: int, relu: bool = True) -> None:
         super().__init__(Conv(features, features, relu=relu), Conv(features, features, relu=False))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, n, H, W) -> the same shape."""
-        return x + super().forward(x)
-
-
-class Skip(nn.Sequential):
-    """x + its modules, one after the other."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, n, H, W) -> the same shape."""
-        return x + super().forward(x)
-
 
 def residual_stack(features: int, groups: int) -> Skip:
-    """Groups of three residual blocks with a skip around each, one more block, a skip around all."""
+    """Groups of three blocks with a skip around each, one more block, and a skip around all."""
     blocks = [Skip(*(ResidualBlock(features) for _ in range(3))) for _ in range(groups)]
     return Skip(*blocks, ResidualBlock(features, relu=False))
 
@@ -135,8 +131,7 @@ class MaskedConv3d(nn.Conv3d):
 
     def __init__(self, inputs: int, outputs: int, own: bool = True) -> None:
         super().__init__(inputs, outputs, (2, 3, 3))
-        mask = torch.ones(2, 3, 3)
-        mask[1, 1, 1 + own :] = mask[1, 2] = 0
+        mask = (torch.arange(2 * 3 * 3) < 13 + own).float().view(2, 3, 3)  # in raster order
         self.register_buffer("mask", mask, persistent=False)
         self.mask: Tensor
 

@@ -44,6 +44,7 @@ class CPMCodec(TorchTileCodec[CPM]):
     """
 
     stream_parts = (PART,)
+    lossy = True
 
     def __init__(self, model: CPM, device: str, integers: Mapping[str, Tensor] | None) -> None:
         if integers is None:

@@ -45,6 +45,7 @@ class TileCodec(ABC):
         threads: how many tiles of a picture may be coded at once, each in a thread.
         quick: whether it takes less time than the fallback. Encoders then try it on all tiles, and
             the fallback only where that can be smaller.
+        lossy: whether decoding gives a reconstruction instead of the tile.
     """
 
     arithmetic: Arithmetic
@@ -52,6 +53,7 @@ class TileCodec(ABC):
     stream_parts: tuple[str, ...] = ("x",)
     threads: int = 1
     quick: bool = False
+    lossy: bool = False
 
     @property
     def streams(self) -> int:

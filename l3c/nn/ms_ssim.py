@@ -21,7 +21,8 @@ def ms_ssim(x: Tensor, y: Tensor, *, training: bool = False) -> Tensor:
     """Similarity of two batches of images, at most 1: all means are over the whole batch.
 
     Args:
-        x, y: float (N, C, H, W), 0..255, sides of at least 16.
+        x: float (N, C, H, W), 0..255, sides of at least 16.
+        y: the other batch, alike.
         training: the kind in CPM's loss, whose windows have an odd number of taps at any size.
 
     Returns:

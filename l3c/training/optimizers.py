@@ -53,7 +53,7 @@ class Optimizers:
             self.each.append(Muon(chosen, lr=MUON_RATIO * rate))
         others = [p for p in parameters if kind == "adam" or id(p) not in matrices]
         if others:
-            self.each.append(Adam(others, lr=rate, betas=(0.9, 0.98)))
+            self.each.append(Adam(others, lr=rate, betas=(0.9, self._settings.beta2)))
 
     def step(self, loss: Tensor, step: int) -> float:
         """Moves all parameters against the gradient of `loss`.

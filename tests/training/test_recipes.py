@@ -40,8 +40,8 @@ def test_recipe_trains(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(loop, "METRICS_EVERY", 1)
     monkeypatch.setattr(loop, "convert_and_write", lambda *arguments: None)
     crop = min(own.crop, CROP)
-    features = recipe.settings().get("model.features")
-    steps = STEPS if features == FULL_SIZE else STEPS_OF_SMALL
+    features = recipe.settings().get("model.features", 0)
+    steps = STEPS * FULL_SIZE // features if features >= FULL_SIZE else STEPS_OF_SMALL
     less = {"steps": min(own.steps, steps), "crop": crop, "batch": min(own.batch, BATCH)}
     weights = tmp_path / "model.safetensors"
     loop.train(

@@ -1,0 +1,226 @@
+"""CPM: the paper's numbers, what each gradient reaches, and its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tiny_models import smooth
+from torch import Tensor, nn
+
+from coder import volume
+from l3c.coding import encode_picture
+from l3c.images.picture import Picture
+from l3c.models import zoo
+from l3c.models.base import load_model
+from l3c.models.cpm import CPM, ContextModel, Conv, CPMSettings, MaskedConv3d, cut, pad
+from l3c.models.cpm_codec import CPMCodec
+from l3c.models.tile_codec import UnsupportedError
+from l3c.nn.ms_ssim import ms_ssim
+from l3c.recipe import Recipe
+from l3c.tile_coding import Choice
+from l3c.training import loop
+
+TINY = {"bottleneck": 4, "features": 16, "groups": 1, "context": 8, "target": 0.2}
+
+
+def tiny(**settings: object) -> CPM:
+    made = CPM(CPMSettings.model_validate(TINY | settings))
+    made.initialize(0)
+    return made
+
+
+def crops(count: int = 2, side: int = 32) -> Tensor:
+    images = [smooth(side, side + i)[:, :side].transpose(2, 0, 1) for i in range(count)]
+    return torch.from_numpy(np.stack(images))
+
+
+def count(parameters: object) -> int:
+    return sum(p.numel() for p in parameters)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("bottleneck", "total"), [(32, 10_016_078), (64, 10_155_406)])
+def test_the_networks_are_as_large_as_the_papers(bottleneck: int, total: int) -> None:
+    groups = CPM(CPMSettings(bottleneck=bottleneck)).param_groups()
+    assert (count(groups["autoencoder"]), count(groups["context"])) == (total, 23_838)
+
+
+@pytest.mark.parametrize(("kernel", "up"), [(5, False), (3, True), (5, True)])
+def test_convolutions_are_aligned_as_tensorflows(kernel: int, up: bool) -> None:
+    """SAME with stride 2 begins 1 before; transposed, 3 taps lose the last, 5 the first too."""
+    layer, x = Conv(1, 1, kernel, 2, up=up), torch.rand(1, 1, 6, 8)
+    conv = layer[0] if up else layer[1]
+    assert isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
+    with torch.no_grad():
+        found = layer[1](layer[0](x))[0, 0].numpy()
+        filters, image = conv.weight[0, 0].numpy(), x[0, 0].numpy()
+    if up:
+        full = np.zeros((2 * 6 + 8, 2 * 8 + 8))
+        for (i, j), value in np.ndenumerate(image):
+            full[2 * i : 2 * i + kernel, 2 * j : 2 * j + kernel] += value * filters
+        first = int(kernel == 5)
+        expected = full[first : first + 12, first : first + 16]
+    else:
+        padded = np.pad(image, (1, 2))
+        expected = np.array(
+            [
+                [(padded[i : i + 5, j : j + 5] * filters).sum() for j in range(0, 8, 2)]
+                for i in range(0, 6, 2)
+            ]
+        )
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_the_context_model_sees_what_is_coded_before_and_no_more() -> None:
+    net = ContextModel(8, 6).double()
+    for conv in (net.first, *net.block, net.last):
+        assert isinstance(conv, MaskedConv3d)
+        assert int(conv.mask.sum()) == 13 + (conv is not net.first)
+        nn.init.uniform_(conv.weight, 0.1, 1)
+    values = torch.rand(1, 7, 13, 13, dtype=torch.float64, requires_grad=True)
+    logits = net(values, torch.tensor(0.5))
+    assert logits.shape == (1, 6, 7, 13, 13)
+    (gradient,) = torch.autograd.grad(logits[0, :, 5, 6, 6].sum(), values)
+    seen = np.argwhere(gradient[0].numpy() != 0)
+    before = [tuple(place) < (5, 6, 6) for place in seen]
+    assert all(before)
+    assert [seen[:, i].min() for i in range(3)] == [1, 2, 2]
+    assert [seen[:, i].max() for i in range(3)] == [5, 10, 10]
+
+
+def test_the_quantizer_is_hard_forward_and_soft_backward() -> None:
+    made = tiny()
+    z = torch.linspace(-3, 3, 50).requires_grad_()
+    values, symbols = made.quantize(z)
+    distance = (z[:, None] - made.centres) ** 2
+    assert (symbols == distance.argmin(1)).all()
+    torch.testing.assert_close(values, made.centres[symbols])
+    soft = (torch.softmax(-distance, 1) * made.centres).sum(1)
+    for parameter in (z, made.centres):
+        hard_gradient = torch.autograd.grad(values.sum(), parameter, retain_graph=True)
+        soft_gradient = torch.autograd.grad(soft.sum(), parameter, retain_graph=True)
+        torch.testing.assert_close(hard_gradient, soft_gradient)
+
+
+def test_the_rate_reaches_the_encoder_through_the_importance_map_alone() -> None:
+    made, x = tiny(), crops().float()
+    found = made.encode(x)
+    assert found.importance.min() >= 0
+    assert found.importance.max() <= 1
+    made.symbol_bits(found).sum().backward()
+    assert all(p.grad is None for p in made.param_groups()["autoencoder"])
+    assert all(p.grad is not None for p in made.context.parameters())
+    made.zero_grad(set_to_none=True)
+    found = made.encode(x)
+    (found.importance * made.symbol_bits(found).detach()).sum().backward()
+    assert made.encoder[0][1].weight.grad.abs().sum() > 0  # type: ignore[union-attr, index]
+    assert made.centres.grad is None
+
+
+@torch.no_grad()
+def test_the_loss_is_the_papers() -> None:
+    made, images = tiny(target=0), crops()
+    terms = {name: float(value) / images.numel() for name, value in made.loss(images).items()}
+    found = made.encode(images.float())
+    bits = made.symbol_bits(found)
+    rate = float((bits.mean() + (found.importance * bits).mean()) / 2)
+    assert terms["rate"] == pytest.approx(500 * rate, rel=1e-4)
+    squares = sum(
+        float((p**2).sum())
+        for part in (made.encoder, made.decoder)
+        for p in part.parameters()
+        if p.ndim == 4
+    )
+    decay = 0.005 * squares / 2 + 0.1 * float((made.centres**2).sum()) / 2
+    assert terms["regularization"] == pytest.approx(decay, rel=1e-4)
+    y = made.decode(found.values)
+    assert terms["distortion"] == pytest.approx(
+        5000 * (1 - float(ms_ssim(images.float(), y, training=True))), rel=1e-4
+    )
+    assert tiny(target=9).loss(images)["rate"] == 0  # a hinge
+    error = float(tiny(distortion="mse").loss(images)["distortion"]) / images.numel()
+    psnr = float(tiny(distortion="psnr").loss(images)["distortion"]) / images.numel()
+    assert psnr == pytest.approx(100 - 10 * np.log10(255**2 / error))
+
+
+def test_measuring_leaves_training_as_it_was() -> None:
+    made, images = tiny(), crops()
+    made.loss(images)
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    assert made.bits(images)["symbols"] > 0
+    assert made.reconstruct(images[:, :, :21, :19]).shape == (2, 3, 21, 19)
+    assert made.training
+    assert all((value == before[name]).all() for name, value in made.state_dict().items())
+    odd = images[:, :, :21, :19].float()
+    padded = pad(odd)
+    assert padded.shape[2:] == (24, 24)
+    assert (padded[:, :, :1] == 0).all()
+    assert (cut(padded, 21, 19) == odd).all()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that `l3c train` writes."""
+    folder = tmp_path_factory.mktemp("cpm")
+    train = {"steps": 40, "crop": 32, "batch": 4, "optimizer": "adam", "learning_rate": 3e-3}
+    content = {"name": "tiny", "family": "cpm", "model": TINY}
+    recipe = Recipe.model_validate(content | {"train": train | {"channels_last": False}})
+    loop.train(
+        recipe,
+        {"a": smooth(64, 72), "b": smooth(80, 66)},
+        data_sha256="d" * 64,
+        weights=folder / "tiny.safetensors",
+        checkpoint=folder / "checkpoint",
+    )
+    return folder / "tiny.safetensors"
+
+
+@pytest.fixture(scope="module")
+def codec(weights: Path) -> CPMCodec:
+    opened = zoo.open_codec(weights)
+    assert isinstance(opened, CPMCodec)
+    return opened
+
+
+def photograph() -> NDArray[np.uint8]:
+    return smooth(203, 250)
+
+
+def test_integers_predict_what_the_network_predicts(weights: Path, codec: CPMCodec) -> None:
+    model, _ = load_model(zoo.read_model(weights))
+    assert isinstance(model, CPM)
+    image = photograph()
+    symbols = codec.symbols(image)
+    with torch.no_grad(), model.evaluating():
+        values = model.centres[torch.from_numpy(symbols).long()][None]
+        logits = model.context(values, model.centres[0])[0].permute(1, 2, 3, 0).numpy()
+    found = volume.logits(symbols, codec.network) / 64
+    assert np.abs(found - logits).max() < 0.05
+    promised = float(model.bits(torch.from_numpy(image.transpose(2, 0, 1)[None].copy()))["symbols"])
+    (data,) = codec.encode(image)
+    assert 8 * len(data) == pytest.approx(promised, rel=1e-3, abs=32)
+    assert codec.cross_entropy_bits(image) == pytest.approx(promised, rel=1e-3)
+
+
+def test_a_tile_becomes_its_reconstruction(weights: Path, codec: CPMCodec) -> None:
+    image = photograph()
+    (data,) = codec.encode(image)
+    decoded = codec.decode([data], *image.shape[:2])
+    model, _ = load_model(zoo.read_model(weights))
+    assert isinstance(model, CPM)
+    expected = model.reconstruct(torch.from_numpy(image.transpose(2, 0, 1)[None].copy()))
+    assert (decoded == expected[0].permute(1, 2, 0).numpy()).all()
+    assert (volume.decode_volume(data, codec.network, (4, 26, 32)) == codec.symbols(image)).all()
+    assert codec.decode(codec.encode(image[:3, :5]), 3, 5).shape == (3, 5, 3)
+
+
+def test_a_lossy_file_is_never_called_lossless(codec: CPMCodec) -> None:
+    assert codec.lossy
+    for choice in Choice:
+        with pytest.raises(UnsupportedError):
+            encode_picture(Picture.from_array(photograph()), codec, choice=choice)
+    with pytest.raises(UnsupportedError):
+        tiny().codec()
