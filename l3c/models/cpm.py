@@ -37,7 +37,9 @@ from l3c.settings import FrozenSettings
 STRIDE = 8
 RGB_MEAN = (121.85369873, 113.58860779, 100.63715363)  # of ImageNet, as published
 RGB_VARIANCE = (4746.37695312, 4454.13964844, 4812.234375)
-CENTRES_SEED = 666
+# What TensorFlow 1 draws uniformly on +-2 with the paper's seeds, 1234 and 666.
+FIRST_CENTRES = (-1.433224, -1.807888, -0.364503, -0.897532, 1.525022, 0.865048)
+CENTRES_RANGE = 2.0
 LAYERS = 4  # of the context model, each of which looks back by one in all three dimensions
 
 
@@ -49,7 +51,6 @@ class CPMSettings(FrozenSettings):
     groups: int = Field(5, ge=0, le=16, description="of three residual blocks, in E and in D")
     levels: int = Field(6, ge=2, le=16, description="L, centres of the quantizer")
     context: int = Field(24, ge=1, le=64, description="channels of the context model")
-    centre_range: float = Field(2.0, gt=0, description="centres start uniform within +- this")
     target: float = Field(1.2, ge=0, description="H_target, bits a symbol: 64 / C times bpp")
     beta: float = Field(500.0, ge=0, description="weight of the rate beyond its target")
     distortion: Literal["ms_ssim", "mse", "psnr"] = Field(
@@ -222,11 +223,9 @@ class CPM(Model):
                     nn.init.zeros_(module.bias)
             elif isinstance(module, nn.BatchNorm2d):
                 module.reset_parameters()
-        generator = torch.Generator().manual_seed(CENTRES_SEED)
-        reach = self.settings.centre_range
-        start = torch.rand(len(self.centres), generator=generator) * 2 * reach - reach
-        with torch.no_grad():
-            self.centres.copy_(start)
+        nn.init.uniform_(self.centres, -CENTRES_RANGE, CENTRES_RANGE)
+        if len(self.centres) == len(FIRST_CENTRES):  # as published, the numbers of their seed
+            self.centres.data.copy_(torch.tensor(FIRST_CENTRES))
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """See `Model`: the paper's two optimisers."""
@@ -253,8 +252,11 @@ class CPM(Model):
         """
         distance = (z.unsqueeze(-1) - self.centres) ** 2
         symbols = distance.argmin(-1)
+        hard = self.centres[symbols]
+        if not torch.is_grad_enabled():
+            return hard, symbols
         soft = (torch.softmax(-distance, -1) * self.centres).sum(-1)
-        return soft + (self.centres[symbols] - soft).detach(), symbols
+        return soft + (hard - soft).detach(), symbols
 
     def decode(self, values: Tensor) -> Tensor:
         """D: values (N, C, H/8, W/8) -> float (N, 3, H, W), 0..255."""
