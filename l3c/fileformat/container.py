@@ -253,7 +253,7 @@ def _parse(header: bytes) -> tuple[_Fields, _Triples, _Triples]:
 
     The checksum of the header fits, so that only a writer's mistake, or malice, is found here.
     """
-    reader = _Reader(header)
+    reader = Reader(header)
     mode, arithmetic = reader.byte(), reader.byte()
     if arithmetic not in ARITHMETICS:
         raise errors.NewerFormatError(f"pixels coded with arithmetic {arithmetic}")
@@ -275,26 +275,37 @@ def _parse(header: bytes) -> tuple[_Fields, _Triples, _Triples]:
     return (mode, height, width, arithmetic, model, rows, cols), sections, tiles
 
 
-class _Reader:
-    """Takes the fields of a header one after the other."""
+class Reader:
+    """Takes the fields of a header one after the other.
 
-    def __init__(self, header: bytes) -> None:
-        self.header, self.at = header, 0
+    Args:
+        header: its bytes.
+        ended: raised where they end inside a field.
+    """
+
+    def __init__(
+        self, header: bytes, ended: type[CorruptStreamError] = errors.HeaderAlteredError
+    ) -> None:
+        self.header, self.at, self.ended = header, 0, ended
 
     def take(self, count: int) -> bytes:
+        """The next bytes."""
         start, self.at = self.at, self.at + count
         if self.at > len(self.header):
-            self.refuse("it ends inside a field")
+            raise self.ended(f"the header of {len(self.header)} bytes ends early; {GET_AGAIN}")
         return self.header[start : self.at]
 
     def byte(self) -> int:
+        """The next byte."""
         return self.take(1)[0]
 
     def u32(self) -> int:
+        """The next four bytes, big-endian."""
         return int.from_bytes(self.take(4), "big")
 
     def number(self) -> int:
-        value, self.at = read_leb128(self.header, self.at, errors.HeaderAlteredError)
+        """The next number, LEB128."""
+        value, self.at = read_leb128(self.header, self.at, errors.HeaderAlteredError, self.ended)
         return value
 
     def refuse(self, flaw: str) -> None:

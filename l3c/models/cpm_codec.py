@@ -18,19 +18,20 @@ from torch.nn import functional as F
 
 from coder import volume
 from coder.tables import LOGIT_BITS
-from coder.volume import TAPS, TOP, Layer, VolumeNetwork, WeightError, largest_sums
+from coder.volume import TAPS, TOP, Layer, Symbols, VolumeNetwork, WeightError, largest_sums
 from l3c.arithmetic import Arithmetic
 from l3c.models.base import TorchTileCodec
 from l3c.models.cpm import CPM, LAYERS, STRIDE, MaskedConv3d, cut, pad
-from l3c.models.tile_codec import RGB, Bits, UnsupportedError
+from l3c.models.tile_codec import RGB, Bits, LossyCodec, UnsupportedError
 from l3c.stopwatch import timed
+from l3c.torch_state import fixed_state
 
 ROOM = 3.0  # between the largest unit in calibration and the largest that is not clipped
 SPREAD = 16.0  # no feature gets a scale so many times finer than the largest feature
 PART = "symbols"
 
 
-class CPMCodec(TorchTileCodec[CPM]):
+class CPMCodec(LossyCodec, TorchTileCodec[CPM]):
     """Symbols of a tile as one stream; decoding gives a reconstruction, not the tile.
 
     Args:
@@ -44,7 +45,6 @@ class CPMCodec(TorchTileCodec[CPM]):
     """
 
     stream_parts = (PART,)
-    lossy = True
 
     def __init__(self, model: CPM, device: str, integers: Mapping[str, Tensor] | None) -> None:
         if integers is None:
@@ -58,31 +58,27 @@ class CPMCodec(TorchTileCodec[CPM]):
             digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
         self.identity = digest.digest()[: len(self.identity)]
 
-    def encode(self, tile: RGB) -> list[bytes]:
-        """See `TileCodec`."""
-        with timed("network", PART):
-            symbols = self.symbols(tile)
+    def symbols(self, image: RGB) -> Symbols:
+        """See `LossyCodec`: (C, H/8, W/8), sides rounded up."""
+        with timed("network", PART), fixed_state():
+            found = self.model.encode(pad(self.images(image).float())).symbols[0]
+            return found.to("cpu", torch.uint8).numpy()
+
+    def encode_symbols(self, symbols: Symbols) -> list[bytes]:
+        """See `LossyCodec`: one stream."""
         with timed("coder", PART):
             return [volume.encode_volume(symbols, self.network)]
 
-    def decode(self, streams: list[bytes], height: int, width: int) -> RGB:
-        """The reconstruction, uint8 (height, width, 3): truncated, not rounded."""
+    def decode_symbols(self, streams: list[bytes], height: int, width: int) -> Symbols:
+        """See `LossyCodec`."""
         sides = (-(-height // STRIDE), -(-width // STRIDE))
-        shape = (self.model.settings.bottleneck, *sides)
         with timed("coder", PART):
-            symbols = volume.decode_volume(streams[0], self.network, shape)
-        with timed("network", PART):
-            return self.reconstruct(symbols, height, width)
+            shape = (self.model.settings.bottleneck, *sides)
+            return volume.decode_volume(streams[0], self.network, shape)
 
-    def symbols(self, tile: RGB) -> volume.Symbols:
-        """Of a tile: uint8 (C, H/8, W/8), sides rounded up."""
-        with torch.inference_mode():
-            found = self.model.encode(pad(self.images(tile).float())).symbols[0]
-        return found.to("cpu", torch.uint8).numpy()
-
-    def reconstruct(self, symbols: volume.Symbols, height: int, width: int) -> RGB:
-        """The image of symbols: uint8 (height, width, 3)."""
-        with torch.inference_mode():
+    def reconstruct(self, symbols: Symbols, height: int, width: int) -> RGB:
+        """See `LossyCodec`: values are truncated, not rounded, as the paper does."""
+        with timed("network", PART), fixed_state():
             values = self.model.centres[torch.from_numpy(symbols).to(self.device).long()]
             image = cut(self.model.decode(values[None]), height, width)[0]
             return image.to(torch.uint8).permute(1, 2, 0).cpu().contiguous().numpy()

@@ -120,3 +120,43 @@ class TileCodec(ABC):
             UnsupportedError: the family cannot be sampled.
         """
         raise UnsupportedError("the family of this model offers no samples")
+
+
+class LossyCodec(TileCodec):
+    """Codes symbols, from which it reconstructs an image that is not the one it was given.
+
+    `encode` and `decode` are those of a tile codec; lossy files hold the checksum of the symbols,
+    which decode exactly.
+    """
+
+    lossy = True
+
+    @abstractmethod
+    def symbols(self, image: RGB) -> npt.NDArray[np.uint8]:
+        """All that a file of the image says: any shape."""
+
+    @abstractmethod
+    def encode_symbols(self, symbols: npt.NDArray[np.uint8]) -> list[bytes]:
+        """Streams of the symbols."""
+
+    @abstractmethod
+    def decode_symbols(
+        self, streams: list[bytes], height: int, width: int
+    ) -> npt.NDArray[np.uint8]:
+        """Inverse of `encode_symbols`, for an image of this size.
+
+        Raises:
+            CorruptStreamError: streams that cannot be of this size.
+        """
+
+    @abstractmethod
+    def reconstruct(self, symbols: npt.NDArray[np.uint8], height: int, width: int) -> RGB:
+        """The image of symbols: uint8 (height, width, 3). Devices may differ in single levels."""
+
+    def encode(self, tile: RGB) -> list[bytes]:
+        """See `TileCodec`."""
+        return self.encode_symbols(self.symbols(tile))
+
+    def decode(self, streams: list[bytes], height: int, width: int) -> RGB:
+        """The reconstruction."""
+        return self.reconstruct(self.decode_symbols(streams, height, width), height, width)

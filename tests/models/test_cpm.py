@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tiny_models import smooth
+from tiny_models import smooth, tiny_causal
 from torch import Tensor, nn
 
 from coder import volume
+from coder.errors import CorruptStreamError
 from l3c.coding import encode_picture
-from l3c.images.picture import Picture
+from l3c.fileformat.errors import ModelMismatchError, NotExactError
+from l3c.fileformat.lossy import pack, unpack
+from l3c.images.picture import Picture, PictureError, Section
+from l3c.lossy import decode_lossy, decode_symbols, encode_lossy, lossy_codec
 from l3c.models import zoo
 from l3c.models.base import load_model
 from l3c.models.cpm import CPM, ContextModel, Conv, CPMSettings, MaskedConv3d, cut, pad
@@ -215,6 +222,52 @@ def test_a_tile_becomes_its_reconstruction(weights: Path, codec: CPMCodec) -> No
     assert (decoded == expected[0].permute(1, 2, 0).numpy()).all()
     assert (volume.decode_volume(data, codec.network, (4, 26, 32)) == codec.symbols(image)).all()
     assert codec.decode(codec.encode(image[:3, :5]), 3, 5).shape == (3, 5, 3)
+
+
+def test_a_file_holds_symbols_and_metadata(codec: CPMCodec) -> None:
+    picture = Picture.from_array(photograph())
+    picture = replace(picture, sections={Section.XMP: b"<x/>"})
+    data = encode_lossy(picture, codec)
+    decoded = decode_lossy(data, lambda identity: codec)
+    assert decoded.sections == picture.sections
+    assert (decoded.samples == codec.decode(codec.encode(picture.samples), 203, 250)).all()
+    assert (decode_symbols(data, lambda identity: codec) == codec.symbols(picture.samples)).all()
+    damaged = unpack(data)
+    with pytest.raises(NotExactError):
+        decode_lossy(pack(replace(damaged, symbols_crc=1)), lambda identity: codec)
+    with pytest.raises(ModelMismatchError):
+        decode_lossy(pack(replace(damaged, model=b"8 others")), lambda identity: codec)
+    with pytest.raises(CorruptStreamError):
+        decode_lossy(pack(replace(damaged, payload=damaged.payload + b"\0")), lambda _: codec)
+    for samples in (photograph()[:, :, 0], np.zeros((4, 4, 4), np.uint8)):
+        with pytest.raises(PictureError):
+            encode_lossy(Picture.from_array(samples), codec)
+    with pytest.raises(UnsupportedError):
+        lossy_codec(tiny_causal())
+
+
+FRESH = """
+import sys
+from l3c.lossy import decode_symbols
+from l3c.models import zoo
+weights, file, threads = sys.argv[1:]
+import torch
+torch.set_num_threads(int(threads))
+data = open(file, "rb").read()
+sys.stdout.buffer.write(decode_symbols(data, lambda _: zoo.open_codec(weights)).tobytes())
+"""
+
+
+@pytest.mark.slow
+def test_symbols_are_the_same_in_a_fresh_process(
+    weights: Path, codec: CPMCodec, tmp_path: Path
+) -> None:
+    path, image = tmp_path / "a.l3y", photograph()
+    path.write_bytes(encode_lossy(Picture.from_array(image), codec))
+    for threads in ("1", "2"):
+        command = [sys.executable, "-c", FRESH, str(weights), str(path), threads]
+        run = subprocess.run(command, capture_output=True, check=True, timeout=300)
+        assert run.stdout == codec.symbols(image).tobytes()
 
 
 def test_a_lossy_file_is_never_called_lossless(codec: CPMCodec) -> None:
