@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from PIL import Image
 
-from l3c import coding
+from l3c import coding, lossy
 from l3c.arithmetic import Arithmetic, Kind
 from l3c.images.picture import Picture
 from l3c.models import zoo
@@ -153,6 +153,33 @@ class Model:
         """
         pictures = coding.decode_pictures([_bytes(data) for data in files], self._find)
         return [_as(output, picture) for picture in pictures]
+
+    def encode_lossy(self, image: Any) -> bytes:
+        """The `.l3y` file of one RGB image, which decodes to a reconstruction.
+
+        Args:
+            image: as for `encode`, 8 bits without alpha.
+
+        Raises:
+            l3c.models.tile_codec.UnsupportedError: the model is lossless.
+            l3c.images.picture.PictureError: an image of another kind.
+        """
+        return lossy.encode_lossy(_picture(image), lossy.lossy_codec(self._codec))
+
+    def decode_lossy(self, data: bytes, output: Output = "numpy") -> Any:
+        """The reconstruction of a `.l3y` file; the model is found by its identity in the file.
+
+        Args:
+            data: the whole file.
+            output: as for `decode`.
+
+        Raises:
+            coder.CoderError: one of its classes says what is wrong with the file.
+        """
+        picture = lossy.decode_lossy(
+            _bytes(data), lambda identity: self._find(identity, Arithmetic.INTEGER)
+        )
+        return _as(output, picture)
 
     @property
     def _codec(self) -> TileCodec:

@@ -7,6 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from l3c.cli import lossy
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.files import Job, OutputError, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output
@@ -15,6 +16,7 @@ from l3c.cli.verify import flaw_fields, salvage
 from l3c.coding import decode_picture
 from l3c.fileformat.container import unpack
 from l3c.fileformat.errors import Rectangle
+from l3c.fileformat.lossy import is_lossy
 from l3c.images.writing import WRITABLE_SUFFIXES, write_picture
 from l3c.pillow_plugin import SUFFIX
 
@@ -50,7 +52,7 @@ def run(args: argparse.Namespace) -> Exit:
     named = None if args.format is None else f".{args.format.lower().lstrip('.')}"
     if named is not None and named not in WRITABLE_SUFFIXES:
         raise UsageError(f"--format {args.format}: expected one of {_FORMATS}")
-    found, left = find_jobs(args.inputs, {SUFFIX})
+    found, left = find_jobs(args.inputs, {SUFFIX, lossy.SUFFIX})
     jobs = with_targets(args, found, named or ".png")
     return Batch(args, jobs, left).run(partial(_decode, named=named), summary=True)
 
@@ -75,6 +77,8 @@ def _decode(job: Job, batch: Batch, named: str | None) -> Outcome:
     start, args = time.perf_counter(), batch.args
     suffix = _suffix(job.target, named)
     data = job.read()
+    if is_lossy(data):
+        return lossy.decode(job, batch, data, suffix)
     container = unpack(data, damaged=args.salvage)
     batch.outputs.check(job.target, job.path)
     pixels = container.height * container.width

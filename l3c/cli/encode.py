@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from l3c.arithmetic import KINDS, Arithmetic
+from l3c.cli import lossy
 from l3c.cli.exits import Exit
 from l3c.cli.files import Job, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output, number_in
@@ -82,6 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
     found, left = find_jobs(args.inputs, IMAGE_SUFFIXES, name_others=True)
+    if lossy.asked_for(args):
+        jobs = with_targets(args, found, lossy.SUFFIX)
+        return Batch(args, jobs, left).run(lossy.encode, summary=True)
     return Batch(args, with_targets(args, found, SUFFIX), left).run(_encode, summary=True)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from coder.errors import CorruptStreamError
 from l3c.arithmetic import Arithmetic
+from l3c.cli import lossy
 from l3c.cli.exits import Exit
 from l3c.cli.files import Job, find_jobs
 from l3c.cli.options import add_inputs, add_shared
@@ -22,6 +23,7 @@ from l3c.cli.verify import flaw_fields, flaws_of
 from l3c.coding import mode_of
 from l3c.fileformat.container import header_bytes, split_parts, unpack
 from l3c.fileformat.errors import TileError
+from l3c.fileformat.lossy import is_lossy
 from l3c.fileformat.tiles import tile_rectangles
 from l3c.images.picture import Mode, Section
 from l3c.models.zoo import ModelError, ModelFile, named_model, released
@@ -41,12 +43,14 @@ def run(args: argparse.Namespace) -> Exit:
     models = [named_model(args.model)] if args.model else []
     with contextlib.suppress(ModelError):  # only a name and a number of scales are taken of them
         models += released()
-    jobs, left = find_jobs(args.inputs, {SUFFIX})
+    jobs, left = find_jobs(args.inputs, {SUFFIX, lossy.SUFFIX})
     return Batch(args, jobs, left).run(partial(_describe, models=models))
 
 
 def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
     data = job.read()
+    if is_lossy(data):
+        return lossy.info(job, data, models)
     container = unpack(data, damaged=True)
     height, width, rows, cols = container.height, container.width, container.rows, container.cols
     mode, rectangles = mode_of(container), tile_rectangles(height, width, rows, cols)

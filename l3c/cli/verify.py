@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from coder.errors import CorruptStreamError
 from l3c.arithmetic import Arithmetic
+from l3c.cli import lossy
 from l3c.cli.exits import Exit, error_fields
 from l3c.cli.files import Job, find_jobs
 from l3c.cli.options import add_coding, add_inputs
@@ -16,6 +17,7 @@ from l3c.cli.report import Batch, Outcome, sizes
 from l3c.coding import Decoded, decode_picture
 from l3c.fileformat.container import Container, unpack
 from l3c.fileformat.errors import Rectangle, SectionAlteredError
+from l3c.fileformat.lossy import is_lossy
 from l3c.pillow_plugin import SUFFIX
 
 if TYPE_CHECKING:
@@ -30,13 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    jobs, left = find_jobs(args.inputs, {SUFFIX})
+    jobs, left = find_jobs(args.inputs, {SUFFIX, lossy.SUFFIX})
     return Batch(args, jobs, left).run(_verify, summary=True)
 
 
 def _verify(job: Job, batch: Batch) -> Outcome:
     start = time.perf_counter()
     data = job.read()
+    if is_lossy(data):
+        return lossy.verify(job, batch, data)
     container = unpack(data, damaged=True)
     moved = batch.steps(job, container.height * container.width)
     decoded, flaws = salvage(data, batch.engine.decoder, progress=moved)

@@ -42,6 +42,7 @@ class Model(nn.Module, ABC):
         family: name of the family, part of every model's identity.
         Settings: class of the settings, each with its default.
         arithmetics: what its codecs may compute with.
+        lossy: whether its codecs are `LossyCodec`, which need the weights besides the integers.
         settings: of this network.
         parts: names of what is coded, in the order of tables: "x" is the image itself.
     """
@@ -49,6 +50,7 @@ class Model(nn.Module, ABC):
     family: ClassVar[str]
     Settings: ClassVar[type[FrozenSettings]]
     arithmetics: ClassVar[tuple[Kind, ...]] = KINDS
+    lossy: ClassVar[bool] = False
     settings: FrozenSettings
     parts: tuple[str, ...] = ("x",)
 
@@ -206,10 +208,11 @@ def write_model(
     from safetensors.torch import save
 
     weights, precision = model.state_dict(), "float32"
-    if half and "float" not in model.arithmetics:
+    if half and "float" not in model.arithmetics and not model.lossy:
         weights, precision = {}, "integers"
     elif half:
-        weights, precision = {name: value.half() for name, value in weights.items()}, "float16"
+        real = {name: value.half() for name, value in weights.items() if value.is_floating_point()}
+        weights, precision = weights | real, "float16"
         model.load_state_dict(weights)
     stored = weights | {INTEGER_PREFIX + k: v for k, v in (integers or {}).items()}
     content = save({name: value.contiguous() for name, value in stored.items()})
@@ -224,6 +227,8 @@ def write_model(
         facts["identity"] = model.identity().hex()
     codec = copy.deepcopy(model).codec("cpu", integers)
     facts["streams"] = list(codec.stream_parts)
+    if model.lossy:
+        facts["lossy"] = True
     if integers:
         facts["integer_identity"] = codec.identity.hex()
         facts["integer"] = dict(card.get("integer", {})) | model.integer_facts(integers)

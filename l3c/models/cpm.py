@@ -187,6 +187,7 @@ class CPM(Model):
     family: ClassVar[str] = "cpm"
     Settings: ClassVar[type[CPMSettings]] = CPMSettings
     arithmetics: ClassVar[tuple[Kind, ...]] = ("integer",)
+    lossy: ClassVar[bool] = True
     settings: CPMSettings
     parts = ("symbols",)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,18 +12,22 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from tiny_models import smooth, tiny_causal
 from torch import Tensor, nn
 
+import l3c
 from coder import volume
 from coder.errors import CorruptStreamError
+from l3c.cli import main
+from l3c.cli.exits import Exit
 from l3c.coding import encode_picture
-from l3c.fileformat.errors import ModelMismatchError, NotExactError
+from l3c.fileformat.errors import ModelMismatchError, NotExactError, NotL3CError
 from l3c.fileformat.lossy import pack, unpack
 from l3c.images.picture import Picture, PictureError, Section
 from l3c.lossy import decode_lossy, decode_symbols, encode_lossy, lossy_codec
 from l3c.models import zoo
-from l3c.models.base import load_model
+from l3c.models.base import load_model, write_model
 from l3c.models.cpm import CPM, ContextModel, Conv, CPMSettings, MaskedConv3d, cut, pad
 from l3c.models.cpm_codec import CPMCodec
 from l3c.models.tile_codec import UnsupportedError
@@ -268,6 +273,44 @@ def test_symbols_are_the_same_in_a_fresh_process(
         command = [sys.executable, "-c", FRESH, str(weights), str(path), threads]
         run = subprocess.run(command, capture_output=True, check=True, timeout=300)
         assert run.stdout == codec.symbols(image).tobytes()
+
+
+def test_the_command_codes_lossy_files(
+    weights: Path, codec: CPMCodec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, coded, back = tmp_path / "a.png", tmp_path / "a.l3y", tmp_path / "b.png"
+    Image.fromarray(photograph()).save(image)
+    model = ["--model", str(weights)]
+    assert main(["encode", *model, str(image)]) == Exit.GOOD
+    assert main(["encode", *model, str(image), "-o", str(tmp_path / "a.l3c")]) == Exit.FAILED
+    assert main(["encode", *model, "--tile-side", "64", str(image)]) == Exit.USAGE
+    assert main(["verify", *model, str(coded)]) == Exit.GOOD
+    capsys.readouterr()
+    assert main(["info", *model, str(coded), "--json"]) == Exit.GOOD
+    (info,) = json.loads(capsys.readouterr().out)["files"]
+    assert (info["lossy"], info["model_name"], info["height"]) == (True, "tiny", 203)
+    assert info["bpp"] == 8 * coded.stat().st_size / (203 * 250)
+    assert main(["decode", *model, str(coded), "-o", str(back)]) == Exit.GOOD
+    expected = codec.decode(codec.encode(photograph()), 203, 250)
+    assert (np.asarray(Image.open(back)) == expected).all()
+    part = ["--region", "3,4,50,40", "--force"]
+    assert main(["decode", *model, str(coded), "-o", str(back), *part]) == Exit.GOOD
+    assert (np.asarray(Image.open(back)) == expected[4:44, 3:53]).all()
+    assert main(["decode", *model, str(coded), "--salvage", "--force"]) == Exit.FAILED
+    opened = l3c.open_model(weights)
+    assert opened.encode_lossy(photograph()) == coded.read_bytes()
+    assert (opened.decode_lossy(coded.read_bytes()) == expected).all()
+    with pytest.raises(NotL3CError):
+        opened.decode(coded.read_bytes())
+
+
+def test_a_release_keeps_what_decoding_needs(weights: Path, tmp_path: Path) -> None:
+    file = zoo.read_model(weights)
+    model, integers = load_model(file)
+    written = write_model(tmp_path / "half.safetensors", model, integers, file.card, half=True)
+    assert (written.card["precision"], written.card["lossy"]) == ("float16", True)
+    opened = lossy_codec(zoo.open_codec(written))
+    assert opened.reconstruct(opened.symbols(photograph()), 203, 250).shape == (203, 250, 3)
 
 
 def test_a_lossy_file_is_never_called_lossless(codec: CPMCodec) -> None:

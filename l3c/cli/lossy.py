@@ -1,0 +1,142 @@
+"""What encode, decode, info and verify do with lossy models and their `.l3y` files."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from l3c.arithmetic import Arithmetic
+from l3c.cli.exits import InputError, UsageError
+from l3c.cli.files import Job, OutputError
+from l3c.cli.report import Batch, Outcome, conversion, sizes
+from l3c.fileformat import lossy
+from l3c.fileformat.errors import Rectangle
+from l3c.images.picture import Mode, Section
+from l3c.images.reading import read_picture
+from l3c.images.writing import write_picture
+from l3c.lossy import (
+    FindLossyCodec,
+    crop,
+    decode_lossy,
+    decode_symbols,
+    encode_lossy,
+    lossy_codec,
+)
+from l3c.models.zoo import ModelFile, named_model
+
+SUFFIX = lossy.SUFFIX
+
+
+def asked_for(args: argparse.Namespace) -> bool:
+    """Whether the named model is lossy.
+
+    Raises:
+        UsageError: it is, and an option does not go with it.
+    """
+    if not (args.model and named_model(args.model).card.get("lossy")):
+        return False
+    if args.tile_side or args.arithmetic == "float":
+        raise UsageError(f"{args.model} is lossy: its files have no tiles, and integers only")
+    return True
+
+
+def encode(job: Job, batch: Batch) -> Outcome:
+    """See `l3c.cli.encode`; what is verified are the symbols."""
+    start, args = time.perf_counter(), batch.args
+    if job.target and job.target.suffix.lower() == ".l3c":
+        raise OutputError(job.target, f"would be lossy; .l3c files are not: name it {SUFFIX}")
+    batch.outputs.check(job.target, job.path)
+    content = job.path or job.read()
+    picture = read_picture(content, job.name)
+    picture = picture.strip() if args.strip else picture
+    codec = lossy_codec(batch.engine.encoder())
+    data = encode_lossy(picture, codec)
+    encode_s = time.perf_counter() - start
+    with batch.outputs.new_file(job.target, job.path, keep_times=args.keep_times) as temporary:
+        temporary.write_bytes(data)
+        if args.verify:
+            decode_symbols(temporary.read_bytes(), lambda identity: codec)
+    read = len(content) if isinstance(content, bytes) else content.stat().st_size
+    fields = {
+        **_fields(data, picture.height, picture.width, read),
+        "output_bytes": len(data),
+        "model": codec.identity.hex(),
+        "encode_s": round(encode_s, 3),
+        "verified": args.verify,
+        "not_kept": list(picture.losses),
+    }
+    text, fields = conversion(job, fields, start)
+    return Outcome(f"{text}, lossy", fields)
+
+
+def decode(job: Job, batch: Batch, data: bytes, suffix: str) -> Outcome:
+    """See `l3c.cli.decode`.
+
+    Raises:
+        InputError: --salvage, which needs tiles.
+    """
+    start, args = time.perf_counter(), batch.args
+    if args.salvage:
+        raise InputError("lossy files have no tiles that could be salvaged")
+    batch.outputs.check(job.target, job.path)
+    picture = decode_lossy(data, _finder(batch))
+    region: Rectangle | None = args.region
+    picture = crop(picture, region) if region else picture
+    with batch.outputs.new_file(
+        job.target, job.path, keep_times=args.keep_times, suffix=suffix
+    ) as temporary:
+        write_picture(temporary, picture)
+        written = temporary.stat().st_size
+    file = lossy.unpack(data)
+    fields = _fields(data, file.height, file.width, len(data)) | {"output_bytes": written}
+    text, fields = conversion(job, fields, start)
+    return Outcome(f"{text}, lossy", fields)
+
+
+def verify(job: Job, batch: Batch, data: bytes) -> Outcome:
+    """See `l3c.cli.verify`: the symbols are decoded and compared with their checksum."""
+    decode_symbols(data, _finder(batch))
+    file = lossy.unpack(data)
+    fields = {"input": job.name, **_fields(data, file.height, file.width, len(data)), "good": True}
+    return Outcome(f"{job.name}: OK, lossy", fields)
+
+
+def info(job: Job, data: bytes, models: list[ModelFile]) -> Outcome:
+    """See `l3c.cli.info`."""
+    file = lossy.unpack(data)
+    model = next((m.name for m in models if file.model in m.identities), None)
+    kinds = {int(section): section.name for section in Section}
+    names = {kinds.get(kind, f"kind {kind}"): len(c) for kind, c in file.sections.items()}
+    fields = {
+        "input": job.name,
+        **_fields(data, file.height, file.width, len(data)),
+        "model": file.model.hex(),
+        "model_name": model,
+        "sections": names,
+        "bytes": len(data),
+        "payload_bytes": len(file.payload),
+    }
+    lines = {
+        "image": f"a lossy reconstruction, RGB, {file.width} x {file.height} pixels",
+        "file": f"{len(data):,} bytes, {fields['bpp']:.3f} bits per pixel",
+        "model": f"{file.model.hex()} ({model or 'not here'})",
+        "sections": ", ".join(f"{name} {size:,}" for name, size in names.items()) or "none",
+    }
+    text = "\n".join([job.name, *(f"  {key:<10}{value}" for key, value in lines.items())])
+    return Outcome(text, fields)
+
+
+def _fields(data: bytes, height: int, width: int, read: int) -> dict[str, Any]:
+    return {
+        **sizes(read, 0, 8 * len(data), height * width * Mode.RGB.channels),
+        "lossy": True,
+        "bpp": 8 * len(data) / (height * width),
+        "mode": Mode.RGB.name,
+        "height": height,
+        "width": width,
+    }
+
+
+def _finder(batch: Batch) -> FindLossyCodec:
+    return lambda identity: batch.engine.decoder(identity, Arithmetic.INTEGER)
