@@ -1,0 +1,57 @@
+"""Lossy codecs: rate and distortion go together over the points; bad bytes are refused."""
+
+import re
+
+import numpy as np
+import pytest
+from tiny_models import smooth
+
+from baselines.base import DecodeError, UnavailableError
+from baselines.lossy import LOSSY_METHODS
+
+METHODS = [pytest.param(make(), id=key) for key, make in LOSSY_METHODS.items()]
+
+
+def picture() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return (smooth(96, 128) + rng.normal(0, 6, (96, 128, 3))).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_higher_rate_is_a_better_picture(method) -> None:
+    if method.why_unavailable():
+        with pytest.raises(UnavailableError):
+            method.encode(picture(), method.points[0])
+        pytest.skip(method.why_unavailable())
+    image, sizes, errors = picture(), [], []
+    middle = method.points[len(method.points) // 2]
+    for point in (method.points[0], middle, method.points[-1]):
+        data = method.encode(image, point)
+        decoded = method.decode(data)
+        assert (decoded.shape, decoded.dtype) == (image.shape, np.uint8)
+        assert method.encode(image, point) == data
+        assert 0 <= method.header_bytes(data) < len(data)
+        sizes.append(len(data))
+        errors.append(float(((decoded.astype(float) - image) ** 2).mean()))
+    assert sizes == sorted(sizes)
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.8 * errors[0]
+    assert re.search(r"\d", method.version())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_bad_input_is_refused(method) -> None:
+    if method.why_unavailable():
+        pytest.skip(method.why_unavailable())
+    with pytest.raises(DecodeError):
+        method.decode(b"no such file")
+    with pytest.raises(ValueError):
+        method.encode(picture()[:, :, 0], method.points[0])
+
+
+def test_keys_and_points_are_in_order() -> None:
+    for key, make in LOSSY_METHODS.items():
+        assert make().key == key
+        assert re.fullmatch(r"[a-z0-9_]+", key)
+        points = make().points
+        assert list(points) in (sorted(points), sorted(points, reverse=True))
