@@ -1,0 +1,254 @@
+"""Rate and distortion of lossy methods: measured image by image, averaged as the CPM paper does.
+
+Every file is written, read and decoded in a fresh process, and its reconstruction compared with the
+image here.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import Field
+
+from baselines.base import DecodeError, Image, check_image
+from baselines.lossy import LOSSY_METHODS, LossyMethod
+from coder.errors import CoderError
+from l3c.bench.measure.child import Child
+from l3c.bench.schema import Row
+from l3c.fileformat import lossy as lossy_file
+from l3c.images.picture import Picture
+from l3c.lossy import decode_lossy, encode_lossy, lossy_codec
+from l3c.models import zoo
+from l3c.models.tile_codec import LossyCodec
+
+RATES = np.linspace(0.1, 1.4, 50)
+"""bpp at which curves of codecs are compared."""
+REACHED_BY = 0.99  # share of the images that reach a rate, above which it has a mean
+
+
+class LossyRow(Row):
+    """What a lossy method did with one image at one operating point."""
+
+    KEY = ("dataset", "key", "image", "point")
+
+    dataset: str = Field(min_length=1, description="name of the data set")
+    method: str = Field(min_length=1, description="label of the method")
+    key: str = Field(pattern=r"^[a-z0-9_]+$", description="key of the method")
+    image: str = Field(min_length=1, description="name of the image")
+    point: float = Field(description="setting of the operating point; of models their number")
+    height: int = Field(ge=1, description="pixels")
+    width: int = Field(ge=1, description="pixels")
+    num_bytes: int = Field(ge=1, description="bytes of the whole file")
+    header_bytes: int = Field(ge=0, description="of them before the coded picture")
+    bpp: float = Field(gt=0, description="bits per pixel, 8 * num_bytes / (height * width)")
+    bpsp: float = Field(gt=0, description="bits per sub-pixel, a third of bpp")
+    psnr: float = Field(description="dB, of all sub-pixels together; infinite if they are equal")
+    ms_ssim: float = Field(ge=0, le=1, description="of R, G and B together, see l3c.nn.ms_ssim")
+    encode_s: float = Field(ge=0, description="seconds, image in memory to bytes in memory")
+    decode_s: float = Field(ge=0, description="seconds, bytes in memory to image in memory")
+    version: str = Field(description="library and version")
+
+
+class LearnedLossy(LossyMethod):
+    """Models of one family at several rates; points are their numbers, from 1.
+
+    Args:
+        name: label.
+        weights: of the models, from the lowest rate to the highest.
+    """
+
+    suffix = lossy_file.SUFFIX
+    quality = "model"
+
+    def __init__(self, name: str, weights: Sequence[Path | str]) -> None:
+        self.name = name  # type: ignore[misc]
+        self.key = re.sub(r"[^a-z0-9]+", "_", name.lower())  # type: ignore[misc]
+        self.points = tuple(range(1, len(weights) + 1))  # type: ignore[misc]
+        self._weights = weights
+
+    def codec(self, point: float) -> LossyCodec:
+        """Of the model with this number."""
+        return lossy_codec(zoo.open_codec(self._weights[int(point) - 1], "cpu"))
+
+    def version(self) -> str:
+        """See `LossyMethod`: the models' identities."""
+        return "models " + " ".join(self.codec(p).identity.hex() for p in self.points)
+
+    def encode(self, image: Image, point: float) -> bytes:
+        """See `LossyMethod`."""
+        check_image(image)
+        return encode_lossy(Picture.from_array(image), self.codec(point))
+
+    def decode(self, data: bytes) -> Image:
+        """See `LossyMethod`; the model is found by its identity in the file."""
+        codecs = {codec.identity: codec for codec in map(self.codec, self.points)}
+        try:
+            model = lossy_file.unpack(data).model
+            return decode_lossy(data, lambda identity: codecs[model]).samples
+        except (CoderError, KeyError) as error:
+            raise DecodeError(self.name, str(error)) from error
+
+    def header_bytes(self, data: bytes) -> int:
+        """See `LossyMethod`."""
+        return len(data) - len(lossy_file.unpack(data).payload)
+
+
+@dataclass(frozen=True)
+class LossySource:
+    """How to make a method, in this process or another.
+
+    Attributes:
+        name: key of a classical codec, or label of models.
+        weights: of models.
+    """
+
+    name: str
+    weights: tuple[Path, ...] = ()
+
+    def load(self) -> LossyMethod:
+        """The method.
+
+        Raises:
+            KeyError: no such codec.
+            ModelError, UnsupportedError: models that cannot be used, or are lossless.
+        """
+        return LearnedLossy(self.name, self.weights) if self.weights else LOSSY_METHODS[self.name]()
+
+
+class _Served:
+    """The method in a process of its own."""
+
+    def __init__(self, source: LossySource) -> None:
+        self.method = source.load()
+
+    def encode(self, image: Image, point: float) -> tuple[bytes, float]:
+        start = time.perf_counter()
+        data = self.method.encode(image, point)
+        return data, time.perf_counter() - start
+
+    def decode(self, stream: Path) -> tuple[Image, float]:
+        data = stream.read_bytes()
+        start = time.perf_counter()
+        image = self.method.decode(data)
+        return image, time.perf_counter() - start
+
+
+def measure_lossy(
+    dataset: str, images: Iterable[tuple[str, Image]], source: LossySource, streams: Path
+) -> list[LossyRow]:
+    """Rows of a method: each image at each of its points.
+
+    Args:
+        dataset: its name.
+        images: names and pixels, uint8 (H, W, 3), sides of at least 16.
+        source: of the method.
+        streams: folder that files are written to.
+
+    Raises:
+        ChildError: the method failed, with its message.
+        UnavailableError: it cannot run here.
+    """
+    method = source.load()
+    version = method.version()
+    rows = []
+    serve = partial(_Served, source)
+    with Child(serve) as encoder, Child(serve) as decoder:
+        for name, image in images:
+            for point in method.points:
+                data, encode_s = encoder.call("encode", image, point)
+                stream = streams / method.key / f"{name}-{point:g}{method.suffix}"
+                stream.parent.mkdir(parents=True, exist_ok=True)
+                stream.write_bytes(data)
+                decoded, decode_s = decoder.call("decode", stream)
+                height, width, _ = image.shape
+                bpp = 8 * len(data) / (height * width)
+                rows.append(
+                    LossyRow(
+                        dataset=dataset,
+                        method=method.name,
+                        key=method.key,
+                        image=name,
+                        point=point,
+                        height=height,
+                        width=width,
+                        num_bytes=len(data),
+                        header_bytes=method.header_bytes(data),
+                        bpp=bpp,
+                        bpsp=bpp / 3,
+                        psnr=psnr(image, decoded),
+                        ms_ssim=similarity(image, decoded),
+                        encode_s=encode_s,
+                        decode_s=decode_s,
+                        version=version,
+                    )
+                )
+    return rows
+
+
+def psnr(image: Image, decoded: Image) -> float:
+    """Peak signal-to-noise ratio in dB, of all sub-pixels together.
+
+    Raises:
+        ValueError: shapes that differ.
+    """
+    if image.shape != decoded.shape:
+        raise ValueError(f"reconstruction of shape {decoded.shape}, not {image.shape}")
+    error = float(np.mean((image.astype(np.float64) - decoded) ** 2))
+    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+
+
+def similarity(image: Image, decoded: Image) -> float:
+    """MS-SSIM of an image of at least 16x16 pixels, in float64.
+
+    Raises:
+        ValueError: shapes that differ, or sides too short.
+    """
+    import torch
+
+    from l3c.nn.ms_ssim import ms_ssim
+
+    x, y = (torch.from_numpy(each.transpose(2, 0, 1)[None].copy()) for each in (image, decoded))
+    return float(ms_ssim(x.double(), y.double()))
+
+
+def operating_points(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means over images: a row for each data set, method and point, as the paper's crosses."""
+    values = ["bpp", "bpsp", "psnr", "ms_ssim", "encode_s", "decode_s"]
+    keys = ["dataset", "method", "key", "point"]
+    return (
+        rows.groupby(keys, sort=False)[values]
+        .mean()
+        .reset_index()
+        .sort_values(["dataset", "key", "bpp"], kind="stable")
+    )
+
+
+def at_rates(
+    rows: pd.DataFrame, value: str = "ms_ssim", rates: npt.NDArray[np.float64] = RATES
+) -> pd.DataFrame:
+    """Means at fixed rates, as the paper's curves of codecs.
+
+    Each image's points are joined by straight lines. A rate counts where more than 99 % of the
+    images reach it.
+
+    Returns:
+        Columns dataset, method, key, bpp and `value`.
+    """
+    curves = []
+    for (dataset, method, key), group in rows.groupby(["dataset", "method", "key"], sort=False):
+        lines = []
+        for _, image in group.sort_values("bpp").groupby("image", sort=False):
+            lines.append(np.interp(rates, image.bpp, image[value], left=np.nan, right=np.nan))
+        reached = np.mean(~np.isnan(lines), axis=0) > REACHED_BY
+        means = np.nanmean(np.array(lines)[:, reached], axis=0)
+        names = {"dataset": dataset, "method": method, "key": key}
+        curves.append(pd.DataFrame({**names, "bpp": rates[reached], value: means}))
+    return pd.concat(curves, ignore_index=True)
