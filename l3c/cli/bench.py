@@ -34,6 +34,7 @@ from l3c.bench.schema import (
     rows_of,
 )
 from l3c.bench.stats import rates, speeds
+from l3c.cli import bench_lossy
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.options import add_shared, positive
 from l3c.cli.process import hushed
@@ -127,6 +128,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="learned model: a released name, or a .safetensors file; repeatable",
     )
+    parser.add_argument(
+        "--lossy",
+        action="store_true",
+        help="measure rate and distortion of lossy codecs, and of the lossy models that are named "
+        "(one method, its operating points in the order of --model)",
+    )
     parser.add_argument("--repeats", type=positive, default=1, help="timed runs; the median counts")
     add_shared(parser, "--json", "--quiet", "--threads")
 
@@ -137,6 +144,8 @@ def run(args: argparse.Namespace) -> Exit:
     limit_threads(threads)
     with hushed(args.quiet):
         found = {folder: _readable(folder_photos(Path(folder))) for folder in args.folders}
+    if args.lossy:
+        return bench_lossy.run(args, {folder: photos for folder, (photos, _) in found.items()})
     sources = _sources(args)
     benches = []
     for folder, (photos, left) in found.items():

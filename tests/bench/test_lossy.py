@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from tiny_models import smooth
 
 from l3c.bench.lossy import (
@@ -20,6 +22,8 @@ from l3c.bench.lossy import (
 )
 from l3c.bench.measure.child import ChildError
 from l3c.bench.schema import frame, read_rows, write
+from l3c.cli import main
+from l3c.cli.exits import Exit
 
 
 def images() -> dict[str, np.ndarray]:
@@ -86,3 +90,22 @@ def test_means_at_fixed_rates_are_the_papers() -> None:
     assert list(found.bpp) == [0.2, 0.6, 1.0]
     expected = [(0.8 + 0.66) / 2, (0.88 + 0.9) / 2, (0.96 + 0.9 + 0.1 * 0.4 / 1.4) / 2]
     np.testing.assert_allclose(found.ms_ssim, expected)
+
+
+@pytest.mark.slow
+def test_the_command_prints_operating_points(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, image in images().items():
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    bench = ["bench", "--lossy", str(tmp_path)]
+    assert main([*bench, "--methods", "webp_lossy"]) == Exit.GOOD
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + 12 + 1
+    assert lines[1].split()[:2] == ["WebP", "0"]
+    assert main([*bench, "--methods", "bpg,webp_lossy", "--json"]) == Exit.FAILED
+    content = json.loads(capsys.readouterr().out)
+    assert (len(content["points"]), len(content["rows"])) == (12, 24)
+    assert "bpgenc" in content["failures"][0]
+    for wrong in (["--methods", "webp"], ["--model", "causal-fast"]):
+        assert main([*bench, *wrong]) == Exit.USAGE

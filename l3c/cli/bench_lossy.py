@@ -1,0 +1,103 @@
+"""`l3c bench --lossy`: rate and distortion of lossy codecs and models on the images of a folder."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from baselines.lossy import LOSSY_METHODS
+from l3c.bench.lossy import LossyRow, LossySource, measure_lossy, operating_points
+from l3c.bench.measure.child import ChildError
+from l3c.bench.schema import frame, rows_of
+from l3c.cli.exits import Exit, UsageError
+from l3c.cli.process import hushed
+from l3c.cli.report import print_json
+from l3c.data.sources import Photo
+from l3c.messages import aligned
+from l3c.models.zoo import named_model
+
+LEARNED = "models"
+_HEAD = ["method", "point", "bpp", "PSNR dB", "MS-SSIM", "encode s", "decode s"]
+
+
+def run(args: argparse.Namespace, photos: dict[str, list[Photo]]) -> Exit:
+    """Measures, and prints the means at each operating point.
+
+    Args:
+        args: of `l3c bench`: methods, model, json and quiet are used.
+        photos: of each folder.
+    """
+    sources, asked = _sources(args), bool(args.methods)
+    rows: list[LossyRow] = []
+    failures: list[str] = []
+    for folder, found in photos.items():
+        images = [(_stem(photo.name), photo.read()) for photo in found]
+        for source in sources:
+            reason = source.load().why_unavailable()
+            try:
+                if not reason:
+                    with (
+                        tempfile.TemporaryDirectory(prefix="l3c-bench-") as streams,
+                        hushed(args.quiet or not sys.stderr.isatty()),
+                    ):
+                        rows += measure_lossy(Path(folder).name, images, source, Path(streams))
+            except (ChildError, ValueError) as error:
+                reason, asked = str(error), True
+            failures += [f"{source.name}, {folder}: {reason}"] if reason else []
+    table = frame(rows, LossyRow)
+    points = operating_points(table)
+    if args.json:
+        content = {"command": "bench", "lossy": True, "failures": failures}
+        records = {"points": points.to_dict("records"), "rows": table.to_dict("records")}
+        print_json(content | records)
+    else:
+        print("\n".join([*_lines(points, table), *failures]))
+    return Exit.FAILED if not rows or (asked and failures) else Exit.GOOD
+
+
+def _stem(name: str) -> str:
+    """Of files: without folders."""
+    return re.sub(r"[^\w.-]+", "_", name)
+
+
+def _sources(args: argparse.Namespace) -> list[LossySource]:
+    """The methods to measure: all codecs, and the models that are named, as one method.
+
+    Raises:
+        UsageError: an unknown method, or a model that is lossless.
+        ModelError: no such model.
+    """
+    keys = [key.strip() for key in args.methods.split(",")] if args.methods else [*LOSSY_METHODS]
+    keys = [key for key in dict.fromkeys(keys) if key != LEARNED]
+    if unknown := [key for key in keys if key not in LOSSY_METHODS]:
+        known = ", ".join([*LOSSY_METHODS, LEARNED])
+        raise UsageError(f"--methods: no lossy method {', '.join(unknown)}; there are: {known}")
+    files = [named_model(model) for model in dict.fromkeys(args.model or [])]
+    for file in files:
+        if not file.card.get("lossy"):
+            raise UsageError(f"--model {file.name}: is lossless; without --lossy it is measured")
+    sources = [LossySource(key) for key in keys]
+    if files:
+        weights = tuple(file.weights.resolve() for file in files)
+        sources.insert(0, LossySource(" ".join(dict.fromkeys(f.family for f in files)), weights))
+    return sources
+
+
+def _lines(points: pd.DataFrame, table: pd.DataFrame) -> Iterator[str]:
+    several = points.dataset.nunique() > 1
+    for dataset, group in points.groupby("dataset", sort=False):
+        if several:
+            yield f"{dataset}:"
+        rows = [_HEAD]
+        for row in rows_of(group):
+            numbers = (f"{row.bpp:.3f}", f"{row.psnr:.2f}", f"{row.ms_ssim:.4f}")
+            seconds = (f"{row.encode_s:.3f}", f"{row.decode_s:.3f}")
+            rows.append([row.method, f"{row.point:g}", *numbers, *seconds])
+        yield from aligned(rows, right=range(1, len(_HEAD)))
+    yield f"images: {table.image.nunique()}; all numbers are means over them, bytes of whole files"
