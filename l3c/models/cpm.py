@@ -271,10 +271,11 @@ class CPM(Model):
         return F.cross_entropy(logits, found.symbols, reduction="none") / math.log(2)
 
     def distortion(self, x: Tensor, y: Tensor) -> Tensor:
-        """Of a reconstruction y of x, as the settings weigh it: ()."""
+        """Of a reconstruction y of x, as the settings weigh it: (), float32 even under autocast."""
         if self.settings.distortion == "ms_ssim":
-            return 5000 * (1 - ms_ssim(x, y, training=True))
-        error = F.mse_loss(y, x)
+            with torch.autocast(x.device.type, enabled=False):
+                return 5000 * (1 - ms_ssim(x, y.float(), training=True))
+        error = F.mse_loss(y.float(), x)
         if self.settings.distortion == "mse":
             return error
         return 100 - 10 * torch.log10(255**2 / error)

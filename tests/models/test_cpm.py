@@ -158,6 +158,17 @@ def test_the_loss_is_the_papers() -> None:
     assert psnr == pytest.approx(100 - 10 * np.log10(255**2 / error))
 
 
+@torch.no_grad()
+def test_lower_precision_does_not_blur_the_distortion() -> None:
+    made, x = tiny(), crops().float()
+    y = (x + 2).clamp(0, 255)
+    exact = made.distortion(x, y)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert made.distortion(x, y.bfloat16()) == pytest.approx(float(exact), rel=0.05, abs=1)
+        assert made.distortion(x, y) == exact
+        assert all(term.isfinite() for term in made.loss(crops()).values())
+
+
 def test_measuring_leaves_training_as_it_was() -> None:
     made, images = tiny(), crops()
     made.loss(images)
