@@ -141,7 +141,7 @@ def decode_picture(
         mode = mode_of(container)
         sections = known_sections(container, mode)
     codec = _codec(container, find_codec)
-    y, x, height, width = _region(container, region)
+    y, x, height, width = region_of(container.height, container.width, region)
     out = np.zeros((height, width, mode.channels), mode.dtype)
 
     def decode(job: tuple[Tile, Rectangle]) -> Damage | None:
@@ -285,14 +285,17 @@ def known_sections(container: Container, mode: Mode) -> dict[Section, bytes]:
     return found
 
 
-def _region(container: Container, region: Rectangle | None) -> Rectangle:
-    if region is None:
-        return 0, 0, container.height, container.width
-    y, x, height, width = region
-    inside = height > 0 and width > 0 and y >= 0 and x >= 0
-    if not inside or y + height > container.height or x + width > container.width:
+def region_of(height: int, width: int, region: Rectangle | None) -> Rectangle:
+    """A region of a picture of this size; by default all of it.
+
+    Raises:
+        ValueError: it is not inside.
+    """
+    y, x, rows, columns = region or (0, 0, height, width)
+    inside = rows > 0 and columns > 0 and y >= 0 and x >= 0
+    if not inside or y + rows > height or x + columns > width:
         raise ValueError(
-            f"region x={x}, y={y}, {width}x{height} is not inside the picture of "
-            f"{container.width}x{container.height} pixels"
+            f"region x={x}, y={y}, {columns}x{rows} is not inside the picture of "
+            f"{width}x{height} pixels"
         )
-    return region
+    return y, x, rows, columns

@@ -7,14 +7,13 @@ were coded; its samples cannot be, as the network computes them in floating poin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from l3c.fileformat import lossy
 from l3c.fileformat.container import pack_parts, pixels_crc, split_parts
-from l3c.fileformat.errors import ModelMismatchError, NotExactError, Rectangle
+from l3c.fileformat.errors import ModelMismatchError, NotExactError
 from l3c.images.picture import Mode, Picture, PictureError, Section
 from l3c.models.tile_codec import LossyCodec, TileCodec, UnsupportedError
 from l3c.stopwatch import timed
@@ -89,22 +88,6 @@ def decode_lossy(data: bytes, find_codec: FindLossyCodec) -> Picture:
         Section(kind): content for kind, content in file.sections.items() if kind in known
     }
     return Picture(Mode.RGB, codec.reconstruct(symbols, file.height, file.width), sections)
-
-
-def crop(picture: Picture, region: Rectangle) -> Picture:
-    """A part of a picture.
-
-    Raises:
-        ValueError: it is not inside.
-    """
-    y, x, height, width = region
-    samples = picture.samples[y : y + height, x : x + width]
-    if min(region) < 0 or samples.shape[:2] != (height, width):
-        raise ValueError(
-            f"region x={x}, y={y}, {width}x{height} is not inside the picture of "
-            f"{picture.width}x{picture.height} pixels"
-        )
-    return replace(picture, samples=samples)
 
 
 def _symbols(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import pandas as pd
 from pydantic import Field
 
 from baselines.base import DecodeError, Image, check_image
-from baselines.lossy import LOSSY_METHODS, LossyMethod
+from baselines.lossy import LossyMethod
 from coder.errors import CoderError
 from l3c.bench.measure.child import Child
 from l3c.bench.schema import Row
@@ -101,33 +100,11 @@ class LearnedLossy(LossyMethod):
         return len(data) - len(lossy_file.unpack(data).payload)
 
 
-@dataclass(frozen=True)
-class LossySource:
-    """How to make a method, in this process or another.
-
-    Attributes:
-        name: key of a classical codec, or label of models.
-        weights: of models.
-    """
-
-    name: str
-    weights: tuple[Path, ...] = ()
-
-    def load(self) -> LossyMethod:
-        """The method.
-
-        Raises:
-            KeyError: no such codec.
-            ModelError, UnsupportedError: models that cannot be used, or are lossless.
-        """
-        return LearnedLossy(self.name, self.weights) if self.weights else LOSSY_METHODS[self.name]()
-
-
 class _Served:
     """The method in a process of its own."""
 
-    def __init__(self, source: LossySource) -> None:
-        self.method = source.load()
+    def __init__(self, method: LossyMethod) -> None:
+        self.method = method
 
     def encode(self, image: Image, point: float) -> tuple[bytes, float]:
         start = time.perf_counter()
@@ -142,24 +119,23 @@ class _Served:
 
 
 def measure_lossy(
-    dataset: str, images: Iterable[tuple[str, Image]], source: LossySource, streams: Path
+    dataset: str, images: Iterable[tuple[str, Image]], method: LossyMethod, streams: Path
 ) -> list[LossyRow]:
     """Rows of a method: each image at each of its points.
 
     Args:
         dataset: its name.
         images: names and pixels, uint8 (H, W, 3), sides of at least 16.
-        source: of the method.
+        method: without state beside its arguments, as it is made anew in two processes.
         streams: folder that files are written to.
 
     Raises:
         ChildError: the method failed, with its message.
         UnavailableError: it cannot run here.
     """
-    method = source.load()
     version = method.version()
     rows: list[LossyRow] = []
-    serve = partial(_Served, source)
+    serve = partial(_Served, method)
     with Child(serve) as encoder, Child(serve) as decoder:
         for name, image in images:
             warm = bool(rows)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from baselines.lossy import LOSSY_METHODS
-from l3c.bench.lossy import LossyRow, LossySource, measure_lossy, operating_points
+from baselines.lossy import LOSSY_METHODS, LossyMethod
+from l3c.bench.lossy import LearnedLossy, LossyRow, measure_lossy, operating_points
 from l3c.bench.measure.child import ChildError
 from l3c.bench.schema import frame, rows_of
 from l3c.cli.exits import Exit, UsageError
@@ -33,23 +33,23 @@ def run(args: argparse.Namespace, photos: dict[str, list[Photo]]) -> Exit:
         args: of `l3c bench`: methods, model, json and quiet are used.
         photos: of each folder.
     """
-    sources, asked = _sources(args), bool(args.methods)
+    methods, asked = _methods(args), bool(args.methods)
     rows: list[LossyRow] = []
     failures: list[str] = []
     for folder, found in photos.items():
-        images = [(_stem(photo.name), photo.read()) for photo in found]
-        for source in sources:
-            reason = source.load().why_unavailable()
+        images = [(re.sub(r"[^\w.-]+", "_", photo.name), photo.read()) for photo in found]
+        for method in methods:
+            reason = method.why_unavailable()
             try:
                 if not reason:
                     with (
                         tempfile.TemporaryDirectory(prefix="l3c-bench-") as streams,
                         hushed(args.quiet or not sys.stderr.isatty()),
                     ):
-                        rows += measure_lossy(Path(folder).name, images, source, Path(streams))
+                        rows += measure_lossy(Path(folder).name, images, method, Path(streams))
             except (ChildError, ValueError) as error:
                 reason, asked = str(error), True
-            failures += [f"{source.name}, {folder}: {reason}"] if reason else []
+            failures += [f"{method.name}, {folder}: {reason}"] if reason else []
     table = frame(rows, LossyRow)
     points = operating_points(table)
     if args.json:
@@ -61,12 +61,7 @@ def run(args: argparse.Namespace, photos: dict[str, list[Photo]]) -> Exit:
     return Exit.FAILED if not rows or (asked and failures) else Exit.GOOD
 
 
-def _stem(name: str) -> str:
-    """Of files: without folders."""
-    return re.sub(r"[^\w.-]+", "_", name)
-
-
-def _sources(args: argparse.Namespace) -> list[LossySource]:
+def _methods(args: argparse.Namespace) -> list[LossyMethod]:
     """The methods to measure: all codecs, and the models that are named, as one method.
 
     Raises:
@@ -82,11 +77,11 @@ def _sources(args: argparse.Namespace) -> list[LossySource]:
     for file in files:
         if not file.card.get("lossy"):
             raise UsageError(f"--model {file.name}: is lossless; without --lossy it is measured")
-    sources = [LossySource(key) for key in keys]
+    methods = [LOSSY_METHODS[key]() for key in keys]
     if files:
-        weights = tuple(file.weights.resolve() for file in files)
-        sources.insert(0, LossySource(" ".join(dict.fromkeys(f.family for f in files)), weights))
-    return sources
+        families = " ".join(dict.fromkeys(file.family for file in files))
+        methods.insert(0, LearnedLossy(families, [file.weights.resolve() for file in files]))
+    return methods
 
 
 def _lines(points: pd.DataFrame, table: pd.DataFrame) -> Iterator[str]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from typing import Any
 
 from l3c.arithmetic import Arithmetic
 from l3c.cli.exits import InputError, UsageError
 from l3c.cli.files import Job, OutputError
 from l3c.cli.report import Batch, Outcome, conversion, sizes
+from l3c.coding import region_of
 from l3c.fileformat import lossy
-from l3c.fileformat.errors import Rectangle
 from l3c.images.picture import Mode, Section
 from l3c.images.reading import read_picture
 from l3c.images.writing import write_picture
 from l3c.lossy import (
     FindLossyCodec,
-    crop,
     decode_lossy,
     decode_symbols,
     encode_lossy,
@@ -59,8 +59,7 @@ def encode(job: Job, batch: Batch) -> Outcome:
             decode_symbols(temporary.read_bytes(), lambda identity: codec)
     read = len(content) if isinstance(content, bytes) else content.stat().st_size
     fields = {
-        **_fields(data, picture.height, picture.width, read),
-        "output_bytes": len(data),
+        **_fields(data, read, len(data)),
         "model": codec.identity.hex(),
         "encode_s": round(encode_s, 3),
         "verified": args.verify,
@@ -80,25 +79,23 @@ def decode(job: Job, batch: Batch, data: bytes, suffix: str) -> Outcome:
     if args.salvage:
         raise InputError("lossy files have no tiles that could be salvaged")
     batch.outputs.check(job.target, job.path)
+    file = lossy.unpack(data)
+    y, x, height, width = region_of(file.height, file.width, args.region)
     picture = decode_lossy(data, _finder(batch))
-    region: Rectangle | None = args.region
-    picture = crop(picture, region) if region else picture
+    picture = replace(picture, samples=picture.samples[y : y + height, x : x + width])
     with batch.outputs.new_file(
         job.target, job.path, keep_times=args.keep_times, suffix=suffix
     ) as temporary:
         write_picture(temporary, picture)
         written = temporary.stat().st_size
-    file = lossy.unpack(data)
-    fields = _fields(data, file.height, file.width, len(data)) | {"output_bytes": written}
-    text, fields = conversion(job, fields, start)
+    text, fields = conversion(job, _fields(data, len(data), written), start)
     return Outcome(f"{text}, lossy", fields)
 
 
 def verify(job: Job, batch: Batch, data: bytes) -> Outcome:
     """See `l3c.cli.verify`: the symbols are decoded and compared with their checksum."""
     decode_symbols(data, _finder(batch))
-    file = lossy.unpack(data)
-    fields = {"input": job.name, **_fields(data, file.height, file.width, len(data)), "good": True}
+    fields = {"input": job.name, **_fields(data, len(data)), "good": True}
     return Outcome(f"{job.name}: OK, lossy", fields)
 
 
@@ -110,7 +107,7 @@ def info(job: Job, data: bytes, models: list[ModelFile]) -> Outcome:
     names = {kinds.get(kind, f"kind {kind}"): len(c) for kind, c in file.sections.items()}
     fields = {
         "input": job.name,
-        **_fields(data, file.height, file.width, len(data)),
+        **_fields(data, len(data)),
         "model": file.model.hex(),
         "model_name": model,
         "sections": names,
@@ -127,14 +124,16 @@ def info(job: Job, data: bytes, models: list[ModelFile]) -> Outcome:
     return Outcome(text, fields)
 
 
-def _fields(data: bytes, height: int, width: int, read: int) -> dict[str, Any]:
+def _fields(data: bytes, read: int, written: int = 0) -> dict[str, Any]:
+    file = lossy.unpack(data)
+    pixels = file.height * file.width
     return {
-        **sizes(read, 0, 8 * len(data), height * width * Mode.RGB.channels),
+        **sizes(read, written, 8 * len(data), pixels * Mode.RGB.channels),
         "lossy": True,
-        "bpp": 8 * len(data) / (height * width),
+        "bpp": 8 * len(data) / pixels,
         "mode": Mode.RGB.name,
-        "height": height,
-        "width": width,
+        "height": file.height,
+        "width": file.width,
     }
 
 

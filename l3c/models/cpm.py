@@ -160,11 +160,15 @@ class ContextModel(nn.Module):
         Returns:
             (N, L, C, H, W).
         """
+        return F.relu(self.last(self.features(values, outside)[-1]))
+
+    def features(self, values: Tensor, outside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs of the first three layers, (N, F, C, H, W) with a margin of 3, 2 and 1."""
         side = (LAYERS, LAYERS)
         h = F.pad(values[:, None], (*side, *side, LAYERS, 0), value=outside.item())
-        h = F.relu(self.first(h))
-        inner = self.block[1](F.relu(self.block[0](h)))
-        return F.relu(self.last(inner + h[:, :, 2:, 2:-2, 2:-2]))
+        u0 = F.relu(self.first(h))
+        u1 = F.relu(self.block[0](u0))
+        return u0, u1, self.block[1](u1) + u0[:, :, 2:, 2:-2, 2:-2]
 
 
 class Bottleneck(NamedTuple):

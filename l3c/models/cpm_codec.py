@@ -14,14 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from coder import volume
 from coder.tables import LOGIT_BITS
 from coder.volume import TAPS, TOP, Layer, Symbols, VolumeNetwork, WeightError, largest_sums
 from l3c.arithmetic import Arithmetic
 from l3c.models.base import TorchTileCodec
-from l3c.models.cpm import CPM, LAYERS, STRIDE, MaskedConv3d, cut, pad
+from l3c.models.cpm import CPM, STRIDE, MaskedConv3d, cut, pad
 from l3c.models.tile_codec import RGB, Bits, LossyCodec, UnsupportedError
 from l3c.stopwatch import timed
 from l3c.torch_state import fixed_state
@@ -117,7 +116,7 @@ def to_integers(model: CPM, images: Sequence[npt.NDArray[np.uint8]]) -> dict[str
         for image in images:
             batch = torch.from_numpy(image.transpose(2, 0, 1)[None].copy()).float()
             values = model.centres[model.encode(pad(batch)).symbols]
-            u0, u1, u2 = activations(model, values)
+            u0, u1, u2 = net.features(values, model.centres[0])
             outer = outer.maximum(_largest(u0)).maximum(_largest(u2))
             inner = inner.maximum(_largest(u1))
     unit = [TOP / (ROOM * each.clamp(min=each.max() / SPREAD)) for each in (outer, inner)]
@@ -133,15 +132,6 @@ def to_integers(model: CPM, images: Sequence[npt.NDArray[np.uint8]]) -> dict[str
         layers.append(_layer(_open_taps(conv) / source, _bias(conv), target))
     arrays: Mapping[str, Any] = VolumeNetwork(layers).to_arrays()
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
-def activations(model: CPM, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Outputs of the context model's first three layers for values (N, C, H, W)."""
-    net, sides = model.context, (LAYERS,) * 4
-    h = F.pad(values[:, None], (*sides, LAYERS, 0), value=model.centres[0].item())
-    u0 = F.relu(net.first(h))
-    u1 = F.relu(net.block[0](u0))
-    return u0, u1, net.block[1](u1) + u0[:, :, 2:, 2:-2, 2:-2]
 
 
 def _largest(features: Tensor) -> Tensor:
