@@ -1,5 +1,6 @@
 """What pyproject.toml cannot say: the range coder in Cython, and the models that come along."""
 
+import sysconfig
 from pathlib import Path
 from shutil import copyfile
 
@@ -13,11 +14,22 @@ from setuptools.command.build_py import build_py
 # which compilers use by default on some processors.
 # Nobody looks at the flags that floating-point operations set; without them more loops become
 # vectors, with the same results.
-UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno"]
+UNIX_FLAGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno"]
+# Wheels keep to Python's limited API, so that one serves this version and all later ones.
+# (Free-threaded Python has no such API.)
+LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 class BuildExtension(build_ext):
     """Adds flags where the compiler is gcc, clang or another that takes theirs."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        for extension in self.extensions:
+            # In place, names carry Python's version: no older build is in their way.
+            extension.py_limited_api = LIMITED and not self.inplace
+            if extension.py_limited_api:
+                extension.define_macros.append(("Py_LIMITED_API", "0x030B0000"))
 
     def build_extensions(self) -> None:
         if self.compiler.compiler_type in ("unix", "mingw32"):
@@ -87,4 +99,5 @@ EXTENSIONS = [
 setup(
     ext_modules=cythonize(EXTENSIONS, language_level=3),
     cmdclass={"build_ext": BuildExtension, "build_py": BuildPython},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED else {},
 )

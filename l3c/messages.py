@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 OURS = ("l3c", "coder", "baselines")
 LISTED = 5
+PACKAGES = {"yaml": "PyYAML", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+"""Of modules that are not called as the package that installs them."""
+
+
+class MissingExtraError(RuntimeError):
+    """A package of an extra is not installed; the message names the extra."""
+
+
+@contextlib.contextmanager
+def naming_extras(wanted: str | None = None) -> Iterator[None]:
+    """Raises `MissingExtraError` for a module that is missing but comes with an extra.
+
+    Args:
+        wanted: the extra to name, if it holds more than the one of the module.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if extra := _extra_of((error.name or "").partition(".")[0]):
+            raise MissingExtraError(
+                f"{error.name} is not installed: pip install 'l3c-bench[{wanted or extra}]'"
+            ) from error
+        raise
+
+
+def _extra_of(module: str) -> str | None:
+    import re
+    from importlib import metadata
+
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        for line in metadata.requires("l3c-bench") or ():
+            package = re.escape(PACKAGES.get(module, module))
+            if found := re.match(rf"{package}\b.*extra == \W(\w+)", line, re.IGNORECASE):
+                return found[1]
+    return None
 
 
 def one_line(error: BaseException) -> str:

@@ -29,6 +29,8 @@ COMMANDS = {
     "compare": "Compare the results of two or more runs, and list what was changed between them.",
 }
 """Each command and the first line of its module's docstring."""
+MEASURING = {"bench", "compare"}
+"""Commands that need the extra "bench"."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -103,16 +105,17 @@ def _version() -> str:
 def _main(words: list[str], interrupts: Interrupts) -> int:
     # Imported once interrupts are handled, since they take time.
     from l3c.cli.exits import Exit, UsageError
-    from l3c.messages import is_ours
+    from l3c.messages import is_ours, naming_extras
 
     args = argparse.Namespace(command="", json=False, quiet=False)
     try:
         try:
-            args = parse(words)
-            if getattr(args, "quiet", False):
-                silence_libraries()
-            interrupts.at_once = False
-            return int(command_module(args.command).run(args))
+            with naming_extras("bench" if MEASURING & {*words[:1]} else None):
+                args = parse(words)
+                if getattr(args, "quiet", False):
+                    silence_libraries()
+                interrupts.at_once = False
+                return int(command_module(args.command).run(args))
         finally:
             flush_stdout()
     except KeyboardInterrupt as interrupt:

@@ -16,7 +16,6 @@ from l3c.cli.report import Batch, Outcome, print_json
 from l3c.cli.weights import SUFFIX
 from l3c.messages import aligned
 from l3c.models.zoo import DEFAULT, ModelFile, named_model, open_codec, read_model, released
-from l3c.recipe import Recipe, paper_settings
 
 _FACTS = [  # keys of a model's fields
     *("family", "parameters", "identity", "float_identity", "steps", "train_s", "processes"),
@@ -106,6 +105,8 @@ def _cells(fields: dict[str, Any]) -> Iterator[str]:
 
 def _compare(names: list[str], *, as_json: bool) -> Exit:
     """Prints facts of models side by side, the settings that differ, and the deviations."""
+    from l3c.recipe import Recipe, paper_settings
+
     if len(names) < 2:
         raise UsageError(
             f"--compare takes two models or more, got {len(names)}: released names, or "

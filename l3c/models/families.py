@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from l3c.messages import one_line
+from l3c.messages import MissingExtraError, naming_extras, one_line
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and some families need none to code
     from l3c.models.base import Model
@@ -58,12 +58,16 @@ def family_name(name: str) -> str:
 
 def opener_of(name: str) -> Callable[..., Any]:
     """What opens the models of a family: (file, device, arithmetic) -> codec; see `load_family`."""
-    module = _module(name)
-    if OPENER in vars(module):
-        return getattr(module, OPENER)
-    from l3c.models.base import open_torch_codec
+    try:
+        with naming_extras():
+            module = _module(name)
+            if OPENER in vars(module):
+                return getattr(module, OPENER)
+            from l3c.models.base import open_torch_codec
 
-    return open_torch_codec
+            return open_torch_codec
+    except MissingExtraError as error:
+        raise FamilyError(str(error)) from error
 
 
 def _module(name: str) -> ModuleType:
