@@ -87,12 +87,12 @@ $(VENV)/.requirements: requirements.txt $(VENV)/.created
 	@$(PIP) install --quiet -r requirements.txt
 	@touch $@
 
-BUILT := coder/_range_coder.c coder/_range_coder*.so
-CODER := $(filter-out coder/_range_coder.c,$(wildcard coder/*.pyx coder/*.h coder/*.c))
+BUILT := $(patsubst %.pyx,%.c,$(wildcard coder/*.pyx)) coder/*.so
+CODER := $(filter-out $(BUILT),$(wildcard coder/*.pyx coder/*.h coder/*.c))
 
-# The editable installation compiles the range coder beside its sources.
+# The editable installation compiles the coder beside its sources.
 $(VENV)/.package: $(VENV)/.requirements pyproject.toml setup.py $(CODER)
-	@echo "set-up 3/4: this package, with its compiled range coder"
+	@echo "set-up 3/4: this package, with its compiled coder"
 	@rm -f $(BUILT)  # an interrupted build may have left half a file
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
