@@ -1,11 +1,8 @@
 """From a key of the configuration, or a user's Python file, to a method."""
 
-import difflib
 import hashlib
-import importlib.util
 import inspect
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +14,7 @@ from baselines.jpeg2000 import Jpeg2000
 from baselines.jpegxl import JpegXLe7, JpegXLe9
 from baselines.png import Png
 from baselines.raw import Raw
+from baselines.user_files import MethodFileError, load_file
 from baselines.webp import WebP
 
 METHODS: dict[str, Callable[[], Method]] = {
@@ -27,18 +25,6 @@ METHODS: dict[str, Callable[[], Method]] = {
 
 class UnknownMethodError(ValueError):
     """No method of that key; the message lists the known ones."""
-
-
-class MethodFileError(ValueError):
-    """A user's Python file that cannot be used."""
-
-    def __init__(self, path: str | Path, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path = path
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
 
 
 def method_key(entry: str) -> str:
@@ -65,10 +51,8 @@ def get_method(key_or_path: str) -> Method:
     try:
         return METHODS[key_or_path]()
     except KeyError:
-        close = difflib.get_close_matches(key_or_path, METHODS, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
         raise UnknownMethodError(
-            f"unknown method {key_or_path!r}: {hint}known are {', '.join(METHODS)}, "
+            f"unknown method {key_or_path!r}: known are {', '.join(METHODS)}, "
             "or the path of a Python file (.py) that defines one"
         ) from None
 
@@ -82,30 +66,6 @@ def _from_file(path: Path) -> Method:
     if method.key in METHODS:
         raise MethodFileError(path, f"its key {method.key!r} is taken: choose another one")
     return method
-
-
-def load_file(path: Path) -> ModuleType:
-    """Runs a user's Python file.
-
-    Raises:
-        MethodFileError: it is missing, or fails to import.
-    """
-    if not path.is_file():
-        raise MethodFileError(path, f"no such file (looked in {Path.cwd()})")
-    # Named by content and place, so that two files of one name do not meet in sys.modules.
-    digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()
-    name = f"l3c_user_file_{digest[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise MethodFileError(path, "not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look a class's module up here
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's code raises, the file is what to look at
-        del sys.modules[name]
-        raise MethodFileError(path, f"{type(error).__name__} on import: {error}") from error
-    return module
 
 
 def _find_method(path: Path, module: ModuleType) -> Method:

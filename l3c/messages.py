@@ -1,9 +1,8 @@
-"""Parts of messages: an error in one line, the name that was meant, lists and tables."""
+"""Parts of messages: an error in one line, lists and tables."""
 
 from __future__ import annotations
 
 import contextlib
-import difflib
 from collections.abc import Collection, Iterator, Sequence
 
 OURS = ("l3c", "coder", "baselines")
@@ -60,12 +59,6 @@ def typed_line(error: BaseException) -> str:
     """The message in one line, after the type if the error is not ours (KeyError: ...)."""
     text = " ".join(str(error).split())
     return text if is_ours(error) and text else f"{type(error).__name__}: {text}"
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """A question to follow a message: ' Did you mean "..."?'; empty if no known name is close."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f' Did you mean "{close[0]}"?' if close else ""
 
 
 def counted(number: float, what: str) -> str:

@@ -7,8 +7,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from l3c.messages import did_you_mean
-
 
 class FrozenSettings(BaseModel):
     """Frozen settings; an unknown key is an error that lists the allowed ones."""
@@ -26,11 +24,8 @@ class FrozenSettings(BaseModel):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Message for a name that is none of the known ones, with the closest of them."""
-    known = [*known]
-    return (
-        f'unknown {kind} "{name}".{did_you_mean(name, known)} Allowed: {", ".join(known) or "none"}'
-    )
+    """Message for a name that is none of the known ones, which it lists."""
+    return f'unknown {kind} "{name}". Allowed: {", ".join(known) or "none"}'
 
 
 def problems(error: ValidationError, prefix: str = "") -> list[str]:

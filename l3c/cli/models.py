@@ -9,13 +9,13 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from l3c.cli.exits import Exit, InputError, UsageError
+from l3c.cli.exits import Exit, InputError
 from l3c.cli.files import Job, find_jobs
-from l3c.cli.options import add_flag, add_shared
-from l3c.cli.report import Batch, Outcome, print_json
+from l3c.cli.options import add_shared
+from l3c.cli.report import Batch, Outcome
 from l3c.cli.weights import SUFFIX
 from l3c.messages import aligned
-from l3c.models.zoo import DEFAULT, ModelFile, named_model, open_codec, read_model, released
+from l3c.models.zoo import DEFAULT, ModelFile, open_codec, read_model, released
 
 _FACTS = [  # keys of a model's fields
     *("family", "parameters", "identity", "float_identity", "steps", "train_s", "processes"),
@@ -23,29 +23,18 @@ _FACTS = [  # keys of a model's fields
     *("date", "licence", "released"),
 ]
 _HEAD = ["name", *_FACTS[:3], "steps", "validation bpsp", "trained on", "check"]
-_LABELS = {"train_s": "training seconds", "data_sha256": "data", "final_train_bpsp": "train bpsp"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument(
-        "paths",
-        nargs="*",
-        metavar="MODEL",
-        help=".safetensors files or folders of them; with --compare files and released names",
-    )
-    add_flag(
-        parser,
-        "--compare",
-        "two models or more side by side: size, training, results, and how recipes differ",
+        "paths", nargs="*", metavar="MODEL", help=".safetensors files or folders of them"
     )
     add_shared(parser, "--json")
 
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    if args.compare:
-        return _compare(args.paths, as_json=args.json)
     known = {model.weights: model for model in released()}
     names = {model.name for model in known.values()}
     named, left = find_jobs([path for path in args.paths if path not in names], {SUFFIX})
@@ -101,47 +90,3 @@ def _cells(fields: dict[str, Any]) -> Iterator[str]:
     data = fields["data_sha256"]
     yield f"{fields['images']} images ({_shown('data_sha256', data)})" if data else "-"
     yield fields["check"] + ("" if fields["arithmetic"] == "integer" else ", no integers")
-
-
-def _compare(names: list[str], *, as_json: bool) -> Exit:
-    """Prints facts of models side by side, the settings that differ, and the deviations."""
-    from l3c.recipe import Recipe, paper_settings
-
-    if len(names) < 2:
-        raise UsageError(
-            f"--compare takes two models or more, got {len(names)}: released names, or "
-            ".safetensors files"
-        )
-    files = [named_model(name) for name in names]
-    facts = [_fields(file) for file in files]
-    recipes = [Recipe.model_validate(file.card["recipe"]) for file in files]
-    settings = [recipe.settings() for recipe in recipes]
-    keys = dict.fromkeys(key for each in settings for key in each)
-    differing = [key for key in keys if any(s.get(key) != settings[0].get(key) for s in settings)]
-    if as_json:
-        models = [
-            fields | {"settings": each, "deviations": recipe.deviations()}
-            for fields, each, recipe in zip(facts, settings, recipes, strict=True)
-        ]
-        print_json({"command": "models", "models": models, "differing": differing, "exit_code": 0})
-        return Exit.GOOD
-    rows = [["", *names, ""]]
-    versions = [fields["versions"] or {} for fields in facts]
-    libraries = dict.fromkeys(library for each in versions for library in each)
-    known = [fields | each for fields, each in zip(facts, versions, strict=True)]
-    for key in (*_FACTS, *libraries):
-        label = _LABELS.get(key, key.replace("_", " "))
-        rows.append([label, *(_shown(key, each.get(key)) for each in known), ""])
-    paper = paper_settings()
-    alike = [k for k in paper if k not in differing and settings[0].get(k) != paper[k]]
-    for title, group in (
-        ("settings that differ", differing),
-        ("settings alike, unlike the paper", alike),
-    ):
-        if group:
-            rows += [[""] * (len(names) + 2), [title, *("" for _ in names), "paper"]]
-        for key in group:
-            values = [str(each.get(key, "-")) for each in (*settings, paper)]
-            rows.append([f"  {key}", *values])
-    print("\n".join(aligned(rows)))
-    return Exit.GOOD

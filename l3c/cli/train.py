@@ -59,9 +59,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="other photographs, prepared alike, whose bpsp is measured while training",
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default cpu")
-    parser.add_argument(
-        "--tensorboard", type=Path, metavar="FOLDER", help="for curves and pictures"
-    )
     add_flag(parser, "--compile", "with torch.compile")
     parser.add_argument(
         "--licence", default="not stated", help="of the model, one line for its card"
@@ -128,7 +125,6 @@ def _train(args: argparse.Namespace, recipe: Recipe, weights: Path, checkpoint: 
         weights=weights,
         checkpoint=checkpoint,
         validation=validation,
-        tensorboard=args.tensorboard,
         name=weights.stem,
         device=args.device,
         compiled=args.compile,

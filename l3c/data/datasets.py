@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -13,13 +14,14 @@ from pydantic import Field, ValidationError, model_validator
 from l3c.data.embedded import embedded_photos
 from l3c.data.errors import DatasetError
 from l3c.data.images import RGBImage, file_sha256, pixel_sha256, read_png_text, read_rgb, write_png
-from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, read_manifest, write_manifest
+from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, write_manifest
 from l3c.data.prepare import Dropped, Preparation, choose_factor, prepare_image
 from l3c.data.sources import LIST_SUFFIX, Photo, files_state, folder_photos, listed_photos
 from l3c.images.picture import PictureError
 from l3c.messages import one_line
 from l3c.progress import Progress
 from l3c.settings import FrozenSettings
+from l3c.threads import in_threads, thread_count
 
 EMBEDDED = "embedded"
 _KEY, _ROW = "l3c-key", "l3c-row"  # texts inside each PNG: what it was made from, and its row
@@ -39,7 +41,6 @@ class DatasetSpec(FrozenSettings):
         prepare: how the photographs are scaled and filtered; null takes the images as they are.
         limit: stop after this many photographs were kept, in the order of their paths or of a
             list; null: all.
-        shards: so many jobs prepare the photographs side by side.
         licence: one line for the manifest; image sets that are downloaded have their own.
     """
 
@@ -47,15 +48,12 @@ class DatasetSpec(FrozenSettings):
     subset: Literal["train", "test"] | None = None
     prepare: Preparation | None = None
     limit: int | None = Field(default=None, ge=1)
-    shards: int = Field(default=1, ge=1, le=1024)
     licence: str = ""
 
     @model_validator(mode="after")
-    def _subset_and_limit_fit(self) -> Self:
+    def _subset_fits(self) -> Self:
         if (self.source == EMBEDDED) != (self.subset is not None):
             raise ValueError(f'subset is "train" or "test" of source "{EMBEDDED}", and of no other')
-        if self.shards > 1 and self.limit is not None:
-            raise ValueError("limit needs shards: 1: it counts photographs in their order")
         return self
 
 
@@ -68,8 +66,7 @@ def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Pa
     """Writes a data set: out_dir/images/<name>.png for what is kept, out_dir/manifest.csv last.
 
     Images of an earlier, interrupted build are used again where they were made from the same source
-    in the same way and still have the same pixels; other images of earlier builds are removed. Of
-    several shards, `build_shard` has made the images.
+    in the same way and still have the same pixels; other images of earlier builds are removed.
 
     Args:
         spec: which images.
@@ -80,33 +77,11 @@ def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Pa
         Path of the manifest.
 
     Raises:
-        DatasetError: one line that names a missing or empty source, a missing shard, or why nothing
-            was kept.
+        DatasetError: one line that names a missing or empty source, or why nothing was kept.
     """
-    if spec.shards > 1:
-        parts = [shard_path(out_dir, shard, spec.shards) for shard in range(spec.shards)]
-        return _finish(spec, out_dir, [row for part in parts for row in read_manifest(part)])
     photos = _photos(spec, out_dir)
     (out_dir / MANIFEST).unlink(missing_ok=True)  # it is written again, last
     return _finish(spec, out_dir, _make_all(photos, spec, out_dir, progress))
-
-
-def build_shard(spec: DatasetSpec, out_dir: Path, shard: int) -> Path:
-    """Prepares one of `spec.shards` equal parts of the photographs; the path of its rows.
-
-    Raises:
-        DatasetError: a missing or empty source.
-    """
-    photos = _photos(spec, out_dir)
-    first, end = (len(photos) * number // spec.shards for number in (shard, shard + 1))
-    target = shard_path(out_dir, shard, spec.shards)
-    write_manifest(target, _make_all(photos[first:end], spec, out_dir, progress=True))
-    return target
-
-
-def shard_path(out_dir: Path, shard: int, shards: int) -> Path:
-    """Where the rows of a shard are."""
-    return out_dir / "shards" / f"{shard}-of-{shards}.csv"
 
 
 def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
@@ -134,9 +109,14 @@ def _make_all(
     images.mkdir(parents=True, exist_ok=True)
     rows: list[ManifestRow] = []
     kept = 0
-    with Progress(len(photos), out_dir.name, "photograph", silent=not progress) as bar:
-        for index, photo in enumerate(photos, 1):
-            made = _make(photo, spec.prepare, images)
+    threads = thread_count() if spec.limit is None else 1  # with a limit none is read ahead
+    with (
+        warnings.catch_warnings(),  # around those of the threads, which would undo each other
+        Progress(len(photos), out_dir.name, "photograph", silent=not progress) as bar,
+    ):
+        warnings.simplefilter("ignore")
+        every = in_threads(lambda photo: _make(photo, spec.prepare, images), photos, threads)
+        for index, made in enumerate(every, 1):
             rows += made
             bar.update()
             kept += any(row.status == "kept" for row in made)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import pkgutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from baselines.user_files import MethodFileError, load_file
 from l3c.messages import MissingExtraError, naming_extras, one_line
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and some families need none to code
@@ -53,7 +52,10 @@ def family_name(name: str) -> str:
     """
     if not name.endswith(SUFFIX):
         return name
-    return f"{Path(name).name} {hashlib.sha256(_content(Path(name))).hexdigest()[:12]}"
+    try:
+        return f"{Path(name).name} {hashlib.sha256(Path(name).read_bytes()).hexdigest()[:12]}"
+    except OSError as error:
+        raise FamilyError(f"{name}: cannot be read ({one_line(error)})") from None
 
 
 def opener_of(name: str) -> Callable[..., Any]:
@@ -72,7 +74,10 @@ def opener_of(name: str) -> Callable[..., Any]:
 
 def _module(name: str) -> ModuleType:
     if name.endswith(SUFFIX):
-        return _load_file(Path(name))
+        try:
+            return load_file(Path(name))
+        except MethodFileError as error:
+            raise FamilyError(str(error)) from error
     found = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
     if name in found:
         module = importlib.import_module(f"l3c.models.{name}")
@@ -90,30 +95,3 @@ def _class_of(module: ModuleType) -> type[Model] | None:
 
     family = getattr(module, "FAMILY", None)
     return family if isinstance(family, type) and issubclass(family, Model) else None
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise FamilyError(f"{path}: cannot be read ({one_line(error)})") from None
-
-
-def _load_file(path: Path) -> ModuleType:
-    content = _content(path)
-    # Named by content and place, so that two files of one name do not meet in sys.modules.
-    digest = hashlib.sha256(str(path.resolve()).encode() + content).hexdigest()
-    name = f"l3c_user_family_{digest[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None  # it has the suffix of Python
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look a class's module up here
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's code raises, the file is what to look at
-        del sys.modules[name]
-        raise FamilyError(f"{path}: {type(error).__name__} on import: {error}") from error
-    return module

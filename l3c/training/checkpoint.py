@@ -51,13 +51,12 @@ class State:
         text = json.dumps(recipe.settings() | start, sort_keys=True, default=str) + data_sha256
         self._identity = hashlib.sha256(text.encode()).hexdigest()
 
-    def update(self, loss: Tensor) -> float:
-        """Makes a step; returns the factor on the learning rates."""
-        factor = self._optimizers.step(loss, self.step)
+    def update(self, loss: Tensor) -> None:
+        """Makes a step."""
+        self._optimizers.step(loss, self.step)
         if "average" in self._parts:
             self._parts["average"].update_parameters(self._parts["network"])
         self.step += 1
-        return factor
 
     def save(self, path: Path, curve: Path | None = None) -> None:
         """Writes a checkpoint, and the metrics.

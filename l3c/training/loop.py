@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from l3c.training.checkpoint import State, disk_errors, today
 from l3c.training.crops import Crops, middle, spread, validation_bpsp
 from l3c.training.errors import TrainingError
 from l3c.training.parallel import join
-from l3c.training.tensorboard import add_pictures, add_scalars, open_writer
 
 CHECKPOINT_EVERY_S = 20.0
 METRICS_EVERY = 25  # steps that one row of the metrics averages, at least
@@ -44,7 +42,6 @@ def train(
     weights: Path,
     checkpoint: Path,
     validation: Tensor | None = None,
-    tensorboard: Path | None = None,
     name: str | None = None,
     device: str = "cpu",
     compiled: bool = False,
@@ -66,8 +63,6 @@ def train(
         weights: path of the safetensors file to write.
         checkpoint: path of the training state, kept up to date while training, removed at the end.
         validation: crops whose bpsp is written to metrics and card, uint8 (N, 3, H, W).
-        tensorboard: folder of event files: the metrics, and at every validation pictures of its
-            first crop. None writes none.
         name: of the model in tables; the recipe's by default.
         device: "cpu" or "cuda". Under torchrun its processes share each batch.
         compiled: with torch.compile: a slow start, faster steps, weights that differ in rounding.
@@ -90,10 +85,8 @@ def train(
             loss_of = torch.compile(loss_of)
         every = max(METRICS_EVERY, settings.steps // MOST_ROWS)
         silent = not workers.main
-        writer = open_writer(tensorboard if workers.main else None, state.step)
         with (
             ThreadPoolExecutor(1) as reader,  # of the next crops, while this step is computed
-            writer or nullcontext(),
             Progress(settings.steps, f"train {label}", silent=silent, done=state.step) as progress,
         ):
             coming = reader.submit(crops.batch, state.step, share)
@@ -120,7 +113,7 @@ def train(
                         f"is kept in {stopped}, earlier files stay as they are; a lower "
                         "learning_rate or clip_norm is the usual remedy"
                     )
-                factor = state.update(loss)
+                state.update(loss)
                 window.append(value)
                 now = time.perf_counter()
                 state.seconds = now - start
@@ -134,10 +127,6 @@ def train(
                 validates = last or state.step % (VALIDATE_ROWS * every) == 0
                 if validation is not None and workers.main and validates:
                     row["validation_bpsp"] = validation_bpsp(state.result, validation)
-                    if writer:
-                        add_pictures(writer, state.step, state.result, validation[0])
-                if writer:
-                    add_scalars(writer, row | {"lr_factor": factor, "images_per_s": speed})
                 state.metrics.append(row)
                 if now - last_save > CHECKPOINT_EVERY_S and not last:
                     if workers.main:

@@ -55,15 +55,12 @@ class Optimizers:
         if others:
             self.each.append(Adam(others, lr=rate, betas=(0.9, self._settings.beta2)))
 
-    def step(self, loss: Tensor, step: int) -> float:
+    def step(self, loss: Tensor, step: int) -> None:
         """Moves all parameters against the gradient of `loss`.
 
         Args:
             loss: of this step.
             step: 0-based; the learning rate depends on it.
-
-        Returns:
-            The factor on the learning rates.
         """
         factor = lr_factor(step, self._settings)
         self._model.zero_grad(set_to_none=True)
@@ -74,7 +71,6 @@ class Optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
             optimizer.step()
-        return factor
 
     def state_dict(self) -> list[dict[str, Any]]:
         """What a checkpoint keeps."""

@@ -227,9 +227,6 @@ class Experiment(FrozenSettings):
         description="files (.ipynb) that are executed once all else is there, into <run>/notebooks",
     )
     timing: Timing | None = Field(None, description="or null: no speed is measured on crops")
-    tensorboard: bool = Field(
-        False, description="training writes curves and pictures to <run>/tensorboard"
-    )
 
     def method_entries(self) -> dict[str, str]:
         """Key of each measured method (in file names, rows) -> its entry in the configuration."""

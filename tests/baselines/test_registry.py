@@ -33,8 +33,6 @@ def test_keys_are_the_agreed_ones() -> None:
 
 
 def test_an_unknown_key_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownMethodError, match=r"'jpegxl': did you mean 'jpegxl_e\d'\? known"):
-        get_method("jpegxl")
     with pytest.raises(UnknownMethodError, match=r"'zzz': known are raw, png, .*\.py"):
         get_method("zzz")
 
@@ -90,7 +88,7 @@ def test_files_that_define_no_usable_method(tmp_path: Path, text: str, message: 
     path = _file(tmp_path, text)
     with pytest.raises(MethodFileError, match=f"^{re.escape(path)}: .*{message}"):
         get_method(path)
-    with pytest.raises(MethodFileError, match="no such file"):
+    with pytest.raises(MethodFileError, match="No such file"):
         get_method(f"{path}.py")
 
 

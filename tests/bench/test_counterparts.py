@@ -25,7 +25,6 @@ def counterpart(label, **spec):
     ("label", "source", "changes", "same"),
     [
         ("DIV2K v3", "div2k-valid", {}, True),
-        ("DIV2K v3", "div2k-valid", {"shards": 4}, True),
         ("DIV2K v3", "div2k-valid", {"limit": 10}, False),
         ("DIV2K v3", "div2k-valid", {"prepare": {}}, False),
         ("RAISE-1k v3", "div2k-valid", {}, False),

@@ -54,46 +54,11 @@ def test_models_are_listed_and_checked(run: Run, trained: Path, other_model: Pat
     assert (other["steps"], other["validation_bpsp"]) == (None, None)
 
 
-def test_models_are_compared(run: Run, trained: Path, other_model: Path) -> None:
-    ended = run("models", "--compare", "causal-middle", trained)
-    assert (ended.code, ended.err) == (0, "")
-    head, *lines = ended.out.splitlines()
-    assert head.split() == ["causal-middle", str(trained)]
-    rows = {row[0]: row[1:] for row in map(cells, lines)}
-    card = read_model(trained).card
-    assert rows["family"] == ["l3c", "l3c"]
-    assert rows["identity"][1] == card["integer_identity"] != rows["identity"][0]
-    assert rows["float identity"][1] == card["identity"]
-    expected = {"steps": "20", "training seconds": "4.5", "threads": "2", "device": "cpu"}
-    expected |= {"images": "6", "data": "0123456789ab", "train bpsp": "4.250", "torch": "2.13.0"}
-    expected |= {"validation bpsp": "4.500", "licence": "CC0-1.0", "released": "2026-11-22"}
-    assert {name: rows[name] for name in expected} == {k: ["-", v] for k, v in expected.items()}
-    names = list(rows)
-    differ, alike = map(names.index, ("settings that differ", "settings alike, unlike the paper"))
-    assert names[differ + 1 : differ + 3] == ["train.steps", "train.learning_rate"]
-    assert rows["train.steps"] == ["700000", "20", "700000"]
-    assert rows["train.learning_rate"] == ["0.0001", "0.003", "0.0001"]
-    assert ("model.blocks" in names[alike:], "model.scales" in rows) == (True, False)
-    assert rows["model.blocks"] == ["1", "1", "8"]
-    assert "settings that differ" not in run("models", trained, trained, "--compare").out
-    content = run("models", "--compare", other_model, trained, "--json").content
-    assert content["differing"] == ["train.steps", "train.learning_rate"]
-    other, ours = content["models"]
-    assert (other["steps"], ours["steps"], ours["validation_bpsp"]) == (None, 20, 4.5)
-    assert (ours["settings"]["train.steps"], ours["versions"]["torch"]) == (20, "2.13.0")
-    assert "train.steps: 20 instead of 700000" in ours["deviations"]
-
-
 def test_models_that_cannot_be_used_are_named(run: Run, other_model: Path, mixed_up: Path) -> None:
     nowhere = mixed_up.with_name("nowhere.safetensors")
     ended = run("models", mixed_up, nowhere)
     assert (ended.code, ended.err.count("\n")) == (4, 2)
     assert all(f"l3c: {path}: " in ended.err for path in (mixed_up, nowhere))
-    assert run("models", "--compare", other_model).code == 2
-    ended = run("models", "--compare", other_model, "nameless")
-    assert (ended.code, "there are: causal-middle" in ended.err) == (4, True)
-    ended = run("models", "--compare", other_model, mixed_up)
-    assert (ended.code, ended.out, ended.err.startswith(f"l3c: {mixed_up}: ")) == (4, "", True)
 
 
 def test_samples_are_named_as_the_original_names_them(

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from tiny_models import smooth
 
 from l3c.data import datasets
-from l3c.data.datasets import DatasetSpec, build_dataset, build_shard
+from l3c.data.datasets import DatasetSpec, build_dataset
 from l3c.data.errors import DatasetError
 from l3c.data.images import read_png_text, write_png
 from l3c.data.manifest import kept_images, manifest_sha256, read_manifest
@@ -241,7 +241,6 @@ def test_changed_or_missing_files_are_noticed(tmp_path: Path) -> None:
         {"source": "embedded"},
         {"source": "photos", "subset": "test"},
         {"source": "photos", "limit": 0},
-        {"source": "photos", "limit": 5, "shards": 2},
         {"source": ""},
         {"source": "photos", "prepared": None},
     ],
@@ -251,20 +250,9 @@ def test_wrong_specs_are_refused(wrong: dict[str, object]) -> None:
         DatasetSpec.model_validate(wrong)
 
 
-@pytest.mark.parametrize("listed", [False, True])
-def test_shards_together_are_the_data_set(tmp_path: Path, listed: bool) -> None:
+def test_threads_make_the_same_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = fill(tmp_path / "in", 7)
-    if listed:
-        names = sorted((path.name for path in source.iterdir()), reverse=True)
-        source = source / "list.txt"
-        source.write_text("\n".join(names))
-    spec = spec_of(source, prepare=SMALL | {"copies": 2}, shards=3)
-    whole = build(source, tmp_path / "whole", prepare=SMALL | {"copies": 2})
-    for shard in (2, 0, 1):
-        with pytest.raises(DatasetError, match=r"-of-3\.csv"):
-            build_dataset(spec, tmp_path / "out")
-        build_shard(spec, tmp_path / "out", shard)
-    assert build_dataset(spec, tmp_path / "out").read_bytes() == whole.read_bytes()
-    assert sorted(os.listdir(tmp_path / "out/images")) == sorted(
-        os.listdir(tmp_path / "whole/images")
-    )
+    alone = build(source, tmp_path / "alone", prepare=SMALL | {"copies": 2})
+    monkeypatch.setattr(datasets, "thread_count", lambda: 3)
+    together = build(source, tmp_path / "together", prepare=SMALL | {"copies": 2})
+    assert together.read_bytes() == alone.read_bytes()

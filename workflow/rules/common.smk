@@ -16,7 +16,7 @@ from l3c.bench.published import read_published
 from l3c.bench.results_page import TITLES
 from l3c.bench.tables import TABLES
 from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
-from l3c.data.datasets import shard_path, source_state
+from l3c.data.datasets import source_state
 from l3c.workflow.checks import CATALOGUE, ExperimentError
 from l3c.workflow.checks import check_experiment, check_method_files, given_model
 from l3c.workflow.experiment import resolve
@@ -180,8 +180,6 @@ def one_of(names):
 wildcard_constraints:
     dataset=one_of(EXPERIMENT.datasets),
     images=one_of(dict.fromkeys(FETCHED.values())),
-    shard=r"\d+",
-    shards=r"\d+",
     model=one_of(EXPERIMENT.trained()),
     method=one_of(EXPERIMENT.method_entries()),
     rows=one_of(COLLECTED),
@@ -216,13 +214,6 @@ def get_fetched(wildcards):
     if wildcards.dataset not in FETCHED:
         return []
     return [f"{EXPERIMENT.downloads}/{FETCHED[wildcards.dataset]}/files.csv"]
-
-
-def get_shards(wildcards):
-    """Rows of all shards of a data set that is prepared by several jobs."""
-    shards = EXPERIMENT.datasets[wildcards.dataset].shards
-    folder = Path(f"{RUN}/data/{wildcards.dataset}")
-    return [str(shard_path(folder, k, shards)) for k in range(shards) if shards > 1]
 
 
 def get_dataset_spec(wildcards):

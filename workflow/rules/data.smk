@@ -24,29 +24,9 @@ rule fetch_images:
         "../scripts/prepare_data.py"
 
 
-rule prepare_shard:
-    input:
-        files=get_fetched,
-    output:
-        rows=f"{RUN}/data/{{dataset}}/shards/{{shard}}-of-{{shards}}.csv",
-    log:
-        f"{RUN}/logs/prepare_shard/{{dataset}}/{{shard}}-of-{{shards}}.log",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    params:
-        spec=get_dataset_spec,
-        state=get_source_state,
-    script:
-        "../scripts/prepare_data.py"
-
-
 rule build_dataset:
     input:
         files=get_fetched,
-        shards=get_shards,
     output:
         # The images beside it are no output: Snakemake would delete them when a build is interrupted,
         # and the next one could not go on from them. The manifest holds a hash of each.
@@ -57,9 +37,9 @@ rule build_dataset:
         f"{RUN}/benchmarks/build_dataset/{{dataset}}.tsv"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: EXCLUSIVE
     resources:
-        mem_mb=1000,
+        mem_mb=8000,
     params:
         spec=get_dataset_spec,
         state=get_source_state,

@@ -45,7 +45,5 @@ rule train_model:
         device=EXPERIMENT.device,
         # No output: Snakemake deletes those of a killed job, and training resumes from this one.
         checkpoint=f"{RUN}/checkpoints/{{model}}.pt",
-        # Written if the configuration says so, see the script; TensorBoard reads it meanwhile.
-        tensorboard=f"{RUN}/tensorboard/{{model}}",
     script:
         "../scripts/train_model.py"

@@ -13,14 +13,6 @@ def fetch_images(rule):
     fetch_set(ImageSet(**rule.params.image_set), Path(rule.output.files).parent)
 
 
-def prepare_shard(rule):
-    """A share of the images of a data set, as PNG, and their rows of the manifest."""
-    from l3c.data.datasets import DatasetSpec, build_shard
-
-    spec = DatasetSpec.model_validate(rule.params.spec)
-    build_shard(spec, Path(rule.output.rows).parents[1], int(rule.wildcards.shard))
-
-
 def build_dataset(rule):
     """One data set: images as PNG below images/, and their manifest."""
     from l3c.data.datasets import DatasetSpec, build_dataset

@@ -30,11 +30,8 @@ with job(snakemake):
         validation=validation[0] if validation else None,
         device=snakemake.params.device,
         # From the configuration, not from params: another label in the tables trains nothing again,
-        # and neither do a licence, or TensorBoard or a compiler that is switched on or off.
+        # and neither do a licence, or a compiler that is switched on or off.
         compiled=bool(snakemake.config.get("compile")),
-        tensorboard=(
-            Path(snakemake.params.tensorboard) if snakemake.config.get("tensorboard") else None
-        ),
         name=snakemake.config["models"][snakemake.wildcards.model]["name"],
         about={
             "licence": snakemake.config.get("licence") or "not stated",

@@ -26,7 +26,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from baselines.registry import MethodFileError, load_file
+from baselines.user_files import MethodFileError, load_file
 from l3c.bench import schema
 from l3c.bench.published import read_published
 from l3c.settings import unknown_name

@@ -11,7 +11,6 @@ import numpy as np
 from l3c.data.errors import DatasetError
 from l3c.data.manifest import kept_images, read_manifest
 from l3c.images.picture import Samples
-from l3c.messages import did_you_mean
 
 SIDE = 768  # at most so many pixels a side: a picture in a talk shows no more
 _LISTED = 10  # names that an error gives
@@ -34,8 +33,8 @@ def choose(manifest: Path, wanted: int | Sequence[str]) -> list[tuple[str, Sampl
         if name not in names:
             more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
             raise DatasetError(
-                f'{manifest}: no image is called "{name}".{did_you_mean(name, names)} '
-                f"There are: {', '.join(names[:_LISTED])}{more}"
+                f'{manifest}: no image is called "{name}"; '
+                f"there are: {', '.join(names[:_LISTED])}{more}"
             )
     images = dict(kept_images(manifest, wanted))
     return [(name, images[name]) for name in wanted]

@@ -29,7 +29,7 @@ from l3c.whole_files import write_text
 
 SHORT = 12  # hexadecimal digits of a hash in a stamp
 # Keys that say where things lie and what is shown, not what is made.
-_PLACES = ("run", "downloads", "reference", "tensorboard", "licence", "notebooks", "figures")
+_PLACES = ("run", "downloads", "reference", "licence", "notebooks", "figures")
 _PACKAGES = ("imagecodecs", "matplotlib", "numpy", "pillow", "safetensors", "snakemake", "torch")
 
 

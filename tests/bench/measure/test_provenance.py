@@ -120,7 +120,7 @@ def test_hashes_are_of_values_not_of_their_order():
 
 
 def test_where_a_run_lies_is_not_in_its_configuration(tmp_path):
-    here = {"run": "a", "downloads": "d", "reference": "r", "tensorboard": True, "device": "cpu"}
+    here = {"run": "a", "downloads": "d", "reference": "r", "device": "cpu"}
     family = tmp_path / "own.py"
     family.write_text("")
     recipes = {"rgb": {"family": str(family), "train": {"steps": 8}}}
