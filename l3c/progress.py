@@ -27,8 +27,8 @@ class _Log:
     def flush(self) -> None: ...
 
 
-class Progress:
-    """Counts towards `total` and shows it on stderr, and on `terminal` if stderr is a log.
+class Progress(tqdm):  # type: ignore[type-arg]
+    """Counts towards `total` and shows it on `terminal`, else on stderr.
 
     Args:
         total: number of steps to come.
@@ -36,38 +36,22 @@ class Progress:
         unit: what one step is, e.g. "image".
         silent: shows nothing, as for all processes but one. So does a closed stderr.
         done: steps made before, by a run that this one continues; they took none of its time.
-
-    Attributes:
-        done: steps made so far.
     """
 
     def __init__(
         self, total: int, label: str, unit: str = "step", silent: bool = False, done: int = 0
     ) -> None:
-        self.done = done
-        about: dict[str, Any] = {"total": total, "desc": label, "unit": unit, "initial": done}
-        self._bars: list[tqdm[Any]] = []
-        if silent or sys.stderr is None:
-            return
-        is_log = not sys.stderr.isatty()
-        if is_log:
-            line: dict[str, Any] = {"mininterval": LINE_EVERY_S, "miniters": 1}
-            self._bars.append(tqdm(**about, **line, bar_format=_LINE, file=_Log(sys.stderr)))
-        if shown := terminal if is_log else sys.stderr:
-            self._bars.append(tqdm(**about, file=shown))
+        file = terminal or sys.stderr
+        how: dict[str, Any] = {"file": file, "disable": silent or file is None}
+        if file is not None and not file.isatty():
+            how |= {"mininterval": LINE_EVERY_S, "miniters": 1}
+            how |= {"bar_format": _LINE, "file": _Log(file)}
+        scaled = unit == "byte"
+        super().__init__(total=total, desc=label, unit=unit, unit_scale=scaled, initial=done, **how)
 
-    def update(self, steps: int = 1, **values: float | str) -> None:
+    def update(self, steps: float | None = 1, **values: float | str) -> bool | None:
         """Advances by `steps`; `values` (e.g. bpsp=3.2) are shown beside the count."""
-        self.done += steps
-        texts = {k: v if isinstance(v, str) else f"{v:.4g}" for k, v in values.items()}
-        for bar in self._bars:
-            if texts:
-                bar.set_postfix(texts, refresh=False)
-            bar.update(steps)
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for bar in self._bars:
-            bar.close()
+        if values:
+            texts = {k: v if isinstance(v, str) else f"{v:.4g}" for k, v in values.items()}
+            self.set_postfix(texts, refresh=False)
+        return super().update(steps)

@@ -10,7 +10,7 @@ from l3c.progress import Progress
 def test_a_log_gets_lines_and_a_resumed_run_counts_on(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress(100, "train", done=60) as shown:
         shown.update(10, bpsp=3.14159)
-        assert shown.done == 70
+        assert shown.n == 70
     err = capsys.readouterr().err
     assert "\r" not in err
     first, last = err.splitlines()

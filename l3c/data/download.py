@@ -22,15 +22,15 @@ TRIES = 6  # in a row that bring nothing new
 TIMEOUT_S = 60.0  # for a connection, and between two pieces of an answer
 SHOWN = 100_000_000  # bytes of a file whose progress is shown
 
-_MB = 1_000_000
 _IN_TROUBLE = (408, 429, 500, 502, 503, 504)  # of a server: worth another try
 
 
 def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
-    """Downloads a file, unless it is there; one that stopped half-way is continued.
+    """Downloads a file, unless it is there.
 
     A dropped connection and a server in trouble are tried again, with growing pauses, as long as
-    bytes come in between. What came so far is in `<target>.part`.
+    bytes come in between. What came so far is in `<target>.part`. It is continued, by a later call
+    too, if there is a checksum: without one, nothing would tell a mixture of two versions.
 
     Args:
         url: http:// or https://, or the path of a file of this machine.
@@ -43,7 +43,7 @@ def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
 
     Raises:
         DatasetError: it cannot be fetched, has another checksum, or does not fit on the disk. What
-            came is kept, and the next call continues; after a wrong checksum it starts anew.
+            came is kept, but for a wrong checksum, after which the next call starts anew.
     """
     if "://" not in url:
         local = Path(url).expanduser()
@@ -57,10 +57,10 @@ def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             _download(url, part, checksum is not None)
             if wrong := _mismatch(part, checksum):
-                _remove(part)
+                part.unlink()
                 raise DatasetError(wrong)
             os.replace(part, target)
-        _remove(part)  # also where the user has put the target there by hand
+        part.unlink(missing_ok=True)  # where the user has put the target there by hand
         return target
     except (OSError, HTTPError, DatasetError) as error:  # OSError: also those of requests
         known = f" ({checksum})" if checksum else ""
@@ -88,81 +88,45 @@ def _size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
-def _version_file(part: Path) -> Path:
-    """Holds the ETag or date of the version that the bytes of a part belong to."""
-    return part.with_name(f"{part.name}.version")
-
-
-def _remove(part: Path) -> None:
-    part.unlink(missing_ok=True)
-    _version_file(part).unlink(missing_ok=True)
-
-
-def _download(url: str, part: Path, checked: bool) -> None:
-    """Receives a file in as many tries as it takes; `checked`: a checksum tells a mixture."""
+def _download(url: str, part: Path, continued: bool) -> None:
+    """Receives a file in as many tries as it takes."""
     furthest, tries = -1, 0
-    with requests.Session() as session:
-        while True:
-            try:
-                return _receive(session, url, part, checked)
-            except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
-                size = _size(part)
-                # Only what no try reached before counts, or it might never end.
-                tries = 1 if size > furthest else tries + 1
-                furthest = max(size, furthest)
-                if tries == TRIES:
-                    raise
-                print(f"{url}: {_cause(error)} after {size} bytes; trying again", file=sys.stderr)
-                time.sleep(PAUSE_S * 2 ** (tries - 1))
+    while True:
+        try:
+            return _receive(url, part, _size(part) if continued else 0)
+        except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
+            # Only what no try reached before counts, or it might never end.
+            tries = 1 if _size(part) > furthest else tries + 1
+            furthest = max(_size(part), furthest)
+            if tries == TRIES:
+                raise
+            print(f"{url}: {_cause(error)}; trying again", file=sys.stderr)
+            time.sleep(PAUSE_S * 2 ** (tries - 1))
 
 
-def _receive(session: requests.Session, url: str, part: Path, checked: bool) -> None:
-    """One try: asks for the bytes that are missing, and appends what comes.
-
-    The server is asked to continue only the version that the part belongs to (If-Range, RFC 9110).
-    If nothing would tell a mixture of two versions, the file starts anew.
-    """
-    note = _version_file(part)
-    version = note.read_text() if note.exists() else ""
-    start = _size(part) if version or checked else 0
+def _receive(url: str, part: Path, start: int) -> None:
+    """One try: asks for the bytes from `start` on, and appends what comes."""
     headers = {"Range": f"bytes={start}-"} if start else {}
-    if start and version:
-        headers["If-Range"] = version
-    with session.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         status, place = response.status_code, response.headers.get("Content-Range", "")
         if status in _IN_TROUBLE:
             raise requests.ConnectionError(f"{status} {response.reason}")
         if status == 416 and place == f"bytes */{start}":
-            return  # it was complete
-        same = not version or _version(response) in ("", version)
-        continued = start > 0 and status == 206 and place.startswith(f"bytes {start}-") and same
-        if start and status in (206, 416) and not continued:
-            _remove(part)  # the server has another version, or continues elsewhere
-            return _receive(session, url, part, checked)
+            return None  # it was complete
+        continued = status == 206 and place.startswith(f"bytes {start}-")
+        if start and status in (206, 416) and not continued:  # from elsewhere, or behind the end
+            return _receive(url, part, 0)
         response.raise_for_status()
-        if not continued:
-            start = 0
-            _remove(part)
-            note.write_text(_version(response))
-        size = response.raw.length_remaining or 0
-        label = f"fetching {part.name.removesuffix('.part')}"
+        size, label = response.raw.length_remaining or 0, f"fetching {part.stem}"
         with (
-            part.open("ab") as file,
-            Progress(size // _MB, label, "megabyte", silent=size < SHOWN) as bar,
+            part.open("ab" if continued else "wb") as file,
+            Progress(size, label, "byte", silent=size < SHOWN) as bar,
         ):
             # Not decoded: a server that calls a .gz "Content-Encoding: gzip" means the file itself.
             for chunk in response.raw.stream(CHUNK, decode_content=False):
-                file.write(chunk)
-                if steps := (file.tell() - start) // _MB - bar.done:
-                    bar.update(steps)
+                bar.update(file.write(chunk))
             file.flush()
             os.fsync(file.fileno())
-
-
-def _version(response: requests.Response) -> str:
-    """What If-Range takes: a strong ETag, else the date; "" if the server tells neither."""
-    etag = response.headers.get("ETag", "W/")
-    return response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
 
 
 def _cause(error: BaseException) -> str:

@@ -95,9 +95,6 @@ def _fetch_all(
         raise DatasetError(f"{image_set.name}: {times} URLs name one file, {repeated}")
     with Progress(len(urls), f"fetching {image_set.name}", "file") as bar:
         for url, name, checksum in zip_longest(urls, names, checksums):
-            stem = next(
-                (name[: -len(s)] for s in ARCHIVE_SUFFIXES if name.lower().endswith(s)), name
-            )
             if _is_image(name):
                 path = fetch(url, into / name, checksum)
                 if path != into / name:
@@ -124,12 +121,10 @@ def _listed_urls(image_set: ImageSet, lists: Path) -> list[str]:
 
 
 def _write_list(path: Path, files: Path, images: list[Path]) -> None:
-    rows = []
-    with Progress(len(images), f"hash {path.parent.name}", "file") as bar:
-        for file in images:
-            relative = file.relative_to(files).as_posix()
-            rows.append((relative, file.stat().st_size, digest(file, "sha256")))
-            bar.update()
+    rows = [
+        (file.relative_to(files).as_posix(), file.stat().st_size, digest(file, "sha256"))
+        for file in images
+    ]
     table = pd.DataFrame(rows, columns=["path", "bytes", "sha256"])
     write_whole(path, table.to_csv(index=False).encode("utf-8", "backslashreplace"))
 
@@ -141,9 +136,9 @@ def _is_image(name: str) -> bool:
 def unpack(archive: Path, folder: Path) -> None:
     """Unpacks an archive into a new folder; one that is there was unpacked before, and is kept.
 
-    A batch of downsampled ImageNet (Chrabaszcz et al.,
-    2017), `x.npz` of uint8 `data` (N, 3 S S) with S = 32 or 64, each row the planes R, G and B of
-    an image, and `labels`, becomes `x/<row, 7 digits>.png`.
+    A batch of downsampled ImageNet (Chrabaszcz et al., 2017), `x.npz` of uint8 `data` (N, 3 S S)
+    with S = 32 or 64, each row the planes R, G and B of an image, and `labels`, becomes
+    `x/<row, 7 digits>.png`.
 
     Args:
         archive: a zip, or a tar with or without compression.
@@ -178,27 +173,21 @@ def unpack(archive: Path, folder: Path) -> None:
 
 def _extract(archive: Path, folder: Path) -> None:
     """Writes every file of an archive; of a link in a zip, a file that holds where it leads."""
-    size = archive.stat().st_size // _MB
-    with archive.open("rb") as file, Progress(size, f"unpacking {archive.name}", "megabyte") as bar:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as zipped:
-                for info in zipped.infolist():
-                    zipped.extract(info, folder)
-                    bar.update(file.tell() // _MB - bar.done)
-            return
-        file.seek(0)
-        with tarfile.open(fileobj=file) as tar:
-            while (member := tar.next()) is not None:
-                tar.members.clear()  # type: ignore[attr-defined]  # all, about a kilobyte each
-                tar.extract(member, folder, filter="data")  # no device, nothing outside
-                bar.update(file.tell() // _MB - bar.done)
-            # Without its end, or with a damaged header, tarfile takes it for complete. Reading on
-            # also compares the checksum of a .gz.
-            stream = tar.fileobj
-            assert stream is not None
-            whole = stream.tell() >= tar.offset + tarfile.BLOCKSIZE
-            if not whole or any(map(any, iter(partial(stream.read, _MB), b""))):
-                raise tarfile.ReadError(f"no end after {tar.offset} bytes")
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as zipped:
+            zipped.extractall(folder)
+        return
+    with tarfile.open(archive) as tar:
+        while (member := tar.next()) is not None:
+            tar.members.clear()  # type: ignore[attr-defined]  # all, about a kilobyte each
+            tar.extract(member, folder, filter="data")  # no device, nothing outside
+        # Without its end, or with a damaged header, tarfile takes it for complete. Reading on
+        # also compares the checksum of a .gz.
+        stream = tar.fileobj
+        assert stream is not None
+        whole = stream.tell() >= tar.offset + tarfile.BLOCKSIZE
+        if not whole or any(map(any, iter(partial(stream.read, _MB), b""))):
+            raise tarfile.ReadError(f"no end after {tar.offset} bytes")
 
 
 def _unpack_batch(path: Path) -> None:
@@ -213,8 +202,6 @@ def _unpack_batch(path: Path) -> None:
     side = _SIDES[data.shape[1]]
     folder = path.with_suffix("")
     folder.mkdir(exist_ok=True)
-    with Progress(len(data), f"unpacking {path.name}", "image") as bar:
-        for index, planes in enumerate(data.reshape(-1, 3, side, side)):
-            write_png(folder / f"{index:07}.png", planes.transpose(1, 2, 0), durable=False)
-            bar.update()
+    for index, planes in enumerate(data.reshape(-1, 3, side, side)):
+        write_png(folder / f"{index:07}.png", planes.transpose(1, 2, 0), durable=False)
     path.unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import hashlib
 import os
@@ -74,13 +73,9 @@ def listed_photos(path: Path, licence: str = "") -> list[Photo]:
 def _lines(path: Path) -> list[str]:
     """The lines of a list that are not empty, without the byte-order mark of Windows editors."""
     try:
-        content = path.read_bytes()
-        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        text = content.decode("utf-16") if wide else content.decode("utf-8-sig", "surrogateescape")
+        text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeError:
-        text = "\0"
     if "\0" in text:
         raise DatasetError(f"{path}: not a list in UTF-8; save it as a text file in UTF-8")
     return [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]

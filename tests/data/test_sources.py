@@ -123,8 +123,6 @@ def test_a_missing_package_or_file_says_what_to_install(monkeypatch: pytest.Monk
     "content",
     [
         b"\xef\xbb\xbfp/b.png\r\n\r\np/a b.png\r\n",  # as Windows editors save it
-        "p/b.png\np/a b.png\n".encode("utf-16"),
-        "\ufeffp/b.png\r\np/a b.png\r\n".encode("utf-16-be"),
         b"p/b.png\n\np/a b.png",
     ],
 )
@@ -147,7 +145,11 @@ def test_a_useless_list_is_one_line_that_says_why(tmp_path: Path) -> None:
     for text in ("", "a.png\na.png\n", "a.png\nb.png\nc.png\n"):
         path.write_text(text)
         refuse(listed_photos, path)
-    for content in (b"\xff\xfea", "a.png".encode("utf-16-le"), "a.png".encode("utf-32")):
+    for content in (
+        "a.png".encode("utf-16"),
+        "a.png".encode("utf-16-le"),
+        "a.png".encode("utf-32"),
+    ):
         path.write_bytes(content)
         refuse(listed_photos, path, "UTF-8")
 
