@@ -88,12 +88,12 @@ class Model:
     @property
     def identity(self) -> bytes:
         """The eight bytes by which files name the model."""
-        return self._codec.identity
+        return self.codec.identity
 
     @property
     def arithmetic(self) -> Kind:
         """Of files that it writes."""
-        return self._codec.arithmetic.kind
+        return self.codec.arithmetic.kind
 
     def encode(
         self, image: Any, *, tile_side: int | None = None, choice: str = Choice.SMALLEST
@@ -116,7 +116,7 @@ class Model:
             ValueError: no such tile, or no such choice.
         """
         picture, choice = _picture(image), Choice(choice)
-        codec = self._codec if coding.uses_network(picture.mode) else None
+        codec = self.codec if coding.uses_network(picture.mode) else None
         return coding.encode_picture(picture, codec, choice=choice, tile_side=tile_side)
 
     def encode_batch(self, images: Iterable[Any] | torch.Tensor) -> list[bytes]:
@@ -127,7 +127,7 @@ class Model:
         """
         pictures = [_picture(image) for image in images]
         needed = any(coding.uses_network(picture.mode) for picture in pictures)
-        return coding.encode_pictures(pictures, self._codec if needed else None)
+        return coding.encode_pictures(pictures, self.codec if needed else None)
 
     def decode(self, data: bytes, output: Output = "numpy", *, region: Region | None = None) -> Any:
         """The image of a `.l3c` file, compared with the checksums of the original.
@@ -142,7 +142,7 @@ class Model:
             coder.CoderError: one of its classes says what is wrong with the file.
         """
         inside = None if region is None else (region[1], region[0], region[3], region[2])
-        decoded = coding.decode_picture(_bytes(data), self._find, region=inside)
+        decoded = coding.decode_picture(_bytes(data), self.find_codec, region=inside)
         return _as(output, decoded.picture)
 
     def decode_batch(self, files: Iterable[bytes], output: Output = "numpy") -> list[Any]:
@@ -151,7 +151,7 @@ class Model:
         Raises:
             coder.CoderError: what is wrong with one of the files.
         """
-        pictures = coding.decode_pictures([_bytes(data) for data in files], self._find)
+        pictures = coding.decode_pictures([_bytes(data) for data in files], self.find_codec)
         return [_as(output, picture) for picture in pictures]
 
     def encode_lossy(self, image: Any) -> bytes:
@@ -182,10 +182,12 @@ class Model:
         return _as(output, picture)
 
     @property
-    def _codec(self) -> TileCodec:
+    def codec(self) -> TileCodec:
+        """What codes tiles with it."""
         return zoo.open_codec(self.source, self.device, self.wanted)
 
-    def _find(self, identity: bytes, arithmetic: Arithmetic) -> TileCodec:
+    def find_codec(self, identity: bytes, arithmetic: Arithmetic) -> TileCodec:
+        """The codec that a file was written with: this model's, or a released one's."""
         more = () if self.source is None else (self.source,)
         return zoo.find_codec(identity, arithmetic, self.device, more)
 

@@ -85,9 +85,9 @@ def _decode(job: Job, batch: Batch, named: str | None) -> Outcome:
     moved = batch.steps(job, pixels)
     flaws: list[Exception] = []
     if args.salvage:
-        decoded, flaws = salvage(data, batch.engine.decoder, region=args.region, progress=moved)
+        decoded, flaws = salvage(data, batch.model.find_codec, region=args.region, progress=moved)
     else:
-        decoded = decode_picture(data, batch.engine.decoder, region=args.region, progress=moved)
+        decoded = decode_picture(data, batch.model.find_codec, region=args.region, progress=moved)
     picture = decoded.picture
     with batch.outputs.new_file(
         job.target, job.path, keep_times=args.keep_times, suffix=suffix

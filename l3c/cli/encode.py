@@ -96,7 +96,7 @@ def _encode(job: Job, batch: Batch) -> Outcome:
     picture = read_picture(content, job.name)
     if args.strip:
         picture = picture.strip()
-    codec = batch.engine.encoder() if uses_network(picture.mode) else None
+    codec = batch.model.codec if uses_network(picture.mode) else None
     moved = batch.steps(job, picture.height * picture.width * (1 + args.verify))
     how = {"choice": args.choice, "tile_side": args.tile_side}
     data = encode_picture(picture, codec, **how, progress=moved)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from l3c.cli.exits import UsageError
-from l3c.cli.process import STDOUT, flush_stdout
+from l3c.cli.process import STDOUT
 from l3c.folders import Left, find_files
 from l3c.images.picture import PictureError
 from l3c.messages import one_line
@@ -211,7 +211,7 @@ class Outputs:
                     yield (temporary := Path(folder) / f"image{suffix or ''}")
                     sys.stdout.flush()
                     sys.stdout.buffer.write(temporary.read_bytes())
-                    flush_stdout()
+                    sys.stdout.flush()
                 return
             ending = target.suffix if suffix is None else suffix
             temporary = target.with_name(f".l3c-{secrets.token_hex(8)}{ending}")

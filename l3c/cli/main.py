@@ -6,15 +6,9 @@ import argparse
 import contextlib
 import os
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
-from l3c.cli.process import (
-    INTERRUPTED,
-    Interrupts,
-    flush_stdout,
-    open_streams,
-    silence_libraries,
-)
+from l3c.cli.process import INTERRUPTED, interrupts, open_streams, silence_libraries
 
 COMMANDS = {
     "encode": "Compress images to .l3c files.",
@@ -43,10 +37,10 @@ def main(argv: list[str] | None = None) -> int:
         SystemExit: by the parser, after --help or a wrong command line.
     """
     own_process = argv is None
-    with Interrupts(own_process=own_process) as interrupts:
+    with interrupts(own_process=own_process) as signals:
         if own_process:
             open_streams()
-        code = _main(sys.argv[1:] if argv is None else argv, interrupts)
+        code = _main(sys.argv[1:] if argv is None else argv, signals)
         if own_process and code == INTERRUPTED:
             # Not by sys.exit: Python kills itself, without the exit code, if the interrupt went
             # through an exec() of some library.
@@ -102,7 +96,7 @@ def _version() -> str:
         return "unknown"
 
 
-def _main(words: list[str], interrupts: Interrupts) -> int:
+def _main(words: list[str], signals: SimpleNamespace) -> int:
     # Imported once interrupts are handled, since they take time.
     from l3c.cli.exits import Exit, UsageError
     from l3c.messages import is_ours, naming_extras
@@ -114,10 +108,10 @@ def _main(words: list[str], interrupts: Interrupts) -> int:
                 args = parse(words)
                 if getattr(args, "quiet", False):
                     silence_libraries()
-                interrupts.at_once = False
+                signals.at_once = False
                 return int(command_module(args.command).run(args))
         finally:
-            flush_stdout()
+            sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
         print(f"l3c: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return int(Exit.INTERRUPTED)
@@ -138,6 +132,6 @@ def _fatal(args: argparse.Namespace, error: Exception) -> int:
 
         print_json({"command": args.command, "error": error_fields(error), "exit_code": code})
         with contextlib.suppress(OSError):  # said below, if it is that
-            flush_stdout()
+            sys.stdout.flush()
     print(f"l3c: {error_line(error)}", file=sys.stderr)
     return code

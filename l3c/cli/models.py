@@ -11,9 +11,8 @@ from typing import Any
 
 from l3c.cli.exits import Exit, InputError
 from l3c.cli.files import Job, find_jobs
-from l3c.cli.options import add_shared
+from l3c.cli.options import WEIGHTS_SUFFIX, add_shared
 from l3c.cli.report import Batch, Outcome
-from l3c.cli.weights import SUFFIX
 from l3c.messages import aligned
 from l3c.models.zoo import DEFAULT, ModelFile, open_codec, read_model, released
 
@@ -37,7 +36,7 @@ def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
     known = {model.weights: model for model in released()}
     names = {model.name for model in known.values()}
-    named, left = find_jobs([path for path in args.paths if path not in names], {SUFFIX})
+    named, left = find_jobs([path for path in args.paths if path not in names], {WEIGHTS_SUFFIX})
     rows = [_HEAD]
 
     def describe(job: Job, batch: Batch) -> Outcome:

@@ -15,8 +15,8 @@ import torch
 
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.files import Outputs
-from l3c.cli.options import positive
-from l3c.cli.weights import add_output, output_path, print_written
+from l3c.cli.options import add_weights, positive, weights_path
+from l3c.cli.report import print_written
 from l3c.data.images import RGBImage
 from l3c.data.sources import folder_photos
 from l3c.images.picture import PictureError
@@ -33,7 +33,7 @@ _EVALUATED = f"model.scales: {SHARED_SCALES} instead of 3"  # as the release eva
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("checkpoint", help="archive (L3C.tar.gz), folder or checkpoint (.pt)")
-    add_output(parser)
+    add_weights(parser)
     parser.add_argument(
         "--calibrate",
         required=True,
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    target = output_path(args)
+    target = weights_path(args)
     Outputs(force=args.force).check(target)
     if args.threads:
         limit_threads(args.threads)

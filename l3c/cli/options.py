@@ -1,17 +1,15 @@
-"""Arguments that several commands share, their values, and the models that they choose."""
+"""Arguments that several commands share, and their values."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from l3c.arithmetic import Arithmetic
 from l3c.cli.exits import UsageError
-from l3c.threads import limit_threads
 
-if TYPE_CHECKING:
-    from l3c.models.tile_codec import TileCodec
+WEIGHTS_SUFFIX = ".safetensors"
 
 
 def number_in(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
@@ -74,35 +72,21 @@ def add_output(parser: Any, default: str) -> None:
     add_shared(parser, "--force", "--keep-times")
 
 
-class Engine:
-    """Opens codecs by the options --model, --device, --arithmetic and --threads.
+def add_weights(parser: Any) -> None:
+    """Declares the options of commands that write a model."""
+    parser.add_argument(
+        "-o", "--output", required=True, help=f"weights to write, *{WEIGHTS_SUFFIX}"
+    )
+    add_shared(parser, "--force", "--json", "--quiet", "--threads")
+
+
+def weights_path(args: argparse.Namespace) -> Path:
+    """Path of the weights to write.
 
     Raises:
-        ModelError: no such model.
-        UsageError: no such device here.
+        UsageError: a name with another suffix.
     """
-
-    def __init__(self, args: argparse.Namespace) -> None:
-        from l3c.models import zoo
-
-        self._args, self._zoo = args, zoo
-        self._model = zoo.named_model(args.model) if args.model else None
-        if args.threads:
-            limit_threads(args.threads)
-        if args.device == "cuda":
-            from l3c.models.base import choose_device
-
-            try:
-                choose_device(args.device)
-            except ValueError as error:
-                raise UsageError(str(error)) from None
-
-    def encoder(self) -> TileCodec:
-        """The codec of the model that was named, or of the default one."""
-        arithmetic = getattr(self._args, "arithmetic", None)
-        return self._zoo.open_codec(self._model, self._args.device, arithmetic)
-
-    def decoder(self, identity: bytes, arithmetic: Arithmetic) -> TileCodec:
-        """The codec that a file was written with."""
-        more = (self._model,) if self._model else ()
-        return self._zoo.find_codec(identity, arithmetic, self._args.device, more)
+    weights = Path(args.output)
+    if weights.suffix != WEIGHTS_SUFFIX:
+        raise UsageError(f"-o {weights}: the model's name must end in {WEIGHTS_SUFFIX}")
+    return weights

@@ -15,8 +15,9 @@ import sys
 import threading
 import time
 import warnings
-from contextlib import AbstractContextManager, nullcontext, redirect_stderr
-from types import FrameType
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 STDOUT = "standard output"
@@ -26,85 +27,64 @@ _ONE_S = 1.0
 INTERRUPTED = 128 + signal.SIGINT  # the exit code, as a shell has it
 
 
-class Interrupts:
-    """Raises KeyboardInterrupt for every signal that ends a command; use as a context manager.
+@contextmanager
+def interrupts(*, own_process: bool) -> Iterator[SimpleNamespace]:
+    """Inside, every signal that ends a command raises KeyboardInterrupt.
 
     A signal that the process ignores (nohup, a job in the background) stays ignored.
 
     Args:
         own_process: it ends with the command.
 
-    Attributes:
-        at_once: end the process instead, as long as there is nothing to clean up. Libraries that
-            are interrupted while they are imported print tracebacks, or raise something else.
+    Yields:
+        `at_once`: signals end the process instead, as long as there is nothing to clean up.
+        Libraries that are interrupted while they are imported print tracebacks, or raise something
+        else.
     """
+    state = SimpleNamespace(at_once=own_process, last=-_ONE_S)
 
-    def __init__(self, *, own_process: bool) -> None:
-        self.at_once = self._own_process = own_process
-        self._before: dict[int, Any] = {}
-        self._last = -_ONE_S
-
-    def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():  # only there signals arrive
-            for name in _WORDS:
-                number = getattr(signal, name, None)  # Windows has no SIGHUP
-                if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-                    self._before[number] = signal.signal(number, self._handle)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, signal.SIG_DFL if self._own_process else handler)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         word = _WORDS[signal.Signals(number).name]
-        if self.at_once:
+        if state.at_once:
             print(f"l3c: {word}", file=sys.stderr, flush=True)
             os._exit(INTERRUPTED)
         # Several often come together. The second must not interrupt the cleaning up.
-        now = time.monotonic()
-        if now - self._last >= _ONE_S:
-            self._last = now
+        before, state.last = state.last, time.monotonic()
+        if state.last - before >= _ONE_S:
             raise KeyboardInterrupt(word)
 
+    former: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # only there signals arrive
+        for name in _WORDS:
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                former[number] = signal.signal(number, handle)
+    try:
+        yield state
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, signal.SIG_DFL if own_process else handler)
 
-class Sink(io.FileIO):
-    """A file descriptor to write to that takes all it is given, so that the work goes on.
 
-    After the first failure the rest is dropped. A reader that stopped is an exception: of standard
-    output, `BrokenPipeError` is raised.
+class _Stream(io.FileIO):
+    """Standard output or error; after a failure the rest is dropped, as at the end of the process.
 
-    Args:
-        descriptor: stays open.
-        ignore: failures, as of messages.
+    Standard output raises the failure, under its name; messages go on.
     """
-
-    def __init__(self, descriptor: int, *, ignore: bool = False) -> None:
-        super().__init__(descriptor, "wb", closefd=False)
-        self._ignore = ignore
-        self._failed = False
-        self._problem: OSError | None = None
 
     def write(self, data: Any, /) -> int:
         """Writes bytes and returns how many of them it took."""
-        if self._failed:
-            return len(data)
         try:
             while (count := super().write(data)) is None:  # a full pipe that does not block
                 select.select([], [self], [])
             return count
         except OSError as error:
-            self._failed = True
-            if isinstance(error, BrokenPipeError) and not self._ignore:
-                raise
-            self._problem = error
-            return len(data)
-
-    def check(self) -> None:
-        """Raises the failure since the last check, if there was one."""
-        problem, self._problem = self._problem, None
-        if problem is not None:
-            raise OSError(problem.errno, problem.strerror, STDOUT) from problem
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            if self.fileno() != 1:
+                return len(data)
+            if not isinstance(error, BrokenPipeError):
+                error.filename = STDOUT
+            raise
 
 
 def open_streams() -> None:
@@ -123,24 +103,23 @@ def open_streams() -> None:
             os.set_inheritable(os.open(os.devnull, way), True)
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-    if sys.stdout is not None:
-        sys.stdout.flush()
-    sys.stdout = _text(sys.stdout, Sink(1))
-    sys.stderr = _text(sys.stderr, Sink(os.dup(2), ignore=True), line_buffering=True)
+    sys.stdout = _text(sys.stdout, 1)
+    sys.stderr = _text(sys.stderr, os.dup(2), line_buffering=True)
 
 
-def _text(before: Any, sink: Sink, *, line_buffering: bool = False) -> io.TextIOWrapper:
+def _text(before: Any, descriptor: int, *, line_buffering: bool = False) -> io.TextIOWrapper:
+    stream = _Stream(descriptor, "wb", closefd=False)
     return io.TextIOWrapper(
-        io.BufferedWriter(sink),
+        io.BufferedWriter(stream),
         encoding=before.encoding if before is not None else "utf-8",
         errors="backslashreplace",
-        line_buffering=line_buffering or sink.isatty(),
+        line_buffering=line_buffering or stream.isatty(),
     )
 
 
 def silence_libraries() -> None:
     """Drops what libraries warn of, log and write to descriptor 2, if `open_streams` has run."""
-    if isinstance(_sink(sys.stderr), Sink):
+    if isinstance(getattr(getattr(sys.stderr, "buffer", None), "raw", None), _Stream):
         warnings.simplefilter("ignore")
         logging.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
@@ -149,19 +128,3 @@ def silence_libraries() -> None:
 def hushed(hush: bool) -> AbstractContextManager[object]:
     """Drops bars and messages of the code inside, if asked to."""
     return redirect_stderr(io.StringIO()) if hush else nullcontext()
-
-
-def flush_stdout() -> None:
-    """Returns once all that was printed has been handed to the system.
-
-    Raises:
-        OSError: some of it could not be written; reported once. Its file name is STDOUT.
-    """
-    sys.stdout.flush()
-    sink = _sink(sys.stdout)
-    if isinstance(sink, Sink):
-        sink.check()
-
-
-def _sink(stream: Any) -> Any:
-    return getattr(getattr(stream, "buffer", None), "raw", None)

@@ -12,12 +12,22 @@ from typing import Any
 
 from tqdm import tqdm
 
-from l3c.cli.exits import Exit, InputError, combined, error_fields, error_line, exit_of
+from l3c.api import Model
+from l3c.cli.exits import (
+    Exit,
+    InputError,
+    UsageError,
+    combined,
+    error_fields,
+    error_line,
+    exit_of,
+)
 from l3c.cli.files import Job, Outputs
-from l3c.cli.options import Engine
 from l3c.cli.process import STDOUT
 from l3c.folders import Left
 from l3c.messages import listed
+from l3c.models.zoo import named_model, read_model
+from l3c.threads import limit_threads
 
 
 @dataclass
@@ -84,17 +94,21 @@ class Batch:
 
     Attributes:
         args: the same.
-        engine: opens models, for commands with --device.
+        model: by --model, --device and --arithmetic, for commands with them.
         outputs: the files that the command writes.
+
+    Raises:
+        ModelError: no such model.
+        UsageError: no such device here.
     """
 
-    engine: Engine
+    model: Model
 
     def __init__(self, args: argparse.Namespace, jobs: Sequence[Job], left: Sequence[Left]) -> None:
         self.args = args
         self.outputs = Outputs(force=getattr(args, "force", False))
         if "device" in args:
-            self.engine = Engine(args)
+            self.model = _model(args)
         self._jobs, self._left = jobs, left
         self._warned: set[str] = set()
         self._command, self._json = args.command, args.json
@@ -182,6 +196,31 @@ class Batch:
             if summary and len(files) > 1:
                 head = f"{len(files)} files" + (f", {failed} failed" if failed else "")
                 print(f"{head}: {sizes_text(total)}, {seconds:.1f} s", file=self._out)
+
+
+def _model(args: argparse.Namespace) -> Model:
+    if args.model:
+        named_model(args.model)  # fails now rather than at the first file
+    if args.threads:
+        limit_threads(args.threads)
+    if args.device == "cuda":
+        from l3c.models.base import choose_device
+
+        try:
+            choose_device(args.device)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    return Model(args.model, args.device, getattr(args, "arithmetic", None))
+
+
+def print_written(args: argparse.Namespace, line: Callable[[dict[str, Any]], str]) -> Exit:
+    """Prints what the card of the model that a command has written says, as a line or as JSON."""
+    card = read_model(args.output).card
+    if args.json:
+        print_json({"command": args.command, "output": args.output, "card": card, "exit_code": 0})
+    elif not args.quiet:
+        print(f"{args.output}: {line(card)}")
+    return Exit.GOOD
 
 
 def print_json(content: dict[str, Any]) -> None:

@@ -61,7 +61,7 @@ def _sample(job: Job, batch: Batch, numbers: Iterator[int]) -> Outcome:
     picture = read_picture(job.path or job.read(), job.name)
     if picture.mode != Mode.RGB:
         raise InputError(f"{picture.mode.name}: only 8-bit RGB can be sampled")
-    codec = batch.engine.encoder()
+    codec = batch.model.codec
     stem = f"{number}_{job.path.stem if job.path else 'stdin'}"
     samples = {
         Path(args.output) / f"{stem}_{_name(sample)}.png": sample

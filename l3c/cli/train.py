@@ -12,9 +12,9 @@ from pathlib import Path
 
 from l3c.cli.exits import Exit
 from l3c.cli.files import Outputs
-from l3c.cli.options import add_flag, positive
+from l3c.cli.options import add_flag, add_weights, positive, weights_path
 from l3c.cli.process import hushed
-from l3c.cli.weights import add_output, output_path, print_written
+from l3c.cli.report import print_written
 from l3c.models.zoo import ModelError, named_model
 from l3c.recipe import Recipe, RecipeError, load_recipe, overridden, parse_recipe
 from l3c.threads import limit_threads
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="photographs, searched with the folders below it, or a training store of a run, such "
         "as results/run/store/photos",
     )
-    add_output(parser)
+    add_weights(parser)
     parser.add_argument("--recipe", help="YAML file; by default that of the released model")
     parser.add_argument("--steps", type=positive, help="instead of the recipe's")
     parser.add_argument(
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    weights = output_path(args)
+    weights = weights_path(args)
     checkpoint = weights.with_suffix(".checkpoint")
     # Beside a checkpoint are the weights of a training that was interrupted at its end.
     Outputs(force=args.force or checkpoint.exists()).check(weights)

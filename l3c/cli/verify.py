@@ -43,7 +43,7 @@ def _verify(job: Job, batch: Batch) -> Outcome:
         return lossy.verify(job, batch, data)
     container = unpack(data, damaged=True)
     moved = batch.steps(job, container.height * container.width)
-    decoded, flaws = salvage(data, batch.engine.decoder, progress=moved)
+    decoded, flaws = salvage(data, batch.model.find_codec, progress=moved)
     fields = {
         "input": job.name,
         **sizes(len(data), 0, 8 * len(data), decoded.picture.samples.size),
