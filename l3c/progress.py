@@ -49,9 +49,9 @@ class Progress(tqdm):  # type: ignore[type-arg]
         scaled = unit == "byte"
         super().__init__(total=total, desc=label, unit=unit, unit_scale=scaled, initial=done, **how)
 
-    def update(self, steps: float | None = 1, **values: float | str) -> bool | None:
-        """Advances by `steps`; `values` (e.g. bpsp=3.2) are shown beside the count."""
+    def update(self, n: float | None = 1, **values: float | str) -> bool | None:
+        """Advances by `n` steps; `values` (e.g. bpsp=3.2) are shown beside the count."""
         if values:
             texts = {k: v if isinstance(v, str) else f"{v:.4g}" for k, v in values.items()}
             self.set_postfix(texts, refresh=False)
-        return super().update(steps)
+        return super().update(n)

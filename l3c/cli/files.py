@@ -190,7 +190,6 @@ class Outputs:
         source: Path | None = None,
         *,
         keep_times: bool = False,
-        suffix: str | None = None,
     ) -> Iterator[Path]:
         """Gives a temporary path to write to, whose file becomes `target` at the end.
 
@@ -200,7 +199,6 @@ class Outputs:
             target: its folder is made if missing; None for standard output.
             source: what it is made from.
             keep_times: give it the modification time of its source.
-            suffix: of the temporary path, if another than the target's.
 
         Raises:
             OutputError: it cannot be written, or a file of that name has appeared in the meantime.
@@ -208,13 +206,12 @@ class Outputs:
         try:
             if target is None:
                 with tempfile.TemporaryDirectory() as folder:
-                    yield (temporary := Path(folder) / f"image{suffix or ''}")
+                    yield (temporary := Path(folder) / "image")
                     sys.stdout.flush()
                     sys.stdout.buffer.write(temporary.read_bytes())
                     sys.stdout.flush()
                 return
-            ending = target.suffix if suffix is None else suffix
-            temporary = target.with_name(f".l3c-{secrets.token_hex(8)}{ending}")
+            temporary = target.with_name(f".l3c-{secrets.token_hex(8)}{target.suffix}")
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 yield temporary

@@ -50,7 +50,7 @@ def encode(job: Job, batch: Batch) -> Outcome:
     content = job.path or job.read()
     picture = read_picture(content, job.name)
     picture = picture.strip() if args.strip else picture
-    codec = lossy_codec(batch.engine.encoder())
+    codec = lossy_codec(batch.model.codec)
     data = encode_lossy(picture, codec)
     encode_s = time.perf_counter() - start
     with batch.outputs.new_file(job.target, job.path, keep_times=args.keep_times) as temporary:
@@ -69,7 +69,7 @@ def encode(job: Job, batch: Batch) -> Outcome:
     return Outcome(f"{text}, lossy", fields)
 
 
-def decode(job: Job, batch: Batch, data: bytes, suffix: str) -> Outcome:
+def decode(job: Job, batch: Batch, data: bytes) -> Outcome:
     """See `l3c.cli.decode`.
 
     Raises:
@@ -83,9 +83,7 @@ def decode(job: Job, batch: Batch, data: bytes, suffix: str) -> Outcome:
     y, x, height, width = region_of(file.height, file.width, args.region)
     picture = decode_lossy(data, _finder(batch))
     picture = replace(picture, samples=picture.samples[y : y + height, x : x + width])
-    with batch.outputs.new_file(
-        job.target, job.path, keep_times=args.keep_times, suffix=suffix
-    ) as temporary:
+    with batch.outputs.new_file(job.target, job.path, keep_times=args.keep_times) as temporary:
         write_picture(temporary, picture)
         written = temporary.stat().st_size
     text, fields = conversion(job, _fields(data, len(data), written), start)
@@ -138,4 +136,4 @@ def _fields(data: bytes, read: int, written: int = 0) -> dict[str, Any]:
 
 
 def _finder(batch: Batch) -> FindLossyCodec:
-    return lambda identity: batch.engine.decoder(identity, Arithmetic.INTEGER)
+    return lambda identity: batch.model.find_codec(identity, Arithmetic.INTEGER)

@@ -67,16 +67,6 @@ class ImageSet(FrozenSettings):
         return self.model_dump(include={"name", "urls", "checksums", "images_from"}, mode="json")
 
 
-def is_archive(name: str) -> bool:
-    """Whether a file of this name is to be unpacked."""
-    return name.lower().endswith(ARCHIVE_SUFFIXES)
-
-
-def local_set(archive: Path) -> ImageSet:
-    """The images of an archive on this machine, as an image set."""
-    return ImageSet(name=archive.name, urls=(str(archive),))
-
-
 def read_catalogue(path: Path) -> dict[str, ImageSet]:
     """Name -> image set.
 

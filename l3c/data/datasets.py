@@ -16,7 +16,7 @@ from l3c.data.errors import DatasetError
 from l3c.data.images import RGBImage, file_sha256, pixel_sha256, read_png_text, read_rgb, write_png
 from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, write_manifest
 from l3c.data.prepare import Dropped, Preparation, choose_factor, prepare_image
-from l3c.data.sources import LIST_SUFFIX, Photo, files_state, folder_photos, listed_photos
+from l3c.data.sources import Photo, files_state, folder_photos
 from l3c.images.picture import PictureError
 from l3c.messages import one_line
 from l3c.progress import Progress
@@ -33,14 +33,12 @@ class DatasetSpec(FrozenSettings):
     """Which images a data set has.
 
     Attributes:
-        source: "embedded" (photographs inside installed packages), a folder, searched with the
-            folders below it, or a text file (.txt) with the path of an image in each line. In the
-            workflow also an archive (.zip, .tar, .tar.gz) or the name of an image set in
-            config/datasets.tsv, which are unpacked or downloaded first.
+        source: "embedded" (photographs inside installed packages), or a folder, searched with the
+            folders below it, links followed; in the workflow also the name of an image set in
+            config/datasets.tsv, which is downloaded first.
         subset: train or test, of the embedded photographs only.
         prepare: how the photographs are scaled and filtered; null takes the images as they are.
-        limit: stop after this many photographs were kept, in the order of their paths or of a
-            list; null: all.
+        limit: stop after this many photographs were kept, in the order of their paths; null: all.
         licence: one line for the manifest; image sets that are downloaded have their own.
     """
 
@@ -58,7 +56,7 @@ class DatasetSpec(FrozenSettings):
 
 
 def source_state(spec: DatasetSpec) -> str:
-    """What changes when the photographs of a user's folder, list or archive do; else empty."""
+    """What changes when the photographs of a user's folder do; else empty."""
     return "" if spec.source == EMBEDDED else files_state(Path(spec.source).expanduser())
 
 
@@ -88,8 +86,6 @@ def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
     if spec.subset is not None:
         return embedded_photos(spec.subset)
     folder = Path(spec.source).expanduser()
-    if folder.suffix == LIST_SUFFIX and folder.is_file():
-        return listed_photos(folder, spec.licence)
     photos = folder_photos(folder, spec.licence)
     inside, outside = folder.resolve(), out_dir.resolve()
     if outside.is_relative_to(inside) or inside.is_relative_to(outside):

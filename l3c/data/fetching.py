@@ -27,7 +27,6 @@ from l3c.data.catalogue import ARCHIVE_SUFFIXES, FILES, ImageSet
 from l3c.data.download import digest, fetch
 from l3c.data.errors import DatasetError
 from l3c.data.images import write_png
-from l3c.data.sources import files_state
 from l3c.images.reading import IMAGE_SUFFIXES
 from l3c.messages import one_line
 from l3c.progress import Progress
@@ -47,8 +46,7 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
 
     Args:
         image_set: which.
-        folder: of this set alone; made if missing. Files of other URLs, or of a local archive that
-            was written since, are removed from it.
+        folder: of this set alone; made if missing. Files of other URLs are removed from it.
 
     Returns:
         The path of the list: a CSV file with path, bytes and sha256 of each file below `files/`.
@@ -75,9 +73,8 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
 
 
 def _forget_others(image_set: ImageSet, folder: Path) -> None:
-    """Removes files of other URLs, or of an older local archive."""
-    local = [files_state(Path(url).expanduser()) for url in image_set.urls if "://" not in url]
-    origin = (json.dumps(image_set.fetched() | {"local": local}, indent=2) + "\n").encode()
+    """Removes files of other URLs."""
+    origin = (json.dumps(image_set.fetched(), indent=2) + "\n").encode()
     path = folder / ORIGIN
     if path.exists() and path.read_bytes() != origin:
         for old in (folder / FILES, folder / "archives"):

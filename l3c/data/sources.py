@@ -1,8 +1,7 @@
-"""Where photographs come from: one small record each, and the photographs of a folder or a list."""
+"""Where photographs come from: one small record each, and the photographs of a folder."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
@@ -18,7 +17,6 @@ from l3c.data.images import RGBImage, read_rgb
 from l3c.folders import find_files
 from l3c.images.reading import IMAGE_SUFFIXES, READABLE_SUFFIXES
 
-LIST_SUFFIX = ".txt"
 _KINDS_SHOWN = 6
 _LONGEST_NAME = 80  # of a file name's 255 bytes; leaves room for the marks of copies and suffixes
 
@@ -42,43 +40,6 @@ class Photo:
     def read(self) -> RGBImage:
         """The pixels, uint8 (H, W, 3); raises PictureError."""
         return read_rgb(self.path)
-
-
-def listed_photos(path: Path, licence: str = "") -> list[Photo]:
-    """The image files that a text file names, one in each line, in its order.
-
-    Paths are relative to the folder of the text file. Empty lines are passed over.
-
-    Raises:
-        DatasetError: the list cannot be read, is empty, or names a file twice or one that is
-            missing.
-    """
-    sources = _lines(path)
-    if not sources:
-        raise DatasetError(f"{path}: names no image; write the path of one in each line")
-    repeated, times = Counter(sources).most_common(1)[0]
-    if times > 1:
-        raise DatasetError(f"{path}: names {repeated} {times} times")
-    gone = FileNotFoundError.__name__
-    missing = [source for source in sources if _file_state(path.parent / source) == gone]
-    if missing:
-        raise DatasetError(
-            f"{path}: {len(missing)} files are not there, the first: {missing[0]}; paths start at "
-            "the folder of the list"
-        )
-    names = unique_names(sources)
-    return [Photo(names[each], path.parent / each, each, licence) for each in sources]
-
-
-def _lines(path: Path) -> list[str]:
-    """The lines of a list that are not empty, without the byte-order mark of Windows editors."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
-    if "\0" in text:
-        raise DatasetError(f"{path}: not a list in UTF-8; save it as a text file in UTF-8")
-    return [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
 
 
 def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
@@ -119,14 +80,11 @@ def files_state(source: Path) -> str:
     an inode is one of them: no program can set it back. What cannot be read counts as such.
 
     Args:
-        source: a folder, a text file that lists images, or an archive.
+        source: a folder, or a file.
     """
     paths = [source]
     if os.path.isdir(source):
         paths = find_files(source, IMAGE_SUFFIXES).files
-    elif source.suffix == LIST_SUFFIX:
-        with contextlib.suppress(DatasetError):  # building the data set reports it
-            paths = [source.parent / line for line in _lines(source)]
     text = "\n".join(f"{path} {_file_state(path)}" for path in paths)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 

@@ -13,10 +13,9 @@ from l3c.bench.measure import cross_decoding
 from l3c.bench.measure.method_process import MethodProcess, MethodProcessError
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.published import PublishedError, editions, normalize, read_published
-from l3c.data.catalogue import is_archive, read_catalogue
+from l3c.data.catalogue import read_catalogue
 from l3c.data.datasets import EMBEDDED
 from l3c.data.errors import DatasetError
-from l3c.data.sources import LIST_SUFFIX
 from l3c.models.zoo import ModelError, ModelFile, named_model
 from l3c.recipe import Recipe, RecipeError, load_recipe, parse_recipe
 from l3c.settings import problems, unknown_name
@@ -205,13 +204,10 @@ def _missing_files(experiment: Experiment, root: Path) -> Iterator[str]:
     read += [experiment.cross_decoding.dataset] if experiment.cross_decoding else []
     for name in dict.fromkeys(read):
         source = experiment.datasets[name].source
-        path = Path(source).expanduser()
-        images = path.suffix == LIST_SUFFIX or is_archive(path.name)
-        if path.is_dir() or (path.is_file() and images) or source in (EMBEDDED, *catalogue):
-            continue
-        wrong = "is no folder, archive or list (.txt) of images" if path.exists() else "is missing"
-        built_in = ", ".join((EMBEDDED, *catalogue))
-        yield f"datasets.{name}.source: {source} {wrong}, and none of the sets {built_in}"
+        built_in = (EMBEDDED, *catalogue)
+        if not Path(source).expanduser().is_dir() and source not in built_in:
+            sets = ", ".join(built_in)
+            yield f"datasets.{name}.source: {source} is no folder, and none of the sets {sets}"
     for entry in experiment.evaluate.methods:
         if entry.endswith(".py") and not Path(entry).is_file():
             yield f"evaluate.methods: there is no file {entry} (looked in {Path.cwd()})"

@@ -34,30 +34,20 @@ def flip_last_byte(path: Path) -> None:
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
 
-def test_formats_are_lossless_and_named_truly(
-    run: Run, coded: Path, photo: Path, tmp_path: Path
-) -> None:
+def test_pngs_are_lossless_and_named_so(run: Run, coded: Path, photo: Path, tmp_path: Path) -> None:
     expected = np.array(Image.open(photo))
     for options, name in (
         (["-o", tmp_path / "new.png"], "new.png"),
         (["-o", tmp_path / "new"], "new"),
-        (["--format", "tiff"], "photo.tiff"),
-        (["-o", tmp_path / "new.WEBP"], "new.WEBP"),
-        (["-o", tmp_path / "new.xyz", "--format", "bmp"], "new.xyz"),
+        (["-o", tmp_path / "new.PNG"], "new.PNG"),
     ):
         assert run("decode", coded, *options).code == 0
         assert (np.array(Image.open(tmp_path / name)) == expected).all()
     (tmp_path / "file").write_text("")
     before = files_in(tmp_path)
-    for target, options, code in (
-        ("x.jpg", [], 1),
-        ("x.png", ["--format", "tiff"], 1),
-        ("file/x.png", [], 1),
-        ("photo.png", [], 1),
-        ("x", ["--format", "jpg"], 2),
-    ):
-        ended = run("decode", coded, "-o", tmp_path / target, *options)
-        assert (ended.code, code == 2 or f"l3c: {tmp_path / target}: " in ended.err) == (code, True)
+    for target in ("x.jpg", "x.tif", "file/x.png", "photo.png"):
+        ended = run("decode", coded, "-o", tmp_path / target)
+        assert (ended.code, f"l3c: {tmp_path / target}: " in ended.err) == (1, True)
     assert files_in(tmp_path) == before
     assert (np.array(Image.open(photo)) == expected).all()
     assert run("decode", coded, "--force").code == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from l3c.data.catalogue import ImageSet, expand, is_archive, local_set, read_catalogue
+from l3c.data.catalogue import ImageSet, expand, read_catalogue
 from l3c.data.errors import DatasetError
 
 OURS = Path(__file__).parents[2] / "config" / "datasets.tsv"
@@ -77,9 +77,3 @@ def test_another_licence_or_estimate_fetches_nothing_again() -> None:
     assert ImageSet(**again.fetched()) == first
     changed = first.model_copy(update={"checksums": ("md5:" + "1" * 32,)})
     assert changed.fetched() != first.fetched()
-
-
-def test_an_archive_of_ones_own_is_a_set(tmp_path: Path) -> None:
-    assert is_archive("a.TAR.GZ")
-    assert not is_archive("a.png")
-    assert local_set(tmp_path / "mine.zip").urls == (str(tmp_path / "mine.zip"),)

@@ -17,7 +17,7 @@ from l3c.data import embedded
 from l3c.data.embedded import EMBEDDED, embedded_photo, embedded_photos
 from l3c.data.errors import DatasetError
 from l3c.data.images import write_png
-from l3c.data.sources import files_state, folder_photos, listed_photos, unique_names
+from l3c.data.sources import files_state, folder_photos, unique_names
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -119,50 +119,6 @@ def test_a_missing_package_or_file_says_what_to_install(monkeypatch: pytest.Monk
             embedded_photos("test")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"\xef\xbb\xbfp/b.png\r\n\r\np/a b.png\r\n",  # as Windows editors save it
-        b"p/b.png\n\np/a b.png",
-    ],
-)
-def test_a_list_names_the_photographs_in_its_order(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "p").mkdir()
-    for name in ("b.png", "a b.png"):
-        write_png(tmp_path / "p" / name, PIXELS)
-    (tmp_path / "list.txt").write_bytes(content)
-    photos = listed_photos(tmp_path / "list.txt", "free")
-    assert [photo.source for photo in photos] == ["p/b.png", "p/a b.png"]
-    assert [photo.name for photo in photos] == ["p_b", "p_a_b"]
-    assert {photo.licence for photo in photos} == {"free"}
-    assert np.array_equal(photos[0].read(), PIXELS)
-
-
-def test_a_useless_list_is_one_line_that_says_why(tmp_path: Path) -> None:
-    write_png(tmp_path / "a.png", PIXELS)
-    path = tmp_path / "list.txt"
-    refuse(listed_photos, path)
-    for text in ("", "a.png\na.png\n", "a.png\nb.png\nc.png\n"):
-        path.write_text(text)
-        refuse(listed_photos, path)
-    for content in (
-        "a.png".encode("utf-16"),
-        "a.png".encode("utf-16-le"),
-        "a.png".encode("utf-32"),
-    ):
-        path.write_bytes(content)
-        refuse(listed_photos, path, "UTF-8")
-
-
-def test_the_state_of_a_list_or_an_archive_changes_with_it(tmp_path: Path) -> None:
-    for path in (tmp_path / "list.txt", tmp_path / "set.zip"):
-        states = set()
-        for content in ("a.png\nb.png\n", "b.png\na.png\n", "a.png\n", "\0", "c.png"):
-            path.write_text(content)
-            states.add(files_state(path))
-        assert len(states) == 5
-
-
 UNREADABLE = {
     "dangling link": lambda path: path.symlink_to("nowhere.png"),
     "circle": lambda path: path.symlink_to(path.name),
@@ -204,20 +160,15 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("kind", UNREADABLE)
-@pytest.mark.parametrize("listed", [False, True])
 def test_every_change_is_seen_beside_what_cannot_be_read(
-    tmp_path: Path, kind: str, change: str, listed: bool
+    tmp_path: Path, kind: str, change: str
 ) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("a.png", "b.png"):
         write_png(tmp_path / name, PIXELS)
     (tmp_path / "link.png").symlink_to("a.png")
     UNREADABLE[kind](tmp_path / "odd.png")
-    source = tmp_path
-    if listed:
-        source = tmp_path / "list.txt"
-        source.write_text("a.png\nb.png\nlink.png\nodd.png\nsub/new.png\n")
-    before = files_state(source)
-    assert files_state(source) == before
+    before = files_state(tmp_path)
+    assert files_state(tmp_path) == before
     CHANGES[change](tmp_path)
-    assert files_state(source) != before
+    assert files_state(tmp_path) != before

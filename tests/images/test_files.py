@@ -19,15 +19,7 @@ from png_files import png_file
 from l3c.images import reading
 from l3c.images.picture import Mode, Picture, PictureError, Section
 from l3c.images.reading import read_picture
-from l3c.images.writing import WRITABLE_SUFFIXES, write_picture
-
-HELD = {
-    ".png": set(Mode),
-    ".tif": set(Mode) - {Mode.PALETTE},
-    ".tiff": set(Mode) - {Mode.PALETTE},
-    ".bmp": {Mode.BILEVEL, Mode.GREY, Mode.RGB},
-    ".webp": {Mode.RGB, Mode.RGBA},
-}
+from l3c.images.writing import write_picture
 
 
 def blank(mode: Mode, shape: tuple[int, int] = (5, 6), **sections: bytes) -> Picture:
@@ -42,7 +34,6 @@ def refused(source: Path | bytes, name: str = "") -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("suffix", HELD)
 @pytest.mark.parametrize("mode", Mode)
 @settings(
     max_examples=8,
@@ -51,47 +42,20 @@ def refused(source: Path | bytes, name: str = "") -> str:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
-def test_a_file_holds_all_or_is_refused(
-    mode: Mode, suffix: str, data: st.DataObject, tmp_path: Path
-) -> None:
-    path = tmp_path / f"picture{suffix}"
+def test_a_file_holds_all(mode: Mode, data: st.DataObject, tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
     picture = data.draw(pictures((mode,)))
     for one in (picture, picture.strip(), blank(mode)):
-        refusal = ""
-        try:
-            write_picture(path, one)
-        except PictureError as error:
-            refusal = str(error)
-        if refusal:
-            assert refusal.startswith(f"{path}: ")
-            assert "write it as .png" in refusal
-            assert one.sections or mode not in HELD[suffix]
-        else:
-            assert read_picture(path) == one or (mode, one.sections) == (Mode.PALETTE, {})
-            assert one.sections or mode in HELD[suffix]
-            path.unlink()
-    assert list(tmp_path.iterdir()) == []
-    assert set(HELD) == WRITABLE_SUFFIXES
-
-
-def test_a_profile_in_tiff_and_what_tiff_would_lose(tmp_path: Path) -> None:
-    for mode in (Mode.GREY, Mode.RGB, Mode.RGB16):
-        picture = blank(mode, ICC=b"profile" * 30)
-        write_picture(tmp_path / "x.tif", picture)
-        assert read_picture(tmp_path / "x.tif") == picture
-        with pytest.raises(PictureError) as caught:
-            write_picture(tmp_path / "x.tif", blank(mode, EXIF=b"MM", XMP=b"<x/>"))
-        assert "EXIF, XMP" in caught.value.reason
+        write_picture(path, one)
+        assert read_picture(path) == one or (mode, one.sections) == (Mode.PALETTE, {})
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(
     ("name", "picture"),
     [
         ("x.jpg", blank(Mode.RGB)),
-        ("x.JPEG", blank(Mode.RGB)),
-        ("x.gif", blank(Mode.PALETTE)),
-        ("x.webp", blank(Mode.RGB, (1, 16384))),
-        ("x.webp", Picture.from_array(np.full((3, 3, 4), 255, np.uint8))),  # drops opaque alpha
+        ("x.TIF", blank(Mode.RGB)),
         ("no/such/x.png", blank(Mode.RGB)),
     ],
 )

@@ -15,7 +15,7 @@ from l3c.bench.notebooks import read, title_of
 from l3c.bench.published import read_published
 from l3c.bench.results_page import TITLES
 from l3c.bench.tables import TABLES
-from l3c.data.catalogue import FILES, is_archive, local_set, read_catalogue
+from l3c.data.catalogue import FILES, read_catalogue
 from l3c.data.datasets import source_state
 from l3c.workflow.checks import CATALOGUE, ExperimentError
 from l3c.workflow.checks import check_experiment, check_method_files, given_model
@@ -58,14 +58,8 @@ MATRIX = EXPERIMENT.cross_decoding
 if MATRIX and MATRIX.model not in EXPERIMENT.trained():
     MATRIX = None
 
-# What must be fetched before a data set can be prepared: an image set, or an archive to be unpacked,
-# in a folder apart, since a data set may be called what an image set is called.
+# What can be fetched before a data set is prepared.
 IMAGE_SETS = read_catalogue(ROOT / CATALOGUE)
-FETCHED = {
-    name: spec.source if spec.source in IMAGE_SETS else f"archives/{name}"
-    for name, spec in EXPERIMENT.datasets.items()
-    if spec.source in IMAGE_SETS or is_archive(spec.source)
-}
 
 # File of rows -> the files that it is collected from.
 ROWS = {
@@ -179,7 +173,7 @@ def one_of(names):
 
 wildcard_constraints:
     dataset=one_of(EXPERIMENT.datasets),
-    images=one_of(dict.fromkeys(FETCHED.values())),
+    images=one_of(IMAGE_SETS),
     model=one_of(EXPERIMENT.trained()),
     method=one_of(EXPERIMENT.method_entries()),
     rows=one_of(COLLECTED),
@@ -189,43 +183,22 @@ wildcard_constraints:
 
 def get_image_set(wildcards):
     """What is to be fetched, and nothing else of it: another licence fetches nothing again."""
-    archive = get_archive(wildcards)
-    image_set = (
-        local_set(Path(archive.source)) if archive else IMAGE_SETS[wildcards.images]
-    )
-    return image_set.fetched()
-
-
-def get_archive_state(wildcards):
-    """So that an archive that was written since is unpacked again."""
-    archive = get_archive(wildcards)
-    return source_state(archive) if archive else ""
-
-
-def get_archive(wildcards):
-    """Settings of the data set whose archive is to be unpacked, if it is one."""
-    if wildcards.images in IMAGE_SETS:
-        return None
-    return EXPERIMENT.datasets[Path(wildcards.images).name]
+    return IMAGE_SETS[wildcards.images].fetched()
 
 
 def get_fetched(wildcards):
     """The list of fetched files that a data set is made from, if it is."""
-    if wildcards.dataset not in FETCHED:
-        return []
-    return [f"{EXPERIMENT.downloads}/{FETCHED[wildcards.dataset]}/files.csv"]
+    source = EXPERIMENT.datasets[wildcards.dataset].source
+    return [f"{EXPERIMENT.downloads}/{source}/files.csv"] if source in IMAGE_SETS else []
 
 
 def get_dataset_spec(wildcards):
     """Settings that make a data set; where it is fetched, with its folder, and with edition and
     licence, which the manifest carries into every result."""
     spec = EXPERIMENT.datasets[wildcards.dataset]
-    if wildcards.dataset in FETCHED:
-        fetched = FETCHED[wildcards.dataset]
-        changed = {"source": f"{EXPERIMENT.downloads}/{fetched}/{FILES}"}
-        if fetched in IMAGE_SETS and not spec.licence:
-            image_set = IMAGE_SETS[fetched]
-            changed["licence"] = f"{image_set.title}: {image_set.licence}"
+    if image_set := IMAGE_SETS.get(spec.source):
+        changed = {"source": f"{EXPERIMENT.downloads}/{spec.source}/{FILES}"}
+        changed["licence"] = spec.licence or f"{image_set.title}: {image_set.licence}"
         spec = spec.model_copy(update=changed)
     return spec.model_dump()
 

@@ -19,7 +19,6 @@ rule fetch_images:
         mem_mb=4000,  # a batch of downsampled ImageNet is read at once
     params:
         image_set=get_image_set,
-        state=get_archive_state,
     script:
         "../scripts/prepare_data.py"
 

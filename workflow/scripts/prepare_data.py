@@ -6,7 +6,7 @@ from l3c.workflow.job import job
 
 
 def fetch_images(rule):
-    """One image set of the catalogue, or one archive: downloaded, unpacked, listed."""
+    """One image set of the catalogue: downloaded, unpacked, listed."""
     from l3c.data.catalogue import ImageSet
     from l3c.data.fetching import fetch_set
 

@@ -1,6 +1,6 @@
 """The page on the configuration and the columns of results, from the classes that check them.
 
-`python -m l3c.workflow.reference` writes docs/configuration.md.
+`python -m tools.configuration_page` writes docs/configuration.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pydantic_core import PydanticUndefined
 from l3c.bench.schema import BatchRow, ChannelBits, ResultRow, TimingRow
 from l3c.workflow.experiment import Experiment
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 ROWS: dict[str, type[BaseModel]] = {
     "rows.csv": ResultRow,
     "timing.csv": TimingRow,
@@ -28,7 +28,7 @@ ROWS: dict[str, type[BaseModel]] = {
     "bits.csv": ChannelBits,
 }
 _INTRODUCTION = """\
-<!-- Written by `python -m l3c.workflow.reference`; do not edit. -->
+<!-- Written by `python -m tools.configuration_page`; do not edit. -->
 # Configuration and results
 
 Keys of `config/config.yaml` and of files merged over it; an unknown key is an error. At the end:
