@@ -164,7 +164,7 @@ class Model:
             l3c.models.tile_codec.UnsupportedError: the model is lossless.
             l3c.images.picture.PictureError: an image of another kind.
         """
-        return lossy.encode_lossy(_picture(image), lossy.lossy_codec(self._codec))
+        return lossy.encode_lossy(_picture(image), lossy.lossy_codec(self.codec))
 
     def decode_lossy(self, data: bytes, output: Output = "numpy") -> Any:
         """The reconstruction of a `.l3y` file; the model is found by its identity in the file.
@@ -177,7 +177,7 @@ class Model:
             coder.CoderError: one of its classes says what is wrong with the file.
         """
         picture = lossy.decode_lossy(
-            _bytes(data), lambda identity: self._find(identity, Arithmetic.INTEGER)
+            _bytes(data), lambda identity: self.find_codec(identity, Arithmetic.INTEGER)
         )
         return _as(output, picture)
 
