@@ -189,7 +189,9 @@ def get_image_set(wildcards):
 def get_fetched(wildcards):
     """The list of fetched files that a data set is made from, if it is."""
     source = EXPERIMENT.datasets[wildcards.dataset].source
-    return [f"{EXPERIMENT.downloads}/{source}/files.csv"] if source in IMAGE_SETS else []
+    return (
+        [f"{EXPERIMENT.downloads}/{source}/files.csv"] if source in IMAGE_SETS else []
+    )
 
 
 def get_dataset_spec(wildcards):
