@@ -20,7 +20,7 @@ unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test bench lint notebooks clean
+.PHONY: help setup run test bench lint docs notebooks clean
 
 help:
 	@echo "make run     set up, then prepare images, train, measure, draw (snakemake --cores all)"
@@ -28,6 +28,7 @@ help:
 	@echo "make bench   set up, then time the coder's functions: results/run/benchmarks/functions.csv"
 	@echo "make setup   only the environment in $(VENV); another Python: make setup PYTHON=python3.12"
 	@echo "make lint    style, types and the workflow's own checks"
+	@echo "make docs    the documentation as a site that opens from disk: build/site/index.html"
 	@echo "make notebooks  clear what playing left in notebooks/, before a commit"
 	@echo "make clean   remove what set-up made (results stay)"
 	@echo "More for Snakemake: make run ARGS='--configfile mine.yaml'"
@@ -59,6 +60,10 @@ lint: setup
 	@$(WITH_VENV) lint-imports --no-cache
 	@$(WITH_VENV) $(PY) -m snakefmt --check Snakefile workflow
 	@$(WITH_VENV) $(PY) -m snakemake --lint
+
+docs: setup
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 # Clears what playing left in the notebooks, as they are committed.
 CLEAR := --ClearOutputPreprocessor.enabled=True --ClearMetadataPreprocessor.enabled=True \

@@ -1,9 +1,11 @@
-"""The documents: their links lead somewhere, and add_a_model.md shows the file that is tested."""
+"""The documents: links lead somewhere, examples run, messages are ours, the site is built."""
 
 from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -13,12 +15,14 @@ import pytest
 import yaml
 from result_rows import frame_of, result_row
 
+from baselines.registry import get_method
 from l3c.bench.figures import registry
 from l3c.models.families import load_family
 from l3c.recipe import load_recipe
 from l3c.workflow.experiment import Experiment
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 ADD_A_MODEL = (DOCS / "add_a_model.md").read_text(encoding="utf-8")
 
@@ -32,6 +36,46 @@ def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
     local = [target for target in targets if "://" not in target]
     assert [target for target in local if not (DOCS / target).exists()] == []
+
+
+@pytest.mark.slow
+def test_the_site_is_built_and_loads_nothing_from_the_network(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    pages = {path: path.read_text("utf-8") for path in tmp_path.rglob("*.html")}
+    assert {f"{page.stem}.html" for page in PAGES} <= {path.name for path in pages}
+    loads = re.compile(
+        r"<(?:script|img)[^>]* src=\"?https?:|<link rel=\"?(?:stylesheet|preconnect)[^>]*https?:"
+    )
+    assert [path.name for path, text in pages.items() if loads.search(text)] == []
+
+
+def test_the_site_leads_to_every_page() -> None:
+    named = re.findall(r": ([\w./]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    assert {page.name for page in PAGES} <= {*named}
+
+
+def test_messages_that_are_explained_are_those_of_the_programs() -> None:
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    folders = ("l3c", "coder", "baselines", "tools")
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    # Texts that continue on the next line, joined.
+    texts = [re.sub(r"\"\n\s*f?\"", "", path.read_text("utf-8")) for path in files]
+    messages = re.findall(r"^### `(.*)`$", page, re.MULTILINE)
+    assert len(messages) > 10
+    for message in messages:
+        parts = [re.sub(r"^\W+|\W+$", "", part) for part in message.split("...")]
+        assert any(all(part in text for part in parts) for text in texts), message
+
+
+def test_the_codec_of_the_page_on_adding_one_is_a_method(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        *blocks("python", (DOCS / "add_a_codec.md").read_text("utf-8"))
+    )
+    method = get_method(str(tmp_path / "mine.py"))
+    image = np.arange(90, dtype=np.uint8).reshape(5, 6, 3)
+    assert (method.decode(method.encode(image)) == image).all()
 
 
 def test_the_page_on_adding_a_model_is_the_tested_file(tmp_path: Path) -> None:

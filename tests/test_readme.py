@@ -1,4 +1,4 @@
-"""README and docs/python.md: examples run, links resolve, the quick start is two commands."""
+"""README and pages on Python: examples run, links resolve, the quick start is two commands."""
 
 import re
 from pathlib import Path
@@ -7,8 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", README + PYTHON, re.DOTALL)
+PAGES = [(ROOT / "docs" / name).read_text("utf-8") for name in ("python.md", "quick_start.md")]
+EXAMPLES = re.findall(r"```python\n(.*?)```", "".join([README, *PAGES]), re.DOTALL)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
