@@ -57,11 +57,14 @@ class BuildPython(build_py):
 EXTENSIONS = [
     Extension(
         "coder._range_coder",
-        sources=["coder/_range_coder.pyx", "coder/lanes.c"],
+        sources=["coder/_range_coder.pyx", "coder/lanes.c", "coder/mixture_loss.c"],
         depends=[
+            "coder/clones.h",
+            "coder/elementary.h",
             "coder/lanes.h",
             "coder/mixture_cdf.h",
             "coder/mixture_lanes.h",
+            "coder/mixture_loss.h",
             "coder/range_coder.h",
         ],
         include_dirs=["coder"],
@@ -83,6 +86,7 @@ EXTENSIONS = [
             "coder/causal_loss.h",
             "coder/causal_tiles.h",
             "coder/clones.h",
+            "coder/elementary.h",
             "coder/lanes.h",
             "coder/mixture_cdf.h",
             "coder/mixture_lanes.h",

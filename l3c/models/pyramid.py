@@ -15,7 +15,6 @@ from l3c.integer.conversion import convert
 from l3c.integer.network import IntegerNetwork
 from l3c.models.base import Model
 from l3c.models.pyramid_codec import PyramidCodec
-from l3c.nn import mixture
 from l3c.nn.pyramid import Bottleneck, PyramidNetwork, PyramidSettings, scale_name
 
 
@@ -51,10 +50,16 @@ class PyramidModel(PyramidNetwork, Model):
         symbols = [images.float()]
         symbols += [self.differentiable_symbols(s, each) for s, each in enumerate(pyramid, 1)]
         bits = [torch.zeros((), device=images.device) for _ in range(scales)]
-        for s, target, params in self.predictions(values, scales):
-            wanted, levels = target.select(symbols[s]), self.shape(s).levels
-            nats = mixture.negative_log_likelihood(wanted, self.split(s, params), levels)
-            bits[s] = bits[s] + nats.sum() / math.log(2)
+        features = None
+        for step in self.steps:
+            if step.s > scales:  # of a shared predictor, which takes no features
+                continue
+            predictor, classifiers = self.modules_of(step)
+            features = predictor(step.inputs(values), None if self.shared else features)
+            for target, classifier in zip(step.targets, classifiers, strict=True):
+                wanted, outputs = target.select(symbols[step.s - 1]), classifier.outputs(features)
+                nats = classifier.units.nats(wanted, outputs)
+                bits[step.s - 1] = bits[step.s - 1] + nats / math.log(2)
         return {scale_name(s): each for s, each in enumerate(bits)}
 
     def uniform_bits(self, pyramid: Sequence[Bottleneck]) -> float:

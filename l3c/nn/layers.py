@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from coder.shape import MixtureShape
-from l3c.nn.mixture import limit, limits
+from l3c.nn.mixture import limit, limits, nats_of_outputs, negative_log_likelihood, split
 
 # Of the outputs for logits and log sigma, in the "unit" parametrisation: an optimiser that moves
 # every weight alike must be slow for means that are right to 1 in 255; these would not follow.
@@ -143,8 +143,13 @@ class ProbabilityClassifier(nn.Module):
 
     def forward(self, f: Tensor) -> Tensor:
         """(N, Cf, H, W) -> (N, P, H, W), see `Units`."""
-        parameters: Tensor = self.units(self.out(torch.cat([b(f) for b in self.branches], dim=1)))
+        parameters: Tensor = self.units(self.outputs(f))
         return parameters
+
+    def outputs(self, f: Tensor) -> Tensor:
+        """The same in the network's own units."""
+        outputs: Tensor = self.out(torch.cat([b(f) for b in self.branches], dim=1))
+        return outputs
 
 
 class Units(nn.Module):
@@ -195,6 +200,13 @@ class Units(nn.Module):
         if self.centred:
             parameters = self._uncentred(parameters)
         return limit(parameters, self.low, self.high)
+
+    def nats(self, x: Tensor, outputs: Tensor) -> Tensor:
+        """-log p of symbols x (N, C, H, W), summed, given outputs (N, P, H, W) in network units."""
+        if outputs.device.type == "cpu" and not torch.compiler.is_compiling():
+            units = torch.cat((self.scale, self.shift, self.low, self.high)).flatten(1)
+            return nats_of_outputs(x.float(), outputs.float(), units, self.shape, self.centred)
+        return negative_log_likelihood(x, split(self(outputs), self.shape), self.shape.levels).sum()
 
     def _uncentred(self, parameters: Tensor) -> Tensor:
         sizes = [size * self.shape.mixtures for size in (3, 1, 1, 1, 3, 1, 1, 1)]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from coder import _range_coder
 from coder.shape import MixtureShape
 from coder.tables import FREQUENCY_BITS, parameter_grids
 
@@ -93,6 +95,27 @@ def negative_log_likelihood(x: Tensor, params: Mixture, levels: int) -> Tensor:
     return -torch.logsumexp(joint, dim=-1)
 
 
+def nats_of_outputs(
+    x: Tensor, outputs: Tensor, units: Tensor, shape: MixtureShape, centred: bool
+) -> Tensor:
+    """-log p of all symbols, summed, of a network's outputs in its own units, on the CPU.
+
+    The same as `negative_log_likelihood`, `split` and `Units` in one pass over the memory.
+
+    Args:
+        x: symbols, float32 (N, C, H, W); gets a gradient where channels are not coupled.
+        outputs: of the network, float32 (N, P, H, W).
+        units: scale, shift, low and high of `Units`, float32 (4, P).
+        shape: of the mixture.
+        centred: see `Units`.
+
+    Returns:
+        float32 ().
+    """
+    nats: Tensor = _NatsOfOutputs.apply(outputs, x, units, shape, centred)
+    return nats
+
+
 def with_probability_floor(nats: Tensor, levels: int) -> Tensor:
     """-log of the probability that the coder gives symbols of these -log p, in nats.
 
@@ -154,6 +177,31 @@ class _Limit(torch.autograd.Function):
         x, low, high = ctx.saved_tensors
         passes = (x >= low) & ((x <= high) | (grads[0] > 0))
         return grads[0] * passes, None, None
+
+
+class _NatsOfOutputs(torch.autograd.Function):
+    """Sum and gradients of coder/mixture_loss.c."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, outputs: Tensor, x: Tensor, units: Tensor, shape: MixtureShape, centred: bool
+    ) -> Tensor:
+        rows = [each.permute(0, 2, 3, 1).contiguous() for each in (outputs, x)]
+        count = 0 if not any(ctx.needs_input_grad) else 1 if shape.coupled else 2
+        gradients = [torch.empty_like(each) for each in rows[:count]]
+        y, symbols, *by = (each.flatten(0, 2).numpy() for each in (*rows, *gradients))
+        by_y, by_x = (*by, None, None)[:2]
+        work = np.empty((4 * shape.parameters, _range_coder.LOSS_WIDTH), np.float32)
+        nats = _range_coder.mixture_loss(
+            shape, centred, units.numpy(), y, symbols, by_y, by_x, work
+        )
+        ctx.save_for_backward(*gradients)
+        return outputs.new_tensor(nats)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        found = [(grads[0] * each).permute(0, 3, 1, 2) for each in ctx.saved_tensors]
+        return *found, *[None] * (5 - len(found))
 
 
 class _LogBin(torch.autograd.Function):

@@ -212,21 +212,17 @@ class Decoder(nn.Module):
             list[ProbabilityClassifier], classifiers
         )
 
-    def predictions(
-        self, values: Sequence[Tensor], scales: int | None = None
-    ) -> Iterator[tuple[int, PixelGroup, Tensor]]:
+    def predictions(self, values: Sequence[Tensor]) -> Iterator[tuple[int, PixelGroup, Tensor]]:
         """The mixture parameters of all targets: s of their z^(s), the target, (N, P, H', W').
 
         Args:
             values: of z^(0), ..., z^(S), float32 (N, C, H, W).
-            scales: only z^(0), ..., z^(scales - 1) are predicted, by a shared predictor.
         """
         features = None
         for step in self.steps:
-            if scales is None or step.s <= scales:
-                outputs, features = self.predict(step, step.inputs(values), features)
-                for target, params in zip(step.targets, outputs, strict=True):
-                    yield step.s - 1, target, params
+            outputs, features = self.predict(step, step.inputs(values), features)
+            for target, params in zip(step.targets, outputs, strict=True):
+                yield step.s - 1, target, params
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,44 @@ def test_gradients_lead_back_from_above_the_limits_and_stop_below() -> None:
     assert x.grad.flatten().tolist() == [0, -1, 1, -1, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("shape", "unit"),
+    [
+        (MixtureShape(3, 256, 5, coupled=True), True),
+        (MixtureShape(3, 256, 10, coupled=True, sigmoid=True), False),
+        (MixtureShape(5, 25, 3), True),
+        (MixtureShape(2, 200, 64), False),
+    ],
+    ids=str,
+)
+def test_one_pass_gives_the_same_nats_and_gradients(shape: MixtureShape, unit: bool) -> None:
+    """Of outputs in the network's units, beyond the limits too, and more pixels than blocks."""
+    units = Units(shape, unit, centred=unit and shape.coupled)
+    torch.manual_seed(0)
+    raw = (torch.randn(2, shape.parameters, 9, 31) * 6 - units.shift) / units.scale
+    x = torch.randint(0, shape.levels, (2, shape.channels, 9, 31)).float()
+    x[:, :, :2], x[:, :, -2:] = 0, shape.levels - 1  # one edge only
+    found = []
+    for fused in (True, False):
+        outputs = raw.clone().requires_grad_()
+        symbols = x.clone().requires_grad_(not shape.coupled)
+        if fused:
+            total = units.nats(symbols, outputs)
+        else:
+            params = mixture.split(units(outputs), shape)
+            total = nats(params, symbols, shape.levels).sum()
+        total.backward()
+        found.append([total.detach(), outputs.grad, symbols.grad])
+    with torch.no_grad():
+        assert units.nats(x, raw) == found[0][0]
+    for ours, expected in zip(*found, strict=True):
+        if expected is None:
+            assert ours is None
+            continue
+        assert ours is not None
+        assert float((ours - expected).norm() / expected.norm()) < 2e-5
+
+
 def test_gradients_are_those_of_finite_differences() -> None:
     torch.manual_seed(0)
     x = (torch.rand(2, 3, 1, 1, dtype=torch.float64) * 24).requires_grad_()
