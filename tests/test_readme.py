@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tools import readme_table
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [(ROOT / "docs" / name).read_text("utf-8") for name in ("python.md", "quick_start.md")]
@@ -26,3 +28,14 @@ def test_quick_start_is_two_commands() -> None:
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_table_is_that_of_the_reference_results() -> None:
+    """Written anew by `python -m tools.readme_table`."""
+    assert readme_table.page() == README
+    assert README.count("| JPEG XL e9 ") == 1
+
+
+def test_the_readme_fits_on_two_screens() -> None:
+    before_citation = README.partition("## Licence")[0].splitlines()
+    assert len(before_citation) <= 100
