@@ -15,9 +15,10 @@ from l3c.coding import decode_picture
 from l3c.fileformat.container import unpack
 from l3c.fileformat.errors import Rectangle
 from l3c.fileformat.lossy import is_lossy
-from l3c.images.writing import SUFFIX as PNG
-from l3c.images.writing import write_picture
+from l3c.images.writing import png_of
 from l3c.pillow_plugin import SUFFIX
+
+PNG = ".png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,11 +67,10 @@ def _decode(job: Job, batch: Batch) -> Outcome:
     else:
         decoded = decode_picture(data, batch.model.find_codec, region=args.region, progress=moved)
     picture = decoded.picture
-    with batch.outputs.new_file(job.target, job.path, keep_times=args.keep_times) as temporary:
-        write_picture(temporary, picture)
-        written = temporary.stat().st_size
+    png = png_of(picture)
+    batch.write(job, png)
     fields = {
-        **sizes(len(data), written, 8 * len(data), pixels * picture.mode.channels),
+        **sizes(len(data), len(png), 8 * len(data), pixels * picture.mode.channels),
         "mode": picture.mode.name,
         "height": picture.height,
         "width": picture.width,

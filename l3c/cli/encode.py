@@ -107,14 +107,13 @@ def _encode(job: Job, batch: Batch) -> Outcome:
         assert codec is not None  # no model is named in files made without one
         return codec
 
-    with batch.outputs.new_file(job.target, job.path, keep_times=args.keep_times) as temporary:
-        temporary.write_bytes(data)
-        if args.verify:
-            decoded = decode_picture(temporary.read_bytes(), same_codec, progress=moved)
-            if decoded.picture != picture:
-                raise VerifyError(
-                    "does not decode to the same image; nothing was kept, please report this"
-                )
+    def verify(stored: bytes) -> None:
+        if args.verify and decode_picture(stored, same_codec, progress=moved).picture != picture:
+            raise VerifyError(
+                "does not decode to the same image; nothing was kept, please report this"
+            )
+
+    batch.write(job, data, verify)
     arithmetic = Arithmetic(container.arithmetic)
     read = len(content) if isinstance(content, bytes) else content.stat().st_size
     verify_s = time.perf_counter() - start - encode_s

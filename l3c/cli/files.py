@@ -7,15 +7,13 @@ import contextlib
 import os
 import secrets
 import sys
-import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from l3c.cli.exits import UsageError
 from l3c.cli.process import STDOUT
 from l3c.folders import Left, find_files
-from l3c.images.picture import PictureError
 from l3c.messages import one_line
 from l3c.pillow_plugin import SUFFIX
 
@@ -165,13 +163,10 @@ class Outputs:
         Raises:
             OutputError: with what to do instead.
         """
-        if target is None:
+        if target is None or not os.path.lexists(target):
             return
-        try:
-            there = target.lstat()
-        except OSError:
-            return
-        exists, reason = os.path.exists(target), "" if self._force else _EXISTS
+        there, reason = target.lstat(), "" if self._force else _EXISTS
+        exists = os.path.exists(target)
         if exists and source is not None and target.samefile(source):
             reason = "is the input itself; name another output with -o"
         elif exists and not target.is_file():
@@ -183,40 +178,42 @@ class Outputs:
         if reason:
             raise OutputError(target, reason)
 
-    @contextlib.contextmanager
-    def new_file(
+    def write(
         self,
         target: Path | None,
+        data: bytes,
         source: Path | None = None,
         *,
         keep_times: bool = False,
-    ) -> Iterator[Path]:
-        """Gives a temporary path to write to, whose file becomes `target` at the end.
-
-        After any error, an interrupt included, there is neither.
+        verify: Callable[[bytes], None] = lambda data: None,
+    ) -> None:
+        """Writes a file; after any error, an interrupt included, there is none.
 
         Args:
             target: its folder is made if missing; None for standard output.
+            data: what to write.
             source: what it is made from.
             keep_times: give it the modification time of its source.
+            verify: is given what was read back before the file gets its name.
 
         Raises:
             OutputError: it cannot be written, or a file of that name has appeared in the meantime.
         """
         try:
             if target is None:
-                with tempfile.TemporaryDirectory() as folder:
-                    yield (temporary := Path(folder) / "image")
-                    sys.stdout.flush()
-                    sys.stdout.buffer.write(temporary.read_bytes())
-                    sys.stdout.flush()
+                verify(data)
+                sys.stdout.flush()
+                sys.stdout.buffer.write(data)
+                sys.stdout.flush()
                 return
-            temporary = target.with_name(f".l3c-{secrets.token_hex(8)}{target.suffix}")
+            temporary = target.with_name(f".l3c-{secrets.token_hex(8)}")
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                yield temporary
-                with temporary.open("rb") as file:
+                with temporary.open("xb") as file:
+                    file.write(data)
+                    file.flush()
                     os.fsync(file.fileno())
+                verify(temporary.read_bytes())
                 if keep_times and source is not None:
                     status = source.stat()
                     os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -231,8 +228,6 @@ class Outputs:
                     temporary.unlink()
         except BrokenPipeError:
             raise
-        except PictureError as error:
-            raise OutputError(target or STDOUT, error.reason) from error
         except OSError as error:
             raise OutputError(target or STDOUT, f"cannot be written: {one_line(error)}") from error
 

@@ -15,7 +15,7 @@ from l3c.coding import region_of
 from l3c.fileformat import lossy
 from l3c.images.picture import Mode, Section
 from l3c.images.reading import read_picture
-from l3c.images.writing import write_picture
+from l3c.images.writing import png_of
 from l3c.lossy import (
     FindLossyCodec,
     decode_lossy,
@@ -53,10 +53,12 @@ def encode(job: Job, batch: Batch) -> Outcome:
     codec = lossy_codec(batch.model.codec)
     data = encode_lossy(picture, codec)
     encode_s = time.perf_counter() - start
-    with batch.outputs.new_file(job.target, job.path, keep_times=args.keep_times) as temporary:
-        temporary.write_bytes(data)
+
+    def verify(stored: bytes) -> None:
         if args.verify:
-            decode_symbols(temporary.read_bytes(), lambda identity: codec)
+            decode_symbols(stored, lambda identity: codec)
+
+    batch.write(job, data, verify)
     read = len(content) if isinstance(content, bytes) else content.stat().st_size
     fields = {
         **_fields(data, read, len(data)),
@@ -83,10 +85,9 @@ def decode(job: Job, batch: Batch, data: bytes) -> Outcome:
     y, x, height, width = region_of(file.height, file.width, args.region)
     picture = decode_lossy(data, _finder(batch))
     picture = replace(picture, samples=picture.samples[y : y + height, x : x + width])
-    with batch.outputs.new_file(job.target, job.path, keep_times=args.keep_times) as temporary:
-        write_picture(temporary, picture)
-        written = temporary.stat().st_size
-    text, fields = conversion(job, _fields(data, len(data), written), start)
+    png = png_of(picture)
+    batch.write(job, png)
+    text, fields = conversion(job, _fields(data, len(data), len(png)), start)
     return Outcome(f"{text}, lossy", fields)
 
 

@@ -134,6 +134,13 @@ class Batch:
 
         return move
 
+    def write(
+        self, job: Job, data: bytes, verify: Callable[[bytes], None] = lambda data: None
+    ) -> None:
+        """Writes what a file became; see `Outputs.write`."""
+        times = self.args.keep_times
+        self.outputs.write(job.target, data, job.path, keep_times=times, verify=verify)
+
     def run(self, work: Callable[[Job, Batch], Outcome], *, summary: bool = False) -> Exit:
         """Works on all files, prints a summary if there are several, and gives the exit code.
 

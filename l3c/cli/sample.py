@@ -21,7 +21,7 @@ from l3c.cli.options import add_coding, add_inputs, add_shared, number_in
 from l3c.cli.report import Batch, Outcome
 from l3c.images.picture import Mode, Picture
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
-from l3c.images.writing import write_picture
+from l3c.images.writing import png_of
 from l3c.models.zoo import released
 from l3c.pillow_plugin import SUFFIX
 
@@ -70,8 +70,7 @@ def _sample(job: Job, batch: Batch, numbers: Iterator[int]) -> Outcome:
     for target in samples:
         batch.outputs.check(target, job.path)
     for target, sample in samples.items():
-        with batch.outputs.new_file(target) as temporary:
-            write_picture(temporary, Picture.from_array(sample.image))
+        batch.outputs.write(target, png_of(Picture.from_array(sample.image)))
     stored = [
         {"name": sample.name, "output": str(target), "stored_bpsp": sample.bpsp}
         for target, sample in samples.items()

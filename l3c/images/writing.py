@@ -5,44 +5,23 @@ from __future__ import annotations
 import io
 import zlib
 from dataclasses import replace
-from pathlib import Path
 
 import imagecodecs
 import numpy as np
 from PIL import PngImagePlugin
 
-from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.picture import Mode, Picture, Section
 from l3c.images.png import XMP_KEYWORD
-from l3c.messages import one_line
-from l3c.whole_files import whole_file
 
-SUFFIX = ".png"
 _IHDR_END = 8 + 25
 
 
-def write_picture(path: str | Path, picture: Picture) -> None:
-    """Writes a PNG that appears whole or not at all; an existing file is replaced.
+def png_of(picture: Picture) -> bytes:
+    """The PNG file of a picture: pixels by a library, right behind the header the metadata.
 
-    Args:
-        path: with the suffix .png or none; its folder exists. A killed process leaves at most a
-            hidden `.part` file.
-        picture: palette entries that its indices use and the palette lacks are added, in black.
-
-    Raises:
-        PictureError: another suffix, or a path that cannot be written.
+    Metadata are of any length. Palette entries that the indices use and the palette lacks are
+    added, in black.
     """
-    path = Path(path)
-    if path.suffix.lower() not in ("", SUFFIX):
-        raise PictureError(f"{path.suffix} is not written: name it {SUFFIX}", str(path))
-    try:
-        with whole_file(path) as file:
-            file.write(_png(picture))
-    except OSError as error:
-        raise PictureError(f"cannot be written: {one_line(error)}", str(path)) from error
-
-
-def _png(picture: Picture) -> bytes:
-    """The pixels by a library, and right behind the header the metadata, of any length."""
     chunks = {
         b"iCCP": (Section.ICC, lambda icc: b"ICC Profile\x00\x00" + zlib.compress(icc)),
         b"eXIf": (Section.EXIF, bytes),
