@@ -15,7 +15,7 @@ from l3c.coding import decode_picture
 from l3c.fileformat.container import unpack
 from l3c.fileformat.errors import Rectangle
 from l3c.fileformat.lossy import is_lossy
-from l3c.images.writing import png_of
+from l3c.images.png import png_of
 from l3c.pillow_plugin import SUFFIX
 
 PNG = ".png"

@@ -163,10 +163,13 @@ class Outputs:
         Raises:
             OutputError: with what to do instead.
         """
-        if target is None or not os.path.lexists(target):
+        if target is None:
             return
-        there, reason = target.lstat(), "" if self._force else _EXISTS
-        exists = os.path.exists(target)
+        try:
+            there = target.lstat()
+        except OSError:
+            return
+        exists, reason = os.path.exists(target), "" if self._force else _EXISTS
         if exists and source is not None and target.samefile(source):
             reason = "is the input itself; name another output with -o"
         elif exists and not target.is_file():

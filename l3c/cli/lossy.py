@@ -14,8 +14,8 @@ from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.coding import region_of
 from l3c.fileformat import lossy
 from l3c.images.picture import Mode, Section
+from l3c.images.png import png_of
 from l3c.images.reading import read_picture
-from l3c.images.writing import png_of
 from l3c.lossy import (
     FindLossyCodec,
     decode_lossy,

@@ -20,8 +20,8 @@ from l3c.cli.files import Job, find_jobs
 from l3c.cli.options import add_coding, add_inputs, add_shared, number_in
 from l3c.cli.report import Batch, Outcome
 from l3c.images.picture import Mode, Picture
+from l3c.images.png import png_of
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
-from l3c.images.writing import png_of
 from l3c.models.zoo import released
 from l3c.pillow_plugin import SUFFIX
 

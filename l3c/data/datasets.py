@@ -60,7 +60,7 @@ def source_state(spec: DatasetSpec) -> str:
     return "" if spec.source == EMBEDDED else files_state(Path(spec.source).expanduser())
 
 
-def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Path:
+def build_dataset(spec: DatasetSpec, out_dir: Path) -> Path:
     """Writes a data set: out_dir/images/<name>.png for what is kept, out_dir/manifest.csv last.
 
     Images of an earlier, interrupted build are used again where they were made from the same source
@@ -69,7 +69,6 @@ def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Pa
     Args:
         spec: which images.
         out_dir: folder of this data set alone; made if missing.
-        progress: show a count on stderr. What was dropped is listed there in any case.
 
     Returns:
         Path of the manifest.
@@ -79,7 +78,7 @@ def build_dataset(spec: DatasetSpec, out_dir: Path, progress: bool = True) -> Pa
     """
     photos = _photos(spec, out_dir)
     (out_dir / MANIFEST).unlink(missing_ok=True)  # it is written again, last
-    return _finish(spec, out_dir, _make_all(photos, spec, out_dir, progress))
+    return _finish(spec, out_dir, _make_all(photos, spec, out_dir))
 
 
 def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
@@ -97,9 +96,7 @@ def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
     return photos
 
 
-def _make_all(
-    photos: list[Photo], spec: DatasetSpec, out_dir: Path, progress: bool
-) -> list[ManifestRow]:
+def _make_all(photos: list[Photo], spec: DatasetSpec, out_dir: Path) -> list[ManifestRow]:
     """The rows of photographs up to the limit, their images written."""
     images = out_dir / IMAGES
     images.mkdir(parents=True, exist_ok=True)
@@ -108,7 +105,7 @@ def _make_all(
     threads = thread_count() if spec.limit is None else 1  # with a limit none is read ahead
     with (
         warnings.catch_warnings(),  # around those of the threads, which would undo each other
-        Progress(len(photos), out_dir.name, "photograph", silent=not progress) as bar,
+        Progress(len(photos), out_dir.name, "photograph") as bar,
     ):
         warnings.simplefilter("ignore")
         every = in_threads(lambda photo: _make(photo, spec.prepare, images), photos, threads)

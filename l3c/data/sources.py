@@ -17,7 +17,6 @@ from l3c.data.images import RGBImage, read_rgb
 from l3c.folders import find_files
 from l3c.images.reading import IMAGE_SUFFIXES, READABLE_SUFFIXES
 
-_KINDS_SHOWN = 6
 _LONGEST_NAME = 80  # of a file name's 255 bytes; leaves room for the marks of copies and suffixes
 
 
@@ -58,10 +57,7 @@ def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
         raise DatasetError(f"{locked.path}: cannot list this folder: {locked.reason}")
     kinds = [left.reason for left in found.left]
     kinds += [path.suffix.lower() or "no suffix" for path in found.others]
-    ranked = Counter(sorted(kinds)).most_common()
-    shown = [f"{count} {kind}" for kind, count in ranked[:_KINDS_SHOWN]]
-    if rest := sum(count for _, count in ranked[_KINDS_SHOWN:]):
-        shown.append(f"{rest} others")
+    shown = [f"{count} {kind}" for kind, count in Counter(sorted(kinds)).most_common()]
     left_out = f"left out: {', '.join(shown) or 'nothing'}"
     if not found.files:
         known = " ".join(sorted(READABLE_SUFFIXES))

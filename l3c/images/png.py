@@ -1,4 +1,4 @@
-"""The chunks of a PNG: checked, and parted into those of the pixels and those of metadata.
+"""PNG files: chunks checked and parted into those of the pixels and of metadata; and written.
 
 Pillow takes text chunks of some names for settings of its own ("interlace", "transparency"),
 refuses long ones, and does not miss rows. So it is given the pixels alone.
@@ -6,16 +6,21 @@ refuses long ones, and does not miss rows. So it is given the pixels alone.
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
+from dataclasses import replace
 
-from l3c.images.picture import PictureError, Section
+import numpy as np
+from PIL import PngImagePlugin
+
+from l3c.images.picture import Mode, Picture, PictureError, Section
 from l3c.images.pillow import EXIF_PREFIX, raw_profile
 
-__all__ = ["SIGNATURE", "XMP_KEYWORD", "PngChunks"]
-
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-XMP_KEYWORD = b"XML:com.adobe.xmp"
+
+_IHDR_END = len(SIGNATURE) + 25
+_XMP_KEYWORD = b"XML:com.adobe.xmp"
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
@@ -93,7 +98,7 @@ class PngChunks:
                     losses.append("ICC profile, which is damaged")
             elif kind == b"eXIf":
                 found.setdefault(Section.EXIF, body.removeprefix(EXIF_PREFIX))
-            elif kind + keyword == b"iTXt" + XMP_KEYWORD and (packet := _text(kind, content)):
+            elif kind + keyword == b"iTXt" + _XMP_KEYWORD and (packet := _text(kind, content)):
                 found[Section.XMP] = packet
             elif kind in _TEXTS:
                 name = keyword.decode("latin-1")
@@ -167,3 +172,41 @@ def _text(kind: bytes, content: bytes) -> bytes:
     parts = content[2:].split(b"\x00", 2)  # language, translated keyword, text
     text = parts[2] if len(parts) == 3 else b""
     return _inflate(text) if content[:1] == b"\x01" else text
+
+
+def png_of(picture: Picture) -> bytes:
+    """The PNG file of a picture: pixels by a library, right behind the header the metadata.
+
+    Metadata are of any length. Palette entries that the indices use and the palette lacks are
+    added, in black.
+    """
+    chunks = {
+        b"iCCP": (Section.ICC, lambda icc: b"ICC Profile\x00\x00" + zlib.compress(icc)),
+        b"eXIf": (Section.EXIF, bytes),
+        # Not compressed, no language, no translation of the keyword.
+        b"iTXt": (Section.XMP, lambda xmp: _XMP_KEYWORD + bytes(5) + xmp),
+    }
+    bare, options, sections = picture.strip(), {}, picture.sections
+    color = sections.get(Section.TRANSPARENCY, b"")
+    if picture.mode == Mode.RGB16:
+        import imagecodecs  # takes time, and reading does without
+
+        pixels = bytes(imagecodecs.png_encode(np.ascontiguousarray(picture.samples)))
+        chunks[b"tRNS"] = Section.TRANSPARENCY, bytes
+    else:
+        if bare.mode == Mode.BILEVEL and color:
+            options["transparency"] = int.from_bytes(color, "big")
+        if bare.mode == Mode.PALETTE:  # PNG takes the bits of an index from the palette's size
+            entries = max(int(bare.samples.max()) + 1, len(color))
+            palette = bare.sections.get(Section.PALETTE, b"").ljust(3 * entries, b"\x00")
+            bare = replace(bare, sections={**bare.sections, Section.PALETTE: palette})
+        buffer = io.BytesIO()
+        bare.to_pil().save(buffer, format="PNG", **options)
+        pixels = buffer.getvalue()
+    file = io.BytesIO()
+    file.write(pixels[:_IHDR_END])
+    for kind, (section, body) in chunks.items():
+        if section in sections:
+            PngImagePlugin.putchunk(file, kind, body(sections[section]))
+    file.write(memoryview(pixels)[_IHDR_END:])
+    return file.getvalue()

@@ -1,4 +1,4 @@
-"""Image file -> picture: what is read, and what is refused and why. See `writing`."""
+"""Image file -> picture: what is read, and what is refused and why. `png.png_of` writes."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def spec_of(source: Path | str, **settings: object) -> DatasetSpec:
 
 
 def build(source: Path | str, out: Path, **settings: object) -> Path:
-    return build_dataset(spec_of(source, **settings), out, progress=False)
+    return build_dataset(spec_of(source, **settings), out)
 
 
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -42,11 +42,6 @@ def test_folder_is_searched_in_depth_and_the_rest_is_counted_in_one_line(
     words = "2 .md, 2 hidden, 1 folder linked again, 1 no suffix"
     assert words in capsys.readouterr().err
     assert sources(tmp_path / "link") == ["10.Jpeg", "c/2.png"]
-    for letter in "cdefghik":
-        (tmp_path / f"a.{letter}").touch()
-    assert len(sources(tmp_path)) == 5
-    line = capsys.readouterr().err
-    assert (" others" in line, line.count("\n")) == (True, 1)
 
 
 def refuse(read: Callable[[Path], object], path: Path, words: str = "") -> None:

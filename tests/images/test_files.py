@@ -17,8 +17,8 @@ from png_files import png_file
 
 from l3c.images import reading
 from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.png import png_of
 from l3c.images.reading import read_picture
-from l3c.images.writing import png_of
 
 
 def blank(mode: Mode, shape: tuple[int, int] = (5, 6), **sections: bytes) -> Picture:

@@ -11,8 +11,8 @@ from png_files import KINDS, SIGNATURE, chunk, noise_rows, png_file
 
 from l3c.data.images import read_rgb
 from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.png import png_of
 from l3c.images.reading import read_picture
-from l3c.images.writing import png_of
 
 EXIF = b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 XMP = b"<x:xmpmeta>\xc3\xa9</x:xmpmeta>"

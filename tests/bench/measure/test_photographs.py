@@ -20,7 +20,7 @@ def manifest(tmp_path: Path) -> Path:
     for name in ("ape", "bear", "cat"):
         Image.fromarray(noise(4 + len(name), 8, 3)).save(tmp_path / "photos" / f"{name}.png")
     spec = DatasetSpec(source=str(tmp_path / "photos"))
-    return build_dataset(spec, tmp_path / "out", progress=False)
+    return build_dataset(spec, tmp_path / "out")
 
 
 def test_photographs_are_chosen_by_number_or_name(manifest: Path) -> None:
