@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # imports PyTorch, which no table needs
     from l3c.models.tile_codec import RGB, TileCodec
 
 CHANNELS = 3  # of each scale that are shown, as in the paper
-_MULTIPLE = 32  # of the sides of what is shown of a photograph: whole symbols of every scale
+MULTIPLE = 32  # of the sides of what is shown of a photograph: whole symbols of every scale
 _PHOTO, _MAP = 3, 1.55  # width of the photograph in maps; inches of a map's longer side
 _SAMPLE = 2.05  # inches, the width of a sample
 _WINDOW = 4  # pixels a side: whole periods of the grids of the two finest scales, where an
@@ -34,8 +34,8 @@ Photographs = Sequence[tuple[str, "RGB"]]
 """Name and pixels, uint8 (H, W, 3)."""
 
 
-def bottlenecks(codec: TileCodec, image: RGB) -> list[Reals]:
-    """Values of z^(1), ..., z^(S), in [-1, 1], (C, H / 2^s, W / 2^s), the first `CHANNELS` of each.
+def bottlenecks(codec: TileCodec, image: RGB) -> list[npt.NDArray[np.int64]]:
+    """Levels, 1 to L, of the first `CHANNELS` of z^(1), ..., z^(S): (C, H / 2^s, W / 2^s) each.
 
     Args:
         codec: of a model with scales. Those of L3C are learned, others are smaller images.
@@ -44,13 +44,10 @@ def bottlenecks(codec: TileCodec, image: RGB) -> list[Reals]:
     Raises:
         UnsupportedError: a model without scales.
     """
-    from l3c.models.l3c import to_values
     from l3c.models.pyramid_codec import as_pyramid_codec
 
-    pyramid = as_pyramid_codec(codec)
-    symbols = enumerate(pyramid.symbols(image)[1:], 1)
-    levels = [(each[0, :CHANNELS], pyramid.network.shape(s).levels) for s, each in symbols]
-    return [to_values(each, count).cpu().numpy() for each, count in levels]
+    planes = as_pyramid_codec(codec).symbols(image)[1:]
+    return [plane[0, :CHANNELS].cpu().numpy() + 1 for plane in planes]
 
 
 def cost_map(codec: TileCodec, image: RGB) -> Reals:
@@ -126,15 +123,18 @@ def heat_maps(extractor: TileCodec, photographs: Photographs, label: str) -> Fig
     """The bottlenecks of a photograph.
 
     The bottlenecks of all scales, their first three channels, beside the middle of a photograph
-    (L3C Fig. A1): values of the quantized z, from -1 to 1 on one scale of colours; all maps are
-    drawn equally large, with their sizes in symbols.
+    (L3C Fig. A1): levels of the quantized z, counted from 1 as in the paper, on one scale of
+    colours; all maps are drawn equally large, with their sizes in symbols.
 
     Args:
         extractor: codec of a model that learns its bottlenecks.
         photographs: at least one.
         label: of the model.
     """
-    shown = [(name, cut(image, _MULTIPLE)) for name, image in photographs]
+    from l3c.models.pyramid_codec import as_pyramid_codec
+
+    levels = as_pyramid_codec(extractor).coarsest.levels
+    shown = [(name, cut(image, MULTIPLE)) for name, image in photographs]
     values = [bottlenecks(extractor, image) for _, image in shown]
     sides = [np.array(image.shape[:2]) * _MAP / max(image.shape) for _, image in shown]
     heights = [len(maps) * (side[0] + 0.06) + 0.3 for maps, side in zip(values, sides, strict=True)]
@@ -149,7 +149,7 @@ def heat_maps(extractor: TileCodec, photographs: Photographs, label: str) -> Fig
         photo.set_title(f"{name}, {image.shape[1]} × {image.shape[0]}", fontsize=10)
         for s, c in np.ndindex(scales, channels):
             axes, plane = block.add_subplot(grid[s, c + 1]), maps[s][c]
-            look = {"cmap": style.VALUE_MAP, "vmin": -1, "vmax": 1, "interpolation": "nearest"}
+            look = {"cmap": style.VALUE_MAP, "vmin": 1, "vmax": levels, "interpolation": "nearest"}
             picture = style.show(axes, plane, **look)
             if s == 0:
                 axes.set_title(f"channel {c + 1}", loc="center", fontsize=10, fontweight="normal")
@@ -157,8 +157,8 @@ def heat_maps(extractor: TileCodec, photographs: Photographs, label: str) -> Fig
                 size = f"{style.scale_label(f'z{s + 1}')}\n{plane.shape[1]} × {plane.shape[0]}"
                 axes.set_ylabel(size, rotation=0, ha="right", va="center", fontsize=9)
         place = {"ax": block.axes, "fraction": 0.03, "pad": 0.02, "panchor": False}
-        bar = block.colorbar(picture, ticks=[-1, -0.5, 0, 0.5, 1], **place)
-        bar.set_label(f"value of the bottleneck, {label}")
+        bar = block.colorbar(picture, ticks=np.linspace(1, levels, 5).round(), **place)
+        bar.set_label(f"level of the bottleneck, {label}")
         bar.outline.set_visible(False)
     return drawn
 
@@ -179,7 +179,7 @@ def cost_maps(codec: TileCodec, photographs: Photographs, label: str) -> Figure:
     """
     from l3c.models.tile_codec import UnsupportedError
 
-    shown = [(name, cut(image, _MULTIPLE)) for name, image in photographs]
+    shown = [(name, cut(image, MULTIPLE)) for name, image in photographs]
     try:
         costs = [cost_map(codec, image) for _, image in shown]
     except UnsupportedError:

@@ -7,20 +7,14 @@ narrows to.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from coder.range_coder import mixture_cdf
 from coder.tables import FREQUENCY_BITS
-from l3c.bench.figures import style
 
 if TYPE_CHECKING:  # imports PyTorch, which other figures do without
     from l3c.models.pyramid_codec import PyramidCodec
@@ -36,7 +30,8 @@ class SubPixel:
     Attributes:
         name: "R", "G", "B" in the image; elsewhere the channel's number, from 1.
         symbol: its value.
-        weights, means, sigmas: of the mixture given the channels before, (K,), in symbols.
+        weights, means, sigmas: of the mixture given the channels before, (K,), in symbols; K = 0
+            where all symbols are equally likely.
         cdf: integers (L + 1,), strictly increasing from 0 to 2^24.
     """
 
@@ -83,7 +78,7 @@ def inspect_pixel(
         image: uint8 (H, W, 3), coded as one tile.
         row: of z^(s), from 0.
         column: of z^(s), from 0.
-        s: 0 for the image, up to S - 1: the coarsest scale has no mixtures.
+        s: 0 for the image, up to S; symbols of the coarsest scale are uniform, without a mixture.
 
     Raises:
         ValueError: there is no such pixel; the message says how many there are.
@@ -94,8 +89,8 @@ def inspect_pixel(
     from l3c.nn.mixture import couple
 
     scales = codec.network.scales
-    if not 0 <= s < scales:
-        raise ValueError(f"s must be in 0..{scales - 1}, got {s}: z^({scales}) has no mixtures")
+    if not 0 <= s <= scales:
+        raise ValueError(f"s must be in 0..{scales}, got {s}: there is no z^({s})")
     with torch.inference_mode():
         planes = codec.symbols(image)
         height, width = planes[s].shape[2:]
@@ -103,13 +98,19 @@ def inspect_pixel(
             raise ValueError(
                 f"no pixel at row {row}, column {column}: z^({s}) has {height} x {width}"
             )
+        shape, symbols = codec.network.shape(s), planes[s][0, :, row, column]
+        names = [*"RGB"] if s == 0 else [str(c + 1) for c in range(len(symbols))]
+        if s == scales:
+            none = np.zeros(0)
+            cdf = (np.arange(shape.levels + 1) << FREQUENCY_BITS) // shape.levels
+            known = zip(names, symbols.tolist(), strict=True)
+            return [SubPixel(*each, none, none, none, cdf) for each in known]
         for step, predicted in codec.predictions(planes):
             for group, params in predicted:
                 i, out_i = divmod(row - group.row, group.step)
                 j, out_j = divmod(column - group.column, group.step)
                 if (step.s - 1, out_i, out_j) == (s, 0, 0):
                     here = params[:, :, i : i + 1, j : j + 1]
-        shape, symbols = codec.network.shape(s), planes[s][0, :, row, column]
         mixture = codec.network.split(s, codec.reals(s, here))
         means = mixture.mu
         if mixture.lam is not None:
@@ -119,56 +120,4 @@ def inspect_pixel(
     by_channel = [each[0, 0, 0].double().cpu().numpy() for each in (weights, means, sigmas)]
     coded, before = parameters([here[0].cpu()]), symbols.cpu().numpy()[None]
     cdfs = [mixture_cdf(coded, shape, c, before)[0].astype(np.int64) for c in range(len(symbols))]
-    names = "RGB" if s == 0 else map(str, range(1, len(symbols) + 1))
     return list(map(SubPixel, names, symbols.tolist(), *by_channel, cdfs))
-
-
-def draw_pixel(pixel: Sequence[SubPixel]) -> Figure:
-    """A column for each channel: above the PMF with its components, below the CDF."""
-    figure = style.new_figure(max(2.6 * len(pixel) + 0.8, 5.2), 5.2)
-    above, below = figure.subplots(2, len(pixel), squeeze=False)
-    for c, channel in enumerate(pixel):
-        name = channel.name if channel.name.isalpha() else f"channel {channel.name}"
-        title = f"{name} = {channel.symbol}: {channel.bits:.2f} bits"
-        above[c].set_title(title, fontsize=10)
-        _draw_pmf(above[c], channel)
-        _draw_cdf(below[c], channel)
-        # Almost all of the probability, and the symbol of the pixel.
-        first, last = np.searchsorted(channel.cdf, np.array([0.002, 0.998]) * channel.cdf[-1])
-        left, right = min(first - 1, channel.symbol), max(last, channel.symbol)
-        margin = 0.15 * (right - left) + 2
-        for axes in (above[c], below[c]):
-            axes.set_xlim(max(left - margin, -0.5), min(right + margin, len(channel.pmf) - 0.5))
-            style.quiet_axis(axes, "y")
-    above[0].set_ylabel("probability")
-    below[0].set_ylabel(f"CDF, of $2^{{{FREQUENCY_BITS}}}$")
-    handles = [
-        Patch(color=style.pale(style.CLASSICAL), label="mixture"),
-        Line2D([], [], color=style.INK, linewidth=1, linestyle=":", label="its components"),
-        Patch(color=style.LEARNED, label="the symbol of the pixel, and its interval"),
-    ]
-    style.legend(figure, handles)
-    return figure
-
-
-def _draw_pmf(axes: Axes, channel: SubPixel) -> None:
-    bars = axes.bar(
-        range(len(channel.pmf)), channel.pmf, 1, color=style.pale(style.CLASSICAL), linewidth=0
-    )
-    bars[channel.symbol].set_color(style.LEARNED)
-    edges = np.arange(len(channel.cdf)) - 0.5
-    for part in channel.components:
-        axes.stairs(part, edges, baseline=None, color=style.INK, linewidth=1, linestyle=":")
-    axes.set_ylim(0, 1.12 * channel.pmf.max())
-
-
-def _draw_cdf(axes: Axes, channel: SubPixel) -> None:
-    low, high = channel.interval
-    edges = np.arange(len(channel.cdf))  # the step at v is the interval of v
-    axes.axhspan(low, high, color=style.LEARNED, alpha=0.35, linewidth=0)
-    axes.stairs(channel.cdf[1:], edges, baseline=None, color=style.CLASSICAL, linewidth=1.2)
-    axes.plot([channel.symbol] * 2, [low, high], color=style.LEARNED, linewidth=2.4)
-    half = FREQUENCY_BITS - 1
-    axes.set(ylim=(0, 2 << half), xlabel="symbol")
-    axes.set_yticks([0, 1 << half, 2 << half], ["0", f"$2^{{{half}}}$", f"$2^{{{half + 1}}}$"])
-    axes.set_title(f"{low:,} to {high:,}", fontsize=9, fontweight="normal")

@@ -14,7 +14,6 @@ from l3c.bench.figures.pictures import (
     heat_maps,
     local_means,
 )
-from l3c.models.l3c import to_values
 from l3c.models.tile_codec import UnsupportedError
 
 
@@ -64,17 +63,17 @@ def test_costs_of_photographs_are_drawn(count: int) -> None:
     assert f"{cost_map(codec, shown).mean():.2f} bits per pixel" in pictures[1].get_title("left")
 
 
-def test_values_are_those_of_the_symbols() -> None:
+def test_levels_are_those_of_the_symbols() -> None:
     codec, image = tiny().codec(), smooth(45, 30)
     shown = bottlenecks(codec, image)
     assert [values.shape for values in shown] == [(3, 24, 16), (3, 12, 8), (3, 6, 4)]
-    for values, symbols in zip(shown, codec.symbols(image)[1:], strict=True):
-        assert (values == to_values(symbols[0, :3], 25).numpy()).all()
-        assert np.abs(values).max() <= 1
+    for levels, symbols in zip(shown, codec.symbols(image)[1:], strict=True):
+        assert (levels == symbols[0, :3].numpy() + 1).all()
+        assert 1 <= levels.min() <= levels.max() <= 25
     for kind in ("rgb", "interlaced"):  # smaller images
         shown = bottlenecks(tiny(kind).codec(), smooth(16, 16))
-        assert [values.shape for values in shown] == [(3, 8, 8), (3, 4, 4), (3, 2, 2)]
-        assert all(-1 <= values.min() < values.max() <= 1 for values in shown)
+        assert [levels.shape for levels in shown] == [(3, 8, 8), (3, 4, 4), (3, 2, 2)]
+        assert all(1 <= levels.min() < levels.max() <= 256 for levels in shown)
     with pytest.raises(UnsupportedError):
         bottlenecks(Autoregressive(AutoregressiveSettings()).codec(), smooth(16, 16))
 
@@ -87,4 +86,4 @@ def test_heat_maps_of_photographs_are_drawn(count: int) -> None:
     maps = [axes.images[0] for axes in figure.axes if axes.images]
     maps = [each for each in maps if each.get_array().ndim < 3]
     assert len(maps) == count * 9
-    assert {each.get_clim() for each in maps} == {(-1, 1)}
+    assert {each.get_clim() for each in maps} == {(1, 25)}
