@@ -13,6 +13,11 @@
 #define MAX_OUTPUTS CAUSAL_MAX_OUTPUTS
 #define LEAST_MEAN (-(1 << 15))
 #define MOST_MEAN ((1 << 15) + (1 << 16) - 1)
+#ifdef __GNUC__
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
 
 /* A tile with its padding, the pixels of a block on their way, and where the order of coding has got to. */
 typedef struct {
@@ -86,22 +91,20 @@ static int next_pixels(tile *t) {
   return count;
 }
 
-static int32_t limited(int32_t value, int32_t least, int32_t most) {
+INLINE int32_t limited(int32_t value, int32_t least, int32_t most) {
   return value < least ? least : value > most ? most : value;
 }
 
-/* Parameters as the coder takes them: means as such instead of offsets from MED, lambda multiplying symbols instead of
- * distances from MED. */
-static void place(const int32_t *sums, const int32_t *med, int32_t K, int32_t *out) {
-  memcpy(out, sums, sizeof(int32_t) * 12 * (size_t)K);
+/* Parameters as the coder takes them, from outputs and bias: means as such instead of offsets from MED, lambda multiplying
+ * symbols instead of distances from MED. */
+INLINE void place(const int32_t *sums, const int32_t *bias, const int32_t *med, const int K, int32_t *out) {
   int32_t *mean = out + 3 * K, *lambda = out + 9 * K;
+  for (int n = 0; n < 12 * K; n++) out[n] = sums[n] + bias[n];
   for (int k = 0; k < 3 * K; k++) lambda[k] = limited(lambda[k], -MIX_LAMBDA_LIMIT, MIX_LAMBDA_LIMIT);
-  for (int c = 0; c < 3; c++)
-    for (int k = 0; k < K; k++) {
-      int32_t *m = mean + c * K + k;
-      *m = limited(*m, 2 * LEAST_MEAN, 2 * MOST_MEAN) + 256 * med[c];
-      *m = limited(*m, LEAST_MEAN, MOST_MEAN);
-    }
+  for (int k = 0; k < 3 * K; k++) {
+    mean[k] = limited(mean[k], 2 * LEAST_MEAN, 2 * MOST_MEAN) + 256 * med[k / K];
+    mean[k] = limited(mean[k], LEAST_MEAN, MOST_MEAN);
+  }
   for (int k = 0; k < K; k++) {
     mean[K + k] -= mix_shift(lambda[k], med[0]);
     mean[2 * K + k] -= mix_shift(lambda[K + k], med[0]) + mix_shift(lambda[2 * K + k], med[1]);
@@ -132,9 +135,12 @@ static void predict(tile *t, int count) {
   run_network(t, count);
   const int32_t K = t->network->mixtures, outputs = t->network->layer[t->network->layers - 1].outputs;
   for (int i = 0; i < count; i++) {
-    int32_t *sums = t->sums + (int64_t)i * outputs;
-    for (int n = 0; n < 12 * K; n++) sums[n] += t->bias[n];
-    place(sums, t->med[i], K, t->parameters + 12 * K * i);
+    const int32_t *sums = t->sums + (int64_t)i * outputs, *med = t->med[i];
+    int32_t *out = t->parameters + 12 * K * i;
+    if (K == 1) place(sums, t->bias, med, 1, out); /* loops of known lengths */
+    if (K == 2) place(sums, t->bias, med, 2, out);
+    if (K == 4) place(sums, t->bias, med, 4, out);
+    if (K == 8) place(sums, t->bias, med, 8, out);
   }
 }
 
