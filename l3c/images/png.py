@@ -31,6 +31,7 @@ _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 # Resolution, time, and "colors are sRGB", which is what is assumed of images that do not say.
 _NOT_SAID = (b"pHYs", b"tIME", b"sRGB")
 _OVERRIDDEN = ("gAMA", "cHRM")  # where there is an ICC profile or sRGB
+_PIECE = 2**20  # bytes that are inflated together
 _MAX_METADATA = 2**28  # bytes of one profile or packet after decompression
 
 
@@ -50,11 +51,13 @@ class PngChunks:
 
     def __init__(self, data: bytes) -> None:
         self._losses: list[str] = []
-        self._chunks: list[tuple[bytes, bytes]] = []  # kind and body
-        self._stored: list[bytes] = []  # those of the pixels, with length, kind and checksum
+        self._chunks: list[tuple[bytes, bytes]] = []  # kind and body, without IDAT
+        self._compressed: list[memoryview] = []  # bodies of IDAT
+        self._stored: list[memoryview] = []  # those of the pixels, with length, kind and checksum
         self._read(data)
         kind, header = self._chunks[0]
-        if kind != b"IHDR" or len(header) != 13 or header[9] not in _CHANNELS:
+        first = kind == bytes(self._stored[0][4:8]) == b"IHDR"
+        if not first or len(header) != 13 or header[9] not in _CHANNELS:
             raise _damaged("a PNG that does not begin with its header")
         self._width, self._height, self.bits, self.color_type = struct.unpack(">IIBB", header[:10])
         self._interlaced = header[12]
@@ -74,9 +77,15 @@ class PngChunks:
             columns, rows = -(-(self._width - left) // right), -(-(self._height - top) // down)
             if columns > 0 and rows > 0:
                 needed += rows * (1 + -(-columns * bits // 8))  # a byte before each for its filter
-        data = b"".join(body for kind, body in self._chunks if kind == b"IDAT")
+        inflater, found = zlib.decompressobj(), 0
         try:
-            found = len(zlib.decompressobj().decompress(data, max(needed, 1)))
+            for body in self._compressed:
+                rest: bytes | memoryview = body
+                # piece by piece: the image shall not take memory twice
+                while found < needed and (
+                    piece := inflater.decompress(rest, min(_PIECE, needed - found))
+                ):
+                    found, rest = found + len(piece), inflater.unconsumed_tail
         except zlib.error as error:
             raise _damaged(f"pixels: {error}") from None
         if found < needed:
@@ -123,10 +132,10 @@ class PngChunks:
         return {kind: body for kind, body in found.items() if body}, tuple(dict.fromkeys(losses))
 
     def _read(self, data: bytes) -> None:
-        at, kind = len(SIGNATURE), b""
+        at, kind, view = len(SIGNATURE), b"", memoryview(data)
         while kind != b"IEND":
             end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-            kind, body = data[at + 4 : at + 8], data[at + 8 : end - 4]
+            kind, body = data[at + 4 : at + 8], view[at + 8 : end - 4]
             critical = kind[:1].isupper()
             if kind == b"CgBI":
                 raise PictureError("a PNG as Apple stores it for iPhones (CgBI): convert it to PNG")
@@ -141,9 +150,12 @@ class PngChunks:
             elif critical and kind not in _CRITICAL:
                 raise PictureError(f"a PNG with a chunk {kind.decode()}: convert it to PNG")
             else:
-                self._chunks.append((kind, body))
+                if kind == b"IDAT":
+                    self._compressed.append(body)
+                else:
+                    self._chunks.append((kind, bytes(body)))
                 if kind in _OF_PIXELS:
-                    self._stored.append(data[at:end])
+                    self._stored.append(view[at:end])
             at = end
         if data[at:].strip(b"\x00"):
             self._losses.append(f"{len(data) - at:,} bytes behind the image")

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageChops, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from l3c.images import jpeg, png, tiff
-from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.picture import Mode, Picture, PictureError, Samples, Section
 from l3c.messages import one_line
 
 # Pillow knows many more formats. These are the ones whose bit depth is checked below, so that no
@@ -40,6 +40,7 @@ IMAGE_SUFFIXES = READABLE_SUFFIXES | FOREIGN_SUFFIXES  # what counts as a pictur
 MAX_PIXELS = 178_956_970
 
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_BAND = 256  # rows that are compared at a time
 _DAMAGED = "unreadable or truncated"
 
 
@@ -144,14 +145,25 @@ def _read_jpeg(data: bytes) -> Picture:
         raise PictureError(f"{segments.problem}: convert it to PNG")
     with _opened(data, "JPEG") as image:
         picture, single = Picture.from_pil(image), image.format != "MPO"
-        with Image.open(io.BytesIO(segments.padded), formats=("JPEG",)) as again:
-            cut_off = ImageChops.difference(image, again).getbbox() is not None
+    del image  # as large as the samples, and a third
+    with Image.open(io.BytesIO(segments.padded), formats=("JPEG",)) as again:
+        cut_off = not all(
+            np.array_equal(np.asarray(again.crop(band)).reshape(part.shape), part)
+            for band, part in _bands(picture)
+        )
     if cut_off or segments.lacks_scans:
         raise PictureError(f"{_DAMAGED}: the data end before the image does")
     if segments.behind and single:
         more = f"{len(segments.behind):,} bytes behind the image"
         picture = replace(picture, losses=(*picture.losses, more))
     return picture
+
+
+def _bands(picture: Picture) -> Iterator[tuple[tuple[int, int, int, int], Samples]]:
+    """Boxes of some rows each, and their samples."""
+    for top in range(0, picture.height, _BAND):
+        part = picture.samples[top : top + _BAND]
+        yield (0, top, picture.width, top + len(part)), part
 
 
 def _read_other(data: bytes) -> Picture:
