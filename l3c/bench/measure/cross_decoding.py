@@ -19,12 +19,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from coder.causal import VARIANTS, use_variant
 from l3c.arithmetic import Kind
 from l3c.bench.measure.child import Child, ChildError
+from l3c.messages import counted
 
 RGB = npt.NDArray[np.uint8]
 
 SIDES = (1, 79)  # of the crops, in pixels
+_ENGINE_TILE = 32  # side of their tiles for the causal engine, which has a thread for each tile
 OUTCOMES = ("exact", "refused", "wrong")
 KINDS: tuple[Kind, ...] = ("integer", "float")
 
@@ -45,6 +48,7 @@ class Setting:
         carrier: of the integers, a dtype of PyTorch.
         environment: variables of the process.
         python: interpreter, for another version of PyTorch; "" for this one.
+        variant: instruction set of the causal engine, for models of that family.
     """
 
     name: str
@@ -58,6 +62,16 @@ class Setting:
     carrier: Literal["float32", "int64"] = "float32"
     environment: Mapping[str, str] = field(default_factory=dict)
     python: str = ""
+    variant: str = ""
+
+
+def engine_settings() -> list[Setting]:
+    """Every instruction set of the causal engine, with several numbers of threads."""
+    return [
+        Setting(f"{variant}, {counted(threads, 'thread')}", threads=threads, variant=variant)
+        for variant in VARIANTS
+        for threads in (1, 2, 3)
+    ]
 
 
 def settings(interpreters: Mapping[str, str]) -> list[Setting]:
@@ -177,21 +191,24 @@ class _Worker:
     """The process behind one setting."""
 
     def __init__(self, setting: Setting, weights: Path) -> None:
-        import torch
-
-        torch.set_num_threads(setting.threads)
-        torch.backends.cudnn.benchmark = setting.benchmark
-        torch.set_float32_matmul_precision(setting.precision)
         self._setting = setting
         self._weights = weights
         self._codecs: dict[Kind, Any] = {}
+        if not setting.variant:
+            import torch
+
+            torch.set_num_threads(setting.threads)
+            torch.backends.cudnn.benchmark = setting.benchmark
+            torch.set_float32_matmul_precision(setting.precision)
 
     def why_not(self, kind: Kind) -> str:
         """What is lacking here; "" if it can run."""
         from coder import cuda
 
         reason = cuda.why_unavailable() if self._setting.device == "cuda" else ""
-        integers_only = self._setting.carrier == "int64" and kind == "float"
+        if (variant := self._setting.variant) and use_variant(variant) != variant:
+            reason = f"this processor has no {variant}"
+        integers_only = (variant or self._setting.carrier == "int64") and kind == "float"
         return reason or ("it has integers only" if integers_only else "")
 
     def encode(self, kind: Kind, images: Sequence[RGB]) -> list[bytes]:
@@ -202,7 +219,11 @@ class _Worker:
 
         codec = self._codec(kind)
         pictures = map(Picture.from_array, images)
-        return [encode_picture(picture, codec, choice=Choice.NETWORK) for picture in pictures]
+        side = _ENGINE_TILE if self._setting.variant else None
+        return [
+            encode_picture(picture, codec, choice=Choice.NETWORK, tile_side=side)
+            for picture in pictures
+        ]
 
     def decode(self, kind: Kind, data: bytes, image: RGB) -> str:
         """One of OUTCOMES."""
@@ -218,8 +239,11 @@ class _Worker:
 
     def _codec(self, kind: Kind) -> Any:
         from l3c.bench.measure.setting_codec import SettingCodec
+        from l3c.models.zoo import open_codec
 
-        if kind not in self._codecs:
+        if kind not in self._codecs and self._setting.variant:
+            self._codecs[kind] = open_codec(self._weights, "cpu")
+        elif kind not in self._codecs:
             self._codecs[kind] = SettingCodec(self._weights, self._setting, kind)
         return self._codecs[kind]
 

@@ -9,8 +9,17 @@ import pandas as pd
 import pytest
 from tiny_models import noise, smooth, write_model
 
+from coder.causal import VARIANTS
 from l3c.bench.measure.child import ChildError
-from l3c.bench.measure.cross_decoding import Setting, crops, matrix_markdown, measure, settings
+from l3c.bench.measure.cross_decoding import (
+    Setting,
+    crops,
+    engine_settings,
+    matrix_markdown,
+    measure,
+    settings,
+)
+from l3c.models.zoo import named_model
 
 
 def test_crops_are_odd_and_always_the_same() -> None:
@@ -40,6 +49,15 @@ def test_the_matrix_shows_the_worst_of_every_cell() -> None:
     assert "| 1 base | = |" in lines
     assert "| 1 base | 2 refused |" in lines
     assert "1 of 1 cells ran: 0 exact, 1 refused, 0 wrong." in lines
+
+
+def test_instruction_sets_and_threads_decode_each_other() -> None:
+    tried = engine_settings()
+    assert len({setting.name for setting in tried}) == len(tried) == 3 * len(VARIANTS)
+    portable = [setting for setting in tried if setting.variant == "portable"]
+    table = measure(named_model("causal-fast").weights, [smooth(70, 37)], portable[:2])
+    assert table[table.arithmetic == "integer"].exact.tolist() == [1] * 4
+    assert (table[table.arithmetic == "float"].reason != "").all()
 
 
 @pytest.mark.slow
