@@ -32,13 +32,21 @@ RECIPES = ROOT / "config" / "recipes"
 
 def test_released_models_against_jpegxl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_png(tmp_path / "a.png", smooth(40, 50))
-    against_jpegxl.main([str(tmp_path), "--longer", "45", "--crop", "32"])
+    out = tmp_path / "made" / "front"
+    how = ["--longer", "45", "--crop", "32", "--efforts", "3", "9", "--out", str(out)]
+    against_jpegxl.main([str(tmp_path), *how])
     lines = capsys.readouterr().out.splitlines()[2:]
     best, middle = (next(x for x in lines if x.startswith(n)) for n in ("JPEG XL e9", "causal-m"))
     bpsp, one = map(float, best.split()[3:5])
     ours, ratio = map(float, middle.split()[1:3])
     assert one == 1
     assert ratio == pytest.approx(ours / bpsp, rel=1e-3)
+    rows = list(csv.DictReader(out.with_suffix(".csv").read_text().splitlines()))
+    assert [row["method"] for row in rows] == [
+        *("JPEG XL e3", "JPEG XL e9", "causal-middle", "causal-fast")
+    ]
+    assert out.with_suffix(".png").stat().st_size > 1000
+    assert out.with_suffix(".svg").stat().st_size > 1000
 
 
 def test_comparison_writes_one_row_a_method(
