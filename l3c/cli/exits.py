@@ -83,10 +83,6 @@ def error_fields(error: BaseException, name: str = "") -> dict[str, Any]:
 
 
 def _subject_and_reason(error: BaseException, name: str) -> tuple[str, str]:
-    from l3c.images.picture import PictureError
-
     subject = getattr(error, "output", None) or name or getattr(error, "filename", None) or ""
-    if isinstance(error, PictureError):
-        return str(subject), error.reason
     reason = "not enough memory" if isinstance(error, MemoryError) else one_line(error)
     return str(subject), reason.removeprefix(f"{subject}: ")

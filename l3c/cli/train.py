@@ -20,10 +20,6 @@ from l3c.recipe import Recipe, RecipeError, load_recipe, overridden, parse_recip
 from l3c.threads import limit_threads
 
 
-class Resumable(KeyboardInterrupt):
-    """An interrupt after which the same command goes on."""
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument(
@@ -83,7 +79,7 @@ def run(args: argparse.Namespace) -> Exit:
                 if checkpoint.exists()
                 else ", nothing was trained yet"
             )
-            raise Resumable(f"{weights}: interrupted{left}") from None
+            raise KeyboardInterrupt(f"{weights}: interrupted{left}") from None
     return print_written(
         args,
         lambda card: (

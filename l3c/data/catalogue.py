@@ -34,7 +34,6 @@ class ImageSet(FrozenSettings):
         checksums: of each URL, "sha256:...", "sha1:..." or "md5:..."; none where not known.
         gb: about what is downloaded, in 10^9 bytes.
         images: about how many.
-        megapixels: of an image, about, in 10^6 pixels.
         images_from: column of the list, in a CSV file, that holds the URLs of the images; or "".
         published_as: name of this data set in results/published.csv, alone or with an edition,
             where results were published on these very images; or "".
@@ -47,7 +46,6 @@ class ImageSet(FrozenSettings):
     checksums: tuple[Checksum, ...] = ()
     gb: float = 0.0
     images: int = 0
-    megapixels: float = 0.0
     images_from: str = ""
     published_as: str = ""
 

@@ -47,7 +47,7 @@ def test_ranges_keep_their_zeros() -> None:
 )
 def test_a_bad_row_is_named(tmp_path: Path, cells: dict[str, str | None]) -> None:
     good = {"name": "x", "title": "X", "licence": "free", "urls": "http://a/b.zip", "checksums": ""}
-    good |= {"gb": "1", "images": "1", "megapixels": "1", "images_from": "", "published_as": ""}
+    good |= {"gb": "1", "images": "1", "images_from": "", "published_as": ""}
     path = tmp_path / "datasets.tsv"
 
     def write(row: dict[str, str | None]) -> None:
