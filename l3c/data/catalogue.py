@@ -17,7 +17,6 @@ from l3c.data.errors import DatasetError
 from l3c.settings import FrozenSettings, problems
 
 FILES = "files"  # folder of the images of a set, as they were published
-ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _CHECKSUM = "(?i)^(sha256:[0-9a-f]{64}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32})$"
 Checksum = Annotated[str, StringConstraints(pattern=_CHECKSUM)]

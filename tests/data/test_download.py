@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from l3c.data import download
-from l3c.data.download import fetch
+from l3c.data import fetching as download
 from l3c.data.errors import DatasetError
+from l3c.data.fetching import fetch
 
 CONTENT = bytes(range(256)) * 400
 SIZE = len(CONTENT)
@@ -154,7 +154,7 @@ def test_a_killed_process_is_continued(server: Server, target: Path) -> None:
     server.content = CONTENT * 40
     server.stalls.set()
     code = (
-        "import sys; from l3c.data.download import *; "
+        "import sys; from l3c.data.fetching import *; "
         "fetch(sys.argv[1], Path(sys.argv[2]), 'md5:x')"
     )
     part = target.with_name("file.zip.part")
