@@ -21,6 +21,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[1]
 SHIM, OUR_SHIM = "https://unpkg.com/iframe-worker/shim", "assets/iframe-worker.js"
 FRONT, FRONT_URI = "README.md", "index.md"
+DIAGRAM = re.compile(r"```mermaid\n.*?```\n", re.DOTALL)  # drawn by a script from the network
 LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\])\(([^)#\s]*)(#[^)\s]*)?\)")
 
 
@@ -60,7 +61,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Links as they are in the site."""
+    """Links as they are in the site; no diagrams, which repeat what tables say."""
     here = repository_path(page.file.src_uri)
 
     def rewritten(match: re.Match[str]) -> str:
@@ -73,7 +74,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         start = posixpath.dirname(page.file.src_uri) or "."
         return f"{text}({posixpath.relpath(site_uri(path), start)}{anchor})"
 
-    return LINK.sub(rewritten, markdown)
+    return LINK.sub(rewritten, DIAGRAM.sub("", markdown))
 
 
 def on_post_build(config: MkDocsConfig) -> None:
