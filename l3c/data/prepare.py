@@ -1,5 +1,7 @@
 """The paper's preparation: random Lanczos downscale, then a filter on saturation and value.
 
+Or small squares, box-downsampled, as ImageNet32 and ImageNet64 have them.
+
 Downscaling removes JPEG artefacts, which a lossless coder would otherwise be measured on.
 """
 
@@ -36,6 +38,8 @@ class Preparation(FrozenSettings):
         seed: another seed gives other factors.
         longer_side: scale the longer side to exactly this length in pixels, instead of by a random
             factor; min_side and max_factor are not used then.
+        square: a random square, of at least twice this side, box-downsampled to this side in
+            pixels; min_side and max_factor are not used then.
     """
 
     min_side: int = Field(default=512, ge=1)
@@ -46,9 +50,12 @@ class Preparation(FrozenSettings):
     full_size: bool = False
     seed: int = 0
     longer_side: int | None = Field(default=None, ge=1)
+    square: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _copies_differ(self) -> Self:
+        if self.square is not None and (self.longer_side is not None or self.full_size):
+            raise ValueError("square excludes longer_side and full_size")
         if self.longer_side is not None and self.copies > 1:
             raise ValueError("copies must be 1 with longer_side: they would all be the same")
         return self
@@ -75,28 +82,35 @@ def choose_factor(height: int, width: int, name: str, copy: int, preparation: Pr
         return wanted / longer
     if preparation.full_size and copy == 0:
         return 1.0
-    shorter, largest = min(height, width), preparation.max_factor
+    least, largest, shorter = preparation.min_side, preparation.max_factor, min(height, width)
+    if preparation.square is not None:
+        least, largest = preparation.square, 0.5
     # The tolerance keeps 640 px at 0.8 (exactly 512 px) in, whatever the last bit of the product.
-    if shorter * largest < preparation.min_side - 1e-6:
+    if shorter * largest < least - 1e-6:
         raise Dropped(
             f"too small: shorter side {shorter} px, at most {largest:g} of it must be >= "
-            f"{preparation.min_side} px",
+            f"{least} px",
             name,
         )
-    smallest = preparation.min_side / shorter
+    smallest = least / shorter
     # NFC: the same name may be stored composed or decomposed, depending on the file system.
     text = f"{preparation.seed}\n{copy}\n{unicodedata.normalize('NFC', name)}"
+    return smallest + _drawn(text) * (largest - smallest)
+
+
+def _drawn(text: str) -> float:
+    """A number in 0..1 that depends on the text alone."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
-    return smallest + int.from_bytes(digest[:6], "big") / 2**48 * (largest - smallest)
+    return int.from_bytes(digest[:6], "big") / 2**48
 
 
 def prepare_image(image: RGBImage, factor: float, name: str, preparation: Preparation) -> RGBImage:
-    """The photograph downscaled with Pillow's Lanczos filter, if it passes the filter.
+    """The photograph downscaled by Lanczos, or a square of it by a box, if it passes the filter.
 
     Args:
         image: uint8 (H, W, 3).
         factor: as `choose_factor` gave it.
-        name: of the photograph, for the error.
+        name: of the copy, for the error; where a square lies depends on it.
         preparation: with the thresholds.
 
     Returns:
@@ -108,7 +122,15 @@ def prepare_image(image: RGBImage, factor: float, name: str, preparation: Prepar
     check_rgb(image)
     height, width = image.shape[:2]
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    scaled = np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS), order="C")
+    resampling = Image.Resampling.LANCZOS
+    if preparation.square is not None:
+        size, resampling = (preparation.square, preparation.square), Image.Resampling.BOX
+        side = round(preparation.square / factor)
+        text = f"{preparation.seed}\n{unicodedata.normalize('NFC', name)}"
+        top = int(_drawn(f"{text}\ntop") * (height - side + 1))
+        left = int(_drawn(f"{text}\nleft") * (width - side + 1))
+        image = image[top : top + side, left : left + side]
+    scaled = np.array(Image.fromarray(image).resize(size, resampling), order="C")
     saturation, value = mean_saturation_value(scaled)
     for word, kind, mean, limit in (
         ("saturated", "saturation", saturation, preparation.max_saturation),

@@ -83,6 +83,28 @@ def test_longer_side_is_exact_and_ignores_the_random_factor() -> None:
         choose_factor(47, 47, "a", 0, preparation)
 
 
+def test_squares_are_averages_of_boxes_at_random_places() -> None:
+    preparation = Preparation(square=8, max_value=1, max_saturation=1, copies=3)
+    image = smooth(40, 70)
+    rows, columns = (np.arange(length) for length in image.shape[:2])
+    image[..., 0], image[..., 1] = rows[:, None], columns  # where a pixel lies
+    places = set()
+    for copy in range(3):
+        factor = choose_factor(40, 70, "a", copy, preparation)
+        side = round(8 / factor)
+        assert 16 <= side <= 40
+        made = prepare_image(image, factor, f"a__{copy}", preparation)
+        assert made.shape == (8, 8, 3)
+        top, left = (made[0, 0, :2] - (side / 8 - 1) / 2).round()
+        assert 0 <= top <= 40 - side
+        assert 0 <= left <= 70 - side
+        assert abs(made[..., 0] - (top + (np.arange(8)[:, None] + 0.5) * side / 8 - 0.5)).max() <= 1
+        places.add((side, top, left))
+    assert len(places) == 3
+    with pytest.raises(Dropped, match="15 px"):
+        choose_factor(15, 70, "a", 0, preparation)
+
+
 def test_filter_measures_hsv_as_defined() -> None:
     image = np.array([[[0, 0, 0], [255, 0, 0]], [[100, 50, 100], [51, 51, 51]]], np.uint8)
     saturation, value = mean_saturation_value(image)
@@ -107,6 +129,7 @@ def test_bright_and_saturated_images_are_dropped_with_their_figures() -> None:
         {"max_value": -1},
         {"copies": 0},
         {"longer_side": 100, "copies": 2},
+        {"square": 32, "full_size": True},
         {"min_sid": 5},
     ],
 )
