@@ -18,9 +18,11 @@ rule measure_method:
     threads: EXCLUSIVE
     resources:
         mem_mb=4000,
+        gpu=1 if EXPERIMENT.device == "cuda" else 0,
     params:
         method=get_method,
         repeats=EXPERIMENT.evaluate.repeats,
+        device=EXPERIMENT.device,
     script:
         "../scripts/measure_method.py"
 

@@ -1,34 +1,42 @@
 """One method on one data set: bitstreams, rows, and the record of how it was measured."""
 
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from l3c.workflow.job import job
 
 with job(snakemake):
+    from coder import cuda
     from l3c.bench.measure.files import Measurement, measure
     from l3c.bench.measure.methods import MethodSource
     from l3c.bench.schema import ResultRow, frame, write, write_record
     from l3c.data.manifest import kept_images, read_manifest
+    from l3c.models.tile_codec import UnsupportedError
 
     manifest = Path(snakemake.input.manifest)
     method = snakemake.params.method
     weights = snakemake.input.get("weights")
-    streams = Path(snakemake.output.streams)
-    streams.mkdir(parents=True, exist_ok=True)
+    source = MethodSource(
+        key=snakemake.wildcards.method,
+        entry=method["entry"],
+        name=method["name"],
+        weights=Path(weights) if weights else None,
+        arithmetic=method["arithmetic"],
+    )
+    if weights and snakemake.params.device == "cuda" and cuda.available():
+        on_gpu = replace(source, device="cuda")
+        with suppress(UnsupportedError):  # of a family that codes on the CPU only
+            on_gpu.load()
+            source = on_gpu
     measured = measure(
-        MethodSource(
-            key=snakemake.wildcards.method,
-            entry=method["entry"],
-            name=method["name"],
-            weights=Path(weights) if weights else None,
-            arithmetic=method["arithmetic"],
-        ),
+        source,
         kept_images(manifest),
         sum(row.status == "kept" for row in read_manifest(manifest)),
         Measurement(
             dataset=snakemake.wildcards.dataset,
             run=Path(snakemake.config["run"]),
-            streams=streams,
+            streams=Path(snakemake.output.streams),
             threads=snakemake.threads,
             repeats=snakemake.params.repeats,
         ),

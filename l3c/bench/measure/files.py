@@ -1,19 +1,22 @@
 """Method x image -> row: encode, write, decode in a fresh process, compare, count bytes.
 
 The image stays in this process, where no method runs: each has one process that encodes copies of
-it, and one that decodes the files and never sees an image.
+it, and one that decodes the files and never sees an image. A measurement that was killed goes on
+after the last image that was whole.
 """
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import ValidationError
 
 from l3c.bench.measure.method_process import Description, MethodProcess, MethodProcessError
 from l3c.bench.measure.methods import MethodSource
@@ -31,6 +34,8 @@ from l3c.data.images import pixel_sha256
 from l3c.progress import Progress
 from l3c.whole_files import write_whole
 
+_JOURNAL = "rows.jsonl"
+
 
 class MethodFailedError(ValueError):
     """A method raised an error, or did not give an image back, where no row can say so."""
@@ -46,7 +51,8 @@ class Measurement:
     Attributes:
         dataset: key of the data set.
         run: the run's folder; rows name files relative to it.
-        streams: folder the bitstreams are written to, below `run`.
+        streams: folder of the bitstreams, below `run`; while it is made it is called *.partial, and
+            holds the rows too.
         threads: what the method was given; only recorded here, the caller sets it.
         repeats: timed runs per image; the median counts.
     """
@@ -99,13 +105,22 @@ def measure(
         measured = Measured([], [], MethodRecord(**about, measured=not reason, reason=reason))
         if reason:
             print(f"{method.name} is not measured: {reason}", file=sys.stderr)
+            place.streams.mkdir(parents=True, exist_ok=True)
             return measured
         about |= machine() | {"threads": place.threads}
+        partial = place.streams.with_name(f"{place.streams.name}.partial")
+        partial.mkdir(parents=True, exist_ok=True)
+        known = _known(partial, about)
         label, others = f"{method.name} on {place.dataset}", OtherLoad()
         with Progress(count, label, "image") as progress:
             for name, image in images:
                 of_image = {"image": name, "height": image.shape[0], "width": image.shape[1]}
-                stream = place.streams / f"{name}{method.suffix}"
+                stream = partial / f"{name}{method.suffix}"
+                sha256 = pixel_sha256(image)
+                if row := known.get((name, sha256)):
+                    measured.rows.append(row)
+                    progress.update(bpsp=row.bpsp)
+                    continue
                 try:
                     results = _round_trip(encoder, decoder, image, stream, place.repeats)
                 except MethodProcessError as error:
@@ -120,12 +135,36 @@ def measure(
                     other_load=others.share(),
                     lossless=True,
                     in_process=method.in_process,
-                    stream=stream.relative_to(place.run).as_posix(),
-                    pixel_sha256=pixel_sha256(image),
+                    stream=(place.streams / stream.name).relative_to(place.run).as_posix(),
+                    pixel_sha256=sha256,
                 )
+                with (partial / _JOURNAL).open("a", encoding="utf-8") as journal:
+                    journal.write(row.model_dump_json() + "\n")
                 measured.rows.append(row)
                 progress.update(bpsp=row.bpsp)
+    (partial / _JOURNAL).unlink(missing_ok=True)
+    shutil.rmtree(place.streams, ignore_errors=True)
+    partial.rename(place.streams)
     return measured
+
+
+def _known(partial: Path, about: Mapping[str, Any]) -> dict[tuple[str, str], ResultRow]:
+    """Rows of a killed measurement of the same method and machine, by image and its pixels."""
+    try:
+        lines = (partial / _JOURNAL).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    known = {}
+    for line in lines:
+        try:
+            row = ResultRow.model_validate_json(line)
+        except ValidationError:  # cut off by what killed it
+            continue
+        stream = partial / Path(row.stream).name
+        whole = stream.is_file() and stream.stat().st_size == row.num_bytes
+        if whole and row.model_dump(include=set(about)) == dict(about):
+            known[row.image, row.pixel_sha256] = row
+    return known
 
 
 def _loss(key: str, place: Measurement) -> str:

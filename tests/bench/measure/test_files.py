@@ -81,6 +81,28 @@ def test_rows_say_what_was_measured(run, images, tmp_path):
     assert "own 1" in record.reason
 
 
+def test_a_killed_measurement_goes_on_after_its_last_image(run, images, tmp_path):
+    streams = tmp_path / "streams" / "toy" / "own"
+    first = run().rows
+    partial = streams.rename(streams.with_name("own.partial"))
+    lines = [row.model_dump_json() for row in first]
+    (partial / "rows.jsonl").write_text(lines[0] + "\n" + lines[1][:50])  # killed while it wrote
+    (partial / "b.own").write_bytes(b"cut")
+    again = run().rows
+    assert again[0] == first[0]
+    assert again[1].encode_s != first[1].encode_s
+    assert {path.name for path in streams.iterdir()} == {"a.own", "b.own"}
+    assert (streams / "b.own").stat().st_size == again[1].num_bytes
+    assert not partial.exists()
+    for change in ("image", "stream", "threads"):  # none is taken that is not this measurement's
+        streams.rename(partial)
+        (partial / "rows.jsonl").write_text(lines[0] + "\n")
+        images[0][1][0, 0, 0] ^= change == "image"
+        if change == "stream":
+            (partial / "a.own").unlink()
+        assert run(threads=1 + (change == "threads")).rows[0].encode_s != first[0].encode_s
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
