@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from result_rows import frame_of, result_row
 
 from baselines.registry import get_method
 from l3c.bench.figures import registry
+from l3c.cli.main import parse
 from l3c.models.families import load_family
 from l3c.recipe import load_recipe
 from l3c.workflow.experiment import Experiment
@@ -36,6 +39,19 @@ def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
     local = [target for target in targets if "://" not in target]
     assert [target for target in local if not (DOCS / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
+def test_commands_are_those_of_the_parser(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In blocks whole, in the text perhaps without their arguments."""
+    text = page.read_text(encoding="utf-8")
+    lines = [*text.splitlines(), *re.findall(r"`(l3c [a-z][^`]*)`", text)]
+    for line in lines:
+        if found := re.match(r"(?:    )?(?:\$ )?l3c (.+)", line):
+            with contextlib.suppress(SystemExit):
+                parse(shlex.split(re.split(r"\s+[|>;#&]|;|\s{3,}", found[1])[0]))
+            error = capsys.readouterr().err
+            assert "error:" not in error or " are required: " in error, (line, error)
 
 
 @pytest.mark.slow
