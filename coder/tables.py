@@ -86,25 +86,18 @@ def tables() -> Tables:
         def rounded(value: Decimal) -> int:
             return int(value.to_integral_value(rounding=ROUND_HALF_EVEN))
 
-        one = Decimal(1)
-        steps = SIGMOID_REACH << (ARGUMENT_BITS - SIGMOID_STEP_BITS)
-        width = Decimal(1 << (ARGUMENT_BITS - SIGMOID_STEP_BITS))
-        sigmoid = [
-            rounded((1 << SIGMOID_BITS) / (one + (-Decimal(i) / width).exp()))
-            for i in range(-steps, steps + 1)
-        ]
+        # exp(-i / 64) serves all three tables, whose arguments are 1/64 apart.
+        width = 1 << LOG_SIGMA_BITS
+        assert width == 1 << LOGIT_BITS == 1 << (ARGUMENT_BITS - SIGMOID_STEP_BITS)
+        steps = SIGMOID_REACH * width
+        power = {i: (Decimal(-i) / width).exp() for i in range(-steps, steps + 1)}
+        sigmoid = [rounded((1 << SIGMOID_BITS) / (1 + each)) for each in power.values()]
         sigmoid[0], sigmoid[-1] = 0, 1 << SIGMOID_BITS
         sigmoid.append(sigmoid[-1])
         first, last = LOG_SIGMA_MIN << LOG_SIGMA_BITS, LOG_SIGMA_MAX << LOG_SIGMA_BITS
-        inverse = [
-            rounded((1 << ARGUMENT_BITS) * (-Decimal(i) / (1 << LOG_SIGMA_BITS)).exp())
-            for i in range(first, last + 1)
-        ]
+        inverse = [rounded((1 << ARGUMENT_BITS) * power[i]) for i in range(first, last + 1)]
         most = SIGMOID_REACH << (ARGUMENT_BITS + MU_BITS)
-        exp = [
-            rounded((1 << WEIGHT_BITS) * (-Decimal(i) / (1 << LOGIT_BITS)).exp())
-            for i in range(EXP_ENTRIES)
-        ]
+        exp = [rounded((1 << WEIGHT_BITS) * power[i]) for i in range(EXP_ENTRIES)]
     made = (sigmoid, [(i, most // i) for i in inverse], exp)
     arrays = [np.array(values, dtype=np.int32) for values in made]
     for array in arrays:
