@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from l3c.folders import HIDDEN, SEEN, Found, find_files
+from l3c.folders import SEEN, Found, find_files
 
 
 def paths(found: Found, root: Path) -> list[str]:
@@ -26,16 +26,3 @@ def test_each_folder_is_searched_once_under_its_own_name(tmp_path: Path) -> None
     seen = [left.path.relative_to(folder).as_posix() for left in found.left]
     assert seen == ["a", "b/back", "c", "round", "up"]
     assert {left.reason for left in found.left} == {SEEN}
-
-
-def test_hidden_and_other_files_are_not_taken(tmp_path: Path) -> None:
-    (tmp_path / ".git").mkdir()
-    for name in (".git/x.png", ".hidden.png", "a.png", "b.txt", "c"):
-        (tmp_path / name).touch()
-    found = find_files(tmp_path, {".png"})
-    assert paths(found, tmp_path) == ["a.png"]
-    assert [(left.path.name, left.reason) for left in found.left] == [
-        (".git", HIDDEN),
-        (".hidden.png", HIDDEN),
-    ]
-    assert [path.name for path in found.others] == ["b.txt", "c"]

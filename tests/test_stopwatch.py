@@ -4,10 +4,9 @@ import time
 
 import numpy as np
 import pytest
-from tiny_models import integers, noise, smooth, tiny
+from tiny_models import integers, smooth, tiny
 
 from l3c.coding import decode_picture, encode_picture
-from l3c.fileformat import tiles
 from l3c.images.picture import Picture
 from l3c.stopwatch import Stopwatch, is_timed, timed
 from l3c.tile_coding import Choice
@@ -51,13 +50,3 @@ def test_the_codec_reports_every_phase_of_every_scale(kind: str) -> None:
     for stopwatch, total in ((encoding, middle - start), (decoding, end - middle)):
         assert all(seconds > 0 for seconds in stopwatch.seconds.values())
         assert sum(stopwatch.seconds.values()) <= total
-
-
-def test_tiles_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    codec, picture = tiny().codec(), Picture.from_array(noise(40, 40, 3))
-    with Stopwatch() as one:
-        encode_picture(picture, codec, choice=Choice.NETWORK)
-    monkeypatch.setattr(tiles, "TILE_PIXELS", 24 * 24)
-    with Stopwatch() as four:
-        encode_picture(picture, codec, choice=Choice.NETWORK)
-    assert set(four.seconds) == set(one.seconds)

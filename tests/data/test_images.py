@@ -22,16 +22,6 @@ pytestmark = pytest.mark.filterwarnings("error")
 RGB = Image.fromarray(noise(16, 20, 3))
 
 
-@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".bmp", ".PNG"])
-def test_plain_rgb_is_read_exactly(tmp_path: Path, suffix: str) -> None:
-    RGB.save(tmp_path / f"a{suffix}", lossless=True)
-    image = read_rgb(tmp_path / f"a{suffix}")
-    assert np.array_equal(image, np.array(RGB))
-    assert image.dtype == np.uint8
-    assert image.flags.c_contiguous
-    assert image.flags.writeable
-
-
 def test_everything_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
     os.mkfifo(tmp_path / "pipe.png")  # would block for ever if it were opened

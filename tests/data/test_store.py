@@ -14,8 +14,6 @@ from l3c.data import store
 from l3c.data.datasets import DatasetSpec, build_dataset
 from l3c.data.images import write_png
 from l3c.data.store import Store, StoreError, store_of, write_store
-from l3c.recipe import TrainSettings
-from l3c.training.crops import Crops
 
 IMAGES = {f"{i}.png": noise(20 + i, 31 - i, 3) for i in range(7)}
 
@@ -35,15 +33,6 @@ def test_images_come_back_mapped(folder: Path) -> None:
         assert np.array_equal(opened[name], image)
         assert not opened[name].flags.writeable
     assert (folder / store.PIXELS).stat().st_size == sum(map(np.size, IMAGES.values()))
-
-
-def test_crops_are_those_of_the_images(folder: Path) -> None:
-    settings = TrainSettings(crop=16, batch=5, rotate=True)
-    mapped, held = Crops(Store(folder), settings), Crops(IMAGES, settings)
-    for step in range(3):
-        (a, names), (b, same) = mapped.batch(step), held.batch(step)
-        assert names == same
-        assert (a == b).all()
 
 
 def test_a_store_is_written_when_its_images_change(tmp_path: Path) -> None:
