@@ -14,6 +14,7 @@ from benchmarks import (
     against_jpegxl,
     colour_planes,
     compare,
+    gpu,
     methods,
     recipes,
     throughput,
@@ -168,3 +169,18 @@ def test_upsampled_colour_planes_are_found_at_their_phase() -> None:
     bits = [colour_planes.residual_bits(plane, row, column) for row in (0, 1) for column in (0, 1)]
     assert np.argmin(bits) == 0
     assert bits[0] < 0.5 * min(bits[1:])
+
+
+@pytest.mark.slow
+def test_what_needs_a_gpu_runs_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["gpu", "--quick", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit) as end:
+        gpu.main()
+    assert end.value.code == 0
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.csv")}
+    rows = {name: list(csv.DictReader(text.splitlines())) for name, text in texts.items()}
+    assert set(rows) == {"kernels", "exact", "timing", "batches", "throughput"}
+    assert {row["model"] for row in rows["exact"]} >= {"fast-l3c", "interlaced-small"}
+    assert {row["method"] for row in rows["timing"]} == {"L3C", "RGB", "RGB Shared"}
+    assert {row["operation"] for row in rows["batches"]} == {"sample", "encode", "decode"}
+    assert {row["variant"] for row in rows["throughput"]} == {"float32", "bfloat16"}
