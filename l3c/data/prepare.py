@@ -40,6 +40,7 @@ class Preparation(FrozenSettings):
             factor; min_side and max_factor are not used then.
         square: a random square, of at least twice this side, box-downsampled to this side in
             pixels; min_side and max_factor are not used then.
+        shorter_side: as longer_side, of the shorter side; smaller photographs are enlarged, as CPM's are.
     """
 
     min_side: int = Field(default=512, ge=1)
@@ -51,13 +52,15 @@ class Preparation(FrozenSettings):
     seed: int = 0
     longer_side: int | None = Field(default=None, ge=1)
     square: int | None = Field(default=None, ge=1)
+    shorter_side: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _copies_differ(self) -> Self:
-        if self.square is not None and (self.longer_side is not None or self.full_size):
-            raise ValueError("square excludes longer_side and full_size")
-        if self.longer_side is not None and self.copies > 1:
-            raise ValueError("copies must be 1 with longer_side: they would all be the same")
+        sides = (self.longer_side, self.shorter_side)
+        if self.square is not None and (any(sides) or self.full_size):
+            raise ValueError("square excludes longer_side, shorter_side and full_size")
+        if sides.count(None) + (self.copies == 1) < 2:
+            raise ValueError("one of longer_side, shorter_side, and copies above 1, at most")
         return self
 
 
@@ -80,6 +83,8 @@ def choose_factor(height: int, width: int, name: str, copy: int, preparation: Pr
         if longer < wanted:
             raise Dropped(f"too small: longer side {longer} px < {wanted} px", name)
         return wanted / longer
+    if preparation.shorter_side is not None:
+        return preparation.shorter_side / min(height, width)
     if preparation.full_size and copy == 0:
         return 1.0
     least, largest, shorter = preparation.min_side, preparation.max_factor, min(height, width)

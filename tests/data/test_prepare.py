@@ -105,6 +105,13 @@ def test_squares_are_averages_of_boxes_at_random_places() -> None:
         choose_factor(15, 70, "a", 0, preparation)
 
 
+def test_shorter_side_is_exact_and_small_images_are_enlarged() -> None:
+    preparation = Preparation(shorter_side=48)
+    for before, after in (((95, 78), (58, 48)), ((24, 40), (48, 80))):
+        assert prepared(grey(*before), "a", preparation).shape == (*after, 3)
+    assert deviations(preparation) == ["prepare.shorter_side: 48 instead of None"]
+
+
 def test_filter_measures_hsv_as_defined() -> None:
     image = np.array([[[0, 0, 0], [255, 0, 0]], [[100, 50, 100], [51, 51, 51]]], np.uint8)
     saturation, value = mean_saturation_value(image)
@@ -130,6 +137,8 @@ def test_bright_and_saturated_images_are_dropped_with_their_figures() -> None:
         {"copies": 0},
         {"longer_side": 100, "copies": 2},
         {"square": 32, "full_size": True},
+        {"shorter_side": 100, "copies": 2},
+        {"shorter_side": 100, "longer_side": 100},
         {"min_sid": 5},
     ],
 )
