@@ -348,15 +348,15 @@ class CPM(Model):
 def margins(height: int, width: int) -> tuple[int, int, int, int]:
     """Left, right, top, bottom: what makes sides multiples of 8, half of it (less) at top and left.
 
-    The paper pads with zeros, as its measures are of the padded image.
+    The paper's measures are of the padded image; here the padding is cut off again.
     """
     add_y, add_x = -height % STRIDE, -width % STRIDE
     return add_x // 2, add_x - add_x // 2, add_y // 2, add_y - add_y // 2
 
 
 def pad(images: Tensor) -> Tensor:
-    """Images with zeros around them, so that sides are multiples of 8."""
-    return F.pad(images, margins(*images.shape[2:]))
+    """Float images with their edges repeated (the paper: zeros); sides are multiples of 8."""
+    return F.pad(images, margins(*images.shape[2:]), "replicate")
 
 
 def cut(images: Tensor, height: int, width: int) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fuzzers import fuzzer
 
 from coder.errors import CoderError, CorruptStreamError
 from l3c.fileformat import container, errors, lossy
@@ -41,6 +42,15 @@ def test_every_altered_byte_and_every_length_is_found() -> None:
         unpack(data + b"\0")
     with pytest.raises(errors.NewerFormatError):
         unpack(data[:8] + b"\2" + data[9:])
+
+
+def test_hostile_files_are_refused() -> None:
+    """More of them: tests/fuzz/fuzz_container.py --lossy."""
+    script = fuzzer("fuzz_container")
+    answers, findings, _ = script.fuzz(3000, seed=0, files=script.lossy_corpus())
+    assert findings == []
+    assert len(answers) > 6
+    assert answers["accepted"] > 0
 
 
 def test_neither_kind_is_taken_for_the_other() -> None:

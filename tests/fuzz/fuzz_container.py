@@ -1,6 +1,6 @@
 """Feeds mutated files to the container's parser: only a CoderError may come out, and quickly.
 
-    python tests/fuzz/fuzz_container.py --inputs 200000 --seed 1
+    python tests/fuzz/fuzz_container.py --inputs 200000 --seed 1     # --lossy: that of .l3y files
 
 Valid files are flipped, cut, spliced and filled with extreme numbers. In half of the inputs only
 the header's fields are changed, and its length and checksum made to fit, so that the parser gets
@@ -15,13 +15,14 @@ import sys
 import time
 import zlib
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
 from coder.errors import CoderError
+from l3c.fileformat import lossy
 from l3c.fileformat.container import (
     MAGIC,
-    VERSIONS,
     Container,
     Tile,
     pack,
@@ -55,11 +56,18 @@ def corpus() -> list[bytes]:
     return files
 
 
-class Mutator:
-    """An endless source of hostile files, given by its seed."""
+def lossy_corpus() -> list[bytes]:
+    """The same of lossy files."""
+    plain = lossy.LossyFile(5, 7, bytes(range(8)), pack_parts([bytes(130)]), 0xDEADBEEF)
+    more = {1: bytes(140), 3: b"", 127: b"II*\0"}
+    return [lossy.pack(each) for each in (plain, replace(plain, width=9000, sections=more))]
 
-    def __init__(self, seed: int) -> None:
-        self.files = corpus()
+
+class Mutator:
+    """An endless source of hostile files, given by its seed and valid ones of one kind."""
+
+    def __init__(self, seed: int, files: list[bytes]) -> None:
+        self.files = files
         self.fields = [(f[FIELDS : FIELDS + f[FIELDS - 1]], f) for f in self.files]
         self.random = random.Random(seed)
 
@@ -69,7 +77,7 @@ class Mutator:
         if pick < 4:
             fields, file = self.random.choice(self.fields)
             rest = file[FIELDS + len(fields) + 4 :]
-            return wrapped(self.changed(fields)) + (rest if pick else self.changed(rest))
+            return wrapped(file, self.changed(fields)) + (rest if pick else self.changed(rest))
         changed = self.changed(self.random.choice(self.files))
         return with_checksum(changed) if pick < 6 else changed
 
@@ -96,11 +104,11 @@ class Mutator:
         return bytes(out)
 
 
-def wrapped(fields: bytes) -> bytes:
-    """A header of these fields, whose length and checksum fit."""
+def wrapped(file: bytes, fields: bytes) -> bytes:
+    """A header of these fields, for the file's kind, whose length and checksum fit."""
     size = len(fields)
     number = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
-    head = MAGIC + bytes([VERSIONS[0]]) + number + fields
+    head = file[: FIELDS - 1] + number + fields
     return head + zlib.crc32(head).to_bytes(4, "big")
 
 
@@ -115,6 +123,10 @@ def with_checksum(data: bytes) -> bytes:
 def run(data: bytes, damaged: bool) -> str:
     """What the parser says, in a word. Anything but a CoderError is raised."""
     try:
+        if lossy.is_lossy(data):
+            if lossy.pack(lossy.unpack(data)) != data:
+                raise AssertionError("a file with two spellings")
+            return "accepted"
         found = unpack(data, damaged=damaged)
     except CoderError as error:
         str(error)
@@ -134,9 +146,11 @@ def run(data: bytes, damaged: bool) -> str:
     return "accepted"
 
 
-def fuzz(inputs: int, seed: int) -> tuple[Counter[str], list[str], float]:
+def fuzz(
+    inputs: int, seed: int, files: list[bytes] | None = None
+) -> tuple[Counter[str], list[str], float]:
     """Runs the inputs: how often each answer came, what was found, and the longest seconds."""
-    mutate, answers, longest = Mutator(seed), Counter[str](), 0.0
+    mutate, answers, longest = Mutator(seed, files or corpus()), Counter[str](), 0.0
     findings: list[str] = []
     for i in range(inputs):
         data = mutate()
@@ -155,9 +169,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Fuzz the container's parser.")
     parser.add_argument("--inputs", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lossy", action="store_true")
     chosen = parser.parse_args()
     start = time.perf_counter()
-    answers, findings, longest = fuzz(chosen.inputs, chosen.seed)
+    answers, findings, longest = fuzz(
+        chosen.inputs, chosen.seed, lossy_corpus() if chosen.lossy else None
+    )
     seconds = time.perf_counter() - start
     for answer, count in answers.most_common():
         print(f"{count:>12,} {answer}")

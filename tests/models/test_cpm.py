@@ -180,7 +180,7 @@ def test_measuring_leaves_training_as_it_was() -> None:
     odd = images[:, :, :21, :19].float()
     padded = pad(odd)
     assert padded.shape[2:] == (24, 24)
-    assert (padded[:, :, :1] == 0).all()
+    assert (padded[:, :, 0, 2:-3] == odd[:, :, 0]).all()  # edges go on: 1 of 3 rows, 2 of 5 columns
     assert (cut(padded, 21, 19) == odd).all()
 
 
