@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from l3c.bench.lossy import LossyRow
 from l3c.bench.schema import BatchRow, ChannelBits, ResultRow, TimingRow
 from l3c.workflow.experiment import Experiment
 
@@ -25,6 +26,7 @@ ROWS: dict[str, type[BaseModel]] = {
     "rows.csv": ResultRow,
     "timing.csv": TimingRow,
     "batches.csv": BatchRow,
+    "lossy.csv": LossyRow,
     "bits.csv": ChannelBits,
 }
 _INTRODUCTION = """\

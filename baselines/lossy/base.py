@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -106,6 +107,11 @@ class PillowMethod(LossyMethod):
                 return np.array(opened.convert("RGB"))
         except (OSError, ValueError, SyntaxError) as error:
             raise DecodeError(self.name, str(error) or type(error).__name__) from error
+
+
+def lossy_key(name: str) -> str:
+    """The key of a method that has a label only."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 
 def after(data: bytes, mark: bytes, more: int = 0) -> int:

@@ -6,7 +6,6 @@ image here.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -15,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from PIL import Image as Pictures
 from pydantic import Field
 
 from baselines.base import DecodeError, Image, check_image
-from baselines.lossy import LossyMethod
+from baselines.lossy.base import LossyMethod, lossy_key
 from coder.errors import CoderError
 from l3c.bench.measure.child import Child
 from l3c.bench.schema import Row
@@ -69,7 +69,7 @@ class LearnedLossy(LossyMethod):
 
     def __init__(self, name: str, weights: Sequence[Path | str]) -> None:
         self.name = name  # type: ignore[misc]
-        self.key = re.sub(r"[^a-z0-9]+", "_", name.lower())  # type: ignore[misc]
+        self.key = lossy_key(name)  # type: ignore[misc]
         self.points = tuple(range(1, len(weights) + 1))  # type: ignore[misc]
         self._weights = weights
 
@@ -119,7 +119,11 @@ class _Served:
 
 
 def measure_lossy(
-    dataset: str, images: Iterable[tuple[str, Image]], method: LossyMethod, streams: Path
+    dataset: str,
+    images: Iterable[tuple[str, Image]],
+    method: LossyMethod,
+    streams: Path,
+    saved: int = 0,
 ) -> list[LossyRow]:
     """Rows of a method: each image at each of its points.
 
@@ -127,7 +131,8 @@ def measure_lossy(
         dataset: its name.
         images: names and pixels, uint8 (H, W, 3), sides of at least 16.
         method: without state beside its arguments, as it is made anew in two processes.
-        streams: folder that files are written to.
+        streams: folder that files are written to, below the method's key.
+        saved: reconstructions of so many of the first images are written beside them, as PNG.
 
     Raises:
         ChildError: the method failed, with its message.
@@ -137,15 +142,18 @@ def measure_lossy(
     rows: list[LossyRow] = []
     serve = partial(_Served, method)
     with Child(serve) as encoder, Child(serve) as decoder:
-        for name, image in images:
+        for number, (name, image) in enumerate(images):
             warm = bool(rows)
             for point in method.points:
-                stream = streams / method.key / f"{name}-{point:g}{method.suffix}"
+                stream = stream_path(streams, method.key, name, point, method.suffix)
                 stream.parent.mkdir(parents=True, exist_ok=True)
                 for _ in range(1 if warm else 2):  # the first time loads models and libraries
                     data, encode_s = encoder.call("encode", image, point)
                     stream.write_bytes(data)
                     decoded, decode_s = decoder.call("decode", stream)
+                if number < saved:
+                    picture = stream_path(streams, method.key, name, point, ".png")
+                    Pictures.fromarray(decoded).save(picture)
                 height, width, _ = image.shape
                 bpp = 8 * len(data) / (height * width)
                 rows.append(
@@ -169,6 +177,11 @@ def measure_lossy(
                     )
                 )
     return rows
+
+
+def stream_path(streams: Path, key: str, image: str, point: float, suffix: str) -> Path:
+    """The file of an image at a point of a method, or with .png its reconstruction."""
+    return streams / key / f"{image}-{point:g}{suffix}"
 
 
 def psnr(image: Image, decoded: Image) -> float:
@@ -230,3 +243,36 @@ def at_rates(
         names = {"dataset": dataset, "method": method, "key": key}
         curves.append(pd.DataFrame({**names, "bpp": rates[reached], value: means}))
     return pd.concat(curves, ignore_index=True)
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """The paper's values on Kodak: columns point ("" on the curve of Fig. 1), bpp and ms_ssim."""
+    return pd.read_csv(path, keep_default_na=False)
+
+
+def bd_rate(anchor: pd.DataFrame, points: pd.DataFrame, value: str = "ms_ssim") -> float:
+    """How many percent more bits than the anchor a method takes for the same quality, on average.
+
+    Bjontegaard's measure, with Akima's interpolation, of MS-SSIM in decibels: -10 log10(1 - it).
+
+    Args:
+        anchor: bpp and `value` of at least two points.
+        points: the same of the method.
+        value: "ms_ssim" or "psnr".
+
+    Returns:
+        NaN where no quality is reached by both, or one has fewer than two points.
+    """
+    import bjontegaard
+
+    curves = []
+    for each in (anchor, points):
+        curve = each.sort_values("bpp").astype({value: float})
+        curve = curve[curve[value] > curve[value].cummax().shift(fill_value=-np.inf)]
+        quality = curve[value] if value == "psnr" else -10 * np.log10(1 - curve[value])
+        curves += [curve.bpp.to_numpy(), quality.to_numpy()]
+    (_, first, _, second) = curves
+    if min(len(first), len(second)) < 2 or max(first[0], second[0]) >= min(first[-1], second[-1]):
+        return float("nan")
+    options = {"method": "akima", "require_matching_points": False, "min_overlap": 0}
+    return float(bjontegaard.bd_rate(*curves, **options))

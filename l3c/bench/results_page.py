@@ -13,6 +13,7 @@ TITLES = {
     "rows": "Rows",
     "timing": "Rows of timing",
     "batches": "Rows of batches",
+    "lossy": "Rows of lossy methods",
     "provenance": "Provenance",
     "bits": "Bits by scale and channel, in numbers",
     "tables/samples": "What samples store, in numbers",

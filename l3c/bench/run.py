@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from l3c.bench.counterparts import Counterpart
+from l3c.bench.lossy import LossyRow
 from l3c.bench.published import normalize, published_values
 from l3c.bench.schema import (
     AsPublished,
@@ -43,7 +44,9 @@ class Run:
         cards: key of a learned method -> the card of its weights.
         trained_on: key of a model that was trained -> the data set.
         timed_on: the data set that crops to be timed are cut from; "" for none.
-        timing, batches, cost, as_published, samples: further rows; empty where the run has none.
+        timing, batches, cost, as_published, samples, lossy: further rows; empty where the run has
+            none.
+        lossy_published: bpp and MS-SSIM of the CPM paper (`lossy.read_published`).
     """
 
     rows: pd.DataFrame
@@ -60,6 +63,8 @@ class Run:
     cost: pd.DataFrame = field(default_factory=lambda: frame([], IntegerCost))
     as_published: pd.DataFrame = field(default_factory=lambda: frame([], AsPublished))
     samples: pd.DataFrame = field(default_factory=lambda: frame([], SampleRow))
+    lossy: pd.DataFrame = field(default_factory=lambda: frame([], LossyRow))
+    lossy_published: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def datasets(self) -> list[str]:

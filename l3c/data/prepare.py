@@ -40,7 +40,8 @@ class Preparation(FrozenSettings):
             factor; min_side and max_factor are not used then.
         square: a random square, of at least twice this side, box-downsampled to this side in
             pixels; min_side and max_factor are not used then.
-        shorter_side: as longer_side, of the shorter side; smaller photographs are enlarged, as CPM's are.
+        shorter_side: as longer_side, of the shorter side; smaller photographs are enlarged, as
+            CPM's are.
     """
 
     min_side: int = Field(default=512, ge=1)

@@ -63,6 +63,12 @@ class CPMCodec(LossyCodec, TorchTileCodec[CPM]):
             found = self.model.encode(pad(self.images(image).float())).symbols[0]
             return found.to("cpu", torch.uint8).numpy()
 
+    def importance(self, image: RGB) -> npt.NDArray[np.float32]:
+        """See `LossyCodec`: the paper's heat map."""
+        with fixed_state():
+            kept = self.model.encode(pad(self.images(image).float())).importance[0].sum(0)
+            return kept.cpu().numpy()
+
     def encode_symbols(self, symbols: Symbols) -> list[bytes]:
         """See `LossyCodec`: one stream."""
         with timed("coder", PART):

@@ -153,6 +153,14 @@ class LossyCodec(TileCodec):
     def reconstruct(self, symbols: npt.NDArray[np.uint8], height: int, width: int) -> RGB:
         """The image of symbols: uint8 (height, width, 3). Devices may differ in single levels."""
 
+    def importance(self, image: RGB) -> npt.NDArray[np.float32]:
+        """How many channels of symbols matter at each position, (H, W) of the symbols.
+
+        Raises:
+            UnsupportedError: the family tells nothing of the kind.
+        """
+        raise UnsupportedError("the family of this model has no importance map")
+
     def encode(self, tile: RGB) -> list[bytes]:
         """See `TileCodec`."""
         return self.encode_symbols(self.symbols(tile))

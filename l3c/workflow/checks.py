@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from baselines.lossy import LOSSY_METHODS
 from baselines.registry import METHODS, method_key
 from l3c.bench.measure import cross_decoding
 from l3c.bench.measure.method_process import MethodProcess, MethodProcessError
@@ -165,6 +166,10 @@ def _names(
         yield "timing.methods", "measured method", timing.methods or (), measured
         if timing.batches:
             yield "timing.batches.models", "model", timing.batches.models, models
+    if lossy := experiment.lossy:
+        yield "lossy.datasets", "data set", lossy.datasets, datasets
+        yield "lossy.codecs", "lossy codec", lossy.codecs, [*LOSSY_METHODS]
+        yield "lossy.models", "model", lossy.models, models
     if matrix := experiment.cross_decoding:
         known = [setting.name for setting in cross_decoding.settings(matrix.interpreters)]
         yield "cross_decoding.model", "model with weights of its own", [matrix.model], own

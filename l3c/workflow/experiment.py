@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from baselines.lossy import LOSSY_METHODS
+from baselines.lossy.base import lossy_key
 from baselines.registry import method_key
 from l3c.arithmetic import Kind
 from l3c.data.datasets import DatasetSpec
@@ -167,6 +169,32 @@ class Batches(FrozenSettings):
         return self
 
 
+class Lossy(FrozenSettings):
+    """Rate and distortion of lossy codecs and models."""
+
+    datasets: Distinct[DatasetName] = Field(min_length=1, description="keys of `datasets`")
+    codecs: Distinct[str] = Field(
+        tuple(LOSSY_METHODS),
+        description="keys of lossy codecs; those that are missing are left out",
+    )
+    models: Distinct[MethodKey] = Field(
+        (),
+        description="keys of lossy `models`, from the lowest rate to the highest: one method",
+    )
+    name: str = Field("CPM", min_length=1, description="label of that method")
+    saved: int = Field(
+        2, ge=1, description="reconstructions of so many of the first images are kept as PNG"
+    )
+
+    def learned_key(self) -> str:
+        """Key of the method that the models are."""
+        return lossy_key(self.name)
+
+    def keys(self) -> list[str]:
+        """Keys of all methods."""
+        return [self.learned_key()] * bool(self.models) + [*self.codecs]
+
+
 class Timing(FrozenSettings):
     """Speed: crops encoded and decoded, by phase (Tables 3 and A1), and by batch size."""
 
@@ -227,6 +255,7 @@ class Experiment(FrozenSettings):
         description="files (.ipynb) that are executed once all else is there, into <run>/notebooks",
     )
     timing: Timing | None = Field(None, description="or null: no speed is measured on crops")
+    lossy: Lossy | None = Field(None, description="or null: nothing lossy is measured")
 
     def method_entries(self) -> dict[str, str]:
         """Key of each measured method (in file names, rows) -> its entry in the configuration."""
@@ -236,13 +265,17 @@ class Experiment(FrozenSettings):
         """Keys of the measured methods that are models."""
         return [key for key in self.method_entries() if key in self.models]
 
+    def lossy_models(self) -> tuple[str, ...]:
+        """Keys of the lossy models that are measured."""
+        return self.lossy.models if self.lossy else ()
+
     def trained_as(self, key: str) -> str:
         """Key of the model whose weights a model uses: another or itself."""
         return self.models[key].weights_from or key
 
     def trained(self) -> list[str]:
         """Keys of the models whose weights are measured; others are not trained."""
-        return unique(map(self.trained_as, self.learned()))
+        return unique(map(self.trained_as, [*self.learned(), *self.lossy_models()]))
 
     def given(self) -> list[str]:
         """Keys of those among them that were trained elsewhere."""
@@ -251,7 +284,7 @@ class Experiment(FrozenSettings):
     def in_integers(self) -> list[str]:
         """Keys of the models whose integers are measured, where the family has any."""
         exact = [key for key in self.learned() if self.models[key].arithmetic != "float"]
-        return unique(map(self.trained_as, exact))
+        return unique(map(self.trained_as, [*exact, *self.lossy_models()]))
 
     def measured(self, dataset: str) -> list[str]:
         """Keys of the methods that are measured on a data set."""
@@ -318,6 +351,7 @@ class Experiment(FrozenSettings):
     def used_datasets(self) -> list[str]:
         """The data sets this run builds: those measured, and those needed for training."""
         names = [*self.evaluate.datasets, self.timed_dataset()]
+        names += self.lossy.datasets if self.lossy else ()
         for key in self.trained():
             names += [self.trained_on(key), self.validated_on(key)]
         return [name for name in unique(names) if name]

@@ -9,18 +9,25 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from result_rows import results
+from table_files import lines as table_lines
+from table_files import text
 from tiny_models import smooth
 
 from baselines.lossy.jpeg import Jpeg420
+from l3c.bench.figures.lossy import rate_distortion, reconstructions
 from l3c.bench.lossy import (
     LossyRow,
     at_rates,
+    bd_rate,
     measure_lossy,
     operating_points,
     psnr,
+    read_published,
     similarity,
 )
 from l3c.bench.measure.child import ChildError
+from l3c.bench.run import Run
 from l3c.bench.schema import frame, read_rows, write
 from l3c.cli import main
 from l3c.cli.exits import Exit
@@ -48,7 +55,8 @@ def test_distortion_is_what_it_is_called() -> None:
 
 @pytest.mark.slow
 def test_rows_of_a_codec(tmp_path: Path) -> None:
-    rows = measure_lossy("toy", images().items(), Jpeg420(), tmp_path)
+    streams = tmp_path / "toy"
+    rows = measure_lossy("toy", images().items(), Jpeg420(), streams, saved=1)
     table = frame(rows, LossyRow)
     write(tmp_path / "rows.csv", table)
     assert read_rows(tmp_path / "rows.csv", LossyRow) == rows
@@ -57,9 +65,14 @@ def test_rows_of_a_codec(tmp_path: Path) -> None:
     for row in rows:
         assert (
             row.num_bytes
-            == (tmp_path / "jpeg_420" / f"{row.image}-{row.point:g}.jpg").stat().st_size
+            == (streams / "jpeg_420" / f"{row.image}-{row.point:g}.jpg").stat().st_size
         )
         assert row.bpp == pytest.approx(3 * row.bpsp)
+    kept = {path.name for path in streams.glob("jpeg_420/*.png")}
+    assert kept == {f"a-{point:g}.png" for point in Jpeg420.points}
+    photographs = [(name, image) for name, image in images().items() if name == "a"]
+    drawn = reconstructions(table, tmp_path, photographs)
+    assert len(drawn.axes) == 2
     points = operating_points(table)
     assert len(points) == 12
     assert points.bpp.is_monotonic_increasing
@@ -107,3 +120,61 @@ def test_the_command_prints_operating_points(
     assert "bpgenc" in content["failures"][0]
     for wrong in (["--methods", "webp"], ["--model", "causal-fast"]):
         assert main([*bench, *wrong]) == Exit.USAGE
+
+
+CURVE = pd.DataFrame({"bpp": [0.2, 0.4, 0.8, 1.6], "ms_ssim": [0.9, 0.95, 0.98, 0.99]})
+
+
+@pytest.mark.parametrize(("value", "quality"), [("ms_ssim", None), ("psnr", [30, 33, 36, 39])])
+def test_bd_rate_is_in_percent_of_the_anchor(value: str, quality: list[float] | None) -> None:
+    anchor = CURVE.assign(**{value: quality} if quality else {})
+    assert bd_rate(anchor, anchor, value) == pytest.approx(0, abs=1e-9)
+    half = anchor.assign(bpp=anchor.bpp / 2)
+    assert bd_rate(anchor, half[::-1], value) == pytest.approx(-50)
+    worse_at_more = pd.concat([half, half.iloc[:1].assign(bpp=0.45)])  # no curve has such a point
+    assert bd_rate(anchor, worse_at_more, value) == pytest.approx(-50)
+    for few in (anchor[:1], anchor.assign(**{value: anchor[value] / 10})):
+        assert np.isnan(bd_rate(anchor, few, value))
+
+
+PUBLISHED = read_published(Path(__file__).parents[2] / "results" / "published_cpm.csv")
+
+
+def lossy_rows() -> pd.DataFrame:
+    """JPEG on two images, and a model that takes half of its bits."""
+    lines = [
+        {"method": method, "key": key, "bpp": share * row.bpp, "psnr": 30 + 5 * row.bpp}
+        | {"ms_ssim": row.ms_ssim, "image": image, "point": float(i), "version": version}
+        for method, key, share, version in (
+            ("JPEG 4:2:0", "jpeg_420", 1.0, "library"),
+            ("CPM", "cpm", 0.5, "models 00"),
+        )
+        for image in "ab"
+        for i, row in enumerate(CURVE.itertuples())
+    ]
+    same = {"dataset": "d", "height": 8, "width": 8, "num_bytes": 9, "header_bytes": 0}
+    seconds = {"encode_s": 0.5, "decode_s": 0.25}
+    return pd.DataFrame(lines).assign(**same, **seconds, bpsp=lambda rows: rows.bpp / 3)
+
+
+def test_the_table_has_bd_rates_and_operating_points() -> None:
+    run = Run(results([]), [], lossy=lossy_rows(), lossy_published=PUBLISHED)
+    found = {(line["key"], line["point"]): line for line in table_lines(run, "rate_distortion")}
+    assert len(found) == 8
+    assert found["cpm", "2"]["bpp"] == "0.4"
+    page = text(run, "rate_distortion")
+    (cpm,) = (line for line in page.splitlines() if line.startswith("| CPM") and "%" in line)
+    assert "50.0 %" in cpm.split("|")[2]
+    assert "0.9600" in cpm  # at 0.25 bpp, between 0.2 and 0.4 of half the rate
+
+
+def test_the_figure_draws_published_points_apart() -> None:
+    drawn = rate_distortion(lossy_rows(), PUBLISHED)
+    labels = [entry.get_text() for entry in drawn.legends[0].get_texts()]
+    assert labels == ["CPM, published (Kodak)", "JPEG 4:2:0", "CPM"]
+    curve, crosses, *_ = drawn.axes[0].lines
+    assert (len(curve.get_xdata()), len(crosses.get_xdata())) == (28, 3)
+    assert len(drawn.axes[1].lines) == 2  # PSNR was not published
+    nothing = lossy_rows()[:0]
+    assert not rate_distortion(nothing, PUBLISHED).axes
+    assert not reconstructions(nothing, Path(), []).axes

@@ -14,6 +14,8 @@ import yaml
 from PIL import Image
 from tiny_models import write_model
 
+from baselines.lossy.jpeg import Jpeg420
+from l3c.bench.lossy import LossyRow
 from l3c.bench.measure.provenance import read_stamp
 from l3c.bench.schema import (
     BatchRow,
@@ -30,6 +32,7 @@ TRAINED = {"l3c", "rgb", "rgb_shared", "interlaced"}
 LEARNED = {*TRAINED, "l3c_float", "causal_fast", "released"}
 FIGURES = ["bpsp", "speed", "training", "samples", "heat_maps", "cost_maps", "bits", "phases"]
 FIGURES += ["batches", "baselines", "encoding", "decoding"]
+FIGURES += ["rate_distortion", "reconstructions"]
 # What follows every change of the configuration: whatever is shown carries its provenance.
 SHOWN = {("record_provenance",), ("collect_rows", "rows"), ("make_tables",), ("render_tables",)}
 SHOWN |= {("execute_notebook", "results"), ("execute_notebook", "one_image")}
@@ -66,6 +69,7 @@ def test_smoke_makes_everything(smoke):
     assert {row.key for row in read_rows(run / "timing.csv", TimingRow)} == {"l3c", "png"}
     operations = {row.operation for row in read_rows(run / "batches.csv", BatchRow)}
     assert operations == {"sample", "encode", "decode"}
+    assert len(read_rows(run / "lossy.csv", LossyRow)) == 3 * len(Jpeg420.points)
     assert not (smoke.folder / "results" / "reference").exists()
     page = (run / "README.md").read_text()
     links = re.findall(r"\]\(([^)]+)\)", page)

@@ -44,6 +44,7 @@ CARD = f"{RUN}/models/{{model}}.json"
 PROVENANCE = f"{RUN}/provenance.json"
 PAGE = f"{RUN}/README.md"
 PUBLISHED = str(ROOT / "results" / "published.csv")
+PUBLISHED_CPM = str(ROOT / "results" / "published_cpm.csv")
 
 # More than any machine has: Snakemake cuts it down to --cores, so such a job runs alone. Training
 # wants every core, and a timing would be worth nothing beside another job.
@@ -75,6 +76,13 @@ ROWS = {
         for model in (EXPERIMENT.measured_models(BITS_DATASET) if BITS_DATASET else ())
     ],
 }
+LOSSY = EXPERIMENT.lossy
+LOSSY_FOLDERS = [
+    f"{RUN}/lossy/{dataset}/{key}"
+    for dataset in (LOSSY.datasets if LOSSY else ())
+    for key in LOSSY.keys()
+]
+ROWS["lossy"] = [f"{folder}.csv" for folder in LOSSY_FOLDERS]
 COLLECTED = {name: f"{RUN}/{name}.csv" for name, paths in ROWS.items() if paths}
 TIMES = {
     name: [COLLECTED[name]] if name in COLLECTED else []
@@ -95,6 +103,7 @@ AS_PUBLISHED = [
 # Every function below `@table` in l3c.bench.tables, by name, and its files below tables/.
 ABSENT = [] if AS_PUBLISHED else ["as_published"]
 ABSENT += [] if VISUALIZED else ["samples"]
+ABSENT += [] if LOSSY else ["rate_distortion"]
 # Tables of the paper stand beside measurements of the same kind, or are not made.
 BESIDE = set(EXPERIMENT.evaluate.published) & set(EXPERIMENT.evaluate.datasets)
 ABSENT += [] if BESIDE else ["paper/table1", "paper/tableA2"]
@@ -111,8 +120,9 @@ TABLE_FILES = [path for name in TABLE_NAMES for path in TABLES[name].files()]
 
 # What a figure can read of this run: name of its parameter -> files; see l3c.bench.figures.
 FIGURE_FILES = {"published": PUBLISHED, **COLLECTED}
-if TRAINED_HERE:
-    FIGURE_FILES["metrics"] = expand(f"{RUN}/models/{{model}}.csv", model=TRAINED_HERE)
+CURVES = [key for key in TRAINED_HERE if key not in EXPERIMENT.lossy_models()]
+if CURVES:
+    FIGURE_FILES["metrics"] = expand(f"{RUN}/models/{{model}}.csv", model=CURVES)
 if not set(EXPERIMENT.timed()) & set(EXPERIMENT.models):
     FIGURE_FILES.pop("timing", None)  # phases are those of models
 if VISUALIZED:
@@ -122,6 +132,13 @@ if VISUALIZED:
     FIGURE_FILES["codec"] = WEIGHTS.format(model=VISUALIZED[0])
     if RECIPES[VISUALIZED[0]].variant == "l3c":  # which learns its bottlenecks
         FIGURE_FILES["extractor"] = FIGURE_FILES["codec"]
+if LOSSY:
+    FIGURE_FILES.setdefault("photographs", MANIFEST.format(dataset=LOSSY.datasets[0]))
+    FIGURE_FILES["lossy_published"] = PUBLISHED_CPM
+    FIGURE_FILES["lossy_folder"] = LOSSY_FOLDERS
+    if LOSSY.models:
+        middle = EXPERIMENT.trained_as(LOSSY.models[len(LOSSY.models) // 2])
+        FIGURE_FILES["lossy_codec"] = WEIGHTS.format(model=middle)
 LABELS = {key: EXPERIMENT.models[key].name for key in EXPERIMENT.trained()}
 # What figures read of the configuration, by the names of their parameters.
 FIGURE_FACTS = {
@@ -134,6 +151,8 @@ FIGURE_FACTS = {
 if VISUALIZED:
     FIGURE_FACTS["label"] = LABELS[VISUALIZED[0]]
     FIGURE_FACTS["images"] = EXPERIMENT.visualizations.images
+elif LOSSY:
+    FIGURE_FACTS["images"] = LOSSY.saved
 FIGURES = {
     name: spec
     for name, spec in ALL_FIGURES.items()
@@ -176,6 +195,7 @@ wildcard_constraints:
     images=one_of(IMAGE_SETS),
     model=one_of(EXPERIMENT.trained()),
     method=one_of(EXPERIMENT.method_entries()),
+    lossy=one_of(LOSSY.keys() if LOSSY else ()),
     rows=one_of(COLLECTED),
     figure=one_of(FIGURES),
     notebook=one_of(EXPERIMENT.notebook_files()),
@@ -255,6 +275,13 @@ def get_method_files(wildcards):
         weights = WEIGHTS.format(model=EXPERIMENT.trained_as(wildcards.method))
         return {"weights": weights}
     return {"file": entry} if entry.endswith(".py") else {}
+
+
+def get_lossy_weights(wildcards):
+    """Weights of the models of the lossy method that is learned, from the lowest rate up."""
+    if wildcards.lossy != LOSSY.learned_key():
+        return []
+    return [WEIGHTS.format(model=EXPERIMENT.trained_as(key)) for key in LOSSY.models]
 
 
 def get_method(wildcards):

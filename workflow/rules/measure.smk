@@ -96,6 +96,29 @@ rule measure_model:
         "../scripts/measure_model.py"
 
 
+rule measure_lossy:
+    input:
+        manifest=MANIFEST,
+        weights=get_lossy_weights,
+    output:
+        rows=f"{RUN}/lossy/{{dataset}}/{{lossy}}.csv",
+        streams=directory(f"{RUN}/lossy/{{dataset}}/{{lossy}}"),
+    log:
+        f"{RUN}/logs/measure_lossy/{{dataset}}/{{lossy}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/measure_lossy/{{dataset}}/{{lossy}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: EXCLUSIVE
+    resources:
+        mem_mb=4000,
+    params:
+        name=LOSSY.name if LOSSY else "",
+        saved=LOSSY.saved if LOSSY else 0,
+    script:
+        "../scripts/measure_lossy.py"
+
+
 rule collect_rows:
     input:
         rows=lambda wildcards: ROWS[wildcards.rows],

@@ -34,6 +34,8 @@ rule make_tables:
         cost=INTEGER_COST,
         as_published=AS_PUBLISHED,
         samples=[FIGURE_FILES["samples"]] if VISUALIZED else [],
+        lossy=[COLLECTED["lossy"]] if LOSSY else [],
+        published_cpm=PUBLISHED_CPM,
         manifests=expand(MANIFEST, dataset=EXPERIMENT.used_datasets()),
         cards=expand(CARD, model=EXPERIMENT.trained()),
         published=PUBLISHED,
@@ -64,7 +66,10 @@ rule make_tables:
         timed_on=EXPERIMENT.timed_dataset(),
         models=EXPERIMENT.trained(),
         trained_on={key: EXPERIMENT.trained_on(key) for key in TRAINED_HERE},
-        trained_as={key: EXPERIMENT.trained_as(key) for key in EXPERIMENT.learned()},
+        trained_as={
+            key: EXPERIMENT.trained_as(key)
+            for key in [*EXPERIMENT.learned(), *EXPERIMENT.lossy_models()]
+        },
         counterparts=get_counterparts(),
         published_as=EXPERIMENT.published_as(),
     script:

@@ -7,6 +7,8 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench.counterparts import Counterpart
+    from l3c.bench.lossy import LossyRow
+    from l3c.bench.lossy import read_published as read_published_cpm
     from l3c.bench.measure.provenance import read_id, read_stamp
     from l3c.bench.published import read_published
     from l3c.bench.run import Run
@@ -51,6 +53,8 @@ with job(snakemake):
         cost=read_all(map(Path, given.cost), IntegerCost),
         as_published=read_all(map(Path, given.as_published), AsPublished),
         samples=read_all(map(Path, given.samples), SampleRow),
+        lossy=read_all(map(Path, given.lossy), LossyRow),
+        lossy_published=read_published_cpm(Path(given.published_cpm)),
     )
     provenance, folder = Path(given.provenance), Path(given.rows).parent / "tables"
     for name in params.names:

@@ -27,7 +27,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from baselines.user_files import MethodFileError, load_file
-from l3c.bench import schema
+from l3c.bench import lossy, schema
 from l3c.bench.published import read_published
 from l3c.settings import unknown_name
 
@@ -45,6 +45,10 @@ INPUTS = {
     "photographs": "those to be shown (names and arrays, uint8 (H, W, 3))",
     "codec": "of the model to be shown (TileCodec)",
     "extractor": "the same, where the model learns its bottlenecks (TileCodec)",
+    "lossy": "rates and distortions of lossy methods, as in lossy.csv (DataFrame)",
+    "lossy_published": "those of the CPM paper (DataFrame)",
+    "lossy_folder": "folder of their files and reconstructions (Path)",
+    "lossy_codec": "of the lossy model in the middle (LossyCodec)",
     "label": "of the model to be shown",
     "labels": "label of each model by its key",
     "variants": "family or kind of each model by its key",
@@ -143,6 +147,7 @@ _TABLES = {
     "batches": schema.BatchRow,
     "bits": schema.ChannelBits,
     "samples": schema.SampleRow,
+    "lossy": lossy.LossyRow,
 }
 
 
@@ -167,13 +172,17 @@ def _read(name: str, files: list[Path], facts: Mapping[str, Any]) -> Any:
         return schema.measured(schema.read(first, _TABLES[name]))
     if name == "published":
         return read_published(first)
+    if name == "lossy_published":
+        return lossy.read_published(first)
+    if name == "lossy_folder":
+        return first.parent.parent
     if name == "metrics":
         return {path.stem: pd.read_csv(path) for path in files}
     if name == "photographs":
         from l3c.bench.measure.photographs import choose
 
         return choose(first, facts["images"])
-    if name in ("codec", "extractor"):
+    if name in ("codec", "extractor", "lossy_codec"):
         from l3c.models.zoo import open_codec
 
         return open_codec(first, "cpu")

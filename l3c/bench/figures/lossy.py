@@ -1,0 +1,129 @@
+"""Lossy methods: distortion over rate, reconstructions at equal rate, where CPM spends its bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+
+from l3c.bench.figures import style
+from l3c.bench.figures.pictures import Photographs
+from l3c.bench.figures.registry import figure
+from l3c.bench.lossy import at_rates, operating_points, stream_path
+from l3c.bench.schema import rows_of
+from l3c.data.images import read_rgb
+from l3c.messages import counted
+from l3c.models.tile_codec import LossyCodec, TileCodec
+
+_WINDOW = 192  # pixels a side that are shown of a photograph
+_AXES = {"ms_ssim": ("MS-SSIM", (0.85, 1.0)), "psnr": ("PSNR in dB", None)}
+
+
+@figure()
+def rate_distortion(lossy: pd.DataFrame, lossy_published: pd.DataFrame) -> Figure:
+    """Distortion over rate of lossy methods.
+
+    MS-SSIM (R, G and B together) and PSNR over bits per pixel of whole files, higher and further to
+    the left is better. Lines of codecs: the points of each image joined by straight lines, means
+    over the images at fixed rates. Marks of models: means over the images at each operating point.
+    Dashed, with diamonds: published by the CPM paper, on the 24 Kodak images and without headers.
+    """
+    if lossy.empty:
+        return style.nothing("no lossy method was measured")
+    datasets = lossy.dataset.unique()
+    drawn = style.new_figure(10.6, 0.9 + 4.2 * len(datasets))
+    grid = drawn.subplots(len(datasets), len(_AXES), squeeze=False)
+    palette = matplotlib.colormaps["tab10"].colors
+    learned = set(lossy.key[lossy.version.str.startswith("models ")])
+    colors = dict(zip((key for key in lossy.key.unique() if key not in learned), palette))  # noqa: B905 - more colours
+    for line, dataset in zip(grid, datasets, strict=True):
+        rows = lossy[lossy.dataset == dataset]
+        points = operating_points(rows)
+        for axes, (value, (title, limits)) in zip(line, _AXES.items(), strict=True):
+            if value in lossy_published:
+                curve = lossy_published[lossy_published.point == ""]
+                crosses = lossy_published[lossy_published.point != ""]
+                axes.plot(curve.bpp, curve[value], "--", color=style.PUBLISHED, lw=1)
+                look = {"marker": "D", "ls": "", "mfc": "white", "color": style.PUBLISHED}
+                axes.plot(crosses.bpp, crosses[value], label="CPM, published (Kodak)", **look)
+            for key, curve in at_rates(rows[~rows.key.isin(learned)], value).groupby(
+                "key", sort=False
+            ):
+                axes.plot(curve.bpp, curve[value], color=colors[key], label=curve.method.iloc[0])
+            for _, group in points[points.key.isin(learned)].groupby("key", sort=False):
+                look = {"color": style.LEARNED, "marker": "o", "label": group.method.iloc[0]}
+                axes.plot(group.bpp, group[value], **look)
+            axes.set(xlim=(0, 1.4), ylim=limits, xlabel="bits per pixel", ylabel=title)
+            axes.set_title(f"{dataset}, {counted(rows.image.nunique(), 'image')}")
+            axes.grid()
+    handles, _ = grid[0, 0].get_legend_handles_labels()
+    style.legend(drawn, handles, columns=5)
+    return drawn
+
+
+@figure(photographs=True)
+def reconstructions(lossy: pd.DataFrame, lossy_folder: Path, photographs: Photographs) -> Figure:
+    """Reconstructions at equal rate.
+
+    The middle of photographs, and what lossy methods make of it: of each method the operating point
+    whose rate on this image is nearest to that of the first method's middle one.
+    """
+    pictures = [
+        stream_path(lossy_folder / row.dataset, row.key, row.image, row.point, ".png")
+        for row in rows_of(lossy)
+    ]
+    lossy = lossy.assign(picture=pictures)[[path.is_file() for path in pictures]]
+    shown = [(name, image) for name, image in photographs if name in set(lossy.image)]
+    if not shown:
+        return style.nothing("no reconstruction of a photograph that is shown was kept")
+    methods = lossy.drop_duplicates("key")
+    drawn = style.new_figure(2.1 * (len(methods) + 1), 2.5 * len(shown))
+    grid = drawn.subplots(len(shown), len(methods) + 1, squeeze=False)
+    for line, (name, image) in zip(grid, shown, strict=True):
+        height, width, _ = image.shape
+        top, left = max(0, (height - _WINDOW) // 2), max(0, (width - _WINDOW) // 2)
+        window = slice(top, top + _WINDOW), slice(left, left + _WINDOW)
+        style.show(line[0], image[window])
+        line[0].set_title(name, fontsize=8)
+        of_image = lossy[lossy.image == name]
+        first = of_image[of_image.key == methods.key.iloc[0]].sort_values("bpp")
+        rate = first.bpp.iloc[len(first) // 2]
+        for axes, key in zip(line[1:], methods.key, strict=True):
+            rows = of_image[of_image.key == key]
+            row = rows.loc[(rows.bpp - rate).abs().idxmin()]
+            style.show(axes, read_rgb(row.picture)[window])
+            text = f"{row.method}\n{row.bpp:.2f} bpp, MS-SSIM {row.ms_ssim:.3f}"
+            axes.set_title(text, fontsize=8)
+    return drawn
+
+
+@figure(photographs=True)
+def importance(photographs: Photographs, lossy_codec: TileCodec) -> Figure:
+    """Importance maps and bits of CPM.
+
+    Photographs; how many channels of the bottleneck the importance map keeps at each position of
+    8x8 pixels; the cross-entropy of all symbols there, in bits per pixel; the cross-entropy by
+    channel of the bottleneck, in bits per pixel of the image.
+    """
+    assert isinstance(lossy_codec, LossyCodec)
+    drawn = style.new_figure(11.6, 2.6 * len(photographs))
+    grid = drawn.subplots(len(photographs), 4, squeeze=False)
+    for line, (name, image) in zip(grid, photographs, strict=True):
+        (bits,) = lossy_codec.symbol_bits(image).values()
+        kept, costs = lossy_codec.importance(image), bits.sum(0) / 64
+        style.show(line[0], image)
+        line[0].set_title(name, fontsize=9)
+        for axes, plane, title in (
+            (line[1], kept, "channels kept"),
+            (line[2], costs, "bits per pixel"),
+        ):
+            drawn.colorbar(style.show(axes, plane, cmap=style.BITS_MAP, vmin=0), ax=axes)
+            axes.set_title(title, fontsize=9)
+        height, width, _ = image.shape
+        line[3].bar(
+            range(1, len(bits) + 1), bits.sum((1, 2)) / (height * width), color=style.LEARNED
+        )
+        line[3].set_title("bits per pixel by channel", fontsize=9)
+    return drawn
