@@ -95,7 +95,6 @@ def main() -> None:
             f"{trained['crops']} crops of {trained['size']} x {trained['size']} predicted pixels a "
             f"step, {trained['full_share']:.0%} of them from photographs at full size, the others "
             "from six Lanczos downscales of each by 0.12 to 0.8",
-            "products of hidden layers in bfloat16 in the first two thirds",
             *arguments.deviations,
             *([] if finished else ["training not finished: stopped before the schedule's end"]),
         ],
