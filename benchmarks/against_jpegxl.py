@@ -39,16 +39,21 @@ EFFORTS = (3, 7, 9)
 COLUMNS = ("folder", "images", "method", "bpsp", "encode_mb_s", "decode_mb_s")
 
 
-def images(folder: Path, longer: int | None, crop: int | None) -> Iterator[Pixels]:
-    """Photographs of a folder, downscaled (Lanczos) to a longer side, or cut to their middles."""
+def images(
+    folder: Path, longer: int | None, crop: int | None, grey: bool = False
+) -> Iterator[Pixels]:
+    """Photographs of a folder, downscaled (Lanczos) to a longer side, or cut to their middles.
+
+    uint8 (H, W, 3), or (H, W, 1) if made grey.
+    """
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
         with Image.open(path) as opened:
-            image = opened.convert("RGB")
+            image = opened.convert("L" if grey else "RGB")
         if longer and max(image.size) > longer:
             factor = longer / max(image.size)
             size = (round(image.width * factor), round(image.height * factor))
             image = image.resize(size, Image.Resampling.LANCZOS)
-        pixels = np.asarray(image)
+        pixels = np.asarray(image).reshape(*image.size[::-1], -1)
         if crop:
             top, left = (max(0, (side - crop) // 2) for side in pixels.shape[:2])
             pixels = pixels[top : top + crop, left : left + crop]
@@ -95,7 +100,7 @@ def measure(folder: str, taken: list[Pixels], each: dict[str, Coder]) -> pd.Data
             start = time.process_time()
             data = encode(pixels)
             middle = time.process_time()
-            if not np.array_equal(decode(data), pixels):
+            if not np.array_equal(decode(data).reshape(pixels.shape), pixels):
                 raise SystemExit(f"{name}: not lossless on an image of {folder}")
             seconds[name] += (middle - start, time.process_time() - middle)
             bpsp[name].append(8 * len(data) / pixels.size)
@@ -133,6 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", action="append", help="default: causal-middle, causal-fast")
     parser.add_argument("--longer", type=int, help="downscale to this longer side in pixels")
     parser.add_argument("--crop", type=int, help="take a square of this side from the middle")
+    parser.add_argument("--grey", action="store_true", help="make photographs grey first")
     parser.add_argument("--every", type=int, default=1, help="take every so-many-th photograph")
     parser.add_argument("--efforts", type=int, nargs="+", default=EFFORTS, help="of JPEG XL")
     parser.add_argument("--out", type=Path, help="of table and figure, without suffix")
@@ -141,7 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
     each = coders(chosen.model or ["causal-middle", "causal-fast"], chosen.efforts)
     best, tables = f"JPEG XL e{max(chosen.efforts)}", []
     for folder in chosen.folders:
-        taken = [*images(folder, chosen.longer, chosen.crop)][:: chosen.every]
+        taken = [*images(folder, chosen.longer, chosen.crop, chosen.grey)][:: chosen.every]
         table = measure(folder.name, taken, each)
         tables.append(table)
         print(

@@ -1,7 +1,8 @@
 """Picture <-> `.l3c` bytes, tile by tile (`l3c.tile_coding`).
 
-RGB, with or without alpha, goes through the network where that suits; alpha, tiles that do not suit
-it, and every other mode go through the fallback. A tile's pixels are given out only after their
+RGB, with or without alpha, goes through the network where that suits, and so does grey in 8 bits if
+the network is causal; alpha, tiles that do not suit it, and every other mode go through the
+fallback. A tile's pixels are given out only after their
 checksum was compared with the one of the original (l3c/fileformat/FORMAT.md).
 """
 
@@ -23,7 +24,7 @@ from l3c.stopwatch import is_timed, timed
 from l3c.threads import in_threads
 from l3c.tile_coding import Choice, CodedTile, decode_tiles, encode_tiles
 
-_NETWORK_MODES = (Mode.RGB, Mode.RGBA)
+_RGB, _GREY = (Mode.RGB, Mode.RGBA), (Mode.GREY, Mode.GREY_ALPHA)
 
 FindCodec = Callable[[bytes, Arithmetic], TileCodec]
 """Model identity and arithmetic of a file -> its codec; raises ModelMismatchError for others."""
@@ -45,9 +46,9 @@ class Decoded:
     damaged: tuple[Damage, ...] = field(default=())
 
 
-def uses_network(mode: Mode) -> bool:
-    """Whether a network codes part of pictures of this mode."""
-    return mode in _NETWORK_MODES
+def uses_network(mode: Mode, arithmetic: Arithmetic = Arithmetic.CAUSAL) -> bool:
+    """Whether a network, of any arithmetic or of this one, codes part of pictures of this mode."""
+    return mode in _RGB or (mode in _GREY and arithmetic == Arithmetic.CAUSAL)
 
 
 def encode_picture(
@@ -69,7 +70,7 @@ def encode_picture(
         progress: called with the number of pixels of each tile that is done.
     """
     height, width = picture.samples.shape[:2]
-    used = codec if uses_network(picture.mode) else None
+    used = codec if codec and uses_network(picture.mode, codec.arithmetic) else None
     grid = tile_grid(height, width, tile_side)
 
     def encode(rectangle: Rectangle) -> CodedTile:
@@ -102,7 +103,8 @@ def encode_pictures(
     alike: dict[tuple[int, int], list[int]] = {}
     for number, picture in enumerate(pictures):
         size = picture.samples.shape[:2]
-        if codec and uses_network(picture.mode) and tile_grid(*size) == (1, 1):
+        suits = codec and uses_network(picture.mode, codec.arithmetic)
+        if suits and tile_grid(*size) == (1, 1):
             alike.setdefault(size, []).append(number)
         else:
             files[number] = encode_picture(picture, codec, choice=choice)
@@ -269,7 +271,7 @@ def mode_of(container: Container) -> Mode:
         mode = Mode(container.mode)
     except ValueError:
         raise NewerFormatError(f"image mode {container.mode}") from None
-    if container.arithmetic and not uses_network(mode):
+    if container.arithmetic and not uses_network(mode, Arithmetic(container.arithmetic)):
         raise CorruptStreamError(f"a model is named, but {mode.name} is coded without one")
     return mode
 

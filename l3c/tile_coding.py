@@ -1,8 +1,9 @@
 """Tiles <-> their payloads, by the network or by the fallback.
 
-RGB in 8 bits, with or without alpha, can be coded by either; everything else by the fallback. A
-network is trained on photographs. On screenshots, drawings, flat areas, noise and narrow strips it
-needs several times the bytes of the fallback, or more than the samples take as they are.
+RGB in 8 bits, with or without alpha, can be coded by either, and grey by a causal network, as RGB
+of three equal channels; everything else by the fallback. A network is trained on photographs. On
+screenshots, drawings, flat areas, noise and narrow strips it needs several times the bytes of the
+fallback, or more than the samples take as they are.
 
 What suits a tile is estimated from the sizes that the fastest settings of the fallback's coders
 give (`fallback.estimate`). Where they say that the network cannot suit, it is not run. Elsewhere
@@ -30,8 +31,6 @@ from l3c.fileformat.errors import NotExactError, Rectangle
 from l3c.images.picture import Mode, Samples
 from l3c.models.tile_codec import TileCodec, UnsupportedError
 from l3c.stopwatch import timed
-
-NETWORK_CHANNELS = 3
 
 # Of 187 crops of photographs the smallest ratio of the two estimates is 0.79, and the smallest
 # estimate 0.92 bits per sub-pixel. Of 204 thumbnails and strips whose padding adds a third or more,
@@ -96,15 +95,16 @@ def encode_tiles(
     suited = [i for i, limit in enumerate(limits) if limit is not None]
     streams: dict[int, list[bytes]] = {}
     if codec:
-        coded = codec.encode_batch([tiles[i][:, :, :NETWORK_CHANNELS].copy() for i in suited])
+        coded = codec.encode_batch([_rgb(tiles[i]) for i in suited])
         streams = dict(zip(suited, coded, strict=True))
     results = []
     for i, (samples, crc, limit) in enumerate(zip(tiles, crcs, limits, strict=True)):
         found = []
         if limit is not None:
             parts = streams[i]
-            if samples.shape[2] > NETWORK_CHANNELS:
-                parts = [*parts, fallback.encode(samples[:, :, NETWORK_CHANNELS:], 8)]
+            alpha = samples[:, :, _colors(samples) :]
+            if alpha.size:
+                parts = [*parts, fallback.encode(alpha, 8)]
             found.append(CodedTile(pack_parts(parts), True, crc))
         if limit is None or len(pack_parts(streams[i])) >= limit:
             found.append(CodedTile(fallback.encode(samples, bits), False, crc))
@@ -136,7 +136,7 @@ def decode_tiles(
     rgb: dict[int, Samples] = {}
     parts: dict[int, list[bytes]] = {}
     if codec:
-        number = codec.streams + (mode == Mode.RGBA)
+        number = codec.streams + mode.alpha
         by_network = [i for i, (network, _) in enumerate(payloads) if network]
         parts = {i: split_parts(payloads[i][1], number) for i in by_network}
         streams = [parts[i][: codec.streams] for i in by_network]
@@ -147,15 +147,26 @@ def decode_tiles(
         if i not in rgb:
             shape = (height, width, mode.channels)
             samples = fallback.decode(payloads[i][1], shape, mode.bits)
-        elif mode == Mode.RGBA:
-            alpha = fallback.decode(parts[i][-1], (height, width, 1), mode.bits)
-            samples = np.concatenate([rgb[i], alpha], axis=2)
         else:
-            samples = rgb[i]
+            samples = rgb[i][:, :, : mode.channels - mode.alpha]
+            if mode.alpha:
+                alpha = fallback.decode(parts[i][-1], (height, width, 1), mode.bits)
+                samples = np.concatenate([samples, alpha], axis=2)
         with timed("container"):
             tile.check_pixels(samples, rectangle)
         found.append(samples)
     return found
+
+
+def _colors(samples: Samples) -> int:
+    """Channels without alpha."""
+    return 3 if samples.shape[2] > 2 else 1
+
+
+def _rgb(samples: Samples) -> Samples:
+    """What a network codes of a tile: uint8 (H, W, 3), grey in all three."""
+    colors = samples[:, :, : _colors(samples)]
+    return np.repeat(colors, 3 // colors.shape[2], 2)
 
 
 def split_payload(
@@ -186,15 +197,15 @@ def _inexact_in_float(codec: TileCodec, rectangle: Rectangle) -> Iterator[None]:
 
 
 def _limit(samples: Samples, codec: TileCodec, choice: Choice) -> float | None:
-    """From how many bytes of RGB on the fallback is tried too; None if the network cannot suit."""
+    """From how many bytes on the fallback is tried too; None if the network cannot suit."""
     if choice is Choice.NETWORK:
         return float("inf")
     height, width = samples.shape[:2]
     pixels = height * width
     if codec.padded_pixels(height, width) >= _MOST_PADDING * pixels:
         return None
-    raw = NETWORK_CHANNELS * pixels
-    jpegxl, webp = fallback.estimate(samples[:, :, :NETWORK_CHANNELS])
+    raw = _colors(samples) * pixels
+    jpegxl, webp = fallback.estimate(_rgb(samples))
     least = min(jpegxl, webp)
     unsuited = least >= raw or webp < _PATTERNED * jpegxl or 8 * least < _FLAT * raw
     if codec.quick and choice is Choice.SMALLEST:

@@ -171,7 +171,7 @@ def test_no_network_is_opened_for_what_needs_none(monkeypatch: pytest.MonkeyPatc
         raise AssertionError("opened a model")
 
     monkeypatch.setattr(zoo, "open_codec", no_model)
-    grey = smooth(9, 11, 1)
+    grey = smooth(9, 11, 1).astype(np.uint16)
     assert (l3c.decode(l3c.encode(grey)) == grey).all()
 
 

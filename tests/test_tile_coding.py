@@ -148,6 +148,18 @@ def test_alpha_goes_the_way_of_its_tile(codec: TileCodec) -> None:
         assert (decoded.samples == samples).all()
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_grey_goes_through_a_causal_network(codec: TileCodec, channels: int) -> None:
+    causal = codec.arithmetic == Arithmetic.CAUSAL
+    photo = photograph()[:, :, 1:]
+    for samples, network in ((photo, causal), (screenshot()[:, :, 1:], False)):
+        picture = Picture.from_array(samples[:, :, :channels])
+        data = encode_picture(picture, codec)
+        assert by_network(data) == [network]
+        assert len(data) <= len(encode_picture(picture, None))
+        assert decode_picture(data, lambda *model: codec).picture == picture
+
+
 @pytest.mark.usefixtures("half_as_large_again")
 def test_batches_have_the_files_of_their_pictures(codec: TileCodec) -> None:
     images = [photograph(64, 64), screenshot(64, 64), noise(64, 64, 3), smooth(64, 64)]

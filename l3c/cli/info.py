@@ -25,7 +25,7 @@ from l3c.fileformat.container import header_bytes, split_parts, unpack
 from l3c.fileformat.errors import TileError
 from l3c.fileformat.lossy import is_lossy
 from l3c.fileformat.tiles import tile_rectangles
-from l3c.images.picture import Mode, Section
+from l3c.images.picture import Section
 from l3c.models.zoo import ModelError, ModelFile, named_model, released
 from l3c.pillow_plugin import SUFFIX
 from l3c.tile_coding import split_payload
@@ -58,7 +58,7 @@ def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
     # How many streams a network's tile has is known from its model's card alone: without one they
     # are counted together.
     streams = model.card.get("streams") if model else None
-    alpha = ["alpha"] if mode == Mode.RGBA else []
+    alpha = ["alpha"] if mode.alpha else []
     of_network = [*streams, *alpha] if streams else ["streams"]
     parts = Counter(
         {"container": header_bytes(data), "sections": sum(len(c) for _, c in container.sections)}

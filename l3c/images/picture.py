@@ -90,6 +90,11 @@ class Mode(IntEnum):
         return mode
 
     @property
+    def alpha(self) -> bool:
+        """Whether the last channel is alpha."""
+        return self in (Mode.GREY_ALPHA, Mode.RGBA)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the samples: uint8, or uint16 for 16 bits."""
         return np.dtype(np.uint16 if self.bits == 16 else np.uint8)

@@ -248,7 +248,7 @@ def test_a_full_disk_is_the_outputs_problem_and_leaves_nothing(
     assert files_in(photo.parent) == ["photo.png"]
 
 
-def test_a_model_that_is_not_there_is_named_and_grey_needs_none(
+def test_a_model_that_is_not_there_is_named_and_16_bits_need_none(
     run: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = tmp_path / "nowhere.safetensors"
@@ -256,7 +256,7 @@ def test_a_model_that_is_not_there_is_named_and_grey_needs_none(
     assert (ended.code, ended.err.count("nowhere.json")) == (4, 1)
     assert (ended.content["exit_code"], ended.content["error"]["type"]) == (4, "ModelError")
     monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
-    Image.fromarray(smooth(9, 9)[..., 0]).save(tmp_path / "grey.png")
+    Image.fromarray(smooth(9, 9)[..., 0].astype(np.uint16)).save(tmp_path / "grey.png")
     ended = run("encode", tmp_path / "grey.png", photo)
     assert (ended.code, ended.err.startswith(f"l3c: {photo}: ")) == (4, True)
     assert (tmp_path / "grey.l3c").exists()
