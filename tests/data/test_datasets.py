@@ -28,6 +28,12 @@ FULL_SIZE = {"copies": 2, "full_size": True}
 BAD = ["alpha.png", "cut.jpg", "deep.png", "gone.png", "grey.png", "text.png", "tiny.png"]
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photographs in their order, whatever a test before has set PyTorch to."""
+    monkeypatch.setattr(datasets, "thread_count", lambda: 1)
+
+
 def photograph(name: str) -> np.ndarray:
     """Another one for each name, 64 to 96 pixels a side."""
     rng = np.random.default_rng(list(name.encode()))
