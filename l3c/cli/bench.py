@@ -7,6 +7,7 @@ RGB are left out and listed. The learned model runs on the CPU.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ from l3c.bench.schema import (
     frame,
     measured,
     rows_of,
+    write,
 )
 from l3c.bench.stats import rates, speeds
 from l3c.cli import bench_lossy
@@ -134,6 +136,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure rate and distortion of lossy codecs, and of the lossy models that are named "
         "(one method, its operating points in the order of --model)",
     )
+    parser.add_argument(
+        "--keep",
+        metavar="DIR",
+        help="a new folder for files, rows.csv, and Python files of methods, for l3c compare and "
+        "l3c check; with --lossy, any folder for lossy.csv",
+    )
     parser.add_argument("--repeats", type=positive, default=1, help="timed runs; the median counts")
     add_shared(parser, "--json", "--quiet", "--threads")
 
@@ -148,10 +156,16 @@ def run(args: argparse.Namespace) -> Exit:
         return bench_lossy.run(args, {folder: photos for folder, (photos, _) in found.items()})
     sources = _sources(args)
     benches = []
-    for folder, (photos, left) in found.items():
-        with hushed(args.quiet or not sys.stderr.isatty()):
-            rows, records = _measure(folder, photos, sources, threads, args.repeats)
-        benches.append(Bench(folder, rows, records, left))
+    if args.keep:
+        Path(args.keep).mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="l3c-bench-") as scratch:
+        root = Path(args.keep or scratch)
+        for folder, (photos, left) in found.items():
+            with hushed(args.quiet or not sys.stderr.isatty()):
+                rows, records = _measure(folder, photos, sources, root, threads, args.repeats)
+            benches.append(Bench(folder, rows, records, left))
+    if args.keep:
+        _keep(root, benches, sources)
     if args.json:
         print_json(_content(benches))
     else:
@@ -166,29 +180,41 @@ def run(args: argparse.Namespace) -> Exit:
 
 
 def _measure(
-    folder: str, photos: list[Photo], sources: list[MethodSource], threads: int, repeats: int
+    folder: str,
+    photos: list[Photo],
+    sources: list[MethodSource],
+    root: Path,
+    threads: int,
+    repeats: int,
 ) -> tuple[pd.DataFrame, list[MethodRecord]]:
-    """Rows of each method on the photographs of a folder, failures among them, and records."""
+    """Rows of each method on the photographs of a folder, failures among them, and records.
+
+    Files are written below `root`.
+    """
     rows: list[ResultRow | FailedRow] = []
     by_fallback: list[bool] = []
     records = []
-    with tempfile.TemporaryDirectory(prefix="l3c-bench-") as scratch:
-        place = Measurement(
-            dataset=Path(folder).resolve().name or "images",
-            run=Path(scratch),
-            streams=Path(scratch) / "streams",
-            threads=threads,
-            repeats=repeats,
-        )
-        for source in sources if photos else ():
-            images = ((photo.name, photo.read()) for photo in photos)
-            found = measure(source, images, len(photos), place)
-            rows += [*found.rows, *found.failed]
-            records.append(found.record)
-            files = [place.run / row.stream for row in found.rows]
-            by_fallback += [bool(source.weights) and _by_fallback(file) for file in files]
-            by_fallback += [False for _ in found.failed]
+    dataset = Path(folder).resolve().name or "images"
+    for source in sources if photos else ():
+        streams = root / "streams" / dataset / source.key
+        place = Measurement(dataset, root, streams, threads, repeats)
+        images = ((photo.name, photo.read()) for photo in photos)
+        found = measure(source, images, len(photos), place)
+        rows += [*found.rows, *found.failed]
+        records.append(found.record)
+        files = [root / row.stream for row in found.rows]
+        by_fallback += [bool(source.weights) and _by_fallback(file) for file in files]
+        by_fallback += [False for _ in found.failed]
     return frame(rows, ResultRow).assign(by_fallback=np.array(by_fallback, bool)), records
+
+
+def _keep(root: Path, benches: Sequence[Bench], sources: Sequence[MethodSource]) -> None:
+    """Completes the folder of a run, from which others can check the result."""
+    rows = pd.concat([bench.rows for bench in benches])
+    write(root / "rows.csv", rows.drop(columns="by_fallback"))
+    for source in sources:
+        if source.entry.endswith(".py"):
+            shutil.copy(source.entry, root)
 
 
 def _by_fallback(path: Path) -> bool:

@@ -14,7 +14,7 @@ import pandas as pd
 from baselines.lossy import LOSSY_METHODS, LossyMethod
 from l3c.bench.lossy import LearnedLossy, LossyRow, measure_lossy, operating_points
 from l3c.bench.measure.child import ChildError
-from l3c.bench.schema import frame, rows_of
+from l3c.bench.schema import frame, rows_of, write
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.process import hushed
 from l3c.cli.report import print_json
@@ -52,6 +52,8 @@ def run(args: argparse.Namespace, photos: dict[str, list[Photo]]) -> Exit:
             failures += [f"{method.name}, {folder}: {reason}"] if reason else []
     table = frame(rows, LossyRow)
     points = operating_points(table)
+    if args.keep:
+        write(Path(args.keep) / "lossy.csv", table)
     if args.json:
         content = {"command": "bench", "lossy": True, "failures": failures}
         records = {"points": points.to_dict("records"), "rows": table.to_dict("records")}

@@ -20,10 +20,11 @@ COMMANDS = {
     "train": "Train a model on a folder of photographs.",
     "models": "List the models that come with the package, and others that are named.",
     "models import": "Import a model of the authors' release (fab-jul/L3C-PyTorch).",
-    "compare": "Compare the results of two or more runs, and list what was changed between them.",
+    "check": "Check a submitted result: decode its files, compare pixels, recompute rates.",
+    "compare": "Compare the results of runs, and list what was changed between them.",
 }
 """Each command and the first line of its module's docstring."""
-MEASURING = {"bench", "compare"}
+MEASURING = {"bench", "check", "compare"}
 """Commands that need the extra "bench"."""
 
 

@@ -1,0 +1,152 @@
+"""`l3c check`: a submission accepted, and refused for a pixel, an image, a row, a file."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from command import Run
+from PIL import Image
+from tiny_models import smooth
+
+from l3c.bench.schema import ResultRow, read, write
+from l3c.cli import main
+
+PAGE = (Path(__file__).parents[2] / "docs" / "submit.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders as the page makes them, of two small images; `trusted` is to be checked against."""
+    root = tmp_path_factory.mktemp("made")
+    (root / "embedded-test").mkdir()
+    for name, size in (("a", (20, 30)), ("b", (16, 9))):
+        Image.fromarray(smooth(*size)).save(root / "embedded-test" / f"{name}.png")
+    [method] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (root / "mine.py").write_text(method)
+    [command] = re.findall(r"^l3c (bench.*)$", PAGE, re.MULTILINE)
+    with contextlib.chdir(root):
+        assert main(command.split()) == 0
+        assert main(["bench", "embedded-test", "--methods", "png", "--keep", "trusted"]) == 0
+    return root
+
+
+@pytest.fixture
+def submission(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy, in the working directory."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "submission"
+
+
+def check(run: Run, *options: str) -> tuple[int, list[str]]:
+    [command] = re.findall(r"^l3c (check.*)$", PAGE, re.MULTILINE)
+    ended = run(*command.split(), "--against", "trusted", *options)
+    return ended.code, ended.out.splitlines()
+
+
+def test_the_submission_of_the_page_is_accepted(run: Run, submission: Path) -> None:
+    code, lines = check(run)
+    assert (code, lines[0], len(lines)) == (0, "accepted", 4)
+    rows = read(submission / "rows.csv", ResultRow)
+    assert f"{rows.bpsp.mean():.3f} bpsp, 2 images" in lines[1]
+    size = (submission / "mine.py").stat().st_size
+    assert lines[3].endswith(f"{size} bytes")
+    content = run("check", submission, "--against", "trusted", "--json").content
+    assert (content["accepted"], content["problems"], content["exit_code"]) == (True, [], 0)
+    assert content["rates"][0]["mean_bpsp"] == pytest.approx(rows.bpsp.mean())
+    assert run("bench", "embedded-test", "--methods", "png", "--keep", submission).code == 1
+
+
+def wrong_pixel(folder: Path) -> None:
+    """A file that was written with the method from another image, with its rightful size."""
+    image = smooth(16, 9)
+    image[3, 4, 1] ^= 1
+    namespace: dict[str, Callable] = {}
+    exec((folder / "mine.py").read_text(), namespace)
+    data = namespace["encode"](image)
+    next(folder.glob("streams/*/*/b.bin")).write_bytes(data)
+    edit(folder, lambda rows: rows.num_bytes.mask(rows.image == "b", len(data)))
+
+
+def edit(folder: Path, sizes: Callable[[pd.DataFrame], pd.Series]) -> None:
+    rows = read(folder / "rows.csv", ResultRow)
+    rows["num_bytes"] = sizes(rows)
+    rows["bpsp"] = 8 * rows.num_bytes / (3 * rows.height * rows.width)
+    write(folder / "rows.csv", rows)
+
+
+def missing_image(folder: Path) -> None:
+    rows = read(folder / "rows.csv", ResultRow)
+    write(folder / "rows.csv", rows[rows.image != "b"])
+
+
+def other_rows(folder: Path) -> None:
+    edit(folder, lambda rows: rows.num_bytes - 1)
+
+
+def missing_stream(folder: Path) -> None:
+    next(folder.glob("streams/*/*/a.bin")).unlink()
+
+
+def stream_outside(folder: Path) -> None:
+    rows = read(folder / "rows.csv", ResultRow)
+    shutil.copy(folder / rows.stream[0], folder.parent / "outside.bin")
+    write(folder / "rows.csv", rows.assign(stream=["../outside.bin", rows.stream[1]]))
+
+
+def broken_stream(folder: Path) -> None:
+    path = next(folder.glob("streams/*/*/a.bin"))
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def changed_method(folder: Path) -> None:
+    with (folder / "mine.py").open("a") as file:
+        file.write("# another version\n")
+
+
+def two_methods(folder: Path) -> None:
+    shutil.copy(folder / "mine.py", folder / "more.py")
+
+
+def other_hash(folder: Path) -> None:
+    rows = read(folder / "rows.csv", ResultRow)
+    write(folder / "rows.csv", rows.assign(pixel_sha256="0" * 64))
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (wrong_pixel, ["b of embedded-test: decoded to other pixels"]),
+        (missing_image, ["b of embedded-test: missing"]),
+        (other_rows, ["a of embedded-test: rows.csv has", "b of embedded-test: rows.csv has"]),
+        (missing_stream, ["a of embedded-test: no stream"]),
+        (stream_outside, ["a of embedded-test: no stream"]),
+        (broken_stream, ["a of embedded-test: decode: "]),
+        (changed_method, ["rows.csv has version"]),
+        (two_methods, ["2 Python files"]),
+        (other_hash, ["a of embedded-test: rows.csv has another", "b of embedded-test: rows.csv"]),
+    ],
+)
+def test_others_are_refused(
+    damage: Callable[[Path], None], expected: list[str], run: Run, submission: Path
+) -> None:
+    damage(submission)
+    code, lines = check(run)
+    assert (code, lines[-1], len(lines)) == (1, "refused", len(expected) + 1)
+    for line, start in zip(lines, expected, strict=False):
+        assert line.startswith(start)
+
+
+def test_other_data_sets_are_refused(run: Run, submission: Path) -> None:
+    (submission.parent / "other").mkdir()
+    shutil.copy("embedded-test/a.png", "other/a.png")
+    assert run("bench", "other", "--methods", "png", "--keep", "elsewhere").code == 0
+    ended = run("check", submission, "--against", "elsewhere")
+    assert (ended.code, ended.out.count("\n")) == (1, 2)
+    assert run("check", "nowhere").code == 1
