@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from l3c.bench.checks import check
 from l3c.bench.measure.provenance import Provenance, read_provenance
 from l3c.bench.schema import ResultRow, RowError, TimingRow, frame, measured, read
-from l3c.data.manifest import MANIFEST, manifest_sha256
 
 _CHECKOUT = Path(__file__).parents[2]
 _REFERENCE = "results/reference"
@@ -30,7 +26,7 @@ class RunFolder:
         path: of the folder.
 
     Raises:
-        RunFolderError, RowError, DatasetError, ProvenanceError: a file of it is missing or
+        RunFolderError, RowError, ProvenanceError: a file of it is missing or
             malformed; raised where it is first needed.
     """
 
@@ -70,17 +66,6 @@ class RunFolder:
         path = self.path / "provenance.json"
         return read_provenance(path) if path.is_file() else None
 
-    @cached_property
-    def cards(self) -> dict[str, Mapping[str, Any]]:
-        """Key of a model -> its card; empty where only results were copied."""
-        return {path.stem: _read_card(path) for path in sorted(self.path.glob("models/*.json"))}
-
-    @cached_property
-    def manifests(self) -> dict[str, str]:
-        """Data set -> SHA-256 over the pixels of its kept images; empty likewise."""
-        paths = sorted(self.path.glob(f"data/*/{MANIFEST}"))
-        return {path.parent.name: manifest_sha256(path) for path in paths}
-
 
 def open_run(run: str | Path) -> RunFolder:
     """The folder, from the working directory or from the checkout of this package.
@@ -94,13 +79,3 @@ def open_run(run: str | Path) -> RunFolder:
         if (path / "rows.csv").is_file():
             return RunFolder(path)
     raise RunFolderError(f"{run}: no rows.csv: run the workflow first (snakemake --cores all)")
-
-
-def _read_card(path: Path) -> Mapping[str, Any]:
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        return {**card}
-    except (OSError, ValueError, TypeError) as error:
-        raise RunFolderError(
-            f"{path}: not a model's card ({error}); copy it again, or remove it to compare without"
-        ) from None

@@ -1,7 +1,7 @@
-"""Compare the results of two or more runs, and list what was changed between them.
+"""Compare the results of runs, and list what was changed between them.
 
-Sizes and times are compared with those of the first run, over the images that both measured, with
-95 % intervals.
+The runs may be of several machines. Sizes and times are compared over the images that they share,
+with 95 % intervals. Files of the same model or codec and settings must be equal in size everywhere.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 import pandas as pd
 
 from l3c.bench.checks import failure_texts
-from l3c.bench.compare import Comparison, compare
+from l3c.bench.compare import Comparison, compare, named
 from l3c.bench.measure.other_load import noise_note
 from l3c.bench.measure.provenance import SHORT
 from l3c.bench.run_folder import RunFolder
-from l3c.bench.schema import failed, rows_of
-from l3c.cli.exits import Exit
+from l3c.bench.schema import failed
+from l3c.cli.exits import Exit, UsageError
 from l3c.cli.options import add_shared
 from l3c.cli.report import print_json
 from l3c.messages import aligned, counted, listed
@@ -35,70 +35,80 @@ _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("first", metavar="A", help="folder of a run's results, with rows.csv")
-    parser.add_argument("others", metavar="B", nargs="+", help="folders to be compared with it")
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of results, with rows.csv")
+    parser.add_argument("--site", metavar="FOLDER", help="also write pages of all runs together")
     add_shared(parser, "--json")
 
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command; files of unequal size where they must be equal are a failure."""
-    runs = {chr(ord("A") + i): RunFolder(path) for i, path in enumerate([args.first, *args.others])}
-    for folder in args.others:
-        if runs["A"].path.samefile(folder):
-            print(f"l3c: {args.first} and {folder} are the same folder", file=sys.stderr)
-    found = compare([*runs.values()])
+    if len({Path(path).resolve() for path in args.runs}) < 2:
+        raise UsageError("name the folders of two runs or more")
+    runs = [RunFolder(path) for path in args.runs]
+    found = compare(runs)
     code = Exit.FAILED if found.alarms else Exit.GOOD
     if args.json:
-        print_json(_content(runs, found, code))
+        print_json(_content(named(runs), found, code))
     else:
-        print("\n".join(_lines(runs, found)))
+        print("\n".join(_lines(named(runs), found)))
+    if args.site:
+        from l3c.bench.site import write_site
+
+        write_site(runs, Path(args.site))
     return code
 
 
 def _lines(runs: dict[str, RunFolder], found: Comparison) -> Iterator[str]:
+    machines = {name: " | ".join(folder.rows.hardware.unique()) for name, folder in runs.items()}
     for name, folder in runs.items():
         origin = folder.provenance.short_id if folder.provenance else "without provenance.json"
-        machine = " | ".join(dict.fromkeys(folder.rows.hardware))
-        yield f"{name}: {folder.path} ({origin}), {machine}"
-    for alarm in found.alarms:
-        yield f"ALARM: {alarm}"
-    for (other, dataset), lines in found.differences.groupby(["run", "dataset"], sort=False):
+        yield f"{name}: {folder.path} ({origin}), {machines[name]}"
+    yield from (f"ALARM: {alarm}" for alarm in found.alarms)
+    for dataset, lines in found.differences.groupby("dataset", sort=False):
         shared = int(lines["count"][lines.of == "image"].max())
-        yield from ("", f"{dataset}: {counted(shared, 'image')} in A and {other}")
-        yield from _tables(lines, str(other))
+        yield from ("", f"{dataset}: {counted(shared, 'image')} in all")
+        yield from _tables(lines, [*runs])
+    if len({*machines.values()}) > 1:
+        yield from (
+            "",
+            "times are of different machines: " + "; ".join(map(": ".join, machines.items())),
+        )
     yield ""
     for (what, having), names in found.partial.groupby(["what", "runs"], sort=False).name:
-        yield f"{what} in {having}: {listed(names.tolist())}"
+        yield f"{what} only in {having}: {listed(names.tolist())}"
     for name, folder in runs.items():
         for (dataset, key), text in failure_texts(folder.attempts).items():
             yield f"in {name}: {key} on {dataset} {text}"
         if noisy := noise_note(folder.rows, folder.timing):
             yield f"in {name}: {noisy}"
-    if "machine" in set(found.changes.section):
-        yield "runs were measured on different machines or threads: speeds depend on both"
-    yield ""
     yield "changed between the runs" if len(found.changes) else "nothing that is known was changed"
     for section, lines in found.changes.groupby("section", sort=False):
         yield f"  {section}"
         for line in lines.itertuples(index=False):
             yield f"    {line.what}: {' -> '.join(map(_short, line[2:]))}"
-    for name, sections in found.unknown.items():
-        yield f"  not compared, since {runs[name].path} does not state: {', '.join(sections)}"
 
 
-def _tables(lines: pd.DataFrame, name: str) -> Iterator[str]:
+def _tables(lines: pd.DataFrame, runs: list[str]) -> Iterator[str]:
     """A table for each quantity, below each other, with one width of columns."""
-    rows: list[tuple[str, str, str, str]] = []
-    heads = {}
+    rows: list[list[str]] = []
+    heads = set()
     for quantity, part in lines.groupby("quantity", sort=False):
-        heads[len(rows)] = _HEADS.get(str(quantity), f"{quantity}, ms per crop")
-        rows.append((heads[len(rows)], "A", name, f"{name} is"))
+        heads.add(len(rows))
+        head = _HEADS.get(str(quantity), f"{quantity}, ms per crop")
+        rows.append([head, *runs, *(f"{run} is" for run in runs[1:])])
         shown = "{:.3f}".format if quantity == "bpsp" else _milliseconds
-        rows += [(row.method, shown(row.a), shown(row.b), row.verdict) for row in rows_of(part)]
-    for i, text in enumerate(aligned(rows, right=(1, 2))):
+        for method, others in part.groupby("method", sort=False):
+            means = {
+                others["first"].iloc[0]: others.a.iloc[0],
+                **dict(zip(others.run, others.b, strict=True)),
+            }
+            verdicts = dict(zip(others.run, others.verdict, strict=True))
+            cells = [shown(means[run]) if run in means else "-" for run in runs]
+            rows.append([str(method), *cells, *(verdicts.get(run, "-") for run in runs[1:])])
+    for i, text in enumerate(aligned(rows, right=range(1, 1 + len(runs)))):
         yield from [""] * (i in heads)
         yield f"  {text}"
-    percents = lines.percent[lines.control & (lines.quantity != "bpsp")]
+    percents = lines.percent[lines.control]
     if percents.any():
         moved = f"{percents.min():+.1f} to {percents.max():+.1f} %"
         yield from ("", f"  times of codecs that were not changed moved by {moved}")

@@ -1,7 +1,5 @@
 """The folder of a run, or a copy of it."""
 
-import json
-
 import pytest
 from result_rows import result_row, write_results
 
@@ -9,7 +7,6 @@ from l3c.bench import run_folder
 from l3c.bench.measure.provenance import CodeState, Provenance, ProvenanceError, write_provenance
 from l3c.bench.run_folder import RunFolder, RunFolderError, open_run
 from l3c.bench.schema import RowError
-from l3c.data.manifest import ManifestRow, write_manifest
 
 PROVENANCE = Provenance(CodeState("c0ffee", False), {}, {}, {}, {"numpy": "2.0"})
 
@@ -20,31 +17,25 @@ def folder(tmp_path):
     learned = result_row(key="l3c", method="L3C", cross_entropy_bits=2000.0)
     write_results(tmp_path / "rows.csv", [learned, result_row()])
     write_provenance(tmp_path / "provenance.json", PROVENANCE)
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "rgb.json").write_text(json.dumps({"name": "rgb"}))
-    (tmp_path / "data" / "toy").mkdir(parents=True)
-    kept = ManifestRow(image="a", source="a.png", status="kept", pixel_sha256="0" * 64)
-    write_manifest(tmp_path / "data" / "toy" / "manifest.csv", [kept])
     return tmp_path
 
 
 def test_a_folder_is_read(folder):
     run = open_run(folder)
     assert (run.path, len(run.rows), len(run.timing)) == (folder, 2, 0)
-    assert (run.provenance, run.cards) == (PROVENANCE, {"rgb": {"name": "rgb"}})
-    assert [len(digest) for digest in run.manifests.values()] == [64]
+    assert run.provenance == PROVENANCE
 
 
 def test_a_copy_with_rows_alone_is_read(folder, tmp_path):
     (tmp_path / "copy").mkdir()
     (folder / "rows.csv").rename(tmp_path / "copy" / "rows.csv")
     run = RunFolder(tmp_path / "copy")
-    assert (len(run.rows), run.provenance, run.cards, run.manifests) == (2, None, {}, {})
+    assert (len(run.rows), run.provenance) == (2, None)
 
 
 def everything_of(folder):
     run = RunFolder(folder)
-    return run.rows, run.provenance, run.cards
+    return run.rows, run.provenance
 
 
 @pytest.mark.parametrize(
@@ -53,8 +44,6 @@ def everything_of(folder):
         ("rows.csv", lambda text: None, RunFolderError),
         ("rows.csv", lambda text: text.splitlines(keepends=True)[0], RunFolderError),
         ("rows.csv", lambda text: text + text.splitlines(keepends=True)[1], RowError),
-        ("models/rgb.json", lambda text: "[1]", RunFolderError),
-        ("models/rgb.json", lambda text: "{", RunFolderError),
         ("provenance.json", lambda text: "[]", ProvenanceError),
         ("provenance.json", lambda text: "{}", ProvenanceError),
     ],
