@@ -7,7 +7,12 @@ from collections.abc import Collection, Iterator, Sequence
 
 OURS = ("l3c", "coder", "baselines")
 LISTED = 5
-PACKAGES = {"yaml": "PyYAML", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+PACKAGES = {
+    "yaml": "PyYAML",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "vl_convert": "vl-convert-python",
+}
 """Of modules that are not called as the package that installs them."""
 
 

@@ -116,16 +116,5 @@ def to_page(notebook: NotebookNode) -> str:
     exporter = HTMLExporter(template_name="basic", exclude_anchor_links=True)
     body, _ = exporter.from_notebook_node(notebook)
     colors = HtmlFormatter(style="default").get_style_defs(".highlight")
-    return _page(title_of(notebook), body, colors)
-
-
-def markdown_page(text: str) -> str:
-    """A page of tables; the first line is its title."""
-    from nbconvert.filters.markdown import markdown2html
-
-    return _page(text.partition("\n")[0].lstrip("#").strip(), markdown2html(text))
-
-
-def _page(title: str, body: str, more_css: str = "") -> str:
     page = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-    return page.substitute(title=html.escape(title), css=more_css, body=body)
+    return page.substitute(title=html.escape(title_of(notebook)), css=colors, body=body)

@@ -1,7 +1,6 @@
 """Notebooks: those of notebooks/ are clean and run; pages need nothing; errors name the cell."""
 
 import os
-import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from l3c.bench.notebooks import NotebookError, execute, markdown_page, read, title_of, to_page
+from l3c.bench.notebooks import NotebookError, execute, read, title_of, to_page
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -103,11 +102,7 @@ def test_what_is_no_notebook_is_said(tmp_path, text):
         execute(tmp_path / "bad.ipynb")
 
 
-def test_markdown_becomes_a_page_that_needs_nothing_else():
-    page = markdown_page("# Rates & more\n\n| a | b |\n| - | -: |\n| L3C | 2.991† |\n")
-    assert "<title>Rates &amp; more</title>" in page
-    assert re.search(r"<td[^>]*>2.991†</td>", page)
-    assert loaded(page) == []
+def test_a_notebook_without_heading_has_a_title():
     assert title_of(new_notebook(cells=[new_code_cell("# no heading")])) == "Notebook"
 
 

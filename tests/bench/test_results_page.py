@@ -1,9 +1,14 @@
-"""The page about a run: the comparison, what there is, links that lead somewhere."""
+"""What a run has to show, and the page of it: what there is, links that lead somewhere."""
 
 import re
 
+import pytest
+from result_rows import result_row, write_results
+
 from l3c.bench.figures.registry import load_figures
-from l3c.bench.results_page import filled, results_page
+from l3c.bench.measure.provenance import CodeState, Provenance, write_provenance
+from l3c.bench.results_page import outputs, readme
+from l3c.bench.run_folder import RunFolder
 
 COMPARISON = "# Comparison\n\n## toy\n\n| Method |\n| --- |\n\n* A remark.\n\nProvenance: x.\n"
 OUTPUTS = [
@@ -16,13 +21,24 @@ OUTPUTS = [
     "figures/bpsp.png",
     "figures/new_one.png",
 ]
-CAPTIONS = {"rows": "One ``row`` each."}
 
 
-def test_every_output_is_linked_once_or_shown():
-    page = results_page(COMPARISON, OUTPUTS, CAPTIONS, "commit c0ffee")
-    links = re.findall(r"\[[^\]]+\]\(([^)]+)\)", page)
-    assert set(links) == set(OUTPUTS)
+@pytest.fixture
+def run(tmp_path):
+    write_results(tmp_path / "rows.csv", [result_row()])
+    write_provenance(
+        tmp_path / "provenance.json", Provenance(CodeState("c0ffee", False), {}, {}, {}, {})
+    )
+    for path in OUTPUTS[1:]:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("a\n1\n")
+    (tmp_path / "tables/comparison.md").write_text(COMPARISON)
+    return RunFolder(tmp_path)
+
+
+def test_every_output_is_linked_once_or_shown(run):
+    page = readme(run, OUTPUTS, {"rows": "One ``row`` each."})
+    assert set(re.findall(r"\[[^\]]+\]\(([^)]+)\)", page)) == set(OUTPUTS)
     for part in (
         "# Results\n\n",
         "\n\n## toy\n\n| Method |\n| --- |\n\n* A remark.\n\n## Figures\n\n",
@@ -34,19 +50,18 @@ def test_every_output_is_linked_once_or_shown():
         "([Markdown](tables/comparison.md), [CSV](tables/comparison.csv), [LaTeX](",
         "* tables/paper/table7 ([Markdown](tables/paper/table7.md)).\n",
     ):
-        assert page.count(part) == 1
-    assert page.endswith("\n\nProvenance: commit c0ffee.\n")
+        assert page.count(part) == 1, part
+    assert page.endswith(f"\n\nProvenance: {run.provenance.stamp}.\n")
+    assert "## Figures" not in readme(run, ["rows.csv", "tables/comparison.md"], {})
 
 
-def test_a_run_without_figures_has_no_heading_for_them():
-    page = results_page(COMPARISON, ["rows.csv"], {}, "commit c0ffee")
-    assert "## Figures" not in page
-    assert "## Files" in page
-
-
-def test_empty_tables_and_figures_of_them_are_left_out(tmp_path):
-    (tmp_path / "tables").mkdir()
-    (tmp_path / "tables" / "samples.csv").write_text("dataset\n")
-    (tmp_path / "rows.csv").write_text("dataset\ntoy\n")
-    kept = ["rows.csv", "figures/bpsp.svg"]
-    assert filled(tmp_path, [*kept, "tables/samples.csv", "figures/samples.png"]) == kept
+def test_empty_tables_and_figures_of_them_are_left_out(run):
+    (run.path / "tables" / "samples.csv").write_text("dataset\n")
+    shown = outputs(
+        run, ["rows.csv", "figures/bpsp.svg", "tables/samples.csv", "figures/samples.png"]
+    )
+    assert [each["name"] for each in shown] == ["rows", "figures/bpsp"]
+    assert {path for each in outputs(run) for path in each["files"]} == {
+        *OUTPUTS,
+        "provenance.json",
+    }

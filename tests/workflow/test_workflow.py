@@ -34,10 +34,9 @@ FIGURES = ["bpsp", "speed", "training", "samples", "heat_maps", "cost_maps", "bi
 FIGURES += ["batches", "baselines", "encoding", "decoding"]
 FIGURES += ["rate_distortion", "reconstructions"]
 # What follows every change of the configuration: whatever is shown carries its provenance.
-SHOWN = {("record_provenance",), ("collect_rows", "rows"), ("make_tables",), ("render_tables",)}
+SHOWN = {("record_provenance",), ("collect_rows", "rows"), ("make_tables",), ("make_site",)}
 SHOWN |= {("execute_notebook", "results"), ("execute_notebook", "one_image")}
 SHOWN |= {("plot_figure", name) for name in FIGURES} | {("all",)}
-SHOWN |= {("make_results_page",)}
 # What depends on nothing but code, configuration and photographs: no time, no place, no machine.
 RATES = ["provenance.json", "tables/rates.csv", "tables/left_out.csv", "figures/bpsp.svg"]
 RATES += ["tables/paper/table1.csv", "tables/paper/tableA2.csv"]
@@ -63,7 +62,8 @@ def test_smoke_makes_everything(smoke):
     assert figures == {f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
     assert {row.model for row in read_rows(run / "bits.csv", ChannelBits)} >= TRAINED
     assert len(list((run / "pictures/samples").glob("coffee-*.png"))) == 3
-    for name in ("tables/comparison.html", "notebooks/results.html", "notebooks/one_image.html"):
+    views = [f"site/{view}.html" for view in ("index", "images", "results")]
+    for name in (*views, "notebooks/results.html", "notebooks/one_image.html"):
         assert "Provenance: " in (run / name).read_text()
     assert "MODEL = 'results/smoke/models/l3c" in (run / "notebooks/one_image.ipynb").read_text()
     assert {row.key for row in read_rows(run / "timing.csv", TimingRow)} == {"l3c", "png"}
@@ -71,11 +71,13 @@ def test_smoke_makes_everything(smoke):
     assert operations == {"sample", "encode", "decode"}
     assert len(read_rows(run / "lossy.csv", LossyRow)) == 3 * len(Jpeg420.points)
     assert not (smoke.folder / "results" / "reference").exists()
-    page = (run / "README.md").read_text()
-    links = re.findall(r"\]\(([^)]+)\)", page)
-    assert {"rows.csv", "tables/comparison.tex", "figures/bpsp.png"} <= set(links)
-    assert [link for link in links if not (run / link).is_file()] == []
-    assert page.rstrip().endswith(f"Provenance: {read_stamp(run / 'provenance.json')}.")
+    page = (run / "site/results.html").read_text()
+    links = re.findall(r'(?:href|src)="([^"#][^":]*)"', page)
+    for name in ("rows.csv", "tables/comparison.tex", "figures/bpsp.png"):
+        assert f"runs/A/{name}" in links
+    assert [link for link in links if not (run / "site" / link).is_file()] == []
+    assert f"{read_stamp(run / 'provenance.json')}." in page
+    assert (run / "site/images/tiny-test/coffee-cost.webp").is_file()
 
 
 @pytest.mark.slow
@@ -225,7 +227,7 @@ def test_images_left_out_are_listed_and_users_methods_are_rows(make_workflow, tm
     assert {row.method for row in read_rows(out / "rows.csv", ResultRow)} == {"PNG", "Mine"}
     (failure,) = failed(read(out / "rows.csv", ResultRow)).itertuples()
     assert (failure.key, failure.image) == ("raises", "good")
-    for page in ("tables/comparison.md", "README.md"):
+    for page in ("tables/comparison.md", "site/index.html"):
         assert "RuntimeError: no idea" in (out / page).read_text()
     with (out / "tables/left_out.csv").open() as file:
         left = {line["source"]: bool(line["reason"]) for line in csv.DictReader(file)}

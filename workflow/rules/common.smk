@@ -1,5 +1,6 @@
 # Validation of the configuration, wildcard constraints, and every helper function of the rules.
 
+import os
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,6 @@ from l3c.bench.figures.registry import FigureError, load_figures
 from l3c.bench.measure.provenance import code_state, configuration_of
 from l3c.bench.notebooks import read, title_of
 from l3c.bench.published import read_published
-from l3c.bench.results_page import TITLES
 from l3c.bench.tables import TABLES
 from l3c.data.catalogue import FILES, read_catalogue
 from l3c.data.datasets import source_state
@@ -42,7 +42,7 @@ WEIGHTS = f"{RUN}/models/{{model}}.safetensors"
 CARD = f"{RUN}/models/{{model}}.json"
 # What all tables and figures carry: commit, configuration, data, models, versions.
 PROVENANCE = f"{RUN}/provenance.json"
-PAGE = f"{RUN}/README.md"
+SITE = f"{RUN}/site"
 PUBLISHED = str(ROOT / "results" / "published.csv")
 PUBLISHED_CPM = str(ROOT / "results" / "published_cpm.csv")
 
@@ -167,12 +167,6 @@ RESULTS = [
         f"{RUN}/figures/{{figure}}.{{format}}", figure=FIGURES, format=["svg", "png"]
     ),
 ]
-# Tables as a browser shows them, each with the caption of its name.
-TABLE_PAGES = {
-    str(Path(path).with_suffix(".html")): Path(path).stem
-    for path in RESULTS
-    if path.startswith(f"{RUN}/tables/") and path.endswith(".md")
-}
 # Files that describe a table or a figure in a sentence, named as it is.
 CAPTIONS = sorted(map(str, (ROOT / "workflow" / "report").glob("*.rst")))
 NOTEBOOKS = expand(
@@ -364,10 +358,9 @@ def get_notebook_parameters():
     return {"RUN": RUN} | {"MODEL": path for path in weights[:1]}
 
 
-def get_page_labels(page):
-    """Title of a table that is shown as a page."""
-    name = Path(page).relative_to(RUN).with_suffix("").as_posix()
-    return {"content": TITLES.get(name, name)}
+def get_matrix_state(wildcards):
+    """So that the site has the matrix of cross-decoding once that target was made."""
+    return [os.stat(path).st_mtime_ns for path in CROSS_DECODING if Path(path).exists()]
 
 
 def get_reference_results(wildcards):

@@ -30,14 +30,22 @@ rule copy_reference:
         "../scripts/copy_files.py"
 
 
-# The page of the run does not show the matrix of cross-decoding, which is another target.
-use rule make_results_page as make_reference_page with:
+# What a code host shows of the folder: one page with the comparison, the figures, links to the rest.
+rule make_results_page:
     input:
         provenance=PROVENANCE,
         results=get_reference_results,
-        comparison=f"{RUN}/tables/comparison.md",
         captions=CAPTIONS,
     output:
         page=str(REFERENCE / "README.md"),
     log:
-        f"{RUN}/logs/make_reference_page.log",
+        f"{RUN}/logs/make_results_page.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        figures=FIGURE_MODULES,
+    script:
+        "../scripts/make_site.py"

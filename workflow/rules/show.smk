@@ -141,30 +141,6 @@ rule plot_figure:
         "../scripts/plot_figure.py"
 
 
-rule render_tables:
-    input:
-        tables=[str(Path(page).with_suffix(".md")) for page in TABLE_PAGES],
-    output:
-        pages=[
-            report(
-                page,
-                caption=f"../report/{name}.rst",
-                category="Tables",
-                labels=get_page_labels(page),
-            )
-            for page, name in TABLE_PAGES.items()
-        ],
-    log:
-        f"{RUN}/logs/render_tables.log",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=500,
-    script:
-        "../scripts/render_tables.py"
-
-
 rule execute_notebook:
     input:
         provenance=PROVENANCE,
@@ -193,23 +169,37 @@ rule execute_notebook:
         "../scripts/execute_notebook.py"
 
 
-# What a code host shows of the folder of a run: one page with the comparison, the figures, links to the rest.
-rule make_results_page:
+# Pages that open from disk; of the matrix of cross-decoding they have what is there.
+rule site:
+    input:
+        SITE,
+
+
+rule make_site:
     input:
         provenance=PROVENANCE,
         results=RESULTS,
-        comparison=f"{RUN}/tables/comparison.md",
         captions=CAPTIONS,
+        manifests=expand(MANIFEST, dataset=EXPERIMENT.evaluate.datasets),
+        weights=[WEIGHTS.format(model=VISUALIZED[0])] if VISUALIZED else [],
     output:
-        page=PAGE,
+        site=report(
+            directory(SITE),
+            htmlindex="index.html",
+            caption="../report/site.rst",
+            category="Site",
+            labels={"content": "Pages of results"},
+        ),
     log:
-        f"{RUN}/logs/make_results_page.log",
+        f"{RUN}/logs/make_site.log",
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=4000,
     params:
         figures=FIGURE_MODULES,
+        also=CROSS_DECODING,
+        state=get_matrix_state,
     script:
-        "../scripts/make_results_page.py"
+        "../scripts/make_site.py"

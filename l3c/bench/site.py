@@ -1,0 +1,255 @@
+"""The site of results: a folder of pages that open from disk, made of the folders of runs.
+
+Runs of several machines stand on the same pages: a speed is shown with its machine, and files that
+must be equal and are not are an alarm. `site.html.j2` is the page, `site_charts.yaml` has the
+charts.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import yaml
+from PIL import Image
+
+from l3c.bench.checks import failure_texts
+from l3c.bench.compare import alarms, merged, named
+from l3c.bench.figures import style
+from l3c.bench.figures.pictures import cost_map, local_means
+from l3c.bench.figures.rates import pareto
+from l3c.bench.results_page import outputs, template
+from l3c.bench.run_folder import RunFolder
+from l3c.bench.schema import TOTAL, read
+from l3c.bench.stats import rates, speeds
+from l3c.bench.tables.layout import plain
+from l3c.data.manifest import MANIFEST, kept_images, read_manifest
+from l3c.whole_files import write_text
+
+VIEWS = {
+    "index": "Methods",
+    "images": "Images",
+    "lossy": "Lossy",
+    "decoding": "Cross-decoding",
+    "results": "Tables and figures",
+}
+"""Pages by their names; one without content is left out."""
+SHOWN = 48  # images of a data set that have a card; rows.csv has all
+_SIDE = 360  # pixels of the longer side of a picture on a card
+_BRIGHTEST = 99.5  # percentile of the costs that the brightest colour stands for
+_HERE = Path(__file__).parent
+_METHOD = ["dataset", "key", "method", "run"]
+_DETAILS = ["label", "kind", "machine", "version", "settings"]
+_MARKS = {"exact": "\N{CHECK MARK}", "refused": "\N{EN DASH}", "wrong": "\N{BALLOT X}"}
+
+
+def write_site(
+    runs: Sequence[RunFolder],
+    folder: Path,
+    results: Collection[str] | None = None,
+    captions: Mapping[str, str] | None = None,
+) -> None:
+    """Writes the pages of runs, named A, B, ..., into a folder, in the place of what is there.
+
+    Args:
+        runs: at least one.
+        folder: of the site.
+        results: see `outputs`.
+        captions: see `outputs`.
+
+    Raises:
+        RowError, ProvenanceError, DatasetError: what a run holds cannot be read.
+    """
+    from nbconvert.filters.markdown import markdown2html
+    from vl_convert import javascript_bundle
+
+    shutil.rmtree(folder, ignore_errors=True)
+    several = len(runs) > 1
+    rows = merged(runs)
+    rows["label"] = rows.method + (", run " + rows.run if several else "")
+    rows["machine"] = rows.hardware + (", run " + rows.run if several else "")
+    rows["kind"] = np.where(rows.cross_entropy_bits.notna(), "learned", "classical")
+    rows["order"] = rows.groupby(["dataset", "label"]).bpsp.transform("mean")
+    lines = methods(rows, runs)
+    matrix = _joined(runs, "cross_decoding/matrix.csv")
+    tables = {"rows": rows, "methods": lines, "tradeoff": tradeoff(lines), "lossy": lossy(runs)}
+    for name, table in {**tables, "matrix": matrix}.items():
+        if len(table):
+            write_text(folder / "data" / f"{name}.csv", table.to_csv(index=False))
+    shown = {name: outputs(run, results, captions) for name, run in named(runs).items()}
+    for name, run in named(runs).items():
+        for path in (path for each in shown[name] for path in each["files"]):
+            (folder / "runs" / name / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(run.path / path, folder / "runs" / name / path)
+    content = {
+        "index": lines.to_dict("records"),
+        "images": list(_cards(rows, runs, folder)),
+        "lossy": tables["lossy"].to_dict("records"),
+        "decoding": matrices(matrix),
+        "results": shown,
+    }
+    script = javascript_bundle()  # type: ignore[call-arg]  # whose stub lacks the default
+    write_text(folder / "vega.js", script)
+    charts = yaml.safe_load((_HERE / "site_charts.yaml").read_text(encoding="utf-8"))
+    about = {
+        "views": {view: title for view, title in VIEWS.items() if content[view]},
+        "config": charts["config"],
+        "as_html": markdown2html,
+        "plain": plain,
+        "filters": {n: rows[n].unique().tolist() for n in ("dataset", "machine", "kind")},
+        "runs": named(runs),
+        "alarms": alarms(rows),
+        "failures": [
+            f"Run {name}, {key} on {dataset}: {text}"
+            for name, run in named(runs).items()
+            for (dataset, key), text in failure_texts(run.attempts).items()
+        ],
+    }
+    for view in about["views"]:
+        specs = charts["views"].get(view, {})
+        used = {spec["data"]["name"] for spec in specs.values()}
+        data = {name: _records(tables[name], charts["columns"][name]) for name in used}
+        text = template("site.html.j2").render(
+            view=view, content=content[view], charts=specs, data=data, **about
+        )
+        write_text(folder / f"{view}.html", text + "\n")
+
+
+def _records(table: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = json.loads(
+        table[names].to_json(orient="records", double_precision=15)
+    )
+    return records
+
+
+def methods(rows: pd.DataFrame, runs: Sequence[RunFolder]) -> pd.DataFrame:
+    """A line for each data set, method and run, the smallest mean first.
+
+    Returns:
+        The columns of `l3c.bench.stats.rates` and `speeds`, `memory` (MiB: the most that a process
+        on the CPU held while it coded crops), `machine`, version and settings.
+    """
+    clocked = pd.concat([run.timing.assign(run=name) for name, run in named(runs).items()])
+    clocked = clocked[(clocked.phase == TOTAL) & (clocked.device == "cpu")]
+    memory = clocked.groupby(["key", "run"]).peak_mib.max().rename("memory").reset_index()
+    details = rows.groupby(_METHOD, sort=False)[_DETAILS].first().reset_index()
+    table = rates(rows, _METHOD).merge(speeds(rows, _METHOD)).merge(details)
+    return table.merge(memory, how="left").sort_values(["dataset", "mean_bpsp"], kind="stable")
+
+
+def tradeoff(lines: pd.DataFrame) -> pd.DataFrame:
+    """Rate and speed of each method, by direction; `front`: no other one beats it in both."""
+    about = [*_METHOD, "mean_bpsp", *_DETAILS]
+    named_speeds = {"encode_mb_s": "encode", "decode_mb_s": "decode"}
+    long = lines.rename(columns=named_speeds).melt(about, ["encode", "decode"], "direction", "mb_s")
+    long = long[np.isfinite(long.mb_s)].assign(front=False)
+    for _, part in long.groupby(["dataset", "run", "direction"]):
+        best = pareto((1 / part.mb_s).tolist(), part.mean_bpsp.tolist()).index
+        long.loc[part.index[best], "front"] = True
+    return long
+
+
+def lossy(runs: Sequence[RunFolder]) -> pd.DataFrame:
+    """Operating points of lossy methods (`l3c.bench.lossy`); empty if no run has a lossy.csv."""
+    from l3c.bench.lossy import LossyRow, operating_points
+
+    files = {name: run.path / "lossy.csv" for name, run in named(runs).items()}
+    there = {name: path for name, path in files.items() if path.is_file()}
+    tables = [operating_points(read(path, LossyRow)).assign(run=n) for n, path in there.items()]
+    if not tables:
+        return pd.DataFrame()
+    points = pd.concat(tables, ignore_index=True)
+    return points.assign(label=points.method + (", run " + points.run if len(runs) > 1 else ""))
+
+
+def _joined(runs: Sequence[RunFolder], file: str) -> pd.DataFrame:
+    files = {name: run.path / file for name, run in named(runs).items()}
+    tables = [pd.read_csv(path).assign(run=run) for run, path in files.items() if path.is_file()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def matrices(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Encoders by decoders, for each run and arithmetic: marks and how many files of each."""
+    if table.empty:
+        return {}
+    marked = [
+        _MARKS[name] + " " + table[name].astype(str).where(table[name] > 0) for name in _MARKS
+    ]
+    cells = pd.concat(marked, axis=1).itertuples(index=False)
+    texts = [", ".join(filter(lambda text: isinstance(text, str), row)) or "n/a" for row in cells]
+    table = table.assign(text=texts)
+    return {
+        f"Run {run}, {arithmetic}": part.pivot(index="encoder", columns="decoder", values="text")
+        .reindex(index=part.encoder.unique(), columns=part.decoder.unique())
+        .fillna("n/a")
+        for (run, arithmetic), part in table.groupby(["run", "arithmetic"], sort=False)
+    }
+
+
+def _cards(rows: pd.DataFrame, runs: Sequence[RunFolder], folder: Path) -> Iterator[dict[str, Any]]:
+    """Of each image the bytes of every method, and pictures where a run has the image."""
+    for dataset, part in rows.groupby("dataset", sort=False):
+        pictures = _pictures(str(dataset), runs, folder / "images" / str(dataset))
+        for image, of in [*part.groupby("image", sort=False)][:SHOWN]:
+            sizes = of.drop_duplicates(["method", "num_bytes"]).sort_values("num_bytes")
+            sizes["label"] = sizes.method.mask(sizes.method.duplicated(keep=False), sizes.label)
+            about = of.iloc[0][["dataset", "image", "height", "width"]].to_dict()
+            yield about | pictures.get(str(image), {}) | {"sizes": sizes.to_dict("records")}
+
+
+def _pictures(dataset: str, runs: Sequence[RunFolder], folder: Path) -> dict[str, dict[str, Any]]:
+    """Writes thumbnails and cost maps; returns what a card has of them, by image."""
+    paths = [(run, run.path / "data" / dataset / MANIFEST) for run in runs]
+    run, manifest = next(((r, path) for r, path in paths if path.is_file()), (runs[0], None))
+    if manifest is None:
+        return {}
+    folder.mkdir(parents=True)
+    model, codec = _codec(run)
+    licences = {row.image: row.licence for row in read_manifest(manifest)}
+    cards: dict[str, dict[str, Any]] = {}
+    costs = {}
+    for name, image in kept_images(manifest):
+        if len(cards) == SHOWN:
+            break
+        _save(folder / f"{name}.webp", image)
+        cards[name] = {"thumbnail": f"images/{dataset}/{name}.webp", "licence": licences[name]}
+        if codec is not None:
+            costs[name] = local_means(cost_map(codec, image))
+    brightest = max((float(np.percentile(cost, _BRIGHTEST)) for cost in costs.values()), default=1)
+    for name, cost in costs.items():
+        colours = matplotlib.colormaps[style.BITS_MAP](cost / brightest, bytes=True)
+        _save(folder / f"{name}-cost.webp", colours[..., :3])
+        path = f"images/{dataset}/{name}-cost.webp"
+        cards[name] |= {"cost_map": path, "model": model, "brightest": brightest}
+    return cards
+
+
+def _save(path: Path, image: np.ndarray) -> None:
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    picture.thumbnail((_SIDE, _SIDE))
+    picture.save(path, quality=85)
+
+
+def _codec(run: RunFolder) -> tuple[str, Any]:
+    """Label and codec of the first model of a run that reports bits of symbols."""
+    from l3c.models.tile_codec import UnsupportedError
+    from l3c.models.zoo import open_codec
+
+    configuration = run.provenance.configuration if run.provenance else {}
+    chosen = (configuration.get("visualizations") or {}).get("model")
+    for key, method in dict(zip(run.rows.key, run.rows.method, strict=True)).items():
+        weights = run.path / "models" / f"{key}.safetensors"
+        if chosen in (None, key) and weights.is_file():
+            codec = open_codec(weights, "cpu")
+            try:
+                codec.symbol_bits(np.zeros((32, 32, 3), np.uint8))
+                return method, codec
+            except UnsupportedError:
+                continue
+    return "", None
