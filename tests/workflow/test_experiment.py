@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 from tiny_models import write_model
 
+from baselines.lossy import LOSSY_METHODS
 from l3c.workflow.checks import ExperimentError, check_experiment, given_model
 from l3c.workflow.experiment import Experiment, resolve
 from tools.configuration_page import PAGE, page
@@ -178,6 +180,10 @@ def test_bits_are_of_the_first_data_set_with_a_model(config):
         ("timing", {"batches": BATCHES | {"sample_batch_sizes": [1, 1]}}, "timing.batches", ""),
         ("timing", {"batches": BATCHES | {"encode_batch_sizes": [0]}}, "timing.batches", ""),
         ("timing", {"batches": BATCHES | {"single": 32}}, "timing.batches", "32"),
+        ("lossy", {"datasets": ["tyo"]}, "lossy.datasets", "toy"),
+        ("lossy", {"datasets": ["toy"], "codecs": ["jpeg"]}, "lossy.codecs", "jpeg_420"),
+        ("lossy", {"datasets": ["toy"], "models": ["a"]}, "lossy.models", '"a"'),
+        ("lossy", {"datasets": ["toy"], "saved": 0}, "lossy.saved", ""),
         ("cross_decoding", {"dataset": "toy", "model": "l4c"}, "cross_decoding.model", '"l4c"'),
         ("cross_decoding", {"dataset": "toy", "settings": ["bsae"]}, "cross_decoding", "base"),
         ("cross_decoding", {"dataset": "toy", "settings": []}, "cross_decoding.settings", ""),
@@ -244,3 +250,15 @@ def test_default_configuration_trains_on_other_data_than_it_measures():
     experiment = Experiment.model_validate(default)
     assert {"l3c", "rgb", "rgb_shared", "interlaced"} <= {*experiment.trained()}
     assert experiment.train not in experiment.evaluate.datasets
+
+
+def test_the_configuration_of_cpm_trains_the_models_that_it_measures():
+    config, cpm = (
+        yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8"))
+        for name in ("config.yaml", "cpm.yaml")
+    )
+    update_config(config, cpm)
+    experiment, recipes = check_experiment(config, ROOT)
+    assert experiment.trained() == ["cpm_low", "cpm_med", "cpm_hi"] == [*recipes]
+    assert set(experiment.used_datasets()) == {"cpm-train", "cpm-test"}
+    assert experiment.lossy.keys() == ["cpm", *LOSSY_METHODS]
