@@ -63,6 +63,13 @@ class TrainSettings(FrozenSettings):
         description="decay of a running average of the weights, which is validated and written",
     )
     rotate: bool = Field(False, description="crops turned by quarters, besides horizontal flips")
+    permute: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="share of the crops with R, G and B in random order",
+        exclude_if=lambda share: share == 0,  # checkpoints made before it go on
+    )
     channels_last: bool = True
     precision: Literal["float32", "bfloat16"] = "float32"
     threads: int | None = Field(
@@ -139,7 +146,7 @@ class Recipe(FrozenSettings):
             RecipeError: as `model_settings`.
         """
         model = {f"model.{k}": v for k, v in self.model_settings().model_dump().items()}
-        train = {f"train.{k}": v for k, v in self.train.model_dump().items()}
+        train = {f"train.{k}": getattr(self.train, k) for k in TrainSettings.model_fields}
         return {"family": family_name(self.family), **model, **train}
 
     def deviations(self) -> list[str]:

@@ -43,7 +43,7 @@ class Crops:
         self._names, self._images, self._settings = sorted(images), images, settings
 
     def batch(self, step: int, share: range | None = None) -> tuple[Tensor, list[str]]:
-        """The crops of a step, flipped and turned, and the names of their images.
+        """The crops of a step, flipped, turned and permuted, and the names of their images.
 
         Args:
             step: 0-based.
@@ -62,8 +62,10 @@ class Crops:
             top, left = (rng.integers(length - side + 1) for length in image.shape[:2])
             flip = rng.integers(2)
             turn = int(rng.integers(4)) if settings.rotate else 0
+            permuted = settings.permute > 0 and rng.random() < settings.permute
+            order = rng.permutation(3) if permuted else np.arange(3)
             if i in share:
-                crop = image[top : top + side, left : left + side]
+                crop = image[top : top + side, left : left + side, order]
                 crops.append(np.rot90(crop[:, ::-1] if flip else crop, turn))
                 names.append(name)
         return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2), names

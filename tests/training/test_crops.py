@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,16 @@ def test_shares_of_a_batch_are_the_batch() -> None:
         assert torch.equal(part, whole[rank::3])
         assert its_names == names[rank::3]
     assert not torch.equal(crops.batch(4)[0], whole)
+
+
+def test_permuted_crops_are_the_same_in_other_colours() -> None:
+    image = np.stack([np.full((16, 16), value, np.uint8) for value in (10, 20, 30)], -1)
+    plain = TrainSettings(crop=16, batch=40)
+    permuted = Crops({"a": image}, plain.model_copy(update={"permute": 1.0})).batch(0)[0]
+    assert {tuple(each) for each in permuted[:, :, 0, 0].tolist()} == set(
+        permutations((10, 20, 30))
+    )
+    assert (Crops({"a": image}, plain).batch(0)[0][:, :, 0, 0] == torch.tensor([10, 20, 30])).all()
 
 
 def test_the_middle_of_photographs_that_are_large_enough(tmp_path: Path) -> None:
