@@ -183,13 +183,7 @@ rule make_site:
         manifests=expand(MANIFEST, dataset=EXPERIMENT.evaluate.datasets),
         weights=[WEIGHTS.format(model=VISUALIZED[0])] if VISUALIZED else [],
     output:
-        site=report(
-            directory(SITE),
-            htmlindex="index.html",
-            caption="../report/site.rst",
-            category="Site",
-            labels={"content": "Pages of results"},
-        ),
+        site=directory(SITE),  # not in the report: as HTML it takes no folders
     log:
         f"{RUN}/logs/make_site.log",
     conda:
