@@ -4,7 +4,6 @@
 #   snakemake -n                                        what would run, and why
 #   snakemake --cores all --configfile mine.yaml        your own data sets, models, methods
 #   snakemake --cores all site                          the pages of results: <run>/site/index.html
-#   snakemake --cores all cross_decoding                which settings decode each other's files
 #   snakemake --cores all reference                     then copy the results to results/reference/
 #   snakemake --report report.html                      one page with tables, figures, run times
 

@@ -20,7 +20,7 @@ from baselines.webp import WebP
 METHODS: dict[str, Callable[[], Method]] = {
     method.key: method for method in (Raw, Png, WebP, Jpeg2000, JpegXLe7, JpegXLe9, Flif)
 }
-"""The classical methods by key, in the order of tables. Learned ones: l3c.bench.measure.learned."""
+"""The classical methods by key, in the order of tables. Learned ones: l3c.bench.measure.methods."""
 
 
 class UnknownMethodError(ValueError):

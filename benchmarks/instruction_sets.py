@@ -12,8 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmarks import cross_decoding
 from benchmarks.against_jpegxl import images
-from l3c.bench.measure import cross_decoding
 from l3c.bench.measure.provenance import environment, hardware
 from l3c.models.zoo import named_model
 
@@ -26,13 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--crops", type=int, default=100)
     parser.add_argument("--out", type=Path, required=True, help="folder for the matrix")
     chosen = parser.parse_args(arguments)
-    photographs = {str(i): image for i, image in enumerate(images(chosen.folder, None, 512))}
-    table = cross_decoding.measure(
-        named_model(chosen.model).weights,
-        cross_decoding.crops(photographs, chosen.crops),
-        cross_decoding.engine_settings(),
-        lambda text: print(text, file=sys.stderr),
-    )
+    photographs = [(str(i), image) for i, image in enumerate(images(chosen.folder, None, 512))]
+    crops = cross_decoding.crops(lambda: photographs, chosen.crops)
+    weights, tried = named_model(chosen.model).weights, cross_decoding.engine_settings()
+    table = cross_decoding.measure(weights, crops, tried)
     table = table[table.arithmetic == "integer"]
     chosen.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(chosen.out / "engine.csv", index=False)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
-from l3c.bench.schema import TOTAL, ResultRow, Row, RowError, TimingRow, failed, measured
+from l3c.bench.schema import (
+    TOTAL,
+    ResultRow,
+    Row,
+    RowError,
+    TimingRow,
+    bits_per_subpixel,
+    failed,
+    measured,
+)
 
 SLACK_S = 1e-6  # phases may exceed their total by so much: sums of rounded numbers
 NAMED_FAILURES = 5  # of a method on a data set, where a text names them
@@ -22,10 +31,12 @@ def check(table: pd.DataFrame, kind: type[Row]) -> None:
     if kind is ResultRow:
         pixels = rows.groupby(["dataset", "image"]).pixel_sha256.transform("first")
         keys = rows.groupby("method").key.transform("first")
+        bpsp = bits_per_subpixel(8 * rows.num_bytes, rows.height, rows.width)
         problems += [
             (rows[~rows.lossless.astype(bool)], "is marked as not lossless"),
             (rows[rows.pixel_sha256 != pixels], "other pixels than another method saw"),
             (rows[rows.key != keys], "another method has the same label"),
+            (rows[(rows.bpsp / bpsp - 1).abs() > 1e-9], "bpsp does not fit num_bytes and size"),
         ]
     if kind is TimingRow:
         run = [name for name in kind.KEY if name not in ("phase", "scale")]

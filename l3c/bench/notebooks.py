@@ -20,30 +20,6 @@ class NotebookError(ValueError):
     """A notebook that is none, or that does not run to its end; the message names the cell."""
 
 
-def read(path: Path) -> NotebookNode:
-    """A notebook of format 4.
-
-    Raises:
-        NotebookError: it cannot be read, or is no notebook.
-    """
-    try:
-        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-        nbformat.validate(notebook)
-    except OSError as error:
-        raise NotebookError(f"{path}: cannot be read ({error.strerror})") from None
-    except (nbformat.ValidationError, ValueError, TypeError, LookupError, AttributeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise NotebookError(f"{path}: not a notebook ({reason})") from None
-    return notebook
-
-
-def title_of(notebook: NotebookNode) -> str:
-    """The first heading, else a word."""
-    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    headings = [line for text in texts for line in text.splitlines() if line.startswith("#")]
-    return headings[0].lstrip("#").strip() if headings else "Notebook"
-
-
 def execute(
     path: Path,
     parameters: Mapping[str, Any] | None = None,
@@ -53,7 +29,7 @@ def execute(
     """The notebook with its outputs, from a fresh kernel of this interpreter.
 
     No kernel has to be installed, and the user's settings of Jupyter and IPython have no part in
-    it: settings, history and sockets are in a temporary folder.
+    it: settings, history and the connection are in a temporary folder.
 
     Args:
         path: of the notebook, which stays as it is.
@@ -69,9 +45,14 @@ def execute(
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from nbclient.exceptions import CellExecutionError
 
-    notebook = read(path)
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except (nbformat.ValidationError, ValueError, TypeError, LookupError, AttributeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise NotebookError(f"{path}: not a notebook ({reason})") from None
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []):
             known = {line.partition("=")[0].strip() for line in cell.source.splitlines()}
@@ -92,19 +73,16 @@ def execute(
         environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
         try:
             client.execute(cleanup_kc=True, cwd=str(folder), env=environment)
-        except (CellExecutionError, DeadKernelError) as error:
-            why = "the kernel died; too little memory is the usual reason"
-            if isinstance(error, CellExecutionError):
-                why = f"{error.ename}: {error.evalue}"
+        except CellExecutionError as error:
             where = f"{path}, cell {client.code_cells_executed}"
-            raise NotebookError(f"{where}: {why}") from error
+            raise NotebookError(f"{where}: {error.ename}: {error.evalue}") from error
     if stamp:
         text = f"Provenance: {stamp}."
         notebook.cells.append(nbformat.v4.new_markdown_cell(text, id="provenance"))
     return notebook
 
 
-def to_page(notebook: NotebookNode) -> str:
+def to_page(notebook: NotebookNode, name: str) -> str:
     """A page that needs no network, script or other file: nbconvert's cells, a head of our own.
 
     The head of nbconvert's templates loads scripts from other hosts, for formulas and widgets that
@@ -117,4 +95,4 @@ def to_page(notebook: NotebookNode) -> str:
     body, _ = exporter.from_notebook_node(notebook)
     colors = HtmlFormatter(style="default").get_style_defs(".highlight")
     page = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-    return page.substitute(title=html.escape(title_of(notebook)), css=colors, body=body)
+    return page.substitute(title=html.escape(name), css=colors, body=body)

@@ -8,13 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from l3c.bench.counterparts import Counterpart
 from l3c.bench.lossy import LossyRow
-from l3c.bench.published import normalize, published_values
+from l3c.bench.published import Counterpart, normalize, published_values
 from l3c.bench.schema import (
     AsPublished,
     BatchRow,
-    IntegerCost,
     MethodRecord,
     SampleRow,
     TimingRow,
@@ -44,8 +42,7 @@ class Run:
         cards: key of a learned method -> the card of its weights.
         trained_on: key of a model that was trained -> the data set.
         timed_on: the data set that crops to be timed are cut from; "" for none.
-        timing, batches, cost, as_published, samples, lossy: further rows; empty where the run has
-            none.
+        timing, batches, as_published, samples, lossy: further rows; empty where the run has none.
         lossy_published: bpp and MS-SSIM of the CPM paper (`lossy.read_published`).
     """
 
@@ -60,7 +57,6 @@ class Run:
     timed_on: str = ""
     timing: pd.DataFrame = field(default_factory=lambda: frame([], TimingRow))
     batches: pd.DataFrame = field(default_factory=lambda: frame([], BatchRow))
-    cost: pd.DataFrame = field(default_factory=lambda: frame([], IntegerCost))
     as_published: pd.DataFrame = field(default_factory=lambda: frame([], AsPublished))
     samples: pd.DataFrame = field(default_factory=lambda: frame([], SampleRow))
     lossy: pd.DataFrame = field(default_factory=lambda: frame([], LossyRow))
@@ -84,6 +80,10 @@ class Run:
         Only such a method's value may be compared with a published one in percent.
         """
         return self._is_of_its_family(key) and not self._deviation(key)
+
+    def released_as(self, key: str) -> str:
+        """Which of the authors' released weights a model has, "" for none."""
+        return str(self.cards.get(key, {}).get("source", {}).get("released_as", ""))
 
     def labels(self) -> dict[str, str]:
         """Key of each method -> its label."""

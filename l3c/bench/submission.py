@@ -18,7 +18,7 @@ import pandas as pd
 
 from baselines.registry import method_key
 from l3c.bench.checks import failure_texts
-from l3c.bench.measure.method_process import Description, MethodProcess, MethodProcessError
+from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.run_folder import RunFolder
 from l3c.bench.schema import rows_of
@@ -81,7 +81,7 @@ def check_submission(folder: RunFolder, reference: RunFolder) -> Verdict:
             try:
                 problems, seconds = _decode(source, path, row, expected)
                 verdict.decode_s += seconds
-            except MethodProcessError as error:
+            except ChildError as error:
                 problems = [str(error)]
             verdict.problems += [f"{where}: {problem}" for problem in problems]
             progress.update()
@@ -114,15 +114,15 @@ def _incomplete(folder: RunFolder, reference: RunFolder) -> Iterator[str]:
 def _unlike(rows: pd.DataFrame, source: MethodSource) -> Iterator[str]:
     """What the method's file says of itself otherwise than the rows."""
     try:
-        with MethodProcess(source) as process:
-            method = process.describe()
-    except MethodProcessError as error:
-        method = Description("", unavailable=str(error))
-    if method.unavailable:
-        yield f"{Path(source.entry).name}: {method.unavailable}"
+        with source.process() as process:
+            method = process.call("describe")
+    except ChildError as error:
+        method = {"unavailable": str(error)}
+    if method["unavailable"]:
+        yield f"{Path(source.entry).name}: {method['unavailable']}"
         return
-    said: dict[str, Any] = {"key": source.key, "method": method.name}
-    said |= {"settings": method.settings, "version": method.version}
+    said: dict[str, Any] = {"key": source.key}
+    said |= {name: method[name] for name in ("method", "settings", "version")}
     for column, expected in said.items():
         for value in sorted({*rows[column]} - {expected}):
             yield f"{_ROWS} has {column} {value!r}, {Path(source.entry).name} {expected!r}"
@@ -135,9 +135,9 @@ def _decode(
 
     The process is a new one, and the file has another name: each stream is decoded by itself.
     """
-    with tempfile.TemporaryDirectory(prefix="l3c-check-") as scratch, MethodProcess(source) as own:
+    with tempfile.TemporaryDirectory(prefix="l3c-check-") as scratch, source.process() as own:
         shutil.copyfile(stream, Path(scratch) / "stream")
-        image, seconds = own.decode(Path(scratch) / "stream")
+        image, seconds = own.call("decode", Path(scratch) / "stream", 1)
     problems = []
     size = stream.stat().st_size
     if size != row.num_bytes:

@@ -20,15 +20,15 @@ import pandas as pd
 
 from baselines.registry import METHODS, UnknownMethodError, get_method, method_key
 from l3c.bench.checks import failure_text
+from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.files import Measurement, measure
-from l3c.bench.measure.method_process import MethodProcess, MethodProcessError
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.measure.other_load import noise_note
 from l3c.bench.measure.provenance import cores
 from l3c.bench.schema import (
-    FailedRow,
     MethodRecord,
     ResultRow,
+    Row,
     failed,
     frame,
     measured,
@@ -191,7 +191,7 @@ def _measure(
 
     Files are written below `root`.
     """
-    rows: list[ResultRow | FailedRow] = []
+    rows: list[Row] = []
     by_fallback: list[bool] = []
     records = []
     dataset = Path(folder).resolve().name or "images"
@@ -257,11 +257,11 @@ def _classical(entry: str, taken: set[str]) -> MethodSource:
     source = MethodSource(method_key(entry), entry)
     try:
         if entry.endswith(".py"):
-            with MethodProcess(source) as process:  # now, not when its turn comes
-                process.describe()
+            with source.process() as process:  # now, not when its turn comes
+                process.call("describe")
         else:
             get_method(entry)
-    except (UnknownMethodError, MethodProcessError) as error:
+    except (UnknownMethodError, ChildError) as error:
         more = f", {', '.join(LEARNED)}" if isinstance(error, UnknownMethodError) else ""
         raise UsageError(f"--methods: {error}{more}") from None
     if source.key in taken:

@@ -9,7 +9,7 @@ together. In floating point they are the same on one machine, as long as shapes 
 are, and the number of threads too: tiles are predicted one at a time. PyTorch was also seen to
 round a convolution of tiny inputs (up to 11 positions) differently with two threads, and none of
 larger ones, so that small scales are predicted by one thread (measured by
-`l3c.bench.measure.cross_decoding`). Neither depends on what the calling program has set PyTorch to
+`benchmarks.cross_decoding`). Neither depends on what the calling program has set PyTorch to
 (`l3c.torch_state`).
 """
 

@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from baselines.lossy import LOSSY_METHODS
 from baselines.registry import METHODS, method_key
-from l3c.bench.measure import cross_decoding
-from l3c.bench.measure.method_process import MethodProcess, MethodProcessError
+from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.published import PublishedError, editions, normalize, read_published
 from l3c.data.catalogue import read_catalogue
@@ -98,9 +97,10 @@ def check_method_files(experiment: Experiment) -> None:
         if not entry.endswith(".py"):
             continue
         try:
-            with MethodProcess(MethodSource(key, entry)) as process:
-                labels.append((process.describe().name, f"evaluate.methods: {entry}"))
-        except MethodProcessError as error:
+            with MethodSource(key, entry).process() as process:
+                label = process.call("describe")["method"]
+                labels.append((label, f"evaluate.methods: {entry}"))
+        except ChildError as error:
             found.append(f"evaluate.methods: {error}")
     if found := [*found, *_repeated(labels, "label")]:
         raise ExperimentError(found)
@@ -170,11 +170,6 @@ def _names(
         yield "lossy.datasets", "data set", lossy.datasets, datasets
         yield "lossy.codecs", "lossy codec", lossy.codecs, [*LOSSY_METHODS]
         yield "lossy.models", "model", lossy.models, models
-    if matrix := experiment.cross_decoding:
-        known = [setting.name for setting in cross_decoding.settings(matrix.interpreters)]
-        yield "cross_decoding.model", "model with weights of its own", [matrix.model], own
-        yield "cross_decoding.dataset", "data set", [matrix.dataset], datasets
-        yield "cross_decoding.settings", "setting", matrix.settings or (), known
 
 
 def _repeated_names(experiment: Experiment) -> Iterator[str]:
@@ -205,9 +200,7 @@ def _repeated(named: Iterable[tuple[str, str]], kind: str) -> Iterator[str]:
 
 def _missing_files(experiment: Experiment, root: Path) -> Iterator[str]:
     catalogue = read_catalogue(root / CATALOGUE)
-    read = experiment.used_datasets()
-    read += [experiment.cross_decoding.dataset] if experiment.cross_decoding else []
-    for name in dict.fromkeys(read):
+    for name in experiment.used_datasets():
         source = experiment.datasets[name].source
         built_in = (EMBEDDED, *catalogue)
         if not Path(source).expanduser().is_dir() and source not in built_in:

@@ -115,18 +115,6 @@ class Evaluation(FrozenSettings):
     )
 
 
-class CrossDecoding(FrozenSettings):
-    """The matrix of settings that decode each other's files: the target `cross_decoding`."""
-
-    model: MethodKey = Field("l3c", description="key of `models`, with a recipe or weights")
-    dataset: DatasetName = Field(description="the key of `datasets` whose images are cut")
-    crops: int = Field(100, ge=1, le=10_000, description="of odd sizes, up to 79 pixels a side")
-    settings: Distinct[str] | None = Field(None, min_length=1, description="names; all by default")
-    interpreters: dict[str, str] = Field(
-        {}, description="name -> path of a Python with another PyTorch and this package's needs"
-    )
-
-
 class Visualizations(FrozenSettings):
     """Figures of photographs, and of what a model makes of them: samples, z, where bits go."""
 
@@ -243,7 +231,6 @@ class Experiment(FrozenSettings):
     )
     models: dict[MethodKey, ModelSpec] = Field({})
     evaluate: Evaluation
-    cross_decoding: CrossDecoding | None = None
     visualizations: Visualizations | None = None
     figures: Distinct[PythonFile] = Field(
         (),

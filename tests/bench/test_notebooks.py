@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from l3c.bench.notebooks import NotebookError, execute, read, title_of, to_page
+from l3c.bench.notebooks import NotebookError, execute, to_page
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -24,7 +24,8 @@ figure"""
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_committed_notebooks_are_clean(path):
-    notebook = read(path)
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
     assert set(notebook.metadata) == {"kernelspec"}, "make notebooks"
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
     for cell in notebook.cells:
@@ -77,7 +78,7 @@ def test_a_notebook_gets_parameters_folder_and_interpreter(make_notebook, tmp_pa
     assert path.read_text() == before
     assert not list(home.rglob("*ipython*")) + list(home.rglob("*jupyter*"))
     nbformat.validate(executed)
-    page = to_page(executed)
+    page = to_page(executed, "A <notebook>")
     assert "<title>A &lt;notebook&gt;</title>" in page
     assert "data:image/svg+xml;base64," in page
     assert "Provenance: commit 123." in page
@@ -90,20 +91,13 @@ def test_an_error_names_notebook_cell_and_error(make_notebook):
         execute(path, {"RUN": "given"})
     assert str(caught.value) == f"{path}, cell 3: KeyError: 'no such thing'"
     assert "raise KeyError" in str(caught.value.__cause__)  # the traceback, for the log
-    with pytest.raises(NotebookError, match=r"some\.ipynb, cell 2"):
-        execute(make_notebook("import os\nos._exit(9)"))
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"cells": 1, "nbformat": 4}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cells": 1, "nbformat": 4}'])
 def test_what_is_no_notebook_is_said(tmp_path, text):
-    if text is not None:
-        (tmp_path / "bad.ipynb").write_text(text)
+    (tmp_path / "bad.ipynb").write_text(text)
     with pytest.raises(NotebookError, match=r"bad\.ipynb"):
         execute(tmp_path / "bad.ipynb")
-
-
-def test_a_notebook_without_heading_has_a_title():
-    assert title_of(new_notebook(cells=[new_code_cell("# no heading")])) == "Notebook"
 
 
 def loaded(page):

@@ -1,18 +1,28 @@
+"""Published values, and which of our data sets is a published one or only stands in for it."""
+
 from pathlib import Path
 
 import pytest
+import yaml
 
 from l3c.bench.published import (
     NO_VALUES,
+    Counterpart,
     PublishedError,
     bpsp_of,
     editions,
+    find_counterparts,
     normalize,
     published_name,
     read_published,
 )
+from l3c.data.catalogue import read_catalogue
+from l3c.data.datasets import DatasetSpec
+from l3c.data.manifest import ManifestRow
 
-FILE = Path(__file__).resolve().parents[2] / "results" / "published.csv"
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "results" / "published.csv"
+CATALOGUE = read_catalogue(ROOT / "config" / "datasets.tsv")
 VALUES = read_published(FILE)
 
 
@@ -54,3 +64,56 @@ def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(PublishedError) as caught:
         read_published(tmp_path / "none.csv")
     assert "none.csv" in str(caught.value)
+
+
+def counterpart(label, **spec):
+    datasets = {"ours": DatasetSpec(**spec), "other": DatasetSpec(source="folder")}
+    return find_counterparts(datasets, {"ours": label}, CATALOGUE, VALUES)["ours"]
+
+
+@pytest.mark.parametrize(
+    ("label", "source", "changes", "same"),
+    [
+        ("DIV2K v3", "div2k-valid", {}, True),
+        ("DIV2K v3", "div2k-valid", {"limit": 10}, False),
+        ("DIV2K v3", "div2k-valid", {"prepare": {}}, False),
+        ("RAISE-1k v3", "div2k-valid", {}, False),
+        ("ImageNet32 v2", "imagenet32-small-valid", {}, True),
+        ("ImageNet32 v2", "imagenet32-box-valid", {}, False),
+        ("Open Images v3", "open-images-validation", {"limit": 500}, False),
+        ("Open Images v3", "embedded", {"subset": "test"}, False),
+        ("Open Images v3", "open-images-500", {}, True),
+        ("Open Images v2", "open-images-500", {}, False),
+    ],
+)
+def test_the_same_images_as_they_are(label, source, changes, same):
+    found = counterpart(label, source=source, **changes)
+    assert found.same == same
+    assert ("not values" in found.words) != same
+
+
+def test_the_title_names_edition_and_changes():
+    assert counterpart("DIV2K v3", source="/my/folder") == Counterpart("DIV2K v3", False, "")
+    box = counterpart("ImageNet32 v2", source="imagenet32-box-valid", limit=9)
+    assert "box filter" in box.title
+    assert box.title.endswith(", 9 images of it")
+    # So does it name published images that were left out.
+    published, other = (
+        counterpart(f"{name} v3", source="div2k-valid") for name in ("DIV2K", "RAISE-1k")
+    )
+    kept = ManifestRow(image="a", source="a.png", status="kept")
+    dropped = ManifestRow(image="b", source="b.png", status="dropped", reason="greyscale")
+    assert published.beside([kept]) == published
+    left = Counterpart("DIV2K v3", False, f"{published.title}, 1 left out")
+    assert published.beside([kept, dropped]) == left
+    assert other.beside([kept, dropped]) == other
+
+
+def test_the_papers_configuration_measures_on_the_published_images():
+    named = {image_set.published_as for image_set in CATALOGUE.values()} - {""}
+    assert named == {"Open Images v3", "DIV2K", "RAISE-1k", "ImageNet32", "ImageNet64"}
+    assert named <= {*VALUES.dataset, *VALUES.label}
+    config = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text(encoding="utf-8"))
+    datasets = {name: DatasetSpec(**spec) for name, spec in config["datasets"].items()}
+    found = find_counterparts(datasets, config["evaluate"]["published"], CATALOGUE, VALUES)
+    assert all(counterpart.same for counterpart in found.values())

@@ -8,7 +8,9 @@ from l3c.bench.measure.provenance import CodeState, Provenance, ProvenanceError,
 from l3c.bench.run_folder import RunFolder, RunFolderError, open_run
 from l3c.bench.schema import RowError
 
-PROVENANCE = Provenance(CodeState("c0ffee", False), {}, {}, {}, {"numpy": "2.0"})
+PROVENANCE = Provenance(
+    code=CodeState("c0ffee", False), configuration={}, data={}, models={}, versions={"numpy": "2.0"}
+)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 from result_rows import batch_row, failed_row, method_record, result_row, results, timing_row
 
 from l3c.bench.checks import check, failure_text, failure_texts
@@ -10,7 +9,6 @@ from l3c.bench.schema import (
     AsPublished,
     BatchRow,
     ChannelBits,
-    IntegerCost,
     ResultRow,
     RowError,
     SampleRow,
@@ -29,12 +27,9 @@ from l3c.bench.schema import (
 
 MODEL = {"dataset": "toy", "model": "l3c"}
 IMAGE = MODEL | {"image": "a", "height": 2, "width": 3}
-MACHINE = {"hardware": "a machine", "environment": "Python"}
 BITS = ChannelBits(**IMAGE, scale="z1", channel="3", bits=1 / 3)
 SAMPLE = SampleRow(**IMAGE, sampled="", stored="x", bpsp=1 / 3, uniform_bpsp=0.1, file="a.png")
 RATE = AsPublished(**IMAGE, crops=1, bits=54.0, bpsp=3.0)
-SPENT = {"float_bytes": 10, "integer_bytes": 11, "float_s": 1 / 3, "integer_s": 0.1}
-COST = IntegerCost(**MODEL, **MACHINE, **SPENT, scale="z1", images=2)
 KINDS = {
     ResultRow: [
         result_row(encode_s=1 / 3),
@@ -51,7 +46,6 @@ KINDS = {
     ChannelBits: [BITS],
     SampleRow: [SAMPLE],
     AsPublished: [RATE],
-    IntegerCost: [COST],
 }
 
 
@@ -87,17 +81,11 @@ def test_failures_are_counted_and_the_first_are_named():
     assert set(failure_texts(results([*rows, *more]))) == {("toy", "png"), ("toy", "webp")}
 
 
-def test_bpsp_must_fit_the_size():
-    with pytest.raises(ValidationError):
-        result_row(bpsp=9.0)
-
-
 @pytest.mark.parametrize(
     ("row", "old", "new", "said"),
     [
         (result_row(), "num_bytes,", "bytes,", "expected"),
         (result_row(), ",300,", ",-1,", "line 2, num_bytes"),
-        (result_row(), ",300,", ",301,", "line 2, row"),
         (result_row(), ",True,", ",maybe,", "line 2, lossless"),
         (timing_row(), ",0.25,", ",fast,", "line 2, seconds"),
         (timing_row(), ",encode,", ",both,", "line 2, direction"),
@@ -105,7 +93,6 @@ def test_bpsp_must_fit_the_size():
         (timing_row(), ",cpu,", ",tpu,", "line 2, device"),
         (batch_row(), ",32,1,", ",32,0,", "line 2, batch"),
         (BITS, ",3,0.", ",green,0.", "line 2, channel"),
-        (COST, ",11,", ",-11,", "line 2, integer_bytes"),
     ],
 )
 def test_malformed_rows_name_file_line_and_column(tmp_path, row, old, new, said):
@@ -152,12 +139,13 @@ TOTAL = timing_row(seconds=0.5)
         ([batch_row(), batch_row(run=1), batch_row(batch=2)], ""),
         ([result_row(), result_row()], "key png, image a"),
         ([result_row(lossless=False)], "key png, image a"),
+        ([result_row(bpsp=9.0)], "key png, image a"),
         ([result_row(), result_row(**WEBP, pixel_sha256="1" * 64)], "key webp, image a"),
         ([result_row(), result_row(key="webp")], "key webp, image a"),
-        ([TOTAL, TOTAL], "run 0, phase total"),
+        ([TOTAL, TOTAL], "phase total, scale , run 0"),
         ([TOTAL, *PHASES, timing_row(phase="coder", scale="x", seconds=0.2)], "direction encode"),
-        (PHASES, "image a+0+0, direction encode, run 0"),
-        ([batch_row(), batch_row()], "side 32, batch 1, operation sample, run 0"),
+        (PHASES, "direction encode, run 0"),
+        ([batch_row(), batch_row()], "operation sample, run 0"),
         ([BITS, BITS], "scale z1, channel 3"),
         ([SAMPLE, SAMPLE], "image a"),
     ],

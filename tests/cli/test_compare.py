@@ -34,7 +34,8 @@ def folders(tmp_path: Path) -> list[Path]:
         ]
         write_results(folder / "rows.csv", rows)
         code, about = CodeState(COMMIT, name == "second"), {"device": "cpu", **configuration}
-        provenance = Provenance(code, about, {"toy": 64 * data}, {}, {"numpy": "2.4.6"})
+        fields = {"configuration": about, "data": {"toy": 64 * data}, "models": {}}
+        provenance = Provenance(code=code, versions={"numpy": "2.4.6"}, **fields)
         write_provenance(folder / "provenance.json", provenance)
         timing = [timing_row(image=f"{image}+0+0", seconds=seconds) for image in "abcdef"]
         write(folder / "timing.csv", frame(timing, TimingRow))

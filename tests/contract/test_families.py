@@ -28,14 +28,12 @@ from tiny_models import KINDS, limit, recipe, smooth
 from l3c import tile_coding
 from l3c.arithmetic import Arithmetic, Kind
 from l3c.bench.figures.pictures import cost_map, samples
-from l3c.bench.measure.bits import measure_bits
 from l3c.bench.measure.files import Measured, Measurement, measure
-from l3c.bench.measure.integer_cost import measure_cost
 from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.pyramids import measure_bits
 from l3c.bench.run import Run
-from l3c.bench.schema import IntegerCost, ResultRow, frame, read_rows, write
+from l3c.bench.schema import ResultRow, frame, read_rows, write
 from l3c.bench.tables import TABLES, write_table
-from l3c.bench.tables.integer_cost import integer_cost
 from l3c.cli import main
 from l3c.models import zoo
 from l3c.models.base import load_model
@@ -216,10 +214,6 @@ def test_its_row_stands_in_the_table(trained: Trained, measured: Measured) -> No
 
 def test_tables_and_figures_take_what_it_offers(trained: Trained) -> None:
     codec, image = zoo.open_codec(trained.weights, "cpu"), trained.images["a"]
-    cost = measure_cost("toy", trained.name, trained.weights, [image])
-    assert bool(cost) == (trained.integers and trained.arithmetic == "float")
-    table = integer_cost(Run(frame([], ResultRow), [], cost=frame(cost, IntegerCost)))
-    assert len(table.sections) == bool(cost)
     bits = measure_bits("toy", trained.name, codec, [("a", image)])
     total = codec.cross_entropy_bits(image)
     assert sum(row.bits for row in bits) == pytest.approx(total)

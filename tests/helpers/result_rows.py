@@ -20,7 +20,7 @@ from l3c.bench.schema import (
 )
 
 
-def result_row(**fields: Any) -> ResultRow:
+def result_row(**fields: Any) -> Row:
     """A row of a 10 x 20 image; keywords replace fields, bpsp follows num_bytes."""
     values: dict[str, Any] = {
         "dataset": "toy",
@@ -47,7 +47,7 @@ def result_row(**fields: Any) -> ResultRow:
     return ResultRow(**({"bpsp": bits} | values))
 
 
-def timing_row(**fields: Any) -> TimingRow:
+def timing_row(**fields: Any) -> Row:
     """The total of an encoding run; keywords replace fields."""
     values: dict[str, Any] = {
         "dataset": "toy",
@@ -75,7 +75,7 @@ def timing_row(**fields: Any) -> TimingRow:
     return TimingRow(**(values | fields))
 
 
-def batch_row(**fields: Any) -> BatchRow:
+def batch_row(**fields: Any) -> Row:
     """One image sampled; keywords replace fields."""
     values: dict[str, Any] = {
         "key": "l3c",
@@ -94,7 +94,7 @@ def batch_row(**fields: Any) -> BatchRow:
     return BatchRow(**(values | fields))
 
 
-def failed_row(**fields: Any) -> FailedRow:
+def failed_row(**fields: Any) -> Row:
     """A method that raised on a 10 x 20 image; keywords replace fields."""
     values = result_row().model_dump(include=set(FailedRow.model_fields))
     return FailedRow(**(values | {"reason": "encode: RuntimeError: no idea"} | fields))

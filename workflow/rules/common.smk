@@ -9,11 +9,9 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from baselines.registry import METHODS
-from l3c.bench.counterparts import find_counterparts
 from l3c.bench.figures.registry import FigureError, load_figures
 from l3c.bench.measure.provenance import code_state, configuration_of
-from l3c.bench.notebooks import read, title_of
-from l3c.bench.published import read_published
+from l3c.bench.published import find_counterparts, read_published
 from l3c.bench.tables import TABLES
 from l3c.data.catalogue import FILES, read_catalogue
 from l3c.data.datasets import source_state
@@ -55,9 +53,6 @@ TRAINED_HERE = [key for key in EXPERIMENT.trained() if key not in EXPERIMENT.giv
 # Model and data set of the figures of photographs.
 VISUALIZED = EXPERIMENT.visualized()
 BITS_DATASET = EXPERIMENT.bits_dataset()
-MATRIX = EXPERIMENT.cross_decoding
-if MATRIX and MATRIX.model not in EXPERIMENT.trained():
-    MATRIX = None
 
 # What can be fetched before a data set is prepared.
 IMAGE_SETS = read_catalogue(ROOT / CATALOGUE)
@@ -89,11 +84,6 @@ TIMES = {
     for name in ("timing", "batches")
 }
 RECORDS = [str(Path(path).with_suffix(".json")) for path in ROWS["rows"]]
-INTEGER_COST = [
-    f"{RUN}/integer_cost/{dataset}/{model}.csv"
-    for dataset in EXPERIMENT.evaluate.datasets
-    for model in EXPERIMENT.measured_models(dataset)
-]
 AS_PUBLISHED = [
     f"{RUN}/as_published/{dataset}/{model}.csv"
     for dataset in EXPERIMENT.evaluate.datasets
@@ -101,8 +91,7 @@ AS_PUBLISHED = [
 ]
 
 # Every function below `@table` in l3c.bench.tables, by name, and its files below tables/.
-ABSENT = [] if AS_PUBLISHED else ["as_published"]
-ABSENT += [] if VISUALIZED else ["samples"]
+ABSENT = [] if VISUALIZED else ["samples"]
 ABSENT += [] if LOSSY else ["rate_distortion"]
 # Tables of the paper stand beside measurements of the same kind, or are not made.
 BESIDE = set(EXPERIMENT.evaluate.published) & set(EXPERIMENT.evaluate.datasets)
@@ -167,6 +156,8 @@ RESULTS = [
         f"{RUN}/figures/{{figure}}.{{format}}", figure=FIGURES, format=["svg", "png"]
     ),
 ]
+# What `python -m benchmarks.cross_decoding` has written into the folder of the run is shown too.
+CROSS_DECODING = [f"{RUN}/cross_decoding/matrix.{form}" for form in ("md", "csv")]
 # Files that describe a table or a figure in a sentence, named as it is.
 CAPTIONS = sorted(map(str, (ROOT / "workflow" / "report").glob("*.rst")))
 NOTEBOOKS = expand(
@@ -174,9 +165,6 @@ NOTEBOOKS = expand(
     notebook=EXPERIMENT.notebook_files(),
     format=["ipynb", "html"],
 )
-CROSS_DECODING = [
-    f"{RUN}/cross_decoding/matrix.{form}" for form in ("md", "csv") if MATRIX
-]
 
 
 def one_of(names):
@@ -345,11 +333,6 @@ def get_notebook(wildcards):
     return str(resolve(EXPERIMENT.notebook_files()[wildcards.notebook], ROOT))
 
 
-def get_notebook_labels(wildcards):
-    """Its heading, for the report."""
-    return {"content": title_of(read(Path(get_notebook(wildcards))))}
-
-
 def get_notebook_parameters():
     """What notebooks are told of a run: its folder, and the first model that learns its bottlenecks;
     with none, they keep the model that comes with the package."""
@@ -359,7 +342,7 @@ def get_notebook_parameters():
 
 
 def get_matrix_state(wildcards):
-    """So that the site has the matrix of cross-decoding once that target was made."""
+    """So that the site has the matrix of cross-decoding once it was made."""
     return [os.stat(path).st_mtime_ns for path in CROSS_DECODING if Path(path).exists()]
 
 
@@ -375,4 +358,4 @@ def get_reference_results(wildcards):
             "`reference` without --configfile and --config, or name another folder, for example "
             f"`--config reference={default.reference}/mine`."
         )
-    return [*RESULTS, *CROSS_DECODING]
+    return RESULTS

@@ -68,13 +68,12 @@ rule time_batches:
         mem_mb=4000,
     params:
         method=get_method,
-        dataset=EXPERIMENT.timed_dataset(),
         batches=get_batches(),
     script:
         "../scripts/time_method.py"
 
 
-# What integers cost; rates by the rules of the authors' release; bits by scale and channel.
+# Rates by the rules of the authors' release; bits by scale and channel.
 rule measure_model:
     input:
         manifest=MANIFEST,
@@ -84,7 +83,7 @@ rule measure_model:
     log:
         f"{RUN}/logs/{{measure}}/{{dataset}}/{{model}}.log",
     wildcard_constraints:
-        measure="integer_cost|as_published|bits",
+        measure="as_published|bits",
     conda:
         "../../environment.yml"
     threads: EXCLUSIVE
@@ -140,39 +139,3 @@ rule collect_rows:
         caption=get_caption,
     script:
         "../scripts/collect_rows.py"
-
-
-# Which settings decode each other's files; it takes minutes: `snakemake --cores all cross_decoding`.
-if MATRIX:
-
-    rule cross_decoding:
-        input:
-            CROSS_DECODING,
-
-    rule measure_cross_decoding:
-        input:
-            # Not measured again for another commit; the stamp is of the one it was measured with.
-            provenance=ancient(PROVENANCE),
-            manifest=MANIFEST.format(dataset=MATRIX.dataset),
-            weights=WEIGHTS.format(model=MATRIX.model),
-        output:
-            csv=f"{RUN}/cross_decoding/matrix.csv",
-            markdown=report(
-                f"{RUN}/cross_decoding/matrix.md",
-                caption="../report/cross_decoding.rst",
-                category="Cross-decoding",
-                labels={"content": "encoder x decoder settings (Markdown)"},
-            ),
-        log:
-            f"{RUN}/logs/measure_cross_decoding.log",
-        benchmark:
-            f"{RUN}/benchmarks/measure_cross_decoding.tsv"
-        conda:
-            "../../environment.yml"
-        threads: EXCLUSIVE
-        resources:
-            mem_mb=4000,
-        params:
-            matrix=MATRIX.model_dump(),
-        script:
-            "../scripts/measure_cross_decoding.py"

@@ -3,9 +3,7 @@
 # Nothing of it is an input of `all`, so that a fresh clone measures by itself.
 
 REFERENCE = Path(EXPERIMENT.reference)
-COPIES = [
-    str(REFERENCE / Path(path).relative_to(RUN)) for path in RESULTS + CROSS_DECODING
-]
+COPIES = [str(REFERENCE / Path(path).relative_to(RUN)) for path in RESULTS]
 
 
 rule reference:

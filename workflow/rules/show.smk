@@ -31,7 +31,6 @@ rule make_tables:
         records=RECORDS,
         timing=TIMES["timing"],
         batches=TIMES["batches"],
-        cost=INTEGER_COST,
         as_published=AS_PUBLISHED,
         samples=[FIGURE_FILES["samples"]] if VISUALIZED else [],
         lossy=[COLLECTED["lossy"]] if LOSSY else [],
@@ -152,7 +151,7 @@ rule execute_notebook:
             f"{RUN}/notebooks/{{notebook}}.html",
             caption="../report/notebook.rst",
             category="Notebooks",
-            labels=get_notebook_labels,
+            labels={"content": "{notebook}"},
         ),
     log:
         f"{RUN}/logs/execute_notebook/{{notebook}}.log",

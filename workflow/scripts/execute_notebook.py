@@ -14,4 +14,4 @@ with job(snakemake):
     stamp = read_stamp(Path(snakemake.input.provenance))
     notebook = execute(Path(snakemake.input.notebook), snakemake.params.given, stamp=stamp)
     write_text(Path(snakemake.output.notebook), nbformat.writes(notebook) + "\n")
-    write_text(Path(snakemake.output.page), to_page(notebook))
+    write_text(Path(snakemake.output.page), to_page(notebook, snakemake.wildcards.notebook))

@@ -6,16 +6,14 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
-    from l3c.bench.counterparts import Counterpart
     from l3c.bench.lossy import LossyRow
     from l3c.bench.lossy import read_published as read_published_cpm
     from l3c.bench.measure.provenance import read_id, read_stamp
-    from l3c.bench.published import read_published
+    from l3c.bench.published import Counterpart, read_published
     from l3c.bench.run import Run
     from l3c.bench.schema import (
         AsPublished,
         BatchRow,
-        IntegerCost,
         ResultRow,
         SampleRow,
         TimingRow,
@@ -50,7 +48,6 @@ with job(snakemake):
         timed_on=params.timed_on or "",
         timing=read_all(map(Path, given.timing), TimingRow),
         batches=read_all(map(Path, given.batches), BatchRow),
-        cost=read_all(map(Path, given.cost), IntegerCost),
         as_published=read_all(map(Path, given.as_published), AsPublished),
         samples=read_all(map(Path, given.samples), SampleRow),
         lossy=read_all(map(Path, given.lossy), LossyRow),

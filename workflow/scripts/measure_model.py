@@ -12,18 +12,13 @@ with job(snakemake):
     manifest, weights = Path(snakemake.input.manifest), Path(snakemake.input.weights)
     named = (wildcards.dataset, wildcards.model)
     if wildcards.measure == "bits":
-        from l3c.bench.measure.bits import measure_bits
-        from l3c.bench.measure.photographs import choose, cut
+        from l3c.bench.measure.crops import choose, cut
+        from l3c.bench.measure.pyramids import measure_bits
         from l3c.models.zoo import open_codec
 
         images = [(name, cut(image)) for name, image in choose(manifest, snakemake.params.images)]
         rows = measure_bits(*named, open_codec(weights, "cpu"), images)
         kind = schema.ChannelBits
-    elif wildcards.measure == "integer_cost":
-        from l3c.bench.measure.integer_cost import measure_cost
-
-        rows = measure_cost(*named, weights, (image for _, image in kept_images(manifest)))
-        kind = schema.IntegerCost
     else:
         from l3c.bench.measure.as_published import measure_as_published
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
-    from l3c.bench.measure.photographs import choose, cut
-    from l3c.bench.measure.sample_rows import write_samples
+    from l3c.bench.measure.crops import choose, cut
+    from l3c.bench.measure.pyramids import write_samples
     from l3c.bench.schema import SampleRow, frame, write
     from l3c.models.pyramid_codec import as_pyramid_codec
     from l3c.models.tile_codec import UnsupportedError

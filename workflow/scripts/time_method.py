@@ -32,7 +32,6 @@ with job(snakemake):
         side, coded = batches["side"], batches["encode_batch_sizes"]
         sampled = [(side, size) for size in batches["sample_batch_sizes"]]
         plan = BatchPlan(
-            dataset=params.dataset,
             images=np.stack([crop for _, crop in crops(side, max(coded, default=1))]),
             sampled=sampled + ([(batches["single"], 1)] if batches["single"] else []),
             coded=coded,

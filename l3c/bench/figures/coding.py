@@ -15,7 +15,7 @@ from l3c.bench.figures import style
 from l3c.bench.figures.pictures import MULTIPLE, Photographs
 from l3c.bench.figures.pixel import SubPixel, inspect_pixel
 from l3c.bench.figures.registry import figure
-from l3c.bench.measure.photographs import cut
+from l3c.bench.measure.crops import cut
 
 if TYPE_CHECKING:  # imports PyTorch, which other figures do without
     from l3c.models.pyramid_codec import PyramidCodec

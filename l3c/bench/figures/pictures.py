@@ -14,7 +14,7 @@ from pandas import DataFrame
 
 from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
-from l3c.bench.measure.photographs import cut
+from l3c.bench.measure.crops import cut
 from l3c.data.images import read_rgb
 
 if TYPE_CHECKING:  # imports PyTorch, which no table needs

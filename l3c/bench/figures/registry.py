@@ -179,7 +179,7 @@ def _read(name: str, files: list[Path], facts: Mapping[str, Any]) -> Any:
     if name == "metrics":
         return {path.stem: pd.read_csv(path) for path in files}
     if name == "photographs":
-        from l3c.bench.measure.photographs import choose
+        from l3c.bench.measure.crops import choose
 
         return choose(first, facts["images"])
     if name in ("codec", "extractor", "lossy_codec"):

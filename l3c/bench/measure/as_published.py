@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from l3c.bench.schema import AsPublished
+from l3c.bench.schema import AsPublished, Row
 from l3c.models.base import load_model
 from l3c.models.l3c import L3C
 from l3c.models.zoo import read_model
@@ -33,7 +33,7 @@ RGB = npt.NDArray[np.uint8]
 
 def measure_as_published(
     dataset: str, key: str, weights: Path, images: Iterable[tuple[str, RGB]]
-) -> list[AsPublished]:
+) -> list[Row]:
     """One row for each image.
 
     Args:

@@ -13,12 +13,9 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Self
 
 from l3c.messages import typed_line
-
-_ROOT = Path(__file__).resolve().parents[3]
 
 
 class ChildError(ValueError):
@@ -26,29 +23,21 @@ class ChildError(ValueError):
 
 
 class Child:
-    """Runs one object; use it as a context manager. The process starts when it is first called.
+    """Runs one object; use it as a context manager.
+
+    The process starts with the first call; one that ended by itself is started anew by the next.
 
     Args:
         make: makes the object there; it must pickle.
-        python: interpreter.
         environment: variables of the process, besides those of this one.
     """
 
     def __init__(
-        self,
-        make: Callable[[], object],
-        python: str = sys.executable,
-        environment: Mapping[str, str] | None = None,
+        self, make: Callable[[], object], environment: Mapping[str, str] | None = None
     ) -> None:
         self._make = make
-        self._command = [python, "-m", __name__]
-        self._environment = {"PYTHONPATH": str(_ROOT), **environment} if environment else {}
+        self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the object is there; one that ended by itself is made anew by the next call."""
-        return self._process is not None
 
     def call(self, method: str, *arguments: object) -> Any:
         """What a method of the object returns.
@@ -57,28 +46,27 @@ class Child:
             ChildError: an error there, with its message in one line.
         """
         if self._process is None:
-            environment = os.environ | self._environment
             # A group of its own, so that Ctrl-C reaches the parent alone, which ends this process.
-            pipe = subprocess.PIPE
-            self._process = subprocess.Popen(
-                self._command, stdin=pipe, stdout=pipe, process_group=0, env=environment
-            )
+            pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "process_group": 0}
+            environment = os.environ | self._environment
+            command = [sys.executable, "-m", __name__]
+            self._process = subprocess.Popen(command, **pipes, env=environment)
             try:
                 self._ask(self._make)
             except ChildError:
                 self.end()
                 raise
-        return self._ask((method, arguments))
+        try:
+            return self._ask((method, arguments))
+        except ChildError as error:
+            raise ChildError(f"{method}: {error}") from None
 
     def _ask(self, question: object) -> Any:
-        assert self._process is not None
-        questions, answers = self._process.stdin, self._process.stdout
-        assert questions is not None
-        assert answers is not None
+        process: Any = self._process
         try:
-            pickle.dump(question, questions)
-            questions.flush()
-            good, answer = pickle.load(answers)
+            pickle.dump(question, process.stdin)
+            process.stdin.flush()
+            good, answer = pickle.load(process.stdout)
         except (BrokenPipeError, EOFError, pickle.UnpicklingError):
             good, answer = False, f"its process ended by itself (exit status {self.end()})"
         if not good:
@@ -87,17 +75,16 @@ class Child:
 
     def end(self, kill: bool = False) -> int:
         """Ends the process, if there is one; returns its exit status."""
-        process, self._process = self._process, None
+        process: Any = self._process
         if process is None:
             return 0
-        assert process.stdin is not None
-        assert process.stdout is not None
+        self._process = None
         if kill:
             process.kill()
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()  # the loop in `serve` ends with its input
         process.stdout.close()
-        return process.wait()
+        return int(process.wait())
 
     def __enter__(self) -> Self:
         return self
@@ -111,9 +98,7 @@ def serve() -> None:
     # What the object reads or prints must not get between the pickles: it finds an empty stdin, and
     # what it writes to stdout goes to stderr.
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     served: Any = None
     while True:

@@ -1,20 +1,28 @@
-"""Square crops of a data set's images, all of one size, the same for every method."""
+"""Parts of the images of a data set: random squares to be timed, middles to be pictured."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from l3c.data.errors import DatasetError
+from l3c.data.manifest import kept_images, read_manifest
+from l3c.messages import listed
+
 Image = npt.NDArray[np.uint8]
+
+SIDE = 768  # of a middle, at most: a picture in a talk shows no more
 
 
 def crops_of(
     images: Callable[[], Iterable[tuple[str, Image]]], side: int, count: int
 ) -> Iterator[tuple[str, Image]]:
-    """Crops at random places, one of each image, then a second of each, and so on.
+    """Squares at random places, one of each image, then a second of each, and so on.
 
     Args:
         images: gives (name, uint8 (H, W, 3)) pairs, as often as it is called.
@@ -23,27 +31,28 @@ def crops_of(
         count: how many crops.
 
     Yields:
-        (name, uint8 (side, side, 3)); the name says the image and where in it the crop lies,
-        image+x+y, and also the turn where an earlier one came to the same place, image+x+y+turn.
+        (name, uint8 (side, side, 3)), the same ones at every call; the name says the image and
+        where in it the crop lies, image+x+y, and from the second turn on also the turn,
+        image+x+y+turn.
 
     Raises:
         ValueError: there is no image.
     """
-    made: set[str] = set()
-    turn = 0
-    while len(made) < count:
-        before = len(made)
-        for image_name, image in images():
-            name, crop = _crop(image_name, image, side, turn)
-            if name in made:
-                name += f"+{turn}"
-            made.add(name)
-            yield name, crop
-            if len(made) == count:
-                return
-        if len(made) == before:
+    for turn in itertools.count():
+        left = count
+        for name, image in itertools.islice(images(), left):
+            missing = [(0, max(0, side - length)) for length in image.shape[:2]]
+            padded = np.pad(image, [*missing, (0, 0)], mode="symmetric")
+            seed = hashlib.sha256(f"{turn}\n{name}".encode("utf-8", "surrogateescape")).digest()
+            random = np.random.default_rng(list(seed))
+            y, x = (int(random.integers(0, length - side + 1)) for length in padded.shape[:2])
+            part = np.ascontiguousarray(padded[y : y + side, x : x + side])
+            yield f"{name}+{x}+{y}{f'+{turn}' if turn else ''}", part
+            count -= 1
+        if not count:
+            return
+        if count == left:
             raise ValueError("no image to cut crops from")
-        turn += 1
 
 
 def image_of(crop: str) -> str:
@@ -51,10 +60,37 @@ def image_of(crop: str) -> str:
     return crop.partition("+")[0]
 
 
-def _crop(name: str, image: Image, side: int, turn: int) -> tuple[str, Image]:
-    missing = [(0, max(0, side - length)) for length in image.shape[:2]]
-    padded = np.pad(image, [*missing, (0, 0)], mode="symmetric")
-    seed = hashlib.sha256(f"{turn}\n{name}".encode("utf-8", "surrogateescape")).digest()
-    random = np.random.default_rng(list(seed))
-    y, x = (int(random.integers(0, length - side + 1)) for length in padded.shape[:2])
-    return f"{name}+{x}+{y}", np.ascontiguousarray(padded[y : y + side, x : x + side])
+def choose(manifest: Path, wanted: int | Sequence[str]) -> list[tuple[str, Image]]:
+    """Name and pixels, uint8 (H, W, 3), of some images of a data set.
+
+    Args:
+        manifest: of the data set.
+        wanted: their names, or how many of the first there are.
+
+    Raises:
+        DatasetError: the data set has no image of such a name; the message lists those it has.
+    """
+    if isinstance(wanted, int):
+        return list(itertools.islice(kept_images(manifest), wanted))
+    names = [row.image for row in read_manifest(manifest) if row.status == "kept"]
+    for name in wanted:
+        if name not in names:
+            raise DatasetError(
+                f'{manifest}: no image is called "{name}". There are: {listed(names)}'
+            )
+    images = dict(kept_images(manifest, wanted))
+    return [(name, images[name]) for name in wanted]
+
+
+def cut(image: Image, multiple: int = 1) -> Image:
+    """The middle of an image, at most SIDE pixels a side, with sides that `multiple` divides.
+
+    Sides shorter than `multiple` stay as they are.
+    """
+    parts = []
+    for length in image.shape[:2]:
+        kept = min(length, SIDE)
+        kept -= kept % multiple if kept >= multiple else 0
+        start = (length - kept) // 2
+        parts.append(slice(start, start + kept))
+    return np.ascontiguousarray(image[parts[0], parts[1]])

@@ -8,7 +8,6 @@ after the last image that was whole.
 from __future__ import annotations
 
 import shutil
-import statistics
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import ValidationError
 
-from l3c.bench.measure.method_process import Description, MethodProcess, MethodProcessError
+from l3c.bench.measure.child import Child, ChildError
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.measure.other_load import OtherLoad
 from l3c.bench.measure.provenance import machine
@@ -26,6 +25,7 @@ from l3c.bench.schema import (
     FailedRow,
     MethodRecord,
     ResultRow,
+    Row,
     RowError,
     bits_per_subpixel,
     read_rows,
@@ -35,13 +35,6 @@ from l3c.progress import Progress
 from l3c.whole_files import write_whole
 
 _JOURNAL = "rows.jsonl"
-
-
-class MethodFailedError(ValueError):
-    """A method raised an error, or did not give an image back, where no row can say so."""
-
-    def __init__(self, method: str, dataset: str, image: str, reason: str) -> None:
-        super().__init__(f"method {method} failed on image {image} of {dataset}: {reason}")
 
 
 @dataclass(frozen=True)
@@ -67,8 +60,8 @@ class Measurement:
 class Measured(NamedTuple):
     """What came of measuring one method: a row or a failure for each image, and the record."""
 
-    rows: list[ResultRow]
-    failed: list[FailedRow]
+    rows: list[Row]
+    failed: list[Row]
     record: MethodRecord
 
 
@@ -89,66 +82,54 @@ def measure(
     Returns:
         Neither rows nor failures if the method is not available here or cannot be loaded.
     """
-    with MethodProcess(source) as encoder, MethodProcess(source) as decoder:
+    with source.process() as encoder, source.process() as decoder:
         try:
-            method = encoder.describe()
-        except MethodProcessError as error:
-            method = Description(source.name or source.key, unavailable=str(error))
-        reason = method.unavailable and method.unavailable + _loss(source.key, place)
-        about: dict[str, Any] = {
-            "dataset": place.dataset,
-            "key": source.key,
-            "method": method.name,
-            "settings": method.settings,
-            "version": method.version,
-        }
+            method = encoder.call("describe")
+        except ChildError as error:
+            label = source.name or source.key
+            method = {"method": label, "settings": "", "version": "", "unavailable": str(error)}
+        about: dict[str, Any] = {"dataset": place.dataset, "key": source.key}
+        about |= {name: method[name] for name in ("method", "settings", "version")}
+        reason = method["unavailable"] and method["unavailable"] + _loss(source.key, place)
         measured = Measured([], [], MethodRecord(**about, measured=not reason, reason=reason))
         if reason:
-            print(f"{method.name} is not measured: {reason}", file=sys.stderr)
+            print(f"{method['method']} is not measured: {reason}", file=sys.stderr)
             place.streams.mkdir(parents=True, exist_ok=True)
             return measured
         about |= machine() | {"threads": place.threads}
         partial = place.streams.with_name(f"{place.streams.name}.partial")
         partial.mkdir(parents=True, exist_ok=True)
         known = _known(partial, about)
-        label, others = f"{method.name} on {place.dataset}", OtherLoad()
+        label, others = f"{method['method']} on {place.dataset}", OtherLoad()
         with Progress(count, label, "image") as progress:
             for name, image in images:
-                of_image = {"image": name, "height": image.shape[0], "width": image.shape[1]}
-                stream = partial / f"{name}{method.suffix}"
                 sha256 = pixel_sha256(image)
-                if row := known.get((name, sha256)):
-                    measured.rows.append(row)
-                    progress.update(bpsp=row.bpsp)
+                if found := known.get((name, sha256)):
+                    measured.rows.append(found)
+                    progress.update(bpsp=found.bpsp)
                     continue
+                row = about | {"image": name, "height": image.shape[0], "width": image.shape[1]}
+                stream = partial / f"{name}{method['suffix']}"
                 try:
-                    results = _round_trip(encoder, decoder, image, stream, place.repeats)
-                except MethodProcessError as error:
-                    measured.failed.append(FailedRow(**about, **of_image, reason=str(error)))
+                    row |= _round_trip(encoder, decoder, image, stream, place.repeats)
+                except ChildError as error:
+                    measured.failed.append(FailedRow(**row, reason=str(error)))
                     print(f"{label}, image {name}: failed: {error}", file=sys.stderr)
                     progress.update()
                     continue
-                row = ResultRow(
-                    **about,
-                    **of_image,
-                    **results,
-                    other_load=others.share(),
-                    lossless=True,
-                    in_process=method.in_process,
-                    stream=(place.streams / stream.name).relative_to(place.run).as_posix(),
-                    pixel_sha256=sha256,
-                )
+                row |= {"other_load": others.share(), "in_process": method["in_process"]}
+                row["stream"] = (place.streams / stream.name).relative_to(place.run).as_posix()
+                measured.rows.append(ResultRow(**row, pixel_sha256=sha256))
                 with (partial / _JOURNAL).open("a", encoding="utf-8") as journal:
-                    journal.write(row.model_dump_json() + "\n")
-                measured.rows.append(row)
-                progress.update(bpsp=row.bpsp)
+                    journal.write(measured.rows[-1].model_dump_json() + "\n")
+                progress.update(bpsp=row["bpsp"])
     (partial / _JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(place.streams, ignore_errors=True)
     partial.rename(place.streams)
     return measured
 
 
-def _known(partial: Path, about: Mapping[str, Any]) -> dict[tuple[str, str], ResultRow]:
+def _known(partial: Path, about: Mapping[str, Any]) -> dict[tuple[str, str], Row]:
     """Rows of a killed measurement of the same method and machine, by image and its pixels."""
     try:
         lines = (partial / _JOURNAL).read_text(encoding="utf-8").splitlines()
@@ -178,33 +159,25 @@ def _loss(key: str, place: Measurement) -> str:
 
 
 def _round_trip(
-    encoder: MethodProcess,
-    decoder: MethodProcess,
-    image: np.ndarray,
-    stream: Path,
-    repeats: int,
+    encoder: Child, decoder: Child, image: np.ndarray, stream: Path, repeats: int
 ) -> dict[str, Any]:
-    """Sizes and times of an image, the columns of its row; a warm-up run is dropped.
+    """Sizes and times of an image, columns of its row.
 
     Raises:
-        MethodProcessError: encoding or decoding failed, or gave another image back.
+        ChildError: encoding or decoding failed, or gave another image back.
     """
-    encoded = [encoder.encode(image) for _ in range(repeats + (not encoder.is_warm))]
-    data = encoded[-1][0]
+    data, encode_s = encoder.call("encode", image, repeats)
     write_whole(stream, data)
-    decode_s = []
-    for _ in range(repeats + (not decoder.is_warm)):
-        decoded, seconds = decoder.decode(stream)
-        if difference := describe_difference(image, decoded):
-            raise MethodProcessError(f"not lossless: {difference}")
-        decode_s.append(seconds)
-    height, width = image.shape[:2]
+    decoded, decode_s = decoder.call("decode", stream, repeats)
+    if difference := describe_difference(image, decoded):
+        raise ChildError(f"not lossless: {difference}")
     return {
         "num_bytes": len(data),
-        "bpsp": bits_per_subpixel(8 * len(data), height, width),
-        "cross_entropy_bits": encoder.cross_entropy_bits(image),
-        "encode_s": statistics.median(seconds for _, seconds in encoded[-repeats:]),
-        "decode_s": statistics.median(decode_s[-repeats:]),
+        "bpsp": bits_per_subpixel(8 * len(data), *image.shape[:2]),
+        "cross_entropy_bits": encoder.call("cross_entropy_bits", image),
+        "encode_s": encode_s,
+        "decode_s": decode_s,
+        "lossless": True,
     }
 
 

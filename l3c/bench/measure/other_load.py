@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import psutil
 
@@ -15,15 +15,6 @@ from l3c.bench.measure.provenance import cores, usable_cores
 NOISY = 0.1
 """Share of the cores from which on times are said not to be of a quiet machine."""
 _WINDOW_S = 1.0  # the system counts in steps of 10 ms
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """Seconds: of the clock, of all programs together on the cores at hand, and of our own."""
-
-    at: float
-    busy: float
-    own: float
 
 
 class OtherLoad:
@@ -38,14 +29,11 @@ class OtherLoad:
         Others are all but this process and those that it has started. It is the mean since the
         last call, or over about a second where that is longer.
         """
-        now = _read()
-        self._readings.append(now)
-        while len(self._readings) > 2 and now.at - self._readings[1].at >= _WINDOW_S:
+        self._readings.append(_read())
+        while len(self._readings) > 2 and self._readings[-1][0] - self._readings[1][0] >= _WINDOW_S:
             self._readings.popleft()
-        before = self._readings[0]
-        others = (now.busy - before.busy) - (now.own - before.own)
-        share = others / (cores() * max(now.at - before.at, 1e-3))
-        return round(min(1.0, max(0.0, share)), 3)
+        spent, others = np.subtract(self._readings[-1], self._readings[0])
+        return round(float(np.clip(others / (cores() * max(spent, 1e-3)), 0, 1)), 3)
 
 
 def noise_note(*tables: pd.DataFrame) -> str:
@@ -67,15 +55,15 @@ def noise_note(*tables: pd.DataFrame) -> str:
     )
 
 
-def _read() -> _Reading:
+def _read() -> tuple[float, float]:
+    """Seconds of the clock, and of all other programs together on the cores at hand."""
     at, hands = time.perf_counter(), usable_cores()
     all_cores = psutil.cpu_times(percpu=True)
     mine = [times for n, times in enumerate(all_cores) if hands is None or n in hands]
     names = ("user", "system", "nice", "irq", "softirq", "steal")  # macOS has the first three
-    busy = sum(getattr(times, name, 0.0) for times in mine for name in names)
-    process, own = psutil.Process(), 0.0
+    others = sum(getattr(times, name, 0.0) for times in mine for name in names)
+    process = psutil.Process()
     for each in (process, *process.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):  # ended meanwhile
-            spent = each.cpu_times()
-            own += spent.user + spent.system + spent.children_user + spent.children_system
-    return _Reading(at, busy, own)
+            others -= sum(each.cpu_times()[:4])  # user, system, and those of ended children
+    return at, others

@@ -15,13 +15,13 @@ import resource
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import psutil
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from l3c.models.families import family_name
 from l3c.settings import problems
@@ -50,8 +50,7 @@ class CodeState:
     changed: bool
 
 
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(BaseModel):
     """What a run was made from.
 
     Attributes:
@@ -62,12 +61,15 @@ class Provenance:
         versions: of Python and of the packages that results depend on.
     """
 
-    code: CodeState
-    configuration: Mapping[str, Any]
-    data: Mapping[str, str]
-    models: Mapping[str, str]
-    versions: Mapping[str, str]
+    model_config = ConfigDict(frozen=True)
 
+    code: CodeState
+    configuration: dict[str, Any]
+    data: dict[str, str]
+    models: dict[str, str]
+    versions: dict[str, str]
+
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def configuration_sha256(self) -> str:
         """Hash of the configuration, whatever the order of its keys."""
@@ -136,8 +138,7 @@ def configuration_of(experiment: Mapping[str, Any], recipes: Mapping[str, Any]) 
 
 def write_provenance(path: Path, provenance: Provenance) -> None:
     """Writes it as JSON, whole or not at all."""
-    content = asdict(provenance) | {"configuration_sha256": provenance.configuration_sha256}
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    write_text(path, provenance.model_dump_json(indent=2) + "\n")
 
 
 def read_provenance(path: Path) -> Provenance:
@@ -147,14 +148,11 @@ def read_provenance(path: Path) -> Provenance:
         ProvenanceError: naming the file and what is wrong.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict):
-            content.pop("configuration_sha256", None)  # derived
-        return TypeAdapter(Provenance).validate_python(content)
+        return Provenance.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ProvenanceError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        why = problems(error)[0] if isinstance(error, ValidationError) else error
+    except ValidationError as error:
+        why = problems(error)[0]
         raise ProvenanceError(
             f"{path}: no provenance of a run ({why}); copy it again from its run"
         ) from None
@@ -221,11 +219,17 @@ def usable_cores() -> set[int] | None:
 
 
 def _processor() -> str:
+    names = _values(Path("/proc/cpuinfo"), "model name")
+    return next(iter(names), platform.processor() or platform.machine() or "unknown processor")
+
+
+def _values(path: Path, key: str) -> list[str]:
+    """Values of the lines "key : value" of a file of Linux; none elsewhere."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(" ".join(x.split(":", 1)[1].split()) for x in lines if x[:10] == "model name")
-    except (OSError, StopIteration):  # not Linux, or a container that hides it
-        return platform.processor() or platform.machine() or "unknown processor"
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    return [" ".join(line.split(":", 1)[1].split()) for line in lines if line.startswith(key)]
 
 
 def peak_mib(device: str = "cpu", *, children: bool = False) -> float:
@@ -242,18 +246,11 @@ def peak_mib(device: str = "cpu", *, children: bool = False) -> float:
 
         return torch.cuda.max_memory_allocated() / 2**20
     per_mib = 2**20 if sys.platform == "darwin" else 1024
-    if children:
-        ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / per_mib
-        running = psutil.Process().children()
-        return max([ended, *(_high_water_mib(child.pid) or 0.0 for child in running)])
-    own = _high_water_mib(os.getpid())
-    return own or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_mib
-
-
-def _high_water_mib(pid: int) -> float | None:
-    """As Linux counts it for a process; not ru_maxrss, which a program has from its parent."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        return None
+    processes = psutil.Process().children() if children else [psutil.Process()]
+    # As Linux counts it for a process; not ru_maxrss, which a program has from its parent.
+    peaks = [_values(Path(f"/proc/{process.pid}/status"), "VmHWM") for process in processes]
+    found = [int(peak.split()[0]) / 1024 for peaks_of in peaks for peak in peaks_of]
+    if children or not found:
+        who = resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF
+        found.append(resource.getrusage(who).ru_maxrss / per_mib)
+    return max(found)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -20,16 +20,20 @@ import numpy as np
 import numpy.typing as npt
 
 from baselines.base import Method
-from l3c.bench.measure.files import MethodFailedError, describe_difference
-from l3c.bench.measure.method_process import plain_array, plain_bytes
-from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.child import ChildError
+from l3c.bench.measure.files import describe_difference
+from l3c.bench.measure.methods import MethodSource, plain_array, plain_bytes
 from l3c.bench.measure.other_load import OtherLoad
 from l3c.bench.measure.provenance import device_name, machine, peak_mib
-from l3c.bench.schema import TOTAL, BatchRow, FailedRow, TimingRow
+from l3c.bench.schema import TOTAL, BatchRow, FailedRow, Row, TimingRow
+from l3c.coding import decode_pictures, encode_pictures
+from l3c.images.picture import Picture
 from l3c.messages import typed_line
-from l3c.models.zoo import NoArithmeticError
+from l3c.models.tile_codec import TileCodec, UnsupportedError
+from l3c.models.zoo import NoArithmeticError, open_codec
 from l3c.progress import Progress
 from l3c.stopwatch import Stopwatch
+from l3c.tile_coding import Choice
 
 Image = npt.NDArray[np.uint8]
 T = TypeVar("T")
@@ -59,14 +63,12 @@ class BatchPlan:
     """What is measured in batches.
 
     Attributes:
-        dataset: key of the data set that the images are from, for messages.
         images: uint8 (N, side, side, 3) to encode and decode, at least as many as `coded` asks for.
         sampled: (side, batch) of the images to sample.
         coded: sizes of the batches to encode and decode.
         repeats: clocked runs of each, after a warm-up.
     """
 
-    dataset: str
     images: npt.NDArray[np.uint8]
     sampled: Sequence[tuple[int, int]]
     coded: Sequence[int]
@@ -80,17 +82,15 @@ def devices() -> list[str]:
     return ["cpu", "cuda"] if cuda.available() else ["cpu"]
 
 
-def measure_timing(
-    source: MethodSource, plan: TimingPlan
-) -> tuple[list[TimingRow], list[FailedRow]]:
+def measure_timing(source: MethodSource, plan: TimingPlan) -> tuple[list[Row], list[Row]]:
     """Measures one method on all crops, a learned one on every device there is.
 
     Returns:
         Rows, none if the method is not available here; and the failures: a device on which the
         method fails on a crop has no rows but that one failure.
     """
-    rows: list[TimingRow] = []
-    failed: list[FailedRow] = []
+    rows: list[Row] = []
+    failed: list[Row] = []
     for device in ["cpu"] if source.weights is None else devices():
         try:
             method = replace(source, device=device).load()
@@ -100,41 +100,35 @@ def measure_timing(
         if not method.available():
             print(f"{method.name} is not timed: {method.why_unavailable()}", file=sys.stderr)
             break
-        about = machine() | {
+        about: dict[str, Any] = machine() | {
             "dataset": plan.dataset,
             "method": method.name,
             "key": source.key,
             "settings": method.settings,
             "version": method.version(),
         }
-        try:
-            runs = list(_timed_crops(method, device, source.weights is not None, plan))
-        except _CropError as error:
-            failed.append(FailedRow(**about, **error.columns, reason=f"{device}: {error}"))
-            print(f"{method.name} is not timed: {failed[-1].reason}", file=sys.stderr)
+        runs = list(_timed_crops(method, device, source.weights is not None, plan))
+        if runs and "reason" in runs[-1]:
+            failed.append(FailedRow(**about, **runs[-1]))
+            print(f"{method.name} is not timed: {runs[-1]['reason']}", file=sys.stderr)
             continue
-        same = about | {
+        about |= {
             "device": device,
             "device_name": device_name(device),
             "in_process": method.in_process,
             "peak_mib": round(peak_mib(device, children=not method.in_process), 1),
         }
-        rows += [TimingRow.model_validate({**same, **run}) for run in runs]
+        rows += [TimingRow(**about, **run) for run in runs]
     return rows, failed
-
-
-class _CropError(Exception):
-    """A method failed on a crop; `columns` of a row say which crop."""
-
-    def __init__(self, columns: dict[str, Any], reason: str) -> None:
-        super().__init__(reason)
-        self.columns = columns
 
 
 def _timed_crops(
     method: Method, device: str, learned: bool, plan: TimingPlan
 ) -> Iterator[dict[str, Any]]:
-    """Columns of rows: every crop, with every number of threads, encoded and decoded in turns."""
+    """Columns of rows: every crop, with every number of threads, encoded and decoded in turns.
+
+    The crop on which the method fails is the last one and has a `reason`.
+    """
     warm: set[int] = set()
     others = OtherLoad()
     with Progress(plan.count, f"{method.name} on {device}", "crop") as progress:
@@ -143,7 +137,11 @@ def _timed_crops(
             for threads in plan.threads if learned else (1,):
                 crop = {"image": name, "height": height, "width": width, "threads": threads}
                 for run in range(0 if threads in warm else -1, plan.repeats):
-                    made = _round_trip(method, image, crop, device, learned)
+                    try:
+                        made = _round_trip(method, image, threads, device, learned)
+                    except (Exception, SystemExit) as error:  # whatever a user's method raises
+                        yield crop | {"reason": f"{device}: {typed_line(error)}"}
+                        return
                     load = others.share()
                     for of_call in made if run >= 0 else ():
                         yield crop | of_call | {"run": run, "other_load": load}
@@ -152,36 +150,27 @@ def _timed_crops(
 
 
 def _round_trip(
-    method: Method, image: Image, crop: dict[str, Any], device: str, learned: bool
+    method: Method, image: Image, threads: int, device: str, learned: bool
 ) -> list[dict[str, Any]]:
     """Columns of the total and of each phase, of encoding and of decoding."""
+    limit: Any = nullcontext()
     if learned:
         from l3c.threads import torch_threads
 
-        limit: Any = torch_threads(crop["threads"])
-    else:
-        limit = nullcontext()
+        limit = torch_threads(threads)
     given = image.copy()  # the method may write to it
-    try:
-        with limit:
-            made, encoded = _clocked(lambda: method.encode(given), device)
-            data = plain_bytes(made)
-            back, decoded = _clocked(lambda: method.decode(data), device)
-        difference = describe_difference(image, plain_array(back))
-    except (Exception, SystemExit) as error:  # whatever a user's method raises is reported
-        raise _CropError(crop, typed_line(error)) from error
-    if difference:
-        raise _CropError(crop, f"not lossless: {difference}")
+    with limit:
+        made, encoded = _clocked(lambda: method.encode(given), device)
+        data = plain_bytes(made)
+        back, decoded = _clocked(lambda: method.decode(data), device)
+    if difference := describe_difference(image, plain_array(back)):
+        raise ChildError(f"not lossless: {difference}")
+    spent = {"encode": encoded, "decode": decoded}
     return [
-        {
-            "direction": direction,
-            "phase": phase,
-            "scale": scale,
-            "seconds": round(seconds, 9),
-            "num_bytes": len(data),
-        }
-        for direction, spent in (("encode", encoded), ("decode", decoded))
-        for (phase, scale), seconds in spent.items()
+        {"direction": direction, "phase": phase, "scale": scale, "num_bytes": len(data)}
+        | {"seconds": round(seconds, 9)}
+        for direction, phases in spent.items()
+        for (phase, scale), seconds in phases.items()
     ]
 
 
@@ -199,7 +188,7 @@ def _clocked(call: Callable[[], T], device: str) -> tuple[T, dict[tuple[str, str
     return made, spent
 
 
-def measure_batches(source: MethodSource, plan: BatchPlan) -> list[BatchRow]:
+def measure_batches(source: MethodSource, plan: BatchPlan) -> list[Row]:
     """Measures one model on every device there is, with as many threads as PyTorch has.
 
     Sampling draws z^(S) from its uniform prior and every finer scale given it, for all images of a
@@ -208,17 +197,16 @@ def measure_batches(source: MethodSource, plan: BatchPlan) -> list[BatchRow]:
     coded into a file of its own, the same as without the others.
 
     Raises:
-        MethodFailedError: naming the model.
+        ChildError: an image of a batch did not come back.
     """
     import torch
 
-    from l3c.models.zoo import open_codec
-
     rows, found, others = [], devices(), OtherLoad()
-    count = len(found) * (len(plan.sampled) + len(plan.coded))
-    with Progress(count, f"{source.name} in batches", "measurement") as progress:
+    sampled = [(_sampled, *size) for size in plan.sampled]
+    todo = [*sampled, *((_coded, plan.images.shape[1], batch) for batch in plan.coded)]
+    with Progress(len(found) * len(todo), f"{source.name} in batches", "measurement") as progress:
         for device in found:
-            same = machine() | {
+            about: dict[str, Any] = machine() | {
                 "key": source.key,
                 "method": source.name,
                 "device": device,
@@ -227,58 +215,45 @@ def measure_batches(source: MethodSource, plan: BatchPlan) -> list[BatchRow]:
             }
             assert source.weights is not None
             codec = open_codec(source.weights, device, source.arithmetic)
-            for part in (_sampled(codec, plan), _coded(source.key, codec, plan)):
-                for side, batch, runs in part:
-                    load = others.share()
+            for clocked, side, batch in todo:
+                about |= {"side": side, "batch": batch}
+                with suppress(UnsupportedError):  # a family that cannot be sampled
+                    runs = clocked(codec, plan, side, batch)
+                    about["other_load"] = others.share()
                     for operation, seconds in runs.items():
-                        of_batch = {"side": side, "batch": batch, "operation": operation}
                         for run, spent in enumerate(seconds[1:]):  # after the warm-up
-                            of_run = {"run": run, "seconds": round(spent, 9), "other_load": load}
-                            rows.append(BatchRow.model_validate({**same, **of_batch, **of_run}))
-                    progress.update()
+                            of_run = {"operation": operation, "run": run}
+                            rows.append(BatchRow(**about, **of_run, seconds=round(spent, 9)))
+                progress.update()
     return rows
 
 
-_Batch = tuple[int, int, Mapping[str, list[float]]]
-"""Side and number of the images, seconds of the runs of each operation."""
+def _sampled(codec: TileCodec, plan: BatchPlan, side: int, batch: int) -> dict[str, list[float]]:
+    """Seconds of the runs by operation, as of `_coded`."""
+    runs = []
+    for seed in range(plan.repeats + 1):
+        start = time.perf_counter()
+        codec.sample_images(batch, side, side, seed)
+        runs.append(time.perf_counter() - start)
+    return {"sample": runs}
 
 
-def _sampled(codec: Any, plan: BatchPlan) -> Iterator[_Batch]:
-    """Nothing of a family that cannot be sampled."""
-    from l3c.models.tile_codec import UnsupportedError
-
-    for side, batch in plan.sampled:
-        runs = []
-        for seed in range(plan.repeats + 1):
-            start = time.perf_counter()
-            try:
-                codec.sample_images(batch, side, side, seed)
-            except UnsupportedError:
-                return
-            runs.append(time.perf_counter() - start)
-        yield side, batch, {"sample": runs}
-
-
-def _coded(key: str, codec: Any, plan: BatchPlan) -> Iterator[_Batch]:
+def _coded(codec: TileCodec, plan: BatchPlan, side: int, batch: int) -> dict[str, list[float]]:
     """By the network alone, from arrays to files and back."""
-    from l3c.coding import decode_pictures, encode_pictures
-    from l3c.images.picture import Picture
-    from l3c.tile_coding import Choice
-
-    for batch in plan.coded:
-        images = plan.images[:batch]
-        runs: dict[str, list[float]] = {"encode": [], "decode": []}
-        for _ in range(plan.repeats + 1):
-            given = images.copy()  # what the model gets is not what it is compared with
-            start = time.perf_counter()
-            pictures = [Picture.from_array(image) for image in given]
-            files = encode_pictures(pictures, codec, choice=Choice.NETWORK)
-            middle = time.perf_counter()
-            decoded = [each.samples for each in decode_pictures(files, lambda *model: codec)]
-            runs["decode"].append(time.perf_counter() - middle)
-            runs["encode"].append(middle - start)
-            for number, (image, back) in enumerate(zip(images, decoded, strict=True)):
-                if difference := describe_difference(image, back):
-                    what = f"{number} of a batch of {batch}"
-                    raise MethodFailedError(key, plan.dataset, what, f"not lossless: {difference}")
-        yield plan.images.shape[1], batch, runs
+    images = plan.images[:batch]
+    runs: dict[str, list[float]] = {"encode": [], "decode": []}
+    for _ in range(plan.repeats + 1):
+        given = images.copy()  # what the model gets is not what it is compared with
+        start = time.perf_counter()
+        pictures = [Picture.from_array(image) for image in given]
+        files = encode_pictures(pictures, codec, choice=Choice.NETWORK)
+        middle = time.perf_counter()
+        decoded = [each.samples for each in decode_pictures(files, lambda *model: codec)]
+        runs["decode"].append(time.perf_counter() - middle)
+        runs["encode"].append(middle - start)
+        for number, (image, back) in enumerate(zip(images, decoded, strict=True)):
+            if difference := describe_difference(image, back):
+                raise ChildError(
+                    f"image {number} of a batch of {batch}: not lossless: {difference}"
+                )
+    return runs

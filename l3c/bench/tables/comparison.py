@@ -13,6 +13,7 @@ from l3c.bench.stats import LEVEL
 from l3c.bench.tables.layout import (
     EXTERNAL_MARK,
     NONE,
+    REPRODUCED_MARK,
     Section,
     Table,
     fixed,
@@ -22,7 +23,7 @@ from l3c.bench.tables.layout import (
     table,
     without_empty,
 )
-from l3c.bench.tables.methods import about, methods, percent_above_l3c
+from l3c.bench.tables.methods import about, methods, percent_above_l3c, reproduced
 from l3c.data.manifest import ManifestRow
 from l3c.messages import counted
 
@@ -31,7 +32,8 @@ _LISTED = 10  # images left out that a note names; left_out.csv has them all
 # Columns of the CSV: those that the same models and images give again, then those of this machine.
 _RATES = ["images", "mean_bpsp", "mean_bpsp_low", "mean_bpsp_high", "total_bpsp"]
 _RATES += ["total_cross_entropy_bpsp", "gap_percent"]
-_TIMES = ["encode_s", "decode_s", "encode_mb_s", "decode_mb_s", "threads", "in_process"]
+_TIMES = ["release_bpsp", "encode_s", "decode_s", "encode_mb_s", "decode_mb_s"]
+_TIMES += ["threads", "in_process"]
 _STATUS = ["lossless", "vs_l3c_percent", "published_bpsp", "status"]
 
 
@@ -61,9 +63,10 @@ def compare_methods(run: Run, dataset: str) -> pd.DataFrame:
     total = found.images + found.failed
     done = [f"{n}/{of}" if of else "" for n, of in zip(found.images, total, strict=True)]
     names = {"low": "mean_bpsp_low", "high": "mean_bpsp_high", "value": "published_bpsp"}
-    return found.rename(columns=names).assign(
-        dataset=dataset, lossless=done, printed=found.printed.astype(object).fillna(NONE)
-    )
+    same = counterpart is not None and counterpart.same
+    marks = [REPRODUCED_MARK if close else "" for close in reproduced(found, "value", same)]
+    printed = found.printed.astype(object).fillna(NONE) + marks
+    return found.rename(columns=names).assign(dataset=dataset, lossless=done, printed=printed)
 
 
 def _data(run: Run, columns: Sequence[str]) -> pd.DataFrame:
@@ -125,6 +128,7 @@ def _section(run: Run, dataset: str) -> Section:
         f"{LEVEL:.0f} % interval": list(map(span, found.mean_bpsp_low, found.mean_bpsp_high)),
         "vs. L3C": found.vs_l3c_percent.map(percent),
         "published bpsp": found.printed,
+        "release's rules bpsp": found.release_bpsp.astype(float).map(fixed),
         "total bpsp": found.total_bpsp.map(fixed),
         "cross-entropy bpsp": found.total_cross_entropy_bpsp.map(fixed),
         "gap": found.gap_percent.map(lambda value: percent(value, 2)),
@@ -155,6 +159,13 @@ def _remarks(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
     for item in rows_of(found[found.failed > 0]):
         means = " Its means are over the other images." if item.images else ""
         yield f"**{item.method} {item.status}.**{means}"
+    identities = found.key.map(lambda key: run.cards.get(key, {}).get("identity"))
+    for _, of in found[found.failed == 0].groupby(identities, sort=False):
+        floats = of[of.settings.str.contains("float32")]
+        integers = of.drop(floats.index)
+        if len(floats) and len(integers):  # the same weights
+            more = percent(100 * (integers.total_bpsp.iloc[0] / floats.total_bpsp.iloc[0] - 1), 3)
+            yield f"{integers.method.iloc[0]}: {more} bytes beside {floats.method.iloc[0]}."
     if found.published_bpsp.notna().any():
         counterpart = run.counterparts[dataset]
         yield f"Published: L3C paper, {counterpart.label}; {counterpart.words}."
@@ -210,5 +221,5 @@ def _sources(run: Run) -> Iterator[str]:
     labels = run.labels()
     for key, card in run.cards.items():
         if source := card.get("source"):
-            known = source.get("released_as") or source.get("experiment") or source.get("file")
+            known = run.released_as(key) or source.get("experiment") or source.get("file")
             yield f"{labels[key]}: weights of another's training ({known})."

@@ -11,55 +11,25 @@ A new table is a function below `@table` in a module of this package:
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from l3c.bench.run import Run
-from l3c.bench.stats import LEAST, LEVEL
 from l3c.whole_files import write_text
 
 NONE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
-UNVERIFIED_MARK, EXTERNAL_MARK, REPRODUCED_MARK = "†", "‡", "✓"
-GLOSSARY = {
-    "published": "*published*: in the L3C paper, of the edition in the heading (v2: camera ready, "
-    "v3: the third one). The comparison has only values that were read there.",
-    UNVERIFIED_MARK: "published value not checked against the paper (unverified).",
-    REPRODUCED_MARK: "reproduced: the authors' released weights give the published value by the "
-    "rules of their release, to one unit of its last digit.",
-    EXTERNAL_MARK: "external program: times include file I/O, and its start unless it stays.",
-    "bpsp": "*bpsp*: bits per sub-pixel, 8 times the bytes of the whole file over 3HW, mean over "
-    "images.",
-    "total bpsp": "*total bpsp*: all bits over all sub-pixels.",
-    "vs. L3C": f"*vs. L3C*: above (+) or below ({MINUS}) the L3C measured on the same images, or "
-    "published beside it. Beside published values, measured ones are compared only where the "
-    "networks are the paper's.",
-    "interval": f"*{LEVEL:.0f} % interval* of the mean, by a percentile bootstrap over images: how "
-    "far the mean over other such images may lie from it. It is too narrow for few images, and not "
-    f"given for fewer than {LEAST}.",
-    "cross-entropy": "*cross-entropy bpsp*: the estimate of a learned method's own model, with the "
-    "one in 2^24 that every symbol keeps, without the container of each file: total in the "
-    "comparison, mean over images in the tables of the paper.",
-    "gap": f"*gap*: how far the real files lie above (+) or below ({MINUS}) the cross-entropy. "
-    "Zero bytes at the end of a stream are not stored, so that a last row of black takes next to "
-    "no bytes even where no model expects it.",
-    "release's rules": "*release's rules*: cross-entropy in float32, images padded with zeros on "
-    "both sides and the padding counted, images above 3 million pixels cut into quarters, RGB "
-    "Shared applied four times; mean over images.",
-    "difference": "*difference*: release's rules minus the published value, where images and "
-    "network are the paper's.",
-    "MB/s": "Speeds are measured inside the process after a warm-up, each method alone on the "
-    "machine; MB are 10^6 bytes of raw pixels.",
-    "PU, ": "Measured seconds: the median of the clocked runs of each crop or batch, without a "
-    "warm-up; means over crops. In brackets the quartiles over runs, means over crops too: how far "
-    "the runs scatter, not the crops.",
-    "not measured here": "*not measured here*: the run lacks the data set, the method or the "
-    "device.",
-}
+MARKS = UNVERIFIED_MARK, EXTERNAL_MARK, REPRODUCED_MARK = "†", "‡", "✓"
+TERMS = (
+    pd.read_csv(Path(__file__).with_name("terms.tsv"), sep="\t", quoting=3)
+    .set_index("term")
+    .meaning
+)
 """What the title of a column means, or a mark in a cell: printed below tables that have it."""
 _WIDTH = 100  # of a LaTeX tabular in characters; further columns go below
 
@@ -102,8 +72,7 @@ class Table:
     notes: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class TableSpec:
+class TableSpec(NamedTuple):
     """A table as the workflow knows it.
 
     Attributes:
@@ -171,21 +140,19 @@ def markdown(table: Table, stamp: str) -> str:
         cells = section.cells.map(lambda cell: cell.replace("|", "\\|"))
         blocks += [f"{'#' * section.level} {section.title}"] if section.title else []
         blocks += [str(cells.to_markdown(None, index=False, **form)), _items(section.remarks)]
-    known = _explained(table.sections, GLOSSARY)
+    known = _explained(table.sections)
     for title, texts in (("Notes", table.notes), ("Definitions", known)):
         blocks += [f"## {title}", _items(texts)] if texts else []
     return "\n\n".join(filter(None, [*blocks, f"Provenance: {stamp}."])) + "\n"
 
 
-def _explained(sections: Sequence[Section], terms: Collection[str]) -> list[str]:
+def _explained(sections: Sequence[Section]) -> list[str]:
     """Meanings of those terms that the sections have."""
-    cells = [section.cells for section in sections]
-    titles = " ".join(str(title) for frame in cells for title in frame)
-    texts = " ".join(str(text) for frame in cells for text in frame.to_numpy().ravel())
-    marks = {term: f"{term} " if len(term) == 1 else "" for term in terms}
-    inside = [term for term in terms if marks[term] or term == "not measured here"]
-    shown = [term for term in terms if term in titles or (term in inside and term in texts)]
-    return [f"{marks[term]}{GLOSSARY[term]}" for term in shown]
+    titles = " ".join(str(title) for section in sections for title in section.cells)
+    texts = " ".join(str(text) for section in sections for text in section.cells.to_numpy().ravel())
+    inside = (*MARKS, "not measured here")
+    shown = [term for term in TERMS.index if term in (texts if term in inside else titles)]
+    return [(f"{term} " if term in MARKS else "") + TERMS[term] for term in shown]
 
 
 def _items(texts: Sequence[str]) -> str:
@@ -196,7 +163,7 @@ def latex(table: Table, label: str, stamp: str) -> str:
     """A table environment for each section, then the notes in small print; needs booktabs."""
     lines = ["% Needs \\usepackage{booktabs}. Written by the workflow."]
     for number, section in enumerate(table.sections, start=1):
-        marks = _explained([section], (UNVERIFIED_MARK, EXTERNAL_MARK, REPRODUCED_MARK))
+        marks = [text for text in _explained([section]) if text.startswith(MARKS)]
         caption = " ".join([section.caption or f"{section.title}.", *marks])
         lines += [
             "\\begin{table}",
@@ -214,27 +181,22 @@ def latex(table: Table, label: str, stamp: str) -> str:
 
 def _tabulars(section: Section) -> Iterator[str]:
     """The cells in as few groups of columns as the width allows, text columns in each."""
-    cells, names = section.cells, list(map(str, section.cells))
-    heads = {name: textwrap.wrap(name, 10, break_long_words=False) for name in names}
-    widths = {name: 2 + max(map(len, [*heads[name], *cells[name]]), default=0) for name in names}
-    texts, numbers = names[: section.left], names[section.left :]
-    total, before = sum(widths[name] for name in numbers), 0
-    count = max(1, -(-total // (_WIDTH - sum(widths[name] for name in texts))))
-    groups: list[list[str]] = [[*texts] for _ in range(count)]
-    for name in numbers:
-        groups[int((before + widths[name] / 2) * count / total)].append(name)
-        before += widths[name]
-    for group in groups:
-        sides = "".join("l" if name in texts else "r" for name in group)
+    cells = section.cells
+    heads = {name: textwrap.wrap(name, 10, break_long_words=False) for name in map(str, cells)}
+    widths = [2 + max(map(len, [*heads[name], *cells[name]]), default=0) for name in heads]
+    left, names = section.left, [*heads]
+    count = max(1, -(-sum(widths[left:]) // (_WIDTH - sum(widths[:left]))))
+    for numbers in np.array_split(np.array(names[left:], dtype=object), count):
+        group = [*names[:left], *numbers]
+        sides = "l" * left + "r" * len(numbers)
         titles = [
             f"\\shortstack[{side}]{{{BREAK.join(map(tex, heads[name]))}}}"
             if len(heads[name]) > 1
             else tex(name)
             for name, side in zip(group, sides, strict=True)
         ]
-        escaped = cells[group].map(tex).set_axis(titles, axis="columns")
-        tabular = escaped.style.hide(axis="index").to_latex(hrules=True, column_format=sides)
-        yield str(tabular).rstrip()
+        shown = cells[group].map(tex).set_axis(titles, axis="columns").style.hide(axis="index")
+        yield str(shown.to_latex(hrules=True, column_format=sides)).rstrip()
 
 
 BREAK = "\\\\"

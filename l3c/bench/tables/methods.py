@@ -25,7 +25,8 @@ def methods(run: Run, dataset: str, published: Collection[str]) -> pd.DataFrame:
 
     Returns:
         Columns of a `MethodRecord`, of `stats.rates` and of `stats.speeds`; `failed` images,
-        `failure` in words, "" for none; `name`, see `named`.
+        `failure` in words, "" for none; `name`, see `named`; `release_bpsp`, the mean by the rules
+        of the authors' release, and whether network and weights are theirs, `released`.
     """
     rows = run.rows[run.rows.dataset == dataset]
     done, texts = measured(rows), failure_texts(rows)
@@ -34,11 +35,28 @@ def methods(run: Run, dataset: str, published: Collection[str]) -> pd.DataFrame:
     found = found.merge(rates(done, ["key"]), on="key", how="left")
     found = found.merge(speeds(done, ["key"]), on="key", how="left")
     failures = failed(rows).groupby("key").size()
+    by_rules = run.as_published[run.as_published.dataset == dataset].groupby("model").bpsp.mean()
     return named(run, found, published).assign(
         images=found.images.fillna(0).astype(int),
         failed=found.key.map(failures).fillna(0).astype(int),
         failure=[texts.get((dataset, key), "") for key in found.key],
+        release_bpsp=found.key.map(by_rules).astype(float),
+        released=[run.is_papers(key) and run.released_as(key) != "" for key in found.key],
     )
+
+
+def reproduced(rows: pd.DataFrame, value: str, same: bool) -> list[bool]:
+    """Whether the authors' weights give a published value, to one unit of its last digit.
+
+    Args:
+        rows: with `released`, `release_bpsp`, and `printed` as the value is written.
+        value: column of the same as numbers.
+        same: whether the images are the published ones.
+    """
+    places = rows.printed.astype(str).str.extract(r"\.(\d+)$")[0].str.len().fillna(0)
+    # 1.5: the rounding of the value itself, and one unit.
+    close = (rows.release_bpsp - rows[value]).abs() <= 1.5 * 10.0**-places
+    return list(close & rows.released.eq(True) & same)
 
 
 def named(run: Run, table: pd.DataFrame, published: Collection[str]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,12 @@ from l3c.bench.published import NO_VALUES
 from l3c.bench.run import Run
 from l3c.bench.schema import TOTAL, failed, measured, rows_of
 from l3c.bench.stats import rates, repeated
-from l3c.bench.tables.as_published import release_rates
 from l3c.bench.tables.layout import Table, table
 from l3c.bench.tables.methods import about, methods, named, percent_above_l3c
 from l3c.bench.tables.paper_parts import ALL, BPSP, PEAK, Part
 from l3c.messages import counted
 
+_TEXTS = pd.read_csv(Path(__file__).with_name("paper.tsv"), sep="\t", index_col="table", dtype=str)
 _BATCH_SIDE = 32  # of the images of Table A3, pixels
 # Parts of Table A1: title, quantity, phases. The first has the sum of the paper's two columns.
 _TOGETHER = "Network, CDFs and arithmetic decoding together"
@@ -34,11 +35,7 @@ _STAND_IN = "other images than the published ones, so compare order and distance
 @table("paper/table1", "Table 1 of the paper")
 def table_1(run: Run) -> Table:
     """Rates on photographs."""
-    note = (
-        "The first sections are of the third edition of the paper, the last ones of the second, "
-        "whose Open Images were saved as JPEG: every method looks better on them."
-    )
-    return _table(run, "1", "Bits per sub-pixel on photographs", _rate_parts(run, "1"), [note])
+    return _table(run, "1", _rate_parts(run, "1"))
 
 
 @table("paper/table2", "Table 2 of the paper")
@@ -53,11 +50,7 @@ def table_2(run: Run) -> Table:
         ours = _times(_by_method(run, theirs, rows), "batch")
         title = f"Sampling one image of {size}, batch size {images}"
         parts.append(Part(title, theirs, ours, rows, str(quantity), remark=_missing(rows)))
-    note = (
-        "Published times are of a Titan X (Pascal); those of PixelCNN and MS-PixelCNN are as their "
-        "authors reported them, on other machines."
-    )
-    return _table(run, "2", "ImageNet32: bits per sub-pixel, seconds to sample", parts, [note])
+    return _table(run, "2", parts)
 
 
 @table("paper/table3", "Table 3 of the paper")
@@ -82,8 +75,7 @@ def table_3(run: Run) -> Table:
     if len(ours):
         title = "Peak memory in MiB, over all crops and numbers of threads"
         parts.append(Part(title, NO_VALUES, ours, rows, PEAK, **crops))
-    notes = [_crops(run, rows)]
-    notes += ["Published times are of a Titan X (Pascal) and a Xeon E5-2680 v3."]
+    notes = []
     untimed = {r.method: None for r in run.records if r.measured and r.key not in set(rows.key)}
     if len(rows) and untimed:
         notes.append(f"Measured on whole images only, not timed on crops: {', '.join(untimed)}.")
@@ -91,7 +83,7 @@ def table_3(run: Run) -> Table:
         f"{row.method} is not timed, since it failed on the crop {row.image}: {row.reason}."
         for row in rows_of(failed(run.timing))
     ]
-    return _table(run, "3", "Seconds and bits per sub-pixel for crops of 512x512", parts, notes)
+    return _table(run, "3", parts, [_crops(run, rows)], notes)
 
 
 @table("paper/tableA1", "Table A1 of the paper")
@@ -110,28 +102,14 @@ def table_a1(run: Run) -> Table:
         if len(theirs) or len(ours):
             crops = _on_crops(rows)
             parts.append(Part(title, theirs, ours, rows, quantity, "Scale", **crops))
-    notes = [
-        _crops(run, rows),
-        "Published times are means of 500 crops of 512x512, which is s=0, on a Titan X (Pascal). "
-        "The coarsest scale of a model has a uniform prior, so that there is no CDF to obtain: s=3 "
-        "in the paper. Models here may have more scales; totals are of as many as a model has.",
-        "The paper has two columns, whose sums are above: obtaining the CDFs, which are whole "
-        "tables, with the passes of the network; and arithmetic decoding, which searches them. "
-        f"{'; '.join(sums.index + ': ' + sums.note)}.",
-        "Ours are of L3C, without reading the container. The decoder evaluates CDFs where its "
-        "search needs them, in one loop: obtaining CDFs and arithmetic decoding are not two steps.",
-    ]
-    return _table(run, "A1", "Decoding time by scale", parts, notes)
+    columns = f"The columns of the paper: {'; '.join(sums.index + ': ' + sums.note)}."
+    return _table(run, "A1", parts, [_crops(run, rows)], [columns])
 
 
 @table("paper/tableA2", "Table A2 of the paper")
 def table_a2(run: Run) -> Table:
     """ImageNet64: rates."""
-    note = (
-        "The text of the paper's appendix exchanges two percentages: L3C lies 23.8 % above "
-        "PixelCNN and 19.5 % above MS-PixelCNN."
-    )
-    return _table(run, "A2", "ImageNet64: bits per sub-pixel", _rate_parts(run, "A2"), [note])
+    return _table(run, "A2", _rate_parts(run, "A2"))
 
 
 @table("paper/tableA3", "Table A3 of the paper")
@@ -154,8 +132,7 @@ def table_a3(run: Run) -> Table:
             parts.append(replace(part, remark=_missing(rows)))
         elif len(rows):
             parts.append(replace(part, dataset=run.timed_on, remark=files + _missing(rows)))
-    note = "Published times are of a Titan X (Pascal)."
-    return _table(run, "A3", "Seconds by batch size", parts, [note])
+    return _table(run, "A3", parts)
 
 
 @table("paper/paper", "All tables of the paper, published values beside ours", formats=("md",))
@@ -178,15 +155,22 @@ def paper(run: Run) -> Table:
     )
 
 
-def _table(run: Run, number: str, title: str, parts: Sequence[Part], notes: Sequence[str]) -> Table:
+def _table(
+    run: Run,
+    number: str,
+    parts: Sequence[Part],
+    first: Sequence[str] = (),
+    last: Sequence[str] = (),
+) -> Table:
     """The table with the machines, methods and models that its parts were measured by."""
+    title, notes = _TEXTS.title[number], _TEXTS.notes[number].split(" // ")
     rows = pd.concat([part.rows.astype(object) for part in parts], ignore_index=True)
     timed = any(part.unit == "s" for part in parts)
     return Table(
         title=f"Table {number}. {title}",
         sections=[part.section(f"{title} (Table {number} of the L3C paper)") for part in parts],
         data=pd.concat([part.data(number) for part in parts], ignore_index=True),
-        notes=[*notes, *about(run, rows, timed)],
+        notes=[*first, *notes, *last, *about(run, rows, timed)],
     )
 
 
@@ -219,9 +203,7 @@ def _standing_for(run: Run, label: str, values: pd.DataFrame) -> list[str]:
 def _rate_part(run: Run, label: str, theirs: pd.DataFrame, dataset: str) -> Part:
     rows = measured(run.rows[run.rows.dataset == dataset])
     found = methods(run, dataset, set(theirs.name))
-    released = release_rates(run).rename(columns={"model": "key"})
-    columns = ["dataset", "key", "release_bpsp", "reproduced"]
-    ours = _rated(run, found.merge(released[columns], how="left"))
+    ours = _rated(run, found)
     if not dataset:
         remark = f"Not measured here: no data set of this run stands for {label}."
         return Part(label, theirs, ours, rows, remark=remark)

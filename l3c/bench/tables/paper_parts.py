@@ -24,6 +24,7 @@ from l3c.bench.tables.layout import (
     span,
     without_empty,
 )
+from l3c.bench.tables.methods import reproduced
 
 BPSP, PEAK = "bpsp", "peak_mib"
 NOT_MEASURED = "not measured here"
@@ -31,15 +32,14 @@ ALL = "measured"  # the setting of what is measured in one alone
 _LINE = ["name", "line"]
 _NUMBERS = ["measured", "low", "high", "total_bpsp", "cross_entropy_bpsp", "vs_l3c_percent"]
 _NUMBERS += ["release_bpsp", "count"]
-_OURS = [*_LINE, "setting", *_NUMBERS, "reproduced", "external", "reason"]
+_OURS = [*_LINE, "setting", *_NUMBERS, "released", "external", "reason"]
 _THEIRS = {"value": "published", "confidence": "published_confidence", "note": "published_note"}
 _CSV = ["table", "section", "published_on", "line", "quantity", "unit", *_THEIRS.values()]
 _CSV += ["published_vs_l3c_percent", "dataset", "published_images", "setting", *_NUMBERS[:3]]
 _CSV += ["spread", *_NUMBERS[3:], "status"]
-_UNITS = {BPSP: "bpsp", PEAK: "MiB"}  # others are seconds
+_INTERVAL = f"{LEVEL:.0f} % bootstrap interval"
 _MEASURED = {
-    "bpsp": f" Rates are those of whole files, means over images with {LEVEL:.0f} % bootstrap "
-    "intervals.",
+    "bpsp": f" Rates are those of whole files, means over images with {_INTERVAL}s.",
     "s": " Times are medians of clocked runs, averaged over crops, with the quartiles over runs.",
 }
 
@@ -73,86 +73,81 @@ class Part:
     @property
     def unit(self) -> str:
         """Of the quantity."""
-        return _UNITS.get(self.quantity, "s")
-
-    @property
-    def label(self) -> str:
-        """Published data set and edition, "" where the paper has no such values."""
-        return str(self.values.label.iloc[0]) if len(self.values) else ""
-
-    @property
-    def heading(self) -> str:
-        """The title, with our data set where it stands in, and the published one."""
-        stands_in = f", {self.dataset} stands in" if self.label and self.same is False else ""
-        published = f"; published on {self.label}" if self.label not in ("", self.title) else ""
-        return f"{self.title}{stands_in}{published}"
+        return {BPSP: "bpsp", PEAK: "MiB"}.get(self.quantity, "s")
 
     @cached_property
     def grid(self) -> pd.DataFrame:
-        """Published lines in the paper's order, then those it lacks; a row for each setting."""
+        """Published lines in the paper's order, then those it lacks; a row for each setting.
+
+        The columns of the CSV are among its own.
+        """
         theirs = self.values.rename(columns=_THEIRS)
+        on = next(iter(theirs.label), "")  # data set and edition
+        heading = self.title
+        heading += f", {self.dataset} stands in" if on and self.same is False else ""
+        heading += f"; published on {on}" if on not in ("", self.title) else ""
         reference = next(iter(theirs.published[theirs.name == REFERENCE]), np.nan)
         theirs["published_vs_l3c_percent"] = 100 * (theirs.published / reference - 1)
         ours = self.ours.reindex(columns=_OURS)
         grid = theirs.drop(columns="table").merge(ours, on="name", how="left")
         grid = pd.concat([grid, ours[~ours.name.isin(theirs.name)]], ignore_index=True)
-        grid["line"] = grid.line.astype(object).fillna(grid.method)
-        grid["reason"] = grid.reason.astype(object).fillna("")
         if self.head != "Method":
             order = {"total": 1}  # scales from the coarsest on, all together last
             ranks = [order.get(n) or (-int(n[2:]) if "=" in n else int(n)) for n in grid.name]
             grid = grid.iloc[np.argsort(ranks, kind="stable")]
-        return grid.astype(dict.fromkeys((*_NUMBERS, "published"), "float64"))
-
-    def data(self, number: str) -> pd.DataFrame:
-        """A line for each cell, as CSV; `number` is the table's."""
-        grid = self.grid
-        bootstrap = f"{LEVEL:.0f} % bootstrap interval"
-        spread = bootstrap if self.quantity == BPSP else "quartiles over runs"
+        grid = grid.astype(dict.fromkeys((*_NUMBERS, "published"), "float64"))
+        reason = grid.reason.astype(object).fillna("")
         status = grid.measured.notna().map({True: "measured", False: NOT_MEASURED})
+        spread = _INTERVAL if self.quantity == BPSP else "quartiles over runs"
         return grid.assign(
-            table=number,
-            section=self.heading,
-            published_on=self.label,
+            line=grid.line.astype(object).fillna(grid.method),
+            section=heading,
+            published_on=on,
             quantity=self.quantity,
             unit=self.unit,
             dataset=self.dataset,
             published_images=self.same,
             spread=grid.low.notna().map({True: spread, False: None}),
             count=grid["count"].astype("Int64"),
-            status=status.where(grid.reason == "", status + ": " + grid.reason),
-        )[_CSV]
+            reason=reason,
+            status=status.where(reason == "", status + ": " + reason),
+            reproduced=reproduced(grid, "published", self.same is True),
+        )
+
+    def data(self, number: str) -> pd.DataFrame:
+        """A line for each cell, as CSV; `number` is the table's."""
+        return self.grid.assign(table=number)[_CSV]
 
     def section(self, of: str) -> Section:
         """Printed; `of` is the title of the table."""
-        grid = self.grid
+        grid = self.grid.assign(has=self.grid.measured.notna())
+        heading = grid.section.iloc[0]
         lines = grid.drop_duplicates(_LINE).set_index(_LINE)
-        lists = grid.assign(external=grid.external.eq(True), has=grid.measured.notna())
-        flags = lists.groupby(_LINE)[["external", "has"]].any().loc[lines.index]
+        grouped = grid.assign(external=grid.external.eq(True)).groupby(_LINE)
+        flags = grouped[["external", "has"]].any().loc[lines.index]
         marks = flags.external.map({True: EXTERNAL_MARK, False: ""})
         cells = pd.DataFrame({self.head: lines.index.get_level_values("line") + marks})
-        if self.label:
+        if len(self.values):
             cells[f"published {self.unit}"] = [_published(row, self.unit) for row in rows_of(lines)]
         if self.quantity == BPSP:
             cells = cells.join(without_empty(_rates(lines)))
         else:
             absent = flags.has.map({True: NONE, False: NOT_MEASURED})  # no codec runs on a GPU
-            found = grid.dropna(subset="measured")
             for setting in dict.fromkeys(self.ours.setting) or [ALL]:
-                chosen = found[found.setting == setting].set_index(_LINE)
+                chosen = grid[grid.has & (grid.setting == setting)].set_index(_LINE)
                 texts = [_spent(row, self.unit) for row in rows_of(chosen)]
                 spent = pd.Series(texts, chosen.index, dtype=object).reindex(lines.index)
                 cells[setting] = spent.fillna(absent)
         reasons = dict.fromkeys(
             f"{row.line}: {row.reason if row.has else f'{NOT_MEASURED} ({row.reason})'}."
-            for row in rows_of(lists[grid.reason != ""])
+            for row in rows_of(grid[grid.reason != ""])
         )
-        measured = _MEASURED.get(self.unit, "") if flags.has.any() else ""
+        measured = _MEASURED.get(self.unit, "") if grid.has.any() else ""
         return Section(
-            title=self.heading,
+            title=heading,
             cells=cells.reset_index(drop=True),
             remarks=[*filter(None, [self.remark]), *reasons],
-            caption=f"{of}: {self.heading}.{measured}",
+            caption=f"{of}: {heading}.{measured}",
         )
 
 
@@ -160,8 +155,7 @@ def _published(row: Any, unit: str) -> str:
     if pd.isna(row.published):
         return NONE
     text = row.printed if unit == BPSP else plain(row.published)
-    mark = "" if row.verified else UNVERIFIED_MARK
-    return text + mark + (REPRODUCED_MARK if row.reproduced is True else "")
+    return text + ("" if row.verified else UNVERIFIED_MARK) + REPRODUCED_MARK * row.reproduced
 
 
 def _rates(grid: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from l3c.bench.figures.registry import FigureError, load_figures, read_inputs
 from l3c.bench.figures.style import CLASSICAL, LEARNED, label_points, new_figure, save
 from l3c.bench.figures.times import ALL, batches, mean_times, phases
 from l3c.bench.figures.training import POINTS, curve_of, training
-from l3c.bench.measure.bits import measure_bits
+from l3c.bench.measure.pyramids import measure_bits
 
 ROOT = Path(__file__).resolve().parents[3]
 L3C = {"key": "l3c", "method": "L3C", "cross_entropy_bits": 2000.0}

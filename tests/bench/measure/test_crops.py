@@ -1,10 +1,15 @@
-"""Crops for timings: all of one size, the same at every call."""
+"""Crops for timings are the same at every call; photographs are chosen and cut."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_models import noise
 
-from l3c.bench.measure.crops import crops_of, image_of
+from l3c.bench.measure.crops import SIDE, choose, crops_of, cut, image_of
+from l3c.data.datasets import DatasetSpec, build_dataset
+from l3c.data.errors import DatasetError
 
 
 def images():
@@ -16,7 +21,7 @@ def test_crops_take_turns_and_have_names_of_their_own():
     names = [name for name, _ in made]
     assert [image_of(name) for name in names] == ["wide", "small"] * 100
     assert len(set(names)) == 200
-    assert names[1:4:2] == ["small+0+0", "small+0+0+1"]  # of one place
+    assert names[2].endswith("+1")  # the second turn
     assert all(crop.shape == (32, 32, 3) and crop.flags.c_contiguous for _, crop in made)
     again = list(crops_of(images, 32, 5))
     assert [name for name, _ in again] == names[:5]
@@ -38,3 +43,44 @@ def test_a_crop_is_where_its_name_says_and_small_images_are_mirrored():
 def test_no_image_is_an_error():
     with pytest.raises(ValueError):
         list(crops_of(lambda: [], 8, 1))
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for name in ("ape", "bear", "cat"):
+        Image.fromarray(noise(4 + len(name), 8, 3)).save(tmp_path / "photos" / f"{name}.png")
+    spec = DatasetSpec(source=str(tmp_path / "photos"))
+    return build_dataset(spec, tmp_path / "out")
+
+
+def test_photographs_are_chosen_by_number_or_name(manifest: Path) -> None:
+    assert [name for name, _ in choose(manifest, 2)] == ["ape", "bear"]
+    assert [name for name, _ in choose(manifest, 9)] == ["ape", "bear", "cat"]
+    chosen = choose(manifest, ["cat", "bear"])
+    assert [(name, image.shape) for name, image in chosen] == [
+        ("cat", (7, 8, 3)),
+        ("bear", (8, 8, 3)),
+    ]
+
+
+def test_an_unknown_name_is_answered_with_those_there_are(manifest: Path) -> None:
+    with pytest.raises(DatasetError, match=r'"bare".*ape, bear, cat$'):
+        choose(manifest, ["cat", "bare"])
+
+
+@pytest.mark.parametrize(
+    ("size", "multiple", "expected"),
+    [
+        ((20, 30), 1, (20, 30)),
+        ((20, 30), 8, (16, 24)),
+        ((5, 30), 8, (5, 24)),
+        ((SIDE + 11, 2 * SIDE), 16, (SIDE, SIDE)),
+    ],
+)
+def test_the_middle_is_cut(size: tuple[int, int], multiple: int, expected: tuple[int, int]) -> None:
+    image = np.zeros((*size, 3), np.uint8)
+    image[size[0] // 2, size[1] // 2] = 7
+    part = cut(image, multiple)
+    assert part.shape[:2] == expected
+    assert part[expected[0] // 2, expected[1] // 2, 0] == 7

@@ -8,7 +8,7 @@ from tiny_models import noise, smooth, write_model
 
 from l3c.bench.checks import check
 from l3c.bench.measure import timing
-from l3c.bench.measure.files import MethodFailedError
+from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.measure.timing import BatchPlan, TimingPlan, measure_batches, measure_timing
 from l3c.bench.schema import BatchRow, TimingRow, failed, frame, read, write
@@ -119,7 +119,7 @@ def test_a_model_of_the_cpu_is_not_timed_on_a_gpu(plan, monkeypatch, capsys):
 @pytest.fixture
 def batches(tmp_path):
     images = np.stack([smooth(16, 16)] * 3)
-    plan = BatchPlan("toy", images, [(16, 1), (16, 4), (24, 1)], [1, 3], 2)
+    plan = BatchPlan(images, [(16, 1), (16, 4), (24, 1)], [1, 3], 2)
     return MethodSource("tiny", "tiny", "Tiny", write_model(tmp_path), "integer"), plan
 
 
@@ -136,5 +136,5 @@ def test_every_batch_is_measured(batches):
 
 def test_a_batch_that_is_not_lossless_stops_and_names_the_model(batches, monkeypatch):
     monkeypatch.setattr(timing, "describe_difference", lambda image, back: "another image")
-    with pytest.raises(MethodFailedError, match="tiny"):
+    with pytest.raises(ChildError, match="image 0 of a batch of 1"):
         measure_batches(*batches)

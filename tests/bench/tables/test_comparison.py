@@ -6,8 +6,9 @@ import pytest
 from result_rows import failed_row, method_record, result_row, results
 from table_files import ID, STAMP, cells, lines, published, sections, text
 
-from l3c.bench.counterparts import Counterpart
+from l3c.bench.published import Counterpart
 from l3c.bench.run import Run
+from l3c.bench.schema import AsPublished, frame
 from l3c.bench.tables.comparison import compare_methods
 from l3c.bench.tables.layout import NONE
 from l3c.data.manifest import ManifestRow
@@ -184,6 +185,52 @@ def test_latex_is_escaped_and_has_two_tabulars_in_a_float(run):
     assert page.count("\\begin{tabular}") == page.count("\\end{tabular}") == 2
     assert page.count("\\begin{table}") == page.count("\\label{tab:comparison-") == 1
     assert page.count("{") == page.count("}")
+
+
+def test_what_integers_cost_is_said_of_the_same_weights(run):
+    floats = {"key": "l3c_float", "method": "L3C float32", "settings": "l3c, float32 on cpu"}
+    rows = [row for row in ROWS if row.key == "l3c"]
+    rows += [row.model_copy(update=floats | {"num_bytes": row.num_bytes - 3}) for row in rows]
+    card = dict(run.cards["l3c"]) | {"identity": "1234"}
+    run = replace(
+        run,
+        rows=results(rows),
+        records=[RECORDS[0], method_record(**floats)],
+        cards={"l3c": card, "l3c_float": card},
+    )
+    assert "* L3C: +1.010 % bytes beside L3C float32." in text(run, "comparison")
+    other = {"l3c": card, "l3c_float": card | {"identity": "5678"}}
+    assert "beside L3C float32" not in text(replace(run, cards=other), "comparison")
+
+
+@pytest.mark.parametrize(
+    ("second", "card", "same", "shown"),
+    [
+        (3.082, {}, True, "2.991✓"),  # their mean is 2.991
+        (3.083, {}, True, "2.991✓"),  # to one unit of the last digit
+        (3.086, {}, True, "2.991"),
+        (3.082, {}, False, "2.991"),  # other images
+        (3.082, {"source": {}}, True, "2.991"),  # other weights
+        (3.082, {"deviations": ["model.blocks: 2 instead of 8"]}, True, "2.991"),
+    ],
+)
+def test_values_that_the_authors_weights_reproduce_are_marked(run, second, card, same, shown):
+    about = {"dataset": "toy", "height": 8, "width": 8, "crops": 1, "bits": 1.0}
+    rates = [
+        AsPublished(**about, model="l3c", image=i, bpsp=b) for i, b in (("a", 2.9), ("b", second))
+    ]
+    authors = dict(run.cards["l3c"]) | {"source": {"released_as": "L3C"}, "deviations": []} | card
+    run = replace(
+        run,
+        published=published({"value": "2.991"}),
+        counterparts={"toy": Counterpart("Set v3", same, "")},
+        cards={"l3c": authors},
+        as_published=frame(rates, AsPublished),
+    )
+    found = cells(list(sections(text(run, "comparison")).values())[1])["L3C"]
+    assert found["published bpsp"] == shown
+    assert found["release's rules bpsp"] == f"{(2.9 + second) / 2:.3f}"
+    assert float(by_method(run)["L3C"]["release_bpsp"]) == pytest.approx((2.9 + second) / 2)
 
 
 def test_left_out_lists_every_dropped_image(run):

@@ -6,8 +6,7 @@ import pytest
 from result_rows import batch_row, failed_row, method_record, result_row, timing_row
 from table_files import ID, STAMP, cells, lines, sections, text
 
-from l3c.bench.counterparts import Counterpart
-from l3c.bench.published import read_published
+from l3c.bench.published import Counterpart, read_published
 from l3c.bench.run import Run
 from l3c.bench.schema import AsPublished, BatchRow, ResultRow, TimingRow, frame
 from l3c.bench.tables.layout import NONE

@@ -9,32 +9,26 @@ import pandas as pd
 import pytest
 from tiny_models import noise, smooth, write_model
 
-from coder.causal import VARIANTS
-from l3c.bench.measure.child import ChildError
-from l3c.bench.measure.cross_decoding import (
+from benchmarks.cross_decoding import (
+    SIDES,
     Setting,
     crops,
     engine_settings,
+    main,
     matrix_markdown,
     measure,
-    settings,
 )
+from coder.causal import VARIANTS
+from l3c.bench.measure.child import ChildError
+from l3c.data.images import write_png
 from l3c.models.zoo import named_model
 
 
 def test_crops_are_odd_and_always_the_same() -> None:
-    photos = {"a": noise(100, 90, 3), "b": smooth(30, 200)}
-    made = crops(photos, 40)
-    assert len(made) == 40
-    assert all(side % 2 and side <= 79 for crop in made for side in crop.shape[:2])
-    assert max(crop.shape[1] for crop in made[1::2]) > 30 >= max(c.shape[0] for c in made[1::2])
-    assert all(np.array_equal(a, b) for a, b in zip(made, crops(photos, 40), strict=True))
-
-
-def test_settings_have_names_of_their_own() -> None:
-    names = [setting.name for setting in settings({"PyTorch 2.9": "/opt/python"})]
-    assert len(set(names)) == len(names) >= 15
-    assert "PyTorch 2.9" in names
+    photos = [("a", noise(100, 90, 3)), ("b", smooth(30, 200))]
+    made, again = (crops(lambda: photos, 40) for _ in range(2))
+    assert {crop.shape[0] for crop in made} == {crop.shape[1] for crop in made} == {*SIDES}
+    assert all(np.array_equal(a, b) for a, b in zip(made, again, strict=True))
 
 
 def test_the_matrix_shows_the_worst_of_every_cell() -> None:
@@ -67,18 +61,16 @@ def test_processes_with_different_settings_decode_each_other(tmp_path: Path) -> 
         Setting("base"),
         Setting("NCHW, batch 3", channels_last=False, batch=3, threads=1),
         Setting("int64", carrier="int64"),
-        Setting("elsewhere", python=str(tmp_path / "python")),
+        Setting("absent", device="cuda"),
     ]
-    (tmp_path / "python").write_text("#!/bin/sh\nexit 3\n")
-    (tmp_path / "python").chmod(0o755)
     weights = write_model(tmp_path)
     table = measure(weights, images, tried).set_index(["arithmetic", "encoder", "decoder"])
     assert len(table) == 2 * 4 * 4
     integer = table.loc["integer"]
     assert integer[integer.reason == ""].exact.tolist() == [2] * 9
     assert integer.refused.sum() == integer.wrong.sum() == 0
-    for cell in (("elsewhere", "base"), ("base", "elsewhere")):
-        assert str(tmp_path / "python") in integer.reason[cell]
+    for cell in (("absent", "base"), ("base", "absent")):
+        assert "CUDA" in integer.reason[cell]
     ran = table.loc["float"].query("reason == ''")
     assert (ran.exact + ran.refused).tolist() == [2] * 4
     assert ran.exact["base", "base"] == 2
@@ -86,3 +78,14 @@ def test_processes_with_different_settings_decode_each_other(tmp_path: Path) -> 
     (tmp_path / "gone.safetensors").touch()
     with pytest.raises(ChildError):
         measure(tmp_path / "gone.safetensors", images, tried[:1])
+
+
+def test_the_command_writes_the_matrix(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    write_png(tmp_path / "photos" / "a.png", smooth(40, 50))
+    weights = write_model(tmp_path)
+    command = [str(weights), str(tmp_path / "photos"), "--crops", "2", "--settings", "base"]
+    main([*command, "--output", str(tmp_path / "out")])
+    table = pd.read_csv(tmp_path / "out" / "matrix.csv")
+    assert table.exact.tolist() == [2, 2]
+    assert "2 crops in each cell" in (tmp_path / "out" / "matrix.md").read_text()

@@ -1,4 +1,4 @@
-"""Samples as rows, files, a table and a figure."""
+"""Bits by scale and channel add up; samples are rows, files, a table and a figure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from result_rows import frame_of
-from tiny_models import smooth, tiny
+from tiny_models import noise, smooth, tiny
 
 from l3c.bench.checks import check
 from l3c.bench.figures.pictures import samples
-from l3c.bench.measure.sample_rows import write_samples
+from l3c.bench.measure.pyramids import measure_bits, write_samples
 from l3c.bench.published import read_published, samples_of
 from l3c.bench.run import Run
 from l3c.bench.schema import ResultRow, SampleRow, frame
@@ -41,3 +41,14 @@ def test_samples_are_files_rows_a_figure_and_a_table(kind: str, tmp_path: Path) 
     assert data.bpsp.tolist() == [pytest.approx(row.bpsp, abs=1e-6) for row in rows]
     assert data.published_bpsp.tolist() == [*samples_of(published).value] * 2
     assert data.published_example[0] == "one Open Images example v2"
+
+
+@pytest.mark.parametrize("kind", ["l3c", "rgb"])
+def test_channels_add_up_to_the_cross_entropy(kind: str) -> None:
+    codec = tiny(kind).codec()
+    for image in (smooth(21, 34), noise(8, 16, 3)):
+        rows = measure_bits("toy", kind, codec, [("a", image)])
+        assert sum(row.bits for row in rows) == pytest.approx(codec.cross_entropy_bits(image))
+        channels = {scale: [r.channel for r in rows if r.scale == scale] for scale in ("x", "z3")}
+        assert channels["x"] == ["R", "G", "B"]
+        assert channels["z3"] == ([*"12345"] if kind == "l3c" else ["R", "G", "B"])
