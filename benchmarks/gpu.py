@@ -138,7 +138,7 @@ def main() -> None:
         if place.type == "cpu":
             sizes = sizes[:2]  # a GPU's batches take a CPU hours
         sampled = [(32, size) for size in sizes] + [(320, 1)]
-        batches = BatchPlan("crops", small, sampled, sizes, repeats)
+        batches = BatchPlan(small, sampled, sizes, repeats)
         write(out / "batches.csv", frame(measure_batches(sources[0], batches), BatchRow))
         done("batches.csv")
     recipe = recipe_of("paper-l3c", quick)

@@ -137,7 +137,7 @@ def _decode(
     """
     with tempfile.TemporaryDirectory(prefix="l3c-check-") as scratch, source.process() as own:
         shutil.copyfile(stream, Path(scratch) / "stream")
-        image, seconds = own.call("decode", Path(scratch) / "stream", 1)
+        image, seconds = own.call("decode", Path(scratch) / "stream", 0)
     problems = []
     size = stream.stat().st_size
     if size != row.num_bytes:

@@ -115,7 +115,7 @@ class ServedMethod:
     """A method in its own process: it answers with plain bytes, plain arrays and numbers.
 
     The parent keeps the image; the process gets a copy of it, or a file to decode. The first call
-    of each kind is made twice, so that a warm-up is in no time.
+    of each kind is made once more: a warm-up, in no time unless there are no repeats.
     """
 
     def __init__(self, source: MethodSource) -> None:
