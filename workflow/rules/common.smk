@@ -333,6 +333,13 @@ def get_notebook(wildcards):
     return str(resolve(EXPERIMENT.notebook_files()[wildcards.notebook], ROOT))
 
 
+def get_notebook_labels(wildcards):
+    """The heading of its first cell, for the report; else its name."""
+    notebook = yaml.safe_load(Path(get_notebook(wildcards)).read_text(encoding="utf-8"))
+    heading = re.match(r"#+ *(.+)", "".join(notebook["cells"][0]["source"]))
+    return {"content": heading[1] if heading else wildcards.notebook}
+
+
 def get_notebook_parameters():
     """What notebooks are told of a run: its folder, and the first model that learns its bottlenecks;
     with none, they keep the model that comes with the package."""

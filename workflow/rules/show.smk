@@ -151,7 +151,7 @@ rule execute_notebook:
             f"{RUN}/notebooks/{{notebook}}.html",
             caption="../report/notebook.rst",
             category="Notebooks",
-            labels={"content": "{notebook}"},
+            labels=get_notebook_labels,
         ),
     log:
         f"{RUN}/logs/execute_notebook/{{notebook}}.log",
