@@ -26,8 +26,9 @@ OUTPUTS = [
 @pytest.fixture
 def run(tmp_path):
     write_results(tmp_path / "rows.csv", [result_row()])
+    empty = {name: {} for name in ("configuration", "data", "models", "versions")}
     write_provenance(
-        tmp_path / "provenance.json", Provenance(CodeState("c0ffee", False), {}, {}, {}, {})
+        tmp_path / "provenance.json", Provenance(code=CodeState("c0ffee", False), **empty)
     )
     for path in OUTPUTS[1:]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
