@@ -243,6 +243,11 @@ def get_train_threads(wildcards):
     return RECIPES[wildcards.model].train.threads or rest
 
 
+def get_train_priority(wildcards):
+    """Models train in the order of the configuration, so that the longest can go first."""
+    return len(TRAINED_HERE) - TRAINED_HERE.index(wildcards.model)
+
+
 def get_given_model(wildcards):
     """Weights of a model that was trained elsewhere, and its card."""
     weights = given_model(EXPERIMENT, wildcards.model, ROOT).weights

@@ -37,6 +37,7 @@ rule train_model:
     conda:
         "../../environment.yml"
     threads: get_train_threads
+    priority: get_train_priority
     resources:
         mem_mb=4000,
         gpu=1 if EXPERIMENT.device == "cuda" else 0,
