@@ -34,10 +34,10 @@ rule train_model:
         f"{RUN}/benchmarks/train_model/{{model}}.tsv"
     wildcard_constraints:
         model=one_of(TRAINED_HERE),
+    priority: get_train_priority
     conda:
         "../../environment.yml"
     threads: get_train_threads
-    priority: get_train_priority
     resources:
         mem_mb=4000,
         gpu=1 if EXPERIMENT.device == "cuda" else 0,
