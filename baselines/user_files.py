@@ -36,12 +36,13 @@ def load_file(path: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if spec is None:
         raise MethodFileError(path, "not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look a class's module up here
     try:
-        spec.loader.exec_module(module)
+        # Not by the loader, which would write bytecode into the user's folder.
+        exec(compile(content, str(path), "exec"), module.__dict__)
     except Exception as error:  # whatever the user's code raises, the file is what to look at
         del sys.modules[name]
         raise MethodFileError(path, f"{type(error).__name__} on import: {error}") from error

@@ -190,7 +190,7 @@ def _write(path: Path, image: RGBImage, key: str, about: dict[str, Any]) -> Mani
 def _key(name: str, about: dict[str, Any], copy: int, prepare: Preparation | None) -> str:
     """A hash of everything that an image and its row are made from."""
     how = prepare.model_dump(exclude={"copies"}) if prepare else {}
-    for newer in ("full_size", "square"):
+    for newer in ("full_size", "square", "shorter_side"):
         if not how.get(newer):
             how.pop(newer, None)  # so that images of builds before it keep their keys
     source = [about[key] for key in ("source", "licence", "source_sha256")]
