@@ -16,7 +16,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -241,6 +240,8 @@ def _in_threads(work: Callable[[int, int], None], lanes: int, threads: int | Non
     if workers == 1:
         work(0, lanes)
         return
+    from concurrent.futures import ThreadPoolExecutor  # takes time, and few need it
+
     edges = [min(lanes, groups * i // workers * _LOCKSTEP) for i in range(workers + 1)]
     with ThreadPoolExecutor(workers) as pool:
         for done in [pool.submit(work, *edge) for edge in itertools.pairwise(edges)]:

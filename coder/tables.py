@@ -1,13 +1,15 @@
 """The integer tables of the mixture CDF, and the grids of its parameters (see CDF.md).
 
-Every entry is computed with `decimal`, whose exp is correctly rounded by specification, so that all
-machines hold the same tables: libm's exp may differ in the last bit. The C and CUDA code and the
-plain Python reference are handed these very arrays.
+Every entry is computed with `decimal`, whose operations are correctly rounded by specification, so
+that all machines hold the same tables: libm's exp may differ in the last bit. The C and CUDA code
+and the plain Python reference are handed these very arrays.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
+import operator
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import NamedTuple
 
@@ -81,16 +83,19 @@ class Tables(NamedTuple):
 def tables() -> Tables:
     """The tables; made once, read-only."""
     with localcontext() as context:
-        context.prec = 40
+        context.prec = 60
 
         def rounded(value: Decimal) -> int:
             return int(value.to_integral_value(rounding=ROUND_HALF_EVEN))
 
-        # exp(-i / 64) serves all three tables, whose arguments are 1/64 apart.
+        # exp(-i / 64) serves all three tables, whose arguments are 1/64 apart. Products are a tenth
+        # of the time of exp, and 1,024 of them lose four of the 60 digits.
         width = 1 << LOG_SIGMA_BITS
         assert width == 1 << LOGIT_BITS == 1 << (ARGUMENT_BITS - SIGMOID_STEP_BITS)
         steps = SIGMOID_REACH * width
-        power = {i: (Decimal(-i) / width).exp() for i in range(-steps, steps + 1)}
+        step, one = (Decimal(1) / width).exp(), Decimal(1)
+        up = list(itertools.accumulate([step] * steps, operator.mul, initial=one))
+        power = {i: up[-i] if i < 0 else one / up[i] for i in range(-steps, steps + 1)}
         sigmoid = [rounded((1 << SIGMOID_BITS) / (1 + each)) for each in power.values()]
         sigmoid[0], sigmoid[-1] = 0, 1 << SIGMOID_BITS
         sigmoid.append(sigmoid[-1])

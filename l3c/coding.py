@@ -179,6 +179,38 @@ def decode_picture(
     return Decoded(Picture(mode, out, sections), tuple(damaged))
 
 
+def decodes_to(
+    data: bytes,
+    picture: Picture,
+    find_codec: FindCodec,
+    *,
+    progress: Callable[[int], object] = lambda pixels: None,
+) -> bool:
+    """Whether `decode_picture` gives this picture; takes the memory of its tiles one by one.
+
+    Raises:
+        CoderError: as `decode_picture`.
+    """
+    container = unpack(data)
+    mode, codec = mode_of(container), _codec(container, find_codec)
+    whole = (mode, container.height, container.width, known_sections(container, mode))
+    if whole != (picture.mode, picture.height, picture.width, dict(picture.sections)):
+        return False
+
+    def same(job: tuple[Tile, Rectangle]) -> bool:
+        tile, rectangle = job
+        samples = decode_tiles([(container, tile)], rectangle, mode, codec)[0]
+        return np.array_equal(samples, _cut(picture.samples, rectangle))
+
+    rectangles = tile_rectangles(*whole[1:3], container.rows, container.cols)
+    jobs = [*zip(container.tiles, rectangles, strict=True)]
+    for right, rectangle in zip(in_threads(same, jobs, _threads(codec)), rectangles, strict=True):
+        if not right:
+            return False
+        progress(rectangle[2] * rectangle[3])
+    return True
+
+
 def decode_pictures(files: Sequence[bytes], find_codec: FindCodec) -> list[Picture]:
     """What `decode_picture` gives of each file, faster for many small pictures of one size.
 

@@ -16,7 +16,7 @@ from l3c.cli.exits import Exit
 from l3c.cli.files import Job, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output, number_in
 from l3c.cli.report import Batch, Outcome, conversion, sizes
-from l3c.coding import decode_picture, encode_picture, uses_network
+from l3c.coding import decodes_to, encode_picture, uses_network
 from l3c.fileformat.container import unpack
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
 from l3c.pillow_plugin import SUFFIX
@@ -108,7 +108,7 @@ def _encode(job: Job, batch: Batch) -> Outcome:
         return codec
 
     def verify(stored: bytes) -> None:
-        if args.verify and decode_picture(stored, same_codec, progress=moved).picture != picture:
+        if args.verify and not decodes_to(stored, picture, same_codec, progress=moved):
             raise VerifyError(
                 "does not decode to the same image; nothing was kept, please report this"
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import secrets
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -209,7 +208,7 @@ class Outputs:
                 sys.stdout.buffer.write(data)
                 sys.stdout.flush()
                 return
-            temporary = target.with_name(f".l3c-{secrets.token_hex(8)}")
+            temporary = target.with_name(f".l3c-{os.urandom(8).hex()}")
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with temporary.open("xb") as file:

@@ -7,7 +7,6 @@ is complete or an error, messages never raise.
 from __future__ import annotations
 
 import io
-import logging
 import os
 import select
 import signal
@@ -121,6 +120,8 @@ def silence_libraries() -> None:
     """Drops what libraries warn of, log and write to descriptor 2, if `open_streams` has run."""
     if isinstance(getattr(getattr(sys.stderr, "buffer", None), "raw", None), _Stream):
         warnings.simplefilter("ignore")
+        import logging  # takes time
+
         logging.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 

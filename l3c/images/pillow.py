@@ -37,8 +37,8 @@ _RAW_KINDS = {"exif": Section.EXIF, "app1": Section.EXIF, "xmp": Section.XMP}
 _RAW_KINDS |= {"icc": Section.ICC, "icm": Section.ICC}
 
 
-def picture_of(image: Image.Image) -> Picture:
-    """See `Picture.from_pil`."""
+def picture_of(image: Image.Image, samples: Samples | None = None) -> Picture:
+    """See `Picture.from_pil`; with the samples (H, W, C), if given, the image is not loaded."""
     if image.mode not in _MODES:
         kind, target = _REFUSED.get(image.mode, (image.mode, "RGB"))
         raise PictureError(f"{kind}: convert it to {target} first")
@@ -46,17 +46,19 @@ def picture_of(image: Image.Image) -> Picture:
         raise PictureError("empty: no pixels")
     if (frames := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":
         raise PictureError(f"animated or multi-page ({frames} frames): take one by image.copy()")
-    if isinstance(image, ImageFile.ImageFile) and image.tile:
+    if samples is None and isinstance(image, ImageFile.ImageFile) and image.tile:
         # Without a name it is not mapped into memory: Pillow shears such TIFFs as it turns them.
         filename, image.filename = image.filename, ""
         try:
             image.load()
         finally:
             image.filename = filename
-    image.load()
+    if samples is None:
+        image.load()
     mode = _MODES[image.mode]
     found, losses = _metadata(image)
-    return Picture(mode, _samples(image, mode), found | _colors(image), losses)
+    samples = _samples(image, mode) if samples is None else samples
+    return Picture(mode, samples, found | _colors(image), losses)
 
 
 def image_of(picture: Picture) -> Image.Image:

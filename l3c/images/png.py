@@ -200,10 +200,12 @@ def png_of(picture: Picture) -> bytes:
     }
     bare, options, sections = picture.strip(), {}, picture.sections
     color = sections.get(Section.TRANSPARENCY, b"")
-    if picture.mode == Mode.RGB16:
-        import imagecodecs  # takes time, and reading does without
+    if picture.mode not in (Mode.BILEVEL, Mode.PALETTE):  # Pillow would copy all samples
+        import imagecodecs  # takes time
 
-        pixels = bytes(imagecodecs.png_encode(np.ascontiguousarray(picture.samples)))
+        samples = np.ascontiguousarray(picture.samples)
+        most = samples.nbytes + len(samples)  # a byte before each row; more where nothing shrinks
+        pixels = bytes(imagecodecs.png_encode(samples, out=most + most // 256 + 1024))
         chunks[b"tRNS"] = Section.TRANSPARENCY, bytes
     else:
         if bare.mode == Mode.BILEVEL and color:
@@ -215,10 +217,11 @@ def png_of(picture: Picture) -> bytes:
         buffer = io.BytesIO()
         bare.to_pil().save(buffer, format="PNG", **options)
         pixels = buffer.getvalue()
-    file = io.BytesIO()
-    file.write(pixels[:_IHDR_END])
+    metadata = io.BytesIO()
     for kind, (section, body) in chunks.items():
         if section in sections:
-            PngImagePlugin.putchunk(file, kind, body(sections[section]))
-    file.write(memoryview(pixels)[_IHDR_END:])
-    return file.getvalue()
+            PngImagePlugin.putchunk(metadata, kind, body(sections[section]))
+    if not metadata.tell():
+        return pixels
+    whole = memoryview(pixels)
+    return b"".join([whole[:_IHDR_END], metadata.getvalue(), whole[_IHDR_END:]])

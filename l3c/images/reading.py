@@ -6,6 +6,7 @@ import io
 import stat
 import sys
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from l3c.images import jpeg, png, tiff
 from l3c.images.picture import Mode, Picture, PictureError, Samples, Section
+from l3c.images.pillow import picture_of
 from l3c.messages import one_line
 
 # Pillow knows many more formats. These are the ones whose bit depth is checked below, so that no
@@ -40,7 +42,7 @@ IMAGE_SUFFIXES = READABLE_SUFFIXES | FOREIGN_SUFFIXES  # what counts as a pictur
 MAX_PIXELS = 178_956_970
 
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_BAND = 256  # rows that are compared at a time
+_BAND = 64  # rows that are compared at a time
 _DAMAGED = "unreadable or truncated"
 
 
@@ -127,8 +129,10 @@ def _read_png(data: bytes) -> Picture:
             kind = "grey with alpha" if chunks.color_type == 4 else "RGBA"
             raise PictureError(f"a PNG with 16-bit {kind}: convert it to 8 bits")
         chunks.check_rows()
-        wide = chunks.bits == 16 and image.mode == "RGB"
-        picture = _read_rgb16(image, pixels) if wide else Picture.from_pil(image)
+        if chunks.bits == 16 and image.mode == "RGB":
+            picture = _read_rgb16(image, pixels)
+        else:
+            picture = picture_of(image, _directly(image, pixels) if chunks.bits == 8 else None)
     sections, losses = chunks.metadata()
     sections = {**picture.sections, **sections}
     stored, top = sections.get(Section.TRANSPARENCY), 2**chunks.bits - 1
@@ -143,27 +147,47 @@ def _read_jpeg(data: bytes) -> Picture:
     segments = jpeg.JpegSegments(data)
     if segments.problem:
         raise PictureError(f"{segments.problem}: convert it to PNG")
-    with _opened(data, "JPEG") as image:
-        picture, single = Picture.from_pil(image), image.format != "MPO"
-    del image  # as large as the samples, and a third
-    with Image.open(io.BytesIO(segments.padded), formats=("JPEG",)) as again:
-        cut_off = not all(
-            np.array_equal(np.asarray(again.crop(band)).reshape(part.shape), part)
-            for band, part in _bands(picture)
-        )
-    if cut_off or segments.lacks_scans:
+    crc = _loaded_crc(data)
+    if crc != _loaded_crc(segments.padded) or segments.lacks_scans:
         raise PictureError(f"{_DAMAGED}: the data end before the image does")
+    with _opened(data, "JPEG") as image:
+        samples = _directly(image, data)
+        alike = samples is not None and zlib.crc32(samples.data) == crc
+        picture, single = picture_of(image, samples if alike else None), image.format != "MPO"
     if segments.behind and single:
         more = f"{len(segments.behind):,} bytes behind the image"
         picture = replace(picture, losses=(*picture.losses, more))
     return picture
 
 
-def _bands(picture: Picture) -> Iterator[tuple[tuple[int, int, int, int], Samples]]:
-    """Boxes of some rows each, and their samples."""
-    for top in range(0, picture.height, _BAND):
-        part = picture.samples[top : top + _BAND]
-        yield (0, top, picture.width, top + len(part)), part
+def _loaded_crc(data: bytes) -> int:
+    """CRC-32 of the samples of a JPEG as Pillow decodes it."""
+    crc = 0
+    with _opened(data, "JPEG") as image:
+        for top in range(0, image.height, _BAND):
+            band = image.crop((0, top, image.width, min(image.height, top + _BAND)))
+            crc = zlib.crc32(np.asarray(band).data, crc)
+    return crc
+
+
+def _directly(image: Image.Image, data: bytes) -> Samples | None:
+    """The samples of a PNG or JPEG without Pillow, whose image takes a third more than they do.
+
+    None where that is not simply possible; Pillow then finds out why, or decodes.
+    """
+    import imagecodecs  # takes time
+
+    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}.get(image.mode)
+    if channels is None or "transparency" in image.info:
+        return None
+    decode = imagecodecs.png_decode if image.format == "PNG" else imagecodecs.jpeg8_decode
+    try:
+        samples = decode(data).reshape(image.height, image.width, channels)
+    except MemoryError:
+        raise
+    except Exception:  # nearly anything
+        return None
+    return samples if samples.dtype == np.uint8 else None
 
 
 def _read_other(data: bytes) -> Picture:

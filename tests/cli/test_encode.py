@@ -3,7 +3,6 @@
 import errno
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from tiny_models import smooth
 
 import l3c
-from l3c import tile_coding
+from l3c import coding, tile_coding
 from l3c.cli import encode
 from l3c.fileformat.container import unpack
 from l3c.images.reading import read_picture
@@ -131,8 +130,8 @@ def test_nothing_is_overwritten_unasked(
         target.write_bytes(b"other program, meanwhile")
         return real(*args, **options)  # type: ignore[arg-type]
 
-    real = encode.decode_picture
-    monkeypatch.setattr(encode, "decode_picture", decode)
+    real = encode.decodes_to
+    monkeypatch.setattr(encode, "decodes_to", decode)
     assert run("encode", photo).code == 1
     assert target.read_bytes() == b"other program, meanwhile"
     assert files_in(photo.parent) == ["photo.l3c", "photo.png"]
@@ -220,12 +219,11 @@ def test_what_is_not_kept_is_named_in_one_line(run: Run, photo: Path) -> None:
 def test_what_does_not_decode_to_the_image_is_not_kept(
     run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def decode(*args: object, **options: object) -> object:
-        decoded = real(*args, **options)  # type: ignore[arg-type]
-        return replace(decoded, picture=replace(decoded.picture, samples=samples))
+    def decode(*args: object) -> list[object]:
+        return [samples ^ 1 for samples in real(*args)]  # type: ignore[arg-type]
 
-    real, samples = encode.decode_picture, np.zeros((52, 40, 3), np.uint8)
-    monkeypatch.setattr(encode, "decode_picture", decode)
+    real = coding.decode_tiles
+    monkeypatch.setattr(coding, "decode_tiles", decode)
     ended = run("encode", photo, "--json")
     [file] = ended.content["files"]
     assert (ended.code, file["error"]["type"]) == (1, "VerifyError")

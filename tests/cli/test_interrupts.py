@@ -64,8 +64,8 @@ def test_a_signal_leaves_nothing_or_stays_ignored(
                 signal.raise_signal(number)
         return real(*args, **options)  # type: ignore[arg-type]
 
-    real = encode.decode_picture
-    monkeypatch.setattr(encode, "decode_picture", interrupt)
+    real = encode.decodes_to
+    monkeypatch.setattr(encode, "decodes_to", interrupt)
     # A job in the background ignores Ctrl-C, one under nohup SIGHUP; tests may be such a job.
     handlers = {number: signal.SIG_IGN if ignored else signal.SIG_DFL for number in numbers}
     handlers |= {signal.SIGINT: signal.default_int_handler}

@@ -33,7 +33,7 @@ def test_an_image_goes_through_pipes(photo: Path, model: Path) -> None:
     assert (back == np.array(Image.open(photo))).all()
 
 
-SLOW = ("torch", "pandas", "pydantic", "yaml", "psutil")
+SLOW = ("tqdm", "concurrent.futures", "torch", "pandas", "pydantic", "yaml", "psutil")
 QUICK = """
 import sys
 from l3c.cli import main

@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -142,3 +143,14 @@ def test_what_follows_the_picture_is_said() -> None:
     picture = read_picture(file.getvalue())
     assert picture.losses == ("2 more pictures",)
     assert (picture.samples == read_picture(jpeg()).samples).all()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_pixels_are_those_of_pillow_whatever_other_libraries_decode(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = jpeg(mode)
+    expected = np.asarray(Image.open(io.BytesIO(data))).reshape(45, 61, -1)
+    assert (read_picture(data).samples == expected).all()
+    monkeypatch.setattr(imagecodecs, "jpeg8_decode", lambda data: expected ^ 1)
+    assert (read_picture(data).samples == expected).all()
