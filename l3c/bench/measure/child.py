@@ -25,7 +25,8 @@ class ChildError(ValueError):
 class Child:
     """Runs one object; use it as a context manager.
 
-    The process starts with the first call; one that ended by itself is started anew by the next.
+    The process starts with the first call, or earlier by `start`; one that ended by itself is
+    started anew by the next call.
 
     Args:
         make: makes the object there; it must pickle.
@@ -38,6 +39,18 @@ class Child:
         self._make = make
         self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._made = False
+
+    def start(self) -> None:
+        """Starts the process, if there is none; does not wait until the object is made."""
+        if self._process is None:
+            # A group of its own, so that Ctrl-C reaches the parent alone, which ends this process.
+            pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "process_group": 0}
+            environment = os.environ | self._environment
+            command = [sys.executable, "-m", __name__]
+            self._process = subprocess.Popen(command, **pipes, env=environment)
+            self._made = False
+            self._send(self._make)
 
     def call(self, method: str, *arguments: object) -> Any:
         """What a method of the object returns.
@@ -45,29 +58,31 @@ class Child:
         Raises:
             ChildError: an error there, with its message in one line.
         """
-        if self._process is None:
-            # A group of its own, so that Ctrl-C reaches the parent alone, which ends this process.
-            pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "process_group": 0}
-            environment = os.environ | self._environment
-            command = [sys.executable, "-m", __name__]
-            self._process = subprocess.Popen(command, **pipes, env=environment)
+        self.start()
+        if not self._made:
             try:
-                self._ask(self._make)
+                self._answer()
             except ChildError:
                 self.end()
                 raise
+            self._made = True
+        self._send((method, arguments))
         try:
-            return self._ask((method, arguments))
+            return self._answer()
         except ChildError as error:
             raise ChildError(f"{method}: {error}") from None
 
-    def _ask(self, question: object) -> Any:
+    def _send(self, question: object) -> None:
         process: Any = self._process
-        try:
+        with contextlib.suppress(BrokenPipeError):  # there will be no answer, which says why
             pickle.dump(question, process.stdin)
             process.stdin.flush()
+
+    def _answer(self) -> Any:
+        process: Any = self._process
+        try:
             good, answer = pickle.load(process.stdout)
-        except (BrokenPipeError, EOFError, pickle.UnpicklingError):
+        except (EOFError, pickle.UnpicklingError):
             good, answer = False, f"its process ended by itself (exit status {self.end()})"
         if not good:
             raise ChildError(answer)

@@ -83,8 +83,11 @@ def measure(
         Neither rows nor failures if the method is not available here or cannot be loaded.
     """
     with source.process() as encoder, source.process() as decoder:
+        encoder.start()
+        decoder.start()  # both load the method at once
         try:
             method = encoder.call("describe")
+            decoder.call("describe")
         except ChildError as error:
             label = source.name or source.key
             method = {"method": label, "settings": "", "version": "", "unavailable": str(error)}
