@@ -25,7 +25,7 @@ from l3c.data.store import Store
 from l3c.progress import Progress
 from l3c.recipe import Recipe, load_recipe
 from l3c.threads import torch_threads
-from l3c.training.crops import Crops, middle_crops, validation_bpsp
+from l3c.training.crops import Crops, middle_crops, validate
 from l3c.training.optimizers import Optimizers
 from l3c.training.parallel import Workers
 
@@ -61,8 +61,8 @@ def compare(
                         "recipe": recipe.name,
                         "step": str(step + 1),
                         "decay": f"{decay:g}",
-                        "validation_bpsp": f"{validation_bpsp(candidate, validation):.4f}",
                     }
+                    | {name: f"{x:.4f}" for name, x in validate(candidate, validation).items()}
                     for decay, candidate in candidates
                 ]
     return rows

@@ -150,18 +150,19 @@ class Recipe(FrozenSettings):
         return {"family": family_name(self.family), **model, **train}
 
     def deviations(self) -> list[str]:
-        """Every setting that differs from the paper's, one readable line each."""
-        ours, published = self.settings(), paper_settings()
-        shared = [key for key in published if key in ours and ours[key] != published[key]]
-        lines = [f"{key}: {ours[key]} instead of {published[key]}" for key in shared]
+        """Every setting that differs from the paper's, one readable line each.
+
+        The paper is the family's, or L3C's for families without one. What it varies or does not
+        state is left out.
+        """
+        family = load_family(self.family)
+        own = {"family": self.family, "train": family.paper} if family.paper else {}
+        ours, paper = self.settings(), Recipe.model_validate({"name": "paper"} | own).settings()
+        unstated = {*family.varied, "train.seed", "train.threads"}
+        keys = [key for key in paper if key in ours and key not in unstated]
+        differ = [key for key in keys if ours[key] != paper[key]]
+        lines = [f"{key}: {ours[key]} instead of {paper[key]}" for key in differ]
         return lines + ([f"init_from: {Path(self.init_from).name}"] if self.init_from else [])
-
-
-def paper_settings() -> dict[str, Any]:
-    """The paper's settings, without those that it varies or does not state."""
-    unspecified = ("model.kind", "train.seed", "train.threads")
-    settings = Recipe(name="paper").settings()
-    return {key: value for key, value in settings.items() if key not in unspecified}
 
 
 def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:

@@ -57,6 +57,17 @@ def test_paths_are_relative_to_the_recipe_that_has_them(
     assert load_recipe(inherits, ["init_from=small-l3c"]).init_from == "small-l3c"
 
 
+RECIPES = Path(__file__).parents[1] / "config" / "recipes"
+
+
+@pytest.mark.parametrize("name", ["low", "med", "hi"])
+def test_a_family_is_compared_with_its_own_paper(name: str) -> None:
+    assert load_recipe(RECIPES / f"paper-cpm-{name}.yaml").deviations() == []
+    small = load_recipe(RECIPES / f"small-cpm-{name}.yaml").deviations()
+    assert {"model.groups: 2 instead of 5", "train.crop: 128 instead of 160"} <= {*small}
+    assert not [line for line in small if "optimizer" in line or "target" in line]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -84,7 +84,8 @@ def run(args: argparse.Namespace) -> Exit:
         args,
         lambda card: (
             f"{card['parameters']:,} parameters, {card['images']} images, {card['steps']} steps in "
-            f"{card['train_s']:.0f} s, {card['final_train_bpsp']:.3f} bpsp on its last crops; "
+            f"{card['train_s']:.0f} s, {card['final_train_bpsp']:.3f} "
+            f"{'loss' if card.get('lossy') else 'bpsp'} on its last crops; "
             f"model {card.get('integer_identity') or card['identity']}"
         ),
     )

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from l3c.arithmetic import KINDS, Kind, floating
 from l3c.messages import one_line
-from l3c.models.tile_codec import RGB, TileCodec
+from l3c.models.tile_codec import RGB, TileCodec, UnsupportedError
 from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
 from l3c.recipe import RecipeError, parse_recipe
 from l3c.settings import FrozenSettings
@@ -42,6 +42,8 @@ class Model(nn.Module, ABC):
         family: name of the family, part of every model's identity.
         Settings: class of the settings, each with its default.
         arithmetics: what its codecs may compute with.
+        paper: settings of `train` in the family's own paper, if it has one.
+        varied: settings that the paper has at several values.
         lossy: whether its codecs are `LossyCodec`, which need the weights besides the integers.
         settings: of this network.
         parts: names of what is coded, in the order of tables: "x" is the image itself.
@@ -50,6 +52,8 @@ class Model(nn.Module, ABC):
     family: ClassVar[str]
     Settings: ClassVar[type[FrozenSettings]]
     arithmetics: ClassVar[tuple[Kind, ...]] = KINDS
+    paper: ClassVar[Mapping[str, Any]] = {}
+    varied: ClassVar[tuple[str, ...]] = ("model.kind",)
     lossy: ClassVar[bool] = False
     settings: FrozenSettings
     parts: tuple[str, ...] = ("x",)
@@ -68,6 +72,10 @@ class Model(nn.Module, ABC):
     def bits(self, images: Tensor) -> dict[str, Tensor]:
         """Cross-entropy of every part, summed over the batch, in bits; see `loss`."""
         return self.loss(images)
+
+    def quality(self, images: Tensor) -> dict[str, Tensor]:
+        """Of lossy models: "ms_ssim" and "psnr" (dB) of each image's reconstruction, (N,) each."""
+        return {}
 
     def initialize(self, seed: int) -> None:
         """Fills all weights in place: PyTorch's default, unless a family overrides it."""
@@ -259,6 +267,8 @@ def open_torch_codec(file: ModelFile, device: str, arithmetic: Kind) -> TileCode
         ) from None
     except InexactError:
         raise
+    except UnsupportedError as error:
+        raise NoArithmeticError(f"{file.weights}: {error}") from None
     except RuntimeError as error:
         raise _misfit(file, error) from None
 

@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from l3c.arithmetic import Kind
 from l3c.models.base import Model
 from l3c.models.tile_codec import TileCodec
-from l3c.nn.ms_ssim import ms_ssim
+from l3c.nn.ms_ssim import MIN_SIDE, ms_ssim
 from l3c.settings import FrozenSettings
 
 STRIDE = 8
@@ -192,6 +192,14 @@ class CPM(Model):
     Settings: ClassVar[type[CPMSettings]] = CPMSettings
     arithmetics: ClassVar[tuple[Kind, ...]] = ("integer",)
     lossy: ClassVar[bool] = True
+    varied: ClassVar[tuple[str, ...]] = ("model.bottleneck", "model.target")
+    paper: ClassVar[Mapping[str, Any]] = {
+        **{"crop": 160, "batch": 30, "optimizer": "adam", "beta2": 0.999, "learning_rate": 8e-5},
+        "lr_factors": {"context": 1.25},  # 1e-4, in an optimiser of its own
+        **{"decay": 0.1, "decay_steps": 85_410},  # 2 epochs
+        "steps": 256_230,  # 6 epochs: an end of ours, the authors trained for as long as they liked
+        "channels_last": False,
+    }
     settings: CPMSettings
     parts = ("symbols",)
 
@@ -239,7 +247,7 @@ class CPM(Model):
 
     def encode(self, x: Tensor) -> Bottleneck:
         """E and Q: float (N, 3, H, W), 0..255, sides multiples of 8."""
-        h = self.encoder((x - self.mean) / torch.sqrt(self.variance + 1e-10))
+        h = self.encoder((x - self.mean) / torch.sqrt(self.variance + 1e-10)).float()
         C = self.settings.bottleneck
         kept = C * torch.sigmoid(h[:, :1])  # channels that stay, for each position
         channel = torch.arange(C, device=x.device).view(1, C, 1, 1)
@@ -310,11 +318,17 @@ class CPM(Model):
             return {"symbols": self.symbol_bits(self.encode(pad(images.float()))).sum()}
 
     @torch.no_grad()
-    def reconstruct(self, images: Tensor) -> Tensor:
-        """What decoding gives: uint8 (N, 3, H, W) -> the same; truncated, not rounded."""
+    def quality(self, images: Tensor) -> dict[str, Tensor]:
+        """See `Model`; values are truncated, not rounded, as in files."""
+        x = images.double()
         with self.evaluating():
             decoded = self.decode(self.encode(pad(images.float())).values)
-        return cut(decoded, *images.shape[2:]).to(torch.uint8)
+        y = cut(decoded, *images.shape[2:]).to(torch.uint8).double()
+        found = {"psnr": 10 * torch.log10(255**2 / ((x - y) ** 2).mean((1, 2, 3)))}
+        if min(images.shape[2:]) >= MIN_SIDE:
+            each = [ms_ssim(a[None], b[None]) for a, b in zip(x, y, strict=True)]
+            found = {"ms_ssim": torch.stack(each), **found}
+        return found
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

@@ -20,7 +20,7 @@ from coder.tables import LOGIT_BITS
 from coder.volume import TAPS, TOP, Layer, Symbols, VolumeNetwork, WeightError, largest_sums
 from l3c.arithmetic import Arithmetic
 from l3c.models.base import TorchTileCodec
-from l3c.models.cpm import CPM, STRIDE, MaskedConv3d, cut, pad
+from l3c.models.cpm import CPM, STRIDE, Bottleneck, MaskedConv3d, cut, pad
 from l3c.models.tile_codec import RGB, Bits, LossyCodec, UnsupportedError
 from l3c.stopwatch import timed
 from l3c.torch_state import fixed_state
@@ -49,6 +49,8 @@ class CPMCodec(LossyCodec, TorchTileCodec[CPM]):
         if integers is None:
             raise UnsupportedError("the cpm family codes in integers")
         super().__init__(model, device)
+        for network in (model.encoder, model.decoder):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network_of(integers)
         self.arithmetic = Arithmetic.INTEGER
         digest = hashlib.sha256(self.identity)
@@ -59,15 +61,18 @@ class CPMCodec(LossyCodec, TorchTileCodec[CPM]):
 
     def symbols(self, image: RGB) -> Symbols:
         """See `LossyCodec`: (C, H/8, W/8), sides rounded up."""
-        with timed("network", PART), fixed_state():
-            found = self.model.encode(pad(self.images(image).float())).symbols[0]
-            return found.to("cpu", torch.uint8).numpy()
+        with timed("network", PART):
+            return self._found(image).symbols[0].to("cpu", torch.uint8).numpy()
 
     def importance(self, image: RGB) -> npt.NDArray[np.float32]:
         """See `LossyCodec`: the paper's heat map."""
-        with fixed_state():
-            kept = self.model.encode(pad(self.images(image).float())).importance[0].sum(0)
-            return kept.cpu().numpy()
+        return self._found(image).importance[0].sum(0).cpu().numpy()
+
+    def _found(self, image: RGB) -> Bottleneck:
+        """E and Q; in bfloat16 with AMX, four times faster, which moves 0.2 % of the symbols."""
+        amx = torch.cpu._is_amx_tile_supported()  # without it bfloat16 is slower than float32
+        with fixed_state(), torch.autocast("cpu", torch.bfloat16, amx):
+            return self.model.encode(pad(self.images(image).float()))
 
     def encode_symbols(self, symbols: Symbols) -> list[bytes]:
         """See `LossyCodec`: one stream."""

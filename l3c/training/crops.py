@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -104,14 +105,19 @@ def middle_crops(manifest: Path) -> Tensor:
 
 
 @torch.no_grad()
-def validation_bpsp(model: Model, crops: Tensor) -> float:
-    """Cross-entropy of all parts, in bits per sub-pixel.
+def validate(model: Model, crops: Tensor) -> dict[str, float]:
+    """Means over crops: cross-entropy of all parts, in bits per sub-pixel; a lossy model's quality.
 
     Args:
         model: on any device.
         crops: uint8 (N, 3, H, W).
+
+    Returns:
+        "validation_bpsp", and the names of `Model.quality`, each after "validation_".
     """
-    device = next(model.parameters()).device
-    batches = crops.split(_BATCH)
-    bits = sum(float(sum(model.bits(batch.to(device)).values())) for batch in batches)
-    return bits / crops.numel()
+    sums: dict[str, float] = defaultdict(float)
+    for batch in crops.to(next(model.parameters()).device).split(_BATCH):
+        sums["bpsp"] += float(sum(model.bits(batch).values())) / crops[0].numel()
+        for name, each in model.quality(batch).items():
+            sums[name] += float(each.sum())
+    return {f"validation_{name}": total / len(crops) for name, total in sums.items()}

@@ -22,7 +22,7 @@ from l3c.progress import Progress
 from l3c.recipe import Recipe, RecipeError
 from l3c.threads import torch_threads
 from l3c.training.checkpoint import State, disk_errors, today
-from l3c.training.crops import Crops, middle, spread, validation_bpsp
+from l3c.training.crops import Crops, middle, spread, validate
 from l3c.training.errors import TrainingError
 from l3c.training.parallel import join
 
@@ -76,8 +76,9 @@ def train(
     with join(device, checkpoint) as workers, torch_threads(settings.threads):
         crops, share = Crops(images, settings), workers.share(settings.batch)
         network = _make_model(recipe).to(workers.device)
-        if settings.channels_last:
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for weight in network.parameters():
+            if settings.channels_last and weight.ndim == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         state = State(recipe, network, data_sha256)
         resumed = state.load(checkpoint, workers.main)
         loss_of: Any = workers.loss_of(network)
@@ -118,7 +119,7 @@ def train(
                 now = time.perf_counter()
                 state.seconds = now - start
                 speed = len(window) * settings.batch / (now - window_start)
-                progress.update(1, **{"bpsp": value, "img/s": speed})
+                progress.update(1, **{"loss" if network.lossy else "bpsp": value, "img/s": speed})
                 if not last and state.step % every:
                     continue
                 row: dict[str, float | None]
@@ -126,7 +127,7 @@ def train(
                 row |= {"seconds": round(state.seconds, 3), "validation_bpsp": None}
                 validates = last or state.step % (VALIDATE_ROWS * every) == 0
                 if validation is not None and workers.main and validates:
-                    row["validation_bpsp"] = validation_bpsp(state.result, validation)
+                    row |= validate(state.result, validation)
                 state.metrics.append(row)
                 if now - last_save > CHECKPOINT_EVERY_S and not last:
                     if workers.main:
@@ -145,7 +146,7 @@ def train(
                 "processes": workers.size,
                 "device": workers.device.type,
                 "final_train_bpsp": state.metrics[-1]["train_bpsp"],
-                "validation_bpsp": state.metrics[-1]["validation_bpsp"],
+                **{k: v for k, v in state.metrics[-1].items() if k.startswith("validation")},
                 "images": len(images),
                 "data_sha256": data_sha256,
                 "recipe": recipe.model_dump(mode="json"),

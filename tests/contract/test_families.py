@@ -27,7 +27,9 @@ from tiny_models import KINDS, limit, recipe, smooth
 
 from l3c import tile_coding
 from l3c.arithmetic import Arithmetic, Kind
+from l3c.bench.figures.lossy import importance
 from l3c.bench.figures.pictures import cost_map, samples
+from l3c.bench.lossy import LearnedLossy, LossyRow, measure_lossy, read_published
 from l3c.bench.measure.files import Measured, Measurement, measure
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.measure.pyramids import measure_bits
@@ -35,6 +37,8 @@ from l3c.bench.run import Run
 from l3c.bench.schema import ResultRow, frame, read_rows, write
 from l3c.bench.tables import TABLES, write_table
 from l3c.cli import main
+from l3c.images.picture import Picture
+from l3c.lossy import encode_lossy, lossy_codec
 from l3c.models import zoo
 from l3c.models.base import load_model
 from l3c.models.families import load_family
@@ -44,13 +48,22 @@ from l3c.training import loop
 
 STEPS = 24
 TRAIN = {"steps": STEPS, "crop": 16, "batch": 4, "optimizer": "adam", "learning_rate": 3e-3}
+PUBLISHED = read_published(Path(__file__).parents[2] / "results" / "published_cpm.csv")
 GAP_BYTES, GAP_PER_STREAM = 60, 8  # of a file above its cross-entropy: container, each stream
 
 FAMILIES: dict[str, Mapping[str, Any]] = {  # name -> `family` and `model` of its recipe
     **{kind: recipe(kind).model_dump(mode="json", include={"family", "model"}) for kind in KINDS},
     "causal": {"family": "causal", "model": {"width": 16, "hidden": 2, "mixtures": 1}},
     "autoregressive": {"family": autoregressive.__file__, "model": {}},
+    "cpm": {
+        "family": "cpm",
+        "model": {"bottleneck": 4, "features": 16, "groups": 1, "context": 8, "target": 0.2},
+    },
 }
+LOSSY = ["cpm"]
+LOSSLESS = [name for name in FAMILIES if name not in LOSSY]
+of_lossless = pytest.mark.parametrize("trained", LOSSLESS, indirect=True)
+of_lossy = pytest.mark.parametrize("trained", LOSSY, indirect=True)
 
 
 class Trained(NamedTuple):
@@ -82,6 +95,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     (folder / "base.yaml").write_text(yaml.safe_dump({"name": name, "train": TRAIN}))
     (folder / "recipe.yaml").write_text(yaml.safe_dump({"base": "base", **FAMILIES[name]}))
     images = {"a": smooth(24, 32), "b": smooth(33, 19)}
+    crops = torch.from_numpy(images["a"][:16, :16].transpose(2, 0, 1)[None].copy())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "METRICS_EVERY", 1)
         loop.train(
@@ -90,6 +104,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             data_sha256="d" * 64,
             weights=folder / f"{name}.safetensors",
             checkpoint=folder / "checkpoint",
+            validation=crops,
         )
     weights = folder / f"{name}.safetensors"
     rows = csv.DictReader(weights.with_suffix(".csv").read_text().splitlines())
@@ -129,8 +144,11 @@ def test_it_is_loaded_as_it_was_saved(trained: Trained) -> None:
     bits = model.bits(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))
     assert tuple(bits) == model.parts
     assert set(file.card["streams"]) <= set(model.parts)
+    measures = {f"validation_{name}" for name in ("bpsp", *(["ms_ssim", "psnr"] * model.lossy))}
+    assert {key for key in file.card if key.startswith("validation")} == measures
 
 
+@of_lossless
 def test_its_files_decode_in_a_fresh_process(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +162,7 @@ def test_its_files_decode_in_a_fresh_process(
     assert (np.asarray(Image.open(back)) == trained.images["a"]).all()
 
 
+@of_lossless
 def test_the_command_knows_it(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,6 +198,7 @@ def test_an_arithmetic_that_it_lacks_is_refused(trained: Trained) -> None:
             zoo.open_codec(trained.weights, "cpu", "integer")
 
 
+@of_lossless
 def test_its_bytes_are_its_bits(trained: Trained, measured: Measured) -> None:
     streams = len(trained.file.card["streams"])
     for row in measured.rows:
@@ -187,6 +207,7 @@ def test_its_bytes_are_its_bits(trained: Trained, measured: Measured) -> None:
         assert -1 < gap < GAP_BYTES + GAP_PER_STREAM * streams
 
 
+@of_lossless
 def test_its_row_stands_in_the_table(trained: Trained, measured: Measured) -> None:
     assert (measured.failed, measured.record.measured) == ([], True)
     path = trained.weights.parent / "run" / "rows.csv"
@@ -212,6 +233,45 @@ def test_its_row_stands_in_the_table(trained: Trained, measured: Measured) -> No
     )
 
 
+@of_lossy
+def test_a_lossy_file_decodes_in_a_fresh_process_and_says_what_it_is(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, coded, back = tmp_path / "a.png", tmp_path / "a.l3y", tmp_path / "back.png"
+    Image.fromarray(trained.images["a"]).save(picture)
+    model = ["--model", str(trained.weights)]
+    assert main(["encode", *model, str(picture)]) == 0
+    decode = ["-m", "l3c", "decode", *model, str(coded), "-o", str(back), "-q"]
+    assert subprocess.run([sys.executable, *decode]).returncode == 0
+    codec = lossy_codec(zoo.open_codec(trained.weights, "cpu"))
+    expected = codec.decode(codec.encode(trained.images["a"]), 24, 32)
+    assert (np.asarray(Image.open(back)) == expected).all()
+    capsys.readouterr()
+    assert main(["info", *model, str(coded), "--json"]) == 0
+    (info,) = json.loads(capsys.readouterr().out)["files"]
+    assert (info["model_name"], info["lossy"]) == (trained.name, True)
+    assert info["model"] == trained.file.identity("integer").hex()
+    assert importance([*trained.images.items()], codec).axes
+    for image in trained.images.values():
+        size = len(encode_lossy(Picture.from_array(image), codec))
+        assert -1 < size - codec.cross_entropy_bits(image) / 8 < GAP_BYTES + GAP_PER_STREAM
+
+
+@of_lossy
+def test_its_points_stand_in_the_table_of_lossy_methods(trained: Trained, tmp_path: Path) -> None:
+    method = LearnedLossy("Mine", [trained.weights])
+    rows = measure_lossy("toy", trained.images.items(), method, tmp_path)
+    write(tmp_path / "rows.csv", frame(rows, LossyRow))
+    assert read_rows(tmp_path / "rows.csv", LossyRow) == rows
+    assert {row.image for row in rows} == trained.images.keys()
+    run = Run(frame([], ResultRow), [], lossy=frame(rows, LossyRow), lossy_published=PUBLISHED)
+    write_table(TABLES["rate_distortion"], run, tmp_path, "stamp", "id")
+    (line,) = csv.DictReader((tmp_path / "rate_distortion.csv").read_text().splitlines())
+    assert (line["method"], line["point"]) == ("Mine", "1")
+    assert float(line["bpp"]) == pytest.approx(np.mean([row.bpp for row in rows]), abs=1e-3)
+
+
+@of_lossless
 def test_tables_and_figures_take_what_it_offers(trained: Trained) -> None:
     codec, image = zoo.open_codec(trained.weights, "cpu"), trained.images["a"]
     bits = measure_bits("toy", trained.name, codec, [("a", image)])

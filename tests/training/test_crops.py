@@ -15,7 +15,7 @@ from tiny_models import noise, tiny
 from l3c.data.images import pixel_sha256, write_png
 from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, write_manifest
 from l3c.recipe import TrainSettings
-from l3c.training.crops import CROPS, SIDE, Crops, middle_crops, validation_bpsp
+from l3c.training.crops import CROPS, SIDE, Crops, middle_crops, validate
 from l3c.training.errors import TrainingError
 
 
@@ -80,4 +80,6 @@ def test_bpsp_counts_every_scale() -> None:
     network, crops = tiny(), torch.from_numpy(noise(9, 3, 16, 16))
     with torch.no_grad():
         bits = sum(float(sum(network.bits(crop[None]).values())) for crop in crops)
-    assert validation_bpsp(network, crops) == pytest.approx(bits / crops.numel(), rel=1e-5)
+    assert validate(network, crops) == {
+        "validation_bpsp": pytest.approx(bits / crops.numel(), rel=1e-5)
+    }

@@ -18,7 +18,7 @@ from l3c.models.l3c import L3C
 from l3c.models.zoo import read_model
 from l3c.recipe import Recipe
 from l3c.training import checkpoint, loop
-from l3c.training.crops import validation_bpsp
+from l3c.training.crops import validate
 from l3c.training.errors import TrainingError
 
 FAST = {"optimizer": "muon", "learning_rate": 1e-3, "warmup_steps": 2, "lr_factors": {}}
@@ -69,7 +69,7 @@ def test_validation_is_measured_now_and_then_and_at_the_end(
     card = read_model(weights).card
     assert card["validation_bpsp"] == rows.validation_bpsp.iloc[-1]
     model, _ = load_model(read_model(weights))  # the averaged weights, if there are any
-    assert validation_bpsp(model, CROPS) == pytest.approx(card["validation_bpsp"], rel=1e-6)
+    assert validate(model, CROPS)["validation_bpsp"] == pytest.approx(card["validation_bpsp"])
     plain = load_file(run(tmp_path / "plain", changed(steps=10, schedule="linear")))
     same = [torch.equal(value, plain[name]) for name, value in load_file(weights).items()]
     assert all(same) == (average is None)
