@@ -16,7 +16,7 @@ OUTPUTS = [
     "tables/comparison.md",
     "tables/comparison.csv",
     "tables/comparison.tex",
-    "tables/paper/table7.md",
+    "tables/table7.md",
     "figures/bpsp.svg",
     "figures/bpsp.png",
     "figures/new_one.png",
@@ -49,7 +49,7 @@ def test_every_output_is_linked_once_or_shown(run):
         "### figures/new_one\n\n![figures/new_one](figures/new_one.png)",
         "* Rows ([CSV](rows.csv)). One `row` each.\n",
         "([Markdown](tables/comparison.md), [CSV](tables/comparison.csv), [LaTeX](",
-        "* tables/paper/table7 ([Markdown](tables/paper/table7.md)).\n",
+        "* tables/table7 ([Markdown](tables/table7.md)).\n",
     ):
         assert page.count(part) == 1, part
     assert page.endswith(f"\n\nProvenance: {run.provenance.stamp}.\n")

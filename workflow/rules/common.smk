@@ -95,11 +95,7 @@ ABSENT = [] if VISUALIZED else ["samples"]
 ABSENT += [] if LOSSY else ["rate_distortion"]
 # Tables of the paper stand beside measurements of the same kind, or are not made.
 BESIDE = set(EXPERIMENT.evaluate.published) & set(EXPERIMENT.evaluate.datasets)
-ABSENT += [] if BESIDE else ["paper/table1", "paper/tableA2"]
-ABSENT += [] if BESIDE or EXPERIMENT.batched() else ["paper/table2"]
-ABSENT += [] if EXPERIMENT.timed() else ["paper/table3", "paper/tableA1"]
-ABSENT += [] if EXPERIMENT.batched() else ["paper/tableA3"]
-ABSENT += [] if BESIDE or EXPERIMENT.timed() else ["paper/paper"]
+ABSENT += [] if BESIDE or EXPERIMENT.timed() else ["paper"]
 TABLE_NAMES = [
     name
     for name, spec in TABLES.items()
