@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import floor, log10
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,11 @@ from l3c.bench.measure.crops import image_of
 from l3c.bench.run_folder import RunFolder
 from l3c.bench.schema import TOTAL
 from l3c.bench.stats import mean_interval
+from l3c.bench.tables.layout import plain
 from l3c.messages import counted
 
 # Signs of n differences that are due to chance agree with probability 2^(1-n): below 5 % from here.
 FEWEST_IMAGES = 6
-_METHOD = ["dataset", "key", "quantity"]
 _SETTING = ["dataset", "key", "device", "threads", "direction", "image", "width", "height"]
 
 
@@ -44,8 +43,8 @@ class Comparison:
             `control`: of one codec and one machine, so that times should be the same.
         partial: what not all runs have: `what` it is, `name`, `runs` that have it.
         alarms: files of unequal size although codec or model and settings are the same.
-        changes: `section`, `what` was changed, and a column of values for each run (JSON; None
-            where a run has none). Of settings that a run lacks, the outermost.
+        changes: `what` was changed, and a column of values for each run (JSON; None where a run has
+            none).
     """
 
     differences: pd.DataFrame
@@ -88,129 +87,104 @@ def compare(runs: Sequence[RunFolder]) -> Comparison:
         NothingSharedError: no two runs have a method on an image with the same pixels.
     """
     rows = merged(runs)
-    parts = [_of_images(rows), *map(_of_crops, named(runs).items())]
-    values = pd.concat(parts, ignore_index=True)
+    # Times are of a codec on a machine; a control has the same in both runs.
+    still = rows.codec.where(rows.cross_entropy_bits.isna()) + rows.hardware
+    images = rows.assign(of="image", still=still, pixels=rows.pixel_sha256)
+    about = ["run", "dataset", "key", "method", "image", "pixels", "of", "still"]
+    images = images.melt(about, ["bpsp", "encode_s", "decode_s"], var_name="quantity")
+    crops = [_crops(name, run) for name, run in named(runs).items()]
+    values = pd.concat([images, *crops], ignore_index=True)
     differences = pd.DataFrame(_differences(values))
     if differences.empty:
-        raise NothingSharedError(f"no method saw the same pixels twice in {_places(runs)}")
+        places = " and ".join(f"{r.path} ({', '.join(r.rows.dataset.unique())})" for r in runs)
+        raise NothingSharedError(f"no method saw the same pixels twice in {places}")
     return Comparison(differences, _partial(values), alarms(rows), _changes(named(runs)))
 
 
-def _places(runs: Sequence[RunFolder]) -> str:
-    return " and ".join(
-        f"{run.path} ({', '.join(run.rows.key.unique())} on {', '.join(run.rows.dataset.unique())})"
-        for run in runs
+def _crops(name: str, run: RunFolder) -> pd.DataFrame:
+    """A line for each crop and setting of a run, medians of its runs."""
+    clocked = run.timing[run.timing.phase == TOTAL].groupby(_SETTING, as_index=False)
+    crops = clocked.agg(method=("method", "first"), value=("seconds", "median"))
+    rows = run.rows.set_index(["dataset", "image"]).pixel_sha256.to_dict()
+    places = zip(crops.dataset, map(image_of, crops.image), strict=True)
+    threads = crops.threads.map(lambda count: counted(count, "thread"))
+    sizes = crops.width.astype(str) + " x " + crops.height.astype(str)
+    return crops.assign(
+        run=name,
+        of="crop",
+        image=crops.image + " (" + sizes + ")",
+        still=np.nan,
+        quantity=crops.direction + ", " + crops.device + ", " + threads,
+        pixels=[rows.get(place, "") for place in places],
     )
 
 
-def _of_images(rows: pd.DataFrame) -> pd.DataFrame:
-    """A line for each image and quantity; of `merged` rows."""
-    # Times are of a codec on a machine; a control has the same in both runs.
-    still = rows.codec.where(rows.cross_entropy_bits.isna()) + rows.hardware
-    rows = rows.assign(of="image", still=still, pixels=rows.pixel_sha256)
-    about = ["run", "dataset", "key", "method", "image", "pixels", "of", "still"]
-    return rows.melt(about, ["bpsp", "encode_s", "decode_s"], var_name="quantity")
-
-
-def _of_crops(run: tuple[str, RunFolder]) -> pd.DataFrame:
-    """The same of a run's crops, medians of their runs."""
-    name, folder = run
-    clocked = folder.timing[folder.timing.phase == TOTAL].groupby(_SETTING, as_index=False)
-    crops = clocked.agg(method=("method", "first"), value=("seconds", "median"))
-    rows = folder.rows.set_index(["dataset", "image"]).pixel_sha256.to_dict()
-    places = zip(crops.dataset, map(image_of, crops.image), strict=True)
-    sizes = crops.width.astype(str) + " x " + crops.height.astype(str)
-    threads = crops.threads.map(lambda count: counted(count, "thread"))
-    setting = crops.direction + ", " + crops.device + ", " + threads
-    crops = crops.assign(run=name, of="crop", image=crops.image + " (" + sizes + ")", still=np.nan)
-    return crops.assign(quantity=setting, pixels=[rows.get(place, "") for place in places])
-
-
 def _differences(values: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    for (dataset, key, quantity), part in values.groupby(_METHOD, sort=False):  # bpsp first
+    by = ["dataset", "key", "quantity"]
+    for (dataset, key, quantity), part in values.groupby(by, sort=False):  # bpsp first
+        table = part.pivot(index=["image", "pixels"], columns="run", values="value").dropna()
+        still = part.pivot(index=["image", "pixels"], columns="run", values="still")
         first, *others = part.run.unique()
-        runs = part.groupby(["image", "pixels"]).run.transform("size")
-        shared = part[runs == 1 + len(others)].set_index(["image", "pixels"])
-        a = shared[shared.run == first]
-        for other in others if len(a) else ():
-            b = shared[shared.run == other].loc[a.index]
-            line = {"dataset": dataset, "key": key, "method": a.method.iloc[0], "first": first}
-            line |= {"run": other, "quantity": quantity, "of": a.of.iloc[0]}
-            control = quantity != "bpsp" and bool((a.still == b.still).all())
-            yield line | difference(a.value, b.value, str(quantity), line["of"], control)
+        for other in others if len(table) else ():
+            same = still.loc[table.index, first] == still.loc[table.index, other]
+            about = {"dataset": dataset, "key": key, "method": part.method.iloc[0]}
+            about |= {"first": first, "run": other, "quantity": quantity, "of": part.of.iloc[0]}
+            found = difference(table[first], table[other], str(quantity), about["of"])
+            yield about | found | {"control": quantity != "bpsp" and bool(same.all())}
 
 
-def difference(
-    a: pd.Series, b: pd.Series, quantity: str, of: str = "image", control: bool = False
-) -> dict[str, Any]:
+def difference(a: pd.Series, b: pd.Series, quantity: str, of: str = "image") -> dict[str, Any]:
     """Compares two series of numbers above 0, paired; see `Comparison` for the names."""
-    mean, other = a.mean(), b.mean()
-    percent = low = high = np.nan
-    if mean > 0:
-        percent = 100 * (other / mean - 1)
-        # Around the ratio of the means, so that a change of equal percents has a narrow interval
-        # whatever the images are (linearised ratio estimator).
-        residuals = (b.to_numpy() - other / mean * a.to_numpy()).tolist()
-        if interval := mean_interval(residuals) if len(a) >= FEWEST_IMAGES else None:
-            low, high = (percent + 100 * each / mean for each in interval)
+    mean, other = a.mean() or np.nan, b.mean()
+    percent = 100 * (other / mean - 1)
+    low = high = np.nan
+    # Around the ratio of the means, so that a change of equal percents has a narrow interval
+    # whatever the images are (linearised ratio estimator).
+    residuals = (b.to_numpy() - other / mean * a.to_numpy()).tolist()
+    if interval := mean_interval(residuals) if len(a) >= FEWEST_IMAGES else None:
+        low, high = (percent + 100 * each / mean for each in interval)
     less, more, same = "faster", "slower", "same time"
     if quantity == "bpsp":
         less, more, same = "smaller", "larger", "same bytes"
-    size = abs(percent)
-    # One decimal, or as many as show two digits of a small number.
-    digits = 1 if not 0 < size < 0.1 else min(1 - floor(log10(size)), 6)
-    verdict = f"{less if percent < 0 else more} by {size:.{digits}f} %"
+    verdict = f"{less if percent < 0 else more} by {plain(abs(percent))} %"
     if (a.to_numpy() == b.to_numpy()).all():
         verdict = same
-    elif np.isnan(percent):
-        verdict = "not comparable: the first is 0"
     elif np.isnan(low):
         verdict += f" on {counted(len(a), of)}, no interval"
     elif low <= 0 <= high:
         verdict = "no difference beyond chance"
     else:
-        least, most = sorted((abs(low), abs(high)))
-        verdict += f" ({least:.{digits}f} to {most:.{digits}f})"
+        verdict += f" ({' to '.join(map(plain, sorted((abs(low), abs(high)))))})"
     found = {"count": len(a), "a": mean, "b": other, "percent": percent, "low": low, "high": high}
-    return found | {"verdict": verdict, "control": control}
+    return found | {"verdict": verdict}
 
 
 def _partial(values: pd.DataFrame) -> pd.DataFrame:
-    """What not all runs have; of a method or an image that some lack, nothing more."""
-    where = " on " + values.dataset
-    shown = {
-        "methods": values.method + where,
-        "timings": (values.method + where + ": " + values.quantity).where(values.of == "crop"),
-        "images": values.image + where,
-    }
-    every, found = values.run.nunique(), []
-    for what, names in shown.items():
-        having = values.run.groupby(names[values.index], sort=False).unique()
+    """Methods, timings and images that not all runs have, or whose pixels differ."""
+    where, every, found = " on " + values.dataset, values.run.nunique(), []
+    of_crops = (values.method + where + ": " + values.quantity).where(values.of == "crop")
+    names = {"methods": values.method + where, "timings": of_crops, "images": values.image + where}
+    for what, name in names.items():  # of a method that some lack, nothing more
+        having = values.run.groupby(name[values.index], sort=False).unique()
         lacking = having[having.map(len) < every]
-        found += [(what, name, ", ".join(runs)) for name, runs in lacking.items()]
-        values = values[~names[values.index].isin(lacking.index)]
-    images = values[values.of == "image"].groupby(values.image + where, sort=False)
-    changed = images.run.unique()[images.pixels.nunique() > 1]
-    found += [("images of other pixels", name, ", ".join(runs)) for name, runs in changed.items()]
+        found += [(what, each, ", ".join(runs)) for each, runs in lacking.items()]
+        values = values[~name[values.index].isin(lacking.index)]
+    pixels = values[values.of == "image"].groupby(values.image + where, sort=False).pixels.nunique()
+    found += [("images of other pixels", name, "all") for name in pixels.index[pixels > 1]]
     return pd.DataFrame(found, columns=["what", "name", "runs"])
 
 
-def _facts(run: RunFolder) -> dict[str, Mapping[str, Any]]:
-    """Section -> what it is about -> value, which may be a mapping of the same kind."""
+def _facts(run: RunFolder) -> dict[str, Any]:
+    """What a run was made from, nested as in its configuration."""
     by_key: Any = run.rows.groupby("key", sort=False)[["method", "settings", "version"]]
     machine: Any = run.rows[["hardware", "environment", "threads"]].apply(_all)
     found = {"methods": by_key.agg(_all).to_dict("index"), "machine": machine.to_dict()}
-    if (origin := run.provenance) is None:
-        return found
-    configuration = {**origin.configuration}
-    state = "with changes" if origin.code.changed else "as committed"
-    return {
-        "code": {"commit": origin.code.commit or "none", "working tree": state},
-        "recipes": configuration.pop("recipes", {}),
-        "configuration": configuration,
-        **{name: getattr(origin, name) for name in ("models", "data", "versions")},
-        **found,
-    }
+    if origin := run.provenance:
+        changed = "with changes" if origin.code.changed else "as committed"
+        found["code"] = {"commit": origin.code.commit or "none", "working tree": changed}
+        names = ("configuration", "models", "data", "versions")
+        found |= {name: getattr(origin, name) for name in names}
+    return found
 
 
 def _all(values: pd.Series) -> str:
@@ -218,30 +192,20 @@ def _all(values: pd.Series) -> str:
 
 
 def _changes(runs: Mapping[str, RunFolder]) -> pd.DataFrame:
+    """Settings that differ; nothing of methods that some runs lack, or of runs that say nothing."""
     facts = {name: _facts(run) for name, run in runs.items()}
-    lines = []
-    for section in dict.fromkeys(section for about in facts.values() for section in about):
-        stated = {name: about[section] for name, about in facts.items() if section in about}
-        for what, values in _differing(list(stated.values())):
-            lacks = section == "methods" and None in values  # `Comparison.partial` has those
-            texts = dict(zip(stated, map(_text, values), strict=True))
-            lines += [] if lacks else [{"section": section, "what": what, **texts}]
-    return pd.DataFrame(lines, columns=["section", "what", *runs], dtype=object)
+    texts = {name: pd.Series(dict(_flat(about)), dtype=object) for name, about in facts.items()}
+    table = pd.DataFrame(texts).astype(object)
+    table = table.where(table.notna(), None)
+    methods = table.index.str.startswith("methods.") & table.isna().any(axis=1)
+    unequal = [len(set(line)) > 1 for line in table.itertuples(index=False)]
+    return table[np.array(unequal, bool) & ~methods].rename_axis("what").reset_index()
 
 
-def _differing(values: Sequence[Any], path: str = "") -> Iterator[tuple[str, Sequence[Any]]]:
-    """The innermost settings that differ; of those that some lack, the outermost."""
-    if all(isinstance(value, Mapping) for value in values):
-        for key in dict.fromkeys(key for value in values for key in value):
-            inner = f"{path}.{key}" if path else str(key)
-            yield from _differing([value.get(key) for value in values], inner)
-    elif any(value != values[0] for value in values):
-        yield path, values
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if value is None or (isinstance(value, str) and value):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted path and text of every innermost setting."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}" if path else str(key))
+    elif value is not None:
+        yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 from typing import Any
 
 import nbformat
@@ -17,12 +18,12 @@ _STARTUP_S = 300  # a cold disk under load; a kernel that fails to start says so
 
 
 class NotebookError(ValueError):
-    """A notebook that is none, or that does not run to its end; the message names the cell."""
+    """A notebook that does not run to its end; the message names the cell."""
 
 
 def execute(
     path: Path,
-    parameters: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
     folder: Path = Path(),
     stamp: str = "",
 ) -> NotebookNode:
@@ -47,19 +48,12 @@ def execute(
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    try:
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)
-    except (nbformat.ValidationError, ValueError, TypeError, LookupError, AttributeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise NotebookError(f"{path}: not a notebook ({reason})") from None
+    notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []):
             known = {line.partition("=")[0].strip() for line in cell.source.splitlines()}
-            given = {name: value for name, value in (parameters or {}).items() if name in known}
-            cell.source += "".join(
-                f"\n{name} = {value!r}  # given" for name, value in given.items()
-            )
+            for name in known & {*parameters}:
+                cell.source += f"\n{name} = {parameters[name]!r}  # given"
     with tempfile.TemporaryDirectory(prefix="l3c-") as own:
         kernel = AsyncKernelManager(
             connection_file=os.path.join(own, "kernel.json"),

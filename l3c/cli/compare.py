@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import pandas as pd
@@ -27,8 +26,7 @@ from l3c.cli.options import add_shared
 from l3c.cli.report import print_json
 from l3c.messages import aligned, counted, listed
 
-_SETTINGS = 64  # characters of settings that only some runs have
-_HEADS = {"bpsp": "bpsp", "encode_s": "encode ms", "decode_s": "decode ms"}
+_HEADS = {"bpsp": ("bpsp", 1), "encode_s": ("encode ms", 1000), "decode_s": ("decode ms", 1000)}
 _FAILURE = ["dataset", "key", "image", "reason"]
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -69,10 +67,7 @@ def _lines(runs: dict[str, RunFolder], found: Comparison) -> Iterator[str]:
         yield from ("", f"{dataset}: {counted(shared, 'image')} in all")
         yield from _tables(lines, [*runs])
     if len({*machines.values()}) > 1:
-        yield from (
-            "",
-            "times are of different machines: " + "; ".join(map(": ".join, machines.items())),
-        )
+        yield from ("", f"times are of different machines: {'; '.join(machines.values())}")
     yield ""
     for (what, having), names in found.partial.groupby(["what", "runs"], sort=False).name:
         yield f"{what} only in {having}: {listed(names.tolist())}"
@@ -82,47 +77,30 @@ def _lines(runs: dict[str, RunFolder], found: Comparison) -> Iterator[str]:
         if noisy := noise_note(folder.rows, folder.timing):
             yield f"in {name}: {noisy}"
     yield "changed between the runs" if len(found.changes) else "nothing that is known was changed"
-    for section, lines in found.changes.groupby("section", sort=False):
-        yield f"  {section}"
-        for line in lines.itertuples(index=False):
-            yield f"    {line.what}: {' -> '.join(map(_short, line[2:]))}"
+    for what, *values in found.changes.itertuples(index=False):
+        yield f"  {what}: {' -> '.join('none' if v is None else _short(v) for v in values)}"
 
 
 def _tables(lines: pd.DataFrame, runs: list[str]) -> Iterator[str]:
-    """A table for each quantity, below each other, with one width of columns."""
-    rows: list[list[str]] = []
-    heads = set()
+    """A table for each quantity."""
     for quantity, part in lines.groupby("quantity", sort=False):
-        heads.add(len(rows))
-        head = _HEADS.get(str(quantity), f"{quantity}, ms per crop")
-        rows.append([head, *runs, *(f"{run} is" for run in runs[1:])])
-        shown = "{:.3f}".format if quantity == "bpsp" else _milliseconds
+        head, factor = _HEADS.get(str(quantity), (f"{quantity}, ms per crop", 1000))
+        rows = [[head, *runs, *(f"{run} is" for run in runs[1:])]]
         for method, others in part.groupby("method", sort=False):
-            means = {
-                others["first"].iloc[0]: others.a.iloc[0],
-                **dict(zip(others.run, others.b, strict=True)),
-            }
+            means = {others["first"].iloc[0]: others.a.iloc[0]} | dict(
+                zip(others.run, others.b, strict=True)
+            )
             verdicts = dict(zip(others.run, others.verdict, strict=True))
-            cells = [shown(means[run]) if run in means else "-" for run in runs]
+            cells = [f"{factor * means[run]:.4g}" if run in means else "-" for run in runs]
             rows.append([str(method), *cells, *(verdicts.get(run, "-") for run in runs[1:])])
-    for i, text in enumerate(aligned(rows, right=range(1, 1 + len(runs)))):
-        yield from [""] * (i in heads)
-        yield f"  {text}"
+        yield from ("", *(f"  {line}" for line in aligned(rows, right=range(1, 1 + len(runs)))))
     percents = lines.percent[lines.control]
     if percents.any():
         moved = f"{percents.min():+.1f} to {percents.max():+.1f} %"
         yield from ("", f"  times of codecs that were not changed moved by {moved}")
 
 
-def _milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:.0f}" if seconds >= 0.1 else f"{1000 * seconds:.3g}"
-
-
-def _short(value: str | None) -> str:
-    if not isinstance(value, str):
-        return "none" if value is None else "?"  # not stated
-    if value.startswith("{"):
-        return shorten(value, _SETTINGS, placeholder=" ...")
+def _short(value: str) -> str:
     return value[:SHORT] if _HASH.fullmatch(value) else value
 
 

@@ -93,13 +93,6 @@ def test_an_error_names_notebook_cell_and_error(make_notebook):
     assert "raise KeyError" in str(caught.value.__cause__)  # the traceback, for the log
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cells": 1, "nbformat": 4}'])
-def test_what_is_no_notebook_is_said(tmp_path, text):
-    (tmp_path / "bad.ipynb").write_text(text)
-    with pytest.raises(NotebookError, match=r"bad\.ipynb"):
-        execute(tmp_path / "bad.ipynb")
-
-
 def loaded(page):
     """Kinds of address that a browser loads by itself to show a page: "data", hosts, files."""
     found = set()

@@ -56,16 +56,14 @@ def test_runs_are_compared(run: Run, folders: list[Path]) -> None:
     assert "images only in A: h on toy" in lines
     assert "images only in B: x on toy, y on toy" in lines
     changed = next(i for i, line in enumerate(lines) if line.startswith("changed"))
-    assert [line.strip() for line in lines[changed + 1 :]] == [
-        "code",
-        "working tree: as committed -> with changes",
-        "configuration",
-        'datasets: none -> {"source": "/photographs/kodak", "licence": "", "prepare": ...',
-        "data",
-        "toy: 000000000000 -> 111111111111",
-        "methods",
-        "webp.version: libwebp 1.5 -> libwebp 1.6",
-    ]
+    assert {line.strip() for line in lines[changed + 1 :]} == {
+        "methods.webp.version: libwebp 1.5 -> libwebp 1.6",
+        "code.working tree: as committed -> with changes",
+        "data.toy: 000000000000 -> 111111111111",
+        "configuration.datasets.source: none -> /photographs/kodak",
+        "configuration.datasets.licence: none -> ",
+        "configuration.datasets.prepare.min_side: none -> 192",
+    }
 
 
 def test_a_comparison_for_scripts(run: Run, folders: list[Path]) -> None:
@@ -78,7 +76,7 @@ def test_a_comparison_for_scripts(run: Run, folders: list[Path]) -> None:
     assert [webp[name] for name in ("percent", "low", "high")] == pytest.approx([-10] * 3)
     assert found["l3c", "encode, cpu, 2 threads"]["count"] == 6
     assert {"what": "images", "name": "x on toy", "runs": "B"} in content["partial"]
-    change = {"section": "methods", "what": "webp.version"}
+    change = {"what": "methods.webp.version"}
     assert change | {"A": "libwebp 1.5", "B": "libwebp 1.6"} in content["changes"]
 
 

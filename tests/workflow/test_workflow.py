@@ -31,8 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TRAINED = {"l3c", "rgb", "rgb_shared", "interlaced"}
 LEARNED = {*TRAINED, "l3c_float", "causal_fast", "released"}
 FIGURES = ["bpsp", "speed", "training", "samples", "heat_maps", "cost_maps", "bits", "phases"]
-FIGURES += ["batches", "baselines", "encoding", "decoding"]
-FIGURES += ["rate_distortion", "reconstructions"]
+FIGURES += ["batches", "coding", "rate_distortion", "reconstructions"]
 # What follows every change of the configuration: whatever is shown carries its provenance.
 SHOWN = {("record_provenance",), ("collect_rows", "rows"), ("make_tables",), ("make_site",)}
 SHOWN |= {("execute_notebook", "results"), ("execute_notebook", "one_image")}
