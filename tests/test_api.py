@@ -14,7 +14,7 @@ from tiny_models import limit, noise, smooth, write_model
 import l3c
 from l3c import pillow_plugin, tile_coding
 from l3c.data.embedded import embedded_photos
-from l3c.fileformat.container import MAGIC, unpack
+from l3c.fileformat.container import MAGIC
 from l3c.fileformat.errors import ModelMismatchError
 from l3c.images.picture import PictureError
 from l3c.models import zoo
@@ -47,22 +47,6 @@ def test_arrays(model: l3c.Model, shape: tuple[int, ...], dtype: type[np.unsigne
     decoded = model.decode(model.encode(image))
     assert decoded.dtype == dtype
     assert (decoded == image.reshape(9, 7, -1)).all()
-
-
-def test_a_model_says_how_it_was_opened(model: l3c.Model) -> None:
-    assert ".safetensors" in repr(model)
-    assert "'cpu'" in repr(model)
-
-
-def test_the_side_of_tiles_is_a_setting(model: l3c.Model) -> None:
-    image = smooth(40, 52)
-    data = model.encode(image, tile_side=24)
-    container = unpack(data)
-    assert (container.rows, container.cols) == (2, 3)
-    assert (model.decode(data) == image).all()
-    assert model.encode(image, tile_side=1024) == model.encode(image)
-    with pytest.raises(ValueError):
-        model.encode(image, tile_side=7)
 
 
 def test_tensors_and_batches(model: l3c.Model) -> None:
@@ -108,19 +92,6 @@ def test_pillow_opens_and_saves(tmp_path: Path, mode: str) -> None:
         assert (np.asarray(opened) == np.asarray(image)).all()
         if mode == "P":
             assert opened.getpalette() == image.getpalette()
-
-
-def test_pillow_keeps_metadata(tmp_path: Path) -> None:
-    image = Image.fromarray(noise(5, 6, 3))
-    exif = Image.Exif()
-    exif[0x010E] = "a test"
-    image.save(tmp_path / "x.png", icc_profile=b"not a real profile", exif=exif)
-    with Image.open(tmp_path / "x.png") as opened:
-        opened.save(tmp_path / "x.l3c")
-    with Image.open(tmp_path / "x.l3c") as opened:
-        opened.load()
-        assert opened.info["icc_profile"] == b"not a real profile"
-        assert opened.getexif()[0x010E] == "a test"
 
 
 @pytest.mark.parametrize("mode", ["L", "P"])

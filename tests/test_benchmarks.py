@@ -25,7 +25,6 @@ from benchmarks.rate import rate_cost
 from l3c.data.datasets import DatasetSpec, build_dataset
 from l3c.data.images import write_png
 from l3c.data.store import store_of
-from l3c.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "config" / "recipes"
@@ -131,22 +130,6 @@ def test_recipes_get_the_same_time(
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [(row["recipe"], row["step"]) for row in rows] == [("toy-l3c", "4"), ("toy-rgb", "4")]
     assert "toy-rgb: 4 steps of" in capsys.readouterr().out
-
-
-def test_a_small_recipe_differs_in_size_alone() -> None:
-    paper = Recipe(name="paper")
-    small = recipes.small(paper)
-    changed = {key for key, value in small.settings().items() if paper.settings()[key] != value}
-    assert changed == {
-        *("model.features", "model.blocks", "model.mixtures", "train.crop", "train.batch"),
-        "train.threads",
-    }
-
-
-def test_a_shortened_recipe_keeps_its_schedule() -> None:
-    short = recipes.with_steps(Recipe(name="paper"), 7000)
-    assert short.train.steps == 7000
-    assert short.train.decay_steps == round(35_580 / 100)
 
 
 def test_a_way_of_waiting_is_timed_beside_others(

@@ -1,6 +1,6 @@
 """Picture <-> file: every mode, tiles, regions, damage, other models; no wrong pixel ever."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from unittest import mock
 
 import numpy as np
@@ -10,7 +10,6 @@ from fuzzers import fuzzer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import integers, limit, noise, smooth, tiny, tiny_causal
-from torch import Tensor
 
 from coder.errors import CoderError, CorruptStreamError
 from l3c import tile_coding
@@ -18,21 +17,13 @@ from l3c.coding import decode_picture, decode_pictures, encode_picture, encode_p
 from l3c.fileformat import tiles
 from l3c.fileformat.container import unpack
 from l3c.fileformat.errors import (
-    HeaderAlteredError,
-    ModelMismatchError,
-    NewerFormatError,
     NotExactError,
-    NotL3CError,
     TileAlteredError,
-    TrailingBytesError,
-    TruncatedError,
 )
 from l3c.images.picture import Mode, Picture, Section
 from l3c.models import pyramid_codec
 from l3c.models.causal import CausalCodec
-from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.tile_codec import TileCodec
-from l3c.nn.pyramid import CodingStep
 
 CODEC = tiny().codec()
 CODECS: dict[str, TileCodec] = {
@@ -140,31 +131,6 @@ def test_altered_files_never_give_wrong_pixels(data: st.DataObject) -> None:
     assert (decoded.picture.samples == picture.samples).all()
 
 
-DAMAGES: list[tuple[type[CoderError], Callable[[bytes], bytes]]] = [
-    (NotL3CError, lambda data: b"\x89PNG\r\n\x1a\n" + data[8:]),
-    (NewerFormatError, lambda data: data[:8] + b"\x09" + data[9:]),
-    (TruncatedError, lambda data: data[:20]),
-    (TruncatedError, lambda data: data[:-1]),
-    (HeaderAlteredError, lambda data: data[:12] + bytes([data[12] ^ 1]) + data[13:]),
-    (TrailingBytesError, lambda data: data + b"\0"),
-    (TileAlteredError, lambda data: data[:-9] + bytes([data[-9] ^ 0x40]) + data[-8:]),
-]
-
-
-@pytest.mark.parametrize(("error", "damage"), DAMAGES)
-def test_each_kind_of_wrong_file_has_its_error(
-    error: type[CoderError], damage: Callable[[bytes], bytes]
-) -> None:
-    with pytest.raises(error):
-        decode_picture(damage(encode_picture(picture_of(Mode.RGB, 16, 16), CODEC)), find)
-
-
-def test_another_model_is_refused() -> None:
-    data = encode_picture(picture_of(Mode.RGB, 16, 16), CODEC)
-    with pytest.raises(ModelMismatchError):
-        decode_picture(data, lambda *model: tiny(seed=1).codec())
-
-
 def test_other_arithmetic_is_told_from_altered_bytes() -> None:
     """Weights that differ in the last bit stand for another processor's rounding."""
     picture = Picture.from_array(smooth(64, 64))
@@ -239,21 +205,3 @@ def test_a_batch_has_the_files_of_its_pictures(
     with pytest.raises(CoderError):
         decode_pictures([*files[:3], bytes(payload), files[4]], lambda *model: used)
     assert decode_pictures([], lambda *model: used) == []
-
-
-def test_small_pictures_of_one_size_are_predicted_together_in_integers_only(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    batches: list[int] = []
-    predict = PyramidCodec.predict
-
-    def counting(self: PyramidCodec, step: CodingStep, symbols: Tensor, features: Tensor | None):
-        batches.append(len(symbols))
-        return predict(self, step, symbols, features)
-
-    monkeypatch.setattr(PyramidCodec, "predict", counting)
-    pictures = [Picture.from_array(noise(8, 8, 3)) for _ in range(5)]
-    for used, wanted in ((CODECS["integer"], {5}), (CODEC, {1})):
-        decode_pictures(encode_pictures(pictures, used), lambda *model: used)  # noqa: B023
-        assert set(batches) == wanted
-        batches.clear()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from tiny_models import limit, noise, smooth, tiny
 from coder.errors import CorruptStreamError
 from l3c import tile_coding
 from l3c.arithmetic import Arithmetic
-from l3c.cli import main
 from l3c.coding import decode_picture, decode_pictures, encode_picture, encode_pictures
 from l3c.data.embedded import embedded_photos
 from l3c.fileformat import fallback, tiles
@@ -131,12 +128,6 @@ def test_the_smaller_of_both_is_kept(codec: TileCodec, image: Callable[[], Sampl
     assert len(encode_picture(picture, codec)) == min(both)
 
 
-def test_a_quick_network_spares_photographs_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
-    codec = open_codec("causal-middle")
-    monkeypatch.setattr(fallback, "encode", None)
-    assert by_network(encode_picture(Picture.from_array(photograph()), codec)) == [True]
-
-
 @pytest.mark.usefixtures("half_as_large_again")
 def test_alpha_goes_the_way_of_its_tile(codec: TileCodec) -> None:
     for rgb, network in ((photograph(), True), (screenshot(), False)):
@@ -222,18 +213,3 @@ def test_a_kind_that_no_writer_knows_is_refused(mixed: tuple[Picture, bytes]) ->
         values = vars(container) | {"tiles": (first, *container.tiles[1:])}
         with pytest.raises(CorruptStreamError):
             decode_picture(pack(Container(**values)), lambda *model: CODEC)
-
-
-def test_info_says_which_tiles_are_which(
-    mixed: tuple[Picture, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "mixed.l3c"
-    path.write_bytes(mixed[1])
-    assert main(["info", str(path), "--json"]) == 0
-    (found,) = json.loads(capsys.readouterr().out)["files"]
-    assert found["tiles"]["by_fallback"] == [[32, 0, 32, 32], [0, 32, 32, 32]]
-    parts = found["bytes_by_part"]
-    assert sum(parts.values()) == len(mixed[1])
-    assert parts["fallback"] > 0
-    assert main(["info", str(path)]) == 0
-    assert "2 by the fallback" in capsys.readouterr().out

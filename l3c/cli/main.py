@@ -8,7 +8,14 @@ import os
 import sys
 from types import ModuleType, SimpleNamespace
 
-from l3c.cli.process import INTERRUPTED, interrupts, open_streams, silence_libraries
+from l3c.cli.process import (
+    INTERRUPTED,
+    STDOUT,
+    drop_output,
+    interrupts,
+    open_streams,
+    silence_libraries,
+)
 
 COMMANDS = {
     "encode": "Compress images to .l3c files.",
@@ -42,6 +49,13 @@ def main(argv: list[str] | None = None) -> int:
         if own_process:
             open_streams()
         code = _main(sys.argv[1:] if argv is None else argv, signals)
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            drop_output()
+            if not code and not isinstance(error, BrokenPipeError):
+                print(f"l3c: {STDOUT}: cannot be written: {error.strerror}", file=sys.stderr)
+            code = code or (141 if isinstance(error, BrokenPipeError) else 1)
         if own_process and code == INTERRUPTED:
             # Not by sys.exit: Python kills itself, without the exit code, if the interrupt went
             # through an exec() of some library.
@@ -104,24 +118,23 @@ def _main(words: list[str], signals: SimpleNamespace) -> int:
 
     args = argparse.Namespace(command="", json=False, quiet=False)
     try:
-        try:
-            with naming_extras("bench" if MEASURING & {*words[:1]} else None):
-                args = parse(words)
-                if getattr(args, "quiet", False):
-                    silence_libraries()
-                signals.at_once = False
-                return int(command_module(args.command).run(args))
-        finally:
-            sys.stdout.flush()
+        with naming_extras("bench" if MEASURING & {*words[:1]} else None):
+            args = parse(words)
+            if getattr(args, "quiet", False):
+                silence_libraries()
+            signals.at_once = False
+            code = int(command_module(args.command).run(args))
     except KeyboardInterrupt as interrupt:
         print(f"l3c: {str(interrupt) or 'interrupted'}", file=sys.stderr)
-        return int(Exit.INTERRUPTED)
+        code = int(Exit.INTERRUPTED)
     except BrokenPipeError:
+        drop_output()
         return int(Exit.BROKEN_PIPE)
     except (UsageError, ValueError, OSError, RuntimeError, MemoryError) as error:
         if isinstance(error, RuntimeError) and not is_ours(error):
             raise  # a mistake of the program, to be reported with its traceback
-        return _fatal(args, error)
+        code = _fatal(args, error)
+    return code
 
 
 def _fatal(args: argparse.Namespace, error: Exception) -> int:
@@ -131,8 +144,7 @@ def _fatal(args: argparse.Namespace, error: Exception) -> int:
     if getattr(args, "json", False):
         from l3c.cli.report import print_json
 
-        print_json({"command": args.command, "error": error_fields(error), "exit_code": code})
         with contextlib.suppress(OSError):  # said below, if it is that
-            sys.stdout.flush()
+            print_json({"command": args.command, "error": error_fields(error), "exit_code": code})
     print(f"l3c: {error_line(error)}", file=sys.stderr)
     return code

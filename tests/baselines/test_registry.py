@@ -61,14 +61,6 @@ def test_a_file_may_choose_its_instance(tmp_path: Path) -> None:
     assert get_method(_file(tmp_path, text)).key == "other"
 
 
-def test_two_files_of_one_name_stay_apart(tmp_path: Path) -> None:
-    paths = []
-    for key in ("one", "two"):
-        (tmp_path / key).mkdir()
-        paths.append(_file(tmp_path / key, WHOLE + f"    key = {key!r}\n"))
-    assert [get_method(path).key for path in paths] == ["one", "two"]
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -109,12 +101,3 @@ def test_anything_with_encode_and_decode_is_a_method(tmp_path: Path, text: str) 
     assert (method.name, method.key, method.suffix) == ("mine", "mine", ".bin")
     assert method.encode(b"ab") == b"ab"
     assert method.available()
-
-
-def test_plain_functions_may_say_what_they_are(tmp_path: Path) -> None:
-    text = FUNCTIONS + "name, suffix, settings, version = 'My codec', '.my', 'best', '2.1'\n"
-    method = get_method(_file(tmp_path, text))
-    assert (method.name, method.suffix, method.settings) == ("My codec", ".my", "best")
-    assert method.version() == "2.1"
-    with pytest.raises(MethodFileError, match="suffix"):
-        get_method(_file(tmp_path, FUNCTIONS + "suffix = 3\n"))

@@ -187,16 +187,6 @@ def test_other_bytes_of_the_same_codec_are_an_alarm(make, a, b, alarm):
     assert not compare([make(**a), make(**b)]).alarms
 
 
-def test_changes_of_methods_and_machine_come_from_rows(make):
-    a, webp = make(), rows_of(key="webp", settings="level=0")
-    b = make([*rows_of(version="libpng 1.7", method="My PNG", hardware="another"), *webp])
-    assert changed(a, b) == {
-        "methods.png.method": ("PNG", "My PNG"),
-        "methods.png.version": ("libpng 1.6", "libpng 1.7"),
-        "machine.hardware": ("a machine, 2 cores", "another | a machine, 2 cores"),
-    }
-
-
 def test_changes_come_from_provenance(make):
     made = {"methods": ["png"], "exactness": {"model": "l3c", "settings": None}}
     about = {"data": {"toy": "0" * 64}, "models": {"rgb": "0123"}}

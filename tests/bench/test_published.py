@@ -60,12 +60,6 @@ def test_a_bad_line_is_named(tmp_path, old, new, said):
     assert f"{path}, {said}" in str(caught.value)
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(PublishedError) as caught:
-        read_published(tmp_path / "none.csv")
-    assert "none.csv" in str(caught.value)
-
-
 def counterpart(label, **spec):
     datasets = {"ours": DatasetSpec(**spec), "other": DatasetSpec(source="folder")}
     return find_counterparts(datasets, {"ours": label}, CATALOGUE, VALUES)["ours"]

@@ -28,13 +28,6 @@ def test_a_folder_is_read(folder):
     assert run.provenance == PROVENANCE
 
 
-def test_a_copy_with_rows_alone_is_read(folder, tmp_path):
-    (tmp_path / "copy").mkdir()
-    (folder / "rows.csv").rename(tmp_path / "copy" / "rows.csv")
-    run = RunFolder(tmp_path / "copy")
-    assert (len(run.rows), run.provenance) == (2, None)
-
-
 def everything_of(folder):
     run = RunFolder(folder)
     return run.rows, run.provenance

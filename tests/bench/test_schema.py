@@ -88,10 +88,7 @@ def test_failures_are_counted_and_the_first_are_named():
         (result_row(), ",300,", ",-1,", "line 2, num_bytes"),
         (result_row(), ",True,", ",maybe,", "line 2, lossless"),
         (timing_row(), ",0.25,", ",fast,", "line 2, seconds"),
-        (timing_row(), ",encode,", ",both,", "line 2, direction"),
         (timing_row(), ",total,,", ",total,y,", "line 2, scale"),
-        (timing_row(), ",cpu,", ",tpu,", "line 2, device"),
-        (batch_row(), ",32,1,", ",32,0,", "line 2, batch"),
         (BITS, ",3,0.", ",green,0.", "line 2, channel"),
     ],
 )
@@ -136,7 +133,6 @@ TOTAL = timing_row(seconds=0.5)
         ([result_row(), result_row(image="b"), result_row(dataset="x")], ""),
         ([result_row(), result_row(**WEBP)], ""),
         ([TOTAL, *PHASES, timing_row(run=1), timing_row(direction="decode")], ""),
-        ([batch_row(), batch_row(run=1), batch_row(batch=2)], ""),
         ([result_row(), result_row()], "key png, image a"),
         ([result_row(lossless=False)], "key png, image a"),
         ([result_row(bpsp=9.0)], "key png, image a"),
@@ -145,9 +141,7 @@ TOTAL = timing_row(seconds=0.5)
         ([TOTAL, TOTAL], "phase total, scale , run 0"),
         ([TOTAL, *PHASES, timing_row(phase="coder", scale="x", seconds=0.2)], "direction encode"),
         (PHASES, "direction encode, run 0"),
-        ([batch_row(), batch_row()], "operation sample, run 0"),
         ([BITS, BITS], "scale z1, channel 3"),
-        ([SAMPLE, SAMPLE], "image a"),
     ],
 )
 def test_rows_that_contradict_each_other_are_named(rows, named):

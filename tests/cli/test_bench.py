@@ -129,20 +129,6 @@ def test_the_learned_method_as_it_is_written_and_otherwise(run: Run, album: Path
     assert len([line for line in lines if "--methods l3c_network" in line]) == 1
 
 
-def test_functions_that_print_and_fail_are_rows(run: Run, tmp_path: Path, method: Path) -> None:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    Image.fromarray(smooth(30, 44)).save(folder / "a.png")
-    Image.fromarray(smooth(20, 44)).save(folder / "b.png")
-    ended = run("bench", folder, "--methods", f"{method},raw", "--json")
-    assert ended.code == 1
-    methods = {m["key"]: (m["images"], m["lossless"]) for m in ended.content["methods"]}
-    assert methods == {"mine": (1, False), "raw": (2, True)}
-    [failure] = [row for row in ended.content["rows"] if row["reason"]]
-    assert (failure["key"], failure["image"], failure["lossless"]) == ("mine", "b", False)
-    assert (failure["num_bytes"], "RuntimeError: too small" in failure["reason"]) == (None, True)
-
-
 def test_methods_and_folders_are_checked_before_any_is_measured(
     run: Run, album: Path, tmp_path: Path, method: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,6 @@ from tiny_models import smooth
 
 from l3c.fileformat import tiles
 from l3c.fileformat.container import pack, unpack
-from l3c.images.reading import read_picture
 
 
 @pytest.fixture
@@ -127,11 +126,3 @@ def test_each_failure_has_its_code(
     ended = run("decode", coded, "-o", f"{out}/", "--model", other_model)
     assert (ended.code, "(other)" in ended.err) == (4, True)
     assert not out.exists()
-
-
-def test_weights_are_found_by_identity(run: Run, photo: Path, other_model: Path) -> None:
-    coded = photo.with_suffix(".l3c")
-    assert run("encode", photo, "--model", other_model).code == 0
-    assert run("decode", coded, "-o", f"{photo.parent}/back/").code == 4
-    assert run("decode", coded, "-o", f"{photo.parent}/back/", "--model", other_model).code == 0
-    assert read_picture(photo.parent / "back/photo.png") == read_picture(photo)

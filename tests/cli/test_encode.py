@@ -258,17 +258,3 @@ def test_a_model_that_is_not_there_is_named_and_16_bits_need_none(
     ended = run("encode", tmp_path / "grey.png", photo)
     assert (ended.code, ended.err.startswith(f"l3c: {photo}: ")) == (4, True)
     assert (tmp_path / "grey.l3c").exists()
-
-
-def test_the_arithmetic_of_a_file_is_named(run: Run, photo: Path, tmp_path: Path) -> None:
-    exact, floating = tmp_path / "exact.l3c", tmp_path / "floating.l3c"
-    for path, text, options in (
-        (exact, "integer", []),
-        (floating, "float32 on cpu", ["--arithmetic", "float"]),
-    ):
-        ended = run("encode", photo, "-o", path, *options, "--json")
-        assert (ended.code, ended.content["files"][0]["arithmetic"]) == (0, text)
-        assert f"(causal-middle), {text}" in run("info", path).out
-        assert run("verify", path).code == 0
-    assert exact.read_bytes() != floating.read_bytes()
-    assert run("encode", photo, "--arithmetic", "fixed").code == 2

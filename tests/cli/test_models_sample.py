@@ -84,21 +84,6 @@ def test_samples_are_named_as_the_original_names_them(
     assert (drawn[0] == drawn[1], drawn[0] == drawn[2]) == (True, False)
 
 
-def test_a_folder_is_sampled(run: Run, photo: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    (folder / "below").mkdir(parents=True)
-    for name in ("a.png", "below/a.png"):
-        shutil.copy(photo, folder / name)
-    (folder / "notes.txt").write_text("no image")
-    ended = run("sample", folder, photo, "-o", tmp_path / "out", "--json")
-    names = [Path(each["samples"][0]["output"]).name for each in ended.content["files"]]
-    assert (ended.code, [name[:4] for name in names]) == (0, ["0_a_", "1_a_", "2_ph"])
-    assert len(files_in(tmp_path / "out")) == 12
-    (folder / "grey.tif").write_bytes(b"no image")
-    assert run("sample", folder, "-o", tmp_path / "more").code == 1
-    assert len(files_in(tmp_path / "more")) == 8
-
-
 def test_samples_blame_what_is_wrong_and_replace_nothing(
     run: Run, photo: Path, album: Path, tmp_path: Path
 ) -> None:

@@ -223,8 +223,3 @@ def test_wrong_arguments_are_named(place, symbols, parameters, message):
     if "symbol at" in message:
         with pytest.raises(ValueError, match=message):
             cuda.mixture_cdf(parameters, Z, 0, symbols)
-
-
-def test_a_channel_that_is_not_there_is_named(place: str) -> None:
-    with pytest.raises(ValueError, match=r"channel must be in 0\.\.4, got 5"):
-        cuda.mixture_cdf(PARAMETERS.to(place), Z, 5)

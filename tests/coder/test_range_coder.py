@@ -346,14 +346,3 @@ def test_wrong_arguments_of_mixtures_are_named(symbols, parameters, message):
 def test_wrong_arguments_of_tables_are_named(symbols, cdf, rows, message):
     with pytest.raises((ValueError, TypeError), match=message):
         encode(symbols, cdf, rows)
-
-
-def test_numbers_out_of_range_are_named() -> None:
-    with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
-        encode_mixture(SYMBOLS, PARAMETERS, Z, threads=0)
-    with pytest.raises(ValueError, match=r"mixtures must be in 1\.\.64, got 65"):
-        MixtureShape(3, 256, 65)
-    with pytest.raises(ValueError, match=r"channels must be in 1\.\.31, got 32"):
-        MixtureShape(channels=32, levels=2, mixtures=1)
-    with pytest.raises(CorruptStreamError, match="no symbols has 1 bytes"):
-        decode(b"a", np.zeros((0, 3), np.int64))

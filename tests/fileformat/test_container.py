@@ -37,7 +37,7 @@ from l3c.fileformat.container import (
     split_parts,
     unpack,
 )
-from l3c.fileformat.tiles import MAX_SIDE, tile_grid, tile_rectangles
+from l3c.fileformat.tiles import MAX_SIDE, tile_rectangles
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 RGB, RGBA = 4, 5
@@ -99,14 +99,6 @@ def test_sections_are_sorted_and_payloads_are_views() -> None:
     for tile in unpack(data).tiles:
         assert isinstance(tile.payload, memoryview)
         assert tile.payload.obj is data
-
-
-@pytest.mark.parametrize("size", [(1, 1), (512, 512), (8, 65536), (65536, 8), (720, 728)])
-def test_overhead_of_one_tile(size: tuple[int, int]) -> None:
-    payload = bytes(3 * size[0] * size[1])
-    whole = pack(a_container(height=size[0], width=size[1], tiles=(a_tile(payload),)))
-    assert tile_grid(*size) == (1, 1)
-    assert len(whole) - len(payload) <= 44
 
 
 WRONG: dict[str, list[Any]] = {
@@ -367,12 +359,6 @@ def test_hostile_files_cost_nothing(expected: type[CoderError], case: str) -> No
     assert type(caught.value) is expected
     assert peak < 65_536
     assert seconds < 0.1  # microseconds, but the machine may be busy
-
-
-def test_readers_take_tiles_that_writers_do_not_make() -> None:
-    container = unpack(wrapped(b"\4\0" + 2 * leb128(1024) + ONE + b"\0" + TILE))
-    assert (container.height, container.width, container.rows) == (1024, 1024, 1)
-    assert tile_grid(1024, 1024) != (1, 1)
 
 
 def test_fuzzing_finds_nothing() -> None:

@@ -128,25 +128,6 @@ def test_each_kind_of_image_has_its_coder() -> None:
     assert fallback.encode(photograph[:1, :1, None], 8) == bytes([Coder.RAW, photograph[0, 0]])
 
 
-def test_one_bit_is_packed_when_raw() -> None:
-    samples = np.array([1, 0, 0, 0, 0, 0, 0, 1, 1], np.uint8).reshape(3, 3, 1)
-    assert fallback.encode(samples, 1) == bytes([Coder.RAW, 0b10000001, 0b10000000])
-
-
-def test_strides_do_not_matter() -> None:
-    samples = make((40, 30, 4), 8, "smooth", 0)
-    for view in (samples[::2, ::-1], samples.transpose(1, 0, 2), samples[:1, :1, :3]):
-        assert_holds(fallback.encode(view, 8), view, 8)
-
-
-@pytest.mark.parametrize("alpha", [0, 255])  # libwebp leaves out an alpha of 255
-def test_colors_beside_any_alpha_are_kept(alpha: int) -> None:
-    samples = make((20, 20, 4), 8, "smooth", 1)
-    samples[..., 3] = alpha
-    for candidate in fallback._candidates(samples, 8):
-        assert_holds(candidate, samples, 8)
-
-
 @pytest.mark.parametrize(
     ("array", "bits"),
     [

@@ -71,26 +71,7 @@ def test_no_grid_has_shorter_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
         assert cuts[tile_grid(height, width)] == min(cuts.values())
 
 
-@pytest.mark.parametrize("side", [8, 9, 100, 1024])
-def test_the_side_of_tiles_can_be_set(side: int) -> None:
-    rows, cols = tile_grid(2000, 3001, side)
-    sizes = [
-        padded(height) * padded(width)
-        for _, _, height, width in tile_rectangles(2000, 3001, rows, cols)
-    ]
-    assert side**2 / 4 < max(sizes) <= side**2
-    for wrong in (0, 7, 1025):
-        with pytest.raises(ValueError):
-            tile_grid(2000, 3001, wrong)
-
-
 @pytest.mark.parametrize("size", [(16, 8, 3, 1), (16, 8, 1, 0), (0, 8, 1, 1), (2**20, 8, 1, 1)])
 def test_impossible_rectangles_are_refused(size: tuple[int, int, int, int]) -> None:
     with pytest.raises(ValueError):
         tile_rectangles(*size)
-
-
-@pytest.mark.parametrize("size", [(0, 8), (8, MAX_SIDE + 1)])
-def test_impossible_images_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError):
-        tile_grid(*size)

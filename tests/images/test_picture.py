@@ -47,12 +47,8 @@ def test_from_array(shape: tuple[int, ...], dtype: Any, mode: Mode) -> None:
     [
         np.zeros((2, 3, 5), np.uint8),
         np.zeros((2, 3, 4), np.uint16),
-        np.zeros((2, 3, 2), np.uint16),
-        np.zeros((2, 3), np.int16),
         np.zeros((2, 3), np.float32),
-        np.zeros((2, 3), np.uint32),
         np.zeros(3, np.uint8),
-        np.zeros((1, 2, 3, 3), np.uint8),
         np.zeros((0, 3), np.uint8),
         [[1]],
     ],
@@ -115,13 +111,6 @@ def test_pillow_modes_refused(mode: str, target: str) -> None:
     with pytest.raises(PictureError) as caught:
         Picture.from_pil(Image.new(mode, (2, 2)))
     assert f"convert it to {target} first" in caught.value.reason
-
-
-def test_pillow_image_without_pixels_and_16_bit_rgb_to_pillow() -> None:
-    with pytest.raises(PictureError):
-        Picture.from_pil(Image.new("L", (0, 2)))
-    with pytest.raises(PictureError):
-        Picture.from_array(np.zeros((1, 1, 3), np.uint16)).to_pil()
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I;16L", "I;16B"])

@@ -96,14 +96,6 @@ def test_the_pixels_are_those_that_another_reader_finds(
                 assert image.filename == str(path)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
-def test_planes_of_8_bits(layout: dict[str, Any], tmp_path: Path) -> None:
-    array = noise(np.uint8, (3,))
-    planes = np.moveaxis(array, 2, 0).copy()
-    data = tiff(planes, 6, photometric="rgb", planarconfig="separate", **layout)
-    assert (read_picture(data).samples == TURNS[6](array)).all()
-
-
 @pytest.mark.parametrize("dtype", [np.int8, np.int16])
 @pytest.mark.parametrize("more", [(), (3,)])
 def test_signed_samples_are_refused_by_name(dtype: Any, more: tuple[int, ...]) -> None:

@@ -20,7 +20,7 @@ from l3c.bench.figures.rates import bpsp, pareto, speed, summarize
 from l3c.bench.figures.registry import FigureError, load_figures, read_inputs
 from l3c.bench.figures.style import CLASSICAL, LEARNED, label_points, new_figure, save
 from l3c.bench.figures.times import ALL, batches, mean_times, phases
-from l3c.bench.figures.training import POINTS, curve_of, training
+from l3c.bench.figures.training import training
 from l3c.bench.measure.pyramids import measure_bits
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -316,13 +316,6 @@ def curves(**models: tuple[str, DataFrame]) -> list[Axes]:
     return training(tables, {key: key.title() for key in models}, variants).axes
 
 
-def test_long_curves_are_averaged() -> None:
-    curve = curve_of(metrics(10 * POINTS))
-    assert (len(curve), curve.step.iloc[-1]) == (POINTS, 25 * 10 * POINTS)
-    assert curve.bpsp.iloc[0] == pytest.approx(8 - 5.5 / (10 * POINTS))
-    assert [len(curve_of(metrics(n))) for n in (POINTS + 1, 3)] == [POINTS, 3]
-
-
 def test_every_curve_is_drawn_named_and_looks_the_same_beside_others() -> None:
     (axes,) = curves(one=("l3c", metrics(3)), two=("rgb", metrics(5, 2)))
     assert set(names(axes)) == {"One", "Two"}
@@ -337,12 +330,6 @@ def test_every_curve_is_drawn_named_and_looks_the_same_beside_others() -> None:
     (axes,) = curves(a=("l3c", rows), b=("rgb", rows), c=("l3c", rows), d=("flow", rows))
     assert looks(axes)[1:2] == looks(*curves(b=("rgb", rows)))
     assert len(set(looks(axes))) == 4
-
-
-def test_what_is_trained_on_one_scale_says_so() -> None:
-    (axes,) = curves(shared=("rgb_shared", metrics(4, 2)), other=("rgb", metrics(3)))
-    assert set(names(axes)) == {"Shared, finest scale alone", "Other"}
-    assert axes.lines[1].get_ydata().tolist() == [8.5, 8.0]
 
 
 def test_bits_of_each_model_are_a_bar_that_adds_up() -> None:

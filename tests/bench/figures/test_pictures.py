@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from autoregressive import Autoregressive, AutoregressiveSettings
 from tiny_models import KINDS, noise, smooth, tiny
@@ -12,7 +11,6 @@ from l3c.bench.figures.pictures import (
     cost_map,
     cost_maps,
     heat_maps,
-    local_means,
 )
 from l3c.models.tile_codec import UnsupportedError
 
@@ -25,27 +23,6 @@ def test_a_map_adds_up_to_the_cross_entropy(kind: str, size: tuple[int, int]) ->
     assert costs.shape == size
     assert (costs >= 0).all()
     assert costs.sum() == pytest.approx(codec.cross_entropy_bits(image))
-
-
-def test_a_symbol_is_spread_over_its_pixels() -> None:
-    class Codec:
-        def symbol_bits(self, image: object) -> dict[str, np.ndarray]:
-            planes = {"x": np.zeros((3, 4, 5)), "z1": np.zeros((1, 2, 3))}
-            planes["z1"][0, 0, 1], planes["z1"][0, 1, 2] = 4.0, 40.0  # half of these are padding
-            return planes
-
-    expected = np.ones((4, 5))
-    expected[:2, 2:4] += 1.0
-    expected[2:, 4] += 10.0
-    assert (cost_map(Codec(), np.zeros((4, 5, 3), np.uint8)) == expected).all()
-
-
-def test_local_means_hide_the_grid_of_interlacing() -> None:
-    grid = np.zeros((12, 16))
-    grid[::2, ::2] = 8.0
-    assert local_means(grid).shape == (9, 13)
-    assert np.allclose(local_means(grid), 2.0)
-    assert local_means(np.ones((1, 2))).tolist() == [[1.0]]
 
 
 PHOTOGRAPHS = [("a", smooth(45, 35)), ("b", noise(32, 64, 3))]

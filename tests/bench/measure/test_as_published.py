@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import release
-import torch
-from tiny_models import noise, smooth, tiny, write_model
+from tiny_models import smooth, tiny, write_model
 
 from l3c.bench.measure.as_published import (
     LARGEST,
@@ -58,20 +57,6 @@ def test_large_images_are_cut_into_quarters() -> None:
     assert len(shapes) == 16
     assert sum(h * w for h, w, _ in shapes) == 6000 * 4100
     assert max(h * w for h, w, _ in shapes) <= LARGEST
-
-
-def test_rgb_shared_is_applied_four_times() -> None:
-    model = tiny("rgb_shared")
-    assert isinstance(model, L3C)
-    deeper = as_evaluated(model)
-    assert (model.scales, deeper.scales) == (3, 4)
-    image = noise(32, 32, 3)
-    batch = torch.from_numpy(image).permute(2, 0, 1)[None]
-    with torch.no_grad():
-        bits, more = model.bits(batch), deeper.bits(batch)
-    for name in ("x", "z1", "z2"):
-        assert float(more[name]) == pytest.approx(float(bits[name]))
-    assert float(more["z4"]) == 8 * 3 * 4
 
 
 def test_rows_of_a_data_set(tmp_path: Path) -> None:

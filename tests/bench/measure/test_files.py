@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from l3c.bench.measure.files import Measurement, describe_difference, measure
+from l3c.bench.measure.files import Measurement, measure
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.schema import ResultRow, failed, frame, read, read_rows, write
 from l3c.data.images import pixel_sha256
@@ -174,7 +174,3 @@ def test_a_method_that_cannot_run_is_recorded_not_measured(run, fields, said, ca
     assert not measured.record.measured
     assert said in measured.record.reason
     assert said in capsys.readouterr().err
-
-
-def test_difference_of_equal_images_is_none(images):
-    assert describe_difference(images[0][1], images[0][1].copy()) == ""

@@ -108,17 +108,6 @@ def test_the_published_images_themselves_are_no_stand_in_but_for_other_editions(
         assert section(own, f"Table 1: {title}")["L3C"]["measured bpsp"] == "4.000"
 
 
-def test_reproduced_values_of_the_release_are_marked():
-    rates = [
-        AsPublished(dataset="d", model="l3c", image=i, height=8, width=8, crops=1, bits=1, bpsp=b)
-        for i, b in (("a", 3.0), ("b", 3.188))  # their mean is 3.094
-    ]
-    card = {"name": "L3C", "deviations": [], "source": {"released_as": "L3C, Open Images"}}
-    result = make("d", counterparts={"d": DIV2K}, as_published=rates, cards={"l3c": card})
-    found = section(result, "Table 1: DIV2K v3")["L3C"]
-    assert (found["published bpsp"], found["release's rules bpsp"]) == ("3.094†✓", "3.094")
-
-
 def test_a_model_published_as_l3c_is_in_its_line_and_others_are_compared_with_it():
     own = {"key": "l3c_small", "method": "L3C (ImageNet32)"}
     result = make(
@@ -182,11 +171,6 @@ def test_times_of_crops_are_medians_of_runs():
     assert "Table A1" not in page(make(timing=timed(**FLIF)))
 
 
-@pytest.mark.parametrize("load", [None, 0.01, 0.5])
-def test_times_of_a_machine_that_was_not_quiet_are_said_to_be(load):
-    assert ("not quiet" in page(make(timing=[timing_row(other_load=load)]))) == (load == 0.5)
-
-
 def test_table_a1_has_the_sum_of_the_papers_columns():
     phases = [("network", "x", 0.5), ("coder", "x", 0.25)]
     phases += [("network", "z1", 0.25), ("coder", "z1", 0.5)]
@@ -216,21 +200,6 @@ def test_csv_has_a_line_for_every_cell():
     expected |= {"low": "3", "high": "5", "total_bpsp": "4.33333", "published_images": "False"}
     assert (expected | {"table": "1", "provenance": ID}).items() <= found["L3C"].items()
     assert found["FLIF"]["status"] == "not measured here: no node"
-
-
-def test_latex_is_escaped_and_explains_what_each_section_has():
-    run = make("my_set", counterparts={"my_set": STAND_IN}, batches=[batch_row(batch=30)])
-    made = page(run, "tex")
-    for part in ("my\\_set stands in", "2.991$^\\dagger$", "+50.0 \\%", f"{STAMP}.\\par\n"):
-        assert part in made
-    assert "†" not in made
-    for part in ("\\begin{tabular}", "\\end{tabular}", "\\begin{table}", "\\label{tab:paper-"):
-        assert made.count(part) == 3
-    assert made.count("{") == made.count("}")
-    rates, times, _ = [line for line in made.splitlines() if line.startswith("  \\caption")]
-    assert "Bits per sub-pixel on photographs" in rates
-    assert "$^\\dagger$ published value" in rates
-    assert "medians of clocked runs" in times
 
 
 def test_a_run_of_nothing_has_a_page():
