@@ -27,6 +27,7 @@ from l3c.data.images import pixel_sha256
 from l3c.progress import Progress
 
 _ROWS = "rows.csv"
+_IMAGE = ["dataset", "image"]
 
 
 @dataclass
@@ -59,94 +60,80 @@ def check_submission(folder: RunFolder, reference: RunFolder) -> Verdict:
     Raises:
         RunFolderError, RowError: a folder has no rows, or its rows contradict each other.
     """
-    rows, verdict = folder.rows, Verdict()
-    verdict.problems += _incomplete(folder, reference)
-    files = sorted(folder.path.glob("*.py"))
+    rows, verdict, root = folder.rows, Verdict(), folder.path.resolve()
+    verdict.problems += [f"{k} on {d} {t}" for (d, k), t in failure_texts(folder.attempts).items()]
+    files = sorted(root.glob("*.py"))
     if len(files) != 1:
         verdict.problems.append(f"{len(files)} Python files; expected one, that of the method")
         return verdict
     source = MethodSource(method_key(files[0].name), str(files[0]))
-    verdict.problems += _unlike(rows, source)
-    hashes = reference.rows.set_index(["dataset", "image"]).pixel_sha256.to_dict()
-    streams: dict[Path, int] = {}
+    hashes = reference.rows.drop_duplicates(_IMAGE).set_index(_IMAGE).pixel_sha256.to_dict()
+    verdict.problems += [*_unlike(rows, source), *_others(rows, {*hashes}, reference)]
+    sizes: dict[Path, int] = {}
     with Progress(len(rows), folder.path.name, "image") as progress:
         for row in rows_of(rows):
-            path = (folder.path / row.stream).resolve()
-            where = f"{row.image} of {row.dataset}"
-            if not path.is_relative_to(folder.path.resolve()) or not path.is_file():
+            path, where = (root / row.stream).resolve(), f"{row.image} of {row.dataset}"
+            if not path.is_relative_to(root) or not path.is_file():
                 verdict.problems.append(f"{where}: no stream {row.stream} in the folder")
                 continue
-            streams[path] = path.stat().st_size
-            expected = hashes.get((row.dataset, row.image))
+            sizes[path] = path.stat().st_size
             try:
-                problems, seconds = _decode(source, path, row, expected)
-                verdict.decode_s += seconds
+                image, seconds = _decoded(source, path)
             except ChildError as error:
-                problems = [str(error)]
-            verdict.problems += [f"{where}: {problem}" for problem in problems]
+                verdict.problems.append(f"{where}: {error}")
+                continue
+            verdict.decode_s += seconds
+            plain = image.dtype == "uint8" and image.ndim == 3 and image.shape[2] == 3
+            found: dict[str, Any] = {
+                "num_bytes": sizes[path],
+                "pixel_sha256": pixel_sha256(image) if plain else "",
+            }
+            expected = hashes.get((row.dataset, row.image), row.pixel_sha256)
+            if found["pixel_sha256"] != expected:
+                problem = "decoded to other pixels than those of the data set"
+                verdict.problems.append(f"{where}: {problem}")
+                found["pixel_sha256"] = expected
+            verdict.problems += [
+                f"{where}: {_ROWS} has {column} {getattr(row, column)}, not {value}"
+                for column, value in found.items()
+                if getattr(row, column) != value
+            ]
             progress.update()
-    sizes = [streams.get((folder.path / stream).resolve(), 0) for stream in rows.stream]
-    verdict.rates = rates(rows.assign(num_bytes=sizes), ["dataset", "method"])
-    everything = {path.resolve() for path in folder.path.rglob("*") if path.is_file()}
-    others = everything - {*streams, (folder.path / _ROWS).resolve()}
+    streams = [sizes.get((root / stream).resolve(), 0) for stream in rows.stream]
+    verdict.rates = rates(rows.assign(num_bytes=streams), ["dataset", "method"])
+    others = {path.resolve() for path in root.rglob("*") if path.is_file()} - {*sizes, root / _ROWS}
     verdict.other_bytes = sum(path.stat().st_size for path in others)
     return verdict
 
 
-def _incomplete(folder: RunFolder, reference: RunFolder) -> Iterator[str]:
+def _others(rows: pd.DataFrame, known: set[tuple[str, str]], reference: RunFolder) -> Iterator[str]:
     """Images that are missing, or that the reference does not have."""
-    for (dataset, key), text in failure_texts(folder.attempts).items():
-        yield f"{key} on {dataset} {text}"
-    known, there = (
-        {str(d): {*part.image} for d, part in run.rows.groupby("dataset")}
-        for run in (reference, folder)
-    )
-    for dataset, images in there.items():
-        if dataset not in known:
-            yield f"data set {dataset} is not in {reference.path}, which has {', '.join(known)}"
-            continue
-        for image in sorted(known[dataset] - images):
-            yield f"{image} of {dataset}: missing"
-        for image in sorted(images - known[dataset]):
-            yield f"{image} of {dataset}: no such image in {reference.path}"
+    there = {*zip(rows.dataset, rows.image, strict=True)}
+    wanted = {(dataset, image) for dataset, image in known if dataset in {*rows.dataset}}
+    yield from (f"{image} of {dataset}: missing" for dataset, image in sorted(wanted - there))
+    for dataset, image in sorted(there - known):
+        yield f"{image} of {dataset}: no such image in {reference.path}"
 
 
 def _unlike(rows: pd.DataFrame, source: MethodSource) -> Iterator[str]:
     """What the method's file says of itself otherwise than the rows."""
+    name = Path(source.entry).name
     try:
         with source.process() as process:
-            method = process.call("describe")
+            method = process.call("describe") | {"key": source.key}
     except ChildError as error:
         method = {"unavailable": str(error)}
     if method["unavailable"]:
-        yield f"{Path(source.entry).name}: {method['unavailable']}"
+        yield f"{name}: {method['unavailable']}"
         return
-    said: dict[str, Any] = {"key": source.key}
-    said |= {name: method[name] for name in ("method", "settings", "version")}
-    for column, expected in said.items():
-        for value in sorted({*rows[column]} - {expected}):
-            yield f"{_ROWS} has {column} {value!r}, {Path(source.entry).name} {expected!r}"
+    for column in ("key", "method", "settings", "version"):
+        for value in sorted({*rows[column]} - {method[column]}):
+            yield f"{_ROWS} has {column} {value!r}, {name} {method[column]!r}"
 
 
-def _decode(
-    source: MethodSource, stream: Path, row: Any, expected: str | None
-) -> tuple[list[str], float]:
-    """Problems of one stream, and the seconds that decoding took.
-
-    The process is a new one, and the file has another name: each stream is decoded by itself.
-    """
+def _decoded(source: MethodSource, stream: Path) -> tuple[Any, float]:
+    """The array that a stream decodes to by itself, in a new process, and the seconds it took."""
     with tempfile.TemporaryDirectory(prefix="l3c-check-") as scratch, source.process() as own:
-        shutil.copyfile(stream, Path(scratch) / "stream")
+        shutil.copyfile(stream, Path(scratch) / "stream")  # whose name tells nothing
         image, seconds = own.call("decode", Path(scratch) / "stream", 0)
-    problems = []
-    size = stream.stat().st_size
-    if size != row.num_bytes:
-        problems.append(f"{_ROWS} has {row.num_bytes} bytes, the stream {size}")
-    if image.shape != (row.height, row.width, 3):
-        size_text = f"{row.width} x {row.height}"
-        problems.append(f"decoded to an array {image.shape}, {_ROWS} has {size_text} pixels")
-    elif expected and (image.dtype != "uint8" or pixel_sha256(image) != expected):
-        problems.append("decoded to other pixels than those of the data set")
-    if expected and row.pixel_sha256 != expected:
-        problems.append(f"{_ROWS} has another hash of the pixels than the data set")
-    return problems, seconds
+    return image, seconds

@@ -94,12 +94,6 @@ def missing_stream(folder: Path) -> None:
     next(folder.glob("streams/*/*/a.bin")).unlink()
 
 
-def stream_outside(folder: Path) -> None:
-    rows = read(folder / "rows.csv", ResultRow)
-    shutil.copy(folder / rows.stream[0], folder.parent / "outside.bin")
-    write(folder / "rows.csv", rows.assign(stream=["../outside.bin", rows.stream[1]]))
-
-
 def broken_stream(folder: Path) -> None:
     path = next(folder.glob("streams/*/*/a.bin"))
     path.write_bytes(bytes(path.stat().st_size))
@@ -110,15 +104,6 @@ def changed_method(folder: Path) -> None:
         file.write("# another version\n")
 
 
-def two_methods(folder: Path) -> None:
-    shutil.copy(folder / "mine.py", folder / "more.py")
-
-
-def other_hash(folder: Path) -> None:
-    rows = read(folder / "rows.csv", ResultRow)
-    write(folder / "rows.csv", rows.assign(pixel_sha256="0" * 64))
-
-
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
@@ -126,11 +111,8 @@ def other_hash(folder: Path) -> None:
         (missing_image, ["b of embedded-test: missing"]),
         (other_rows, ["a of embedded-test: rows.csv has", "b of embedded-test: rows.csv has"]),
         (missing_stream, ["a of embedded-test: no stream"]),
-        (stream_outside, ["a of embedded-test: no stream"]),
         (broken_stream, ["a of embedded-test: decode: "]),
         (changed_method, ["rows.csv has version"]),
-        (two_methods, ["2 Python files"]),
-        (other_hash, ["a of embedded-test: rows.csv has another", "b of embedded-test: rows.csv"]),
     ],
 )
 def test_others_are_refused(
@@ -148,5 +130,5 @@ def test_other_data_sets_are_refused(run: Run, submission: Path) -> None:
     shutil.copy("embedded-test/a.png", "other/a.png")
     assert run("bench", "other", "--methods", "png", "--keep", "elsewhere").code == 0
     ended = run("check", submission, "--against", "elsewhere")
-    assert (ended.code, ended.out.count("\n")) == (1, 2)
+    assert (ended.code, ended.out.count("no such image")) == (1, 2)
     assert run("check", "nowhere").code == 1

@@ -189,14 +189,6 @@ def test_nothing_stale_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert sorted(os.listdir(out / "images")) == ["mine.png", *(f"p{i}.png" for i in range(4))]
 
 
-def test_limit_counts_kept_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = spoil(fill(tmp_path / "in"))
-    manifest = build(folder, tmp_path / "out", prepare=SMALL | {"copies": 2}, limit=3)
-    names = [f"p{index}__{copy}" for index in range(3) for copy in range(2)]
-    assert [name for name, _ in kept_images(manifest)] == names
-    assert "3 beyond the limit of 3" in capsys.readouterr().err
-
-
 def test_what_cannot_be_built_is_named_and_leaves_all_alone(tmp_path: Path) -> None:
     folder = fill(tmp_path / "in", 2)
     with pytest.raises(DatasetError, match=r"p0\.png"):  # nothing is kept
@@ -254,11 +246,3 @@ def test_changed_or_missing_files_are_noticed(tmp_path: Path) -> None:
 def test_wrong_specs_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         DatasetSpec.model_validate(wrong)
-
-
-def test_threads_make_the_same_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = fill(tmp_path / "in", 7)
-    alone = build(source, tmp_path / "alone", prepare=SMALL | {"copies": 2})
-    monkeypatch.setattr(datasets, "thread_count", lambda: 3)
-    together = build(source, tmp_path / "together", prepare=SMALL | {"copies": 2})
-    assert together.read_bytes() == alone.read_bytes()

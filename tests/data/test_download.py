@@ -175,7 +175,6 @@ def test_a_killed_process_is_continued(server: Server, target: Path) -> None:
     [
         ({"ranges": False}, 1),
         ({"shift": 7}, 2),  # a range from elsewhere
-        ({"shift": -7}, 2),
         ({"content": CONTENT[:20_000]}, 2),  # or behind the end
     ],
 )
@@ -188,24 +187,11 @@ def test_what_cannot_be_continued_starts_anew(
     assert server.seen == [f"bytes={PART}-", None][:requests]
 
 
-@pytest.mark.usefixtures("part")
-def test_without_checksum_nothing_is_continued(server: Server, target: Path) -> None:
-    server.cuts = [PART]
-    assert get(server, target, None) == CONTENT
-    assert server.seen == [None, None]
-
-
 def test_another_version_is_not_mixed_in(server: Server, target: Path, part: Path) -> None:
     server.content = CONTENT[::-1]
     fail(server, target)
     assert not part.exists()
     assert get(server, target, f"md5:{hashlib.md5(CONTENT[::-1]).hexdigest()}") == CONTENT[::-1]
-
-
-def test_a_complete_part_is_only_checked(server: Server, target: Path, part: Path) -> None:
-    part.write_bytes(CONTENT)
-    assert get(server, target) == CONTENT
-    assert server.seen == [f"bytes={SIZE}-"]
 
 
 def test_a_wrong_checksum_removes_what_came(server: Server, target: Path) -> None:
@@ -234,35 +220,6 @@ def test_a_server_in_trouble_is_asked_again(server: Server, target: Path) -> Non
     assert len(server.answers) == 9 - download.TRIES
     server.url = "http://127.0.0.1:9/x"  # nobody listens
     assert os.strerror(errno.ECONNREFUSED) in fail(server, target)
-
-
-def test_a_disk_that_fills_keeps_what_came(server: Server, target: Path) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        assert "No space left" in fail(server, target)
-    assert get(server, target) == CONTENT
-    assert server.seen == [None, f"bytes={SIZE}-"]
-
-
-def test_a_folder_that_cannot_be_written_to_is_said(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder")
-    fail(server, tmp_path / "file" / "x.zip")
-    (tmp_path / "folder.zip").mkdir()
-    fail(server, tmp_path / "folder.zip")
-    assert os.listdir(tmp_path / "folder.zip") == []
-
-
-@pytest.mark.usefixtures("part")
-def test_what_is_there_is_fetched_again_if_it_is_another_file(server: Server, target: Path) -> None:
-    target.write_bytes(CONTENT)  # by hand
-    assert get(server, target) == CONTENT
-    target.write_bytes(b"anything")
-    assert get(server, target, None) == b"anything"
-    assert server.seen == []
-    assert get(server, target) == CONTENT
 
 
 def test_files_of_this_machine_stay_where_they_are(tmp_path: Path, target: Path) -> None:

@@ -81,14 +81,6 @@ def refuse(image_set: ImageSet, tmp_path: Path, *words: str) -> None:
     assert [word for word in ("toy: ", *words) if word not in str(caught.value)] == []
 
 
-def test_what_holds_no_image_is_said(tmp_path: Path) -> None:
-    archive = zipped(tmp_path / "list.zip", {"list.csv": b"File,NEF\n"})
-    refuse(image_set(archive, images_from="TIFF"), tmp_path, "TIFF", "list.csv")
-    refuse(image_set(archive), tmp_path)
-    zipped(tmp_path / "empty.zip", {"list.csv": b"TIFF\n"})
-    refuse(image_set(tmp_path / "empty.zip", images_from="TIFF"), tmp_path)
-
-
 def test_two_urls_of_one_file_name_are_refused(images: list[Path], tmp_path: Path) -> None:
     twin = tmp_path / "other" / "a.png"
     twin.parent.mkdir()

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from pydantic import ValidationError
 from tiny_models import smooth
 
@@ -62,17 +61,6 @@ def test_factor_is_a_fixed_function_of_seed_name_and_copy() -> None:
         for seed in range(2)
     }
     assert len(others) == 12
-
-
-def test_resizing_is_pillows_lanczos_and_leaves_the_source_alone() -> None:
-    source = smooth(90, 70)
-    before = source.copy()
-    image = prepared(source, "x")
-    size = image.shape[1], image.shape[0]
-    wanted = Image.fromarray(source).resize(size, Image.Resampling.LANCZOS)
-    assert np.array_equal(image, np.array(wanted))
-    assert np.array_equal(source, before)
-    assert image.flags.c_contiguous
 
 
 def test_longer_side_is_exact_and_ignores_the_random_factor() -> None:
@@ -145,10 +133,3 @@ def test_bright_and_saturated_images_are_dropped_with_their_figures() -> None:
 def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         Preparation.model_validate(wrong)
-
-
-def test_what_differs_from_the_paper_is_said() -> None:
-    assert deviations(Preparation()) == []
-    ours = deviations(Preparation(min_side=192, copies=4))
-    assert [line.partition(":")[0] for line in ours] == ["prepare.min_side", "prepare.copies"]
-    assert len(deviations(None)) == 1

@@ -6,7 +6,6 @@ import errno
 import io
 import os
 import shutil
-import stat
 import tarfile
 import zipfile
 from collections.abc import Mapping
@@ -79,32 +78,9 @@ def test_a_cut_archive_is_said(tmp_path: Path, kind: str) -> None:
     archive = pack(tmp_path / f"a{kind}", FILES)
     content = archive.read_bytes()
     cuts = [0, 480, 43_200]
-    if kind == ".tar":
-        with tarfile.open(archive) as tar:
-            between = tar.getmember("set/3/3.bin").offset  # two members
-        cuts += [between, between + 100]
     for cut in cuts:
         archive.write_bytes(content[:cut])
         refuse(archive)
-
-
-def test_damage_is_said(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
-        packed.writestr("bad.bin", b"original")
-    (tmp_path / "page.zip").write_text("<html>a page</html>" * 100)
-    pack(tmp_path / "a.tar", FILES)
-    pack(tmp_path / "a.tgz", FILES)
-    for name, old, new in (
-        ("a.zip", b"original", b"0riginal"),
-        ("a.tar", b"set/3/3.bin", b"set/3/4.bin"),  # a header
-        ("a.tgz", (tmp_path / "a.tgz").read_bytes()[-5:], bytes(5)),  # its checksum
-        ("page.zip", b"", b""),
-    ):
-        folder = tmp_path / f"{name}.alone"
-        folder.mkdir()
-        content = (tmp_path / name).read_bytes()
-        (folder / name).write_bytes(content.replace(old, new) if old else content)
-        refuse(folder / name)
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tar", ".tgz"])
@@ -137,15 +113,6 @@ def test_nothing_is_written_outside(tmp_path: Path, kind: str, name: str) -> Non
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE])
 def test_links_that_lead_out_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
     refuse(pack(tmp_path / "a.tar", {"odd": b""}, type=kind, linkname="../outside"))
-
-
-def test_a_link_in_a_zip_becomes_no_link(tmp_path: Path) -> None:
-    info = zipfile.ZipInfo("odd")
-    info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
-        packed.writestr(info, "/etc/passwd")
-    assert unpacked(tmp_path / "a.zip") == {"odd": b"/etc/passwd"}
-    assert not (tmp_path / "out" / "odd").is_symlink()
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,11 +154,8 @@ LABELS = np.zeros(2, np.int64)
     [
         batch(data=DATA.astype(np.float32), labels=LABELS),
         batch(data=DATA[:, :768], labels=LABELS),
-        batch(data=DATA.reshape(2, 3, 32, 32), labels=LABELS),
         batch(data=np.array([None, 1]), labels=LABELS),
-        batch(data=DATA),
         batch(data=DATA, labels=LABELS)[:3000],
-        b"",
     ],
 )
 def test_another_batch_is_refused(tmp_path: Path, content: bytes) -> None:
