@@ -1,4 +1,4 @@
-# `make run` sets up and makes the whole comparison; `make test` sets up and checks everything.
+# `make run` sets up and makes the whole comparison; `make test` sets up and checks it.
 # Set-up happens once, in stages; a stage that was interrupted is taken up again by the same command.
 
 PYTHON ?= python3
@@ -24,7 +24,8 @@ unexport PYTHONHOME PYTHONPATH
 
 help:
 	@echo "make run     set up, then prepare images, train, measure, draw (snakemake --cores all)"
-	@echo "make test    set up, then all checks: make lint, and the tests"
+	@echo "make test    set up, then make lint and the tests; those marked slow, whole runs among them,"
+	@echo "             are left to CI, or: make test CHOSEN="
 	@echo "make bench   set up, then time the coder's functions: results/run/benchmarks/functions.csv"
 	@echo "make setup   only the environment in $(VENV); another Python: make setup PYTHON=python3.12"
 	@echo "make lint    style, types and the workflow's own checks"
@@ -38,11 +39,12 @@ setup: $(VENV)/.package $(VENV)/.flif
 run: setup
 	@$(WITH_VENV) $(PY) -m snakemake --cores all $(ARGS)
 
-# Files of tests side by side, one on each core; tests/conftest.py puts the longest first.
+# Files of tests side by side, one on each core. What is marked slow runs in CI (.ci/run).
 SIDE_BY_SIDE := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder --benchmark-disable
+CHOSEN := -m "not slow"
 
 test: lint
-	@$(WITH_VENV) OMP_NUM_THREADS=1 $(PY) -m pytest -q $(SIDE_BY_SIDE) $(ARGS)
+	@$(WITH_VENV) OMP_NUM_THREADS=1 $(PY) -m pytest -q $(SIDE_BY_SIDE) $(CHOSEN) $(ARGS)
 
 BENCH := results/run/benchmarks/functions
 SHOWN := --benchmark-columns=min,median,ops,rounds --benchmark-sort=fullname
