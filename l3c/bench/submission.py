@@ -68,7 +68,7 @@ def check_submission(folder: RunFolder, reference: RunFolder) -> Verdict:
         return verdict
     source = MethodSource(method_key(files[0].name), str(files[0]))
     hashes = reference.rows.drop_duplicates(_IMAGE).set_index(_IMAGE).pixel_sha256.to_dict()
-    verdict.problems += [*_unlike(rows, source), *_others(rows, {*hashes}, reference)]
+    verdict.problems += [*_unlike(rows, source), *_others(rows, set(hashes), reference)]
     sizes: dict[Path, int] = {}
     with Progress(len(rows), folder.path.name, "image") as progress:
         for row in rows_of(rows):
@@ -106,7 +106,7 @@ def check_submission(folder: RunFolder, reference: RunFolder) -> Verdict:
     return verdict
 
 
-def _others(rows: pd.DataFrame, known: set[tuple[str, str]], reference: RunFolder) -> Iterator[str]:
+def _others(rows: pd.DataFrame, known: set[Any], reference: RunFolder) -> Iterator[str]:
     """Images that are missing, or that the reference does not have."""
     there = {*zip(rows.dataset, rows.image, strict=True)}
     wanted = {(dataset, image) for dataset, image in known if dataset in {*rows.dataset}}
