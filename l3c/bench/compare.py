@@ -19,7 +19,6 @@ from l3c.bench.measure.crops import image_of
 from l3c.bench.run_folder import RunFolder
 from l3c.bench.schema import TOTAL
 from l3c.bench.stats import mean_interval
-from l3c.bench.tables.layout import plain
 from l3c.messages import counted
 
 # Signs of n differences that are due to chance agree with probability 2^(1-n): below 5 % from here.
@@ -146,7 +145,7 @@ def difference(a: pd.Series, b: pd.Series, quantity: str, of: str = "image") -> 
     less, more, same = "faster", "slower", "same time"
     if quantity == "bpsp":
         less, more, same = "smaller", "larger", "same bytes"
-    verdict = f"{less if percent < 0 else more} by {plain(abs(percent))} %"
+    verdict = f"{less if percent < 0 else more} by {abs(percent):#.3g} %"
     if (a.to_numpy() == b.to_numpy()).all():
         verdict = same
     elif np.isnan(low):
@@ -154,7 +153,7 @@ def difference(a: pd.Series, b: pd.Series, quantity: str, of: str = "image") -> 
     elif low <= 0 <= high:
         verdict = "no difference beyond chance"
     else:
-        verdict += f" ({' to '.join(map(plain, sorted((abs(low), abs(high)))))})"
+        verdict += " ({:#.3g} to {:#.3g})".format(*sorted((abs(low), abs(high))))
     found = {"count": len(a), "a": mean, "b": other, "percent": percent, "low": low, "high": high}
     return found | {"verdict": verdict}
 

@@ -76,10 +76,9 @@ def open_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:  # closed: the next file would get its number, and be written to
-            # The wrong way round, so that a use fails as on a closed one.
-            os.set_inheritable(
-                os.open(os.devnull, os.O_RDONLY if descriptor else os.O_WRONLY), True
-            )
+            # The wrong way round, so that a use fails as on a closed one; messages just go.
+            way = (os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)[descriptor]
+            os.set_inheritable(os.open(os.devnull, way), True)
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     global _copied

@@ -61,7 +61,7 @@ def test_runs_are_compared(run: Run, folders: list[Path]) -> None:
         "code.working tree: as committed -> with changes",
         "data.toy: 000000000000 -> 111111111111",
         "configuration.datasets.source: none -> /photographs/kodak",
-        "configuration.datasets.licence: none -> ",
+        "configuration.datasets.licence: none ->",
         "configuration.datasets.prepare.min_side: none -> 192",
     }
 
