@@ -45,7 +45,7 @@ class LossyMethod(ABC):
         """The whole bitstream of an image, uint8 (H, W, 3), at one of the points or between them.
 
         Raises:
-            TypeError, ValueError: not such an image.
+            TypeError, ValueError: not such an image, or a point out of range.
             UnavailableError: see `why_unavailable`.
         """
 
@@ -60,6 +60,14 @@ class LossyMethod(ABC):
     def header_bytes(self, data: bytes) -> int:
         """Bytes before the coded picture, which some papers do not count; 0 where none is told."""
         return 0
+
+    def check(self, image: Image, point: float) -> None:
+        """Raises what `encode` does for arguments that are not allowed."""
+        check_image(image)
+        self.require()
+        if not min(self.points) <= point <= max(self.points):
+            low, high = sorted((self.points[0], self.points[-1]))
+            raise ValueError(f"{self.name}: {self.quality} {point:g}, not {low:g} to {high:g}")
 
     def require(self) -> None:
         """Raises UnavailableError if this machine cannot run the method."""
@@ -93,8 +101,7 @@ class PillowMethod(LossyMethod):
         return {"quality": int(point)}
 
     def encode(self, image: Image, point: float) -> bytes:
-        check_image(image)
-        self.require()
+        self.check(image, point)
         out = io.BytesIO()
         options = self.options | self.save_options(point)
         Images.fromarray(image).save(out, self.format, **options)

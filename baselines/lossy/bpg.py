@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Images
 
-from baselines.base import DecodeError, Image, check_image
+from baselines.base import DecodeError, Image
 from baselines.lossy.base import LossyMethod
 
 
@@ -32,8 +32,7 @@ class Bpg(LossyMethod):
         return help_text.partition("\n")[0].strip()
 
     def encode(self, image: Image, point: float) -> bytes:
-        check_image(image)
-        self.require()
+        self.check(image, point)
         with tempfile.TemporaryDirectory() as folder:
             source, target = Path(folder, "a.png"), Path(folder, "a.bpg")
             Images.fromarray(image).save(source)

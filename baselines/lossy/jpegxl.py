@@ -26,8 +26,7 @@ class JpegXL(LossyMethod):
         return f"imagecodecs {imagecodecs.__version__}, {imagecodecs.jpegxl_version()}"
 
     def encode(self, image: Image, point: float) -> bytes:
-        check_image(image)
-        self.require()
+        self.check(image, point)
         image = np.ascontiguousarray(image)
         return bytes(
             imagecodecs.jpegxl_encode(

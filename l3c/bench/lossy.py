@@ -17,7 +17,7 @@ import pandas as pd
 from PIL import Image as Pictures
 from pydantic import Field
 
-from baselines.base import DecodeError, Image, check_image
+from baselines.base import DecodeError, Image
 from baselines.lossy.base import LossyMethod, lossy_key
 from coder.errors import CoderError
 from l3c.bench.measure.child import Child
@@ -83,7 +83,7 @@ class LearnedLossy(LossyMethod):
 
     def encode(self, image: Image, point: float) -> bytes:
         """See `LossyMethod`."""
-        check_image(image)
+        self.check(image, point)
         return encode_lossy(Picture.from_array(image), self.codec(point))
 
     def decode(self, data: bytes) -> Image:

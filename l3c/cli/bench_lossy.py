@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,6 @@ from l3c.bench.lossy import LearnedLossy, LossyRow, measure_lossy, operating_poi
 from l3c.bench.measure.child import ChildError
 from l3c.bench.schema import frame, rows_of, write
 from l3c.cli.exits import Exit, UsageError
-from l3c.cli.process import hushed
 from l3c.cli.report import print_json
 from l3c.data.sources import Photo
 from l3c.messages import aligned
@@ -33,20 +30,22 @@ def run(args: argparse.Namespace, photos: dict[str, list[Photo]]) -> Exit:
         args: of `l3c bench`: methods, model, json and quiet are used.
         photos: of each folder.
     """
+    from l3c.nn.ms_ssim import MIN_SIDE  # imports PyTorch
+
     methods, asked = _methods(args), bool(args.methods)
     rows: list[LossyRow] = []
-    failures: list[str] = []
+    failures, left = [], []
     for folder, found in photos.items():
-        images = [(re.sub(r"[^\w.-]+", "_", photo.name), photo.read()) for photo in found]
+        images = [(photo.name, photo.read()) for photo in found]
+        left += [name for name, image in images if min(image.shape[:2]) < MIN_SIDE]
+        images = [(name, image) for name, image in images if name not in left]
         for method in methods:
             reason = method.why_unavailable()
             try:
                 if not reason:
-                    with (
-                        tempfile.TemporaryDirectory(prefix="l3c-bench-") as streams,
-                        hushed(args.quiet or not sys.stderr.isatty()),
-                    ):
-                        rows += measure_lossy(Path(folder).name, images, method, Path(streams))
+                    dataset = Path(folder).resolve().name
+                    with tempfile.TemporaryDirectory(prefix="l3c-bench-") as streams:
+                        rows += measure_lossy(dataset, images, method, Path(streams))
             except (ChildError, ValueError) as error:
                 reason, asked = str(error), True
             failures += [f"{method.name}, {folder}: {reason}"] if reason else []
@@ -55,10 +54,12 @@ def run(args: argparse.Namespace, photos: dict[str, list[Photo]]) -> Exit:
     if args.keep:
         write(Path(args.keep) / "lossy.csv", table)
     if args.json:
-        content = {"command": "bench", "lossy": True, "failures": failures}
+        content = {"command": "bench", "lossy": True, "failures": failures, "left_out": left}
         records = {"points": points.to_dict("records"), "rows": table.to_dict("records")}
         print_json(content | records)
     else:
+        if left:
+            print(f"left out, less than {MIN_SIDE} pixels a side: {', '.join(left)}")
         print("\n".join([*_lines(points, table), *failures]))
     return Exit.FAILED if not rows or (asked and failures) else Exit.GOOD
 
@@ -67,7 +68,7 @@ def _methods(args: argparse.Namespace) -> list[LossyMethod]:
     """The methods to measure: all codecs, and the models that are named, as one method.
 
     Raises:
-        UsageError: an unknown method, or a model that is lossless.
+        UsageError: no or an unknown method, or a model that is lossless.
         ModelError: no such model.
     """
     keys = [key.strip() for key in args.methods.split(",")] if args.methods else [*LOSSY_METHODS]
@@ -83,6 +84,8 @@ def _methods(args: argparse.Namespace) -> list[LossyMethod]:
     if files:
         families = " ".join(dict.fromkeys(file.family for file in files))
         methods.insert(0, LearnedLossy(families, [file.weights.resolve() for file in files]))
+    if not methods:
+        raise UsageError(f"--methods {LEARNED}: name them by --model")
     return methods
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from l3c.arithmetic import KINDS, Arithmetic
 from l3c.cli import lossy
 from l3c.cli.exits import Exit
-from l3c.cli.files import Job, find_jobs, with_targets
+from l3c.cli.files import Job, OutputError, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output, number_in
 from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.coding import decodes_to, encode_picture, uses_network
@@ -91,6 +91,8 @@ def run(args: argparse.Namespace) -> Exit:
 
 def _encode(job: Job, batch: Batch) -> Outcome:
     start, args = time.perf_counter(), batch.args
+    if job.target and job.target.suffix.lower() == lossy.SUFFIX:
+        raise OutputError(job.target, f"would be lossless; {lossy.SUFFIX} files are not")
     batch.outputs.check(job.target, job.path)
     content = job.path or job.read()
     picture = read_picture(content, job.name)

@@ -24,6 +24,7 @@ from l3c.lossy import (
     lossy_codec,
 )
 from l3c.models.zoo import ModelFile, named_model
+from l3c.tile_coding import Choice
 
 SUFFIX = lossy.SUFFIX
 
@@ -36,8 +37,8 @@ def asked_for(args: argparse.Namespace) -> bool:
     """
     if not (args.model and named_model(args.model).card.get("lossy")):
         return False
-    if args.tile_side or args.arithmetic == "float":
-        raise UsageError(f"{args.model} is lossy: its files have no tiles, and integers only")
+    if args.tile_side or args.arithmetic == "float" or args.choice != Choice.SMALLEST:
+        raise UsageError(f"{args.model} is lossy: its files have no tiles or fallback, no floats")
     return True
 
 

@@ -16,6 +16,7 @@ from l3c.bench.published import PublishedError, editions, normalize, read_publis
 from l3c.data.catalogue import read_catalogue
 from l3c.data.datasets import EMBEDDED
 from l3c.data.errors import DatasetError
+from l3c.models.families import load_family
 from l3c.models.zoo import ModelError, ModelFile, named_model
 from l3c.recipe import Recipe, RecipeError, load_recipe, parse_recipe
 from l3c.settings import problems, unknown_name
@@ -116,6 +117,10 @@ def _recipe(experiment: Experiment, key: str, root: Path, families: bool) -> Rec
         recipe = load_recipe(resolve(where, root))
     if families:
         recipe.model_settings(where)
+        lossy = load_family(recipe.family).lossy
+        elsewhere = experiment.learned() if lossy else experiment.lossy_models()
+        if key in map(experiment.trained_as, elsewhere):
+            raise RecipeError("lossy models go into lossy.models, others into evaluate.methods")
     return recipe
 
 

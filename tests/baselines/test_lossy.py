@@ -47,6 +47,9 @@ def test_bad_input_is_refused(method) -> None:
         method.decode(b"no such file")
     with pytest.raises(ValueError):
         method.encode(picture()[:, :, 0], method.points[0])
+    for point in (min(method.points) - 1, max(method.points) + 1):
+        with pytest.raises(ValueError):
+            method.encode(picture(), point)
 
 
 def test_keys_and_points_are_in_order() -> None:

@@ -118,7 +118,11 @@ def test_the_command_prints_operating_points(
     content = json.loads(capsys.readouterr().out)
     assert (len(content["points"]), len(content["rows"])) == (12, 24)
     assert "bpgenc" in content["failures"][0]
-    for wrong in (["--methods", "webp"], ["--model", "causal-fast"]):
+    Image.fromarray(images()["a"][:9]).save(tmp_path / "small.png")
+    assert main([*bench, "--methods", "webp_lossy", "--json"]) == Exit.GOOD
+    content = json.loads(capsys.readouterr().out)
+    assert (content["left_out"], len(content["rows"])) == (["small"], 24)
+    for wrong in (["--methods", "webp"], ["--methods", "models"], ["--model", "causal-fast"]):
         assert main([*bench, *wrong]) == Exit.USAGE
 
 

@@ -230,3 +230,8 @@ def test_the_configuration_of_cpm_trains_the_models_that_it_measures():
     assert experiment.trained() == ["cpm_low", "cpm_med", "cpm_hi"] == [*recipes]
     assert set(experiment.used_datasets()) == {"cpm-train", "cpm-test"}
     assert experiment.lossy.keys() == ["cpm", *LOSSY_METHODS]
+    misplaced = {"methods": ["cpm_low"]}, {"models": ["l3c"], "datasets": ["cpm-test"]}
+    for key, value in zip(("evaluate", "lossy"), misplaced, strict=True):
+        with pytest.raises(ExperimentError) as caught:
+            check_experiment(config | {key: config[key] | value}, ROOT)
+        assert caught.value.problems[0].startswith("models.")
