@@ -12,12 +12,10 @@ from PIL import Image
 from tiny_models import limit, noise, smooth, write_model
 
 import l3c
-from l3c import pillow_plugin, tile_coding
+from l3c import tile_coding
 from l3c.data.embedded import embedded_photos
-from l3c.fileformat.container import MAGIC
 from l3c.fileformat.errors import ModelMismatchError
 from l3c.images.picture import PictureError
-from l3c.models import zoo
 
 
 @pytest.fixture(scope="module")
@@ -137,15 +135,6 @@ def test_paths_and_animations_are_refused(model: l3c.Model) -> None:
         model.encode(Image.open(file))
 
 
-def test_no_network_is_opened_for_what_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_model(*arguments: object) -> None:
-        raise AssertionError("opened a model")
-
-    monkeypatch.setattr(zoo, "open_codec", no_model)
-    grey = smooth(9, 11, 1).astype(np.uint16)
-    assert (l3c.decode(l3c.encode(grey)) == grey).all()
-
-
 def test_floating_point_is_a_setting(tmp_path: Path) -> None:
     weights, image = write_model(tmp_path), smooth(20, 30)
     exact, floating = (l3c.open_model(weights, "cpu", kind) for kind in ("integer", "float"))
@@ -177,7 +166,3 @@ def test_a_forked_process_with_one_thread_does_not_hang(tmp_path: Path) -> None:
     weights = write_model(tmp_path)
     command = [sys.executable, "-c", FORK, str(weights)]
     assert subprocess.run(command, timeout=120, cwd=Path(__file__).parents[1]).returncode == 0
-
-
-def test_pillow_knows_a_file_by_its_start() -> None:
-    assert MAGIC.startswith(pillow_plugin.START)

@@ -37,14 +37,6 @@ def test_a_choice_of_the_user_is_left_alone(name: str, value: str) -> None:
     ]
 
 
-def test_nothing_is_set_once_pytorch_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setitem(sys.modules, "torch", sys)
-    threads.limit_spinning()
-    assert not any(name in os.environ for name in VARIABLES)
-
-
 def test_as_many_threads_as_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

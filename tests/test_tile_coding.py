@@ -118,16 +118,6 @@ def test_a_photograph_takes_the_network_and_no_try_of_the_fallback_for_speed(
     assert data == encode_picture(picture, codec, choice=Choice.NETWORK)
 
 
-@pytest.mark.parametrize("image", [photograph, lambda: noise(40, 40, 3)])
-def test_the_smaller_of_both_is_kept(codec: TileCodec, image: Callable[[], Samples]) -> None:
-    picture = Picture.from_array(image())
-    both = [
-        len(encode_picture(picture, codec, choice=Choice.NETWORK)),
-        len(encode_picture(picture, None)),
-    ]
-    assert len(encode_picture(picture, codec)) == min(both)
-
-
 @pytest.mark.usefixtures("half_as_large_again")
 def test_alpha_goes_the_way_of_its_tile(codec: TileCodec) -> None:
     for rgb, network in ((photograph(), True), (screenshot(), False)):

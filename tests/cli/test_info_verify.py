@@ -58,19 +58,6 @@ def test_info_needs_no_model_and_takes_names_from_one(
     assert parts["container"] < 100  # of a scale with several streams, all count
 
 
-def test_bytes_of_a_file_that_ends_early_are_unreadable(run: Run, coded: Path) -> None:
-    path = coded / "a.l3c"
-    [whole] = run("info", path, "--json").content["files"]
-    path.write_bytes(path.read_bytes()[:-1])
-    [file] = run("info", path, "--json").content["files"]
-    parts = file["bytes_by_part"]
-    assert (list(parts), sum(parts.values())) == (
-        ["container", "sections", "unreadable"],
-        path.stat().st_size,
-    )
-    assert parts["container"] <= whole["bytes_by_part"]["container"]
-
-
 def test_a_sound_folder_and_an_empty_one(run: Run, coded: Path, tmp_path: Path) -> None:
     ended = run("verify", coded)
     assert (ended.code, ended.err) == (0, "")

@@ -15,7 +15,7 @@ from mixture_samples import RGB, SHAPES, TOTAL, Z, random_cdfs, run_example, sam
 import coder
 from coder import CorruptStreamError, RangeDecoder, RangeEncoder, StreamEndedError, reference
 from coder import incremental as module
-from coder.shape import MixtureShape, lane_count
+from coder.shape import MixtureShape
 
 
 class Call(NamedTuple):
@@ -139,28 +139,6 @@ def test_one_call_and_many_are_the_same_bytes(shape: MixtureShape, sizes: list[i
     found = [np.atleast_2d(decoder.decode_mixture(parameters[part], shape)) for part in parts]
     assert (np.concatenate(found) == symbols).all()
     decoder.finish()
-
-
-def test_one_lane_of_many_symbols_is_the_same_stream() -> None:
-    pixels = 8192 + 1
-    parameters, symbols = sample(Z, pixels)
-    assert lane_count(pixels) == 2
-    data = coder.encode_mixture(symbols, parameters, Z, lanes=1)
-    assert (coder.decode_mixture(data, parameters, Z, lanes=1) == symbols).all()
-    encoder = RangeEncoder()
-    encoder.encode_mixture(symbols, parameters, Z)
-    assert encoder.finish() == data != coder.encode_mixture(symbols, parameters, Z)
-    values, cdf = symbols.ravel(), random_cdfs(np.random.default_rng(0), 1, 25)
-    rows = np.zeros(len(values), int)
-    data = coder.encode(values, cdf, rows, lanes=1)
-    assert (coder.decode(data, cdf, rows, lanes=1) == values).all()
-    encoder = RangeEncoder()
-    for part in np.array_split(values, 5):
-        encoder.encode(part, cdf[0])
-    assert encoder.finish() == data
-    for lanes in (0, 257):
-        with pytest.raises(ValueError):
-            coder.encode(values, cdf, rows, lanes=lanes)
 
 
 def test_golden_stream() -> None:

@@ -194,16 +194,6 @@ def test_tables_fit_their_definition() -> None:
     assert (made.exp[0], made.exp[64]) == (1 << 16, round(2**16 / math.e))
 
 
-def test_tensors_on_the_cpu_are_arrays() -> None:
-    parameters, symbols = sample(RGB, 40)
-    data = encode_mixture(symbols, parameters, RGB)
-    tensor = torch.from_numpy(parameters)
-    assert encode_mixture(torch.from_numpy(symbols), tensor, RGB) == data
-    assert (decode_mixture(data, tensor, RGB) == symbols).all()
-    turned = tensor.T.contiguous().T  # any strides
-    assert encode_mixture(symbols.astype(np.uint8), turned, RGB) == data
-
-
 # On given CDFs.
 
 
@@ -278,20 +268,6 @@ def test_any_bytes_are_symbols_or_corrupt_and_take_no_memory(data: bytes, pixels
         tracemalloc.stop()
     assert peak < 200_000
     assert time.perf_counter() - start < 10
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.binary(min_size=1, max_size=20), st.data())
-def test_flipped_and_truncated_streams_decode_alike_everywhere(
-    noise: bytes, draw: st.DataObject
-) -> None:
-    parameters, symbols = sample(SIGMOID, 20, seed=len(noise))
-    stream = bytearray(encode_mixture(symbols, parameters, SIGMOID))
-    for byte in noise:
-        stream[draw.draw(st.integers(0, len(stream) - 1))] ^= byte
-    data = bytes(stream[: draw.draw(st.integers(0, len(stream)))])
-    decoded = decode_mixture(data, parameters, SIGMOID)
-    assert (decoded == reference.decode_mixture(data, parameters, SIGMOID)).all()
 
 
 PARAMETERS, SYMBOLS = sample(Z, 4)

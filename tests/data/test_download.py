@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import hashlib
 import os
 import subprocess
@@ -130,12 +129,6 @@ def test_a_file_comes_whole(server: Server, target: Path, name: str) -> None:
     assert server.seen == [None]
 
 
-def test_a_file_of_unknown_size_or_encoding_comes_as_it_is(server: Server, target: Path) -> None:
-    server.content = gzip.compress(CONTENT)
-    server.headers |= {"Content-Encoding": "gzip", "Content-Length": ""}
-    assert get(server, target, None) == server.content
-
-
 def test_cuts_are_continued_as_long_as_bytes_come(server: Server, target: Path) -> None:
     server.cuts = [10_000, 0, 20_000] + [5_000] * 8  # more than tries in a row
     assert get(server, target) == CONTENT
@@ -185,13 +178,6 @@ def test_what_cannot_be_continued_starts_anew(
     checksum = f"md5:{hashlib.md5(server.content).hexdigest()}"
     assert get(server, target, checksum) == server.content
     assert server.seen == [f"bytes={PART}-", None][:requests]
-
-
-def test_another_version_is_not_mixed_in(server: Server, target: Path, part: Path) -> None:
-    server.content = CONTENT[::-1]
-    fail(server, target)
-    assert not part.exists()
-    assert get(server, target, f"md5:{hashlib.md5(CONTENT[::-1]).hexdigest()}") == CONTENT[::-1]
 
 
 def test_a_wrong_checksum_removes_what_came(server: Server, target: Path) -> None:

@@ -79,12 +79,6 @@ def test_a_folder_that_cannot_be_listed_is_no_silent_gap(
         folder_photos(tmp_path)
 
 
-def test_names_are_plain_and_colliding_ones_are_told_apart() -> None:
-    paths = ["kodim03.png", "b/IMG 1 (2).JPG", "Étude.png", "x.png", "X.jpg", "я.png", "-.png"]
-    names = [name.partition("__")[0] for name in unique_names(paths).values()]
-    assert names == ["kodim03", "b_IMG_1_2", "Etude", "x", "X", "image", "image"]
-
-
 @given(st.sets(st.text(min_size=1, max_size=30), max_size=20))
 def test_names_are_unique_safe_and_free_of_order(paths: set[str]) -> None:
     names = unique_names(sorted(paths))
@@ -114,15 +108,6 @@ def test_a_missing_package_or_file_says_what_to_install(monkeypatch: pytest.Monk
             embedded_photos("test")
 
 
-UNREADABLE = {
-    "dangling link": lambda path: path.symlink_to("nowhere.png"),
-    "circle": lambda path: path.symlink_to(path.name),
-    "pipe": os.mkfifo,
-    "no image": lambda path: path.write_text("hello"),
-    "none": lambda path: None,
-}
-
-
 def rewrite(folder: Path) -> None:
     """Other content of the same size and time, as `rsync --inplace --times` leaves it."""
     before = (folder / "a.png").stat()
@@ -132,37 +117,22 @@ def rewrite(folder: Path) -> None:
     os.utime(folder / "a.png", ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def link_elsewhere(folder: Path) -> None:
-    (folder / "link.png").unlink()
-    (folder / "link.png").symlink_to("b.png")
-
-
-def make_readable(folder: Path) -> None:
-    (folder / "odd.png").unlink(missing_ok=True)
-    write_png(folder / "odd.png", PIXELS)
-
-
 CHANGES = {
     "added": lambda folder: write_png(folder / "sub" / "new.png", PIXELS),
     "removed": lambda folder: (folder / "b.png").unlink(),
     "renamed": lambda folder: (folder / "b.png").rename(folder / "c.png"),
-    "exchanged": lambda folder: (folder / "b.png").rename(folder / "a.png"),
     "rewritten": rewrite,
-    "another link": link_elsewhere,
-    "readable again": make_readable,
+    "readable again": lambda folder: (folder / "odd.png").unlink(),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("kind", UNREADABLE)
-def test_every_change_is_seen_beside_what_cannot_be_read(
-    tmp_path: Path, kind: str, change: str
-) -> None:
+def test_every_change_is_seen_beside_what_cannot_be_read(tmp_path: Path, change: str) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("a.png", "b.png"):
         write_png(tmp_path / name, PIXELS)
     (tmp_path / "link.png").symlink_to("a.png")
-    UNREADABLE[kind](tmp_path / "odd.png")
+    (tmp_path / "odd.png").symlink_to("nowhere.png")
     before = files_state(tmp_path)
     assert files_state(tmp_path) == before
     CHANGES[change](tmp_path)

@@ -113,21 +113,6 @@ def test_all_coders_try_what_they_can() -> None:
     assert codes(1, 8, 16384) == [raw, jpegxl]  # wider than WebP can be
 
 
-def test_each_kind_of_image_has_its_coder() -> None:
-    y, x = np.indices((96, 128))
-    rng = np.random.default_rng(0)
-    waves = 60 * np.sin(x / 9) * np.cos(y / 7) + 128
-    photograph = (waves + rng.normal(0, 3, x.shape)).astype(np.uint8)
-    text = np.kron(rng.integers(0, 2, (1, 16)).repeat(12, 0), np.ones((8, 8))).astype(np.uint8)
-    indices = rng.permutation(256)[(x // 3 * 7 + y // 5 * 13) % 97].astype(np.uint8)
-    blocks = np.kron(rng.integers(0, 2, (12, 16)), np.full((8, 8), 255)).astype(np.uint8)
-    assert fallback.encode(photograph[..., None], 8)[0] == Coder.JPEG_XL
-    assert fallback.encode(text[..., None], 1)[0] == Coder.WEBP
-    assert fallback.encode(indices[..., None], 8)[0] in (Coder.WEBP, Coder.WEBP_BOX)
-    assert fallback.encode(np.dstack([photograph, blocks]), 8)[0] == Coder.SPLIT
-    assert fallback.encode(photograph[:1, :1, None], 8) == bytes([Coder.RAW, photograph[0, 0]])
-
-
 @pytest.mark.parametrize(
     ("array", "bits"),
     [
@@ -145,12 +130,6 @@ def test_each_kind_of_image_has_its_coder() -> None:
 def test_arguments_are_checked(array: Samples, bits: int) -> None:
     with pytest.raises(ValueError, match="got"):
         fallback.encode(array, bits)
-
-
-def test_the_shape_to_decode_is_checked() -> None:
-    for shape, bits in (((2, 0, 1), 8), ((2, 2, 5), 8), ((2, 2, 1), 4)):
-        with pytest.raises(ValueError, match="got"):
-            fallback.decode(b"\0", shape, bits)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -198,21 +177,6 @@ def test_damaged_streams(case: str) -> None:
     for depth in {8, 16} - {max(bits, 8)}:  # 1 bit is stored as a byte in some
         assert not decodes(stream, shape, depth)
     assert not decodes(stream, (height, width, channels % 4 + 1), bits) or webp
-
-
-@pytest.mark.parametrize("stream", [b"", b"\5abc", b"\4abc", b"\0abc", b"\0abcde", b"\1", b"\2"])
-def test_what_is_no_stream_of_four_bytes(stream: bytes) -> None:
-    assert decodes(b"\0abcd", (2, 2, 1), 8)
-    assert not decodes(stream, (2, 2, 1), 8)
-
-
-def test_split_parts_are_checked_and_not_split_again() -> None:
-    parts, shape = b"\x00abcd\x00efgh", (2, 2, 2)
-    good = b"\x04" + (5).to_bytes(4, "little") + parts
-    assert fallback.decode(good, shape, 8).tobytes() == b"aebfcgdh"
-    bad = [b"\x04" + length.to_bytes(4, "little") + parts for length in (0, 10, 2**32 - 1)]
-    for stream in (*bad, good[:4], good[:5], good[:5] + b"\x04" + good[6:]):
-        assert not decodes(stream, shape, 8)
 
 
 LARGE = """

@@ -107,12 +107,6 @@ def test_files_refused_by_name(says: str, make: Callable[[], bytes], tmp_path: P
     assert says in refused(path)
 
 
-def test_suffixes_are_those_that_pillow_knows() -> None:
-    kinds = Image.registered_extensions()
-    known = {suffix for suffix in kinds if kinds[suffix] in {*reading.FORMATS, "MPO"}}
-    assert known == reading.READABLE_SUFFIXES
-
-
 def test_paths_refused(tmp_path: Path) -> None:
     (tmp_path / "x.nef").write_bytes(b"II*\x00")
     assert refused(tmp_path / "none.png") == f"{tmp_path / 'none.png'}: No such file or directory"

@@ -106,15 +106,6 @@ def test_a_long_xmp_packet_is_kept_whole() -> None:
     assert read_picture(extended(note, loose)).sections == {Section.XMP: loose + note}
 
 
-def test_a_long_xmp_packet_of_which_a_part_is_missing() -> None:
-    picture = read_picture(extended(RDF % b"<note/>", size=9000))
-    assert picture.sections == {Section.XMP: MAIN}
-    assert len(picture.losses) == 1
-    stranger = read_picture(extended(RDF % b"<note/>", RDF % b""))
-    assert stranger.sections == {Section.XMP: RDF % b""}
-    assert len(stranger.losses) == 1
-
-
 @pytest.mark.parametrize(
     ("segments", "losses"),
     [

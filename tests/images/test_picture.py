@@ -1,6 +1,5 @@
 """Pictures: round trips through arrays and Pillow; everything that is refused."""
 
-import pickle
 from typing import Any
 
 import numpy as np
@@ -94,11 +93,6 @@ def test_equality_and_strip() -> None:
     assert Picture(Mode.GREY, grey.samples, full).strip() == Picture(Mode.GREY, grey.samples, kept)
 
 
-def test_error_can_be_sent_to_another_process() -> None:
-    error = pickle.loads(pickle.dumps(PictureError("CMYK", "a.jpg")))
-    assert (str(error), error.name, error.reason) == ("a.jpg: CMYK", "a.jpg", "CMYK")
-
-
 @pytest.mark.parametrize(
     ("mode", "target"),
     [
@@ -111,14 +105,6 @@ def test_pillow_modes_refused(mode: str, target: str) -> None:
     with pytest.raises(PictureError) as caught:
         Picture.from_pil(Image.new(mode, (2, 2)))
     assert f"convert it to {target} first" in caught.value.reason
-
-
-@pytest.mark.parametrize("mode", ["I;16", "I;16L", "I;16B"])
-def test_16_bit_grey_of_any_byte_order(mode: str) -> None:
-    values = np.array([[0, 1, 258], [65535, 4660, 3]], ">u2" if mode == "I;16B" else "<u2")
-    picture = Picture.from_pil(Image.frombytes(mode, (3, 2), values.tobytes()))
-    assert picture.mode == Mode.GREY16
-    assert (picture.samples[..., 0] == values).all()
 
 
 def palette_image(entries: int, rawmode: str = "RGB") -> Image.Image:
@@ -138,14 +124,6 @@ def test_palettes_of_any_length(entries: int, transparency: Any) -> None:
     assert (found.mode, found.tobytes()) == ("P", image.tobytes())
     assert found.getpalette() == image.getpalette()
     assert found.info.get("transparency") == transparency
-
-
-def test_palette_with_alpha_becomes_transparency() -> None:
-    image = palette_image(5, "RGBA")
-    picture = Picture.from_pil(image)
-    assert picture.sections[Section.PALETTE] == bytes(image.getpalette() or [])
-    assert picture.sections[Section.TRANSPARENCY] == bytes((image.getpalette("RGBA") or [])[3::4])
-    assert picture.to_pil().convert("RGBA").tobytes() == image.convert("RGBA").tobytes()
 
 
 @pytest.mark.parametrize(

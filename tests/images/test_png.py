@@ -1,11 +1,9 @@
 """PNG files: all rows or none, metadata wherever it is, and nothing that only has its name."""
 
-import io
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
 from png_files import KINDS, SIGNATURE, chunk, noise_rows, png_file
 
 from l3c.images.picture import Mode, Picture, PictureError, Section
@@ -53,15 +51,6 @@ def test_every_kind_is_read_whole_and_refused_with_fewer_rows(
             with pytest.raises(PictureError, match="unreadable or truncated"):
                 read_picture(png_file(rows[:-lost], header))
     assert capfd.readouterr() == ("", "")  # libraries have their own way to stderr
-
-
-@pytest.mark.parametrize(("bits", "mode"), [(1, Mode.BILEVEL), (2, Mode.GREY), (4, Mode.GREY)])
-def test_a_transparent_grey_is_scaled_as_the_pixels_are(bits: int, mode: Mode) -> None:
-    rows = noise_rows(4, 8, bits, 0, False)[1]
-    picture = read_picture(png_file(rows, (8, 4, bits, 0, 0), [chunk(b"tRNS", b"\0\1")]))
-    value = 1 if bits == 1 else 255 // ((1 << bits) - 1)
-    assert picture.mode == mode
-    assert picture.sections == {Section.TRANSPARENCY: value.to_bytes(2, "big")}
 
 
 def test_a_flipped_bit_is_seen_wherever_it_changes_pixels() -> None:
@@ -137,14 +126,6 @@ def test_a_comment_is_a_comment_whatever_it_is_called(name: str, kind: bytes) ->
 def test_a_broken_raw_profile_is_a_comment(content: str) -> None:
     picture = plain(with_chunks(text("Raw profile type exif", content)))
     assert (picture.sections, picture.losses) == ({}, ("1 comment",))
-
-
-def test_text_named_like_metadata_in_images_that_pillow_opened() -> None:
-    chunks = [text(name, "hello") for name in ("exif", "icc_profile", "xmp", "transparency")]
-    with Image.open(io.BytesIO(with_chunks(*chunks))) as image:
-        assert Picture.from_pil(image).sections == {}
-    with Image.open(io.BytesIO(with_chunks(raw_profile("xmp", XMP)))) as image:
-        assert Picture.from_pil(image).sections == {Section.XMP: XMP}
 
 
 GAMMA, CHROMA = chunk(b"gAMA", bytes(4)), chunk(b"cHRM", bytes(32))

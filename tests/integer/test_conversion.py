@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 import torch
-from tiny_models import KINDS, integer_network, integers, recipe, smooth, tiny
+from tiny_models import KINDS, integers, smooth, tiny
 
 from l3c.integer.calibration import calibrate
 from l3c.integer.conversion import convert, trace
-from l3c.integer.network import IntegerNetwork, parameter_grids
+from l3c.integer.network import parameter_grids
 from l3c.integer.rounding import round_filters
-from l3c.models import zoo
-from l3c.models.base import load_model
 from l3c.nn.layers import Conv
-from l3c.training import loop
 
 
 def test_rounding_in_turn_beats_rounding_to_nearest() -> None:
@@ -102,19 +96,3 @@ def test_what_is_not_finite_is_refused(name: str, value: float) -> None:
         network.get_parameter(name)[0] = value
     with pytest.raises(ValueError, match="finite"):
         convert(network, [smooth(32, 32)])
-
-
-def test_a_model_file_holds_floats_and_integers(tmp_path: Path) -> None:
-    target = tmp_path / "model.safetensors"
-    card = {"name": "x", "recipe": recipe().model_dump(mode="json")}
-    photos = {f"{i}.png": smooth(40 + i, 150) for i in range(30)}
-    loop.convert_and_write(target, tiny(), photos, card)
-    written = json.loads(target.with_suffix(".json").read_text())
-    assert len(written["integer"]["calibrated_on"]) == loop.CALIBRATION_IMAGES
-    assert max(written["integer"]["largest_partial_sum"].values()) <= 1 << 24
-    model, tensors = load_model(zoo.read_model(target))
-    assert tensors is not None
-    assert set(model.state_dict()) == set(tiny().state_dict())
-    assert tensors.keys() == integer_network().tensors().keys()
-    identity = IntegerNetwork.load(tiny(), tensors).identity().hex()
-    assert identity == zoo.open_codec(target, "cpu").identity.hex() == written["integer_identity"]

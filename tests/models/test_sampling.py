@@ -35,24 +35,6 @@ def test_the_coarsest_scale_of_the_papers_network_costs_a_constant() -> None:
         assert bits / (3 * padded) == pytest.approx(5 * math.log2(25) / 192)
 
 
-def test_each_sample_stores_less_than_the_one_before() -> None:
-    codec, image = tiny().codec(), smooth(45, 30)
-    samples = codec.sample_parts(image, seed=3)
-    assert [sample.name for sample in samples] == ["truth", "x", "x-z1", "x-z1-z2"]
-    assert (samples[0].image == image).all()
-    assert samples[0].bpsp * image.size == pytest.approx(codec.cross_entropy_bits(image))
-    stored = [sample.bpsp for sample in samples]
-    assert stored == sorted(stored, reverse=True)
-    top = 5 * math.log2(25) * (48 * 32 / 64)  # symbols of z^(3), all equally likely
-    assert stored[-1] * image.size == pytest.approx(top, rel=1e-6)
-    for sample in samples[1:]:
-        assert sample.image.shape == image.shape
-        assert sample.image.dtype == np.uint8
-        assert not (sample.image == image).all()
-    again = codec.sample_parts(image, seed=3)
-    assert all((a.image == b.image).all() for a, b in zip(samples, again, strict=True))
-
-
 @pytest.mark.parametrize("kind", ["l3c", "interlaced"])
 def test_batches_are_sampled_from_nothing(kind: str) -> None:
     codec = tiny(kind).codec("cpu", integers(kind))

@@ -16,7 +16,6 @@ from l3c.data.images import pixel_sha256, write_png
 from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, write_manifest
 from l3c.recipe import TrainSettings
 from l3c.training.crops import CROPS, SIDE, Crops, middle_crops, validate
-from l3c.training.errors import TrainingError
 
 
 def dataset(folder: Path, images: Mapping[str, npt.NDArray[np.uint8]]) -> Path:
@@ -66,14 +65,6 @@ def test_many_photographs_are_thinned_out_evenly_and_no_others_read(tmp_path: Pa
     manifest = dataset(tmp_path, images)
     (tmp_path / IMAGES / "1.png").unlink()
     assert middle_crops(manifest)[:, 0, 0, 0].tolist() == list(range(0, 2 * CROPS, 2))
-
-
-def test_few_or_no_photographs(tmp_path: Path) -> None:
-    crops = middle_crops(dataset(tmp_path, {"a": noise(32, 32, 3), "b": noise(40, 33, 3)}))
-    assert crops.shape == (2, 3, 32, 32)
-    write_manifest(tmp_path / MANIFEST, [])
-    with pytest.raises(TrainingError):
-        middle_crops(tmp_path / MANIFEST)
 
 
 def test_bpsp_counts_every_scale() -> None:

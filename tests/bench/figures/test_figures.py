@@ -16,7 +16,7 @@ from tiny_models import noise, smooth, tiny
 
 from l3c.bench.figures import registry
 from l3c.bench.figures.bits import bits, mean_bpsp
-from l3c.bench.figures.rates import bpsp, pareto, speed, summarize
+from l3c.bench.figures.rates import bpsp, pareto, speed
 from l3c.bench.figures.registry import FigureError, load_figures, read_inputs
 from l3c.bench.figures.style import CLASSICAL, LEARNED, label_points, new_figure, save
 from l3c.bench.figures.times import ALL, batches, mean_times, phases
@@ -127,18 +127,6 @@ def test_inputs_are_read_by_the_names_of_parameters(tmp_path: Path) -> None:
     assert len(given["published"])
     assert (given["sample_folder"], given["repeats"]) == (tmp_path, 3)
     assert given["codec"].symbol_bits(smooth(8, 8))
-
-
-def test_methods_are_sorted_and_know_their_speed(rows: DataFrame) -> None:
-    table = summarize(rows)
-    one = table[table.dataset == "one"]
-    assert one.key.tolist() == ["l3c", "png", "raw"]
-    assert one.learned.tolist() == [True, False, False]
-    assert one.bpsp.iloc[0] == pytest.approx((1600 + 1840) / 2 / 600)
-    assert one.encode.iloc[0] == pytest.approx(0.5 / 400e-6)
-    assert one.decode.iloc[0] == pytest.approx(1.0 / 400e-6)
-    some = summarize(rows[~((rows.key == "png") & (rows.image == "b"))])
-    assert set(some.label) == {"L3C", "Raw pixels", "PNG, 1 of 2 images"}
 
 
 def test_pareto_front() -> None:
