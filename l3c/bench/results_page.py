@@ -41,7 +41,7 @@ def outputs(
 
     Returns:
         name (the path without suffix), title, caption, files (path -> format), figure (whether it
-        is one), and text of tables in Markdown.
+        is one), what a figure reads, and text of tables in Markdown.
     """
     kinds = ("*.csv", "provenance.json", "tables/**/*.*", "figures/*.*", "cross_decoding/*.*")
     there = [path.relative_to(run.path).as_posix() for k in kinds for path in run.path.glob(k)]
@@ -65,6 +65,7 @@ def outputs(
                 "caption": spec.caption if spec else caption,
                 "files": files,
                 "figure": f"{place}.png" in files,
+                "reads": spec.reads if spec else (),
                 "text": table.read_text(encoding="utf-8") if f"{place}.md" in files else "",
             }
         )

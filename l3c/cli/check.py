@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> Exit:
     if code == Exit.GOOD:
         for line in rows_of(verdict.rates):
             images = counted(line.images, "image")
-            print(f"{line.method} on {line.dataset}: {line.mean_bpsp:.3f} bpsp, {images}")
+            rates = f"{line.mean_bpsp:.3f} bpsp, {images}; {line.total_bpsp:.3f} all together"
+            print(f"{line.method} on {line.dataset}: {rates}")
         print(f"decoded in {verdict.decode_s:.1f} s here; speeds of the rows are not checked")
         print(f"code and weights besides the streams: {verdict.other_bytes:,} bytes")
     return code

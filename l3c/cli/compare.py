@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from l3c.bench.checks import failure_texts
-from l3c.bench.compare import Comparison, compare, named
+from l3c.bench.compare import Comparison, NothingSharedError, compare, named
 from l3c.bench.measure.other_load import noise_note
 from l3c.bench.measure.provenance import SHORT
 from l3c.bench.run_folder import RunFolder
@@ -34,25 +34,33 @@ _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of results, with rows.csv")
-    parser.add_argument("--site", metavar="FOLDER", help="also write pages of all runs together")
+    parser.add_argument("--site", metavar="FOLDER", help="also write pages of all runs, or of one")
     add_shared(parser, "--json")
 
 
 def run(args: argparse.Namespace) -> Exit:
-    """Runs the command; files of unequal size where they must be equal are a failure."""
-    if len({Path(path).resolve() for path in args.runs}) < 2:
-        raise UsageError("name the folders of two runs or more")
+    """Runs the command; files of unequal size where they must be equal are a failure.
+
+    Pages are written even of runs that share nothing: a method and the results it stands beside.
+    """
+    if len({Path(path).resolve() for path in args.runs}) < (1 if args.site else 2):
+        raise UsageError("name the folders of two runs or more (one is enough for --site)")
     runs = [RunFolder(path) for path in args.runs]
-    found = compare(runs)
+    if args.site:
+        from l3c.bench.site import write_site
+
+        write_site(runs, Path(args.site))
+    try:
+        found = compare(runs)
+    except NothingSharedError:
+        if not args.site:
+            raise
+        return Exit.GOOD
     code = Exit.FAILED if found.alarms else Exit.GOOD
     if args.json:
         print_json(_content(named(runs), found, code))
     else:
         print("\n".join(_lines(named(runs), found)))
-    if args.site:
-        from l3c.bench.site import write_site
-
-        write_site(runs, Path(args.site))
     return code
 
 

@@ -125,3 +125,14 @@ def test_what_cannot_be_compared_is_said(run: Run, folders: list[Path], tmp_path
     ended = run("compare", folders[0], tmp_path / "nowhere", "--json")
     assert json.loads(ended.out)["error"]["type"] == "RunFolderError"
     assert run("compare", folders[0]).code == 2
+
+
+def test_pages_are_written_of_one_run_and_of_runs_that_share_nothing(
+    run: Run, folders: list[Path], tmp_path: Path
+) -> None:
+    write_results(tmp_path / "other" / "rows.csv", [result_row(dataset="kodak")])
+    for more in ([], [tmp_path / "other"]):
+        ended = run("compare", folders[0], *more, "--site", tmp_path / "pages")
+        assert (ended.code, ended.err) == (0, "")
+        page = (tmp_path / "pages" / "index.html").read_text(encoding="utf-8")
+        assert ("kodak" in page) == bool(more)
