@@ -1,10 +1,12 @@
 """The Python API: images to `.l3c` bytes and back.
 
-data = l3c.encode(image)             # NumPy array, Pillow image or torch tensor
-assert (l3c.decode(data) == image).all()
+In two calls, or with a model that stays open:
 
-model = l3c.open_model("models/mine.safetensors", device="cuda")
-files = model.encode_batch(images)   # one file each
+    data = l3c.encode(image)             # NumPy array, Pillow image or torch tensor
+    assert (l3c.decode(data) == image).all()
+
+    model = l3c.open_model("models/mine.safetensors", device="cuda")
+    files = model.encode_batch(images)   # one file each
 """
 
 from __future__ import annotations
