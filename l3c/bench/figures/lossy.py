@@ -35,7 +35,8 @@ def rate_distortion(lossy: pd.DataFrame, lossy_published: pd.DataFrame) -> Figur
     datasets = lossy.dataset.unique()
     drawn = style.new_figure(10.6, 0.9 + 4.2 * len(datasets))
     grid = drawn.subplots(len(datasets), len(_AXES), squeeze=False)
-    palette = matplotlib.colormaps["tab10"].colors
+    blue, _, *others = matplotlib.colormaps["tab10"].colors  # without orange, as models are
+    palette = [blue, *others]
     learned = set(lossy.key[lossy.version.str.startswith("models ")])
     colors = dict(zip((key for key in lossy.key.unique() if key not in learned), palette))  # noqa: B905 - more colours
     for line, dataset in zip(grid, datasets, strict=True):
