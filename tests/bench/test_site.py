@@ -54,7 +54,7 @@ def make_run(folder, hardware, **more):
 
 
 def lossy_rows():
-    about = {"dataset": "toy", "method": "JPEG", "key": "jpeg", "height": 10, "width": 20}
+    about = {"dataset": "lossy", "method": "JPEG", "key": "jpeg", "height": 10, "width": 20}
     about |= {"num_bytes": 300, "header_bytes": 9, "bpsp": 1, "encode_s": 1, "decode_s": 1}
     return [
         LossyRow(
