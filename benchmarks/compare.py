@@ -25,7 +25,7 @@ import torch
 from benchmarks.data import Sample, of_network, rgb_shape, synthetic
 from benchmarks.methods import FROM_PARAMETERS, FROM_TABLES, Method, Parts
 from benchmarks.rate import cross_entropy, rate_cost
-from coder._range_coder import use_avx2
+from coder._range_coder import use_variant
 
 _LEAST_S = 0.3  # a short operation is repeated within a round until it has taken so long
 
@@ -182,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows += compare(sample, methods, chosen.rounds, say)
     print(f"{sample.source}: {cost.symbols} symbols, K = {sample.shape.mixtures}")
     print(
-        f"{platform.machine()}, {os.cpu_count()} cores, AVX2 {'yes' if use_avx2() else 'no'}, "
+        f"{platform.machine()}, {os.cpu_count()} cores, AVX2 {'yes' if use_variant() else 'no'}, "
         f"torch {torch.__version__}, one thread, CPU time, best of {chosen.rounds} rounds"
     )
     print(as_text(rows))

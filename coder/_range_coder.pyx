@@ -40,6 +40,7 @@ cdef extern from "lanes.h":
     ctypedef struct mix_parameters:
         const float *real
         const int32_t *grid
+        int64_t columns
     ctypedef struct cdf_tables:
         const uint32_t *cdf
         const int64_t *rows
@@ -50,7 +51,7 @@ cdef extern from "lanes.h":
                          int64_t, int32_t, int32_t, int32_t, uint16_t *) nogil
     int mix_cdf_tables(const mix_shape *, const mix_tables *, mix_parameters, const uint16_t *,
                        int64_t, int32_t, uint32_t *) nogil
-    int mix_use_avx2(int) nogil
+    int mix_variant(int) nogil
     int64_t table_encode_lanes(cdf_tables, const uint16_t *, int64_t, int32_t, int32_t,
                                int32_t, rc_encoder *) nogil
     int64_t table_decode_lanes(cdf_tables, rc_decoder *, int64_t, int32_t, int32_t,
@@ -113,6 +114,7 @@ cdef mix_parameters _parameters(object array):
     cdef const int32_t[:, ::1] grid
     p.real = NULL
     p.grid = NULL
+    p.columns = 0
     if array.dtype.kind == "f":
         real = array
         p.real = &real[0, 0]
@@ -141,9 +143,9 @@ cdef void _acquire(PyThreadState *released) noexcept:
         PyEval_RestoreThread(released)
 
 
-def use_avx2(int wanted=-1):
-    """Whether the AVX2 variant is used; 0 or 1 sets it first, for tests. The bytes are the same."""
-    return mix_use_avx2(wanted) == 1
+def use_variant(int wanted=-1):
+    """The variant in use: 0 portable, 1 AVX2, 2 AVX-512; `wanted` asks for one first. The bytes are the same."""
+    return mix_variant(wanted)
 
 
 # Whole streams: any number of lanes, begun and ended by one call for each.

@@ -11,6 +11,7 @@
 #define SIDE CAUSAL_SIDE
 #define OUTSIDE 128
 #define MAX_OUTPUTS CAUSAL_MAX_OUTPUTS
+#define COLUMNS (CAUSAL_BLOCK + MIX_MARGIN)
 #define LEAST_MEAN (-(1 << 15))
 #define MOST_MEAN ((1 << 15) + (1 << 16) - 1)
 #ifdef __GNUC__
@@ -32,7 +33,7 @@ typedef struct {
   int16_t units[2][CAUSAL_BLOCK * CAUSAL_MAX_WIDTH];
   int32_t sums[CAUSAL_BLOCK * MAX_OUTPUTS];
   int32_t med[CAUSAL_BLOCK][3];
-  int32_t parameters[CAUSAL_BLOCK * MAX_OUTPUTS];
+  int32_t parameters[MAX_OUTPUTS][COLUMNS];
   uint16_t symbols[CAUSAL_BLOCK][3];
   const int32_t *bias; /* 12 K */
 } tile;
@@ -60,6 +61,7 @@ static tile *tile_new(const causal_network *network, const int32_t *bias, int64_
   }
   memset(t->padded, OUTSIDE, size);
   memset(t->x, 0, sizeof t->x);
+  memset(t->parameters, 0, sizeof t->parameters);
   t->origin = t->padded + UP * t->row + 3 * SIDE;
   return t;
 }
@@ -95,19 +97,61 @@ INLINE int32_t limited(int32_t value, int32_t least, int32_t most) {
   return value < least ? least : value > most ? most : value;
 }
 
-/* Parameters as the coder takes them, from outputs and bias: means as such instead of offsets from MED, lambda multiplying
- * symbols instead of distances from MED. */
-INLINE void place(const int32_t *sums, const int32_t *bias, const int32_t *med, const int K, int32_t *out) {
-  int32_t *mean = out + 3 * K, *lambda = out + 9 * K;
-  for (int n = 0; n < 12 * K; n++) out[n] = sums[n] + bias[n];
-  for (int k = 0; k < 3 * K; k++) lambda[k] = limited(lambda[k], -MIX_LAMBDA_LIMIT, MIX_LAMBDA_LIMIT);
+#ifdef __GNUC__
+typedef int32_t four __attribute__((vector_size(16)));
+#if defined(__clang__)
+#define SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (four){i, j, k, l})
+#endif
+#endif
+
+/* A row for each output with its bias, from the sums of `count` pixels, padded to a multiple of 8. */
+INLINE void turn(tile *t, int count, int rows) {
+  const int32_t outputs = t->network->layer[t->network->layers - 1].outputs;
+#ifdef __GNUC__
+  for (int i = 0; i < count; i += 4)
+    for (int n = 0; n < rows; n += 4) {
+      four bias, a[4], b[4], c[4];
+      memcpy(&bias, t->bias + n, sizeof bias);
+      for (int j = 0; j < 4; j++) {
+        memcpy(&a[j], t->sums + (i + j) * outputs + n, sizeof a[j]);
+        a[j] += bias;
+      }
+      b[0] = SHUFFLE(a[0], a[1], 0, 4, 1, 5), b[1] = SHUFFLE(a[0], a[1], 2, 6, 3, 7);
+      b[2] = SHUFFLE(a[2], a[3], 0, 4, 1, 5), b[3] = SHUFFLE(a[2], a[3], 2, 6, 3, 7);
+      c[0] = SHUFFLE(b[0], b[2], 0, 1, 4, 5), c[1] = SHUFFLE(b[0], b[2], 2, 3, 6, 7);
+      c[2] = SHUFFLE(b[1], b[3], 0, 1, 4, 5), c[3] = SHUFFLE(b[1], b[3], 2, 3, 6, 7);
+      for (int j = 0; j < 4; j++) memcpy(&t->parameters[n + j][i], &c[j], sizeof c[j]);
+    }
+#else
+  for (int n = 0; n < rows; n++)
+    for (int i = 0; i < count; i++) t->parameters[n][i] = t->sums[i * outputs + n] + t->bias[n];
+#endif
+}
+
+/* Parameters as the coder takes them, a row for each, from outputs and bias: means as such instead of offsets from MED,
+ * lambda multiplying symbols instead of distances from MED. */
+INLINE void place(tile *t, int count, const int K) {
+  int32_t med[3][CAUSAL_BLOCK];
+  for (int c = 0; c < 3; c++)
+    for (int i = 0; i < count; i++) med[c][i] = t->med[i][c];
+  turn(t, count, 12 * K);
   for (int k = 0; k < 3 * K; k++) {
-    mean[k] = limited(mean[k], 2 * LEAST_MEAN, 2 * MOST_MEAN) + 256 * med[k / K];
-    mean[k] = limited(mean[k], LEAST_MEAN, MOST_MEAN);
+    int32_t *mean = t->parameters[3 * K + k], *lambda = t->parameters[9 * K + k];
+    for (int i = 0; i < count; i++) {
+      const int32_t moved = limited(mean[i], 2 * LEAST_MEAN, 2 * MOST_MEAN) + 256 * med[k / K][i];
+      mean[i] = limited(moved, LEAST_MEAN, MOST_MEAN);
+      lambda[i] = limited(lambda[i], -MIX_LAMBDA_LIMIT, MIX_LAMBDA_LIMIT);
+    }
   }
   for (int k = 0; k < K; k++) {
-    mean[K + k] -= mix_shift(lambda[k], med[0]);
-    mean[2 * K + k] -= mix_shift(lambda[K + k], med[0]) + mix_shift(lambda[2 * K + k], med[1]);
+    int32_t *green = t->parameters[4 * K + k], *blue = t->parameters[5 * K + k];
+    const int32_t *red_green = t->parameters[9 * K + k], *red_blue = red_green + K * COLUMNS, *green_blue = red_blue + K * COLUMNS;
+    for (int i = 0; i < count; i++) {
+      green[i] -= mix_shift(red_green[i], med[0][i]);
+      blue[i] -= mix_shift(red_blue[i], med[0][i]) + mix_shift(green_blue[i], med[1][i]);
+    }
   }
 }
 
@@ -133,15 +177,11 @@ static void run_network(tile *t, int count) {
 CLONES
 static void predict(tile *t, int count) {
   run_network(t, count);
-  const int32_t K = t->network->mixtures, outputs = t->network->layer[t->network->layers - 1].outputs;
-  for (int i = 0; i < count; i++) {
-    const int32_t *sums = t->sums + (int64_t)i * outputs, *med = t->med[i];
-    int32_t *out = t->parameters + 12 * K * i;
-    if (K == 1) place(sums, t->bias, med, 1, out); /* loops of known lengths */
-    if (K == 2) place(sums, t->bias, med, 2, out);
-    if (K == 4) place(sums, t->bias, med, 4, out);
-    if (K == 8) place(sums, t->bias, med, 8, out);
-  }
+  const int32_t K = t->network->mixtures;
+  if (K == 1) place(t, count, 1); /* loops of known lengths */
+  if (K == 2) place(t, count, 2);
+  if (K == 4) place(t, count, 4);
+  if (K == 8) place(t, count, 8);
 }
 
 CLONES
@@ -162,8 +202,8 @@ int causal_parameters(const causal_network *network, const int32_t *bias, const 
   load_pixels(t, pixels);
   for (int count; (count = next_pixels(t));) {
     predict(t, count);
-    memcpy(parameters, t->parameters, sizeof(int32_t) * 12 * (size_t)(network->mixtures * count));
-    parameters += 12 * network->mixtures * count;
+    for (int i = 0; i < count; i++)
+      for (int n = 0; n < 12 * network->mixtures; n++) *parameters++ = t->parameters[n][i];
   }
   tile_free(t);
   return 0;
@@ -180,7 +220,7 @@ int causal_encode(const causal_network *network, const int32_t *bias, const mix_
     for (int i = 0; i < count; i++)
       for (int c = 0; c < 3; c++) t->symbols[i][c] = t->at[i][c];
     predict(t, count);
-    const mix_parameters parameters = {NULL, t->parameters};
+    const mix_parameters parameters = {NULL, t->parameters[0], COLUMNS};
     mix_encode_lanes(&t->shape, tables, parameters, t->symbols[0], count, lanes, 0, lanes, encoders);
   }
   for (int l = 0; l < lanes; l++) sizes[l] = rc_encoder_end(&encoders[l]);
@@ -196,7 +236,7 @@ int causal_decode(const causal_network *network, const int32_t *bias, const mix_
   for (int l = 0; l < lanes; l++) rc_decoder_begin(&decoders[l], bytes + offsets[l], offsets[l + 1] - offsets[l]);
   for (int count; (count = next_pixels(t));) {
     predict(t, count);
-    const mix_parameters parameters = {NULL, t->parameters};
+    const mix_parameters parameters = {NULL, t->parameters[0], COLUMNS};
     mix_decode_lanes(&t->shape, tables, parameters, decoders, count, lanes, 0, lanes, t->symbols[0]);
     for (int i = 0; i < count; i++) {
       uint8_t *error = t->errors + (t->at[i] - t->padded);

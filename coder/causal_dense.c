@@ -213,10 +213,13 @@ static int available(int variant) {
 static int variant_in_use = -1;
 
 int causal_variant(int wanted) {
+  const int before = variant_in_use;
   if (wanted >= 0 && available(wanted)) variant_in_use = wanted;
   if (variant_in_use < 0)
     for (int v = 0; v < CAUSAL_VARIANTS; v++)
       if (available(v)) variant_in_use = v;
+  if (variant_in_use != before) /* the coder goes with it */
+    mix_variant(variant_in_use == CAUSAL_AVX512 ? MIX_AVX512 : variant_in_use == CAUSAL_AVX2 ? MIX_AVX2 : MIX_PORTABLE);
   return variant_in_use;
 }
 

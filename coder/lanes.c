@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#define WIDTH 8 /* lanes in lockstep: two registers of SSE2 or NEON, one of AVX2 */
+#define TOGETHER 8 /* searches in tables */
 #define GROUP 64 /* lanes of which each takes a step before the next: memory is read in its order */
 #define MAX_CHANNELS 31
 #define MORE_STEPS 3 /* of a guided search, beyond those of halving alone */
@@ -27,20 +27,6 @@
 #endif
 #define AHEAD 16 /* symbols whose tables are asked for early */
 #define INLINE static inline __attribute__((always_inline))
-
-typedef ALIGNED int32_t vec[WIDTH];
-typedef ALIGNED float real_vec[WIDTH];
-
-/* The mixtures of one channel at WIDTH pixels, ready to be evaluated, without components of no weight. */
-typedef struct {
-  vec weight[MIX_MAX_MIXTURES], mu[MIX_MAX_MIXTURES], inverse[MIX_MAX_MIXTURES],
-      reach[MIX_MAX_MIXTURES];
-  vec normalizer; /* uint32_t, as all arithmetic with it knows */
-  int32_t used;
-  /* For the search. rise: weight / sigma; share: 1 / all weights, with the constants of the density;
-   * middle and spread: in symbols, of the one logistic that is most like the mixture where it is densest. */
-  real_vec rise[MIX_MAX_MIXTURES], share, middle, spread;
-} mixtures;
 
 INLINE int32_t coefficients(const mix_shape *s) {
   return s->coupled ? s->channels * (s->channels - 1) / 2 : 0;
@@ -72,29 +58,7 @@ INLINE float fast_log(float x) {
   return ((float)exponent + fit) * 0.69314718f;
 }
 
-/* Up to `left` pixels from `at` on, and where their parameters begin; what is missing repeats the first pixel and
- * is not coded. Returns how many there are; they come first. */
-INLINE int lane_pixels(const mix_shape *s, int64_t at, int64_t left, int64_t pixels, int64_t *pixel,
-                       int64_t *row) {
-  int active = left < WIDTH ? (int)left : WIDTH;
-  if (pixels - at < active) active = (int)(pixels - at);
-  for (int j = 0; j < WIDTH; j++) {
-    pixel[j] = j < active ? at + j : at;
-    row[j] = pixel[j] * parameter_count(s);
-  }
-  return active;
-}
-
-/* Asks for the parameters of the WIDTH pixels after those from `row` on; a hint, which reads nothing itself and
- * may point past the end. Worth a sixth of the time where parameters come from memory. */
-INLINE void prefetch(const mix_shape *s, mix_parameters p, int64_t row) {
-#ifdef __GNUC__
-  uintptr_t block = (uintptr_t)WIDTH * (uintptr_t)parameter_count(s) * 4;
-  uintptr_t start = (p.grid ? (uintptr_t)p.grid : (uintptr_t)p.real) + (uintptr_t)row * 4 + block;
-  for (uintptr_t at = 0; at < block; at += 64) __builtin_prefetch((const void *)(start + at));
-#endif
-}
-
+#define WIDTH 8 /* lanes in lockstep: two registers of SSE2 or NEON, one of AVX2 */
 #define NAME(function) function##_portable
 #define TARGET
 #include "mixture_lanes.h"
@@ -123,24 +87,47 @@ INLINE void prefetch(const mix_shape *s, mix_parameters p, int64_t row) {
   } while (0)
 
 #include "mixture_lanes.h"
-#endif
+#undef NAME
+#undef TARGET
+#undef WIDTH
+#undef USE_AVX2
+#undef LOAD
+#undef STORE
 
-/* 1 where the variant for AVX2 is used. */
-static int use_avx2 = -1;
-
-int mix_use_avx2(int wanted) {
-#ifdef HAVE_AVX2
-  int possible = __builtin_cpu_supports("avx2") != 0;
+#ifdef __clang__
+#define WIDE
 #else
-  int possible = 0;
+#define WIDE ",prefer-vector-width=512"
 #endif
-  if (wanted >= 0 || use_avx2 < 0) use_avx2 = wanted != 0 && possible;
-  return use_avx2;
+#define WIDTH 16
+#define NAME(function) function##_avx512
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq" WIDE)))
+#define USE_AVX512
+#define LOAD(from) _mm512_load_si512(from)
+#define STORE(to, value) _mm512_store_si512(to, value)
+#include "mixture_lanes.h"
+#endif
+
+static int variant_in_use = -1;
+
+int mix_variant(int wanted) {
+  int best = MIX_PORTABLE;
+#ifdef HAVE_AVX2
+  if (__builtin_cpu_supports("avx2")) best = MIX_AVX2;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+    best = MIX_AVX512;
+#endif
+  if (wanted >= 0) variant_in_use = wanted < best ? wanted : best;
+  if (variant_in_use < 0) variant_in_use = best;
+  return variant_in_use;
 }
 
 #ifdef HAVE_AVX2
-#define CALL(function, ...) \
-  (mix_use_avx2(-1) ? function##_avx2(__VA_ARGS__) : function##_portable(__VA_ARGS__))
+#define CALL(function, ...)                                                                \
+  (mix_variant(-1) == MIX_AVX512 && p.columns ? function##_avx512(__VA_ARGS__)             \
+   : mix_variant(-1) != MIX_PORTABLE          ? function##_avx2(__VA_ARGS__)               \
+                                              : function##_portable(__VA_ARGS__))
 #else
 #define CALL(function, ...) function##_portable(__VA_ARGS__)
 #endif
@@ -214,12 +201,12 @@ int64_t table_decode_lanes(cdf_tables t, rc_decoder *decoders, int64_t count,
     int size = last - group < GROUP ? last - group : GROUP;
     for (int64_t start = group; start < count; start += lanes) {
       int active = count - start < size ? (int)(count - start) : size;
-      for (int first_of = 0; first_of < active; first_of += WIDTH) {
-        /* WIDTH searches side by side, so that their waits for memory overlap */
-        const int n = active - first_of < WIDTH ? active - first_of : WIDTH;
-        const uint32_t *row[WIDTH];
-        uint32_t target[WIDTH];
-        int32_t low[WIDTH] = {0};
+      for (int first_of = 0; first_of < active; first_of += TOGETHER) {
+        /* searches side by side, so that their waits for memory overlap */
+        const int n = active - first_of < TOGETHER ? active - first_of : TOGETHER;
+        const uint32_t *row[TOGETHER];
+        uint32_t target[TOGETHER];
+        int32_t low[TOGETHER] = {0};
         for (int j = 0; j < n; j++) {
           const int64_t i = start + first_of + j;
           row[j] = row_of(t, i);

@@ -22,11 +22,16 @@ typedef struct {
   int32_t coupled; /* 0: no lambda; 1: lambda as given; 2: its sigmoid */
 } mix_shape;
 
-/* Parameters of all pixels, (pixels, parameters) without gaps; one of the two pointers is set. */
+/* Parameters of all pixels, (pixels, parameters) without gaps; one of the two pointers is set. With `columns`, `grid` is
+ * (parameters, columns) instead: number n of pixel p is grid[n * columns + p]. REQUIRES then that columns exceeds the
+ * pixels by MIX_MARGIN. */
 typedef struct {
   const float *real;
   const int32_t *grid;
+  int64_t columns;
 } mix_parameters;
+
+#define MIX_MARGIN 16
 
 /* Codes lanes [first, last). REQUIRES room for 4 bytes a symbol in each, and 8 for its end, symbols (pixels,
  * channels) below levels. Returns 0, or -1 where a parameter is not finite. */
@@ -44,9 +49,11 @@ int mix_decode_lanes(const mix_shape *shape, const mix_tables *tables, mix_param
 int mix_cdf_tables(const mix_shape *shape, const mix_tables *tables, mix_parameters parameters,
                    const uint16_t *before, int64_t pixels, int32_t channel, uint32_t *cdf);
 
-/* Whether the variant for AVX2 is used: 1 or 0 sets it where the processor allows, -1 asks. The bytes do not
- * depend on it. */
-int mix_use_avx2(int wanted);
+enum { MIX_PORTABLE, MIX_AVX2, MIX_AVX512 };
+
+/* The variant in use; `wanted` >= 0 sets it, or the best below that the processor has. The bytes do not depend on it.
+ * That for AVX-512 takes parameters in columns alone; others go to that for AVX2. */
+int mix_variant(int wanted);
 
 /* CDFs of `levels` + 1 entries each. Symbol i has number rows[i], or, without rows, the i-th, or the only one. */
 typedef struct {

@@ -1,5 +1,6 @@
 /* Mixture coding of WIDTH lanes in lockstep. lanes.c includes this file once for each instruction set, with
- * NAME (suffix of the functions) and TARGET (attribute of the functions), and USE_AVX2 where it applies.
+ * NAME (suffix of the functions), TARGET (attribute of the functions) and WIDTH, and USE_AVX2 or USE_AVX512 where it
+ * applies.
  *
  * All sets compute the same integers; only `load`, `prepare` and `evaluate` are written twice, the rest is
  * loops over WIDTH that the compiler turns into vectors. Floating point appears in two places: parameters are
@@ -8,6 +9,63 @@
  */
 
 #define LOCAL static inline __attribute__((always_inline)) TARGET
+#define vec NAME(vec)
+#define real_vec NAME(real_vec)
+#define prepared NAME(prepared)
+
+typedef ALIGNED int32_t vec[WIDTH];
+typedef ALIGNED float real_vec[WIDTH];
+
+/* The mixtures of one channel at WIDTH pixels, ready to be evaluated, without components of no weight. */
+typedef struct {
+  vec weight[MIX_MAX_MIXTURES], mu[MIX_MAX_MIXTURES], inverse[MIX_MAX_MIXTURES],
+      reach[MIX_MAX_MIXTURES];
+  vec normalizer; /* uint32_t, as all arithmetic with it knows */
+  int32_t used;
+  /* For the search. rise: weight / sigma; share: 1 / all weights, with the constants of the density;
+   * middle and spread: in symbols, of the one logistic that is most like the mixture where it is densest. */
+  real_vec rise[MIX_MAX_MIXTURES], share, middle, spread;
+} prepared;
+
+/* Up to `left` pixels from `at` on, and where their parameters begin; what is missing repeats the first pixel and
+ * is not coded. Returns how many there are; they come first. */
+LOCAL int NAME(lane_pixels)(const mix_shape *s, mix_parameters p, int64_t at, int64_t left, int64_t pixels,
+                            int64_t *pixel, int64_t *row) {
+  int active = left < WIDTH ? (int)left : WIDTH;
+  if (pixels - at < active) active = (int)(pixels - at);
+  for (int j = 0; j < WIDTH; j++) {
+    pixel[j] = j < active ? at + j : at;
+    row[j] = p.columns ? pixel[j] : pixel[j] * parameter_count(s);
+  }
+  return active;
+}
+
+/* Asks for the parameters of the WIDTH pixels after those from `row` on; a hint, which reads nothing itself and
+ * may point past the end. Worth a sixth of the time where parameters come from memory. */
+LOCAL void NAME(prefetch)(const mix_shape *s, mix_parameters p, int64_t row) {
+#ifdef __GNUC__
+  if (p.columns) return;
+  uintptr_t block = (uintptr_t)WIDTH * (uintptr_t)parameter_count(s) * 4;
+  uintptr_t start = (p.grid ? (uintptr_t)p.grid : (uintptr_t)p.real) + (uintptr_t)row * 4 + block;
+  for (uintptr_t at = 0; at < block; at += 64) __builtin_prefetch((const void *)(start + at));
+#endif
+}
+
+#ifdef USE_AVX512
+/* mix_sigmoid of sixteen numbers. */
+LOCAL __m512i NAME(sigmoid)(__m512i t, const int32_t *table) {
+  const __m512i at = _mm512_add_epi32(t, _mm512_set1_epi32(MIX_SIGMOID_OFFSET));
+  const __m512i part = _mm512_and_si512(at, _mm512_set1_epi32((1 << MIX_SIGMOID_STEP_BITS) - 1));
+  const __m512i entry = _mm512_srai_epi32(at, MIX_SIGMOID_STEP_BITS);
+  const __m512i left = _mm512_i32gather_epi64(_mm512_castsi512_si256(entry), table, 4); /* two entries each */
+  const __m512i right = _mm512_i32gather_epi64(_mm512_extracti64x4_epi64(entry, 1), table, 4);
+  const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  const __m512i low = _mm512_permutex2var_epi32(left, even, right);
+  const __m512i high = _mm512_permutex2var_epi32(left, _mm512_add_epi32(even, _mm512_set1_epi32(1)), right);
+  const __m512i rise = _mm512_mullo_epi32(_mm512_sub_epi32(high, low), part);
+  return _mm512_add_epi32(low, _mm512_srai_epi32(rise, MIX_SIGMOID_STEP_BITS));
+}
+#endif
 
 #ifdef USE_AVX2
 /* mix_sigmoid of eight numbers. */
@@ -28,6 +86,13 @@ LOCAL __m256i NAME(sigmoid)(__m256i t, const int32_t *table) {
 /* Reads `count` parameters of one kind, `from` on in each row; returns 0 if one is not finite. */
 LOCAL int NAME(load)(mix_parameters p, const int64_t *row, int64_t from, int32_t count, int bits,
                      int32_t limit, vec *out) {
+  if (p.columns) { /* WIDTH pixels one after the other; what is missing is read from the margin, and not coded */
+    for (int32_t i = 0; i < count; i++) {
+      const int32_t *at = p.grid + (from + i) * p.columns + row[0];
+      for (int j = 0; j < WIDTH; j++) out[i][j] = clip(at[j], limit);
+    }
+    return 1;
+  }
 #ifdef USE_AVX2
   if (count >= 4) { /* four columns at a time: 8 x 4 numbers are transposed */
     const float *base = (p.grid ? (const float *)p.grid : p.real) + from; /* never read as floats */
@@ -75,7 +140,7 @@ LOCAL int NAME(load)(mix_parameters p, const int64_t *row, int64_t from, int32_t
   return finite;
 }
 
-/* mix_normalizer of eight sums of weights. */
+/* mix_normalizer of sums of weights. */
 LOCAL void NAME(normalize)(const vec weights, int32_t levels, vec normalizer) {
 #ifdef USE_AVX2
   /* Exact: dividend N < 2^48 and divisor W <= 2^22 are doubles, so the quotient is N / W rounded correctly. That
@@ -90,6 +155,9 @@ LOCAL void NAME(normalize)(const vec weights, int32_t levels, vec normalizer) {
   right = _mm256_add_pd(_mm256_floor_pd(right), low_bits);
   const __m256 both = _mm256_shuffle_ps(_mm256_castpd_ps(left), _mm256_castpd_ps(right), 0x88);
   STORE(normalizer, _mm256_permute4x64_epi64(_mm256_castps_si256(both), 0xd8));
+#elif defined(USE_AVX512) /* the same quotient, rounded down */
+  const double dividend = (double)((1u << MIX_FREQUENCY_BITS) - (uint32_t)levels) * 0x1p24;
+  for (int j = 0; j < WIDTH; j++) normalizer[j] = (int32_t)(uint32_t)(dividend / (double)weights[j]);
 #else
   for (int j = 0; j < WIDTH; j++)
     normalizer[j] = (int32_t)mix_normalizer((uint32_t)weights[j], levels);
@@ -100,7 +168,7 @@ LOCAL void NAME(normalize)(const vec weights, int32_t levels, vec normalizer) {
  * symbol starts from only if it is to `guide` one. */
 LOCAL int NAME(prepare)(const mix_shape *s, const mix_tables *t, mix_parameters p,
                         const int64_t *row, int32_t c, const vec *x,
-                        int guide, mixtures *m) {
+                        int guide, prepared *m) {
   const int32_t K = s->mixtures;
   const int64_t kind = (int64_t)s->channels * K;
   vec sigma[MIX_MAX_MIXTURES];
@@ -201,7 +269,7 @@ LOCAL int NAME(prepare)(const mix_shape *s, const mix_tables *t, mix_parameters 
 
 /* CDF at the lower edges of the symbols v, one for each of WIDTH pixels; where `slope` is given, also about its
  * derivative there, for the search. */
-LOCAL void NAME(evaluate)(const mix_shape *s, const mix_tables *t, const mixtures *m, const vec v,
+LOCAL void NAME(evaluate)(const mix_shape *s, const mix_tables *t, const prepared *m, const vec v,
                           vec cdf, float *slope) {
 #ifdef USE_AVX2
   const __m256i symbol = LOAD(v), zero = _mm256_setzero_si256();
@@ -234,6 +302,36 @@ LOCAL void NAME(evaluate)(const mix_shape *s, const mix_tables *t, const mixture
   const __m256i past = _mm256_cmpgt_epi32(symbol, _mm256_set1_epi32(s->levels - 1));
   STORE(cdf, _mm256_blendv_epi8(inside, _mm256_set1_epi32((int)RC_TOTAL), past));
   if (slope) _mm256_store_ps(slope, _mm256_mul_ps(density, _mm256_load_ps(m->share)));
+#elif defined(USE_AVX512)
+  const __m512i symbol = LOAD(v), zero = _mm512_setzero_si512();
+  const __m512i edge = _mm512_sub_epi32(_mm512_slli_epi32(symbol, MIX_MU_BITS),
+                                        _mm512_set1_epi32(1 << (MIX_MU_BITS - 1)));
+  const __m512 total = _mm512_set1_ps((float)RC_TOTAL);
+  __m512i even = zero, odd = zero; /* 64-bit sums of lanes 0, 2, .. and 1, 3, .. */
+  __m512 density = _mm512_setzero_ps();
+  for (int32_t k = 0; k < m->used; k++) {
+    const __m512i reach = LOAD(m->reach[k]), weight = LOAD(m->weight[k]);
+    __m512i difference = _mm512_min_epi32(_mm512_sub_epi32(edge, LOAD(m->mu[k])), reach);
+    difference = _mm512_max_epi32(difference, _mm512_sub_epi32(zero, reach));
+    const __m512i scaled = _mm512_mullo_epi32(difference, LOAD(m->inverse[k]));
+    const __m512i value = NAME(sigmoid)(_mm512_srai_epi32(scaled, MIX_MU_BITS), t->sigmoid);
+    even = _mm512_add_epi64(even, _mm512_mul_epu32(value, weight));
+    odd = _mm512_add_epi64(
+        odd, _mm512_mul_epu32(_mm512_srli_epi64(value, 32), _mm512_srli_epi64(weight, 32)));
+    if (slope) {
+      const __m512 real = _mm512_cvtepi32_ps(value);
+      const __m512 bell = _mm512_mul_ps(real, _mm512_sub_ps(total, real));
+      density = _mm512_add_ps(density, _mm512_mul_ps(bell, _mm512_load_ps(m->rise[k])));
+    }
+  }
+  const __m512i factor = LOAD(m->normalizer);
+  even = _mm512_mul_epu32(_mm512_srli_epi64(even, 16), factor);
+  odd = _mm512_mul_epu32(_mm512_srli_epi64(odd, 16), _mm512_srli_epi64(factor, 32));
+  __m512i inside = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+  inside = _mm512_maskz_add_epi32(_mm512_cmpgt_epi32_mask(symbol, zero), inside, symbol);
+  const __mmask16 past = _mm512_cmpgt_epi32_mask(symbol, _mm512_set1_epi32(s->levels - 1));
+  STORE(cdf, _mm512_mask_mov_epi32(inside, past, _mm512_set1_epi32((int)RC_TOTAL)));
+  if (slope) _mm512_store_ps(slope, _mm512_mul_ps(density, _mm512_load_ps(m->share)));
 #else
   uint64_t sum[WIDTH] = {0};
   float density[WIDTH] = {0};
@@ -260,7 +358,7 @@ LOCAL void NAME(evaluate)(const mix_shape *s, const mix_tables *t, const mixture
  * A mixture is close to one logistic, and the logit of a logistic's CDF is a straight line: Newton's method on
  * the logit lands within a symbol or two of the target, then one evaluation on either side of it remains.
  * Where the interval is still too wide for halving to finish in the steps that are left, it is halved. */
-LOCAL void NAME(search)(const mix_shape *s, const mix_tables *t, const mixtures *m, int halvings,
+LOCAL void NAME(search)(const mix_shape *s, const mix_tables *t, const prepared *m, int halvings,
                         const vec target, vec x, vec from, vec to) {
   vec high;
   real_vec at, goal;
@@ -315,11 +413,11 @@ TARGET static int NAME(encode)(const mix_shape *s, const mix_tables *t, mix_para
     for (int64_t start = group; start < pixels; start += stride) {
       for (int64_t i = 0; i < step && start + i < pixels; i += WIDTH) {
         int64_t pixel[WIDTH], row[WIDTH];
-        int active = lane_pixels(s, start + i, step - i, pixels, pixel, row);
+        int active = NAME(lane_pixels)(s, p, start + i, step - i, pixels, pixel, row);
         vec x[MAX_CHANNELS], from[MAX_CHANNELS], to[MAX_CHANNELS];
-        prefetch(s, p, row[0]);
+        NAME(prefetch)(s, p, row[0]);
         for (int32_t c = 0; c < s->channels; c++) {
-          mixtures m;
+          prepared m;
           vec above;
           for (int j = 0; j < WIDTH; j++) {
             x[c][j] = symbols[pixel[j] * s->channels + c];
@@ -352,11 +450,11 @@ TARGET static int NAME(decode)(const mix_shape *s, const mix_tables *t, mix_para
     for (int64_t start = group; start < pixels; start += lanes) {
       for (int i = 0; i < size && start + i < pixels; i += WIDTH) {
         int64_t pixel[WIDTH], row[WIDTH];
-        int active = lane_pixels(s, start + i, size - i, pixels, pixel, row);
+        int active = NAME(lane_pixels)(s, p, start + i, size - i, pixels, pixel, row);
         vec x[MAX_CHANNELS];
-        prefetch(s, p, row[0]);
+        NAME(prefetch)(s, p, row[0]);
         for (int32_t c = 0; c < s->channels; c++) {
-          mixtures m;
+          prepared m;
           vec target = {(int32_t)rc_target(&d[i])}, from, to;
           finite &= NAME(prepare)(s, t, p, row, c, x, 1, &m);
           for (int j = 1; j < WIDTH; j++) /* what is missing repeats the first search, too */
@@ -378,9 +476,9 @@ TARGET static int NAME(tables)(const mix_shape *s, const mix_tables *t, mix_para
   int finite = 1;
   for (int64_t start = 0; start < pixels; start += WIDTH) {
     int64_t pixel[WIDTH], row[WIDTH];
-    int active = lane_pixels(s, start, WIDTH, pixels, pixel, row);
+    int active = NAME(lane_pixels)(s, p, start, WIDTH, pixels, pixel, row);
     vec x[MAX_CHANNELS];
-    mixtures m;
+    prepared m;
     for (int32_t c = 0; c < channel; c++)
       for (int j = 0; j < WIDTH; j++) x[c][j] = before[pixel[j] * s->channels + c];
     finite &= NAME(prepare)(s, t, p, row, channel, x, 0, &m);
@@ -395,3 +493,6 @@ TARGET static int NAME(tables)(const mix_shape *s, const mix_tables *t, mix_para
 }
 
 #undef LOCAL
+#undef vec
+#undef real_vec
+#undef prepared

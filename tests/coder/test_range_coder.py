@@ -139,10 +139,10 @@ def test_means_pushed_as_far_as_they_go(sign: int, log_sigma: int | None) -> Non
 @pytest.fixture
 def portable() -> Iterator[None]:
     """Plain loops, whatever the processor has."""
-    before = _range_coder.use_avx2()
-    assert not _range_coder.use_avx2(0)
+    before = _range_coder.use_variant()
+    assert not _range_coder.use_variant(0)
     yield
-    _range_coder.use_avx2(int(before))
+    _range_coder.use_variant(int(before))
 
 
 @pytest.mark.usefixtures("portable")
@@ -166,7 +166,7 @@ def test_vectors_and_plain_loops_give_the_same(mixtures: int, kind: str) -> None
         return data, junk.tobytes(), mixture_cdf(parameters, shape, 2, symbols).tobytes()
 
     plain = everything()
-    if not _range_coder.use_avx2(1):
+    if not _range_coder.use_variant(1):
         pytest.skip("this processor has no AVX2")
     assert everything() == plain
 

@@ -168,7 +168,7 @@ static void mixtures(source *s) {
     uint8_t shift = byte(s) & 31;
     for (size_t i = 0; i < parameters; i++) grid[i] = (int32_t)word(s) >> shift;
   }
-  mix_parameters given = {real, grid};
+  mix_parameters given = {real, grid, 0};
   uint16_t *symbols = room(count * sizeof *symbols), *decoded = room(count * sizeof *decoded);
   for (size_t i = 0; i < count; i++) symbols[i] = (uint16_t)(word(s) % (uint32_t)shape.levels);
 
@@ -179,17 +179,17 @@ static void mixtures(source *s) {
   size_t *offsets = room(((size_t)lanes + 1) * sizeof *offsets);
 
   uint8_t variants = byte(s); /* each step by the portable variant or by AVX2's */
-  mix_use_avx2(variants & 1);
+  mix_variant(variants & 1);
   int32_t cut = (int32_t)(byte(s) % (uint8_t)(lanes + 1)); /* two calls, as two threads make them */
   rc_encoder *e = begin_encoders(out, capacity, lanes);
   int finite = mix_encode_lanes(&shape, &fuzz_tables, given, symbols, pixels, lanes, 0, cut, e) == 0;
-  mix_use_avx2(variants >> 1 & 1);
+  mix_variant(variants >> 1 & 1);
   finite &= mix_encode_lanes(&shape, &fuzz_tables, given, symbols, pixels, lanes, cut, lanes, e + cut) == 0;
   uint8_t *bytes = join(e, capacity, lanes, offsets);
   rc_decoder *d = begin_decoders(bytes, offsets, lanes);
-  mix_use_avx2(variants >> 2 & 1);
+  mix_variant(variants >> 2 & 1);
   int same = mix_decode_lanes(&shape, &fuzz_tables, given, d, pixels, lanes, 0, cut, decoded) == 0;
-  mix_use_avx2(variants >> 3 & 1);
+  mix_variant(variants >> 3 & 1);
   same &= mix_decode_lanes(&shape, &fuzz_tables, given, d + cut, pixels, lanes, cut, lanes, decoded) == 0;
   check(same == finite, "encoder and decoder differ on what is finite");
   if (finite) check(!memcmp(symbols, decoded, count * sizeof *symbols), "round trip of mixtures");
@@ -197,7 +197,7 @@ static void mixtures(source *s) {
 
   bytes = damage(s, bytes, offsets, lanes);
   for (int avx2 = 0; avx2 < 2; avx2++) {
-    mix_use_avx2(avx2);
+    mix_variant(avx2);
     d = begin_decoders(bytes, offsets, lanes);
     mix_decode_lanes(&shape, &fuzz_tables, given, d, pixels, lanes, 0, lanes, avx2 ? symbols : decoded);
     free(d);
