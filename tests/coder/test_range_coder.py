@@ -174,7 +174,7 @@ def test_vectors_and_plain_loops_give_the_same(mixtures: int, kind: str) -> None
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 65_535), st.integers(1 << 16, 64 << 16))
 def test_normalizer_by_doubles_is_the_integer_quotient(levels: int, weight: int) -> None:
-    # mixture_lanes.h divides doubles; the sums that are hardest to round lie next to divisors
+    # mixture_steps.h divides doubles; the sums that are hardest to round lie next to divisors
     dividend = (TOTAL - levels) << 24
     quotient = dividend // weight
     for near in (weight, dividend // quotient, dividend // (quotient + 1)):
