@@ -36,6 +36,7 @@ from l3c.threads import limit_threads
 Pixels = npt.NDArray[np.uint8]
 Coder = tuple[Callable[[Pixels], bytes], Callable[[bytes], Pixels]]
 EFFORTS = (3, 7, 9)
+CAUSAL = ["causal-slow", "causal-middle", "causal-fast"]
 COLUMNS = ("folder", "images", "method", "bpsp", "encode_mb_s", "decode_mb_s")
 
 
@@ -135,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Prints a table for each folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--model", action="append", help="default: causal-middle, causal-fast")
+    parser.add_argument("--model", action="append", help="default: those of the causal family")
     parser.add_argument("--longer", type=int, help="downscale to this longer side in pixels")
     parser.add_argument("--crop", type=int, help="take a square of this side from the middle")
     parser.add_argument("--grey", action="store_true", help="make photographs grey first")
@@ -144,7 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="of table and figure, without suffix")
     chosen = parser.parse_args(arguments)
     limit_threads(1)
-    each = coders(chosen.model or ["causal-middle", "causal-fast"], chosen.efforts)
+    each = coders(chosen.model or CAUSAL, chosen.efforts)
     best, tables = f"JPEG XL e{max(chosen.efforts)}", []
     for folder in chosen.folders:
         taken = [*images(folder, chosen.longer, chosen.crop, chosen.grey)][:: chosen.every]
