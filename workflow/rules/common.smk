@@ -146,6 +146,7 @@ FIGURES = {
 
 RESULTS = [
     *COLLECTED.values(),
+    *FIGURE_FILES.get("metrics", []),
     PROVENANCE,
     *(f"{RUN}/tables/{file}" for file in TABLE_FILES),
     *expand(
