@@ -86,7 +86,7 @@ rule measure_model:
         measure="as_published|bits",
     conda:
         "../../environment.yml"
-    threads: EXCLUSIVE
+    threads: 1  # nothing is timed
     resources:
         mem_mb=12000 if AS_PUBLISHED else 4000,
     params:
