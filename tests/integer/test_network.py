@@ -106,7 +106,7 @@ def test_rounds_to_nearest_ties_to_even(value: int, shift: int) -> None:
     assert torch.tensor(exactly).round() == np.rint(exactly)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9))
 def test_a_layer_is_the_same_in_both(seed: int, height: int, width: int) -> None:
     rng = np.random.default_rng(seed)
