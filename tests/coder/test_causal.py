@@ -120,7 +120,7 @@ def test_no_pixel_sees_itself_or_what_comes_later():
         np.testing.assert_array_equal(after[: i + 1], before[: i + 1])
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 2), st.binary(max_size=400), st.integers(1, 9), st.integers(1, 9))
 def test_any_bytes_end_in_pixels_or_are_refused(first, rest, height, width):
     payload = bytes([first]) + rest
