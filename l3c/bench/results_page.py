@@ -43,8 +43,8 @@ def outputs(
         name (the path without suffix), title, caption, files (path -> format), figure (whether it
         is one), what a figure reads, and text of tables in Markdown.
     """
-    kinds = ("*.csv", "models/*.csv", "provenance.json", "tables/**/*.*", "figures/*.*")
-    kinds += ("cross_decoding/*.*",)
+    kinds = ["*.csv", "models/*.csv", "provenance.json"]
+    kinds += ["tables/**/*.*", "figures/*.*", "cross_decoding/*.*"]
     there = [path.relative_to(run.path).as_posix() for k in kinds for path in run.path.glob(k)]
     drawn, known = load_figures(), captions or {}
     groups: dict[PurePosixPath, dict[str, str]] = {}
