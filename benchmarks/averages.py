@@ -26,8 +26,8 @@ from l3c.progress import Progress
 from l3c.recipe import Recipe, load_recipe
 from l3c.threads import torch_threads
 from l3c.training.crops import Crops, middle_crops, validate
+from l3c.training.loop import loss_function
 from l3c.training.optimizers import Optimizers
-from l3c.training.parallel import Workers
 
 
 def compare(
@@ -41,7 +41,7 @@ def compare(
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizers = Optimizers(network, settings)
     averages = [AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(d)) for d in decays]
-    loss_of = Workers(0, 1, torch.device("cpu")).loss_of(network)
+    loss_of = loss_function(network)
     rows = []
     with Progress(settings.steps, recipe.name) as progress:
         for step in range(settings.steps):

@@ -26,8 +26,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from l3c.bench.measure.provenance import hardware
 from l3c.recipe import Recipe, load_recipe
+from l3c.training.loop import loss_function
 from l3c.training.optimizers import Optimizers
-from l3c.training.parallel import Workers
 
 COLUMNS = (
     "recipe", "kind", "device", "threads", "torch", "variant", "crop", "batch",
@@ -46,7 +46,7 @@ def step_of(recipe: Recipe, variant: str, device: torch.device, batch: int) -> C
     layout = torch.contiguous_format if "nchw" in options else torch.channels_last
     network = network.to(memory_format=layout)  # type: ignore[call-overload]
     optimizers = Optimizers(network, settings)
-    loss_of: Any = Workers(0, 1, device).loss_of(network)
+    loss_of: Any = loss_function(network)
     if "compile" in options:
         loss_of = torch.compile(loss_of)
     shape = (batch, 3, settings.crop, settings.crop)

@@ -1,7 +1,7 @@
 """Train a model on a folder of photographs.
 
 The same command goes on where an interrupted one stopped. The model's card and metrics are written
-beside it. Under torchrun several processes share each batch.
+beside it.
 """
 
 from __future__ import annotations

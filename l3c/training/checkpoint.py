@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from l3c.messages import one_line
 from l3c.models.base import Model
 from l3c.recipe import Recipe
-from l3c.training.errors import TrainingError
+from l3c.training import TrainingError
 from l3c.training.optimizers import Optimizers
 from l3c.whole_files import write_whole
 
@@ -73,12 +73,10 @@ class State:
         if curve:
             write(curve, pd.DataFrame(self.metrics).to_csv(index=False).encode())
 
-    def load(self, path: Path, main: bool = True) -> bool:
+    def load(self, path: Path) -> bool:
         """Loads a checkpoint of this recipe and these images; False if there is none.
 
-        Args:
-            path: of the checkpoint.
-            main: whether this process of several renames a checkpoint of another recipe.
+        One of another recipe or other images is renamed.
 
         Raises:
             TrainingError: the file cannot be read.
@@ -100,14 +98,13 @@ class State:
                 saved[k] for k in ("step", "seconds", "metrics")
             )
             return True
-        if main:
-            aside = path.with_name(f"{path.stem}.other-{found[:8]}{path.suffix}")
-            path.replace(aside)
-            print(
-                f"{path}: of another recipe or other images; kept as {aside.name}, training starts "
-                f"anew; to go on with it, restore its recipe and rename it {path.name}",
-                file=sys.stderr,
-            )
+        aside = path.with_name(f"{path.stem}.other-{found[:8]}{path.suffix}")
+        path.replace(aside)
+        print(
+            f"{path}: of another recipe or other images; kept as {aside.name}, training starts "
+            f"anew; to go on with it, restore its recipe and rename it {path.name}",
+            file=sys.stderr,
+        )
         return False
 
 

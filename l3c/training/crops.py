@@ -14,7 +14,7 @@ from l3c.data.images import RGBImage
 from l3c.data.manifest import kept_images, read_manifest
 from l3c.models.base import Model
 from l3c.recipe import TrainSettings
-from l3c.training.errors import TrainingError
+from l3c.training import TrainingError
 
 SIDE = 128  # of the crops for validation in pixels, at most
 CROPS = 64  # for validation at most, spread over the photographs
@@ -43,21 +43,19 @@ class Crops:
                 )
         self._names, self._images, self._settings = sorted(images), images, settings
 
-    def batch(self, step: int, share: range | None = None) -> tuple[Tensor, list[str]]:
+    def batch(self, step: int) -> tuple[Tensor, list[str]]:
         """The crops of a step, flipped, turned and permuted, and the names of their images.
 
         Args:
             step: 0-based.
-            share: which crops of the batch to take; all by default.
 
         Returns:
             uint8 (N, 3, crop, crop), and N names.
         """
         settings, side = self._settings, self._settings.crop
-        share = range(settings.batch) if share is None else share
         rng = np.random.default_rng([settings.seed, step])
         crops, names = [], []
-        for i in range(settings.batch):  # all of them, so that the share does not change them
+        for _ in range(settings.batch):
             name = self._names[rng.integers(len(self._names))]
             image = self._images[name]
             top, left = (rng.integers(length - side + 1) for length in image.shape[:2])
@@ -65,10 +63,9 @@ class Crops:
             turn = int(rng.integers(4)) if settings.rotate else 0
             permuted = settings.permute > 0 and rng.random() < settings.permute
             order = rng.permutation(3) if permuted else np.arange(3)
-            if i in share:
-                crop = image[top : top + side, left : left + side, order]
-                crops.append(np.rot90(crop[:, ::-1] if flip else crop, turn))
-                names.append(name)
+            crop = image[top : top + side, left : left + side, order]
+            crops.append(np.rot90(crop[:, ::-1] if flip else crop, turn))
+            names.append(name)
         return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2), names
 
 

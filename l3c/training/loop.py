@@ -6,7 +6,7 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,9 @@ from l3c.models.zoo import ModelError, named_model
 from l3c.progress import Progress
 from l3c.recipe import Recipe, RecipeError
 from l3c.threads import torch_threads
+from l3c.training import TrainingError
 from l3c.training.checkpoint import State, disk_errors, today
 from l3c.training.crops import Crops, middle, spread, validate
-from l3c.training.errors import TrainingError
-from l3c.training.parallel import join
 
 CHECKPOINT_EVERY_S = 20.0
 METRICS_EVERY = 25  # steps that one row of the metrics averages, at least
@@ -64,33 +63,37 @@ def train(
         checkpoint: path of the training state, kept up to date while training, removed at the end.
         validation: crops whose bpsp is written to metrics and card, uint8 (N, 3, H, W).
         name: of the model in tables; the recipe's by default.
-        device: "cpu" or "cuda". Under torchrun its processes share each batch.
+        device: "cpu" or "cuda".
         compiled: with torch.compile: a slow start, faster steps, weights that differ in rounding.
         about: further entries of the card, such as the licence.
 
     Raises:
         TrainingError: images that do not fit the recipe, a loss that is not finite, a full disk, or
-            another process of the training that ended.
+            no GPU.
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError(
+            "device: cuda, but PyTorch finds no GPU here; set device: cpu, or install a PyTorch "
+            "with CUDA"
+        )
     settings, label = recipe.train, name or recipe.name
-    with join(device, checkpoint) as workers, torch_threads(settings.threads):
-        crops, share = Crops(images, settings), workers.share(settings.batch)
-        network = _make_model(recipe).to(workers.device)
+    with torch_threads(settings.threads):
+        crops = Crops(images, settings)
+        network = _make_model(recipe).to(device)
         for weight in network.parameters():
             if settings.channels_last and weight.ndim == 4:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         state = State(recipe, network, data_sha256)
-        resumed = state.load(checkpoint, workers.main)
-        loss_of: Any = workers.loss_of(network)
+        resumed = state.load(checkpoint)
+        loss_of = loss_function(network)
         if compiled:
             loss_of = torch.compile(loss_of)
         every = max(METRICS_EVERY, settings.steps // MOST_ROWS)
-        silent = not workers.main
         with (
             ThreadPoolExecutor(1) as reader,  # of the next crops, while this step is computed
-            Progress(settings.steps, f"train {label}", silent=silent, done=state.step) as progress,
+            Progress(settings.steps, f"train {label}", done=state.step) as progress,
         ):
-            coming = reader.submit(crops.batch, state.step, share)
+            coming = reader.submit(crops.batch, state.step)
             window: list[float] = []
             window_start = time.perf_counter()
             start = window_start - state.seconds
@@ -99,15 +102,14 @@ def train(
                 batch, _ = coming.result()
                 last = step + 1 == settings.steps
                 if not last:
-                    coming = reader.submit(crops.batch, step + 1, share)
+                    coming = reader.submit(crops.batch, step + 1)
                 half = settings.precision == "bfloat16"
-                with torch.autocast(workers.device.type, torch.bfloat16, half):
-                    loss = loss_of(batch.to(workers.device))
-                value = workers.mean(loss.detach())
+                with torch.autocast(device, torch.bfloat16, half):
+                    loss = loss_of(batch.to(device))
+                value = float(loss.detach())
                 if not math.isfinite(value):
                     stopped = checkpoint.with_name(f"{checkpoint.stem}.stopped{checkpoint.suffix}")
-                    if workers.main:
-                        state.save(stopped)
+                    state.save(stopped)
                     names = ", ".join(dict.fromkeys(crops.batch(step)[1]))
                     raise TrainingError(
                         f"{label}: loss is {value} at step {step}, on crops of {names}; the state "
@@ -126,37 +128,42 @@ def train(
                 row = {"step": state.step, "train_bpsp": float(np.mean(window))}
                 row |= {"seconds": round(state.seconds, 3), "validation_bpsp": None}
                 validates = last or state.step % (VALIDATE_ROWS * every) == 0
-                if validation is not None and workers.main and validates:
+                if validation is not None and validates:
                     row |= validate(state.result, validation)
                 state.metrics.append(row)
                 if now - last_save > CHECKPOINT_EVERY_S and not last:
-                    if workers.main:
-                        state.save(checkpoint, weights.with_suffix(".csv"))
+                    state.save(checkpoint, weights.with_suffix(".csv"))
                     last_save = now
                 window, window_start = [], time.perf_counter()
-        if workers.main:
-            state.save(checkpoint, weights.with_suffix(".csv"))
-            card = {
-                "name": label,
-                "compiled": compiled,
-                **(about or {}),
-                "steps": settings.steps,
-                "train_s": round(state.seconds, 1),
-                "threads": torch.get_num_threads(),
-                "processes": workers.size,
-                "device": workers.device.type,
-                "final_train_bpsp": state.metrics[-1]["train_bpsp"],
-                **{k: v for k, v in state.metrics[-1].items() if k.startswith("validation")},
-                "images": len(images),
-                "data_sha256": data_sha256,
-                "recipe": recipe.model_dump(mode="json"),
-                "deviations": recipe.deviations(),
-                "versions": {"torch": torch.__version__, "python": platform.python_version()},
-                "date": today(),
-            }
-            convert_and_write(weights, state.result.cpu(), images, card)
-            checkpoint.unlink(missing_ok=True)
-        workers.wait()
+        state.save(checkpoint, weights.with_suffix(".csv"))
+        card = {
+            "name": label,
+            "compiled": compiled,
+            **(about or {}),
+            "steps": settings.steps,
+            "train_s": round(state.seconds, 1),
+            "threads": torch.get_num_threads(),
+            "device": device,
+            "final_train_bpsp": state.metrics[-1]["train_bpsp"],
+            **{k: v for k, v in state.metrics[-1].items() if k.startswith("validation")},
+            "images": len(images),
+            "data_sha256": data_sha256,
+            "recipe": recipe.model_dump(mode="json"),
+            "deviations": recipe.deviations(),
+            "versions": {"torch": torch.__version__, "python": platform.python_version()},
+            "date": today(),
+        }
+        convert_and_write(weights, state.result.cpu(), images, card)
+        checkpoint.unlink(missing_ok=True)
+
+
+def loss_function(model: Model) -> Callable[[Tensor], Tensor]:
+    """Images uint8 (N, 3, H, W) -> the loss of the family over their sub-pixels, in bits."""
+
+    def loss_of(images: Tensor) -> Tensor:
+        return torch.stack([*model.loss(images).values()]).sum() / images.numel()
+
+    return loss_of
 
 
 def convert_and_write(

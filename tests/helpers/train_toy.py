@@ -1,17 +1,12 @@
-"""A toy training, also in a process of its own: `train_toy.py FOLDER STEPS`.
-
-Writes `FOLDER/toy.safetensors`, its card, and its metrics with a row for each step.
-"""
+"""A toy training, which writes `toy.safetensors`, its card and its metrics."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from l3c.recipe import Recipe, TrainSettings
 from l3c.training import loop
@@ -29,11 +24,7 @@ MODEL: dict[str, Any] = {
 
 
 def toy(steps: int, **train: Any) -> Recipe:
-    """A recipe of few weights and small crops.
-
-    Muon, and the quantizer of a learned z, amplify the last bit of a gradient from step to step: so
-    that processes can be compared, Adam trains the rest.
-    """
+    """A recipe of few weights and small crops."""
     settings = {
         "steps": steps,
         "crop": 16,
@@ -69,18 +60,11 @@ def kill_at(patch: pytest.MonkeyPatch, call: int) -> list[int]:
     steps: list[int] = []
     batch = loop.Crops.batch
 
-    def killed(self: loop.Crops, step: int, share: range) -> Any:
+    def killed(self: loop.Crops, step: int) -> Any:
         steps.append(step)
         if len(steps) == call:
             raise KeyboardInterrupt
-        return batch(self, step, share)
+        return batch(self, step)
 
     patch.setattr(loop.Crops, "batch", killed)
     return steps
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    loop.METRICS_EVERY = 1
-    loop.CHECKPOINT_EVERY_S = 0.0
-    run(Path(sys.argv[1]), toy(int(sys.argv[2])))

@@ -17,9 +17,8 @@ from l3c.models.base import load_model
 from l3c.models.l3c import L3C
 from l3c.models.zoo import read_model
 from l3c.recipe import Recipe
-from l3c.training import checkpoint, loop
+from l3c.training import TrainingError, checkpoint, loop
 from l3c.training.crops import validate
-from l3c.training.errors import TrainingError
 
 FAST = {"optimizer": "muon", "learning_rate": 1e-3, "warmup_steps": 2, "lr_factors": {}}
 RECIPE = toy(12, **FAST, batch=2)
@@ -46,7 +45,7 @@ def test_writes_weights_card_and_metrics_and_shows_progress(
     assert all(part in line for part in ("train toy", "12/12", "bpsp", "img/s"))
     card = json.loads(weights.with_suffix(".json").read_text())
     expected = {"steps": 12, "images": 2, "date": "2001-09-09", "licence": "CC0-1.0"}
-    expected |= {"compiled": False, "validation_bpsp": None, "processes": 1}
+    expected |= {"compiled": False, "validation_bpsp": None}
     assert expected.items() <= card.items()
     assert Recipe.model_validate(card["recipe"]) == RECIPE
     assert "model.blocks: 1 instead of 8" in card["deviations"]
@@ -131,11 +130,14 @@ def test_a_compiled_training_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert weights.read_bytes() == plain.read_bytes()  # no name of a parameter depends on it
 
 
-def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
+def test_what_does_not_fit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(TrainingError, match="b: 16x16"):
         run(tmp_path, changed(crop=24))
     with pytest.raises(TrainingError, match="no parameter group extractor"):
         run(tmp_path, changed(lr_factors={"extractor": 0.0}))
+    with pytest.raises(TrainingError, match="no GPU"):
+        run(tmp_path, RECIPE, device="cuda")
     (tmp_path / "toy.pt").write_bytes(b"half a file")
     with pytest.raises(TrainingError, match=r"toy\.pt"):
         run(tmp_path, RECIPE)

@@ -6,8 +6,7 @@ import pytest
 import torch
 from train_toy import toy
 
-from l3c.nn.muon import Muon
-from l3c.training.optimizers import MUON_RATIO, Optimizers, lr_factor
+from l3c.training.optimizers import MUON_RATIO, Muon, Optimizers, lr_factor
 
 
 def step(*shapes: tuple[int, ...]) -> list[torch.Tensor]:

@@ -1,5 +1,0 @@
-"""What can stop a training."""
-
-
-class TrainingError(RuntimeError):
-    """Training cannot start or go on; the message names the reason and what to do."""
