@@ -178,10 +178,7 @@ class Model:
         Raises:
             coder.CoderError: one of its classes says what is wrong with the file.
         """
-        picture = lossy.decode_lossy(
-            _bytes(data), lambda identity: self.find_codec(identity, Arithmetic.INTEGER)
-        )
-        return _as(output, picture)
+        return _as(output, lossy.decode_lossy(_bytes(data), self.find_codec))
 
     @property
     def codec(self) -> TileCodec:

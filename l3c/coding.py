@@ -142,7 +142,7 @@ def decode_picture(
         container = unpack(data, damaged=salvage)
         mode = mode_of(container)
         sections = known_sections(container, mode)
-    codec = _codec(container, find_codec)
+    codec = codec_of(container, find_codec)
     y, x, height, width = region_of(container.height, container.width, region)
     out = np.zeros((height, width, mode.channels), mode.dtype)
 
@@ -192,7 +192,7 @@ def decodes_to(
         CoderError: as `decode_picture`.
     """
     container = unpack(data)
-    mode, codec = mode_of(container), _codec(container, find_codec)
+    mode, codec = mode_of(container), codec_of(container, find_codec)
     whole = (mode, container.height, container.width, known_sections(container, mode))
     if whole != (picture.mode, picture.height, picture.width, dict(picture.sections)):
         return False
@@ -227,7 +227,7 @@ def decode_pictures(files: Sequence[bytes], find_codec: FindCodec) -> list[Pictu
         else:
             pictures[number] = decode_picture(data, find_codec).picture
     for (_, _, mode, height, width), members in alike.items():
-        codec = _codec(members[0][1], find_codec)
+        codec = codec_of(members[0][1], find_codec)
         tiles = [(container, container.tiles[0]) for _, container in members]
         decoded = decode_tiles(tiles, (0, 0, height, width), mode, codec)
         for (number, container), samples in zip(members, decoded, strict=True):
@@ -271,7 +271,7 @@ def _file(
     )
 
 
-def _codec(container: Container, find_codec: FindCodec) -> TileCodec | None:
+def codec_of(container: Container, find_codec: FindCodec) -> TileCodec | None:
     """The codec of the model that a file names, if it names one.
 
     Raises:

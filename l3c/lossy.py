@@ -6,26 +6,31 @@ were coded; its samples cannot be, as the network computes them in floating poin
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from l3c.fileformat import lossy
-from l3c.fileformat.container import pack_parts, pixels_crc, split_parts
-from l3c.fileformat.errors import ModelMismatchError, NotExactError
-from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.arithmetic import Arithmetic
+from l3c.coding import FindCodec, codec_of, known_sections
+from l3c.fileformat.container import (
+    LOSSY_VERSION,
+    MAX_LOSSY_PIXELS,
+    Container,
+    Tile,
+    pack,
+    pack_parts,
+    split_parts,
+    unpack,
+)
+from l3c.images.picture import Mode, Picture, PictureError
 from l3c.models.tile_codec import LossyCodec, TileCodec, UnsupportedError
 from l3c.stopwatch import timed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FindLossyCodec = Callable[[bytes], TileCodec]
-"""Model identity of a file -> its codec; raises ModelMismatchError for others."""
 
-
-def lossy_codec(codec: TileCodec) -> LossyCodec:
+def lossy_codec(codec: TileCodec | None) -> LossyCodec:
     """The codec, if it is lossy.
 
     Raises:
@@ -49,26 +54,27 @@ def encode_lossy(picture: Picture, codec: LossyCodec) -> bytes:
     if picture.mode != Mode.RGB:
         raise PictureError(f"{picture.mode.text}: lossy models take RGB in 8 bits without alpha")
     height, width, _ = picture.samples.shape
-    if height * width > lossy.MAX_PIXELS:
+    if height * width > MAX_LOSSY_PIXELS:
         raise PictureError(f"{height}x{width} pixels; lossy files hold at most 2^26")
     symbols = codec.symbols(picture.samples)
     payload = pack_parts(codec.encode_symbols(symbols))
-    sections = {int(kind): content for kind, content in picture.sections.items()}
+    kept = tuple((int(kind), content) for kind, content in picture.sections.items())
     with timed("container"):
-        crc = pixels_crc(symbols)
-        return lossy.pack(lossy.LossyFile(height, width, codec.identity, payload, crc, sections))
+        tiles, model = (Tile.of(payload, symbols),), codec.identity
+        whole = (Mode.RGB, height, width, Arithmetic.INTEGER, model, 1, 1, kept, tiles)
+        return pack(Container(*whole, version=LOSSY_VERSION))
 
 
-def decode_symbols(data: bytes, find_codec: FindLossyCodec) -> NDArray[np.uint8]:
+def decode_symbols(data: bytes, find_codec: FindCodec) -> NDArray[np.uint8]:
     """The symbols of a `.l3y` file, which are the same on every machine.
 
     Raises:
         CoderError, ModelMismatchError: as `decode_lossy`.
     """
-    return _symbols(lossy.unpack(data), find_codec)[0]
+    return _symbols(unpack(data, lossy=True), find_codec)[0]
 
 
-def decode_lossy(data: bytes, find_codec: FindLossyCodec) -> Picture:
+def decode_lossy(data: bytes, find_codec: FindCodec) -> Picture:
     """The reconstruction of a `.l3y` file.
 
     Args:
@@ -81,26 +87,15 @@ def decode_lossy(data: bytes, find_codec: FindLossyCodec) -> Picture:
         NotExactError: the bytes are intact, and decode to other symbols.
     """
     with timed("container"):
-        file = lossy.unpack(data)
+        file = unpack(data, lossy=True)
     symbols, codec = _symbols(file, find_codec)
-    known = {int(section) for section in Section}
-    sections: dict[Section, Any] = {
-        Section(kind): content for kind, content in file.sections.items() if kind in known
-    }
-    return Picture(Mode.RGB, codec.reconstruct(symbols, file.height, file.width), sections)
+    samples = codec.reconstruct(symbols, file.height, file.width)
+    return Picture(Mode.RGB, samples, known_sections(file, Mode.RGB))
 
 
-def _symbols(
-    file: lossy.LossyFile, find_codec: FindLossyCodec
-) -> tuple[NDArray[np.uint8], LossyCodec]:
-    codec = lossy_codec(find_codec(file.model))
-    if codec.identity != file.model:
-        raise ModelMismatchError(
-            f"written with model {file.model.hex()}, this one is {codec.identity.hex()}: "
-            "name the weights it was written with as the model"
-        )
-    streams = split_parts(file.payload, codec.streams)
-    symbols = codec.decode_symbols(streams, file.height, file.width)
-    if pixels_crc(symbols) != file.symbols_crc:
-        raise NotExactError((0, 0, file.height, file.width))
+def _symbols(file: Container, find_codec: FindCodec) -> tuple[NDArray[np.uint8], LossyCodec]:
+    (tile,), whole = file.tiles, (0, 0, file.height, file.width)
+    payload, codec = tile.check(whole), lossy_codec(codec_of(file, find_codec))
+    symbols = codec.decode_symbols(split_parts(payload, codec.streams), file.height, file.width)
+    tile.check_pixels(symbols, whole)
     return symbols, codec

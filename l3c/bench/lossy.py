@@ -22,7 +22,7 @@ from baselines.lossy.base import LossyMethod, lossy_key
 from coder.errors import CoderError
 from l3c.bench.measure.child import Child
 from l3c.bench.schema import Row
-from l3c.fileformat import lossy as lossy_file
+from l3c.fileformat.container import LOSSY_SUFFIX, unpack
 from l3c.images.picture import Picture
 from l3c.lossy import decode_lossy, encode_lossy, lossy_codec
 from l3c.models import zoo
@@ -64,7 +64,7 @@ class LearnedLossy(LossyMethod):
         weights: of the models, from the lowest rate to the highest.
     """
 
-    suffix = lossy_file.SUFFIX
+    suffix = LOSSY_SUFFIX
     quality = "model"
 
     def __init__(self, name: str, weights: Sequence[Path | str]) -> None:
@@ -90,14 +90,14 @@ class LearnedLossy(LossyMethod):
         """See `LossyMethod`; the model is found by its identity in the file."""
         codecs = {codec.identity: codec for codec in map(self.codec, self.points)}
         try:
-            model = lossy_file.unpack(data).model
-            return decode_lossy(data, lambda identity: codecs[model]).samples
+            model = unpack(data, lossy=True).model
+            return decode_lossy(data, lambda *_: codecs[model]).samples
         except (CoderError, KeyError) as error:
             raise DecodeError(self.name, str(error)) from error
 
     def header_bytes(self, data: bytes) -> int:
         """See `LossyMethod`."""
-        return len(data) - len(lossy_file.unpack(data).payload)
+        return len(data) - len(unpack(data, lossy=True).tiles[0].payload or b"")
 
 
 class _Served:

@@ -12,9 +12,8 @@ from l3c.cli.options import add_coding, add_flag, add_inputs, add_output
 from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.cli.verify import flaw_fields, salvage
 from l3c.coding import decode_picture
-from l3c.fileformat.container import unpack
+from l3c.fileformat.container import is_lossy, unpack
 from l3c.fileformat.errors import Rectangle
-from l3c.fileformat.lossy import is_lossy
 from l3c.images.png import png_of
 from l3c.pillow_plugin import SUFFIX
 

@@ -21,9 +21,8 @@ from l3c.cli.options import add_inputs, add_shared
 from l3c.cli.report import Batch, Outcome, sizes
 from l3c.cli.verify import flaw_fields, flaws_of
 from l3c.coding import mode_of
-from l3c.fileformat.container import header_bytes, split_parts, unpack
+from l3c.fileformat.container import header_bytes, is_lossy, split_parts, unpack
 from l3c.fileformat.errors import TileError
-from l3c.fileformat.lossy import is_lossy
 from l3c.fileformat.tiles import tile_rectangles
 from l3c.images.picture import Section
 from l3c.models.zoo import ModelError, ModelFile, named_model, released

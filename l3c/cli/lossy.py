@@ -7,26 +7,18 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from l3c.arithmetic import Arithmetic
 from l3c.cli.exits import InputError, UsageError
 from l3c.cli.files import Job, OutputError
 from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.coding import region_of
-from l3c.fileformat import lossy
+from l3c.fileformat.container import LOSSY_SUFFIX as SUFFIX
+from l3c.fileformat.container import unpack
 from l3c.images.picture import Mode, Section
 from l3c.images.png import png_of
 from l3c.images.reading import read_picture
-from l3c.lossy import (
-    FindLossyCodec,
-    decode_lossy,
-    decode_symbols,
-    encode_lossy,
-    lossy_codec,
-)
+from l3c.lossy import decode_lossy, decode_symbols, encode_lossy, lossy_codec
 from l3c.models.zoo import ModelFile, named_model
 from l3c.tile_coding import Choice
-
-SUFFIX = lossy.SUFFIX
 
 
 def asked_for(args: argparse.Namespace) -> bool:
@@ -57,7 +49,7 @@ def encode(job: Job, batch: Batch) -> Outcome:
 
     def verify(stored: bytes) -> None:
         if args.verify:
-            decode_symbols(stored, lambda identity: codec)
+            decode_symbols(stored, lambda *model: codec)
 
     batch.write(job, data, verify)
     read = len(content) if isinstance(content, bytes) else content.stat().st_size
@@ -82,9 +74,9 @@ def decode(job: Job, batch: Batch, data: bytes) -> Outcome:
     if args.salvage:
         raise InputError("lossy files have no tiles that could be salvaged")
     batch.outputs.check(job.target, job.path)
-    file = lossy.unpack(data)
+    file = unpack(data, lossy=True)
     y, x, height, width = region_of(file.height, file.width, args.region)
-    picture = decode_lossy(data, _finder(batch))
+    picture = decode_lossy(data, batch.model.find_codec)
     picture = replace(picture, samples=picture.samples[y : y + height, x : x + width])
     png = png_of(picture)
     batch.write(job, png)
@@ -94,17 +86,18 @@ def decode(job: Job, batch: Batch, data: bytes) -> Outcome:
 
 def verify(job: Job, batch: Batch, data: bytes) -> Outcome:
     """See `l3c.cli.verify`: the symbols are decoded and compared with their checksum."""
-    decode_symbols(data, _finder(batch))
+    decode_symbols(data, batch.model.find_codec)
     fields = {"input": job.name, **_fields(data, len(data)), "good": True}
     return Outcome(f"{job.name}: OK, lossy", fields)
 
 
 def info(job: Job, data: bytes, models: list[ModelFile]) -> Outcome:
     """See `l3c.cli.info`."""
-    file = lossy.unpack(data)
+    file = unpack(data, lossy=True)
+    payload = file.tiles[0].check((0, 0, file.height, file.width))
     model = next((m.name for m in models if file.model in m.identities), None)
     kinds = {int(section): section.name for section in Section}
-    names = {kinds.get(kind, f"kind {kind}"): len(c) for kind, c in file.sections.items()}
+    names = {kinds.get(kind, f"kind {kind}"): len(content) for kind, content in file.sections}
     fields = {
         "input": job.name,
         **_fields(data, len(data)),
@@ -112,7 +105,7 @@ def info(job: Job, data: bytes, models: list[ModelFile]) -> Outcome:
         "model_name": model,
         "sections": names,
         "bytes": len(data),
-        "payload_bytes": len(file.payload),
+        "payload_bytes": len(payload),
     }
     lines = {
         "image": f"a lossy reconstruction, RGB, {file.width} x {file.height} pixels",
@@ -125,7 +118,7 @@ def info(job: Job, data: bytes, models: list[ModelFile]) -> Outcome:
 
 
 def _fields(data: bytes, read: int, written: int = 0) -> dict[str, Any]:
-    file = lossy.unpack(data)
+    file = unpack(data, lossy=True)
     pixels = file.height * file.width
     return {
         **sizes(read, written, 8 * len(data), pixels * Mode.RGB.channels),
@@ -135,7 +128,3 @@ def _fields(data: bytes, read: int, written: int = 0) -> dict[str, Any]:
         "height": file.height,
         "width": file.width,
     }
-
-
-def _finder(batch: Batch) -> FindLossyCodec:
-    return lambda identity: batch.model.find_codec(identity, Arithmetic.INTEGER)

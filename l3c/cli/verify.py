@@ -15,9 +15,8 @@ from l3c.cli.files import Job, find_jobs
 from l3c.cli.options import add_coding, add_inputs
 from l3c.cli.report import Batch, Outcome, sizes
 from l3c.coding import Decoded, decode_picture
-from l3c.fileformat.container import Container, unpack
+from l3c.fileformat.container import Container, is_lossy, unpack
 from l3c.fileformat.errors import Rectangle, SectionAlteredError
-from l3c.fileformat.lossy import is_lossy
 from l3c.pillow_plugin import SUFFIX
 
 if TYPE_CHECKING:

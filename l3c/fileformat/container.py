@@ -1,6 +1,10 @@
 """The `.l3c` file: a header that is checked first, then metadata, then the image's tiles.
 
 FORMAT.md specifies every byte. Nothing here knows what a tile's bytes mean, nor what a mode is.
+
+A `.l3y` file (LOSSY.md) is the same without the fields that are equal in all of them: its one tile
+is the image, its "pixels" are symbols from which a lossy model reconstructs it. It has another
+signature and suffix, and readers of either kind refuse the other.
 """
 
 from __future__ import annotations
@@ -23,6 +27,10 @@ from l3c.fileformat.tiles import grid_flaw
 # Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
 MAGIC = b"\x8fL3C\r\n\x1a\n"
 VERSIONS = (2, 3)  # that are read, and written: 3 where tiles of one file are coded differently
+LOSSY_MAGIC = b"\x8fL3Y\r\n\x1a\n"
+LOSSY_VERSION = 1
+LOSSY_SUFFIX = ".l3y"
+MAX_LOSSY_PIXELS = 1 << 26  # that a reader of lossy files takes memory for
 MODEL_BYTES = 8
 ARITHMETICS = (0, 1, 2, 3, 4)
 CRITICAL_SECTION = 128  # a reader may skip kinds below it, and has to know the others
@@ -84,7 +92,8 @@ class Container:
         rows, cols: the tiles' grid, see `tile_rectangles`.
         sections: kind, 0..127 and each at most once, and bytes of metadata, by kind.
         tiles: row by row.
-        version: of the format, 3 where the first byte of each payload names what coded it.
+        version: of the format, 3 where the first byte of each payload names what coded it; 1 of
+            lossy files, whose mode is 4, arithmetic 3 and grid 1 x 1.
         damaged_sections: kinds of the sections that were left out, by `unpack(damaged=True)`.
     """
 
@@ -135,50 +144,56 @@ def split_parts(data: Bytes, n: int) -> list[bytes]:
     return [bytes(view[start:end]) for start, end in itertools.pairwise([*ends, len(view)])]
 
 
+def is_lossy(data: Bytes) -> bool:
+    """Whether bytes begin as a lossy file."""
+    return bytes(data[: len(LOSSY_MAGIC)]) == LOSSY_MAGIC
+
+
 def pack(container: Container) -> bytes:
     """The bytes of a file; inverse of `unpack`. Sections are written in the order of their kinds.
 
     Raises:
-        ValueError: a value that FORMAT.md does not allow.
+        ValueError: a value that FORMAT.md or LOSSY.md does not allow.
     """
-    c = container
+    c, lossy = container, container.version == LOSSY_VERSION
     fields = c.mode, c.height, c.width, c.arithmetic, c.model, c.rows, c.cols
     contents = [content for _, content in sorted(c.sections)]
     sections = [(kind, len(body), zlib.crc32(body)) for kind, body in sorted(c.sections)]
     payloads = [tile.payload for tile in c.tiles if tile.payload is not None]
-    if len(payloads) < len(c.tiles) or c.version not in VERSIONS:
+    if len(payloads) < len(c.tiles) or not (lossy or c.version in VERSIONS):
         raise ValueError(f"expected all payloads and a version of {VERSIONS}, got {c.version}")
     tiles = [(len(t.payload or b""), t.payload_crc, t.pixels_crc) for t in c.tiles]
     try:
-        parts = [
-            bytes([c.mode, c.arithmetic]),
-            leb128(c.height, "height"),
-            leb128(c.width, "width"),
-        ]
-        parts += [c.model, leb128(c.rows, "rows"), leb128(c.cols, "cols"), bytes([len(sections)])]
-        for kind, size, crc in sections:
-            parts += [bytes([kind]), leb128(size, "section"), _u32(crc)]
-        for size, payload_crc, crc in tiles:
-            parts += [leb128(size, "payload"), _u32(payload_crc), _u32(crc)]
+        kind, grid = bytes([c.mode, c.arithmetic]), leb128(c.rows, "rows") + leb128(c.cols, "cols")
+        size = leb128(c.height, "height") + leb128(c.width, "width")
+        parts = [size, c.model] if lossy else [kind, size, c.model, grid]
+        parts.append(bytes([len(sections)]))
+        for section, length, crc in sections:
+            parts += [bytes([section]), leb128(length, "section"), _u32(crc)]
+        for length, payload_crc, crc in tiles:
+            parts += [leb128(length, "payload"), _u32(payload_crc), _u32(crc)]
         body = b"".join(parts)
-        same = _parse(body) == (fields, sections, tiles)
+        same = _parse(body, lossy) == (fields, sections, tiles)
     except (CoderError, OverflowError) as error:
         raise ValueError(f"FORMAT.md does not allow this container: {error}") from error
     if not same:
         raise ValueError(
             f"the model, sections or tiles do not fit the other fields: {fields}, {sections}"
         )
-    head = MAGIC + bytes([c.version]) + leb128(len(body), "header") + body
+    head = (
+        (LOSSY_MAGIC if lossy else MAGIC) + bytes([c.version]) + leb128(len(body), "header") + body
+    )
     return b"".join([head, _u32(zlib.crc32(head)), *contents, *payloads])
 
 
-def unpack(data: Bytes, *, damaged: bool = False) -> Container:
+def unpack(data: Bytes, *, damaged: bool = False, lossy: bool = False) -> Container:
     """Parses a file. Every length is checked against the bytes that are there.
 
     Payloads are views into `data`; `Tile.check` compares their checksums.
 
     Args:
         data: the whole file.
+        lossy: expect a lossy file, not a lossless one.
         damaged: take what is left of a file whose header is intact. Sections with wrong checksums
             are left out and listed in `damaged_sections`; tiles that the file ends before have the
             payload None; bytes after the last tile are ignored.
@@ -188,8 +203,8 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
             SectionAlteredError, no TrailingBytesError, and a TruncatedError in the header alone.
     """
     view = memoryview(data).cast("B")
-    version, header, at = _header(view)
-    fields, sections, tiles = _parse(header)
+    version, header, at = _header(view, lossy)
+    fields, sections, tiles = _parse(header, lossy)
     expected = at + sum(size for _, size, _ in sections) + sum(size for size, _, _ in tiles)
     if len(view) != expected and not damaged:
         early = len(view) < expected
@@ -214,21 +229,23 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
 
 def header_bytes(data: Bytes) -> int:
     """How many bytes come before the sections and tiles of a file; raises as `unpack` does."""
-    return _header(memoryview(data).cast("B"))[2]
+    return _header(memoryview(data).cast("B"), is_lossy(data))[2]
 
 
-def _header(view: memoryview) -> tuple[int, bytes, int]:
+def _header(view: memoryview, lossy: bool) -> tuple[int, bytes, int]:
     """Version, the header's fields, whose checksum fits, and where the header ends."""
-    start = len(MAGIC) + 1
+    magic, versions = (LOSSY_MAGIC, (LOSSY_VERSION,)) if lossy else (MAGIC, VERSIONS)
+    start = len(magic) + 1
     inside = errors.TruncatedError(f"file of {len(view)} bytes ends inside the header; {GET_AGAIN}")
-    if view[: len(MAGIC)] != MAGIC[: len(view)]:
-        raise errors.NotL3CError("not an L3C file: it does not start with the signature")
+    if view[: len(magic)] != magic[: len(view)]:
+        kind = "a lossy L3C" if lossy else "an L3C"
+        raise errors.NotL3CError(f"not {kind} file: it does not start with the signature")
     if len(view) < start:
         raise inside
     version = view[start - 1]
-    if version > VERSIONS[-1]:
-        raise errors.NewerFormatError(f"container format {version} (up to {VERSIONS[-1]} are read)")
-    if version < VERSIONS[0]:
+    if version > versions[-1]:
+        raise errors.NewerFormatError(f"container format {version} (up to {versions[-1]} are read)")
+    if version < versions[0]:
         raise errors.UnsupportedFormatError(
             f"container format {version} was a draft that no release reads; "
             "encode the image again with this one"
@@ -248,19 +265,22 @@ _Fields = tuple[int, int, int, int, bytes, int, int]
 _Triples = list[tuple[int, int, int]]
 
 
-def _parse(header: bytes) -> tuple[_Fields, _Triples, _Triples]:
+def _parse(header: bytes, lossy: bool) -> tuple[_Fields, _Triples, _Triples]:
     """A `Container` up to its grid; kind, length, CRC-32 of each section; of tiles length, CRC-32s.
 
     The checksum of the header fits, so that only a writer's mistake, or malice, is found here.
     """
-    reader = Reader(header)
-    mode, arithmetic = reader.byte(), reader.byte()
+    reader = _Reader(header)
+    mode, arithmetic = (4, 3) if lossy else (reader.byte(), reader.byte())
     if arithmetic not in ARITHMETICS:
         raise errors.NewerFormatError(f"pixels coded with arithmetic {arithmetic}")
     height, width = reader.number(), reader.number()
     model = reader.take(MODEL_BYTES if arithmetic else 0)
-    rows, cols = reader.number(), reader.number()
-    reader.refuse(grid_flaw(height, width, rows, cols))
+    rows, cols = (1, 1) if lossy else (reader.number(), reader.number())
+    if not lossy:
+        reader.refuse(grid_flaw(height, width, rows, cols))
+    elif not 0 < height * width <= MAX_LOSSY_PIXELS:
+        reader.refuse(f"{height}x{width} pixels, expected 1..2^26")
     sections: _Triples = []
     for _ in range(reader.byte()):
         kind, before = reader.byte(), sections[-1][0] if sections else -1
@@ -275,41 +295,32 @@ def _parse(header: bytes) -> tuple[_Fields, _Triples, _Triples]:
     return (mode, height, width, arithmetic, model, rows, cols), sections, tiles
 
 
-class Reader:
-    """Takes the fields of a header one after the other.
+class _Reader:
+    """Takes the fields of a header one after the other."""
 
-    Args:
-        header: its bytes.
-        ended: raised where they end inside a field.
-    """
-
-    def __init__(
-        self, header: bytes, ended: type[CorruptStreamError] = errors.HeaderAlteredError
-    ) -> None:
-        self.header, self.at, self.ended = header, 0, ended
+    def __init__(self, header: bytes) -> None:
+        self.header, self.at = header, 0
 
     def take(self, count: int) -> bytes:
-        """The next bytes."""
         start, self.at = self.at, self.at + count
         if self.at > len(self.header):
-            raise self.ended(f"the header of {len(self.header)} bytes ends early; {GET_AGAIN}")
+            raise errors.HeaderAlteredError(
+                f"the header of {len(self.header)} bytes ends early; {GET_AGAIN}"
+            )
         return self.header[start : self.at]
 
     def byte(self) -> int:
-        """The next byte."""
         return self.take(1)[0]
 
     def u32(self) -> int:
-        """The next four bytes, big-endian."""
         return int.from_bytes(self.take(4), "big")
 
     def number(self) -> int:
-        """The next number, LEB128."""
-        value, self.at = read_leb128(self.header, self.at, errors.HeaderAlteredError, self.ended)
+        """LEB128."""
+        value, self.at = read_leb128(self.header, self.at, errors.HeaderAlteredError)
         return value
 
     def refuse(self, flaw: str) -> None:
-        """Raises errors.HeaderAlteredError if there is a flaw."""
         if flaw:
             where = f"the header is not valid at byte {self.at} of {len(self.header)}"
             raise errors.HeaderAlteredError(f"{where}: {flaw}; {GET_AGAIN}")

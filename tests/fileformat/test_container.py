@@ -27,10 +27,12 @@ from coder.errors import CoderError
 from l3c import fileformat
 from l3c.fileformat import errors
 from l3c.fileformat.container import (
+    LOSSY_VERSION,
     MAGIC,
     VERSIONS,
     Container,
     Tile,
+    is_lossy,
     pack,
     pack_parts,
     pixels_crc,
@@ -68,6 +70,7 @@ def a_container(rows: int = 1, cols: int = 1, **changes: Any) -> Container:
     return dataclasses.replace(made, **changes)
 
 
+LOSSY = Container(4, 300, 5, 3, b"modelxyz", 1, 1, ((1, b"icc"), (3, b"")), (a_tile(),), 1)
 SAMPLE = a_container(2, 2, sections=((1, b"profile"), (2, b"II*\0"), (90, b"")))
 
 SECTIONS = st.dictionaries(st.integers(0, 127), st.binary(max_size=200))
@@ -113,11 +116,45 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize(("field", "value"), [(f, value) for f in WRONG for value in WRONG[f]])
-def test_pack_refuses_what_unpack_would(field: str, value: Any) -> None:
+WRONG_OF_LOSSY: dict[str, list[Any]] = {
+    **{"height": [0, 1 << 24], "model": [b"short"], "sections": [((200, b""),)], "mode": [5]},
+    **{"rows": [2], "tiles": [(Tile(None, 0, 0),)]},
+}
+
+
+@pytest.mark.parametrize(
+    ("container", "field", "value"),
+    [(a_container(), f, value) for f in WRONG for value in WRONG[f]]
+    + [(LOSSY, f, value) for f in WRONG_OF_LOSSY for value in WRONG_OF_LOSSY[f]],
+)
+def test_pack_refuses_what_unpack_would(container: Container, field: str, value: Any) -> None:
     with pytest.raises(ValueError) as caught:
-        pack(dataclasses.replace(a_container(), **{field: value}))
+        pack(dataclasses.replace(container, **{field: value}))
     assert not isinstance(caught.value, CoderError)
+
+
+def checked(data: bytes) -> None:
+    unpack(data, lossy=True).tiles[0].check((0, 0, 300, 5))
+
+
+def test_lossy_files_are_never_taken_for_others() -> None:
+    data = pack(LOSSY)
+    assert data[:8] == b"\x8fL3Y\r\n\x1a\n"
+    assert is_lossy(data)
+    assert not is_lossy(pack(SAMPLE))
+    assert unpack(data, lossy=True) == LOSSY
+    for other, lossy in ((data, False), (pack(SAMPLE), True), (MAGIC + data[8:], True)):
+        with pytest.raises(errors.NotL3CError):
+            unpack(other, lossy=lossy)
+    for at in range(len(data)):
+        with pytest.raises(errors.TruncatedError):
+            unpack(data[:at], lossy=True)
+        with pytest.raises(CoderError):
+            checked(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    with pytest.raises(errors.TrailingBytesError):
+        unpack(data + b"\0", lossy=True)
+    with pytest.raises(errors.NewerFormatError):
+        unpack(data[:8] + bytes([LOSSY_VERSION + 1]) + data[9:], lossy=True)
 
 
 def test_checksum_of_pixels() -> None:
@@ -345,7 +382,10 @@ def test_hostile_files_cost_nothing(expected: type[CoderError], case: str) -> No
     assert seconds < 0.1  # microseconds, but the machine may be busy
 
 
-def test_fuzzing_finds_nothing() -> None:
-    answers, findings, _ = fuzzer("fuzz_container").fuzz(5000, seed=0)
+@pytest.mark.parametrize("kind", ["lossless", "lossy"])
+def test_fuzzing_finds_nothing(kind: str) -> None:
+    script = fuzzer("fuzz_container")
+    files = script.lossy_corpus() if kind == "lossy" else None
+    answers, findings, _ = script.fuzz(5000, seed=0, files=files)
     assert findings == []
     assert {"accepted", "salvaged", "HeaderAlteredError", "NewerFormatError"} <= set(answers)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ from l3c.bench.lossy import psnr
 from l3c.cli import main
 from l3c.cli.exits import Exit
 from l3c.coding import encode_picture
+from l3c.fileformat.container import Tile, pack, unpack
 from l3c.fileformat.errors import ModelMismatchError, NotExactError, NotL3CError
-from l3c.fileformat.lossy import pack, unpack
 from l3c.images.picture import Picture, PictureError, Section
 from l3c.lossy import decode_lossy, decode_symbols, encode_lossy, lossy_codec
 from l3c.models import zoo
@@ -255,17 +256,21 @@ def test_a_file_holds_symbols_and_metadata(codec: CPMCodec) -> None:
     picture = Picture.from_array(photograph())
     picture = replace(picture, sections={Section.XMP: b"<x/>"})
     data = encode_lossy(picture, codec)
-    decoded = decode_lossy(data, lambda identity: codec)
+    decoded = decode_lossy(data, lambda *model: codec)
     assert decoded.sections == picture.sections
     assert (decoded.samples == codec.decode(codec.encode(picture.samples), 203, 250)).all()
-    assert (decode_symbols(data, lambda identity: codec) == codec.symbols(picture.samples)).all()
-    damaged = unpack(data)
-    with pytest.raises(NotExactError):
-        decode_lossy(pack(replace(damaged, symbols_crc=1)), lambda identity: codec)
-    with pytest.raises(ModelMismatchError):
-        decode_lossy(pack(replace(damaged, model=b"8 others")), lambda identity: codec)
-    with pytest.raises(CorruptStreamError):
-        decode_lossy(pack(replace(damaged, payload=damaged.payload + b"\0")), lambda _: codec)
+    assert (decode_symbols(data, lambda *model: codec) == codec.symbols(picture.samples)).all()
+    file = unpack(data, lossy=True)
+    tile = file.tiles[0]
+    longer = Tile.of(bytes(tile.payload or b"") + b"\0", codec.symbols(picture.samples))
+    changes: list[tuple[dict[str, Any], type[Exception]]] = [
+        ({"tiles": (replace(tile, pixels_crc=1),)}, NotExactError),
+        ({"tiles": (longer,)}, CorruptStreamError),
+        ({"model": b"8 others"}, ModelMismatchError),
+    ]
+    for change, error in changes:
+        with pytest.raises(error):
+            decode_lossy(pack(replace(file, **change)), lambda *model: codec)
     for samples in (photograph()[:, :, 0], np.zeros((4, 4, 4), np.uint8)):
         with pytest.raises(PictureError):
             encode_lossy(Picture.from_array(samples), codec)
@@ -281,7 +286,7 @@ weights, file, threads = sys.argv[1:]
 import torch
 torch.set_num_threads(int(threads))
 data = open(file, "rb").read()
-sys.stdout.buffer.write(decode_symbols(data, lambda _: zoo.open_codec(weights)).tobytes())
+sys.stdout.buffer.write(decode_symbols(data, lambda *_: zoo.open_codec(weights)).tobytes())
 """
 
 
