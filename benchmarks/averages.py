@@ -20,7 +20,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks.recipes import small, with_steps
-from l3c.data.manifest import MANIFEST
+from l3c.data.images import MANIFEST
 from l3c.data.store import Store
 from l3c.progress import Progress
 from l3c.recipe import Recipe, load_recipe

@@ -27,25 +27,23 @@ from torch import Tensor
 from coder import cuda
 from coder.causal import VARIANTS, use_variant
 from coder.errors import CoderError
-from l3c.arithmetic import Kind
 from l3c.bench.measure.child import Child
 from l3c.bench.measure.crops import Image, crops_of
 from l3c.bench.measure.provenance import environment, hardware
 from l3c.bench.schema import rows_of, write
 from l3c.coding import decode_picture, encode_picture
 from l3c.data.sources import folder_photos
+from l3c.files import write_text
 from l3c.images.picture import Picture
 from l3c.integer.network import IntegerNetwork
 from l3c.messages import counted
 from l3c.models.base import load_model
 from l3c.models.pyramid import PyramidModel
 from l3c.models.pyramid_codec import PyramidCodec
-from l3c.models.tile_codec import TileCodec
+from l3c.models.tile_codec import Kind, TileCodec
 from l3c.models.zoo import open_codec, read_model
 from l3c.nn.pyramid import CodingStep
 from l3c.tile_coding import Choice
-from l3c.torch_state import attribute
-from l3c.whole_files import write_text
 
 _ENGINE_TILE = 32  # side of their tiles for the causal engine, which has a thread for each tile
 SIDES = range(1, 80, 2)  # of the crops, in pixels
@@ -140,8 +138,12 @@ class SettingCodec(PyramidCodec):
         # The whole batch of features is passed on, but the parameters of one image only. oneDNN is
         # chosen here, because the codec fixes it (`l3c.torch_state`).
         batch = symbols.expand(self._batch, -1, -1, -1)
-        with attribute(torch.backends.mkldnn, "enabled", self._onednn):
+        mkldnn: Any = torch.backends.mkldnn
+        before, mkldnn.enabled = mkldnn.enabled, self._onednn
+        try:
             params, f = super().predict(step, batch, coarser_features)
+        finally:
+            mkldnn.enabled = before
         return [each[-1:] for each in params], f
 
 

@@ -39,7 +39,7 @@ from l3c.bench.measure.timing import (
     measure_timing,
 )
 from l3c.bench.schema import BatchRow, TimingRow, frame, write
-from l3c.data.embedded import embedded_photos
+from l3c.data.sources import embedded_photos
 from l3c.models.base import write_model
 from l3c.models.zoo import named_model, open_codec
 from l3c.recipe import Recipe, load_recipe

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from l3c.data.embedded import embedded_photos
+from l3c.data.sources import embedded_photos
 from l3c.models.pyramid_codec import PyramidCodec, as_pyramid_codec
 from l3c.recipe import Recipe, load_recipe
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from torch import Tensor
 
-from l3c.data.manifest import MANIFEST
+from l3c.data.images import MANIFEST
 from l3c.data.store import Store
 from l3c.models.zoo import read_model
 from l3c.recipe import Recipe, load_recipe

@@ -20,10 +20,9 @@ import numpy as np
 from PIL import Image
 
 from l3c import coding, lossy
-from l3c.arithmetic import Arithmetic, Kind
 from l3c.images.picture import Picture
 from l3c.models import zoo
-from l3c.models.tile_codec import TileCodec
+from l3c.models.tile_codec import Arithmetic, Kind, TileCodec
 from l3c.tile_coding import Choice
 
 if TYPE_CHECKING:

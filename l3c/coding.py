@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from coder.errors import CoderError, CorruptStreamError
-from l3c.arithmetic import Arithmetic
 from l3c.fileformat.container import Container, Tile, pack, unpack
 from l3c.fileformat.errors import ModelMismatchError, NewerFormatError, Rectangle
 from l3c.fileformat.tiles import tile_grid, tile_rectangles
 from l3c.images.picture import Mode, Picture, PictureError, Samples, Section, check_sections
-from l3c.models.tile_codec import TileCodec
+from l3c.models.tile_codec import Arithmetic, TileCodec
 from l3c.stopwatch import is_timed, timed
 from l3c.threads import in_threads
 from l3c.tile_coding import Choice, CodedTile, decode_tiles, encode_tiles

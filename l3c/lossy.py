@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from l3c.arithmetic import Arithmetic
 from l3c.coding import FindCodec, codec_of, known_sections
 from l3c.fileformat.container import (
     LOSSY_VERSION,
@@ -23,7 +22,7 @@ from l3c.fileformat.container import (
     unpack,
 )
 from l3c.images.picture import Mode, Picture, PictureError
-from l3c.models.tile_codec import LossyCodec, TileCodec, UnsupportedError
+from l3c.models.tile_codec import Arithmetic, LossyCodec, TileCodec, UnsupportedError
 from l3c.stopwatch import timed
 
 if TYPE_CHECKING:

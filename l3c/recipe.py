@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from l3c.messages import one_line
-from l3c.models.families import FamilyError, family_name, load_family
+from l3c.models.zoo import FamilyError, family_name, load_family
 from l3c.settings import FrozenSettings, problems
 
 if TYPE_CHECKING:  # families import PyTorch, which takes seconds

@@ -13,7 +13,7 @@ from tiny_models import limit, noise, smooth, write_model
 
 import l3c
 from l3c import tile_coding
-from l3c.data.embedded import embedded_photos
+from l3c.data.sources import embedded_photos
 from l3c.fileformat.errors import ModelMismatchError
 from l3c.images.picture import PictureError
 

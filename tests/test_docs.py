@@ -20,7 +20,7 @@ from result_rows import frame_of, result_row
 from baselines.registry import get_method
 from l3c.bench.figures import registry
 from l3c.cli.main import parse
-from l3c.models.families import load_family
+from l3c.models.zoo import load_family
 from l3c.recipe import load_recipe
 from l3c.workflow.experiment import Experiment
 

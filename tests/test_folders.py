@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from l3c.folders import SEEN, Found, find_files
+from l3c.files import SEEN, Found, find_files
 
 
 def paths(found: Found, root: Path) -> list[str]:

@@ -11,14 +11,13 @@ from tiny_models import limit, noise, smooth, tiny
 
 from coder.errors import CorruptStreamError
 from l3c import tile_coding
-from l3c.arithmetic import Arithmetic
 from l3c.coding import decode_picture, decode_pictures, encode_picture, encode_pictures
-from l3c.data.embedded import embedded_photos
+from l3c.data.sources import embedded_photos
 from l3c.fileformat import fallback, tiles
 from l3c.fileformat.container import Container, Tile, pack, unpack
 from l3c.fileformat.errors import TileAlteredError
 from l3c.images.picture import Mode, Picture, Samples
-from l3c.models.tile_codec import TileCodec
+from l3c.models.tile_codec import Arithmetic, TileCodec
 from l3c.models.zoo import open_codec
 from l3c.tile_coding import Choice, split_payload
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from l3c.data.catalogue import ImageSet
 from l3c.data.datasets import DatasetSpec
-from l3c.data.manifest import ManifestRow
+from l3c.data.images import ManifestRow
 
 UNVERIFIED = "unverified"  # shown beside every value whose confidence is not "primary"
 SAMPLES = "S5.4"  # section of the paper that samples images

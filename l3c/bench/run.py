@@ -18,7 +18,7 @@ from l3c.bench.schema import (
     TimingRow,
     frame,
 )
-from l3c.data.manifest import ManifestRow
+from l3c.data.images import ManifestRow
 
 # The method every other one is compared with, where it was measured; a normalized name.
 REFERENCE = "l3c"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from l3c.whole_files import write_text
+from l3c.files import write_text
 
 TOTAL = "total"
 _REMEDY = "copy it again from its run, or delete it there and start the run again"

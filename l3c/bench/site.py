@@ -29,8 +29,8 @@ from l3c.bench.run_folder import RunFolder
 from l3c.bench.schema import TOTAL, read
 from l3c.bench.stats import rates, speeds
 from l3c.bench.tables.layout import plain
-from l3c.data.manifest import MANIFEST, kept_images, read_manifest
-from l3c.whole_files import write_text
+from l3c.data.images import MANIFEST, kept_images, read_manifest
+from l3c.files import write_text
 
 VIEWS = {
     "index": "Methods",

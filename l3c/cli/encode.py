@@ -10,7 +10,6 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
-from l3c.arithmetic import KINDS, Arithmetic
 from l3c.cli import lossy
 from l3c.cli.exits import Exit
 from l3c.cli.files import Job, OutputError, find_jobs, with_targets
@@ -19,6 +18,7 @@ from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.coding import decodes_to, encode_picture, uses_network
 from l3c.fileformat.container import unpack
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
+from l3c.models.tile_codec import KINDS, Arithmetic
 from l3c.pillow_plugin import SUFFIX
 from l3c.tile_coding import Choice
 

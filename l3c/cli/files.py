@@ -12,7 +12,7 @@ from pathlib import Path
 
 from l3c.cli.exits import UsageError
 from l3c.cli.process import STDOUT
-from l3c.folders import Left, find_files
+from l3c.files import Left, find_files
 from l3c.messages import one_line
 from l3c.pillow_plugin import SUFFIX
 

@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 from coder.errors import CorruptStreamError
-from l3c.arithmetic import Arithmetic
 from l3c.cli import lossy
 from l3c.cli.exits import Exit
 from l3c.cli.files import Job, find_jobs
@@ -25,6 +24,7 @@ from l3c.fileformat.container import header_bytes, is_lossy, split_parts, unpack
 from l3c.fileformat.errors import TileError
 from l3c.fileformat.tiles import tile_rectangles
 from l3c.images.picture import Section
+from l3c.models.tile_codec import Arithmetic
 from l3c.models.zoo import ModelError, ModelFile, named_model, released
 from l3c.pillow_plugin import SUFFIX
 from l3c.tile_coding import split_payload

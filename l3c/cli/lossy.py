@@ -11,14 +11,15 @@ from l3c.cli.exits import InputError, UsageError
 from l3c.cli.files import Job, OutputError
 from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.coding import region_of
-from l3c.fileformat.container import LOSSY_SUFFIX as SUFFIX
-from l3c.fileformat.container import unpack
+from l3c.fileformat.container import LOSSY_SUFFIX, unpack
 from l3c.images.picture import Mode, Section
 from l3c.images.png import png_of
 from l3c.images.reading import read_picture
 from l3c.lossy import decode_lossy, decode_symbols, encode_lossy, lossy_codec
 from l3c.models.zoo import ModelFile, named_model
 from l3c.tile_coding import Choice
+
+SUFFIX = LOSSY_SUFFIX
 
 
 def asked_for(args: argparse.Namespace) -> bool:

@@ -23,7 +23,7 @@ from l3c.cli.exits import (
 )
 from l3c.cli.files import Job, Outputs
 from l3c.cli.process import STDOUT
-from l3c.folders import Left
+from l3c.files import Left
 from l3c.messages import listed
 from l3c.models.zoo import named_model, read_model
 from l3c.threads import limit_threads

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from coder.errors import CorruptStreamError
-from l3c.arithmetic import Arithmetic
 from l3c.cli import lossy
 from l3c.cli.exits import Exit, error_fields
 from l3c.cli.files import Job, find_jobs
@@ -17,6 +16,7 @@ from l3c.cli.report import Batch, Outcome, sizes
 from l3c.coding import Decoded, decode_picture
 from l3c.fileformat.container import Container, is_lossy, unpack
 from l3c.fileformat.errors import Rectangle, SectionAlteredError
+from l3c.models.tile_codec import Arithmetic
 from l3c.pillow_plugin import SUFFIX
 
 if TYPE_CHECKING:

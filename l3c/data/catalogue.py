@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from l3c.data.errors import DatasetError
+from l3c.data import DatasetError
 from l3c.settings import FrozenSettings, problems
 
 FILES = "files"  # folder of the images of a set, as they were published

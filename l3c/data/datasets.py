@@ -11,12 +11,21 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from l3c.data.embedded import embedded_photos
-from l3c.data.errors import DatasetError
-from l3c.data.images import RGBImage, file_sha256, pixel_sha256, read_png_text, read_rgb, write_png
-from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, write_manifest
+from l3c.data import DatasetError
+from l3c.data.images import (
+    IMAGES,
+    MANIFEST,
+    ManifestRow,
+    RGBImage,
+    file_sha256,
+    pixel_sha256,
+    read_png_text,
+    read_rgb,
+    write_manifest,
+    write_png,
+)
 from l3c.data.prepare import Dropped, Preparation, choose_factor, prepare_image
-from l3c.data.sources import Photo, files_state, folder_photos
+from l3c.data.sources import Photo, embedded_photos, files_state, folder_photos
 from l3c.images.picture import PictureError
 from l3c.messages import one_line
 from l3c.progress import Progress

@@ -29,13 +29,13 @@ import requests
 from filelock import FileLock
 from urllib3.exceptions import HTTPError
 
+from l3c.data import DatasetError
 from l3c.data.catalogue import FILES, ImageSet
-from l3c.data.errors import DatasetError
 from l3c.data.images import write_png
+from l3c.files import write_whole
 from l3c.images.reading import IMAGE_SUFFIXES
 from l3c.messages import one_line
 from l3c.progress import Progress
-from l3c.whole_files import write_whole
 
 LIST = "files.csv"  # beside the files, written last
 ORIGIN = "origin.json"  # beside the files, written first: where they come from

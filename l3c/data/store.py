@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from l3c.data.errors import DatasetError
-from l3c.data.images import RGBImage
-from l3c.data.manifest import kept_images, manifest_sha256
+from l3c.data import DatasetError
+from l3c.data.images import RGBImage, kept_images, manifest_sha256
+from l3c.files import write_whole
 from l3c.messages import one_line
-from l3c.whole_files import write_whole
 
 INDEX, PIXELS = "index.json", "pixels.rgb"
 VERSION = 2

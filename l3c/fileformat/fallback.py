@@ -25,8 +25,6 @@ from numpy.typing import NDArray
 from coder.errors import CorruptStreamError
 from l3c.messages import one_line
 
-__all__ = ["Coder", "FallbackError", "Samples", "decode", "encode", "estimate"]
-
 Samples = NDArray[Any]
 """uint8 or uint16 (H, W, C), C from 1 to 4."""
 Shape = tuple[int, int, int]

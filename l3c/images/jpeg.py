@@ -11,8 +11,6 @@ from PIL import Image
 
 from l3c.images.picture import Section
 
-__all__ = ["SIGNATURE", "XMP_PREFIX", "JpegSegments", "complete"]
-
 SIGNATURE = b"\xff\xd8\xff"
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"
 

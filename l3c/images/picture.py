@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Mode", "Picture", "PictureError", "Samples", "Section", "check_sections"]
 
 Samples = NDArray[Any]
 """uint8 or uint16 (H, W, C)."""

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from l3c.images import jpeg, png, tiff
+from l3c.images import jpeg, png
 from l3c.images.picture import Mode, Picture, PictureError, Samples, Section
-from l3c.images.pillow import picture_of
+from l3c.images.pillow import bit_depth, lacks_pixels, picture_of, tiff_problem
 from l3c.messages import one_line
 
 # Pillow knows many more formats. These are the ones whose bit depth is checked below, so that no
@@ -193,11 +193,11 @@ def _directly(image: Image.Image, data: bytes) -> Samples | None:
 def _read_other(data: bytes) -> Picture:
     with _opened(data, *FORMATS) as image:
         if image.format == "TIFF":
-            if problem := tiff.problem(image):
+            if problem := tiff_problem(image):
                 raise PictureError(f"{problem}: convert it to PNG")
-            if tiff.lacks_pixels(image):
+            if lacks_pixels(image):
                 raise PictureError(f"{_DAMAGED}: a TIFF without the data of all its rows")
-            if image.mode == "RGB" and tiff.bit_depth(image) == 16:
+            if image.mode == "RGB" and bit_depth(image) == 16:
                 return _read_rgb16(image, data)
         return Picture.from_pil(image)
 

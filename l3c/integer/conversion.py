@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from l3c.integer.calibration import Inputs, calibrate
 from l3c.integer.convolution import CARRIER_BITS, IntegerConvolution, largest_sum
 from l3c.integer.network import IntegerNetwork, parameter_grids
-from l3c.integer.rounding import round_filters
 from l3c.nn.layers import Conv, Function, Units
 from l3c.nn.pyramid import CodingStep, PyramidNetwork
 
@@ -227,3 +226,37 @@ def _fill(
     values = (integers, offsets, shift, *output.bounds)
     for name, value in zip(("weight", "bias", "shift", "low", "high"), values, strict=True):
         target.get_buffer(name).copy_(value)
+
+
+DAMPING = 1e-5  # on the diagonal, relative: inputs that are never off each other exactly
+
+
+def round_filters(weights: Tensor, moment: Tensor, step: Tensor) -> Tensor:
+    """Multiples of a step, near the weights, whose outputs are near theirs.
+
+    Args:
+        weights: float64 (O, n); the last column is the bias, whose input is 1.
+        moment: sum of x x^T over inputs x, float64 (n, n).
+        step: of each filter, float64 (O,), > 0.
+
+    Returns:
+        Integers as float64, (O, n): times `step` they stand for the weights.
+    """
+    n = len(moment)
+    # The largest first, while there are others to make up for them; the bias can always.
+    order = torch.argsort(moment.diag()[:-1], descending=True, stable=True)
+    order = torch.cat([order, torch.tensor([n - 1])])
+    size = moment.diag().sqrt()[order]
+    size[size == 0] = 1.0  # an input that was never seen
+    correlation = moment[order][:, order] / torch.outer(size, size)
+    correlation.fill_diagonal_(1 + DAMPING)
+    factor = torch.linalg.cholesky(torch.linalg.inv(correlation)).T / size
+    left = weights[:, order] / step[:, None]
+    rounded = torch.empty_like(left)
+    for j in range(n):
+        rounded[:, j] = left[:, j].round()
+        error = (left[:, j] - rounded[:, j]) / factor[j, j]
+        left[:, j:] -= torch.outer(error, factor[j, j:])
+    result = torch.empty_like(rounded)
+    result[:, order] = rounded
+    return result

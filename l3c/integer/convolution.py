@@ -118,7 +118,7 @@ class IntegerConvolution(nn.Module):
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         """Integers (N, I, H, W) and (N, O, H, W) -> (N, O, H, W).
 
-        In float32, which carries them inside `exact.exact_arithmetic`, or in int64 on the CPU.
+        In float32, which carries them inside `exact_arithmetic`, or in int64 on the CPU.
         """
         if x.dtype == torch.int64:
             return self._in_int64(x, residual)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from coder import tables
 from coder.shape import MixtureShape
 from coder.tables import LAMBDA_BITS
-from l3c.integer import exact
+from l3c import torch_state
 from l3c.integer.convolution import BoundError, IntegerConvolution
 from l3c.nn.layers import Conv, Function, Units
 from l3c.nn.pyramid import CodingStep, Decoder, PyramidNetwork
@@ -173,9 +173,9 @@ class IntegerNetwork(Decoder):
         """Makes it ready to run on a device: float32 carriers, and a test of the arithmetic there.
 
         Raises:
-            exact.InexactError: this machine rounds where it must not.
+            torch_state.InexactError: this machine rounds where it must not.
         """
-        exact.check(device, self.features)
+        torch_state.check_exact(device, self.features)
         self.to(device)
         self._memory_format = memory_format
         for layer in self.modules():
@@ -197,7 +197,7 @@ class IntegerNetwork(Decoder):
             int32 (N, P, H', W') on the coder's grids for each target, and the features, integers
             in their carrier, see `Decoder.predict`.
         """
-        with exact.exact_arithmetic():
+        with torch_state.exact_arithmetic():
             z = self._values(step, values).to(self.carrier)
             z = z.contiguous(memory_format=self._memory_format)
             outputs, f = super().predict(step, z, coarser_features)

@@ -1,6 +1,6 @@
 """The interface of a family of models: all that training, coding and measuring know of it.
 
-A family is one file (`l3c.models.families`); docs/add_a_model.md builds one line by line. Model
+A family is one file (`l3c.models.zoo`); docs/add_a_model.md builds one line by line. Model
 files are opened by `l3c.models.zoo`; what needs PyTorch for it is here.
 """
 
@@ -19,14 +19,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from l3c.arithmetic import KINDS, Kind, floating
+from l3c.files import write_whole
 from l3c.messages import one_line
-from l3c.models.tile_codec import RGB, TileCodec, UnsupportedError
+from l3c.models.tile_codec import KINDS, RGB, Kind, TileCodec, UnsupportedError, floating
 from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
 from l3c.recipe import RecipeError, parse_recipe
 from l3c.settings import FrozenSettings
 from l3c.torch_state import fixed_state
-from l3c.whole_files import write_whole
 
 IDENTITY_BYTES = 8
 
@@ -249,7 +248,7 @@ def write_model(
 def open_torch_codec(file: ModelFile, device: str, arithmetic: Kind) -> TileCodec:
     """The codec of a model whose family computes with PyTorch; see `l3c.models.zoo.open_codec`."""
     from l3c.integer.convolution import BoundError
-    from l3c.integer.exact import InexactError
+    from l3c.torch_state import InexactError
 
     device = choose_device(device)
     model, integers = load_model(file)

@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from coder import causal
 from coder.causal import CausalNetwork, WeightError
-from l3c.arithmetic import Arithmetic, Kind
 from l3c.messages import one_line
-from l3c.models.tile_codec import RGB, Bits, TileCodec
+from l3c.models.tile_codec import RGB, Arithmetic, Bits, Kind, TileCodec
 from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
 from l3c.stopwatch import timed
 from l3c.threads import in_threads, thread_count

@@ -30,10 +30,9 @@ from coder.causal import (
     Layer,
     WeightError,
 )
-from l3c.arithmetic import Kind
 from l3c.models.base import Model
 from l3c.models.causal import NAME, CausalCodec
-from l3c.models.tile_codec import UnsupportedError
+from l3c.models.tile_codec import Kind, UnsupportedError
 from l3c.settings import FrozenSettings
 
 UP = SIDE = 3  # rows and columns of neighbours around a crop

@@ -28,9 +28,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from l3c.arithmetic import Kind
 from l3c.models.base import Model
-from l3c.models.tile_codec import TileCodec
+from l3c.models.tile_codec import Kind, TileCodec
 from l3c.nn.ms_ssim import MIN_SIDE, ms_ssim
 from l3c.settings import FrozenSettings
 

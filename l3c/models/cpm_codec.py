@@ -18,10 +18,9 @@ from torch import Tensor
 from coder import volume
 from coder.tables import LOGIT_BITS
 from coder.volume import TAPS, TOP, Layer, Symbols, VolumeNetwork, WeightError, largest_sums
-from l3c.arithmetic import Arithmetic
 from l3c.models.base import TorchTileCodec
 from l3c.models.cpm import CPM, STRIDE, Bottleneck, MaskedConv3d, cut, pad
-from l3c.models.tile_codec import RGB, Bits, LossyCodec, UnsupportedError
+from l3c.models.tile_codec import RGB, Arithmetic, Bits, LossyCodec, UnsupportedError
 from l3c.stopwatch import timed
 from l3c.torch_state import fixed_state
 

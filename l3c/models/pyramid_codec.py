@@ -26,10 +26,9 @@ from torch import Tensor
 from coder import cuda, range_coder
 from coder.shape import MixtureShape
 from coder.tables import FREQUENCY_BITS
-from l3c.arithmetic import Arithmetic
 from l3c.integer.network import IntegerNetwork, parameter_grids
 from l3c.models.base import TorchTileCodec
-from l3c.models.tile_codec import RGB, Bits, Sample, TileCodec, UnsupportedError
+from l3c.models.tile_codec import RGB, Arithmetic, Bits, Sample, TileCodec, UnsupportedError
 from l3c.nn.mixture import negative_log_likelihood, sample, with_probability_floor
 from l3c.nn.pyramid import CodingStep, PixelGroup, scale_name
 from l3c.stopwatch import timed
@@ -56,7 +55,7 @@ class PyramidCodec(TorchTileCodec["PyramidModel"]):
         memory_format: of activations and weights.
 
     Raises:
-        l3c.integer.exact.InexactError: with integers, on a machine that cannot run them exactly.
+        l3c.torch_state.InexactError: with integers, on a machine that cannot run them exactly.
     """
 
     @fixed_state(inference=False)

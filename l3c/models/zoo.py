@@ -1,4 +1,8 @@
-"""The models there are: those that come with the package, and files that a user names.
+"""The models there are: those that come with the package, and files that a user names; families.
+
+A family is a module, in this folder or anywhere. It defines `FAMILY`, a subclass of
+`l3c.models.base.Model`; and `open_tile_codec(file, device, arithmetic)`, if its models are opened
+otherwise than with PyTorch (`l3c.models.base.open_torch_codec`).
 
 A model is `<name>.safetensors` with its card `<name>.json` beside it. Nothing else is read: weights
 given as pickles, which could run code, are refused. A family in a user's Python file runs when a
@@ -10,18 +14,26 @@ Nothing here imports PyTorch; most families do, once a model of theirs is opened
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import json
+import pkgutil
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from l3c.arithmetic import KINDS, Arithmetic, Kind
+from baselines.user_files import MethodFileError, load_file
 from l3c.fileformat.errors import ModelMismatchError
-from l3c.messages import one_line
-from l3c.models.families import SUFFIX, FamilyError, opener_of
-from l3c.models.tile_codec import TileCodec
+from l3c.messages import MissingExtraError, naming_extras, one_line
+from l3c.models.tile_codec import KINDS, Arithmetic, Kind, TileCodec
 
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and some families need none to code
+    from l3c.models.base import Model
+
+SUFFIX = ".py"  # of a family that is named by its path
+OPENER = "open_tile_codec"
 DEFAULT = "causal-middle"
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -38,6 +50,10 @@ class ModelError(ValueError):
 
 class NoArithmeticError(ModelError):
     """The model does not code in the arithmetic, or on the device, that was asked for."""
+
+
+class FamilyError(ModelError):
+    """No such family, or a file that does not define one."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +162,7 @@ def open_codec(
     Raises:
         NoArithmeticError: the model does not code in this arithmetic.
         ModelError: the model cannot be used.
-        l3c.integer.exact.InexactError: this machine rounds where integers must be exact.
+        l3c.torch_state.InexactError: this machine rounds where integers must be exact.
         ValueError: no such device or arithmetic here.
     """
     if arithmetic not in (None, *KINDS):
@@ -165,8 +181,11 @@ def open_codec(
 def _open(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> TileCodec:
     file = read_model(weights)
     try:
-        opener = opener_of(file.family)
-    except FamilyError as error:
+        with naming_extras():
+            opener: Any = vars(_module(file.family)).get(OPENER)
+            if opener is None:
+                from l3c.models.base import open_torch_codec as opener
+    except (FamilyError, MissingExtraError) as error:
         raise ModelError(f"{file.card_path}: {error}") from None
     codec: TileCodec = opener(file, device, arithmetic)
     if codec.identity != file.identity(arithmetic):
@@ -207,3 +226,57 @@ def find_codec(
         f"written with model {identity.hex()}, which is none of those that are here"
         f"{names and f' ({names})'}: name its weights with --model"
     )
+
+
+def load_family(name: str) -> type[Model]:
+    """The class of a family.
+
+    Args:
+        name: of a file in this folder, such as "l3c", or the path of a Python file.
+
+    Raises:
+        FamilyError: naming what there is, or what is wrong with the file.
+    """
+    family = _class_of(_module(name))
+    if family is None:
+        raise FamilyError(f"{name}: defines no FAMILY, a subclass of l3c.models.base.Model")
+    return family
+
+
+def family_name(name: str) -> str:
+    """What to publish of a family: a file by its name and the start of its SHA-256, not its path.
+
+    Raises:
+        FamilyError: the file cannot be read.
+    """
+    if not name.endswith(SUFFIX):
+        return name
+    try:
+        return f"{Path(name).name} {hashlib.sha256(Path(name).read_bytes()).hexdigest()[:12]}"
+    except OSError as error:
+        raise FamilyError(f"{name}: cannot be read ({one_line(error)})") from None
+
+
+def _module(name: str) -> ModuleType:
+    if name.endswith(SUFFIX):
+        try:
+            return load_file(Path(name))
+        except MethodFileError as error:
+            raise FamilyError(str(error)) from error
+    found = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
+    if name in found:
+        module = importlib.import_module(f"l3c.models.{name}")
+        if OPENER in vars(module) or _class_of(module):
+            return module
+    modules = {each: importlib.import_module(f"l3c.models.{each}") for each in found}
+    names = ", ".join(each for each, module in modules.items() if _class_of(module))
+    raise FamilyError(
+        f"no family of models is called {name!r}; there are: {names}; or name a {SUFFIX} file"
+    )
+
+
+def _class_of(module: ModuleType) -> type[Model] | None:
+    from l3c.models.base import Model
+
+    family = getattr(module, "FAMILY", None)
+    return family if isinstance(family, type) and issubclass(family, Model) else None

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from l3c.files import write_whole
 from l3c.messages import one_line
 from l3c.models.base import Model
 from l3c.recipe import Recipe
 from l3c.training import TrainingError
 from l3c.training.optimizers import Optimizers
-from l3c.whole_files import write_whole
 
 
 class State:

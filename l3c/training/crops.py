@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from l3c.data.images import RGBImage
-from l3c.data.manifest import kept_images, read_manifest
+from l3c.data.images import RGBImage, kept_images, read_manifest
 from l3c.models.base import Model
 from l3c.recipe import TrainSettings
 from l3c.training import TrainingError

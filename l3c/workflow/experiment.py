@@ -14,8 +14,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from baselines.lossy import LOSSY_METHODS
 from baselines.lossy.base import lossy_key
 from baselines.registry import method_key
-from l3c.arithmetic import Kind
 from l3c.data.datasets import DatasetSpec
+from l3c.models.tile_codec import Kind
 from l3c.settings import FrozenSettings
 
 MAX_PICTURES = 8  # photographs of a figure

@@ -18,7 +18,7 @@ from l3c.bench.published import (
 )
 from l3c.data.catalogue import read_catalogue
 from l3c.data.datasets import DatasetSpec
-from l3c.data.manifest import ManifestRow
+from l3c.data.images import ManifestRow
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "results" / "published.csv"

@@ -15,8 +15,7 @@ from l3c.bench.lossy import LossyRow
 from l3c.bench.run_folder import RunFolder
 from l3c.bench.schema import TimingRow, frame, write
 from l3c.bench.site import lossy, write_site
-from l3c.data.images import pixel_sha256
-from l3c.data.manifest import ManifestRow, write_manifest
+from l3c.data.images import ManifestRow, pixel_sha256, write_manifest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MATRIX = """arithmetic,encoder,decoder,exact,refused,wrong,reason,provenance

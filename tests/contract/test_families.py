@@ -26,7 +26,6 @@ from PIL import Image
 from tiny_models import KINDS, limit, recipe, smooth
 
 from l3c import tile_coding
-from l3c.arithmetic import Arithmetic, Kind
 from l3c.bench.figures.lossy import importance
 from l3c.bench.figures.pictures import cost_map, samples
 from l3c.bench.lossy import LearnedLossy, LossyRow, measure_lossy, read_published
@@ -41,8 +40,8 @@ from l3c.images.picture import Picture
 from l3c.lossy import encode_lossy, lossy_codec
 from l3c.models import zoo
 from l3c.models.base import load_model
-from l3c.models.families import load_family
-from l3c.models.tile_codec import UnsupportedError
+from l3c.models.tile_codec import Arithmetic, Kind, UnsupportedError
+from l3c.models.zoo import load_family
 from l3c.recipe import load_recipe
 from l3c.training import loop
 

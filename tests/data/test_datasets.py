@@ -13,11 +13,9 @@ import pytest
 from PIL import Image
 from tiny_models import smooth
 
-from l3c.data import datasets
+from l3c.data import DatasetError, datasets
 from l3c.data.datasets import DatasetSpec, build_dataset
-from l3c.data.errors import DatasetError
-from l3c.data.images import read_png_text, write_png
-from l3c.data.manifest import kept_images, manifest_sha256, read_manifest
+from l3c.data.images import kept_images, manifest_sha256, read_manifest, read_png_text, write_png
 from l3c.data.sources import Photo
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from l3c.data import DatasetError
 from l3c.data import fetching as download
-from l3c.data.errors import DatasetError
 from l3c.data.fetching import fetch
 
 CONTENT = bytes(range(256)) * 400

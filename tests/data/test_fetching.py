@@ -14,9 +14,8 @@ import pytest
 from filelock import FileLock
 from tiny_models import noise
 
-from l3c.data import fetching
+from l3c.data import DatasetError, fetching
 from l3c.data.catalogue import FILES, ImageSet
-from l3c.data.errors import DatasetError
 from l3c.data.fetching import fetch_set
 from l3c.data.images import read_rgb, write_png
 

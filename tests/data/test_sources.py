@@ -13,18 +13,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l3c.data import embedded
-from l3c.data.embedded import EMBEDDED, embedded_photo, embedded_photos
-from l3c.data.errors import DatasetError
+from l3c.data import DatasetError, sources
 from l3c.data.images import write_png
-from l3c.data.sources import files_state, folder_photos, unique_names
+from l3c.data.sources import (
+    EMBEDDED,
+    embedded_photo,
+    embedded_photos,
+    files_state,
+    folder_photos,
+    unique_names,
+)
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 PIXELS = np.zeros((3, 5, 3), np.uint8)
 
 
-def sources(folder: Path) -> list[str]:
+def found(folder: Path) -> list[str]:
     return [photo.source for photo in folder_photos(folder)]
 
 
@@ -38,10 +43,10 @@ def test_folder_is_searched_in_depth_and_the_rest_is_counted_in_one_line(
     for name in (".hidden.png", ".git/b.png", "README.md", "x.md", "Makefile"):
         (tmp_path / name).touch()
     (tmp_path / "link").symlink_to(tmp_path / "b")
-    assert sources(tmp_path) == ["a.tif", "b.HEIC", "b/10.Jpeg", "b/c/2.png", "z.PNG"]
+    assert found(tmp_path) == ["a.tif", "b.HEIC", "b/10.Jpeg", "b/c/2.png", "z.PNG"]
     words = "2 .md, 2 hidden, 1 folder linked again, 1 no suffix"
     assert words in capsys.readouterr().err
-    assert sources(tmp_path / "link") == ["10.Jpeg", "c/2.png"]
+    assert found(tmp_path / "link") == ["10.Jpeg", "c/2.png"]
 
 
 def refuse(read: Callable[[Path], object], path: Path, words: str = "") -> None:
@@ -102,8 +107,8 @@ def test_embedded_photographs_are_there_and_split_by_scene() -> None:
 
 def test_a_missing_package_or_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for package, install in (("skimage", "scikit-image"), ("no_such_package", "no_such_package")):
-        gone = embedded.EmbeddedPhoto("test", "none", f"{package}/data/gone.png", "none")
-        monkeypatch.setattr(embedded, "EMBEDDED", (gone,))
+        gone = sources.EmbeddedPhoto("test", "none", f"{package}/data/gone.png", "none")
+        monkeypatch.setattr(sources, "EMBEDDED", (gone,))
         with pytest.raises(DatasetError, match=install):
             embedded_photos("test")
 

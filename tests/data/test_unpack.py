@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from tiny_models import noise
 
-from l3c.data.errors import DatasetError
+from l3c.data import DatasetError
 from l3c.data.fetching import unpack
 from l3c.data.images import read_rgb
 

@@ -7,9 +7,8 @@ import torch
 from tiny_models import KINDS, integers, smooth, tiny
 
 from l3c.integer.calibration import calibrate
-from l3c.integer.conversion import convert, trace
+from l3c.integer.conversion import convert, round_filters, trace
 from l3c.integer.network import parameter_grids
-from l3c.integer.rounding import round_filters
 from l3c.nn.layers import Conv
 
 

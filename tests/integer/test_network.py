@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tiny_models import KINDS, integer_network, noise, smooth, tiny
 from torch.nn.functional import conv2d
 
-from l3c.integer import exact
+from l3c import torch_state
 from l3c.integer.convolution import BoundError, IntegerConvolution, round_shift
 from l3c.nn.layers import Conv
 
@@ -122,7 +122,7 @@ def test_a_layer_is_the_same_in_both(seed: int, height: int, width: int) -> None
     x = torch.from_numpy(rng.integers(-500, 500, (2, 5, height, width)))
     residual = torch.from_numpy(rng.integers(-99, 99, (2, 3, height, width)))
     layer.prepare(torch.channels_last)
-    with exact.exact_arithmetic():
+    with torch_state.exact_arithmetic():
         got = layer(x.float(), residual.float())
     assert torch.equal(got.long(), layer(x, residual))
 
@@ -139,7 +139,7 @@ def test_settings_come_back_when_the_last_thread_leaves() -> None:
     try:
         matmul = torch.backends.mkldnn.matmul
         before = matmul.fp32_precision
-        first, second = exact.exact_arithmetic(), exact.exact_arithmetic()
+        first, second = torch_state.exact_arithmetic(), torch_state.exact_arithmetic()
         first.__enter__()
         with ThreadPoolExecutor(1) as other:
             other.submit(second.__enter__).result()
@@ -174,6 +174,6 @@ def test_a_machine_that_rounds_is_refused(
     generator = torch.Generator().manual_seed(1)
     x, w = (torch.randint(-9, 9, (1, 2, 8, 8), generator=generator).float() for _ in range(2))
     assert torch.equal(wrong(x, w[:, :, :3, :3], 1), conv2d(x, w[:, :, :3, :3], padding=1))
-    monkeypatch.setattr(exact.functional, "conv2d", wrong)
-    with pytest.raises(exact.InexactError):
+    monkeypatch.setattr(torch_state.functional, "conv2d", wrong)
+    with pytest.raises(torch_state.InexactError):
         copy.deepcopy(integer_network()).prepare(CPU)

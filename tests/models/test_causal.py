@@ -18,7 +18,6 @@ from tiny_models import smooth
 
 from coder import causal, causal_reference
 from coder.causal import CausalNetwork, WeightError
-from l3c.arithmetic import Arithmetic
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat import tiles
 from l3c.fileformat.container import unpack
@@ -34,6 +33,7 @@ from l3c.models.causal_network import (
     integer_network,
     whole_tile,
 )
+from l3c.models.tile_codec import Arithmetic
 from l3c.recipe import Recipe
 from l3c.tile_coding import Choice
 from l3c.training import loop

@@ -12,7 +12,7 @@ from autoregressive import Autoregressive, AutoregressiveSettings
 
 from l3c.models import zoo
 from l3c.models.base import write_model
-from l3c.models.families import FamilyError, load_family
+from l3c.models.zoo import FamilyError, load_family
 from l3c.recipe import Recipe
 
 

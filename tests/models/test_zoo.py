@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import integer_network, integers, tiny, write_model
 
-from l3c.arithmetic import KINDS, Arithmetic
 from l3c.fileformat.errors import ModelMismatchError
 from l3c.models import zoo
+from l3c.models.tile_codec import KINDS, Arithmetic
 from tools.release import release
 
 

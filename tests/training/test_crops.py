@@ -12,8 +12,7 @@ import pytest
 import torch
 from tiny_models import noise, tiny
 
-from l3c.data.images import pixel_sha256, write_png
-from l3c.data.manifest import IMAGES, MANIFEST, ManifestRow, write_manifest
+from l3c.data.images import IMAGES, MANIFEST, ManifestRow, pixel_sha256, write_manifest, write_png
 from l3c.recipe import TrainSettings
 from l3c.training.crops import CROPS, SIDE, Crops, middle_crops, validate
 

@@ -9,7 +9,7 @@ with job(snakemake):
 
     from l3c.bench.measure.provenance import read_stamp
     from l3c.bench.notebooks import execute, to_page
-    from l3c.whole_files import write_text
+    from l3c.files import write_text
 
     stamp = read_stamp(Path(snakemake.input.provenance))
     notebook = execute(Path(snakemake.input.notebook), snakemake.params.given, stamp=stamp)

@@ -9,7 +9,7 @@ with job(snakemake):
     from l3c.bench.results_page import readme
     from l3c.bench.run_folder import RunFolder
     from l3c.bench.site import write_site
-    from l3c.whole_files import write_text
+    from l3c.files import write_text
 
     given, params = snakemake.input, snakemake.params
     captions = {

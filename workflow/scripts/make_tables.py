@@ -22,7 +22,7 @@ with job(snakemake):
         read_record,
     )
     from l3c.bench.tables import TABLES, write_table
-    from l3c.data.manifest import read_manifest
+    from l3c.data.images import read_manifest
 
     given, params = snakemake.input, snakemake.params
     manifests = {

@@ -9,7 +9,7 @@ with job(snakemake):
     from baselines.lossy import LOSSY_METHODS
     from l3c.bench import schema
     from l3c.bench.lossy import LearnedLossy, LossyRow, measure_lossy
-    from l3c.data.manifest import kept_images
+    from l3c.data.images import kept_images
 
     given, params = snakemake.input, snakemake.params
     codec = LOSSY_METHODS.get(snakemake.wildcards.lossy)

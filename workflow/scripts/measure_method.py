@@ -11,7 +11,7 @@ with job(snakemake):
     from l3c.bench.measure.files import Measurement, measure
     from l3c.bench.measure.methods import MethodSource
     from l3c.bench.schema import ResultRow, frame, write, write_record
-    from l3c.data.manifest import kept_images, read_manifest
+    from l3c.data.images import kept_images, read_manifest
     from l3c.models.tile_codec import UnsupportedError
 
     manifest = Path(snakemake.input.manifest)

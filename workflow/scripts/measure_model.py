@@ -6,7 +6,7 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench import schema
-    from l3c.data.manifest import kept_images
+    from l3c.data.images import kept_images
 
     wildcards = snakemake.wildcards
     manifest, weights = Path(snakemake.input.manifest), Path(snakemake.input.weights)

@@ -7,7 +7,7 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench.measure.provenance import CodeState, Provenance, versions, write_provenance
-    from l3c.data.manifest import manifest_sha256
+    from l3c.data.images import manifest_sha256
 
     params = snakemake.params
 

@@ -11,7 +11,7 @@ with job(snakemake):
     from l3c.bench.measure.methods import MethodSource
     from l3c.bench.measure.timing import BatchPlan, TimingPlan, measure_batches, measure_timing
     from l3c.bench.schema import BatchRow, TimingRow, frame, write
-    from l3c.data.manifest import kept_images
+    from l3c.data.images import kept_images
 
     params, method = snakemake.params, snakemake.params.method
     weights = snakemake.input.get("weights")

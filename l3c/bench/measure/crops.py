@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from l3c.data.errors import DatasetError
-from l3c.data.manifest import kept_images, read_manifest
+from l3c.data import DatasetError
+from l3c.data.images import kept_images, read_manifest
 from l3c.messages import listed
 
 Image = npt.NDArray[np.uint8]

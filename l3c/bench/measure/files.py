@@ -31,8 +31,8 @@ from l3c.bench.schema import (
     read_rows,
 )
 from l3c.data.images import pixel_sha256
+from l3c.files import write_whole
 from l3c.progress import Progress
-from l3c.whole_files import write_whole
 
 _JOURNAL = "rows.jsonl"
 

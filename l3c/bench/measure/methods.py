@@ -16,13 +16,12 @@ import numpy.typing as npt
 from baselines.base import DecodeError, Image, Method, check_image
 from baselines.registry import get_method
 from coder.errors import CoderError
-from l3c.arithmetic import Kind
 from l3c.bench.measure.child import Child
 from l3c.bench.measure.provenance import versions
 from l3c.coding import cross_entropy_bits, decode_picture, encode_picture
 from l3c.images.picture import Picture
-from l3c.models.families import family_name
-from l3c.models.zoo import open_codec, read_model
+from l3c.models.tile_codec import Kind
+from l3c.models.zoo import family_name, open_codec, read_model
 from l3c.tile_coding import Choice
 
 

@@ -23,9 +23,9 @@ from typing import Any
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
-from l3c.models.families import family_name
+from l3c.files import write_text
+from l3c.models.zoo import family_name
 from l3c.settings import problems
-from l3c.whole_files import write_text
 
 SHORT = 12  # hexadecimal digits of a hash in a stamp
 # Keys that say where things lie and what is shown, not what is made.

@@ -24,7 +24,7 @@ from l3c.bench.tables.layout import (
     without_empty,
 )
 from l3c.bench.tables.methods import about, methods, percent_above_l3c, reproduced
-from l3c.data.manifest import ManifestRow
+from l3c.data.images import ManifestRow
 from l3c.messages import counted
 
 NOT_MEASURED = "not measured"

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from l3c.bench.run import Run
-from l3c.whole_files import write_text
+from l3c.files import write_text
 
 NONE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 MARKS = UNVERIFIED_MARK, EXTERNAL_MARK, REPRODUCED_MARK = "†", "‡", "✓"

@@ -8,8 +8,8 @@ from PIL import Image
 from tiny_models import noise
 
 from l3c.bench.measure.crops import SIDE, choose, crops_of, cut, image_of
+from l3c.data import DatasetError
 from l3c.data.datasets import DatasetSpec, build_dataset
-from l3c.data.errors import DatasetError
 
 
 def images():

@@ -11,7 +11,7 @@ from l3c.bench.run import Run
 from l3c.bench.schema import AsPublished, frame
 from l3c.bench.tables.comparison import compare_methods
 from l3c.bench.tables.layout import NONE
-from l3c.data.manifest import ManifestRow
+from l3c.data.images import ManifestRow
 
 L3C = {"key": "l3c", "method": "L3C", "version": "l3c 0.1"}
 JPEG2000 = {"key": "jpeg2000", "method": "JPEG 2000", "in_process": False}

@@ -10,7 +10,7 @@ from l3c.bench.published import Counterpart, read_published
 from l3c.bench.run import Run
 from l3c.bench.schema import AsPublished, BatchRow, ResultRow, TimingRow, frame
 from l3c.bench.tables.layout import NONE
-from l3c.data.manifest import ManifestRow
+from l3c.data.images import ManifestRow
 
 VALUES = read_published(Path(__file__).resolve().parents[3] / "results" / "published.csv")
 DIV2K = Counterpart("DIV2K v3", True, "DIV2K, validation")
