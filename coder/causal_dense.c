@@ -143,9 +143,15 @@ AVX512 static inline __attribute__((always_inline)) void store_units_avx512(int1
   _mm256_storeu_si256((__m256i *)p, _mm256_min_epi16(bent, _mm256_set1_epi16((int16_t)top)));
 }
 
+/* As _mm512_dpwssd_epi32, in place: gcc 12 copies all sums in each step of the loop. */
+AVX512 static inline __attribute__((always_inline)) __m512i add_avx512(__m512i a, __m512i w, __m512i x) {
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(a) : "v"(w), "v"(x));
+  return a;
+}
+
 #define NAME(function) function##_avx512
 #define TARGET AVX512
-#define ROWS 4
+#define ROWS 8
 #define MORE_ROWS 8
 #define GROUPS 3
 #define VECTORS 1
@@ -154,7 +160,7 @@ AVX512 static inline __attribute__((always_inline)) void store_units_avx512(int1
 #define START(p) _mm512_loadu_si512(p)
 #define PAIR(p) _mm512_set1_epi32(two_inputs(p))
 #define WEIGHTS(p, i) _mm512_loadu_si512(p)
-#define ADD(a, w, x) _mm512_dpwssd_epi32(a, w, x)
+#define ADD(a, w, x) add_avx512(a, w, x)
 #define STORE_SUMS(p, a, shifts) _mm512_storeu_si512(p, _mm512_srav_epi32(a, _mm512_loadu_si512(shifts)))
 #define STORE_UNITS(p, a, shift, top) store_units_avx512(p, a, shift, top)
 #include "causal_tiles.h"

@@ -46,42 +46,54 @@ CAUSAL_FUNCTION void causal_errors(const uint8_t *padded, int64_t row, int64_t r
 }
 
 #if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-/* R, G, B and what follows them in registers; what follows is overwritten, or never used. */
-typedef uint8_t causal_u8x4 __attribute__((vector_size(4)));
-typedef uint8_t causal_u8x8 __attribute__((vector_size(8)));
-typedef int16_t causal_i16x4 __attribute__((vector_size(8)));
+/* R, G, B and what follows them in registers; what follows is overwritten, or never used. Small integers in 16 bits. */
+typedef uint8_t causal_u8x16 __attribute__((vector_size(16)));
 typedef int16_t causal_i16x8 __attribute__((vector_size(16)));
 typedef int32_t causal_i32x4 __attribute__((vector_size(16)));
+typedef int64_t causal_i64x2 __attribute__((vector_size(16)));
 typedef float causal_f32x4 __attribute__((vector_size(16)));
+#ifdef __clang__
+#define CAUSAL_MIX(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define CAUSAL_MIX(type, a, b, ...) __builtin_shuffle(a, b, (type){__VA_ARGS__})
+#endif
 
-CAUSAL_FUNCTION causal_i32x4 causal_four(const uint8_t *at) {
-  causal_u8x4 bytes;
-  memcpy(&bytes, at, sizeof bytes);
-  return __builtin_convertvector(bytes, causal_i32x4);
+CAUSAL_FUNCTION causal_i16x8 causal_eight(const uint8_t *at) {
+  int64_t word;
+  memcpy(&word, at, sizeof word);
+  const causal_i64x2 low = {word, 0};
+  const causal_u8x16 zero = {0};
+  return (causal_i16x8)CAUSAL_MIX(causal_u8x16, (causal_u8x16)low, zero, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
 }
 
-CAUSAL_FUNCTION causal_i32x4 causal_choose(causal_i32x4 which, causal_i32x4 a, causal_i32x4 b) {
+/* The first four, none negative, in 32 bits. */
+CAUSAL_FUNCTION causal_i32x4 causal_wide(causal_i16x8 v) {
+  const causal_i16x8 zero = {0};
+  return (causal_i32x4)CAUSAL_MIX(causal_i16x8, v, zero, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+CAUSAL_FUNCTION causal_i16x8 causal_less(causal_i16x8 a, causal_i16x8 b) {
+  const causal_i16x8 which = a < b;
   return b ^ ((a ^ b) & which);
 }
 
-CAUSAL_FUNCTION causal_i32x4 causal_distances(causal_i32x4 a, causal_i32x4 b) {
-  const causal_i32x4 sign = a < b, difference = a - b;
-  return (difference ^ sign) - sign;
+CAUSAL_FUNCTION causal_i16x8 causal_more(causal_i16x8 a, causal_i16x8 b) {
+  const causal_i16x8 which = a < b;
+  return a ^ ((a ^ b) & which);
 }
 
-/* causal_log - 64 of each. */
-CAUSAL_FUNCTION causal_i16x4 causal_logs(causal_i32x4 sums) {
-  const causal_f32x4 real = __builtin_convertvector(sums + 1, causal_f32x4);
-  causal_i32x4 bits;
-  memcpy(&bits, &real, sizeof bits);
-  return __builtin_convertvector((bits >> 19) - (16 * 127 + 64), causal_i16x4);
+CAUSAL_FUNCTION causal_i16x8 causal_distances(causal_i16x8 a, causal_i16x8 b) { return causal_more(a, b) - causal_less(a, b); }
+
+/* causal_log - 64 of the first four, twice. */
+CAUSAL_FUNCTION causal_i16x8 causal_logs(causal_i16x8 sums) {
+  const causal_f32x4 real = __builtin_convertvector(causal_wide(sums) + 1, causal_f32x4);
+  const causal_i16x8 logs = (causal_i16x8)(((causal_i32x4)real >> 19) - (16 * 127 + 64));
+  return CAUSAL_MIX(causal_i16x8, logs, logs, 0, 2, 4, 6, 0, 2, 4, 6);
 }
 
 /* Eight channels minus the MED of each, `around` being those. */
 CAUSAL_FUNCTION void causal_differences(const uint8_t *at, causal_i16x8 around, int16_t *out) {
-  causal_u8x8 bytes;
-  memcpy(&bytes, at, sizeof bytes);
-  const causal_i16x8 differences = __builtin_convertvector(bytes, causal_i16x8) - around;
+  const causal_i16x8 differences = causal_eight(at) - around;
   memcpy(out, &differences, sizeof differences);
 }
 
@@ -89,36 +101,30 @@ CAUSAL_FUNCTION void causal_differences(const uint8_t *at, causal_i16x8 around, 
  * bytes. */
 CAUSAL_FUNCTION void causal_features(const uint8_t *at, const uint8_t *error, int64_t row, int16_t *out, int32_t med[3]) {
   const uint8_t *r1 = at - row, *r2 = r1 - row, *r3 = r2 - row, *e1 = error - row;
-  const causal_i32x4 W = causal_four(at - 3), N = causal_four(r1), NW = causal_four(r1 - 3), NE = causal_four(r1 + 3);
-  const causal_i32x4 left = W < N, low = causal_choose(left, W, N), high = causal_choose(left, N, W), plane = W + N - NW;
-  const causal_i32x4 m = causal_choose(plane < low, low, causal_choose(plane > high, high, plane));
-  const causal_i32x4 errors = causal_four(error - 3) + causal_four(e1) + causal_four(e1 - 3) + causal_four(e1 + 3);
-  const causal_i32x4 across = causal_distances(W, causal_four(at - 6)) + causal_distances(N, NW) + causal_distances(N, NE);
-  const causal_i32x4 down = causal_distances(W, NW) + causal_distances(N, causal_four(r2)) +
-                            causal_distances(NE, causal_four(r2 + 3));
-  const causal_i16x4 logs[3] = {causal_logs(errors), causal_logs(across), causal_logs(down)};
-  const causal_i16x4 short_m = __builtin_convertvector(m, causal_i16x4), level = short_m - 128;
-  causal_i16x8 all = {0};
-  memcpy(&all, &short_m, sizeof short_m);
-#ifdef __clang__
-  const causal_i16x8 around[3] = {__builtin_shufflevector(all, all, 0, 1, 2, 0, 1, 2, 0, 1),
-                                  __builtin_shufflevector(all, all, 2, 0, 1, 2, 0, 1, 2, 0),
-                                  __builtin_shufflevector(all, all, 1, 2, 0, 1, 2, 0, 1, 2)};
-#else
-  const causal_i16x8 around[3] = {__builtin_shuffle(all, (causal_i16x8){0, 1, 2, 0, 1, 2, 0, 1}),
-                                  __builtin_shuffle(all, (causal_i16x8){2, 0, 1, 2, 0, 1, 2, 0}),
-                                  __builtin_shuffle(all, (causal_i16x8){1, 2, 0, 1, 2, 0, 1, 2})};
-#endif
+  const causal_i16x8 W = causal_eight(at - 3), N = causal_eight(r1), NW = causal_eight(r1 - 3), NE = causal_eight(r1 + 3);
+  const causal_i16x8 m = causal_less(causal_more(W + N - NW, causal_less(W, N)), causal_more(W, N));
+  const causal_i16x8 errors = causal_eight(error - 3) + causal_eight(e1) + causal_eight(e1 - 3) + causal_eight(e1 + 3);
+  const causal_i16x8 across = causal_distances(W, causal_eight(at - 6)) + causal_distances(N, NW) + causal_distances(N, NE);
+  const causal_i16x8 down = causal_distances(W, NW) + causal_distances(N, causal_eight(r2)) +
+                            causal_distances(NE, causal_eight(r2 + 3));
+  const causal_i16x8 around[3] = {CAUSAL_MIX(causal_i16x8, m, m, 0, 1, 2, 0, 1, 2, 0, 1),
+                                  CAUSAL_MIX(causal_i16x8, m, m, 2, 0, 1, 2, 0, 1, 2, 0),
+                                  CAUSAL_MIX(causal_i16x8, m, m, 1, 2, 0, 1, 2, 0, 1, 2)};
   const uint8_t *rows[3] = {r3 - 9, r2 - 9, r1 - 9};
   for (int i = 0; i < 3; i++)
     for (int part = 0; part < 3; part++) causal_differences(rows[i] + 8 * part, around[part], out + 21 * i + 8 * part);
   causal_differences(at - 9, around[0], out + 63);
-  out[71] = (int16_t)(at[-1] - m[2]);
-  memcpy(out + 72, &level, 6);
-  out[75] = (int16_t)(m[0] - m[1]);
-  out[76] = (int16_t)(m[2] - m[1]);
-  for (int kind = 0; kind < 3; kind++) memcpy(out + 77 + 3 * kind, &logs[kind], 6);
-  memcpy(med, &m, 12);
+  causal_differences(at - 1, around[1], out + 71);
+  const causal_i16x8 middle = {128, 128, 128, 128, 128, 128, 128, 128};
+  const causal_i16x8 levels = CAUSAL_MIX(causal_i16x8, m, m, 0, 1, 2, 0, 2, 0, 0, 0) -
+                              CAUSAL_MIX(causal_i16x8, m, middle, 8, 8, 8, 1, 1, 8, 8, 8);
+  memcpy(out + 72, &levels, 16);
+  const causal_i16x8 logs[3] = {causal_logs(errors), causal_logs(across), causal_logs(down)};
+  memcpy(out + 77, &logs[0], 8);
+  memcpy(out + 80, &logs[1], 8);
+  memcpy(out + 83, &logs[2], 6);
+  const causal_i32x4 wide = causal_wide(m);
+  memcpy(med, &wide, 12);
 }
 #else
 CAUSAL_FUNCTION void causal_features(const uint8_t *at, const uint8_t *error, int64_t row, int16_t *out, int32_t med[3]) {

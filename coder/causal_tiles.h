@@ -24,14 +24,14 @@ LOCAL void NAME(tile)(const causal_layer *l, const int16_t *x, int64_t stride, i
       UNROLL for (int r = 0; r < rows; r++) a[r][g][v] = start;
     }
   for (int32_t i = 0; i < pairs; i++) {
-    UNROLL for (int g = 0; g < groups; g++) {
-      const int16_t *at = weights + ((size_t)g * (size_t)pairs + (size_t)i) * 32;
-      UNROLL for (int v = 0; v < VECTORS; v++) {
-        const WEIGHT w = WEIGHTS(at, v);
-        UNROLL for (int r = 0; r < rows; r++)
-          a[r][g][v] = ADD(a[r][g][v], w, PAIR(x + r * stride + 2 * i));
-      }
-    }
+    WEIGHT w[GROUPS][VECTORS];
+    UNROLL for (int g = 0; g < groups; g++)
+      UNROLL for (int v = 0; v < VECTORS; v++)
+        w[g][v] = WEIGHTS(weights + ((size_t)g * (size_t)pairs + (size_t)i) * 32, v);
+    UNROLL for (int r = 0; r < rows; r++)
+      UNROLL for (int g = 0; g < groups; g++)
+        UNROLL for (int v = 0; v < VECTORS; v++)
+          a[r][g][v] = ADD(a[r][g][v], w[g][v], PAIR(x + r * stride + 2 * i));
   }
   UNROLL for (int r = 0; r < rows; r++)
     UNROLL for (int g = 0; g < groups; g++) {
