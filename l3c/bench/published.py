@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from l3c.data.catalogue import ImageSet
 from l3c.data.datasets import DatasetSpec
 from l3c.data.images import ManifestRow
+from l3c.data.sources import ImageSet
 
 UNVERIFIED = "unverified"  # shown beside every value whose confidence is not "primary"
 SAMPLES = "S5.4"  # section of the paper that samples images

@@ -30,8 +30,8 @@ from filelock import FileLock
 from urllib3.exceptions import HTTPError
 
 from l3c.data import DatasetError
-from l3c.data.catalogue import FILES, ImageSet
 from l3c.data.images import write_png
+from l3c.data.sources import FILES, ImageSet
 from l3c.files import write_whole
 from l3c.images.reading import IMAGE_SUFFIXES
 from l3c.messages import one_line

@@ -16,9 +16,9 @@ from l3c.bench.published import (
     published_name,
     read_published,
 )
-from l3c.data.catalogue import read_catalogue
 from l3c.data.datasets import DatasetSpec
 from l3c.data.images import ManifestRow
+from l3c.data.sources import read_catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "results" / "published.csv"

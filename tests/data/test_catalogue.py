@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from l3c.data import DatasetError
-from l3c.data.catalogue import ImageSet, expand, read_catalogue
+from l3c.data.sources import ImageSet, expand, read_catalogue
 
 OURS = Path(__file__).parents[2] / "config" / "datasets.tsv"
 

@@ -15,9 +15,9 @@ from filelock import FileLock
 from tiny_models import noise
 
 from l3c.data import DatasetError, fetching
-from l3c.data.catalogue import FILES, ImageSet
 from l3c.data.fetching import fetch_set
 from l3c.data.images import read_rgb, write_png
+from l3c.data.sources import FILES, ImageSet
 
 
 def image_set(*urls: Path | str, images_from: str = "") -> ImageSet:

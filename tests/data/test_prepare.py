@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tiny_models import smooth
 
-from l3c.data.prepare import (
+from l3c.data.datasets import (
     Dropped,
     Preparation,
     choose_factor,
     deviations,
-    mean_saturation_value,
     prepare_image,
 )
 
@@ -98,13 +97,6 @@ def test_shorter_side_is_exact_and_small_images_are_enlarged() -> None:
     for before, after in (((95, 78), (58, 48)), ((24, 40), (48, 80))):
         assert prepared(grey(*before), "a", preparation).shape == (*after, 3)
     assert deviations(preparation) == ["prepare.shorter_side: 48 instead of None"]
-
-
-def test_filter_measures_hsv_as_defined() -> None:
-    image = np.array([[[0, 0, 0], [255, 0, 0]], [[100, 50, 100], [51, 51, 51]]], np.uint8)
-    saturation, value = mean_saturation_value(image)
-    assert saturation == pytest.approx((0 + 1 + 0.5 + 0) / 4)
-    assert value == pytest.approx((0 + 255 + 100 + 51) / 4 / 255)
 
 
 def test_bright_and_saturated_images_are_dropped_with_their_figures() -> None:

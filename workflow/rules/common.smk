@@ -13,7 +13,7 @@ from l3c.bench.figures.registry import FigureError, load_figures
 from l3c.bench.measure.provenance import code_state, configuration_of
 from l3c.bench.published import find_counterparts, read_published
 from l3c.bench.tables import TABLES
-from l3c.data.catalogue import FILES, read_catalogue
+from l3c.data.sources import FILES, read_catalogue
 from l3c.data.datasets import source_state
 from l3c.workflow.checks import CATALOGUE, ExperimentError
 from l3c.workflow.checks import check_experiment, check_method_files, given_model

@@ -7,8 +7,8 @@ from l3c.workflow.job import job
 
 def fetch_images(rule):
     """One image set of the catalogue: downloaded, unpacked, listed."""
-    from l3c.data.catalogue import ImageSet
     from l3c.data.fetching import fetch_set
+    from l3c.data.sources import ImageSet
 
     fetch_set(ImageSet(**rule.params.image_set), Path(rule.output.files).parent)
 
