@@ -8,6 +8,7 @@ checksum was compared with the one of the original (l3c/fileformat/FORMAT.md).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -217,12 +218,11 @@ def decode_pictures(files: Sequence[bytes], find_codec: FindCodec) -> list[Pictu
         CoderError: as `decode_picture`, for any of the files.
     """
     pictures: dict[int, Picture] = {}
-    alike: dict[tuple[bytes, int, Mode, int, int], list[tuple[int, Container]]] = {}
+    alike = defaultdict[tuple[bytes, int, Mode, int, int], list[tuple[int, Container]]](list)
     for number, data in enumerate(files):
         c = unpack(data)
         if c.arithmetic != Arithmetic.NONE and len(c.tiles) == 1:
-            key = (c.model, c.arithmetic, mode_of(c), c.height, c.width)
-            alike.setdefault(key, []).append((number, c))
+            alike[c.model, c.arithmetic, mode_of(c), c.height, c.width].append((number, c))
         else:
             pictures[number] = decode_picture(data, find_codec).picture
     for (_, _, mode, height, width), members in alike.items():
@@ -240,11 +240,9 @@ def _threads(codec: TileCodec | None) -> int:
 
 def cross_entropy_bits(picture: Picture, codec: TileCodec) -> float:
     """Cross-entropy of an RGB picture in bits, cut into the same tiles."""
-    height, width = picture.samples.shape[:2]
-    rectangles = tile_rectangles(height, width, *tile_grid(height, width))
-    return sum(
-        codec.cross_entropy_bits(_cut(picture.samples, rectangle)) for rectangle in rectangles
-    )
+    size = (picture.height, picture.width)
+    rectangles = tile_rectangles(*size, *tile_grid(*size))
+    return sum(codec.cross_entropy_bits(_cut(picture.samples, each)) for each in rectangles)
 
 
 def _file(

@@ -1,4 +1,7 @@
-"""The documents: links lead somewhere, examples run, messages are ours, the site is built."""
+"""The documents: links lead somewhere, examples run, messages are ours, the site is built.
+
+The quick start is two commands.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ from l3c.cli.main import parse
 from l3c.models.zoo import load_family
 from l3c.recipe import load_recipe
 from l3c.workflow.experiment import Experiment
+from tools import readme_table
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -34,11 +38,11 @@ def blocks(language: str, page: str = ADD_A_MODEL) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
     local = [target for target in targets if "://" not in target]
-    assert [target for target in local if not (DOCS / target).exists()] == []
+    assert [target for target in local if not (page.parent / target).exists()] == []
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
@@ -132,3 +136,31 @@ def test_its_recipe_and_its_configuration_can_be_used(tmp_path: Path) -> None:
         ["mine"],
         ["holiday", "wallpapers"],
     )
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ON_PYTHON = [(DOCS / name).read_text("utf-8") for name in ("python.md", "quick_start.md")]
+EXAMPLES = re.findall(r"```python\n(.*?)```", "".join([README, *ON_PYTHON]), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_python_example_runs(example: str) -> None:
+    assert "assert" in example
+    exec(compile(example, "example", "exec"), {})
+
+
+def test_quick_start_is_two_commands() -> None:
+    block = README.split("## Quick start")[1].split("```")[1]
+    commands = [line for line in block.splitlines()[1:] if line.strip()]
+    assert [command.split("#")[0].strip() for command in commands] == ["make run", "make test"]
+
+
+def test_the_table_is_that_of_the_reference_results() -> None:
+    """Written anew by `python -m tools.readme_table`."""
+    assert readme_table.page() == README
+    assert README.count("| JPEG XL e9 ") == 1
+
+
+def test_the_readme_fits_on_two_screens() -> None:
+    before_citation = README.partition("## Licence")[0].splitlines()
+    assert len(before_citation) <= 100

@@ -96,30 +96,6 @@ def test_tiles_of_many_lanes_come_back(size):
     comes_back(tile(*size, 8, "smooth"))
 
 
-def test_the_order_is_a_wavefront_in_which_neighbours_come_first():
-    for height, width in ((1, 1), (6, 2), (9, 14)):
-        place = np.empty(height * width, np.int64)
-        place[causal_reference.order(height, width)] = np.arange(height * width)
-        place = place.reshape(height, width)
-        for y in range(height):
-            for x in range(width):
-                seen = place[max(0, y - 3) : y, max(0, x - 3) : x + 4]
-                assert (seen < place[y, x]).all()
-                assert (place[y, :x] < place[y, x]).all()
-
-
-def test_no_pixel_sees_itself_or_what_comes_later():
-    pixels = tile(9, 11, 2, "noise")
-    place = causal_reference.order(9, 11)
-    before = causal_reference.parameters(pixels, NETWORK, no_bias(NETWORK))
-    for i in (0, 5, 40, 98):
-        changed = pixels.reshape(-1, 3).copy()
-        changed[place[i:]] ^= 0x55
-        changed = changed.reshape(pixels.shape)
-        after = causal_reference.parameters(changed, NETWORK, no_bias(NETWORK))
-        np.testing.assert_array_equal(after[: i + 1], before[: i + 1])
-
-
 @settings(max_examples=80, deadline=None)
 @given(st.integers(0, 2), st.binary(max_size=400), st.integers(1, 9), st.integers(1, 9))
 def test_any_bytes_end_in_pixels_or_are_refused(first, rest, height, width):

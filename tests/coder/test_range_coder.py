@@ -1,7 +1,6 @@
 """One call for all symbols: round trips, the reference's bytes, size, hostile bytes, errors."""
 
 import contextlib
-import math
 import subprocess
 import sys
 import time
@@ -21,7 +20,6 @@ from coder import _range_coder, range_coder, reference
 from coder.errors import CorruptStreamError
 from coder.range_coder import decode, decode_mixture, encode, encode_mixture, mixture_cdf
 from coder.shape import MixtureShape, lane_count
-from coder.tables import tables
 
 any_float = st.floats(width=32, allow_nan=False, allow_infinity=False)
 any_int = st.integers(-(2**31), 2**31 - 1)
@@ -169,29 +167,6 @@ def test_vectors_and_plain_loops_give_the_same(mixtures: int, kind: str) -> None
     if not _range_coder.use_variant(1):
         pytest.skip("this processor has no AVX2")
     assert everything() == plain
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(1, 65_535), st.integers(1 << 16, 64 << 16))
-def test_normalizer_by_doubles_is_the_integer_quotient(levels: int, weight: int) -> None:
-    # mixture_steps.h divides doubles; the sums that are hardest to round lie next to divisors
-    dividend = (TOTAL - levels) << 24
-    quotient = dividend // weight
-    for near in (weight, dividend // quotient, dividend // (quotient + 1)):
-        assert int(float(dividend) / float(near)) == dividend // near
-
-
-def test_tables_fit_their_definition() -> None:
-    made = tables()
-    t = np.arange(-1024, 1025) / 64
-    assert np.abs(made.sigmoid[1:-2] - 2**24 / (1 + np.exp(-t[1:-1]))).max() <= 0.5 + 1e-6
-    assert (np.diff(made.sigmoid) >= 0).all()
-    sigma = np.exp(np.arange(-7 * 64, 8 * 64 + 1) / 64)
-    inverse, reach = made.scales.T.astype(np.int64)
-    assert np.abs(inverse - 2**16 / sigma).max() <= 0.5 + 1e-6
-    assert (reach * inverse <= 1 << 28).all()
-    assert ((reach + 1) * inverse > 1 << 28).all()
-    assert (made.exp[0], made.exp[64]) == (1 << 16, round(2**16 / math.e))
 
 
 # On given CDFs.

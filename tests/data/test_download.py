@@ -21,7 +21,6 @@ from l3c.data import fetching as download
 from l3c.data.fetching import fetch
 
 CONTENT = bytes(range(256)) * 400
-SIZE = len(CONTENT)
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
 PART = 30_000  # bytes that an earlier call has left
 

@@ -146,22 +146,6 @@ def test_it_learns_and_files_are_as_small_as_it_promises(weights: Path, codec: C
     )
 
 
-@pytest.mark.parametrize("moved", [-20, 0, 20])
-def test_units_have_room_on_both_sides(moved: int) -> None:
-    """Negative units have a quarter of the range; scales from the positive ones cost 20 % once."""
-    made = network()
-    with torch.no_grad():
-        for layer in made.linear()[:-1]:
-            layer.bias.add_(moved)
-    inputs = crop_inputs(crops(30))[0].numpy()
-    units = inputs.astype(np.int64)
-    for layer in integer_network(made, inputs).layers[:-1]:
-        units = causal_reference.layer_outputs(layer, units, last=False)
-        assert units.max() < layer.top / 2
-        assert units.min() > -(2**12) / 2
-        assert max(units.max() / layer.top, -units.min() / 2**12) > 0.2
-
-
 def test_large_weights_stay_within_32_bits_or_are_refused() -> None:
     made, inputs = network(), crop_inputs(crops(4))[0].numpy()
     for _ in range(2):
@@ -189,12 +173,6 @@ def test_a_picture_of_many_tiles_is_the_same_with_any_threads(
         assert len(container.tiles) > 6
         decoded = decode_picture(files[-1], lambda *model: codec)
         assert decoded.picture == picture
-        inside = decode_picture(files[-1], lambda *model: codec, region=(40, 50, 30, 60)).picture
-        assert (inside.samples == picture.samples[40:70, 50:110]).all()
-        damaged = bytearray(files[-1])
-        damaged[-9] ^= 1
-        salvaged = decode_picture(bytes(damaged), lambda *model: codec, salvage=True)
-        assert len(salvaged.damaged) == 1
     assert files[0] == files[1]
 
 

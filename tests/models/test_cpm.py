@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -276,30 +274,6 @@ def test_a_file_holds_symbols_and_metadata(codec: CPMCodec) -> None:
             encode_lossy(Picture.from_array(samples), codec)
     with pytest.raises(UnsupportedError):
         lossy_codec(tiny_causal())
-
-
-FRESH = """
-import sys
-from l3c.lossy import decode_symbols
-from l3c.models import zoo
-weights, file, threads = sys.argv[1:]
-import torch
-torch.set_num_threads(int(threads))
-data = open(file, "rb").read()
-sys.stdout.buffer.write(decode_symbols(data, lambda *_: zoo.open_codec(weights)).tobytes())
-"""
-
-
-@pytest.mark.slow
-def test_symbols_are_the_same_in_a_fresh_process(
-    weights: Path, codec: CPMCodec, tmp_path: Path
-) -> None:
-    path, image = tmp_path / "a.l3y", photograph()
-    path.write_bytes(encode_lossy(Picture.from_array(image), codec))
-    for threads in ("1", "2"):
-        command = [sys.executable, "-c", FRESH, str(weights), str(path), threads]
-        run = subprocess.run(command, capture_output=True, check=True, timeout=300)
-        assert run.stdout == codec.symbols(image).tobytes()
 
 
 def test_the_command_codes_lossy_files(

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from l3c.models.base import Model
-from l3c.models.l3c import L3C, L3CSettings, quantize, to_symbols, to_values
+from l3c.models.l3c import L3C, L3CSettings
 from l3c.models.pyramid import PyramidModel
 from l3c.recipe import Recipe
 
@@ -90,22 +90,6 @@ def test_rgb_pyramid_is_pillows_bicubic_applied_to_the_scale_before() -> None:
         assert (bottleneck.symbols[0].permute(1, 2, 0).numpy() == np.asarray(expected)).all()
 
 
-@pytest.mark.parametrize("kind", ["l3c", "rgb", "interlaced"])
-def test_every_mean_starts_as_an_interpolation(kind: str) -> None:
-    network = small(kind, features=16, levels=255)
-    ramp = 60 + 2 * torch.arange(48)[None, :] + torch.zeros(48, 1).long()
-    if kind == "interlaced":
-        ramp += torch.arange(48)[:, None]
-    image = ramp.expand(1, 3, 48, 48).to(torch.uint8)
-    with torch.no_grad():
-        values = [network.values(0, image), *(z.values for z in network.bottlenecks(image))]
-        for s, target, params in network.predictions(values):
-            red, pixels = network.split(s, params).mu[0, ..., 0, 0], target.select(ramp)
-            if s == 0:  # away from the borders
-                inside = slice(8 // target.step, -8 // target.step)
-                assert (red[inside, inside] - pixels[inside, inside]).abs().max() < 3
-
-
 @pytest.mark.parametrize("missing", ["parametrization", "channel_coefficients"])
 def test_pyramid_initialization_needs_its_parametrization(missing: str) -> None:
     needed = {"parametrization": "unit", "channel_coefficients": "centred"}
@@ -114,16 +98,6 @@ def test_pyramid_initialization_needs_its_parametrization(missing: str) -> None:
     del settings[missing]
     with pytest.raises(ValueError, match=missing):
         L3C(L3CSettings.model_validate(settings)).initialize(0)
-
-
-def test_quantizer_takes_the_nearest_level() -> None:
-    """Its gradient is compared with the release's, see test_release.py."""
-    for levels in (2, 25, 255):
-        symbols = torch.arange(levels)
-        assert torch.equal(to_symbols(to_values(symbols, levels), levels), symbols)
-    values, symbols = quantize(torch.tensor([-7.0, -1.0, -0.97, 0.03, 0.05, 1.2]), 25)
-    assert symbols.tolist() == [0, 0, 0, 12, 13, 24]
-    assert torch.equal(values, to_values(symbols, 25))
 
 
 def test_centred_coefficients_are_eq_7_with_other_means() -> None:
