@@ -135,16 +135,6 @@ def test_paths_and_animations_are_refused(model: l3c.Model) -> None:
         model.encode(Image.open(file))
 
 
-def test_floating_point_is_a_setting(tmp_path: Path) -> None:
-    weights, image = write_model(tmp_path), smooth(20, 30)
-    exact, floating = (l3c.open_model(weights, "cpu", kind) for kind in ("integer", "float"))
-    assert exact.identity != floating.identity
-    for writer, reader in ((exact, floating), (floating, exact)):
-        assert (reader.decode(writer.encode(image)) == image).all()
-    with pytest.raises(ValueError, match="arithmetic"):
-        l3c.open_model(weights, "cpu", "fixed")  # type: ignore[arg-type]
-
-
 FORK = """
 import os, sys
 import numpy as np

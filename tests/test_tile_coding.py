@@ -15,7 +15,6 @@ from l3c.coding import decode_picture, decode_pictures, encode_picture, encode_p
 from l3c.data.sources import embedded_photos
 from l3c.fileformat import fallback, tiles
 from l3c.fileformat.container import Container, Tile, pack, unpack
-from l3c.fileformat.errors import TileAlteredError
 from l3c.images.picture import Mode, Picture, Samples
 from l3c.models.tile_codec import Arithmetic, TileCodec
 from l3c.models.zoo import open_codec
@@ -176,22 +175,6 @@ def test_a_mixed_file_is_of_format_3(mixed: tuple[Picture, bytes]) -> None:
     assert decode_pictures([data], lambda *model: CODEC) == [picture]
     part = decode_picture(data, lambda *model: CODEC, region=(20, 24, 30, 40)).picture
     assert (part.samples == picture.samples[20:50, 24:64]).all()
-
-
-def test_tiles_of_both_kinds_are_salvaged(mixed: tuple[Picture, bytes]) -> None:
-    picture, data = mixed
-    container = unpack(data)
-    for at, (y, x, height, width) in enumerate(tiles.tile_rectangles(64, 64, 2, 2)):
-        payload = bytes(container.tiles[at].payload or b"")
-        position = data.index(payload) + len(payload) // 2
-        altered = data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
-        with pytest.raises(TileAlteredError):
-            decode_picture(altered, lambda *model: CODEC)
-        saved = decode_picture(altered, lambda *model: CODEC, salvage=True)
-        assert [damage.rectangle for damage in saved.damaged] == [(y, x, height, width)]
-        expected = picture.samples.copy()
-        expected[y : y + height, x : x + width] = 0
-        assert (saved.picture.samples == expected).all()
 
 
 def test_a_kind_that_no_writer_knows_is_refused(mixed: tuple[Picture, bytes]) -> None:

@@ -25,55 +25,40 @@ CODECS = {"float": tiny().codec(), "integer": tiny().codec("cpu", integers())}
 
 
 @contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    torch.set_default_dtype(dtype)
+def _set(change: Callable[[Any], object], value: object, usual: object) -> Iterator[None]:
+    change(value)
     yield
-    torch.set_default_dtype(torch.float32)
+    change(usual)
 
 
-@contextmanager
-def _deterministic() -> Iterator[None]:
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.mkldnn.deterministic = True
-    yield
-    assert torch.are_deterministic_algorithms_enabled()
-    assert torch.is_deterministic_algorithms_warn_only_enabled()
-    assert torch.backends.mkldnn.deterministic
-    torch.backends.mkldnn.deterministic = False
-    torch.use_deterministic_algorithms(False)
+def _deterministic(on: bool) -> None:
+    torch.use_deterministic_algorithms(on, warn_only=True)
+    torch.backends.mkldnn.deterministic = on
 
 
-@contextmanager
-def _matmul_precision() -> Iterator[None]:
-    torch.set_float32_matmul_precision("medium")
-    torch.backends.mkldnn.conv.fp32_precision = "bf16"
-    yield
-    assert torch.backends.mkldnn.matmul.fp32_precision == "bf16"
-    torch.backends.mkldnn.conv.fp32_precision = "none"
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.mkldnn.matmul.fp32_precision = "none"
+def _precision(name: str) -> None:
+    torch.set_float32_matmul_precision("highest" if name == "none" else "medium")
+    torch.backends.mkldnn.conv.fp32_precision = name
+    torch.backends.mkldnn.matmul.fp32_precision = name
 
 
-@contextmanager
-def _without_onednn() -> Iterator[None]:
-    torch.backends.mkldnn.enabled = False
-    yield
-    assert not torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = True
+def _onednn(on: bool) -> None:
+    torch.backends.mkldnn.enabled = on
 
 
+FLOAT32 = torch.float32
 STATES: dict[str, State] = {
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
     "autocast to float16": lambda: torch.autocast("cpu", torch.float16),
-    "default dtype float64": lambda: _default_dtype(torch.float64),
-    "default dtype bfloat16": lambda: _default_dtype(torch.bfloat16),
+    "default dtype float64": lambda: _set(torch.set_default_dtype, torch.float64, FLOAT32),
+    "default dtype bfloat16": lambda: _set(torch.set_default_dtype, torch.bfloat16, FLOAT32),
     "inference mode": torch.inference_mode,
     "no_grad": torch.no_grad,
     "enable_grad": torch.enable_grad,
-    "deterministic": _deterministic,
-    "matmul precision": _matmul_precision,
+    "deterministic": lambda: _set(_deterministic, True, False),
+    "matmul precision": lambda: _set(_precision, "bf16", "none"),
     "default device": lambda: torch.device("meta"),
-    "oneDNN off": _without_onednn,
+    "oneDNN off": lambda: _set(_onednn, False, True),
 }
 
 
@@ -108,18 +93,22 @@ def test_a_model_opened_in_any_state_is_the_same(arithmetic: Any, tmp_path: Path
 def test_the_state_of_the_caller_comes_back() -> None:
     with torch.autocast("cpu", torch.bfloat16), torch.device("meta"):
         torch.set_default_dtype(torch.float64)
+        _onednn(False)
         try:
             with fixed_state(), fixed_state():
                 assert torch.is_inference_mode_enabled()
                 assert not torch.is_autocast_enabled("cpu")
                 assert torch.get_default_dtype() == torch.float32
                 assert torch.zeros(1).device.type == "cpu"
+                assert torch.backends.mkldnn.enabled
+            assert not torch.backends.mkldnn.enabled
             assert not torch.is_inference_mode_enabled()
             assert torch.is_autocast_enabled("cpu")
             assert torch.get_default_dtype() == torch.float64
             assert torch.zeros(1).device.type == "meta"
         finally:
             torch.set_default_dtype(torch.float32)
+            _onednn(True)
 
 
 def test_every_family_is_guarded() -> None:

@@ -5,8 +5,6 @@ import pickle
 import numpy as np
 import pytest
 from awkward_images import IMAGES, PHOTO
-from hypothesis import given
-from hypothesis import strategies as st
 
 from baselines.base import (
     DecodeError,
@@ -16,7 +14,7 @@ from baselines.base import (
     check_image,
     check_method,
 )
-from baselines.ppm import from_ppm, to_ppm
+from baselines.ppm import from_ppm
 from baselines.raw import Raw
 from baselines.registry import METHODS, get_method
 
@@ -128,14 +126,6 @@ def test_unusable_names_are_refused(attribute: str, value: str) -> None:
 
 
 # PPM, in which raw pixels are stored, the 8 bpsp control, and FLIF speaks.
-
-
-@given(st.integers(1, 9), st.integers(1, 9), st.randoms(use_true_random=False))
-def test_ppm_round_trip(height: int, width: int, random) -> None:
-    content = random.randbytes(height * width * 3)
-    image = np.frombuffer(content, np.uint8).reshape(height, width, 3)
-    assert to_ppm(image) == b"P6\n%d %d\n255\n" % (width, height) + content
-    assert np.array_equal(from_ppm(to_ppm(image)), image)
 
 
 @pytest.mark.parametrize(

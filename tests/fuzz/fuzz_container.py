@@ -1,6 +1,8 @@
 """Feeds mutated files to the container's parser: only a CoderError may come out, and quickly.
 
-    python tests/fuzz/fuzz_container.py --inputs 200000 --seed 1     # --lossy: that of .l3y files
+    PYTHONPATH=.:tests/helpers python tests/fuzz/fuzz_container.py --inputs 200000 --seed 1
+
+`--lossy` feeds `.l3y` files.
 
 Valid files are flipped, cut, spliced and filled with extreme numbers. In half of the inputs only
 the header's fields are changed, and its length and checksum made to fit, so that the parser gets
@@ -14,10 +16,10 @@ import random
 import sys
 import time
 import zlib
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+from fuzzers import Answers, answers_to, changed, report
 
 from coder.errors import CoderError
 from l3c.fileformat.container import (
@@ -33,9 +35,6 @@ from l3c.fileformat.container import (
 )
 from l3c.fileformat.tiles import tile_rectangles
 
-NUMBERS = [bytes.fromhex(n) for n in ("00", "01", "7f", "8000", "8001", "ff7f", "808001")]
-NUMBERS += [bytes.fromhex(n) for n in ("ffffffff07", "8080808008", "8080808010", "ffffffff7f")]
-NUMBERS += [bytes.fromhex(n) for n in ("8080808000", "ffffffffff", "ffffffffffff01", "00000000")]
 FIELDS = len(MAGIC) + 2  # where the fields of a header start whose length has one byte
 
 
@@ -79,31 +78,11 @@ class Mutator:
         if pick < 4:
             fields, file = self.random.choice(self.fields)
             rest = file[FIELDS + len(fields) + 4 :]
-            return wrapped(file, self.changed(fields)) + (rest if pick else self.changed(rest))
-        changed = self.changed(self.random.choice(self.files))
-        return with_checksum(changed) if pick < 6 else changed
-
-    def changed(self, data: bytes) -> bytes:
-        """The bytes with one to four changes."""
-        rng, out = self.random, bytearray(data)
-        for _ in range(1 + int(rng.random() ** 3 * 4)):
-            at = rng.randrange(len(out) + 1)
-            kind = rng.choice(["bit", "byte", "number", "cut", "splice", "end"])
-            if kind == "bit" and at < len(out):
-                out[at] ^= 1 << rng.randrange(8)
-            elif kind == "byte" and at < len(out):
-                out[at] = rng.randrange(256)
-            elif kind == "number":
-                out[at : at + rng.randrange(6)] = rng.choice(NUMBERS)
-            elif kind == "cut":
-                del out[at : at + rng.choice((1, 1, 2, 3, 9, 1000))]
-            elif kind == "splice":
-                other = rng.choice(self.files)
-                start = rng.randrange(len(other))
-                out[at : at + rng.randrange(20)] = other[start : start + rng.randrange(1, 21)]
-            elif kind == "end":
-                out += bytes(rng.randrange(1, 5))
-        return bytes(out)
+            return wrapped(file, changed(self.random, fields, self.files)) + (
+                rest if pick else changed(self.random, rest, self.files)
+            )
+        file = changed(self.random, self.random.choice(self.files), self.files)
+        return with_checksum(file) if pick < 6 else file
 
 
 def wrapped(file: bytes, fields: bytes) -> bytes:
@@ -144,23 +123,18 @@ def run(data: bytes, damaged: bool) -> str:
     return "accepted"
 
 
-def fuzz(
-    inputs: int, seed: int, files: list[bytes] | None = None
-) -> tuple[Counter[str], list[str], float]:
-    """Runs the inputs: how often each answer came, what was found, and the longest seconds."""
-    mutate, answers, longest = Mutator(seed, files or corpus()), Counter[str](), 0.0
-    findings: list[str] = []
-    for i in range(inputs):
+def fuzz(inputs: int, seed: int, files: list[bytes] | None = None) -> Answers:
+    """Runs the inputs."""
+    mutate = Mutator(seed, files or corpus())
+
+    def answer(i: int) -> str:
         data = mutate()
-        start = time.perf_counter()
         try:
-            answers[run(data, damaged=i % 4 == 3)] += 1
+            return run(data, damaged=i % 4 == 3)
         except Exception as error:
-            findings.append(f"{error!r}: {data.hex()}")
-            if len(findings) == 20:
-                break
-        longest = max(longest, time.perf_counter() - start)
-    return answers, findings, longest
+            raise AssertionError(data.hex()) from error
+
+    return answers_to(inputs, answer)
 
 
 def main() -> int:
@@ -170,15 +144,8 @@ def main() -> int:
     parser.add_argument("--lossy", action="store_true")
     chosen = parser.parse_args()
     start = time.perf_counter()
-    answers, findings, longest = fuzz(
-        chosen.inputs, chosen.seed, lossy_corpus() if chosen.lossy else None
-    )
-    seconds = time.perf_counter() - start
-    for answer, count in answers.most_common():
-        print(f"{count:>12,} {answer}")
-    print(*findings, sep="\n")
-    print(f"seed {chosen.seed}: {seconds:.1f} s, the longest input {1e3 * longest:.1f} ms")
-    return 1 if findings else 0
+    found = fuzz(chosen.inputs, chosen.seed, lossy_corpus() if chosen.lossy else None)
+    return report(found, time.perf_counter() - start)
 
 
 if __name__ == "__main__":

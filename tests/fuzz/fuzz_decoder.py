@@ -14,11 +14,11 @@ import resource
 import sys
 import time
 import zlib
-from collections import Counter
 from unittest import mock
 
 import numpy as np
 import torch
+from fuzzers import Answers, answers_to, changed, report
 from tiny_models import integers, limit, noise, smooth, tiny, tiny_causal
 
 from coder.errors import CoderError
@@ -61,10 +61,10 @@ class Mutator:
         picture, data, container = self.random.choice(self.files)
         kind = self.random.randrange(8)
         if kind < 2:
-            return picture, self.changed(data)
+            return picture, changed(self.random, data, [data])
         tiles = list(container.tiles)
         at = self.random.randrange(len(tiles))
-        payload = self.changed(bytes(tiles[at].payload or b""))
+        payload = changed(self.random, bytes(tiles[at].payload or b""), [data])
         crc = zlib.crc32(payload)
         tiles[at] = Tile(payload, crc, tiles[at].pixels_crc)
         made = dataclasses.replace(container, tiles=tuple(tiles))
@@ -89,19 +89,6 @@ class Mutator:
             return container
         return made
 
-    def changed(self, data: bytes) -> bytes:
-        """The bytes with one to four changes."""
-        rng, out = self.random, bytearray(data)
-        for _ in range(rng.randint(1, 4)):
-            at, kind = rng.randrange(len(out) + 1), rng.randrange(5)
-            if kind < 3 and at < len(out):
-                out[at] ^= 1 << rng.randrange(8)
-            elif kind == 3:
-                del out[at : at + rng.randint(1, 9)]
-            else:
-                out[at:at] = rng.randbytes(rng.randint(1, 9))
-        return bytes(out)
-
 
 def run(codec: TileCodec, picture: Picture, data: bytes, salvage: bool) -> str:
     """What the decoder says, in a word. Anything but a CoderError is raised."""
@@ -118,19 +105,18 @@ def run(codec: TileCodec, picture: Picture, data: bytes, salvage: bool) -> str:
     return "exact"
 
 
-def fuzz(inputs: int, seed: int, codec: TileCodec) -> tuple[Counter[str], list[str], float]:
-    """How often each answer came, the findings, and the seconds of the slowest input."""
-    mutate, answers, longest = Mutator(codec, seed), Counter[str](), 0.0
-    findings = []
-    for i in range(inputs):
+def fuzz(inputs: int, seed: int, codec: TileCodec) -> Answers:
+    """Runs the inputs."""
+    mutate = Mutator(codec, seed)
+
+    def answer(i: int) -> str:
         picture, data = mutate()
-        began = time.perf_counter()
         try:
-            answers[run(codec, picture, data, salvage=i % 4 == 3)] += 1
+            return run(codec, picture, data, salvage=i % 4 == 3)
         except Exception as error:
-            findings.append(f"{error!r}: {data.hex()}")
-        longest = max(longest, time.perf_counter() - began)
-    return answers, findings, longest
+            raise AssertionError(data.hex()) from error
+
+    return answers_to(inputs, answer)
 
 
 def main() -> int:
@@ -142,18 +128,11 @@ def main() -> int:
     torch.set_num_threads(1)
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     codec = tiny_causal() if chosen.family == "causal" else tiny().codec("cpu", integers())
-    answers, findings, longest = fuzz(chosen.inputs, chosen.seed, codec)
-    seconds = time.perf_counter() - start
+    found = fuzz(chosen.inputs, chosen.seed, codec)
+    status = report(found, time.perf_counter() - start)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    for answer, count in answers.most_common():
-        print(f"{count:>12,} {answer}")
-    for finding in findings[:20]:
-        print(finding)
-    print(
-        f"{chosen.inputs:,} inputs, seed {chosen.seed}: {seconds:.1f} s, {1e3 * longest:.1f} ms "
-        f"the longest, {grown:,} KiB of memory more, {len(findings)} findings"
-    )
-    return 1 if findings else 0
+    print(f"{grown:,} KiB of memory more")
+    return status
 
 
 if __name__ == "__main__":
