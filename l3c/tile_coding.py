@@ -5,13 +5,11 @@ of three equal channels; everything else by the fallback. A network is trained o
 screenshots, drawings, flat areas, noise and narrow strips it needs several times the bytes of the
 fallback, or more than the samples take as they are.
 
-What suits a tile is estimated from the sizes that the fastest settings of the fallback's coders
-give (`fallback.estimate`). Where they say that the network cannot suit, it is not run. Elsewhere
-both are run and the smaller result is kept; with `Choice.QUICK` the fallback is run only where the
-network's bytes are not fewer than the estimate. A network that takes less time than the fallback
-(`TileCodec.quick`) is run on everything, and the fallback where the tile is no photograph by the
-estimates, or the network's bytes are near them. So the payload is never larger than the samples and
-a byte.
+The network is run on everything, and the smaller of both results is kept: the payload is never
+larger than the samples and a byte. The fallback is left out where it cannot be smaller, by what the
+fastest settings of its coders make (`fallback.estimate`): with a network that takes less time than
+the fallback (`TileCodec.quick`), on photographs for which the network's bytes are not near the
+estimate; with `Choice.QUICK`, on all tiles for which they are fewer.
 """
 
 from __future__ import annotations
@@ -33,9 +31,7 @@ from l3c.models.tile_codec import TileCodec, UnsupportedError
 from l3c.stopwatch import timed
 
 # Of 187 crops of photographs the smallest ratio of the two estimates is 0.79, and the smallest
-# estimate 0.92 bits per sub-pixel. Of 204 thumbnails and strips whose padding adds a third or more,
-# the network made fewer bytes than the fallback of one, by 1 %.
-_MOST_PADDING = 4 / 3  # padded pixels by pixels
+# estimate 0.92 bits per sub-pixel.
 _PATTERNED = 0.7  # WebP's estimate by JPEG XL's: text, repetition, few colours
 _FLAT = 0.9  # bits per sub-pixel
 _LEAST_PIXELS = 64 * 64  # below it the headers count, and running the network costs little
@@ -91,22 +87,18 @@ def encode_tiles(
         raise UnsupportedError(f"{type(codec).__name__} is lossy; .l3c files are lossless")
     with timed("container"):
         crcs = [pixels_crc(samples) for samples in tiles]
-    limits = [_limit(samples, codec, choice) if codec else None for samples in tiles]
-    suited = [i for i, limit in enumerate(limits) if limit is not None]
-    streams: dict[int, list[bytes]] = {}
-    if codec:
-        coded = codec.encode_batch([_rgb(tiles[i]) for i in suited])
-        streams = dict(zip(suited, coded, strict=True))
+    if not codec:
+        return [
+            CodedTile(fallback.encode(samples, bits), False, crc)
+            for samples, crc in zip(tiles, crcs, strict=True)
+        ]
     results = []
-    for i, (samples, crc, limit) in enumerate(zip(tiles, crcs, limits, strict=True)):
-        found = []
-        if limit is not None:
-            parts = streams[i]
-            alpha = samples[:, :, _colors(samples) :]
-            if alpha.size:
-                parts = [*parts, fallback.encode(alpha, 8)]
-            found.append(CodedTile(pack_parts(parts), True, crc))
-        if limit is None or len(pack_parts(streams[i])) >= limit:
+    coded = codec.encode_batch([*map(_rgb, tiles)])
+    for samples, crc, streams in zip(tiles, crcs, coded, strict=True):
+        alpha = samples[:, :, _colors(samples) :]
+        parts = [*streams, fallback.encode(alpha, 8)] if alpha.size else streams
+        found = [CodedTile(pack_parts(parts), True, crc)]
+        if len(pack_parts(streams)) >= _limit(samples, codec, choice):
             found.append(CodedTile(fallback.encode(samples, bits), False, crc))
         results.append(min(found, key=lambda tile: len(tile.payload)))
     return results
@@ -196,20 +188,16 @@ def _inexact_in_float(codec: TileCodec, rectangle: Rectangle) -> Iterator[None]:
         raise NotExactError(rectangle) from error
 
 
-def _limit(samples: Samples, codec: TileCodec, choice: Choice) -> float | None:
-    """From how many bytes on the fallback is tried too; None if the network cannot suit."""
+def _limit(samples: Samples, codec: TileCodec, choice: Choice) -> float:
+    """From how many bytes of the network on the fallback is tried too."""
     if choice is Choice.NETWORK:
         return float("inf")
-    height, width = samples.shape[:2]
-    pixels = height * width
-    if codec.padded_pixels(height, width) >= _MOST_PADDING * pixels:
-        return None
-    raw = _colors(samples) * pixels
+    if choice is Choice.SMALLEST and not codec.quick:
+        return 0
+    pixels = samples.shape[0] * samples.shape[1]
     jpegxl, webp = fallback.estimate(_rgb(samples))
-    least = min(jpegxl, webp)
-    unsuited = least >= raw or webp < _PATTERNED * jpegxl or 8 * least < _FLAT * raw
-    if codec.quick and choice is Choice.SMALLEST:
-        return 0 if unsuited or pixels < _LEAST_PIXELS else _NEAR * least
-    if unsuited and pixels >= _LEAST_PIXELS:
-        return None
-    return 0 if choice is Choice.SMALLEST else min(least, raw)
+    least, raw = min(jpegxl, webp), _colors(samples) * pixels
+    if choice is Choice.QUICK:
+        return min(least, raw)
+    photograph = least < raw and webp >= _PATTERNED * jpegxl and 8 * least >= _FLAT * raw
+    return _NEAR * least if photograph and pixels >= _LEAST_PIXELS else 0

@@ -95,15 +95,6 @@ def test_what_does_not_suit_the_network_takes_the_fallback(
     assert (decode_picture(data, lambda *model: codec).picture.samples == samples).all()
 
 
-@pytest.mark.parametrize("name", ["noise", "noise in a strip", "screenshot", "flat"])
-def test_the_network_is_not_run_where_an_estimate_decides(
-    codec: TileCodec, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(type(codec), "encode", None)
-    choice = Choice.QUICK if codec.quick else Choice.SMALLEST
-    encode_picture(Picture.from_array(IMAGES[name]()), codec, choice=choice)
-
-
 @pytest.mark.usefixtures("half_as_large_again")
 def test_a_photograph_takes_the_network_and_no_try_of_the_fallback_for_speed(
     codec: TileCodec, monkeypatch: pytest.MonkeyPatch

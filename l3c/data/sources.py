@@ -30,6 +30,7 @@ from l3c.data import DatasetError
 from l3c.data.images import RGBImage, read_rgb
 from l3c.files import find_files
 from l3c.images.reading import IMAGE_SUFFIXES, READABLE_SUFFIXES
+from l3c.messages import PACKAGES
 from l3c.settings import FrozenSettings, problems
 
 _LONGEST_NAME = 80  # of a file name's 255 bytes; leaves room for the marks of copies and suffixes
@@ -130,46 +131,17 @@ def unique_names(sources: Iterable[str]) -> dict[str, str]:
     return names
 
 
-_INSTALL = {"skimage": "scikit-image", "sklearn": "scikit-learn"}  # others are called as they are
-_NASA = "public domain (NASA)"
-_TEMPLE = "CC BY 2.0, danielbuechele (flickr.com/photos/danielbuechele/6061409035)"
-_FLOWER = "CC BY 2.0, vultilion (flickr.com/photos/vultilion/6056698931)"
-_STEREO = (
-    "Middlebury 2014 stereo benchmark, Scharstein et al., GCPR 2014; "
-    "no licence stated in scikit-image"
-)
-_NO_RIGHTS = "no known copyright restrictions (Center for Microscopy and Molecular Imaging)"
-_UNSTATED = (
-    "no licence stated in matplotlib; its source is commons.wikimedia.org/wiki/"
-    "File:Grace_Hopper.jpg"
-)
-
-
 class EmbeddedPhoto(NamedTuple):
     """A photograph inside a package: what it shows, where it is, and under which licence."""
 
-    subset: Literal["train", "test"]
+    subset: str
     scene: str
     file: str
     licence: str
 
 
-EMBEDDED = (
-    EmbeddedPhoto("train", "astronaut", "skimage/data/astronaut.png", _NASA),
-    EmbeddedPhoto("train", "motorcycle", "skimage/data/motorcycle_left.png", _STEREO),
-    EmbeddedPhoto("train", "motorcycle", "skimage/data/motorcycle_right.png", _STEREO),
-    EmbeddedPhoto("train", "retina", "skimage/data/retina.jpg", "CC0 1.0, Mikael Häggström"),
-    EmbeddedPhoto("train", "tissue", "skimage/data/ihc.png", _NO_RIGHTS),
-    EmbeddedPhoto("train", "stars", "skimage/data/hubble_deep_field.jpg", _NASA),
-    EmbeddedPhoto("train", "temple", "sklearn/datasets/images/china.jpg", _TEMPLE),
-    EmbeddedPhoto(
-        "train", "officer", "matplotlib/mpl-data/sample_data/grace_hopper.jpg", _UNSTATED
-    ),
-    EmbeddedPhoto("test", "cat", "skimage/data/chelsea.png", "CC0, Stefan van der Walt"),
-    EmbeddedPhoto("test", "coffee", "skimage/data/coffee.png", "CC0, Rachel Michetti"),
-    EmbeddedPhoto("test", "rocket", "skimage/data/rocket.jpg", "public domain (SpaceX)"),
-    EmbeddedPhoto("test", "flower", "sklearn/datasets/images/flower.jpg", _FLOWER),
-)
+with Path(__file__).with_name("embedded.tsv").open(encoding="utf-8") as _file:
+    EMBEDDED = [EmbeddedPhoto(**row) for row in csv.DictReader(_file, delimiter="\t")]
 
 
 def embedded_photos(subset: Literal["train", "test"]) -> list[Photo]:
@@ -202,7 +174,7 @@ def _photo(one: EmbeddedPhoto, name: str) -> Photo:
     except (ModuleNotFoundError, OSError):
         raise DatasetError(
             f"embedded photograph {one.file}: not in the installed "
-            f"{_INSTALL.get(package, package)}; install it, or another version"
+            f"{PACKAGES.get(package, package)}; install it, or another version"
         ) from None
     return Photo(name, path, one.file, one.licence)
 

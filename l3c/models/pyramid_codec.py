@@ -237,11 +237,6 @@ class PyramidCodec(TorchTileCodec["PyramidModel"]):
                 target.select(bits[s]).copy_(floored / float(np.log(2)))
         return {scale_name(s): plane.cpu().numpy() for s, plane in enumerate(bits)}
 
-    def padded_pixels(self, height: int, width: int) -> int:
-        """See `TileCodec`."""
-        multiple = self.network.multiple
-        return (height + -height % multiple) * (width + -width % multiple)
-
     def channel_names(self, part: str, channels: int) -> list[str]:
         """See `TileCodec`; scales that are smaller images have colours too."""
         colours = self.network.shape(self.network.parts.index(part)).coupled

@@ -78,8 +78,8 @@ class TileCodec(ABC):
         identity: 8 bytes that name all that decoding depends on.
         stream_parts: the part that each stream of a tile belongs to, the same for every tile.
         threads: how many tiles of a picture may be coded at once, each in a thread.
-        quick: whether it takes less time than the fallback. Encoders then try it on all tiles, and
-            the fallback only where that can be smaller.
+        quick: whether it takes less time than the fallback, which encoders then try only where it
+            can be smaller.
         lossy: whether decoding gives a reconstruction instead of the tile.
     """
 
@@ -119,10 +119,6 @@ class TileCodec(ABC):
     def decode_batch(self, tiles: Sequence[list[bytes]], height: int, width: int) -> list[RGB]:
         """Each tile from its streams, as `decode` gives it; all tiles are of one size."""
         return [self.decode(streams, height, width) for streams in tiles]
-
-    def padded_pixels(self, height: int, width: int) -> int:
-        """How many pixels of a tile are predicted: more than it has if its sides are rounded up."""
-        return height * width
 
     def channel_names(self, part: str, channels: int) -> list[str]:
         """Names of the channels of a part, as `symbol_bits` gives them: colours, or numbers."""

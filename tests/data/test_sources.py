@@ -112,7 +112,7 @@ def test_embedded_photographs_are_there_and_split_by_scene() -> None:
 def test_a_missing_package_or_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for package, install in (("skimage", "scikit-image"), ("no_such_package", "no_such_package")):
         gone = sources.EmbeddedPhoto("test", "none", f"{package}/data/gone.png", "none")
-        monkeypatch.setattr(sources, "EMBEDDED", (gone,))
+        monkeypatch.setattr(sources, "EMBEDDED", [gone])
         with pytest.raises(DatasetError, match=install):
             embedded_photos("test")
 

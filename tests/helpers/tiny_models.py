@@ -86,12 +86,12 @@ def tiny_causal(seed: int = 0) -> CausalCodec:
     return model.codec("cpu", model.to_integers([smooth(64, 64), smooth(40, 24)]))
 
 
-def limit(samples: NDArray[Any], codec: TileCodec, choice: Choice) -> float | None:
+def limit(samples: NDArray[Any], codec: TileCodec, choice: Choice) -> float:
     """In the place of `tile_coding._limit`, since an untrained network would code nothing.
 
-    The network codes what is not flat.
+    The fallback is tried on what is flat.
     """
-    return None if (samples == samples[0, 0]).all() else float("inf")
+    return 0 if (samples == samples[0, 0]).all() else float("inf")
 
 
 def noise(*shape: int, dtype: type[np.unsignedinteger] = np.uint8) -> NDArray[np.unsignedinteger]:
