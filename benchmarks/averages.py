@@ -20,14 +20,13 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks.recipes import small, with_steps
-from l3c.data.images import MANIFEST
-from l3c.data.store import Store
+from l3c.data.images import MANIFEST, Store
 from l3c.progress import Progress
 from l3c.recipe import Recipe, load_recipe
 from l3c.threads import torch_threads
 from l3c.training.crops import Crops, middle_crops, validate
 from l3c.training.loop import loss_function
-from l3c.training.optimizers import Optimizers
+from l3c.training.state import Optimizers
 
 
 def compare(

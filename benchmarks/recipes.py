@@ -24,8 +24,7 @@ from typing import Any
 
 from torch import Tensor
 
-from l3c.data.images import MANIFEST
-from l3c.data.store import Store
+from l3c.data.images import MANIFEST, Store
 from l3c.models.zoo import read_model
 from l3c.recipe import Recipe, load_recipe
 from l3c.training.crops import middle_crops

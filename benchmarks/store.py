@@ -20,9 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from l3c.data.images import read_rgb
+from l3c.data.images import Store, read_rgb, write_store
 from l3c.data.sources import embedded_photos
-from l3c.data.store import Store, write_store
 from l3c.recipe import TrainSettings
 from l3c.training.crops import Crops
 

@@ -27,7 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from l3c.bench.measure.provenance import hardware
 from l3c.recipe import Recipe, load_recipe
 from l3c.training.loop import loss_function
-from l3c.training.optimizers import Optimizers
+from l3c.training.state import Optimizers
 
 COLUMNS = (
     "recipe", "kind", "device", "threads", "torch", "variant", "crop", "batch",

@@ -23,8 +23,7 @@ from benchmarks import (
 from benchmarks.data import rgb_shape, synthetic
 from benchmarks.rate import rate_cost
 from l3c.data.datasets import DatasetSpec, build_dataset
-from l3c.data.images import write_png
-from l3c.data.store import store_of
+from l3c.data.images import store_of, write_png
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "config" / "recipes"

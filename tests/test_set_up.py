@@ -177,7 +177,7 @@ def test_a_command_names_the_extra_that_it_lacks(words: str, extra: str | None, 
     ("extra", "modules"),
     [
         ("train", "l3c.cli.train l3c.cli.sample l3c.cli.models_import l3c.models.interlaced"),
-        ("train", "l3c.data.datasets l3c.data.store l3c.training.loop l3c.models.causal_network"),
+        ("train", "l3c.data.datasets l3c.data.images l3c.training.loop l3c.models.causal_network"),
         ("bench", "l3c.cli.bench l3c.cli.compare l3c.bench.run l3c.bench.figures.registry"),
     ],
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from l3c.models.base import load_model, write_model
 from l3c.models.zoo import ModelFile, read_model
-from l3c.training.checkpoint import today, write
+from l3c.training.state import today, write
 
 LICENCE = "Apache-2.0"
 CURVES = Path("results", "reference", "training")

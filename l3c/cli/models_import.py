@@ -23,9 +23,9 @@ from l3c.images.picture import PictureError
 from l3c.models.authors_checkpoints import LICENCE, SHARED_SCALES, read_checkpoint
 from l3c.recipe import Recipe
 from l3c.threads import limit_threads
-from l3c.training.checkpoint import today
 from l3c.training.crops import middle
 from l3c.training.loop import CALIBRATION_CROP, CALIBRATION_IMAGES, convert_and_write
+from l3c.training.state import today
 
 _EVALUATED = f"model.scales: {SHARED_SCALES} instead of 3"  # as the release evaluates RGB Shared
 

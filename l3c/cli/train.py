@@ -93,8 +93,7 @@ def run(args: argparse.Namespace) -> Exit:
 
 def _train(args: argparse.Namespace, recipe: Recipe, weights: Path, checkpoint: Path) -> None:
     from l3c.data.datasets import DatasetSpec, Preparation, build_dataset, deviations
-    from l3c.data.images import kept_licences
-    from l3c.data.store import INDEX, Store, store_of
+    from l3c.data.images import INDEX, Store, kept_licences, store_of
     from l3c.training.crops import middle_crops
     from l3c.training.loop import train
 

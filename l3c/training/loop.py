@@ -22,8 +22,8 @@ from l3c.progress import Progress
 from l3c.recipe import Recipe, RecipeError
 from l3c.threads import torch_threads
 from l3c.training import TrainingError
-from l3c.training.checkpoint import State, disk_errors, today
 from l3c.training.crops import Crops, middle, spread, validate
+from l3c.training.state import State, disk_errors, today
 
 CHECKPOINT_EVERY_S = 20.0
 METRICS_EVERY = 25  # steps that one row of the metrics averages, at least

@@ -17,10 +17,19 @@ import pytest
 from PIL import Image
 from tiny_models import noise
 
-from l3c.data import store
+from l3c.data import images as store
 from l3c.data.datasets import DatasetSpec, build_dataset
-from l3c.data.images import file_sha256, pixel_sha256, read_png_text, read_rgb, write_png
-from l3c.data.store import Store, StoreError, store_of, write_store
+from l3c.data.images import (
+    Store,
+    StoreError,
+    file_sha256,
+    pixel_sha256,
+    read_png_text,
+    read_rgb,
+    store_of,
+    write_png,
+    write_store,
+)
 from l3c.images.picture import PictureError
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -1,4 +1,7 @@
-"""Training: deterministic, resumable to the bit, and it says why when it stops."""
+"""Training: deterministic, resumable to the bit, and it says why when it stops.
+
+Learning rates by group and step; Muon moves every singular value of a filter bank alike.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,9 @@ from l3c.models.base import load_model
 from l3c.models.l3c import L3C
 from l3c.models.zoo import read_model
 from l3c.recipe import Recipe
-from l3c.training import TrainingError, checkpoint, loop
+from l3c.training import TrainingError, loop, state
 from l3c.training.crops import validate
+from l3c.training.state import MUON_RATIO, Muon, Optimizers, lr_factor
 
 FAST = {"optimizer": "muon", "learning_rate": 1e-3, "warmup_steps": 2, "lr_factors": {}}
 RECIPE = toy(12, **FAST, batch=2)
@@ -96,7 +100,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 ) -> None:
     expected = run(tmp_path / "clean", RECIPE).read_bytes()
     writes: list[Path] = []
-    real = checkpoint.write_whole
+    real = state.write_whole
 
     def full(path: Path, content: bytes) -> None:
         writes.append(path)
@@ -104,7 +108,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
             raise OSError(errno.ENOSPC, "No space left on device")
         real(path, content)
 
-    monkeypatch.setattr(checkpoint, "write_whole", full)
+    monkeypatch.setattr(state, "write_whole", full)
     with pytest.raises(TrainingError, match=r"toy\.pt: .*No space left"):
         run(tmp_path, RECIPE)
     assert torch.load(writes[0])["step"] == 4
@@ -198,3 +202,48 @@ def test_a_start_that_cannot_be_taken_is_an_error(source: str, tmp_path: Path) -
         source = str(run(tmp_path / "other", other))
     with pytest.raises(TrainingError, match="init_from"):
         run(tmp_path, RECIPE.model_copy(update={"init_from": source}))
+
+
+def step(*shapes: tuple[int, ...]) -> list[torch.Tensor]:
+    """What one step with rate 1 takes from zeros, for random gradients."""
+    generator = torch.Generator().manual_seed(0)
+    parameters = [torch.nn.Parameter(torch.zeros(shape)) for shape in shapes]
+    for parameter in parameters:
+        parameter.grad = torch.randn(parameter.shape, generator=generator)
+    Muon(parameters, lr=1.0).step()
+    return [-parameter.detach() for parameter in parameters]
+
+
+@pytest.mark.parametrize("shape", [(8, 4, 3, 3), (64, 2, 3, 3), (12, 20)])
+def test_singular_values_are_near_one(shape: tuple[int, ...]) -> None:
+    (update,) = step(shape)
+    matrix = update.flatten(1)
+    values = torch.linalg.svdvals(matrix) / max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+    assert 0.6 < values.min() < values.max() < 1.3
+
+
+def test_a_group_learns_at_its_own_rate() -> None:
+    recipe = toy(12, optimizer="muon", learning_rate=1e-3, lr_factors={"extractors": 0.1})
+    network = recipe.make_model()
+    rates = {
+        id(parameter): group["lr"]
+        for optimizer in Optimizers(network, recipe.train).each
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    for name, parameter in network.named_parameters():
+        share = 0.1 if name.startswith("extractors") else 1.0
+        ratio = MUON_RATIO if parameter.ndim == 4 and parameter.shape[-1] > 1 else 1.0
+        assert rates[id(parameter)] == pytest.approx(1e-3 * share * ratio)
+
+
+def test_schedules() -> None:
+    for kind, expected in (
+        ({"schedule": "cosine"}, [1, 0.5, 0.0245]),
+        ({"schedule": "linear", "decay_share": 0.5}, [1, 1, 0.2]),
+        ({"schedule": "exponential", "decay": 0.5, "decay_steps": 4}, [1, 0.5, 0.25]),
+        ({"schedule": "linear", "warmup_steps": 20}, [0.05, 0.3, 10 / 20 * 1 / 3.3]),
+    ):
+        settings = toy(10, **kind).train
+        factors = [lr_factor(step, settings) for step in (0, 5, 9)]
+        assert factors == pytest.approx(expected, abs=1e-4)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from l3c.recipe import TrainSettings, load_recipe
-from l3c.training import loop, optimizers
+from l3c.training import loop, state
 
 FOLDER = Path(__file__).parents[2] / "config" / "recipes"
 # Those of ImageNet differ from paper-l3c in the crop and the length of an epoch alone.
@@ -31,12 +31,12 @@ def photograph(side: int) -> np.ndarray:
 def test_recipe_trains(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = load_recipe(path)
     own = recipe.train
-    factor = optimizers.lr_factor
+    factor = state.lr_factor
 
     def at_its_own_length(step: int, settings: TrainSettings) -> float:
         return factor(step, settings.model_copy(update={"steps": own.steps}))
 
-    monkeypatch.setattr(optimizers, "lr_factor", at_its_own_length)
+    monkeypatch.setattr(state, "lr_factor", at_its_own_length)
     monkeypatch.setattr(loop, "METRICS_EVERY", 1)
     monkeypatch.setattr(loop, "convert_and_write", lambda *arguments: None)
     crop = min(own.crop, CROP)

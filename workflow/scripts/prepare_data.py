@@ -23,8 +23,7 @@ def build_dataset(rule):
 
 def build_store(rule):
     """The training images as raw pixels, from which crops are read without decoding."""
-    from l3c.data.images import kept_images, manifest_sha256
-    from l3c.data.store import write_store
+    from l3c.data.images import kept_images, manifest_sha256, write_store
 
     manifest = Path(rule.input.manifest)
     folder = Path(rule.output.index).parent

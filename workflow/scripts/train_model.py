@@ -6,8 +6,7 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.data.datasets import DatasetSpec, deviations
-    from l3c.data.images import kept_licences, manifest_sha256
-    from l3c.data.store import Store
+    from l3c.data.images import Store, kept_licences, manifest_sha256
     from l3c.recipe import Recipe
     from l3c.training.crops import middle_crops
     from l3c.training.loop import train
