@@ -63,9 +63,9 @@ def test_an_interrupted_training_goes_on_and_nothing_is_repeated(
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 
-    def batch(crops: loop.Crops, step: int, share: range) -> object:
+    def batch(crops: loop.Crops, step: int) -> object:
         steps.append(step)
-        return interrupt() if len(steps) == 4 else real(crops, step, share)
+        return interrupt() if len(steps) == 4 else real(crops, step)
 
     real, steps = loop.Crops.batch, []
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0)
