@@ -109,8 +109,8 @@ class Model:
             tile_side: 8..1024; the image is cut into tiles of at most the pixels of a square of
                 this side, which are coded alone. Memory grows with it, the file shrinks. By default
                 tiles have up to 2^19 pixels.
-            choice: what codes RGB: "smallest" of network and fallback, as the command does;
-                "quick", as an estimate says; or the "network" alone.
+            choice: what codes RGB: the "smallest" of network and fallback, as the command does; or
+                the "network" alone.
 
         Raises:
             l3c.images.picture.PictureError: an image of another kind, by name.

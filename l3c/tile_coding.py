@@ -6,10 +6,10 @@ screenshots, drawings, flat areas, noise and narrow strips it needs several time
 fallback, or more than the samples take as they are.
 
 The network is run on everything, and the smaller of both results is kept: the payload is never
-larger than the samples and a byte. The fallback is left out where it cannot be smaller, by what the
-fastest settings of its coders make (`fallback.estimate`): with a network that takes less time than
-the fallback (`TileCodec.quick`), on photographs for which the network's bytes are not near the
-estimate; with `Choice.QUICK`, on all tiles for which they are fewer.
+larger than the samples and a byte. With a network that takes less time than the fallback
+(`TileCodec.quick`), the fallback is left out where it cannot be smaller: on what looks like a
+photograph, and has fewer bytes by the network than the fastest settings of the fallback's coders
+make (`fallback.estimate`).
 """
 
 from __future__ import annotations
@@ -43,11 +43,10 @@ _FALLBACK, _NETWORK = b"\0", b"\1"  # first byte of a payload in format 3
 
 
 class Choice(StrEnum):
-    """What codes RGB: the network alone, the smaller of both, or what an estimate prefers."""
+    """What codes RGB: the network alone, or the smaller of network and fallback."""
 
     NETWORK = "network"
     SMALLEST = "smallest"
-    QUICK = "quick"
 
 
 @dataclass(frozen=True)
@@ -192,12 +191,10 @@ def _limit(samples: Samples, codec: TileCodec, choice: Choice) -> float:
     """From how many bytes of the network on the fallback is tried too."""
     if choice is Choice.NETWORK:
         return float("inf")
-    if choice is Choice.SMALLEST and not codec.quick:
+    if not codec.quick:
         return 0
     pixels = samples.shape[0] * samples.shape[1]
     jpegxl, webp = fallback.estimate(_rgb(samples))
     least, raw = min(jpegxl, webp), _colors(samples) * pixels
-    if choice is Choice.QUICK:
-        return min(least, raw)
     photograph = least < raw and webp >= _PATTERNED * jpegxl and 8 * least >= _FLAT * raw
     return _NEAR * least if photograph and pixels >= _LEAST_PIXELS else 0

@@ -96,12 +96,13 @@ def test_what_does_not_suit_the_network_takes_the_fallback(
 
 
 @pytest.mark.usefixtures("half_as_large_again")
-def test_a_photograph_takes_the_network_and_no_try_of_the_fallback_for_speed(
+def test_a_photograph_takes_the_network_and_a_quick_one_no_try_of_the_fallback(
     codec: TileCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = Picture.from_array(photograph())
     monkeypatch.setattr(fallback, "encode", None)
-    data = encode_picture(picture, codec, choice=Choice.QUICK)
+    monkeypatch.setattr(type(codec), "quick", True)
+    data = encode_picture(picture, codec)
     assert by_network(data) == [True]
     assert unpack(data).version == 2
     assert data == encode_picture(picture, codec, choice=Choice.NETWORK)

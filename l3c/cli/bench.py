@@ -49,9 +49,9 @@ from l3c.models.zoo import ModelFile, named_model
 from l3c.threads import limit_threads
 from l3c.tile_coding import Choice, split_payload
 
-LEARNED = {"l3c": Choice.SMALLEST, "l3c_network": Choice.NETWORK, "l3c_quick": Choice.QUICK}
-"""Keys of the learned method among --methods, and what codes a tile: as `l3c encode` writes it, the
-network alone, and what an estimate prefers."""
+LEARNED = {"l3c": Choice.SMALLEST, "l3c_network": Choice.NETWORK}
+"""Keys of the learned method among --methods, and what codes a tile: as `l3c encode` writes it, and
+the network alone."""
 _REFERENCE = "png"
 _HEAD = ["method", "bpsp", "of PNG", "encode s", "decode s", "lossless"]
 _COLUMNS = [
@@ -122,8 +122,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--methods",
         help="keys separated by commas, or Python files that define a method; by default all that "
-        "are there. Learned: l3c (as encode writes it), l3c_network (the network alone), "
-        "l3c_quick (as encode --quick)",
+        "are there. Learned: l3c (as encode writes it), l3c_network (the network alone)",
     )
     parser.add_argument(
         "--model",

@@ -41,21 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_inputs(parser, "images (BMP, GIF, JPEG, PNG, TIFF, WebP)")
     add_output(parser, "x.l3c")
     add_flag(parser, "--strip", "leave out color profile, EXIF and XMP")
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument(
-        "--quick",
-        action="store_const",
-        dest="choice",
-        const=Choice.QUICK,
-        default=Choice.SMALLEST,
-        help="run the network only on what an estimate takes for a photograph, and the fallback "
-        "there only if the network exceeds the estimate: less time, at times larger files",
-    )
-    choice.add_argument(
+    parser.add_argument(
         "--network",
         action="store_const",
         dest="choice",
         const=Choice.NETWORK,
+        default=Choice.SMALLEST,
         help="code RGB by the network alone, however large the files",
     )
     parser.add_argument(

@@ -49,7 +49,7 @@ def test_what_codes_rgb_is_an_option(
 ) -> None:
     monkeypatch.setattr(tile_coding, "_limit", LIMIT)
     image, by_fallback = np.array(Image.open(photo)), {}
-    for choice in ("smallest", "quick", "network"):
+    for choice in ("smallest", "network"):
         options = [] if choice == "smallest" else [f"--{choice}"]
         assert run("encode", photo, "--force", *options).code == 0
         data = photo.with_suffix(".l3c").read_bytes()
@@ -57,8 +57,7 @@ def test_what_codes_rgb_is_an_option(
         [file] = run("info", photo.with_suffix(".l3c"), "--json").content["files"]
         by_fallback[choice] = len(file["tiles"]["by_fallback"])
     # The model is untrained.
-    assert by_fallback == {"smallest": 1, "quick": 1, "network": 0}
-    assert run("encode", photo, "--quick", "--network").code == 2
+    assert by_fallback == {"smallest": 1, "network": 0}
     with pytest.raises(ValueError):
         l3c.encode(image, model, choice="best")
 

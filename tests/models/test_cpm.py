@@ -285,7 +285,7 @@ def test_the_command_codes_lossy_files(
     assert main(["encode", *model, str(image)]) == Exit.GOOD
     assert main(["encode", *model, str(image), "-o", str(tmp_path / "a.l3c")]) == Exit.FAILED
     assert main(["encode", str(image), "-o", str(coded), "--force"]) == Exit.FAILED  # lossless
-    for option in (["--tile-side", "64"], ["--quick"], ["--arithmetic", "float"]):
+    for option in (["--tile-side", "64"], ["--network"], ["--arithmetic", "float"]):
         assert main(["encode", *model, *option, str(image)]) == Exit.USAGE
     assert main(["verify", *model, str(coded)]) == Exit.GOOD
     capsys.readouterr()
