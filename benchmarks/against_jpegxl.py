@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from l3c.bench.figures import style
-from l3c.bench.measure.provenance import environment, hardware
+from l3c.bench.measure.machine import environment, hardware
 from l3c.coding import decode_picture, encode_picture
 from l3c.images.picture import Picture
 from l3c.models.tile_codec import TileCodec

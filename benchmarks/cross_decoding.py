@@ -29,7 +29,7 @@ from coder.causal import VARIANTS, use_variant
 from coder.errors import CoderError
 from l3c.bench.measure.child import Child
 from l3c.bench.measure.crops import Image, crops_of
-from l3c.bench.measure.provenance import environment, hardware
+from l3c.bench.measure.machine import environment, hardware
 from l3c.bench.schema import rows_of, write
 from l3c.coding import decode_picture, encode_picture
 from l3c.data.sources import folder_photos

@@ -26,19 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from benchmarks import compare_cuda, throughput
 from l3c.bench.measure.crops import crops_of
 from l3c.bench.measure.methods import MethodSource
-from l3c.bench.measure.timing import (
-    BatchPlan,
-    TimingPlan,
-    devices,
-    measure_batches,
-    measure_timing,
-)
-from l3c.bench.schema import BatchRow, TimingRow, frame, write
+from l3c.bench.measure.timing import devices, measure_batches, measure_timing
+from l3c.bench.schema import write
 from l3c.data.sources import embedded_photos
 from l3c.models.base import write_model
 from l3c.models.zoo import named_model, open_codec
@@ -128,18 +123,17 @@ def main() -> None:
         done("exact.csv")
         keys = {label: path.stem.replace("-", "_") for label, path in weights.items()}
         sources = [MethodSource(k, k, label, weights[label]) for label, k in keys.items()]
-        threads = (torch.get_num_threads(),)
-        plan = TimingPlan("crops", lambda: crops, len(crops), repeats, threads)
-        rows = [row for source in sources for part in measure_timing(source, plan) for row in part]
-        write(out / "timing.csv", frame(rows, TimingRow))
+        how: dict[str, Any] = {"repeats": repeats, "threads": [torch.get_num_threads()]}
+        timed = [measure_timing(s, "crops", lambda: crops, len(crops), **how) for s in sources]
+        write(out / "timing.csv", pd.concat(timed))
         done("timing.csv")
         sizes = [1, 4] if quick else [1, 30, 60, 120, 240, 480, 960]
         small = np.stack([crop for _, crop in crops_of(lambda: photos, 32, max(sizes))])
         if place.type == "cpu":
             sizes = sizes[:2]  # a GPU's batches take a CPU hours
         sampled = [(32, size) for size in sizes] + [(320, 1)]
-        batches = BatchPlan(small, sampled, sizes, repeats)
-        write(out / "batches.csv", frame(measure_batches(sources[0], batches), BatchRow))
+        batches: dict[str, Any] = {"sampled": sampled, "coded": sizes, "repeats": repeats}
+        write(out / "batches.csv", measure_batches(sources[0], small, **batches))
         done("batches.csv")
     recipe = recipe_of("paper-l3c", quick)
     variants = ["float32", "bfloat16"] + ([] if quick else ["bfloat16+compile"])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import cross_decoding
 from benchmarks.against_jpegxl import images
-from l3c.bench.measure.provenance import environment, hardware
+from l3c.bench.measure.machine import environment, hardware
 from l3c.models.zoo import named_model
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from l3c.bench.measure.provenance import peak_mib
+from l3c.bench.measure.machine import peak_mib
 from l3c.coding import decode_picture, encode_picture
 from l3c.images.picture import Picture
 from l3c.models.tile_codec import TileCodec

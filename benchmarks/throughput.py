@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from l3c.bench.measure.provenance import hardware
+from l3c.bench.measure.machine import hardware
 from l3c.recipe import Recipe, load_recipe
 from l3c.training.loop import loss_function
 from l3c.training.state import Optimizers

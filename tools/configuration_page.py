@@ -17,8 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from l3c.bench.lossy import LossyRow
-from l3c.bench.schema import BatchRow, ChannelBits, ResultRow, TimingRow
+from l3c.bench.schema import BatchRow, ChannelBits, LossyRow, ResultRow, TimingRow
 from l3c.workflow.experiment import Experiment
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"

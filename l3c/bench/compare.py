@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from l3c.bench.measure.crops import image_of
-from l3c.bench.run_folder import RunFolder
+from l3c.bench.run import RunFolder
 from l3c.bench.schema import TOTAL
 from l3c.bench.stats import mean_interval
 from l3c.messages import counted

@@ -6,23 +6,24 @@ image here.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from PIL import Image as Pictures
-from pydantic import Field
 
 from baselines.base import DecodeError, Image
 from baselines.lossy.base import LossyMethod, lossy_key
 from coder.errors import CoderError
 from l3c.bench.measure.child import Child
-from l3c.bench.schema import Row
+from l3c.bench.measure.methods import ServedMethod
+from l3c.bench.schema import LossyRow, Row, frame
 from l3c.fileformat.container import LOSSY_SUFFIX, unpack
+from l3c.files import write_whole
 from l3c.images.picture import Picture
 from l3c.lossy import decode_lossy, encode_lossy, lossy_codec
 from l3c.models import zoo
@@ -31,29 +32,6 @@ from l3c.models.tile_codec import LossyCodec
 RATES = np.linspace(0.1, 1.4, 50)
 """bpp at which curves of codecs are compared."""
 REACHED_BY = 0.99  # share of the images that reach a rate, above which it has a mean
-
-
-class LossyRow(Row):
-    """What a lossy method did with one image at one operating point."""
-
-    KEY = ("dataset", "key", "image", "point")
-
-    dataset: str = Field(min_length=1, description="name of the data set")
-    method: str = Field(min_length=1, description="label of the method")
-    key: str = Field(pattern=r"^[a-z0-9_]+$", description="key of the method")
-    image: str = Field(min_length=1, description="name of the image")
-    point: float = Field(description="setting of the operating point; of models their number")
-    height: int = Field(ge=1, description="pixels")
-    width: int = Field(ge=1, description="pixels")
-    num_bytes: int = Field(ge=1, description="bytes of the whole file")
-    header_bytes: int = Field(ge=0, description="of them before the coded picture")
-    bpp: float = Field(gt=0, description="bits per pixel, 8 * num_bytes / (height * width)")
-    bpsp: float = Field(gt=0, description="bits per sub-pixel, a third of bpp")
-    psnr: float = Field(description="dB, of all sub-pixels together; infinite if they are equal")
-    ms_ssim: float = Field(ge=0, le=1, description="of R, G and B together, see l3c.nn.ms_ssim")
-    encode_s: float = Field(ge=0, description="seconds, image in memory to bytes in memory")
-    decode_s: float = Field(ge=0, description="seconds, bytes in memory to image in memory")
-    version: str = Field(description="library and version")
 
 
 class LearnedLossy(LossyMethod):
@@ -100,31 +78,13 @@ class LearnedLossy(LossyMethod):
         return len(data) - len(unpack(data, lossy=True).tiles[0].payload or b"")
 
 
-class _Served:
-    """The method in a process of its own."""
-
-    def __init__(self, method: LossyMethod) -> None:
-        self.method = method
-
-    def encode(self, image: Image, point: float) -> tuple[bytes, float]:
-        start = time.perf_counter()
-        data = self.method.encode(image, point)
-        return data, time.perf_counter() - start
-
-    def decode(self, stream: Path) -> tuple[Image, float]:
-        data = stream.read_bytes()
-        start = time.perf_counter()
-        image = self.method.decode(data)
-        return image, time.perf_counter() - start
-
-
 def measure_lossy(
     dataset: str,
     images: Iterable[tuple[str, Image]],
     method: LossyMethod,
     streams: Path,
     saved: int = 0,
-) -> list[LossyRow]:
+) -> pd.DataFrame:
     """Rows of a method: each image at each of its points.
 
     Args:
@@ -138,45 +98,29 @@ def measure_lossy(
         ChildError: the method failed, with its message.
         UnavailableError: it cannot run here.
     """
-    version = method.version()
-    rows: list[LossyRow] = []
-    serve = partial(_Served, method)
+    about: dict[str, Any] = {"dataset": dataset, "method": method.name, "key": method.key}
+    about["version"] = method.version()
+    rows: list[Row] = []
+    serve = partial(ServedMethod, method)
     with Child(serve) as encoder, Child(serve) as decoder:
         for number, (name, image) in enumerate(images):
-            warm = bool(rows)
+            height, width = image.shape[:2]
+            of_image = {"image": name, "height": height, "width": width}
             for point in method.points:
                 stream = stream_path(streams, method.key, name, point, method.suffix)
-                stream.parent.mkdir(parents=True, exist_ok=True)
-                for _ in range(1 if warm else 2):  # the first time loads models and libraries
-                    data, encode_s = encoder.call("encode", image, point)
-                    stream.write_bytes(data)
-                    decoded, decode_s = decoder.call("decode", stream)
+                data, encode_s = encoder.call("encode", image, 1, point)
+                write_whole(stream, data)
+                decoded, decode_s = decoder.call("decode", stream, 1)
                 if number < saved:
                     picture = stream_path(streams, method.key, name, point, ".png")
                     Pictures.fromarray(decoded).save(picture)
-                height, width, _ = image.shape
                 bpp = 8 * len(data) / (height * width)
-                rows.append(
-                    LossyRow(
-                        dataset=dataset,
-                        method=method.name,
-                        key=method.key,
-                        image=name,
-                        point=point,
-                        height=height,
-                        width=width,
-                        num_bytes=len(data),
-                        header_bytes=method.header_bytes(data),
-                        bpp=bpp,
-                        bpsp=bpp / 3,
-                        psnr=psnr(image, decoded),
-                        ms_ssim=similarity(image, decoded),
-                        encode_s=encode_s,
-                        decode_s=decode_s,
-                        version=version,
-                    )
-                )
-    return rows
+                values = {"bpp": bpp, "bpsp": bpp / 3, "psnr": psnr(image, decoded)}
+                values |= {"ms_ssim": similarity(image, decoded)}
+                values |= {"encode_s": encode_s, "decode_s": decode_s}
+                size = {"num_bytes": len(data), "header_bytes": method.header_bytes(data)}
+                rows.append(LossyRow(**about, **of_image, point=point, **size, **values))
+    return frame(rows, LossyRow)
 
 
 def stream_path(streams: Path, key: str, image: str, point: float, suffix: str) -> Path:

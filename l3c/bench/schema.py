@@ -16,11 +16,12 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from l3c.files import write_text
+from l3c.messages import counted
 
 TOTAL = "total"
+SLACK_S = 1e-6  # phases may exceed their total by so much: sums of rounded numbers
+NAMED_FAILURES = 5  # of a method on a data set, where a text names them
 _REMEDY = "copy it again from its run, or delete it there and start the run again"
-_LATER = {"reason", "other_load"}  # columns that older files lack
-_RENAMED = {"bits_theory": "cross_entropy_bits", "stage": "phase"}  # in older files
 _TSV: Any = {"sep": "\t", "quoting": 3, "keep_default_na": False}
 _COLUMNS = pd.read_csv(Path(__file__).with_name("rows.tsv"), **_TSV)
 _COLUMNS = _COLUMNS.assign(kind=_COLUMNS.kinds.str.split()).explode("kind")
@@ -88,30 +89,25 @@ SampleRow = _kind("SampleRow", "samples")
 """One image of which some scales were sampled (L3C section 5.4)."""
 AsPublished = _kind("AsPublished", "as_published")
 """The rate of an image under a model by the rules of the authors' release."""
-
-
-class MethodRecord(BaseModel):
-    """Whether and how a method was measured on a data set; a JSON file beside its rows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str
-    key: str
-    method: str
-    measured: bool
-    reason: str = Field(description="why it was not measured, empty otherwise")
-    settings: str
-    version: str
+LossyRow = _kind("LossyRow", "lossy")
+"""What a lossy method did with one image at one operating point."""
+MethodRecord = _kind("MethodRecord", "methods")
+"""Whether and how a method was measured on a data set."""
+KINDS = {
+    "rows": ResultRow,
+    "timing": TimingRow,
+    "batches": BatchRow,
+    "bits": ChannelBits,
+    "samples": SampleRow,
+    "as_published": AsPublished,
+    "lossy": LossyRow,
+}
+"""Kinds of rows by the name of their file."""
 
 
 def bits_per_subpixel(bits: Any, height: Any, width: Any) -> Any:
     """Bits over the 3 * height * width sub-pixels of an RGB image."""
     return bits / (3 * height * width)
-
-
-def columns(kind: type[Row]) -> list[str]:
-    """Columns of the CSV of a kind."""
-    return list(kind.model_fields)
 
 
 def frame(rows: Iterable[Row], kind: type[Row]) -> pd.DataFrame:
@@ -120,7 +116,7 @@ def frame(rows: Iterable[Row], kind: type[Row]) -> pd.DataFrame:
     Returns:
         The columns of the kind; integers and booleans are nullable where failures are among them.
     """
-    table = pd.DataFrame([row.model_dump() for row in rows], columns=columns(kind))
+    table = pd.DataFrame([row.model_dump() for row in rows], columns=[*kind.model_fields])
     dtypes: dict[Any, Any] = {
         int: ("int64", "Int64"),
         bool: ("bool", "boolean"),
@@ -146,28 +142,19 @@ def read_all(paths: Iterable[Path], kind: type[Row]) -> pd.DataFrame:
     return frame((row for path in paths for row in _validated(path, kind)), kind)
 
 
-def read_rows(path: Path, kind: type[Row]) -> list[Row]:
-    """The rows that have results, as objects.
-
-    Raises:
-        RowError: naming file, line, column and what is wrong.
-    """
-    return [row for row in _validated(path, kind) if isinstance(row, kind)]
-
-
 def _validated(path: Path, kind: type[Row]) -> Iterator[Row]:
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False).rename(columns=_RENAMED)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except OSError as error:
         raise RowError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:  # empty, not UTF-8, or lines of different lengths
         raise RowError(f"{path}: not a CSV file ({error}); {_REMEDY}") from None
-    names, expected = [*map(str, table)], columns(kind)
-    if set(names) - set(expected) or set(expected) - set(names) - _LATER:
+    names, expected = [*map(str, table)], [*kind.model_fields]
+    if set(names) != set(expected):
         found, wanted = ",".join(names), ",".join(expected)
         raise RowError(f"{path}: the columns are {found}, expected {wanted}; {_REMEDY}")
     for number, cells in enumerate(table.to_dict("records"), start=2):
-        of_row = FailedRow if cells.get("reason") else kind
+        of_row = FailedRow if cells.get("reason") and kind is not MethodRecord else kind
         fields = of_row.model_fields
         known = {str(name): cell for name, cell in cells.items() if name in fields}
         given = {name: cell for name, cell in known.items() if cell or fields[name].is_required()}
@@ -198,18 +185,52 @@ def write(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
-def write_record(path: Path, record: MethodRecord) -> None:
-    """Writes the record, whole or not at all."""
-    write_text(path, record.model_dump_json(indent=2) + "\n")
-
-
-def read_record(path: Path) -> MethodRecord:
-    """Reads a record.
+def check(table: pd.DataFrame, kind: type[Row]) -> None:
+    """Checks rows of a kind against each other.
 
     Raises:
-        RowError: naming the file.
+        RowError: for a repeated row; for results that are lossy, of other pixels than another
+            method saw, or of two methods with one label; for phases without a total or longer.
     """
-    try:
-        return MethodRecord.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise RowError(f"{path}: {error}") from None
+    rows = measured(table)
+    problems = [(rows[rows.duplicated([*kind.KEY])], "is there twice; delete it in the run")]
+    if kind is ResultRow:
+        pixels = rows.groupby(["dataset", "image"]).pixel_sha256.transform("first")
+        keys = rows.groupby("method").key.transform("first")
+        bpsp = bits_per_subpixel(8 * rows.num_bytes, rows.height, rows.width)
+        problems += [
+            (rows[~rows.lossless.astype(bool)], "is marked as not lossless"),
+            (rows[rows.pixel_sha256 != pixels], "other pixels than another method saw"),
+            (rows[rows.key != keys], "another method has the same label"),
+            (rows[(rows.bpsp / bpsp - 1).abs() > 1e-9], "bpsp does not fit num_bytes and size"),
+        ]
+    if kind is TimingRow:
+        run = [name for name in kind.KEY if name not in ("phase", "scale")]
+        phases = rows[rows.phase != TOTAL].groupby(run, as_index=False).seconds.sum()
+        totals = rows.loc[rows.phase == TOTAL, [*run, "seconds"]]
+        both = phases.merge(totals, on=run, how="left", suffixes=("", "_total"))
+        longer = both[both.seconds > both.seconds_total + SLACK_S]
+        problems.append((both[both.seconds_total.isna()], "phases without a total"))
+        problems.append((longer, "phases exceed the total"))
+    for bad, why in problems:
+        if len(bad):
+            first = bad.iloc[0]
+            named = ", ".join(f"{name} {first[name]}" for name in kind.KEY if name in bad)
+            raise RowError(f"{named}: {why}")
+
+
+def failure_texts(table: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Data set and key of each method that failed -> on which of its images, and why.
+
+    Args:
+        table: rows of images, failures among them.
+    """
+    texts = {}
+    for (dataset, key), rows in failed(table).groupby(["dataset", "key"], sort=False):
+        total = int(((table.dataset == dataset) & (table.key == key)).sum())
+        named = [f"{row.image}: {row.reason}" for row in rows.head(NAMED_FAILURES).itertuples()]
+        more = len(rows) - len(named)
+        named += [f"and {more} more in rows.csv"] if more else []
+        of = f"failed on {len(rows)} of {counted(total, 'image')}"
+        texts[str(dataset), str(key)] = f"{of}: {'; '.join(named)}"
+    return texts

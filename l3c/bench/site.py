@@ -1,8 +1,8 @@
-"""The site of results: a folder of pages that open from disk, made of the folders of runs.
+"""Results for readers: a site that opens from disk, of one or several runs; a page in Markdown.
 
 Runs of several machines stand on the same pages: a speed is shown with its machine, and files that
 must be equal and are not are an alarm. `site.html.j2` is the page, `site_charts.yaml` has the
-charts.
+charts, `site.md.j2` is the page for a code host.
 """
 
 from __future__ import annotations
@@ -10,24 +10,26 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import jinja2
 import matplotlib
 import numpy as np
 import pandas as pd
 import yaml
 from PIL import Image
 
-from l3c.bench.checks import failure_texts
 from l3c.bench.compare import alarms, merged, named
 from l3c.bench.figures import style
 from l3c.bench.figures.pictures import cost_map, local_means
 from l3c.bench.figures.rates import pareto
-from l3c.bench.results_page import outputs, template
-from l3c.bench.run_folder import RunFolder
-from l3c.bench.schema import TOTAL, read
+from l3c.bench.figures.registry import load_figures
+from l3c.bench.lossy import operating_points
+from l3c.bench.run import RunFolder
+from l3c.bench.schema import TOTAL, failure_texts
 from l3c.bench.stats import rates, speeds
+from l3c.bench.tables import TABLES
 from l3c.bench.tables.layout import plain
 from l3c.data.images import MANIFEST, kept_images, read_manifest
 from l3c.files import write_text
@@ -47,6 +49,18 @@ _HERE = Path(__file__).parent
 _METHOD = ["dataset", "key", "method", "run"]
 _DETAILS = ["label", "kind", "machine", "version", "settings"]
 _MARKS = {"exact": "\N{CHECK MARK}", "refused": "\N{EN DASH}", "wrong": "\N{BALLOT X}"}
+_FORMATS = {".md": "Markdown", ".tex": "LaTeX"}
+# Path in the run, without its suffix -> what it is called; others are called by their path.
+_TITLES = {
+    "rows": "Rows",
+    "timing": "Rows of timing",
+    "batches": "Rows of batches",
+    "lossy": "Rows of lossy methods",
+    "provenance": "Provenance",
+    "bits": "Bits by scale and channel, in numbers",
+    "cross_decoding/matrix": "Which settings decode each other's files",
+    **{f"tables/{name}": spec.title for name, spec in TABLES.items()},
+}
 
 
 def write_site(
@@ -156,16 +170,13 @@ def tradeoff(lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def lossy(runs: Sequence[RunFolder]) -> pd.DataFrame:
-    """Operating points of lossy methods (`l3c.bench.lossy`); empty if no run has a lossy.csv."""
-    from l3c.bench.lossy import LossyRow, operating_points
-
-    files = {name: run.path / "lossy.csv" for name, run in named(runs).items()}
-    there = {name: path for name, path in files.items() if path.is_file()}
-    tables = [operating_points(read(path, LossyRow)).assign(run=n) for n, path in there.items()]
-    if not tables:
+    """Operating points of lossy methods (`l3c.bench.lossy`); empty if no run has any."""
+    with_rows = {name: run.lossy for name, run in named(runs).items() if len(run.lossy)}
+    if not with_rows:
         return pd.DataFrame()
-    points = pd.concat(tables, ignore_index=True)
-    return points.assign(label=points.method + (", run " + points.run if len(runs) > 1 else ""))
+    points = [operating_points(rows).assign(run=name) for name, rows in with_rows.items()]
+    table = pd.concat(points, ignore_index=True)
+    return table.assign(label=table.method + (", run " + table.run if len(runs) > 1 else ""))
 
 
 def _joined(runs: Sequence[RunFolder], file: str) -> pd.DataFrame:
@@ -253,3 +264,72 @@ def _codec(run: RunFolder) -> tuple[str, Any]:
             except UnsupportedError:
                 continue
     return "", None
+
+
+def outputs(
+    run: RunFolder,
+    results: Collection[str] | None = None,
+    captions: Mapping[str, str] | None = None,
+) -> list[dict[str, Any]]:
+    """Tables and figures of a run, each with all its formats; not those without rows.
+
+    Args:
+        run: the run.
+        results: paths below it that belong to it; by default what is there.
+        captions: name of an output without suffix, or of its folder -> what it shows; figures have
+            their own.
+
+    Returns:
+        name (the path without suffix), title, caption, files (path -> format), figure (whether it
+        is one), what a figure reads, and text of tables in Markdown.
+    """
+    kinds = ["*.csv", "models/*.csv", "provenance.json"]
+    kinds += ["tables/**/*.*", "figures/*.*", "cross_decoding/*.*"]
+    there = [path.relative_to(run.path).as_posix() for k in kinds for path in run.path.glob(k)]
+    drawn, known = load_figures(), captions or {}
+    groups: dict[PurePosixPath, dict[str, str]] = {}
+    for path in map(PurePosixPath, results or sorted(there)):
+        form = _FORMATS.get(path.suffix, path.suffix[1:].upper())
+        groups.setdefault(path.with_suffix(""), {})[str(path)] = form
+    empty = {place.name for place in groups if _lines(run.path / f"{place}.csv") == 1}
+    found = []
+    for place, files in groups.items():
+        spec = drawn.get(place.name) if place.parent.name == "figures" else None
+        if place.name in empty or (spec and spec.needs & empty):
+            continue
+        table = run.path / f"{place}.md"
+        caption = known.get(place.name, known.get(place.parent.name, "")).replace("``", "`")
+        found.append(
+            {
+                "name": str(place),
+                "title": spec.title if spec else _TITLES.get(str(place), str(place)),
+                "caption": spec.caption if spec else caption,
+                "files": files,
+                "figure": f"{place}.png" in files,
+                "reads": spec.reads if spec else (),
+                "text": table.read_text(encoding="utf-8") if f"{place}.md" in files else "",
+            }
+        )
+    return found
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
+
+
+def readme(run: RunFolder, results: Collection[str], captions: Mapping[str, str]) -> str:
+    """The page; the same run gives the same bytes. Arguments are those of `outputs`."""
+    shown = outputs(run, results, captions)
+    tables = {each["name"]: each["text"].partition("\n\n")[2] for each in shown}
+    comparison = tables["tables/comparison"].rpartition("\n\nProvenance: ")[0]
+    return template("site.md.j2").render(shown=shown, comparison=comparison, run=run) + "\n"
+
+
+def template(name: str) -> jinja2.Template:
+    """A template of this folder."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        trim_blocks=True,
+    )
+    return environment.get_template(name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,15 +23,11 @@ _DRAWN_AT_ONCE = 1 << 20  # numbers, so that 50,000 images fit into memory
 _SEED = int.from_bytes(hashlib.sha256(b"bootstrap over images").digest()[:8], "big")
 
 
-class Interval(NamedTuple):
-    """A 95 % interval, both ends included, in the unit of the values."""
+def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Both ends of the 95 % interval of the mean, whatever the order of the values.
 
-    low: float
-    high: float
-
-
-def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Interval of the mean; None for fewer than `LEAST` values. Their order does not matter."""
+    None for fewer than `LEAST` of them.
+    """
     if len(values) < LEAST:
         return None
     ordered = np.sort(np.asarray(values, dtype=np.float64))
@@ -41,7 +37,7 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     means = [ordered[rng.integers(0, count, (size, count))].mean(axis=1) for size in sizes]
     tail = (100 - LEVEL) / 2
     low, high = np.percentile(np.concatenate(means), (tail, 100 - tail))
-    return Interval(float(low), float(high))
+    return float(low), float(high)
 
 
 def rates(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

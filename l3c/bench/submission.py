@@ -17,16 +17,14 @@ from typing import Any
 import pandas as pd
 
 from baselines.registry import method_key
-from l3c.bench.checks import failure_texts
 from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.methods import MethodSource
-from l3c.bench.run_folder import RunFolder
-from l3c.bench.schema import rows_of
+from l3c.bench.run import RunFolder
+from l3c.bench.schema import failure_texts, rows_of
 from l3c.bench.stats import rates
 from l3c.data.images import pixel_sha256
 from l3c.progress import Progress
 
-_ROWS = "rows.csv"
 _IMAGE = ["dataset", "image"]
 
 
@@ -60,59 +58,55 @@ def check_submission(folder: RunFolder, reference: RunFolder) -> Verdict:
     Raises:
         RunFolderError, RowError: a folder has no rows, or its rows contradict each other.
     """
-    rows, verdict, root = folder.rows, Verdict(), folder.path.resolve()
-    verdict.problems += [f"{k} on {d} {t}" for (d, k), t in failure_texts(folder.attempts).items()]
+    rows, root, found = folder.rows, folder.path.resolve(), Verdict()
+    found.problems += [f"{k} on {d} {t}" for (d, k), t in failure_texts(folder.attempts).items()]
     files = sorted(root.glob("*.py"))
     if len(files) != 1:
-        verdict.problems.append(f"{len(files)} Python files; expected one, that of the method")
-        return verdict
+        found.problems.append(f"{len(files)} Python files; expected one, that of the method")
+        return found
     source = MethodSource(method_key(files[0].name), str(files[0]))
     hashes = reference.rows.drop_duplicates(_IMAGE).set_index(_IMAGE).pixel_sha256.to_dict()
-    verdict.problems += [*_unlike(rows, source), *_others(rows, set(hashes), reference)]
+    known: set[Any] = {*hashes}
+    there: set[Any] = {*zip(rows.dataset, rows.image, strict=True)}
+    missing = sorted({each for each in known if each[0] in {*rows.dataset}} - there)
+    found.problems += _unlike(rows, source)
+    found.problems += [f"{image} of {dataset}: missing" for dataset, image in missing]
+    for dataset, image in sorted(there - known):
+        found.problems.append(f"{image} of {dataset}: no such image in {reference.path}")
     sizes: dict[Path, int] = {}
     with Progress(len(rows), folder.path.name, "image") as progress:
         for row in rows_of(rows):
             path, where = (root / row.stream).resolve(), f"{row.image} of {row.dataset}"
             if not path.is_relative_to(root) or not path.is_file():
-                verdict.problems.append(f"{where}: no stream {row.stream} in the folder")
+                found.problems.append(f"{where}: no stream {row.stream} in the folder")
                 continue
             sizes[path] = path.stat().st_size
             try:
-                image, seconds = _decoded(source, path)
+                with tempfile.TemporaryDirectory(prefix="l3c-check-") as scratch:
+                    copy = Path(scratch) / "stream"  # a name that tells nothing
+                    shutil.copyfile(path, copy)
+                    with source.process() as process:
+                        decoded, seconds = process.call("decode", copy, 0)
             except ChildError as error:
-                verdict.problems.append(f"{where}: {error}")
+                found.problems.append(f"{where}: {error}")
                 continue
-            verdict.decode_s += seconds
-            plain = image.dtype == "uint8" and image.ndim == 3 and image.shape[2] == 3
-            found: dict[str, Any] = {
-                "num_bytes": sizes[path],
-                "pixel_sha256": pixel_sha256(image) if plain else "",
-            }
+            found.decode_s += seconds
+            plain = decoded.dtype == "uint8" and decoded.ndim == 3 and decoded.shape[2] == 3
+            sha256 = pixel_sha256(decoded) if plain else ""
             expected = hashes.get((row.dataset, row.image), row.pixel_sha256)
-            if found["pixel_sha256"] != expected:
-                problem = "decoded to other pixels than those of the data set"
-                verdict.problems.append(f"{where}: {problem}")
-                found["pixel_sha256"] = expected
-            verdict.problems += [
-                f"{where}: {_ROWS} has {column} {getattr(row, column)}, not {value}"
-                for column, value in found.items()
-                if getattr(row, column) != value
-            ]
+            if sha256 != expected:
+                found.problems.append(f"{where}: decoded to other pixels than the data set's")
+            for column, value in (("num_bytes", sizes[path]), ("pixel_sha256", expected)):
+                if getattr(row, column) != value:
+                    has = f"rows.csv has {column} {getattr(row, column)}, not {value}"
+                    found.problems.append(f"{where}: {has}")
             progress.update()
     streams = [sizes.get((root / stream).resolve(), 0) for stream in rows.stream]
-    verdict.rates = rates(rows.assign(num_bytes=streams), ["dataset", "method"])
-    others = {path.resolve() for path in root.rglob("*") if path.is_file()} - {*sizes, root / _ROWS}
-    verdict.other_bytes = sum(path.stat().st_size for path in others)
-    return verdict
-
-
-def _others(rows: pd.DataFrame, known: set[Any], reference: RunFolder) -> Iterator[str]:
-    """Images that are missing, or that the reference does not have."""
-    there = {*zip(rows.dataset, rows.image, strict=True)}
-    wanted = {(dataset, image) for dataset, image in known if dataset in {*rows.dataset}}
-    yield from (f"{image} of {dataset}: missing" for dataset, image in sorted(wanted - there))
-    for dataset, image in sorted(there - known):
-        yield f"{image} of {dataset}: no such image in {reference.path}"
+    found.rates = rates(rows.assign(num_bytes=streams), ["dataset", "method"])
+    others = {path.resolve() for path in root.rglob("*") if path.is_file()}
+    others -= {*sizes, root / "rows.csv"}
+    found.other_bytes = sum(path.stat().st_size for path in others)
+    return found
 
 
 def _unlike(rows: pd.DataFrame, source: MethodSource) -> Iterator[str]:
@@ -128,12 +122,4 @@ def _unlike(rows: pd.DataFrame, source: MethodSource) -> Iterator[str]:
         return
     for column in ("key", "method", "settings", "version"):
         for value in sorted({*rows[column]} - {method[column]}):
-            yield f"{_ROWS} has {column} {value!r}, {name} {method[column]!r}"
-
-
-def _decoded(source: MethodSource, stream: Path) -> tuple[Any, float]:
-    """The array that a stream decodes to by itself, in a new process, and the seconds it took."""
-    with tempfile.TemporaryDirectory(prefix="l3c-check-") as scratch, source.process() as own:
-        shutil.copyfile(stream, Path(scratch) / "stream")  # whose name tells nothing
-        image, seconds = own.call("decode", Path(scratch) / "stream", 0)
-    return image, seconds
+            yield f"rows.csv has {column} {value!r}, {name} {method[column]!r}"

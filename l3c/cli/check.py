@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from l3c.bench.run_folder import RunFolder, open_run
+from l3c.bench.run import RunFolder, open_run
 from l3c.bench.schema import rows_of
 from l3c.bench.submission import check_submission
 from l3c.cli.exits import Exit

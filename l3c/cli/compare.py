@@ -15,12 +15,11 @@ from typing import Any
 
 import pandas as pd
 
-from l3c.bench.checks import failure_texts
 from l3c.bench.compare import Comparison, NothingSharedError, compare, named
-from l3c.bench.measure.other_load import noise_note
+from l3c.bench.measure.machine import noise_note
 from l3c.bench.measure.provenance import SHORT
-from l3c.bench.run_folder import RunFolder
-from l3c.bench.schema import failed
+from l3c.bench.run import RunFolder
+from l3c.bench.schema import failed, failure_texts
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.options import add_shared
 from l3c.cli.report import print_json
@@ -86,7 +85,8 @@ def _lines(runs: dict[str, RunFolder], found: Comparison) -> Iterator[str]:
             yield f"in {name}: {noisy}"
     yield "changed between the runs" if len(found.changes) else "nothing that is known was changed"
     for what, *values in found.changes.itertuples(index=False):
-        yield f"  {what}: {' -> '.join('none' if v is None else _short(v) for v in values)}"
+        texts = ["none" if v is None else v[:SHORT] if _HASH.fullmatch(v) else v for v in values]
+        yield f"  {what}: {' -> '.join(texts)}"
 
 
 def _tables(lines: pd.DataFrame, runs: list[str]) -> Iterator[str]:
@@ -106,10 +106,6 @@ def _tables(lines: pd.DataFrame, runs: list[str]) -> Iterator[str]:
     if percents.any():
         moved = f"{percents.min():+.1f} to {percents.max():+.1f} %"
         yield from ("", f"  times of codecs that were not changed moved by {moved}")
-
-
-def _short(value: str) -> str:
-    return value[:SHORT] if _HASH.fullmatch(value) else value
 
 
 def _content(runs: dict[str, RunFolder], found: Comparison, code: Exit) -> dict[str, Any]:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-from l3c.cli import lossy
-from l3c.cli.exits import Exit
+from coder.errors import CorruptStreamError
+from l3c.cli.exits import Exit, InputError, error_fields
 from l3c.cli.files import Job, OutputError, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output
 from l3c.cli.report import Batch, Outcome, conversion, sizes
-from l3c.cli.verify import flaw_fields, salvage
-from l3c.coding import decode_picture
-from l3c.fileformat.container import is_lossy, unpack
-from l3c.fileformat.errors import Rectangle
+from l3c.coding import decode_picture, region_of
+from l3c.fileformat.container import LOSSY_SUFFIX, Container, is_lossy, unpack
+from l3c.fileformat.errors import Rectangle, SectionAlteredError
+from l3c.images.picture import Picture
 from l3c.images.png import png_of
+from l3c.lossy import decode_lossy
 from l3c.pillow_plugin import SUFFIX
 
 PNG = ".png"
+SUFFIXES = {SUFFIX, LOSSY_SUFFIX}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +50,7 @@ def _region(text: str) -> Rectangle:
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    found, left = find_jobs(args.inputs, {SUFFIX, lossy.SUFFIX})
+    found, left = find_jobs(args.inputs, SUFFIXES)
     return Batch(args, with_targets(args, found, PNG), left).run(_decode, summary=True)
 
 
@@ -53,26 +58,80 @@ def _decode(job: Job, batch: Batch) -> Outcome:
     start, args = time.perf_counter(), batch.args
     if job.target and job.target.suffix.lower() not in ("", PNG):
         raise OutputError(job.target, f"{job.target.suffix} is not written: name it {PNG}")
-    data = job.read()
-    if is_lossy(data):
-        return lossy.decode(job, batch, data)
-    container = unpack(data, damaged=args.salvage)
     batch.outputs.check(job.target, job.path)
-    pixels = container.height * container.width
-    moved = batch.steps(job, pixels)
-    flaws: list[Exception] = []
-    if args.salvage:
-        decoded, flaws = salvage(data, batch.model.find_codec, region=args.region, progress=moved)
-    else:
-        decoded = decode_picture(data, batch.model.find_codec, region=args.region, progress=moved)
-    picture = decoded.picture
+    data = job.read()
+    if args.salvage and is_lossy(data):
+        raise InputError("lossy files have no tiles that could be salvaged")
+    picture, flaws, fields = read_back(job, batch, data, args.region, salvage=args.salvage)
     png = png_of(picture)
     batch.write(job, png)
+    fields |= {"output_bytes": len(png), "lost": flaw_fields(flaws)}
+    text, fields = conversion(job, fields, start)
+    return Outcome(text + ", lossy" * ("lossy" in fields), fields, flaws, salvaged=True)
+
+
+def read_back(
+    job: Job, batch: Batch, data: bytes, region: Rectangle | None = None, *, salvage: bool
+) -> tuple[Picture, list[Exception], dict[str, Any]]:
+    """The picture of a file or of a region, what is wrong with the file, and its fields.
+
+    Args:
+        job: of the file.
+        batch: its model and its bar are used.
+        data: the file.
+        region: rows and columns to decode; all by default.
+        salvage: list what is wrong, and put zeros where a tile is damaged, instead of raising.
+
+    Raises:
+        CoderError: nothing can be decoded, or without `salvage` something is wrong.
+    """
+    flaws: list[Exception] = []
+    more: dict[str, Any] = {}
+    lossy = is_lossy(data)
+    container = unpack(data, damaged=salvage and not lossy, lossy=lossy)
+    pixels = container.height * container.width
+    if lossy:
+        y, x, height, width = region_of(container.height, container.width, region)
+        picture = decode_lossy(data, batch.model.find_codec)
+        picture = replace(picture, samples=picture.samples[y : y + height, x : x + width])
+        more = {"lossy": True, "bpp": 8 * len(data) / pixels}
+    else:
+        flaws = flaws_of(data, container) if salvage else []
+        how: Any = {"region": region, "salvage": salvage, "progress": batch.steps(job, pixels)}
+        decoded = decode_picture(data, batch.model.find_codec, **how)
+        picture = decoded.picture
+        flaws += [damage.error for damage in decoded.damaged]
     fields = {
-        **sizes(len(data), len(png), 8 * len(data), pixels * picture.mode.channels),
+        **sizes(len(data), 0, 8 * len(data), pixels * picture.mode.channels),
         "mode": picture.mode.name,
         "height": picture.height,
         "width": picture.width,
-        "lost": flaw_fields(flaws),
     }
-    return Outcome(*conversion(job, fields, start), flaws, salvaged=True)
+    return picture, flaws, fields | more
+
+
+def flaws_of(data: bytes, container: Container) -> list[Exception]:
+    """What is wrong with a file's bytes as a whole: its length, and its metadata.
+
+    Args:
+        data: the file.
+        container: unpacked from it with `damaged=True`.
+    """
+    flaws: list[Exception] = [SectionAlteredError(kind) for kind in container.damaged_sections]
+    try:
+        unpack(data)
+    except SectionAlteredError:
+        pass
+    except CorruptStreamError as error:
+        flaws.insert(0, error)
+    return flaws
+
+
+def flaw_fields(flaws: Sequence[Exception]) -> list[dict[str, Any]]:
+    """Each flaw for scripts; the region is what `--region` takes, None of no pixels."""
+    fields = []
+    for flaw in flaws:
+        y, x, height, width = rectangle = getattr(flaw, "rectangle", (None,) * 4)
+        region = None if rectangle[0] is None else [x, y, width, height]
+        fields.append({"region": region} | error_fields(flaw))
+    return fields

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import Any
 
-from l3c.cli import lossy
-from l3c.cli.exits import Exit
+from l3c.cli.exits import Exit, UsageError
 from l3c.cli.files import Job, OutputError, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_flag, add_inputs, add_output, number_in
 from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.coding import decodes_to, encode_picture, uses_network
-from l3c.fileformat.container import unpack
+from l3c.fileformat.container import LOSSY_SUFFIX, unpack
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
+from l3c.lossy import decode_symbols, encode_lossy, lossy_codec
 from l3c.models.tile_codec import KINDS, Arithmetic
+from l3c.models.zoo import named_model
 from l3c.pillow_plugin import SUFFIX
 from l3c.tile_coding import Choice
-
-if TYPE_CHECKING:
-    from l3c.models.tile_codec import TileCodec
-
 
 _FLOAT_NOTE = (
     "the model has no integers: files are coded in floating point, and a machine that computes it "
@@ -72,42 +70,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> Exit:
-    """Runs the command."""
+    """Runs the command.
+
+    Raises:
+        UsageError: an option that does not go with a lossy model.
+    """
     found, left = find_jobs(args.inputs, IMAGE_SUFFIXES, name_others=True)
-    if lossy.asked_for(args):
-        jobs = with_targets(args, found, lossy.SUFFIX)
-        return Batch(args, jobs, left).run(lossy.encode, summary=True)
-    return Batch(args, with_targets(args, found, SUFFIX), left).run(_encode, summary=True)
+    is_lossy = bool(args.model and named_model(args.model).card.get("lossy"))
+    if is_lossy and (
+        args.tile_side or args.arithmetic == "float" or args.choice != Choice.SMALLEST
+    ):
+        raise UsageError(f"{args.model} is lossy: its files have no tiles or fallback, no floats")
+    jobs = with_targets(args, found, LOSSY_SUFFIX if is_lossy else SUFFIX)
+    return Batch(args, jobs, left).run(partial(_encode, is_lossy=is_lossy), summary=True)
 
 
-def _encode(job: Job, batch: Batch) -> Outcome:
+def _encode(job: Job, batch: Batch, *, is_lossy: bool) -> Outcome:
+    """Of a lossy model the symbols are verified."""
     start, args = time.perf_counter(), batch.args
-    if job.target and job.target.suffix.lower() == lossy.SUFFIX:
-        raise OutputError(job.target, f"would be lossless; {lossy.SUFFIX} files are not")
+    if job.target and job.target.suffix.lower() == (SUFFIX if is_lossy else LOSSY_SUFFIX):
+        kinds = ("lossy", "lossless") if is_lossy else ("lossless", "lossy")
+        suffix = job.target.suffix
+        raise OutputError(job.target, f"would be {kinds[0]}; {suffix} files are {kinds[1]}")
     batch.outputs.check(job.target, job.path)
     content = job.path or job.read()
     picture = read_picture(content, job.name)
     if args.strip:
         picture = picture.strip()
-    codec = batch.model.codec if uses_network(picture.mode) else None
-    moved = batch.steps(job, picture.height * picture.width * (1 + args.verify))
-    how = {"choice": args.choice, "tile_side": args.tile_side}
-    data = encode_picture(picture, codec, **how, progress=moved)
-    container = unpack(data)
+    pixels = picture.height * picture.width
+    moved = batch.steps(job, pixels * (1 + args.verify))
+    codec: Any = batch.model.codec if is_lossy or uses_network(picture.mode) else None
+    if is_lossy:
+        data = encode_lossy(picture, lossy_codec(codec))
+    else:
+        how = {"choice": args.choice, "tile_side": args.tile_side}
+        data = encode_picture(picture, codec, **how, progress=moved)
+    container = unpack(data, lossy=is_lossy)
+    model, arithmetic = container.model, Arithmetic(container.arithmetic)
     encode_s = time.perf_counter() - start
 
-    def same_codec(identity: bytes, arithmetic: Arithmetic) -> TileCodec:
-        assert codec is not None  # no model is named in files made without one
-        return codec
-
     def verify(stored: bytes) -> None:
-        if args.verify and not decodes_to(stored, picture, same_codec, progress=moved):
+        if args.verify and is_lossy:
+            decode_symbols(stored, lambda *_: codec)
+        elif args.verify and not decodes_to(stored, picture, lambda *_: codec, progress=moved):
             raise VerifyError(
                 "does not decode to the same image; nothing was kept, please report this"
             )
 
     batch.write(job, data, verify)
-    arithmetic = Arithmetic(container.arithmetic)
     read = len(content) if isinstance(content, bytes) else content.stat().st_size
     verify_s = time.perf_counter() - start - encode_s
     fields = {
@@ -115,14 +125,16 @@ def _encode(job: Job, batch: Batch) -> Outcome:
         "mode": picture.mode.name,
         "height": picture.height,
         "width": picture.width,
-        "model": container.model.hex() or None,
-        "arithmetic": arithmetic.text if container.model else None,
+        "model": model.hex() or None,
+        "arithmetic": arithmetic.text if model else None,
         "encode_s": round(encode_s, 3),
         "verify_s": round(verify_s, 3) if args.verify else None,
         "verified": args.verify,
         "not_kept": list(picture.losses),
+        **({"lossy": True, "bpp": 8 * len(data) / pixels} if is_lossy else {}),
     }
-    floating = container.model and arithmetic.kind == "float" and not args.arithmetic
+    floating = model and arithmetic.kind == "float" and not args.arithmetic
     warnings = [_FLOAT_NOTE] if floating else []
     warnings += [f"{job.name}: not kept: {', '.join(picture.losses)}"] if picture.losses else []
-    return Outcome(*conversion(job, fields, start), warnings=warnings)
+    text, fields = conversion(job, fields, start)
+    return Outcome(text + ", lossy" * is_lossy, fields, warnings=warnings)

@@ -13,20 +13,18 @@ from functools import partial
 from typing import Any
 
 from coder.errors import CorruptStreamError
-from l3c.cli import lossy
+from l3c.cli.decode import SUFFIXES, flaw_fields, flaws_of
 from l3c.cli.exits import Exit
 from l3c.cli.files import Job, find_jobs
 from l3c.cli.options import add_inputs, add_shared
 from l3c.cli.report import Batch, Outcome, sizes
-from l3c.cli.verify import flaw_fields, flaws_of
 from l3c.coding import mode_of
-from l3c.fileformat.container import header_bytes, is_lossy, split_parts, unpack
+from l3c.fileformat.container import Container, header_bytes, is_lossy, split_parts, unpack
 from l3c.fileformat.errors import TileError
 from l3c.fileformat.tiles import tile_rectangles
-from l3c.images.picture import Section
+from l3c.images.picture import Mode, Section
 from l3c.models.tile_codec import Arithmetic
 from l3c.models.zoo import ModelError, ModelFile, named_model, released
-from l3c.pillow_plugin import SUFFIX
 from l3c.tile_coding import split_payload
 
 
@@ -42,18 +40,46 @@ def run(args: argparse.Namespace) -> Exit:
     models = [named_model(args.model)] if args.model else []
     with contextlib.suppress(ModelError):  # only a name and a number of scales are taken of them
         models += released()
-    jobs, left = find_jobs(args.inputs, {SUFFIX, lossy.SUFFIX})
+    jobs, left = find_jobs(args.inputs, SUFFIXES)
     return Batch(args, jobs, left).run(partial(_describe, models=models))
 
 
 def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
     data = job.read()
-    if is_lossy(data):
-        return lossy.info(job, data, models)
-    container = unpack(data, damaged=True)
-    height, width, rows, cols = container.height, container.width, container.rows, container.cols
-    mode, rectangles = mode_of(container), tile_rectangles(height, width, rows, cols)
-    model = next((m for m in models if container.model in m.identities), None)
+    lossy = is_lossy(data)
+    file = unpack(data, damaged=not lossy, lossy=lossy)
+    mode = mode_of(file)
+    kinds = {int(section): section.name for section in Section}
+    model = next((m for m in models if file.model in m.identities), None)
+    flaws: list[Exception] = []
+    fields = {
+        "input": job.name,
+        **sizes(len(data), 0, 8 * len(data), file.height * file.width * mode.channels),
+        "mode": mode.name,
+        "height": file.height,
+        "width": file.width,
+        "bits": mode.bits,
+        "bytes": len(data),
+        "model": file.model.hex() or None,
+        "model_name": model.name if model else None,
+        "sections": {kinds.get(k, f"kind {k}"): len(content) for k, content in file.sections},
+    }
+    if lossy:
+        fields |= {"lossy": True, "bpp": 8 * len(data) / (file.height * file.width)}
+        payload = file.tiles[0].check((0, 0, file.height, file.width))
+        fields |= {"payload_bytes": len(payload)}
+    else:
+        more, flaws = _tiles(data, file, mode, model)
+        fields |= more | {"flaws": flaw_fields(flaws)}
+    return Outcome(_text(fields), fields, flaws)
+
+
+def _tiles(
+    data: bytes, container: Container, mode: Mode, model: ModelFile | None
+) -> tuple[dict[str, Any], list[Exception]]:
+    """Fields of a lossless file's tiles and bytes, and its flaws."""
+    rows, cols = container.rows, container.cols
+    rectangles = tile_rectangles(container.height, container.width, rows, cols)
     # How many streams a network's tile has is known from its model's card alone: without one they
     # are counted together.
     streams = model.card.get("streams") if model else None
@@ -82,53 +108,43 @@ def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
         by_fallback += [] if by_network else [[x, y, w, h]]
     if unreadable := len(data) - parts.total():
         parts["unreadable"] = unreadable
-    kinds = {int(section): section.name for section in Section}
     fields = {
-        "input": job.name,
-        **sizes(len(data), 0, 8 * len(data), height * width * mode.channels),
-        "mode": mode.name,
-        "height": height,
-        "width": width,
-        "bits": mode.bits,
-        "bytes": len(data),
         "tiles": {
             "rows": rows,
             "cols": cols,
             "largest": max(([h, w] for _, _, h, w in rectangles), key=math.prod),
             "by_fallback": by_fallback,
         },
-        "model": container.model.hex() or None,
-        "model_name": model.name if model else None,
         "arithmetic": Arithmetic(container.arithmetic).text,
-        "sections": {kinds.get(k, f"kind {k}"): len(content) for k, content in container.sections},
         "bytes_by_part": dict(parts),
-        "flaws": flaw_fields(flaws),
     }
-    return Outcome(_text(fields), fields, flaws)
+    return fields, flaws
 
 
 def _text(fields: dict[str, Any]) -> str:
-    tiles, (height, width) = fields["tiles"], fields["tiles"]["largest"]
-    model = "none: coded by the fallback alone"
-    if fields["model"]:
-        known = fields["model_name"] or "not here; name its weights with --model"
-        model = f"{fields['model']} ({known}), {fields['arithmetic']}"
-    sections, parts = (
-        ", ".join(f"{name} {size:,}" for name, size in fields[key].items())
-        for key in ("sections", "bytes_by_part")
-    )
-    count = f"{tiles['rows'] * tiles['cols']} ({tiles['rows']} x {tiles['cols']})"
-    by_fallback = [",".join(map(str, rectangle)) for rectangle in tiles["by_fallback"]]
-    if fields["model"] and by_fallback:
-        count += f", {len(by_fallback)} by the fallback (x,y,w,h): {' '.join(by_fallback)}"
+    size, model = f"{fields['width']} x {fields['height']} pixels", fields["model"]
+    known = fields["model_name"] or "not here; name its weights with --model"
     lines = {
-        "image": f"{fields['mode']}, {fields['width']} x {fields['height']} pixels, "
-        f"{fields['bits']} bits a sample",
+        "image": f"{fields['mode']}, {size}, {fields['bits']} bits a sample",
         "file": f"{fields['bytes']:,} bytes, {fields['bpsp']:.3f} bpsp",
-        "tiles": f"{count}, up to {width} x {height} pixels",
-        "model": model,
-        "sections": sections or "none",
-        "bytes": parts,
-        "checksums": f"{len(fields['flaws'])} bad, see below" if fields["flaws"] else "good",
+        "model": f"{model} ({known})" if model else "none: coded by the fallback alone",
+        "sections": ", ".join(f"{n} {size:,}" for n, size in fields["sections"].items()) or "none",
     }
-    return "\n".join([fields["input"], *(f"  {key:<10}{value}" for key, value in lines.items())])
+    if "lossy" in fields:
+        lines["image"] = f"a lossy reconstruction, RGB, {size}"
+        lines["file"] = f"{fields['bytes']:,} bytes, {fields['bpp']:.3f} bits per pixel"
+    else:
+        tiles, (height, width) = fields["tiles"], fields["tiles"]["largest"]
+        count = f"{tiles['rows'] * tiles['cols']} ({tiles['rows']} x {tiles['cols']})"
+        by_fallback = [",".join(map(str, rectangle)) for rectangle in tiles["by_fallback"]]
+        if model and by_fallback:
+            count += f", {len(by_fallback)} by the fallback (x,y,w,h): {' '.join(by_fallback)}"
+        lines["tiles"] = f"{count}, up to {width} x {height} pixels"
+        lines["model"] += f", {fields['arithmetic']}" if model else ""
+        parts = fields["bytes_by_part"].items()
+        lines["bytes"] = ", ".join(f"{name} {size:,}" for name, size in parts)
+        bad = len(fields["flaws"])
+        lines["checksums"] = f"{bad} bad, see below" if bad else "good"
+    order = ("image", "file", "tiles", "model", "sections", "bytes", "checksums")
+    shown = (f"  {key:<10}{lines[key]}" for key in order if key in lines)
+    return "\n".join([fields["input"], *shown])

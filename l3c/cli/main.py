@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 from l3c.cli.process import (
     INTERRUPTED,
@@ -45,10 +45,10 @@ def main(argv: list[str] | None = None) -> int:
         SystemExit: by the parser, after --help or a wrong command line.
     """
     own_process = argv is None
-    with interrupts(own_process=own_process) as signals:
+    with interrupts(own_process=own_process):
         if own_process:
             open_streams()
-        code = _main(sys.argv[1:] if argv is None else argv, signals)
+        code = _main(sys.argv[1:] if argv is None else argv)
         try:
             sys.stdout.flush()
         except OSError as error:
@@ -88,9 +88,14 @@ def parse(words: list[str]) -> argparse.Namespace:
         epilog="\n".join(["exit codes:", *codes]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    version = f"l3c {_version()}" if "--version" in words else ""  # looking it up takes time
+    version = "unknown"  # of a copy that is not installed
+    if "--version" in words:  # looking it up takes time
+        from importlib import metadata
+
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            version = metadata.version("l3c-bench")
     parser.add_argument(
-        "--version", action="version", version=version, help="show the version and exit"
+        "--version", action="version", version=f"l3c {version}", help="show the version and exit"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
@@ -102,49 +107,33 @@ def parse(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _version() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("l3c-bench")
-    except metadata.PackageNotFoundError:  # run from a copy that is not installed
-        return "unknown"
-
-
-def _main(words: list[str], signals: SimpleNamespace) -> int:
-    # Imported once interrupts are handled, since they take time.
-    from l3c.cli.exits import Exit, UsageError
-    from l3c.messages import is_ours, naming_extras
-
+def _main(words: list[str]) -> int:
     args = argparse.Namespace(command="", json=False, quiet=False)
     try:
+        # Imported once interrupts are handled, since they take time.
+        from l3c.cli.exits import Exit, UsageError, error_fields, error_line, exit_of
+        from l3c.messages import is_ours, naming_extras
+
         with naming_extras("bench" if MEASURING & {*words[:1]} else None):
             args = parse(words)
             if getattr(args, "quiet", False):
                 silence_libraries()
-            signals.at_once = False
             code = int(command_module(args.command).run(args))
     except KeyboardInterrupt as interrupt:
         print(f"l3c: {str(interrupt) or 'interrupted'}", file=sys.stderr)
-        code = int(Exit.INTERRUPTED)
+        code = INTERRUPTED
     except BrokenPipeError:
         drop_output()
         return int(Exit.BROKEN_PIPE)
     except (UsageError, ValueError, OSError, RuntimeError, MemoryError) as error:
         if isinstance(error, RuntimeError) and not is_ours(error):
             raise  # a mistake of the program, to be reported with its traceback
-        code = _fatal(args, error)
-    return code
+        code = int(exit_of(error))
+        if args.json:
+            from l3c.cli.report import print_json
 
-
-def _fatal(args: argparse.Namespace, error: Exception) -> int:
-    from l3c.cli.exits import error_fields, error_line, exit_of
-
-    code = int(exit_of(error))
-    if getattr(args, "json", False):
-        from l3c.cli.report import print_json
-
-        with contextlib.suppress(OSError):  # said below, if it is that
-            print_json({"command": args.command, "error": error_fields(error), "exit_code": code})
-    print(f"l3c: {error_line(error)}", file=sys.stderr)
+            with contextlib.suppress(OSError):  # said below, if it is that
+                about = {"error": error_fields(error), "exit_code": code}
+                print_json({"command": args.command} | about)
+        print(f"l3c: {error_line(error)}", file=sys.stderr)
     return code

@@ -6,7 +6,6 @@ Each is loaded, and its identity compared with its card.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from typing import Any
 
 from l3c.cli.exits import Exit, InputError
@@ -43,7 +42,7 @@ def run(args: argparse.Namespace) -> Exit:
         if job.path is None:
             raise InputError("a model is read from its file and the card beside it")
         fields = _fields(known.get(job.path) or read_model(job.path))
-        rows.append(list(_cells(fields)))
+        rows.append(_cells(fields))
         return Outcome("", fields)
 
     code = Batch(args, [*map(Job, known), *named], left).run(describe)
@@ -72,20 +71,11 @@ def _fields(model: ModelFile) -> dict[str, Any]:
     }
 
 
-def _shown(key: str, value: Any) -> str:
-    """A field of a model for people; "-" if it is None."""
-    if value is None:
-        return "-"
-    if key == "parameters":
-        return f"{value:,}"
-    if key == "data_sha256":
-        return str(value)[:12]
-    return f"{value:.3f}" if key.endswith("bpsp") else str(value)
-
-
-def _cells(fields: dict[str, Any]) -> Iterator[str]:
-    for key in ("name", "family", "parameters", "identity", "steps", "validation_bpsp"):
-        yield _shown(key, fields[key])
+def _cells(fields: dict[str, Any]) -> list[str]:
+    formats = {"parameters": "{:,}", "validation_bpsp": "{:.3f}"}
+    keys = ("name", "family", "parameters", "identity", "steps", "validation_bpsp")
+    cells = ["-" if fields[k] is None else formats.get(k, "{}").format(fields[k]) for k in keys]
     data = fields["data_sha256"]
-    yield f"{fields['images']} images ({_shown('data_sha256', data)})" if data else "-"
-    yield fields["check"] + ("" if fields["arithmetic"] == "integer" else ", no integers")
+    cells.append(f"{fields['images']} images ({data[:12]})" if data else "-")
+    exact = "" if fields["arithmetic"] == "integer" else ", no integers"
+    return [*cells, fields["check"] + exact]

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> Exit:
     Outputs(force=args.force).check(target)
     if args.threads:
         limit_threads(args.threads)
-    images = _calibration(Path(args.calibrate), CALIBRATION_IMAGES, CALIBRATION_CROP)
+    images = _calibration(Path(args.calibrate))
     found = read_checkpoint(Path(args.checkpoint), args.scales)
     recipe = Recipe(
         name=target.stem,
@@ -85,23 +85,21 @@ def _line(card: dict[str, Any]) -> str:
     )
 
 
-def _calibration(folder: Path, count: int, side: int) -> dict[str, RGBImage]:
+def _calibration(folder: Path) -> dict[str, RGBImage]:
     """Name -> middle of plain RGB images, evenly spread over those of a folder.
 
     Raises:
         UsageError: there is none.
     """
     photos = folder_photos(folder) if folder.is_dir() else []
-    reason = "it has no image files" if folder.is_dir() else "there is no such folder"
-    every = max(1, len(photos) // count)
+    every, reason = max(1, len(photos) // CALIBRATION_IMAGES), "there is no image file"
     found: dict[str, RGBImage] = {}
     for photo in [photo for start in range(every) for photo in photos[start::every]]:
-        if len(found) == count:
-            break
-        try:
-            found[photo.name] = middle(photo.read(), side)
-        except PictureError as error:
-            reason = f"{photo.source}: {error.reason}"
+        if len(found) < CALIBRATION_IMAGES:
+            try:
+                found[photo.name] = middle(photo.read(), CALIBRATION_CROP)
+            except PictureError as error:
+                reason = f"{photo.source}: {error.reason}"
     if not found:
         raise UsageError(
             f"--calibrate {folder}: name a folder of photographs (plain 8-bit RGB), with which the "

@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
-from types import FrameType, SimpleNamespace
+from types import FrameType
 from typing import Any
 
 STDOUT = "standard output"
@@ -27,30 +27,22 @@ _copied = False  # whether messages go to another descriptor than 2
 
 
 @contextmanager
-def interrupts(*, own_process: bool) -> Iterator[SimpleNamespace]:
+def interrupts(*, own_process: bool) -> Iterator[None]:
     """Inside, every signal that ends a command raises KeyboardInterrupt.
 
     A signal that the process ignores (nohup, a job in the background) stays ignored.
 
     Args:
         own_process: it ends with the command.
-
-    Yields:
-        `at_once`: signals end the process instead, as long as there is nothing to clean up.
-        Libraries that are interrupted while they are imported print tracebacks, or raise something
-        else.
     """
-    state = SimpleNamespace(at_once=own_process, last=-_ONE_S)
+    last = -_ONE_S
 
     def handle(number: int, frame: FrameType | None) -> None:
-        word = _WORDS[signal.Signals(number).name]
-        if state.at_once:
-            print(f"l3c: {word}", file=sys.stderr, flush=True)
-            os._exit(INTERRUPTED)
+        nonlocal last
         # Several often come together. The second must not interrupt the cleaning up.
-        before, state.last = state.last, time.monotonic()
-        if state.last - before >= _ONE_S:
-            raise KeyboardInterrupt(word)
+        before, last = last, time.monotonic()
+        if last - before >= _ONE_S:
+            raise KeyboardInterrupt(_WORDS[signal.Signals(number).name])
 
     former: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():  # only there signals arrive
@@ -59,7 +51,7 @@ def interrupts(*, own_process: bool) -> Iterator[SimpleNamespace]:
             if number is not None and signal.getsignal(number) != signal.SIG_IGN:
                 former[number] = signal.signal(number, handle)
     try:
-        yield state
+        yield
     finally:
         for number, handler in former.items():
             signal.signal(number, signal.SIG_DFL if own_process else handler)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from l3c.api import Model
 from l3c.cli.exits import (
@@ -27,9 +27,6 @@ from l3c.files import Left
 from l3c.messages import listed
 from l3c.models.zoo import named_model, read_model
 from l3c.threads import limit_threads
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 
 @dataclass
@@ -63,8 +60,7 @@ def sizes(read: int, written: int, bits: float, subpixels: int) -> dict[str, Any
     return {"input_bytes": read, "output_bytes": written, "bpsp": bpsp, "subpixels": subpixels}
 
 
-def sizes_text(fields: dict[str, Any]) -> str:
-    """The same for people."""
+def _sizes_text(fields: dict[str, Any]) -> str:
     written = f" -> {fields['output_bytes']:,}" if fields["output_bytes"] else ""
     rate = "" if fields["bpsp"] is None else f", {fields['bpsp']:.3f} bpsp"
     return f"{fields['input_bytes']:,}{written} bytes{rate}"
@@ -79,7 +75,7 @@ def conversion(job: Job, fields: dict[str, Any], start: float) -> tuple[str, dic
         start: of the work, by `time.perf_counter`.
     """
     seconds, target = time.perf_counter() - start, job.target and str(job.target)
-    text = f"{job.name} -> {target or STDOUT}: {sizes_text(fields)}, {seconds:.1f} s"
+    text = f"{job.name} -> {target or STDOUT}: {_sizes_text(fields)}, {seconds:.1f} s"
     return text, {"input": job.name, "output": target, "seconds": round(seconds, 3)} | fields
 
 
@@ -112,34 +108,23 @@ class Batch:
         if "device" in args:
             self.model = _model(args)
         self._jobs, self._left = jobs, left
-        self._warned: set[str] = set()
-        self._command, self._json = args.command, args.json
         quiet = getattr(args, "quiet", False)
         self._talks = not quiet and not args.json
         self._out = sys.stderr if any(job.to_stdout for job in jobs) else sys.stdout
-        self._outcomes: list[Outcome] = []
-        self._bar: tqdm[Any] | None = None
+        self._bar: Any = None
         if not quiet and sys.stderr.isatty():
             from tqdm import tqdm  # takes half as long to import as NumPy
 
-            self._bar = tqdm(
-                total=len(jobs),
-                desc=self._command,
-                file=sys.stderr,
-                leave=False,
-                bar_format="{desc} {percentage:3.0f} % |{bar}| {elapsed} < {remaining}",
-            )
+            look = "{desc} {percentage:3.0f} % |{bar}| {elapsed} < {remaining}"
+            shown: Any = {"total": len(jobs), "desc": args.command, "bar_format": look}
+            self._bar = tqdm(**shown, file=sys.stderr, leave=False)
 
     def steps(self, job: Job, pixels: int) -> Callable[[int], None]:
         """A function that moves the bar by pixels of a file that are done."""
-        if self._bar is not None:
-            self._bar.set_description_str(f"{self._command} {job.name}")
-
-        def move(done: int) -> None:
-            if self._bar is not None:
-                self._bar.update(done / pixels)
-
-        return move
+        if self._bar is None:
+            return lambda done: None
+        self._bar.set_description_str(f"{self.args.command} {job.name}")
+        return lambda done: self._bar.update(done / pixels)
 
     def write(
         self, job: Job, data: bytes, verify: Callable[[bytes], None] = lambda data: None
@@ -153,9 +138,10 @@ class Batch:
 
         What files cause is caught. Other errors are mistakes of this program.
         """
-        start = time.perf_counter()
+        start, outcomes, warned = time.perf_counter(), [], set[str]()
+        write = print if self._bar is None else self._bar.write
         with self._bar or contextlib.nullcontext():
-            for job in self._jobs:
+            for count, job in enumerate(self._jobs, start=1):
                 try:
                     if job.problem:
                         raise InputError(job.problem)
@@ -165,53 +151,47 @@ class Batch:
                 except (ValueError, OSError, MemoryError) as error:
                     fields = {"input": job.name, "error": error_fields(error, job.name)}
                     outcome = Outcome("", fields, flaws=[error])
-                self._add(job, outcome)
-        self._finish(time.perf_counter() - start, summary)
-        return self._exit
+                outcomes.append(outcome)
+                if self._bar is not None:
+                    self._bar.n = count
+                    self._bar.refresh()
+                new = [text for text in outcome.warnings if self._talks and text not in warned]
+                warned.update(new)
+                for line in [*(error_line(flaw, job.name) for flaw in outcome.flaws), *new]:
+                    write(f"l3c: {line}", file=sys.stderr)
+                if self._talks and outcome.text:
+                    write(outcome.text, file=self._out)
+                    self._out.flush()
+        code = combined(outcome.exit for outcome in outcomes)
+        self._finish(outcomes, code, time.perf_counter() - start, summary)
+        return code
 
-    @property
-    def _exit(self) -> Exit:
-        return combined(outcome.exit for outcome in self._outcomes)
-
-    def _add(self, job: Job, outcome: Outcome) -> None:
-        self._outcomes.append(outcome)
-        if self._bar is not None:
-            self._bar.n = len(self._outcomes)
-            self._bar.refresh()
-        write = print if self._bar is None else self._bar.write
-        warnings = [line for line in outcome.warnings if self._talks and line not in self._warned]
-        self._warned.update(warnings)
-        for line in [*(error_line(flaw, job.name) for flaw in outcome.flaws), *warnings]:
-            write(f"l3c: {line}", file=sys.stderr)
-        if self._talks and outcome.text:
-            write(outcome.text, file=self._out)
-            self._out.flush()
-
-    def _finish(self, seconds: float, summary: bool) -> None:
-        files = [outcome.fields for outcome in self._outcomes]
-        failed = sum(outcome.exit != Exit.GOOD for outcome in self._outcomes)
+    def _finish(
+        self, outcomes: Sequence[Outcome], code: Exit, seconds: float, summary: bool
+    ) -> None:
+        files = [outcome.fields for outcome in outcomes]
+        failed = sum(outcome.exit != Exit.GOOD for outcome in outcomes)
         names = ("input_bytes", "output_bytes", "subpixels")
         read, written, subpixels = (sum(each.get(name, 0) for each in files) for name in names)
         bits = sum(each["bpsp"] * each["subpixels"] for each in files if each.get("subpixels"))
         total = sizes(read, written, bits, subpixels)
-        if self._json:
+        if self.args.json:
             counts = {"files": len(files), "failed": failed, "seconds": round(seconds, 3)}
             content = {
-                "command": self._command,
+                "command": self.args.command,
                 "files": files,
                 "left_out": [{"path": str(e.path), "reason": e.reason} for e in self._left],
                 "summary": counts | total,
-                "exit_code": int(self._exit),
+                "exit_code": int(code),
             }
             print_json(content)
-        elif self._talks:
-            if self._left:
-                paths = listed([str(each.path) for each in self._left], " (--json names all)")
-                text = f"left out, hidden or no image by name, {len(self._left)}: {paths}"
-                print(text, file=self._out)
-            if summary and len(files) > 1:
-                head = f"{len(files)} files" + (f", {failed} failed" if failed else "")
-                print(f"{head}: {sizes_text(total)}, {seconds:.1f} s", file=self._out)
+        if self._talks and self._left:
+            paths = listed([str(each.path) for each in self._left], " (--json names all)")
+            text = f"left out, hidden or no image by name, {len(self._left)}: {paths}"
+            print(text, file=self._out)
+        if self._talks and summary and len(files) > 1:
+            head = f"{len(files)} files" + (f", {failed} failed" if failed else "")
+            print(f"{head}: {_sizes_text(total)}, {seconds:.1f} s", file=self._out)
 
 
 def _model(args: argparse.Namespace) -> Model:

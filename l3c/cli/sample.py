@@ -75,7 +75,7 @@ def _sample(job: Job, batch: Batch, numbers: Iterator[int]) -> Outcome:
         {"name": sample.name, "output": str(target), "stored_bpsp": sample.bpsp}
         for target, sample in samples.items()
     ]
-    lines = [f"{target}: {sample.bpsp:.4f} bpsp stored" for target, sample in samples.items()]
+    lines = [f"{each['output']}: {each['stored_bpsp']:.4f} bpsp stored" for each in stored]
     fields = {"input": job.name, "model": codec.identity.hex(), "samples": stored}
     return Outcome("\n".join(lines), fields)
 
@@ -84,9 +84,8 @@ def _name(sample: Sample) -> str:
     """As the original names it: 3.549_gt, then rgb_1.013, rgb+bn0_0.342, with bn0 for z1."""
     if sample.name == "truth":
         return f"{sample.bpsp:.3f}_gt"
-    parts = ["rgb" if part == "x" else _bottleneck(part) for part in sample.name.split("-")]
+    parts = []
+    for part in sample.name.split("-"):
+        bottleneck = part[0] == "z" and part[1:].isdecimal()
+        parts.append(f"bn{int(part[1:]) - 1}" if bottleneck else "rgb" if part == "x" else part)
     return f"{'+'.join(parts)}_{sample.bpsp:.3f}"
-
-
-def _bottleneck(part: str) -> str:
-    return f"bn{int(part[1:]) - 1}" if part[0] == "z" and part[1:].isdecimal() else part

@@ -52,7 +52,13 @@ def check_experiment(
     """
     try:
         experiment = Experiment.model_validate(dict(config))
-        found = [*_unknown_names(experiment, root), *_repeated_names(experiment)]
+        found = [
+            f"{where}: {unknown_name(kind, name, known)}"
+            for where, kind, names, known in _names(experiment, root)
+            for name in names
+            if name is not None and name not in known
+        ]
+        found += _repeated_names(experiment)
         found = found or [*_missing_files(experiment, root)]
     except ValidationError as error:
         raise ExperimentError(problems(error)) from None
@@ -123,14 +129,6 @@ def _recipe(experiment: Experiment, key: str, root: Path, families: bool) -> Rec
     return recipe
 
 
-def _unknown_names(experiment: Experiment, root: Path) -> Iterator[str]:
-    """A problem for each key or label that nothing has which it could stand for."""
-    for where, kind, names, known in _names(experiment, root):
-        for name in names:
-            if name is not None and name not in known:
-                yield f"{where}: {unknown_name(kind, name, known)}"
-
-
 def _names(
     experiment: Experiment, root: Path
 ) -> Iterator[tuple[str, str, Iterable[str | None], list[str]]]:
@@ -189,7 +187,6 @@ def _repeated_names(experiment: Experiment) -> Iterator[str]:
 
 
 def _labels(experiment: Experiment) -> list[tuple[str, str]]:
-    """Label and place of each classical codec and model."""
     labels = [(METHODS[key]().name, f"the classical codec {key}") for key in METHODS]
     return labels + [(model.name, f"models.{key}") for key, model in experiment.models.items()]
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from result_rows import failed_row, result_row, timing_row, write_results
+from result_rows import failed_row, provenance, result_row, timing_row, write_results
 
 from l3c.bench.compare import NothingSharedError, compare, difference, merged
-from l3c.bench.measure.provenance import CodeState, Provenance, write_provenance
-from l3c.bench.run_folder import RunFolder
+from l3c.bench.measure.provenance import write_provenance
+from l3c.bench.run import RunFolder
 from l3c.bench.schema import TimingRow, frame, write
 
 IMAGES = "abcdefgh"
@@ -21,23 +21,17 @@ def rows_of(images=IMAGES, **fields):
     ]
 
 
-def provenance(commit="c0ffee", changed=False, **fields):
-    values = {"configuration": {"evaluate": {"methods": ["png"]}, "recipes": {}}, "data": {}}
-    values |= {"models": {}, "versions": {"numpy": "2.0"}}
-    return Provenance(code=CodeState(commit, changed), **(values | fields))
-
-
 @pytest.fixture
 def make(tmp_path):
     """Folders of runs: of one method on eight images, unless rows are given."""
 
-    def make(rows=None, timing=(), provenance=None, **fields):
+    def make(rows=None, timing=(), origin=None, **fields):
         folder = tmp_path / str(len([*tmp_path.iterdir()]))
         write_results(folder / "rows.csv", rows or rows_of(**fields))
         if timing:
             write(folder / "timing.csv", frame(timing, TimingRow))
-        if provenance:
-            write_provenance(folder / "provenance.json", provenance)
+        if origin:
+            write_provenance(folder / "provenance.json", origin)
         return RunFolder(folder)
 
     return make
@@ -190,11 +184,11 @@ def test_other_bytes_of_the_same_codec_are_an_alarm(make, a, b, alarm):
 def test_changes_come_from_provenance(make):
     made = {"methods": ["png"], "exactness": {"model": "l3c", "settings": None}}
     about = {"data": {"toy": "0" * 64}, "models": {"rgb": "0123"}}
-    a = make(provenance=provenance(configuration=made | {"recipes": {"steps": 20}}, **about))
+    a = make(origin=provenance(configuration=made | {"recipes": {"steps": 20}}, **about))
     made = {"methods": ["png", "webp"], "exactness": None, "device": "cuda"}
     about = {"data": {"toy": "1" * 64}, "models": {"rgb": "0123"}, "versions": {"numpy": "2.1"}}
     made["recipes"] = {"steps": 40, "clip_norm": 1.5}
-    b = make(provenance=provenance(changed=True, configuration=made, **about))
+    b = make(origin=provenance(changed=True, configuration=made, **about))
     assert changed(a, b) == {
         "code.working tree": ("as committed", "with changes"),
         "configuration.methods": ('["png"]', '["png", "webp"]'),

@@ -17,7 +17,6 @@ from tiny_models import smooth
 from baselines.lossy.jpeg import Jpeg420
 from l3c.bench.figures.lossy import rate_distortion, reconstructions
 from l3c.bench.lossy import (
-    LossyRow,
     at_rates,
     bd_rate,
     measure_lossy,
@@ -28,7 +27,7 @@ from l3c.bench.lossy import (
 )
 from l3c.bench.measure.child import ChildError
 from l3c.bench.run import Run
-from l3c.bench.schema import frame, read_rows, write
+from l3c.bench.schema import LossyRow, read, rows_of, write
 from l3c.cli import main
 from l3c.cli.exits import Exit
 
@@ -56,13 +55,12 @@ def test_distortion_is_what_it_is_called() -> None:
 @pytest.mark.slow
 def test_rows_of_a_codec(tmp_path: Path) -> None:
     streams = tmp_path / "toy"
-    rows = measure_lossy("toy", images().items(), Jpeg420(), streams, saved=1)
-    table = frame(rows, LossyRow)
+    table = measure_lossy("toy", images().items(), Jpeg420(), streams, saved=1)
     write(tmp_path / "rows.csv", table)
-    assert read_rows(tmp_path / "rows.csv", LossyRow) == rows
+    pd.testing.assert_frame_equal(read(tmp_path / "rows.csv", LossyRow), table)
     assert len(table) == 24
     assert not table.duplicated(list(LossyRow.KEY)).any()
-    for row in rows:
+    for row in rows_of(table):
         assert (
             row.num_bytes
             == (streams / "jpeg_420" / f"{row.image}-{row.point:g}.jpg").stat().st_size

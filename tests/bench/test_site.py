@@ -1,20 +1,22 @@
-"""The site in headless Chromium: no errors, filters, order, and the numbers of the rows."""
+"""The site in headless Chromium, its numbers those of the rows; the page for a code host."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from PIL import Image
-from result_rows import failed_row, result_row, timing_row, write_results
+from result_rows import failed_row, provenance, result_row, timing_row, write_results
 from tiny_models import smooth, write_model
 
 from l3c.bench.compare import merged
-from l3c.bench.lossy import LossyRow
-from l3c.bench.run_folder import RunFolder
-from l3c.bench.schema import TimingRow, frame, write
-from l3c.bench.site import lossy, write_site
+from l3c.bench.figures.registry import load_figures
+from l3c.bench.measure.provenance import write_provenance
+from l3c.bench.run import RunFolder
+from l3c.bench.schema import LossyRow, TimingRow, frame, write
+from l3c.bench.site import lossy, outputs, readme, write_site
 from l3c.data.images import ManifestRow, pixel_sha256, write_manifest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -253,3 +255,58 @@ def test_views_without_content_are_left_out(runs, tmp_path):
         "results",
     }
     assert lossy(runs[1:]).empty
+
+
+COMPARISON = "# Comparison\n\n## toy\n\n| Method |\n| --- |\n\n* A remark.\n\nProvenance: x.\n"
+OUTPUTS = [
+    "rows.csv",
+    "tables/comparison.md",
+    "tables/comparison.csv",
+    "tables/comparison.tex",
+    "tables/table7.md",
+    "figures/bpsp.svg",
+    "figures/bpsp.png",
+    "figures/new_one.png",
+]
+
+
+@pytest.fixture
+def shown_run(tmp_path):
+    write_results(tmp_path / "rows.csv", [result_row()])
+    write_provenance(tmp_path / "provenance.json", provenance())
+    for path in OUTPUTS[1:]:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("a\n1\n")
+    (tmp_path / "tables/comparison.md").write_text(COMPARISON)
+    return RunFolder(tmp_path)
+
+
+def test_every_output_is_linked_once_or_shown(shown_run):
+    page = readme(shown_run, OUTPUTS, {"rows": "One ``row`` each."})
+    assert set(re.findall(r"\[[^\]]+\]\(([^)]+)\)", page)) == set(OUTPUTS)
+    for part in (
+        "# Results\n\n",
+        "\n\n## toy\n\n| Method |\n| --- |\n\n* A remark.\n\n## Figures\n\n",
+        "![Bits per sub-pixel by method](figures/bpsp.png)",
+        load_figures()["bpsp"].caption
+        + " Files: [SVG](figures/bpsp.svg), [PNG](figures/bpsp.png).",
+        "### figures/new_one\n\n![figures/new_one](figures/new_one.png)",
+        "* Rows ([CSV](rows.csv)). One `row` each.\n",
+        "([Markdown](tables/comparison.md), [CSV](tables/comparison.csv), [LaTeX](",
+        "* tables/table7 ([Markdown](tables/table7.md)).\n",
+    ):
+        assert page.count(part) == 1, part
+    assert page.endswith(f"\n\nProvenance: {shown_run.provenance.stamp}.\n")
+    assert "## Figures" not in readme(shown_run, ["rows.csv", "tables/comparison.md"], {})
+
+
+def test_empty_tables_and_figures_of_them_are_left_out(shown_run):
+    (shown_run.path / "tables" / "samples.csv").write_text("dataset\n")
+    shown = outputs(
+        shown_run, ["rows.csv", "figures/bpsp.svg", "tables/samples.csv", "figures/samples.png"]
+    )
+    assert [each["name"] for each in shown] == ["rows", "figures/bpsp"]
+    assert {path for each in outputs(shown_run) for path in each["files"]} == {
+        *OUTPUTS,
+        "provenance.json",
+    }

@@ -17,23 +17,25 @@ from typing import Any, NamedTuple
 
 import autoregressive
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
 from numpy.typing import NDArray
 from pandas import DataFrame
 from PIL import Image
+from result_rows import records, results
 from tiny_models import KINDS, limit, recipe, smooth
 
 from l3c import tile_coding
 from l3c.bench.figures.lossy import importance
 from l3c.bench.figures.pictures import cost_map, samples
-from l3c.bench.lossy import LearnedLossy, LossyRow, measure_lossy, read_published
-from l3c.bench.measure.files import Measured, Measurement, measure
+from l3c.bench.lossy import LearnedLossy, measure_lossy, read_published
+from l3c.bench.measure.files import measure
 from l3c.bench.measure.methods import MethodSource
-from l3c.bench.measure.pyramids import measure_bits
+from l3c.bench.measure.models import measure_bits
 from l3c.bench.run import Run
-from l3c.bench.schema import ResultRow, frame, read_rows, write
+from l3c.bench.schema import LossyRow, ResultRow, Row, read, rows_of, write
 from l3c.bench.tables import TABLES, write_table
 from l3c.cli import main
 from l3c.images.picture import Picture
@@ -116,12 +118,12 @@ def by_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def measured(trained: Trained) -> Measured:
+def measured(trained: Trained) -> tuple[pd.DataFrame, Row]:
     """Rows of its images: decoded in a process of their own, which never saw them."""
     run = trained.weights.parent / "run"
-    place = Measurement("toy", run, run / "streams", threads=1)
     source = MethodSource(trained.name, trained.name, trained.name.title(), trained.weights)
-    return measure(source, trained.images.items(), len(trained.images), place)
+    place: dict[str, Any] = {"dataset": "toy", "run": run, "streams": run / "streams"}
+    return measure(source, trained.images.items(), len(trained.images), **place)
 
 
 def test_it_learns(trained: Trained) -> None:
@@ -198,37 +200,33 @@ def test_an_arithmetic_that_it_lacks_is_refused(trained: Trained) -> None:
 
 
 @of_lossless
-def test_its_bytes_are_its_bits(trained: Trained, measured: Measured) -> None:
+def test_its_bytes_are_its_bits(trained: Trained, measured: tuple[pd.DataFrame, Row]) -> None:
     streams = len(trained.file.card["streams"])
-    for row in measured.rows:
+    for row in rows_of(measured[0]):
         assert row.cross_entropy_bits is not None
         gap = row.num_bytes - row.cross_entropy_bits / 8
         assert -1 < gap < GAP_BYTES + GAP_PER_STREAM * streams
 
 
 @of_lossless
-def test_its_row_stands_in_the_table(trained: Trained, measured: Measured) -> None:
-    assert (measured.failed, measured.record.measured) == ([], True)
-    path = trained.weights.parent / "run" / "rows.csv"
-    write(path, frame([*measured.rows, *measured.failed], ResultRow))
-    rows = read_rows(path, ResultRow)
-    assert rows == measured.rows
-    assert {row.image for row in rows if row.lossless} == trained.images.keys()
-    run = Run(frame(rows, ResultRow), [measured.record])
+def test_its_row_stands_in_the_table(trained: Trained, measured: tuple[pd.DataFrame, Row]) -> None:
+    (rows, record), path = measured, trained.weights.parent / "run" / "rows.csv"
+    write(path, rows)
+    pd.testing.assert_frame_equal(read(path, ResultRow), rows)
+    assert (record.measured, {*rows.image[rows.lossless]}) == (True, trained.images.keys())
+    run = Run(rows, records(record))
     write_table(TABLES["comparison"], run, path.parent, "stamp", "id")
     (line,) = csv.DictReader((path.parent / "comparison.csv").read_text().splitlines())
     cells = [line[column] for column in ("method", "lossless", "status")]
     assert cells == [trained.name.title(), "2/2", "measured"]
-    mean = np.mean([row.bpsp for row in rows])
+    mean, total = rows.bpsp.mean(), rows.num_bytes.sum()
     assert f"{mean:.3f}" in (path.parent / "comparison.md").read_text()
-    total = sum(row.num_bytes for row in rows)
-    over = total - sum(row.cross_entropy_bits or 0 for row in rows) / 8
+    over = total - rows.cross_entropy_bits.sum() / 8
     print(
         f"\n{trained.name:<15} {'integer' if trained.integers else 'float':<8}"
         f"{trained.curve[0]:7.3f} -> {trained.curve[-1]:.3f} bpsp in training, "
         f"{mean:.3f} bpsp in files, {total} bytes, {over:.1f} above the cross-entropy, "
-        f"encode {np.mean([row.encode_s for row in rows]):.3f} s, "
-        f"decode {np.mean([row.decode_s for row in rows]):.3f} s"
+        f"encode {rows.encode_s.mean():.3f} s, decode {rows.decode_s.mean():.3f} s"
     )
 
 
@@ -260,14 +258,14 @@ def test_a_lossy_file_decodes_in_a_fresh_process_and_says_what_it_is(
 def test_its_points_stand_in_the_table_of_lossy_methods(trained: Trained, tmp_path: Path) -> None:
     method = LearnedLossy("Mine", [trained.weights])
     rows = measure_lossy("toy", trained.images.items(), method, tmp_path)
-    write(tmp_path / "rows.csv", frame(rows, LossyRow))
-    assert read_rows(tmp_path / "rows.csv", LossyRow) == rows
-    assert {row.image for row in rows} == trained.images.keys()
-    run = Run(frame([], ResultRow), [], lossy=frame(rows, LossyRow), lossy_published=PUBLISHED)
+    write(tmp_path / "rows.csv", rows)
+    pd.testing.assert_frame_equal(read(tmp_path / "rows.csv", LossyRow), rows)
+    assert {*rows.image} == trained.images.keys()
+    run = Run(results([]), records(), lossy=rows, lossy_published=PUBLISHED)
     write_table(TABLES["rate_distortion"], run, tmp_path, "stamp", "id")
     (line,) = csv.DictReader((tmp_path / "rate_distortion.csv").read_text().splitlines())
     assert (line["method"], line["point"]) == ("Mine", "1")
-    assert float(line["bpp"]) == pytest.approx(np.mean([row.bpp for row in rows]), abs=1e-3)
+    assert float(line["bpp"]) == pytest.approx(rows.bpp.mean(), abs=1e-3)
 
 
 @of_lossless

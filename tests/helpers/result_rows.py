@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from l3c.bench.measure.provenance import CodeState, Provenance
 from l3c.bench.schema import (
     BatchRow,
     FailedRow,
@@ -16,6 +17,9 @@ from l3c.bench.schema import (
     Row,
     TimingRow,
     frame,
+    measured,
+    read,
+    rows_of,
     write,
 )
 
@@ -106,7 +110,7 @@ def frame_of(rows: Iterable[Any]) -> pd.DataFrame:
     return frame(listed, type(listed[0]))
 
 
-def method_record(**fields: Any) -> MethodRecord:
+def method_record(**fields: Any) -> Row:
     """The record of a measured method; keywords replace fields."""
     values = {"dataset": "toy", "key": "png", "method": "PNG", "measured": True, "reason": ""}
     return MethodRecord(**(values | {"settings": "level=9", "version": "libpng 1.6"} | fields))
@@ -120,3 +124,20 @@ def results(rows: Iterable[Row]) -> pd.DataFrame:
 def write_results(path: Path, rows: Iterable[Row]) -> None:
     """The rows.csv of a run."""
     write(path, results(rows))
+
+
+def records(*found: Row) -> pd.DataFrame:
+    """The records of methods, as tables read them."""
+    return frame(found, MethodRecord)
+
+
+def rows_in(path: Path, kind: type[Row] = ResultRow) -> list[Any]:
+    """The rows of a file that have results."""
+    return list(rows_of(measured(read(path, kind))))
+
+
+def provenance(commit: str = "c0ffee", changed: bool = False, **fields: Any) -> Provenance:
+    """What a run was made from; keywords replace fields."""
+    values: dict[str, Any] = {"configuration": {}, "data": {}, "models": {}}
+    values |= {"versions": {"numpy": "2.0"}}
+    return Provenance(code=CodeState(commit, changed), **(values | fields))

@@ -143,12 +143,7 @@ def test_bits_are_of_the_first_data_set_with_a_model(config):
         ("evaluate.datasets", ["mime"], "evaluate.datasets", "mine"),
         ("evaluate.datasets", ["gone"], "datasets.gone.source", "nowhere"),
         ("evaluate.published", "Open Images v3", "evaluate.published", ""),
-        (
-            "evaluate.published",
-            {"mine": "Open Images v4"},
-            "evaluate.published",
-            "Open Images v3",
-        ),
+        ("evaluate.published", {"mine": "Open Images v4"}, "evaluate.published", "Images v3"),
         ("evaluate.as_published", ["a"], "evaluate.as_published", '"a"'),
         ("datasets.mine.subset", "train", "datasets.mine", ""),
         ("datasets", {"-a": {"source": "images"}}, "datasets.-a", ""),
@@ -185,24 +180,16 @@ def test_a_bad_value_is_named_with_what_is_allowed(config, path, value, where, s
     assert any(problem.startswith(where) and said in problem for problem in found), found
 
 
-def test_training_data_is_needed_where_something_is_trained(config):
-    del config["train"]
-    assert checked(config).used_datasets() == ["mine"]
-    with pytest.raises(ExperimentError) as caught:
-        checked(config, "a", "b", a=A, b=A | {"name": "B", "train": "toy"})
-    (problem,) = caught.value.problems
-    assert problem.startswith("train: ")
-    assert "models.a" in problem
-
-
-def test_recipe_problems_name_model_and_file(config, tmp_path):
+def test_problems_of_training_name_model_and_file(config, tmp_path):
     (tmp_path / "bad.yaml").write_text("name: r\nmodel: {kind: rbg}\n")
     recipes = {"a": A | {"recipe": "bad.yaml"}, "b": {"name": "B", "recipe": "none.yaml"}}
-    with pytest.raises(ExperimentError) as caught:
-        checked(config, "a", "b", **recipes)
-    first, second = caught.value.problems
-    assert first.startswith("models.a.recipe: bad.yaml")
-    assert second.startswith("models.b.recipe: none.yaml")
+    del config["train"]
+    config["models"] = recipes | {"c": {"name": "C", "recipe": "r.yaml", "train": "toy"}}
+    config["evaluate"]["methods"] = ["a", "b", "c"]
+    starts = ["train: missing, and models.a", "models.a.recipe: bad.yaml"]
+    starts += ["train: missing, and models.b", "models.b.recipe: none.yaml"]
+    for problem, start in zip(problems(config), starts, strict=True):
+        assert problem.startswith(start)
 
 
 def test_paths_are_looked_up_here_first_then_beside_the_workflow(config, tmp_path):

@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from result_rows import rows_in
 from tiny_models import write_model
 
 from baselines.lossy.jpeg import Jpeg420
-from l3c.bench.lossy import LossyRow
-from l3c.bench.measure.provenance import read_stamp
+from l3c.bench.measure.provenance import read_provenance
 from l3c.bench.schema import (
     BatchRow,
     ChannelBits,
+    LossyRow,
     ResultRow,
     TimingRow,
     failed,
     read,
-    read_rows,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +47,7 @@ def noise(*shape):
 @pytest.mark.slow
 def test_smoke_makes_everything(smoke):
     run = smoke.folder / "results" / "smoke"
-    rows = read_rows(run / "rows.csv", ResultRow)
+    rows = rows_in(run / "rows.csv", ResultRow)
     assert {row.key for row in rows} == {*LEARNED, "raw", "png", "webp"}
     assert all(row.lossless and (run / row.stream).stat().st_size == row.num_bytes for row in rows)
     assert {row.key for row in rows if row.cross_entropy_bits is not None} == LEARNED
@@ -56,23 +56,23 @@ def test_smoke_makes_everything(smoke):
         assert (run / "tables" / name).stat().st_size > 0
     figures = {path.name for path in (run / "figures").iterdir() if path.stat().st_size > 1000}
     assert figures == {f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
-    assert {row.model for row in read_rows(run / "bits.csv", ChannelBits)} >= TRAINED
+    assert {row.model for row in rows_in(run / "bits.csv", ChannelBits)} >= TRAINED
     assert len(list((run / "pictures/samples").glob("coffee-*.png"))) == 3
     views = [f"site/{view}.html" for view in ("index", "images", "results")]
     for name in (*views, "notebooks/results.html", "notebooks/one_image.html"):
-        assert read_stamp(run / "provenance.json") in (run / name).read_text()
+        assert read_provenance(run / "provenance.json").stamp in (run / name).read_text()
     assert "MODEL = 'results/smoke/models/l3c" in (run / "notebooks/one_image.ipynb").read_text()
-    assert {row.key for row in read_rows(run / "timing.csv", TimingRow)} == {"l3c", "png"}
-    operations = {row.operation for row in read_rows(run / "batches.csv", BatchRow)}
+    assert {row.key for row in rows_in(run / "timing.csv", TimingRow)} == {"l3c", "png"}
+    operations = {row.operation for row in rows_in(run / "batches.csv", BatchRow)}
     assert operations == {"sample", "encode", "decode"}
-    assert len(read_rows(run / "lossy.csv", LossyRow)) == 3 * len(Jpeg420.points)
+    assert len(rows_in(run / "lossy.csv", LossyRow)) == 3 * len(Jpeg420.points)
     assert not (smoke.folder / "results" / "reference").exists()
     page = (run / "site/results.html").read_text()
     links = re.findall(r'(?:href|src)="([^"#][^":]*)"', page)
     for name in ("rows.csv", "tables/comparison.tex", "figures/bpsp.png"):
         assert f"runs/A/{name}" in links
     assert [link for link in links if not (run / "site" / link).is_file()] == []
-    assert f"{read_stamp(run / 'provenance.json')}." in page
+    assert f"{read_provenance(run / 'provenance.json').stamp}." in page
     assert (run / "site/images/tiny-test/coffee-cost.webp").is_file()
 
 
@@ -135,14 +135,6 @@ def test_report_is_made(smoke):
         assert f'"labels": {{"content": "{heading}"}}' in report
     # Two labels, one of them with two values in halves of a category, break the page (snakemake 9).
     assert all(len(json.loads(labels)) == 1 for labels in re.findall(r'"labels": ({.*?})', report))
-
-
-def test_every_caption_of_the_report_is_there():
-    rules = [path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")]
-    captions = re.findall(r'caption=f?"\.\./report/([^"]*)"', "".join(rules))
-    assert len(captions) >= 4
-    for name in captions:
-        assert "{" in name or (ROOT / "workflow" / "report" / name).is_file()
 
 
 @pytest.mark.slow
@@ -220,7 +212,7 @@ def test_images_left_out_are_listed_and_users_methods_are_rows(make_workflow, tm
     code, text = workflow.run()
     assert code == 0, text
     out = tmp_path / "out"
-    assert {row.method for row in read_rows(out / "rows.csv", ResultRow)} == {"PNG", "Mine"}
+    assert {row.method for row in rows_in(out / "rows.csv", ResultRow)} == {"PNG", "Mine"}
     (failure,) = failed(read(out / "rows.csv", ResultRow)).itertuples()
     assert (failure.key, failure.image) == ("raises", "good")
     for page in ("tables/comparison.md", "site/index.html"):

@@ -83,7 +83,7 @@ TIMES = {
     name: [COLLECTED[name]] if name in COLLECTED else []
     for name in ("timing", "batches")
 }
-RECORDS = [str(Path(path).with_suffix(".json")) for path in ROWS["rows"]]
+RECORDS = [path.replace(f"{RUN}/rows/", f"{RUN}/records/") for path in ROWS["rows"]]
 AS_PUBLISHED = [
     f"{RUN}/as_published/{dataset}/{model}.csv"
     for dataset in EXPERIMENT.evaluate.datasets

@@ -6,9 +6,8 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench.figures.registry import load_figures
-    from l3c.bench.results_page import readme
-    from l3c.bench.run_folder import RunFolder
-    from l3c.bench.site import write_site
+    from l3c.bench.run import RunFolder
+    from l3c.bench.site import readme, write_site
     from l3c.files import write_text
 
     given, params = snakemake.input, snakemake.params

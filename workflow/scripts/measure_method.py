@@ -8,9 +8,9 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from coder import cuda
-    from l3c.bench.measure.files import Measurement, measure
+    from l3c.bench.measure.files import measure
     from l3c.bench.measure.methods import MethodSource
-    from l3c.bench.schema import ResultRow, frame, write, write_record
+    from l3c.bench.schema import MethodRecord, frame, write
     from l3c.data.images import kept_images, read_manifest
     from l3c.models.tile_codec import UnsupportedError
 
@@ -29,17 +29,15 @@ with job(snakemake):
         with suppress(UnsupportedError):  # of a family that codes on the CPU only
             on_gpu.load()
             source = on_gpu
-    measured = measure(
+    rows, record = measure(
         source,
         kept_images(manifest),
         sum(row.status == "kept" for row in read_manifest(manifest)),
-        Measurement(
-            dataset=snakemake.wildcards.dataset,
-            run=Path(snakemake.config["run"]),
-            streams=Path(snakemake.output.streams),
-            threads=snakemake.threads,
-            repeats=snakemake.params.repeats,
-        ),
+        dataset=snakemake.wildcards.dataset,
+        run=Path(snakemake.config["run"]),
+        streams=Path(snakemake.output.streams),
+        threads=snakemake.threads,
+        repeats=snakemake.params.repeats,
     )
-    write(Path(snakemake.output.rows), frame([*measured.rows, *measured.failed], ResultRow))
-    write_record(Path(snakemake.output.record), measured.record)
+    write(Path(snakemake.output.rows), rows)
+    write(Path(snakemake.output.record), frame([record], MethodRecord))

@@ -13,15 +13,13 @@ with job(snakemake):
     named = (wildcards.dataset, wildcards.model)
     if wildcards.measure == "bits":
         from l3c.bench.measure.crops import choose, cut
-        from l3c.bench.measure.pyramids import measure_bits
+        from l3c.bench.measure.models import measure_as_published, measure_bits
         from l3c.models.zoo import open_codec
 
         images = [(name, cut(image)) for name, image in choose(manifest, snakemake.params.images)]
         rows = measure_bits(*named, open_codec(weights, "cpu"), images)
         kind = schema.ChannelBits
     else:
-        from l3c.bench.measure.as_published import measure_as_published
-
         rows = measure_as_published(*named, weights, kept_images(manifest))
         kind = schema.AsPublished
     schema.write(Path(snakemake.output.rows), schema.frame(rows, kind))

@@ -7,7 +7,7 @@ from l3c.workflow.job import job
 with job(snakemake):
     from l3c.bench.figures import style
     from l3c.bench.figures.registry import load_figures, read_inputs
-    from l3c.bench.measure.provenance import read_stamp
+    from l3c.bench.measure.provenance import read_provenance
 
     spec = load_figures([snakemake.input.module])[snakemake.wildcards.figure]
     named = {
@@ -19,6 +19,6 @@ with job(snakemake):
         spec.draw(**read_inputs(spec.reads, files, snakemake.params.facts)),
         Path(snakemake.output.svg),
         Path(snakemake.output.png),
-        read_stamp(files["provenance"][0]),
+        read_provenance(files["provenance"][0]).stamp,
         style.PHOTOGRAPH_DPI if spec.photographs else style.DPI,
     )

@@ -6,7 +6,8 @@ from pathlib import Path
 from l3c.workflow.job import job
 
 with job(snakemake):
-    from l3c.bench.measure.provenance import CodeState, Provenance, versions, write_provenance
+    from l3c.bench.measure.machine import versions
+    from l3c.bench.measure.provenance import CodeState, Provenance, write_provenance
     from l3c.data.images import manifest_sha256
 
     params = snakemake.params

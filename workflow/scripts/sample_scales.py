@@ -7,7 +7,7 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench.measure.crops import choose, cut
-    from l3c.bench.measure.pyramids import write_samples
+    from l3c.bench.measure.models import write_samples
     from l3c.bench.schema import SampleRow, frame, write
     from l3c.models.pyramid_codec import as_pyramid_codec
     from l3c.models.tile_codec import UnsupportedError

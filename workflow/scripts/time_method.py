@@ -9,8 +9,8 @@ with job(snakemake):
 
     from l3c.bench.measure.crops import crops_of
     from l3c.bench.measure.methods import MethodSource
-    from l3c.bench.measure.timing import BatchPlan, TimingPlan, measure_batches, measure_timing
-    from l3c.bench.schema import BatchRow, TimingRow, frame, write
+    from l3c.bench.measure.timing import measure_batches, measure_timing
+    from l3c.bench.schema import write
     from l3c.data.images import kept_images
 
     params, method = snakemake.params, snakemake.params.method
@@ -31,21 +31,21 @@ with job(snakemake):
         batches = params.batches
         side, coded = batches["side"], batches["encode_batch_sizes"]
         sampled = [(side, size) for size in batches["sample_batch_sizes"]]
-        plan = BatchPlan(
-            images=np.stack([crop for _, crop in crops(side, max(coded, default=1))]),
+        rows = measure_batches(
+            source,
+            np.stack([crop for _, crop in crops(side, max(coded, default=1))]),
             sampled=sampled + ([(batches["single"], 1)] if batches["single"] else []),
             coded=coded,
             repeats=batches["repeats"],
         )
-        rows, kind = measure_batches(source, plan), BatchRow
     else:
         timing = params.timing
-        plan = TimingPlan(
-            dataset=params.dataset,
-            crops=lambda: crops(timing["side"], timing["crops"]),
-            count=timing["crops"],
+        rows = measure_timing(
+            source,
+            params.dataset,
+            lambda: crops(timing["side"], timing["crops"]),
+            timing["crops"],
             repeats=timing["repeats"],
-            threads=tuple(sorted({1, snakemake.threads})),
+            threads=sorted({1, snakemake.threads}),
         )
-        rows, kind = [row for made in measure_timing(source, plan) for row in made], TimingRow
-    write(Path(snakemake.output.rows), frame(rows, kind))
+    write(Path(snakemake.output.rows), rows)

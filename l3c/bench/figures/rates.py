@@ -17,7 +17,7 @@ from pandas import DataFrame
 from baselines.registry import METHODS
 from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
-from l3c.bench.measure.other_load import noise_note
+from l3c.bench.measure.machine import noise_note
 from l3c.bench.published import NO_VALUES, bpsp_of, published_name
 from l3c.bench.stats import speeds
 from l3c.messages import counted

@@ -28,36 +28,20 @@ from matplotlib.figure import Figure
 
 from baselines.user_files import MethodFileError, load_file
 from l3c.bench import lossy, schema
+from l3c.bench.measure.crops import choose
 from l3c.bench.published import read_published
+from l3c.models.zoo import open_codec
 from l3c.settings import unknown_name
 
 Draw = Callable[..., Figure]
 
-INPUTS = {
-    "rows": "measured images, as in rows.csv, without failures (DataFrame)",
-    "timing": "timed runs of crops, as in timing.csv (DataFrame)",
-    "batches": "timed batches, as in batches.csv (DataFrame)",
-    "bits": "bits by scale and channel, as in bits.csv (DataFrame)",
-    "samples": "what is stored of sampled photographs (DataFrame)",
-    "sample_folder": "folder of the sampled photographs (Path)",
-    "metrics": "learning curve of each trained model (key -> DataFrame)",
-    "published": "values of results/published.csv (DataFrame)",
-    "photographs": "those to be shown (names and arrays, uint8 (H, W, 3))",
-    "codec": "of the model to be shown (TileCodec)",
-    "extractor": "the same, where the model learns its bottlenecks (TileCodec)",
-    "lossy": "rates and distortions of lossy methods, as in lossy.csv (DataFrame)",
-    "lossy_published": "those of the CPM paper (DataFrame)",
-    "lossy_folder": "folder of their files and reconstructions (Path)",
-    "lossy_codec": "of the lossy model in the middle (LossyCodec)",
-    "label": "of the model to be shown",
-    "labels": "label of each model by its key",
-    "variants": "family or kind of each model by its key",
-    "images": "the photographs to be shown, by name or number",
-    "editions": "published data set beside each measured one",
-    "published_as": "name in the paper of a model, by its key",
-    "repeats": "timed runs of each image",
-}
-"""What parameters of figures can be called, and what each is."""
+INPUTS = [
+    *("rows", "timing", "batches", "bits", "samples", "sample_folder", "metrics", "published"),
+    *("photographs", "codec", "extractor", "lossy", "lossy_published", "lossy_folder"),
+    *("lossy_codec", "label", "labels", "variants", "images", "editions", "published_as"),
+    "repeats",
+]
+"""What parameters of figures can be called; docs/design.md says what each is."""
 
 
 class FigureError(ValueError):
@@ -141,16 +125,6 @@ def load_figures(files: Iterable[str | Path] = ()) -> dict[str, FigureSpec]:
     return FIGURES
 
 
-_TABLES = {
-    "rows": schema.ResultRow,
-    "timing": schema.TimingRow,
-    "batches": schema.BatchRow,
-    "bits": schema.ChannelBits,
-    "samples": schema.SampleRow,
-    "lossy": lossy.LossyRow,
-}
-
-
 def read_inputs(
     reads: tuple[str, ...], files: Mapping[str, list[Path]], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -168,22 +142,19 @@ def read_inputs(
 
 def _read(name: str, files: list[Path], facts: Mapping[str, Any]) -> Any:
     first = files[0]
-    if name in _TABLES:
-        return schema.measured(schema.read(first, _TABLES[name]))
-    if name == "published":
-        return read_published(first)
-    if name == "lossy_published":
-        return lossy.read_published(first)
-    if name == "lossy_folder":
-        return first.parent.parent
-    if name == "metrics":
-        return {path.stem: pd.read_csv(path) for path in files}
-    if name == "photographs":
-        from l3c.bench.measure.crops import choose
-
-        return choose(first, facts["images"])
-    if name in ("codec", "extractor", "lossy_codec"):
-        from l3c.models.zoo import open_codec
-
-        return open_codec(first, "cpu")
+    match name:
+        case "rows" | "timing" | "batches" | "bits" | "samples" | "lossy":
+            return schema.measured(schema.read(first, schema.KINDS[name]))
+        case "published":
+            return read_published(first)
+        case "lossy_published":
+            return lossy.read_published(first)
+        case "lossy_folder":
+            return first.parent.parent
+        case "metrics":
+            return {path.stem: pd.read_csv(path) for path in files}
+        case "photographs":
+            return choose(first, facts["images"])
+        case "codec" | "extractor" | "lossy_codec":
+            return open_codec(first, "cpu")
     return first

@@ -14,7 +14,7 @@ from pandas import DataFrame, Series
 
 from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
-from l3c.bench.measure.other_load import noise_note
+from l3c.bench.measure.machine import noise_note
 from l3c.bench.published import NO_VALUES, UNVERIFIED
 from l3c.bench.stats import repeated
 from l3c.messages import counted

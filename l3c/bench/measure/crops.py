@@ -87,10 +87,8 @@ def cut(image: Image, multiple: int = 1) -> Image:
 
     Sides shorter than `multiple` stay as they are.
     """
-    parts = []
-    for length in image.shape[:2]:
+    for axis, length in enumerate(image.shape[:2]):
         kept = min(length, SIDE)
         kept -= kept % multiple if kept >= multiple else 0
-        start = (length - kept) // 2
-        parts.append(slice(start, start + kept))
-    return np.ascontiguousarray(image[parts[0], parts[1]])
+        image = image.take(range((length - kept) // 2, (length + kept) // 2), axis)
+    return np.ascontiguousarray(image)

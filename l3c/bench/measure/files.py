@@ -10,26 +10,17 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from pydantic import ValidationError
 
 from l3c.bench.measure.child import Child, ChildError
+from l3c.bench.measure.machine import OtherLoad, machine
 from l3c.bench.measure.methods import MethodSource
-from l3c.bench.measure.other_load import OtherLoad
-from l3c.bench.measure.provenance import machine
-from l3c.bench.schema import (
-    FailedRow,
-    MethodRecord,
-    ResultRow,
-    Row,
-    RowError,
-    bits_per_subpixel,
-    read_rows,
-)
+from l3c.bench.schema import FailedRow, MethodRecord, ResultRow, Row, bits_per_subpixel, frame
 from l3c.data.images import pixel_sha256
 from l3c.files import write_whole
 from l3c.progress import Progress
@@ -37,51 +28,36 @@ from l3c.progress import Progress
 _JOURNAL = "rows.jsonl"
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """Where one method is measured, and how.
-
-    Attributes:
-        dataset: key of the data set.
-        run: the run's folder; rows name files relative to it.
-        streams: folder of the bitstreams, below `run`; while it is made it is called *.partial, and
-            holds the rows too.
-        threads: what the method was given; only recorded here, the caller sets it.
-        repeats: timed runs per image; the median counts.
-    """
-
-    dataset: str
-    run: Path
-    streams: Path
-    threads: int = 1
-    repeats: int = 1
-
-
-class Measured(NamedTuple):
-    """What came of measuring one method: a row or a failure for each image, and the record."""
-
-    rows: list[Row]
-    failed: list[Row]
-    record: MethodRecord
-
-
 def measure(
     source: MethodSource,
     images: Iterable[tuple[str, np.ndarray]],
     count: int,
-    place: Measurement,
-) -> Measured:
+    *,
+    dataset: str,
+    run: Path,
+    streams: Path,
+    threads: int = 1,
+    repeats: int = 1,
+) -> tuple[pd.DataFrame, Row]:
     """Measures one method on some images. One that fails on an image goes on with the next one.
 
     Args:
         source: the method.
         images: (name, uint8 (H, W, 3)) pairs, read one at a time.
         count: how many there are, for the progress report.
-        place: data set, folders, threads.
+        dataset: key of the data set.
+        run: the run's folder; rows name files relative to it.
+        streams: folder of the bitstreams, below `run`; while it is made it is called *.partial, and
+            holds the rows too.
+        threads: what the method was given; only recorded here, the caller sets it.
+        repeats: timed runs per image; the median counts.
 
     Returns:
-        Neither rows nor failures if the method is not available here or cannot be loaded.
+        A row for each image, failures last, none if the method is not available here or cannot be
+        loaded; and how it was measured (`schema.MethodRecord`).
     """
+    rows: list[Row] = []
+    failures: list[Row] = []
     with source.process() as encoder, source.process() as decoder:
         encoder.start()
         decoder.start()  # both load the method at once
@@ -91,45 +67,45 @@ def measure(
         except ChildError as error:
             label = source.name or source.key
             method = {"method": label, "settings": "", "version": "", "unavailable": str(error)}
-        about: dict[str, Any] = {"dataset": place.dataset, "key": source.key}
+        about: dict[str, Any] = {"dataset": dataset, "key": source.key}
         about |= {name: method[name] for name in ("method", "settings", "version")}
-        reason = method["unavailable"] and method["unavailable"] + _loss(source.key, place)
-        measured = Measured([], [], MethodRecord(**about, measured=not reason, reason=reason))
+        reason = method["unavailable"]
+        record = MethodRecord(**about, measured=not reason, reason=reason)
         if reason:
             print(f"{method['method']} is not measured: {reason}", file=sys.stderr)
-            place.streams.mkdir(parents=True, exist_ok=True)
-            return measured
-        about |= machine() | {"threads": place.threads}
-        partial = place.streams.with_name(f"{place.streams.name}.partial")
+            streams.mkdir(parents=True, exist_ok=True)
+            return frame([], ResultRow), record
+        about |= machine() | {"threads": threads}
+        partial = streams.with_name(f"{streams.name}.partial")
         partial.mkdir(parents=True, exist_ok=True)
         known = _known(partial, about)
-        label, others = f"{method['method']} on {place.dataset}", OtherLoad()
+        label, others = f"{method['method']} on {dataset}", OtherLoad()
         with Progress(count, label, "image") as progress:
             for name, image in images:
                 sha256 = pixel_sha256(image)
                 if found := known.get((name, sha256)):
-                    measured.rows.append(found)
+                    rows.append(found)
                     progress.update(bpsp=found.bpsp)
                     continue
                 row = about | {"image": name, "height": image.shape[0], "width": image.shape[1]}
                 stream = partial / f"{name}{method['suffix']}"
                 try:
-                    row |= _round_trip(encoder, decoder, image, stream, place.repeats)
+                    row |= _round_trip(encoder, decoder, image, stream, repeats)
                 except ChildError as error:
-                    measured.failed.append(FailedRow(**row, reason=str(error)))
+                    failures.append(FailedRow(**row, reason=str(error)))
                     print(f"{label}, image {name}: failed: {error}", file=sys.stderr)
                     progress.update()
                     continue
                 row |= {"other_load": others.share(), "in_process": method["in_process"]}
-                row["stream"] = (place.streams / stream.name).relative_to(place.run).as_posix()
-                measured.rows.append(ResultRow(**row, pixel_sha256=sha256))
+                row["stream"] = (streams / stream.name).relative_to(run).as_posix()
+                rows.append(ResultRow(**row, pixel_sha256=sha256))
                 with (partial / _JOURNAL).open("a", encoding="utf-8") as journal:
-                    journal.write(measured.rows[-1].model_dump_json() + "\n")
+                    journal.write(rows[-1].model_dump_json() + "\n")
                 progress.update(bpsp=row["bpsp"])
     (partial / _JOURNAL).unlink(missing_ok=True)
-    shutil.rmtree(place.streams, ignore_errors=True)
-    partial.rename(place.streams)
-    return measured
+    shutil.rmtree(streams, ignore_errors=True)
+    partial.rename(streams)
+    return frame([*rows, *failures], ResultRow), record
 
 
 def _known(partial: Path, about: Mapping[str, Any]) -> dict[tuple[str, str], Row]:
@@ -149,16 +125,6 @@ def _known(partial: Path, about: Mapping[str, Any]) -> dict[tuple[str, str], Row
         if whole and row.model_dump(include=set(about)) == dict(about):
             known[row.image, row.pixel_sha256] = row
     return known
-
-
-def _loss(key: str, place: Measurement) -> str:
-    """That a method was measured in this run before, if so; its old rows are still in rows.csv."""
-    try:
-        rows = read_rows(place.run / "rows.csv", ResultRow)
-    except RowError:  # the first time there are none
-        return ""
-    versions = {row.version for row in rows if (row.dataset, row.key) == (place.dataset, key)}
-    return f"; it was there before and has gone ({', '.join(sorted(versions))})" if versions else ""
 
 
 def _round_trip(

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from baselines.base import DecodeError, Image, Method, check_image
+from baselines.lossy.base import LossyMethod
 from baselines.registry import get_method
 from coder.errors import CoderError
 from l3c.bench.measure.child import Child
-from l3c.bench.measure.provenance import versions
+from l3c.bench.measure.machine import versions
 from l3c.coding import cross_entropy_bits, decode_picture, encode_picture
 from l3c.images.picture import Picture
 from l3c.models.tile_codec import Kind
@@ -76,8 +77,6 @@ class LearnedMethod(Method):
         assert source.weights is not None
         self.key, self.name, self.choice = source.key, source.name, source.choice
         self.codec = open_codec(source.weights, source.device, source.arithmetic)
-        used = [f"torch {versions()['torch']}"] if "torch" in sys.modules else []
-        self._version = ", ".join([*used, f"model {self.codec.identity.hex()}"])
         file = read_model(source.weights)
         settings = file.card["recipe"].get("model", {})
         parts = [family_name(file.family), *(f"{name}={value}" for name, value in settings.items())]
@@ -87,7 +86,8 @@ class LearnedMethod(Method):
 
     def version(self) -> str:
         """PyTorch's version, if the model needs it, and its identity in the container."""
-        return self._version
+        used = f"torch {versions()['torch']}, " if "torch" in sys.modules else ""
+        return f"{used}model {self.codec.identity.hex()}"
 
     def encode(self, image: Image) -> bytes:
         """See `Method`."""
@@ -114,12 +114,13 @@ class ServedMethod:
     """A method in its own process: it answers with plain bytes, plain arrays and numbers.
 
     The parent keeps the image; the process gets a copy of it, or a file to decode. The first call
-    of each kind is made once more: a warm-up, in no time unless there are no repeats.
+    of each kind, of a lossy method at each operating point, is made once more: a warm-up, in no
+    time unless there are no repeats.
     """
 
-    def __init__(self, source: MethodSource) -> None:
-        self.method = source.load()
-        self._warm: set[str] = set()
+    def __init__(self, source: MethodSource | LossyMethod) -> None:
+        self.method: Any = source.load() if isinstance(source, MethodSource) else source
+        self._warm: set[Any] = set()
 
     def describe(self) -> dict[str, Any]:
         """Attributes of the method; `version` is "" and `unavailable` says why where it is not."""
@@ -134,9 +135,9 @@ class ServedMethod:
             "unavailable": unavailable,
         }
 
-    def encode(self, image: Image, repeats: int) -> tuple[bytes, float]:
+    def encode(self, image: Image, repeats: int, *point: float) -> tuple[bytes, float]:
         """The bytes of an image, uint8 (H, W, 3), and the median of the seconds that it took."""
-        data, seconds = self._repeated("encode", image.copy, repeats)
+        data, seconds = self._repeated("encode", image.copy, repeats, *point)
         return plain_bytes(data), seconds
 
     def decode(self, stream: Path, repeats: int) -> tuple[npt.NDArray[Any], float]:
@@ -144,14 +145,14 @@ class ServedMethod:
         image, seconds = self._repeated("decode", stream.read_bytes, repeats)
         return plain_array(image), seconds
 
-    def _repeated(self, what: str, read: Any, repeats: int) -> tuple[Any, float]:
+    def _repeated(self, what: str, read: Any, repeats: int, *point: float) -> tuple[Any, float]:
         seconds = []
-        for _ in range(repeats + (what not in self._warm)):
+        for _ in range(repeats + ((what, *point) not in self._warm)):
             given = read()
             start = time.perf_counter()
-            made = getattr(self.method, what)(given)
+            made = getattr(self.method, what)(given, *point)
             seconds.append(time.perf_counter() - start)
-        self._warm.add(what)
+        self._warm.add((what, *point))
         return made, statistics.median(seconds[-repeats:])
 
     def cross_entropy_bits(self, image: Image) -> float | None:

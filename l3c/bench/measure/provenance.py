@@ -1,4 +1,4 @@
-"""Where rows, tables and figures come from: machine, commit, configuration, data, models, versions.
+"""Where rows, tables and figures come from: commit, configuration, data, models, versions.
 
 A run has one `provenance.json`. Every table and figure carries its stamp, one line that names the
 same things, so that a copy of it alone can still be traced. Nothing in it depends on the clock or
@@ -9,18 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
-import resource
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from l3c.files import write_text
@@ -30,7 +24,6 @@ from l3c.settings import problems
 SHORT = 12  # hexadecimal digits of a hash in a stamp
 # Keys that say where things lie and what is shown, not what is made.
 _PLACES = ("run", "downloads", "reference", "licence", "notebooks", "figures")
-_PACKAGES = ("imagecodecs", "matplotlib", "numpy", "pillow", "safetensors", "snakemake", "torch")
 
 
 class ProvenanceError(ValueError):
@@ -105,21 +98,19 @@ def _sha256(values: Mapping[str, Any]) -> str:
 
 def code_state(root: Path) -> CodeState:
     """The commit that is checked out at `root`, if `root` is the top of a git working tree."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        top = _git(root, "rev-parse", "--show-toplevel")
-        if Path(top).resolve() == root.resolve():
-            commit = _git(root, "rev-parse", "HEAD")
-            pathspec = ("--", ".", ":(exclude)results")
-            changes = _git(root, "status", "--porcelain", "--untracked-files=no", *pathspec)
-            return CodeState(commit, bool(changes))
+        if Path(git("rev-parse", "--show-toplevel")).resolve() == root.resolve():
+            pathspec = ("--untracked-files=no", "--", ".", ":(exclude)results")
+            changes = git("status", "--porcelain", *pathspec)
+            return CodeState(git("rev-parse", "HEAD"), bool(changes))
     except (OSError, subprocess.CalledProcessError):
         pass  # no git, no repository, no commit
     return CodeState("", False)
-
-
-def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def configuration_of(experiment: Mapping[str, Any], recipes: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,105 +143,5 @@ def read_provenance(path: Path) -> Provenance:
     except OSError as error:
         raise ProvenanceError(f"{path}: cannot be read ({error.strerror})") from None
     except ValidationError as error:
-        why = problems(error)[0]
-        raise ProvenanceError(
-            f"{path}: no provenance of a run ({why}); copy it again from its run"
-        ) from None
-
-
-def read_stamp(path: Path) -> str:
-    """The stamp for a figure or a page of tables."""
-    return read_provenance(path).stamp
-
-
-def read_id(path: Path) -> str:
-    """The short id for a column of a CSV table."""
-    return read_provenance(path).short_id
-
-
-def versions(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
-    """Of Python and the packages that results depend on, as far as they are installed."""
-    found = {"Python": platform.python_version()}
-    for package in packages:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def machine() -> dict[str, str]:
-    """The columns `hardware` and `environment` of a row."""
-    return {"hardware": hardware(), "environment": environment()}
-
-
-def hardware() -> str:
-    """Processor, usable cores and memory, e.g. "AMD EPYC 7763, 2 cores, 8 GiB"."""
-    count, memory = cores(), psutil.virtual_memory().total
-    return f"{_processor()}, {count} core{'s' * (count > 1)}, {memory / 2**30:.0f} GiB"
-
-
-def environment() -> str:
-    """Versions of Python and of the numerical libraries; nothing is imported for it."""
-    named = [f"{name} {version}" for name, version in versions(("numpy", "torch")).items()]
-    return ", ".join([*named, f"{platform.system()} {platform.machine()}"])
-
-
-def device_name(device: str) -> str:
-    """Name of the processor, or of the first CUDA device."""
-    if device != "cuda":
-        return _processor()
-    import torch
-
-    return torch.cuda.get_device_name()
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(usable_cores() or ()) or os.cpu_count() or 1
-
-
-def usable_cores() -> set[int] | None:
-    """Numbers of the cores that this process may use; None if the system does not tell (macOS)."""
-    try:
-        return os.sched_getaffinity(0)
-    except AttributeError:
-        return None
-
-
-def _processor() -> str:
-    names = _values(Path("/proc/cpuinfo"), "model name")
-    return next(iter(names), platform.processor() or platform.machine() or "unknown processor")
-
-
-def _values(path: Path, key: str) -> list[str]:
-    """Values of the lines "key : value" of a file of Linux; none elsewhere."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    return [" ".join(line.split(":", 1)[1].split()) for line in lines if line.startswith(key)]
-
-
-def peak_mib(device: str = "cpu", *, children: bool = False) -> float:
-    """The most memory held at once so far, in MiB; nothing is subtracted.
-
-    Args:
-        device: on the CPU it is that of the process, with Python, its libraries and all that they
-            have loaded; on a CUDA device, that of the tensors there.
-        children: instead of this process, the largest of the programs that it has started. Of
-            those that have ended Linux counts the size of this one in, if it is larger.
-    """
-    if device == "cuda":
-        import torch
-
-        return torch.cuda.max_memory_allocated() / 2**20
-    per_mib = 2**20 if sys.platform == "darwin" else 1024
-    processes = psutil.Process().children() if children else [psutil.Process()]
-    # As Linux counts it for a process; not ru_maxrss, which a program has from its parent.
-    peaks = [_values(Path(f"/proc/{process.pid}/status"), "VmHWM") for process in processes]
-    found = [int(peak.split()[0]) / 1024 for peaks_of in peaks for peak in peaks_of]
-    if children or not found:
-        who = resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF
-        found.append(resource.getrusage(who).ru_maxrss / per_mib)
-    return max(found)
+        why = f"no provenance of a run ({problems(error)[0]}); copy it again from its run"
+        raise ProvenanceError(f"{path}: {why}") from None

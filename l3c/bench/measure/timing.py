@@ -11,21 +11,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from baselines.base import Method
 from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.files import describe_difference
+from l3c.bench.measure.machine import OtherLoad, device_name, machine, peak_mib
 from l3c.bench.measure.methods import MethodSource, plain_array, plain_bytes
-from l3c.bench.measure.other_load import OtherLoad
-from l3c.bench.measure.provenance import device_name, machine, peak_mib
-from l3c.bench.schema import TOTAL, BatchRow, FailedRow, Row, TimingRow
+from l3c.bench.schema import TOTAL, BatchRow, FailedRow, Row, TimingRow, frame
 from l3c.coding import decode_pictures, encode_pictures
 from l3c.images.picture import Picture
 from l3c.messages import typed_line
@@ -39,42 +39,6 @@ Image = npt.NDArray[np.uint8]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class TimingPlan:
-    """What is measured on crops.
-
-    Attributes:
-        dataset: key of the data set, for the rows.
-        crops: gives the crops, (name, uint8 (H, W, 3)), as often as it is called.
-        count: how many there are.
-        repeats: clocked runs of each crop.
-        threads: numbers of threads that learned methods are given. Classical codecs use one.
-    """
-
-    dataset: str
-    crops: Callable[[], Iterable[tuple[str, Image]]]
-    count: int
-    repeats: int
-    threads: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class BatchPlan:
-    """What is measured in batches.
-
-    Attributes:
-        images: uint8 (N, side, side, 3) to encode and decode, at least as many as `coded` asks for.
-        sampled: (side, batch) of the images to sample.
-        coded: sizes of the batches to encode and decode.
-        repeats: clocked runs of each, after a warm-up.
-    """
-
-    images: npt.NDArray[np.uint8]
-    sampled: Sequence[tuple[int, int]]
-    coded: Sequence[int]
-    repeats: int
-
-
 def devices() -> list[str]:
     """The CPU, and CUDA where PyTorch and the coder find it."""
     from coder import cuda
@@ -82,16 +46,32 @@ def devices() -> list[str]:
     return ["cpu", "cuda"] if cuda.available() else ["cpu"]
 
 
-def measure_timing(source: MethodSource, plan: TimingPlan) -> tuple[list[Row], list[Row]]:
+def measure_timing(
+    source: MethodSource,
+    dataset: str,
+    crops: Callable[[], Iterable[tuple[str, Image]]],
+    count: int,
+    *,
+    repeats: int,
+    threads: Sequence[int],
+) -> pd.DataFrame:
     """Measures one method on all crops, a learned one on every device there is.
 
+    Args:
+        source: the method.
+        dataset: key of the data set, for the rows.
+        crops: gives the crops, (name, uint8 (H, W, 3)), as often as it is called.
+        count: how many there are.
+        repeats: clocked runs of each crop.
+        threads: numbers of threads that learned methods are given. Classical codecs use one.
+
     Returns:
-        Rows, none if the method is not available here; and the failures: a device on which the
-        method fails on a crop has no rows but that one failure.
+        Rows, none if the method is not available here; a device on which the method fails on a
+        crop has none but that one failure.
     """
     rows: list[Row] = []
-    failed: list[Row] = []
-    for device in ["cpu"] if source.weights is None else devices():
+    learned = source.weights is not None
+    for device in devices() if learned else ["cpu"]:
         try:
             method = replace(source, device=device).load()
         except NoArithmeticError as error:
@@ -101,16 +81,29 @@ def measure_timing(source: MethodSource, plan: TimingPlan) -> tuple[list[Row], l
             print(f"{method.name} is not timed: {method.why_unavailable()}", file=sys.stderr)
             break
         about: dict[str, Any] = machine() | {
-            "dataset": plan.dataset,
+            "dataset": dataset,
             "method": method.name,
             "key": source.key,
             "settings": method.settings,
             "version": method.version(),
         }
-        runs = list(_timed_crops(method, device, source.weights is not None, plan))
-        if runs and "reason" in runs[-1]:
-            failed.append(FailedRow(**about, **runs[-1]))
-            print(f"{method.name} is not timed: {runs[-1]['reason']}", file=sys.stderr)
+        runs, warm, others = [], set(), OtherLoad()
+        crop: dict[str, Any] = {}
+        try:
+            with Progress(count, f"{method.name} on {device}", "crop") as progress:
+                for name, image in crops():
+                    height, width = image.shape[:2]
+                    for number in threads if learned else (1,):
+                        crop = {"image": name, "height": height, "width": width, "threads": number}
+                        for run in range(0 if number in warm else -1, repeats):
+                            made = _round_trip(method, image, number, device, learned)
+                            of_run = crop | {"run": run, "other_load": others.share()}
+                            runs += [of_run | of_call for of_call in made if run >= 0]
+                        warm.add(number)
+                    progress.update()
+        except (Exception, SystemExit) as error:  # whatever a user's method raises
+            rows.append(FailedRow(**about, **crop, reason=f"{device}: {typed_line(error)}"))
+            print(f"{method.name} is not timed: {rows[-1].reason}", file=sys.stderr)
             continue
         about |= {
             "device": device,
@@ -119,34 +112,7 @@ def measure_timing(source: MethodSource, plan: TimingPlan) -> tuple[list[Row], l
             "peak_mib": round(peak_mib(device, children=not method.in_process), 1),
         }
         rows += [TimingRow(**about, **run) for run in runs]
-    return rows, failed
-
-
-def _timed_crops(
-    method: Method, device: str, learned: bool, plan: TimingPlan
-) -> Iterator[dict[str, Any]]:
-    """Columns of rows: every crop, with every number of threads, encoded and decoded in turns.
-
-    The crop on which the method fails is the last one and has a `reason`.
-    """
-    warm: set[int] = set()
-    others = OtherLoad()
-    with Progress(plan.count, f"{method.name} on {device}", "crop") as progress:
-        for name, image in plan.crops():
-            height, width = image.shape[:2]
-            for threads in plan.threads if learned else (1,):
-                crop = {"image": name, "height": height, "width": width, "threads": threads}
-                for run in range(0 if threads in warm else -1, plan.repeats):
-                    try:
-                        made = _round_trip(method, image, threads, device, learned)
-                    except (Exception, SystemExit) as error:  # whatever a user's method raises
-                        yield crop | {"reason": f"{device}: {typed_line(error)}"}
-                        return
-                    load = others.share()
-                    for of_call in made if run >= 0 else ():
-                        yield crop | of_call | {"run": run, "other_load": load}
-                warm.add(threads)
-            progress.update()
+    return frame(rows, TimingRow)
 
 
 def _round_trip(
@@ -188,22 +154,37 @@ def _clocked(call: Callable[[], T], device: str) -> tuple[T, dict[tuple[str, str
     return made, spent
 
 
-def measure_batches(source: MethodSource, plan: BatchPlan) -> list[Row]:
+def measure_batches(
+    source: MethodSource,
+    images: npt.NDArray[np.uint8],
+    *,
+    sampled: Sequence[tuple[int, int]],
+    coded: Sequence[int],
+    repeats: int,
+) -> pd.DataFrame:
     """Measures one model on every device there is, with as many threads as PyTorch has.
 
     Sampling draws z^(S) from its uniform prior and every finer scale given it, for all images of a
-    batch together (Table A3). Encoding and decoding predict the images of a batch together if the
-    model predicts in integers, whose results no batch changes, and one by one if not. Each image is
-    coded into a file of its own, the same as without the others.
+    batch together (Table A3). Encoding and decoding, by the network alone, predict the images of a
+    batch together if the model predicts in integers, whose results no batch changes, and one by one
+    if not. Each image is coded into a file of its own, the same as without the others.
+
+    Args:
+        source: the model.
+        images: uint8 (N, side, side, 3) to encode and decode, at least as many as `coded` asks for.
+        sampled: (side, batch) of the images to sample.
+        coded: sizes of the batches to encode and decode.
+        repeats: clocked runs of each, after a warm-up.
 
     Raises:
         ChildError: an image of a batch did not come back.
     """
     import torch
 
+    assert source.weights is not None
     rows, found, others = [], devices(), OtherLoad()
-    sampled = [(_sampled, *size) for size in plan.sampled]
-    todo = [*sampled, *((_coded, plan.images.shape[1], batch) for batch in plan.coded)]
+    todo = [("sample", *size) for size in sampled]
+    todo += [("code", images.shape[1], batch) for batch in coded]
     with Progress(len(found) * len(todo), f"{source.name} in batches", "measurement") as progress:
         for device in found:
             about: dict[str, Any] = machine() | {
@@ -213,47 +194,38 @@ def measure_batches(source: MethodSource, plan: BatchPlan) -> list[Row]:
                 "device_name": device_name(device),
                 "threads": torch.get_num_threads(),
             }
-            assert source.weights is not None
             codec = open_codec(source.weights, device, source.arithmetic)
-            for clocked, side, batch in todo:
+            for what, side, batch in todo:
                 about |= {"side": side, "batch": batch}
+                runs: list[dict[str, float]] = []
                 with suppress(UnsupportedError):  # a family that cannot be sampled
-                    runs = clocked(codec, plan, side, batch)
-                    about["other_load"] = others.share()
-                    for operation, seconds in runs.items():
-                        for run, spent in enumerate(seconds[1:]):  # after the warm-up
-                            of_run = {"operation": operation, "run": run}
-                            rows.append(BatchRow(**about, **of_run, seconds=round(spent, 9)))
+                    for seed in range(repeats + 1):
+                        if what == "sample":
+                            start = time.perf_counter()
+                            codec.sample_images(batch, side, side, seed)
+                            runs.append({what: time.perf_counter() - start})
+                        else:
+                            runs.append(_coded(codec, images[:batch]))
+                about["other_load"] = others.share()
+                rows += [
+                    BatchRow(**about, operation=name, run=run, seconds=round(seconds, 9))
+                    for name in (runs[0] if runs else ())
+                    for run, seconds in enumerate(each[name] for each in runs[1:])  # one is warm-up
+                ]
                 progress.update()
-    return rows
+    return frame(rows, BatchRow)
 
 
-def _sampled(codec: TileCodec, plan: BatchPlan, side: int, batch: int) -> dict[str, list[float]]:
-    """Seconds of the runs by operation, as of `_coded`."""
-    runs = []
-    for seed in range(plan.repeats + 1):
-        start = time.perf_counter()
-        codec.sample_images(batch, side, side, seed)
-        runs.append(time.perf_counter() - start)
-    return {"sample": runs}
-
-
-def _coded(codec: TileCodec, plan: BatchPlan, side: int, batch: int) -> dict[str, list[float]]:
-    """By the network alone, from arrays to files and back."""
-    images = plan.images[:batch]
-    runs: dict[str, list[float]] = {"encode": [], "decode": []}
-    for _ in range(plan.repeats + 1):
-        given = images.copy()  # what the model gets is not what it is compared with
-        start = time.perf_counter()
-        pictures = [Picture.from_array(image) for image in given]
-        files = encode_pictures(pictures, codec, choice=Choice.NETWORK)
-        middle = time.perf_counter()
-        decoded = [each.samples for each in decode_pictures(files, lambda *model: codec)]
-        runs["decode"].append(time.perf_counter() - middle)
-        runs["encode"].append(middle - start)
-        for number, (image, back) in enumerate(zip(images, decoded, strict=True)):
-            if difference := describe_difference(image, back):
-                raise ChildError(
-                    f"image {number} of a batch of {batch}: not lossless: {difference}"
-                )
-    return runs
+def _coded(codec: TileCodec, images: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """Seconds from arrays to files and back."""
+    given = images.copy()  # what the model gets is not what it is compared with
+    start = time.perf_counter()
+    pictures = [Picture.from_array(image) for image in given]
+    files = encode_pictures(pictures, codec, choice=Choice.NETWORK)
+    middle = time.perf_counter()
+    decoded = [each.samples for each in decode_pictures(files, lambda *model: codec)]
+    spent = {"encode": middle - start, "decode": time.perf_counter() - middle}
+    for number, (image, back) in enumerate(zip(images, decoded, strict=True)):
+        if difference := describe_difference(image, back):
+            raise ChildError(f"image {number} of {len(images)}: not lossless: {difference}")
+    return spent

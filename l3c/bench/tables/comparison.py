@@ -1,15 +1,17 @@
-"""The comparison of all methods of a run, images that were left out, and the rates alone."""
+"""Methods beside each other: rates on a data set, what else is told of them; what was left out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
-from l3c.bench.published import bpsp_of
+from l3c.bench.measure.machine import noise_note
+from l3c.bench.published import bpsp_of, published_name, samples_of
 from l3c.bench.run import Run
-from l3c.bench.schema import rows_of
-from l3c.bench.stats import LEVEL
+from l3c.bench.schema import failed, failure_texts, measured, rows_of
+from l3c.bench.stats import LEVEL, rates, speeds
 from l3c.bench.tables.layout import (
     EXTERNAL_MARK,
     NONE,
@@ -23,7 +25,6 @@ from l3c.bench.tables.layout import (
     table,
     without_empty,
 )
-from l3c.bench.tables.methods import about, methods, percent_above_l3c, reproduced
 from l3c.data.images import ManifestRow
 from l3c.messages import counted
 
@@ -35,6 +36,90 @@ _RATES += ["total_cross_entropy_bpsp", "gap_percent"]
 _TIMES = ["release_bpsp", "encode_s", "decode_s", "encode_mb_s", "decode_mb_s"]
 _TIMES += ["threads", "in_process"]
 _STATUS = ["lossless", "vs_l3c_percent", "published_bpsp", "status"]
+
+
+def methods(run: Run, dataset: str, published: Collection[str]) -> pd.DataFrame:
+    """The methods of a data set in the order of the run, also those that were not measured.
+
+    Args:
+        run: of the methods.
+        dataset: its key.
+        published: normalized names of the methods that were published on it.
+
+    Returns:
+        Columns of a `MethodRecord`, of `stats.rates` and of `stats.speeds`; `failed` images,
+        `failure` in words, "" for none; `name`, see `named`; `release_bpsp`, the mean by the rules
+        of the authors' release, and whether network and weights are theirs, `released`.
+    """
+    rows = run.rows[run.rows.dataset == dataset]
+    done, texts = measured(rows), failure_texts(rows)
+    found = run.records[run.records.dataset == dataset].drop(columns="measured")
+    found = found.merge(rates(done, ["key"]), on="key", how="left")
+    found = found.merge(speeds(done, ["key"]), on="key", how="left")
+    failures = failed(rows).groupby("key").size()
+    by_rules = run.as_published[run.as_published.dataset == dataset].groupby("model").bpsp.mean()
+    return named(run, found, published).assign(
+        images=found.images.fillna(0).astype(int),
+        failed=found.key.map(failures).fillna(0).astype(int),
+        failure=[texts.get((dataset, key), "") for key in found.key],
+        release_bpsp=found.key.map(by_rules).astype(float),
+        released=[run.is_papers(key) and run.released_as(key) != "" for key in found.key],
+    )
+
+
+def reproduced(rows: pd.DataFrame, value: str, same: bool) -> list[bool]:
+    """Whether the authors' weights give a published value, to one unit of its last digit.
+
+    Args:
+        rows: with `released`, `release_bpsp`, and `printed` as the value is written.
+        value: column of the same as numbers.
+        same: whether the images are the published ones.
+    """
+    places = rows.printed.astype(str).str.extract(r"\.(\d+)$")[0].str.len().fillna(0)
+    # 1.5: the rounding of the value itself, and one unit.
+    close = (rows.release_bpsp - rows[value]).abs() <= 1.5 * 10.0**-places
+    return list(close & rows.released.eq(True) & same)
+
+
+def named(run: Run, table: pd.DataFrame, published: Collection[str]) -> pd.DataFrame:
+    """The table with a `name` for each method: the normalized published one, or "<key> (ours)"."""
+    names = [
+        published_name(key, method, run.published_as, published) or f"{key} (ours)"
+        for key, method in zip(table.key, table.method, strict=True)
+    ]
+    return table.assign(name=pd.Series(names, table.index, dtype=object))
+
+
+def percent_above_l3c(run: Run, found: pd.DataFrame, comparable: pd.Series) -> pd.Series:
+    """How far the `mean_bpsp` of methods lie above the run's L3C in percent, where comparable."""
+    means = found.mean_bpsp.astype(float).where(comparable)
+    references = means[found.key.map(run.is_reference).astype(bool)]
+    return 100 * (means / next(iter(references), np.nan) - 1)
+
+
+def about(run: Run, rows: pd.DataFrame) -> list[str]:
+    """Where rows were measured, by which versions and settings, and by which networks.
+
+    Args:
+        run: of the rows.
+        rows: of images, crops or batches.
+    """
+    versions = {record.key: (record.version, record.settings) for record in rows_of(run.records)}
+    if "version" in rows:
+        clocked = rows.dropna(subset="version").drop_duplicates("key")
+        versions |= {row.key: (row.version, row.settings) for row in rows_of(clocked)}
+    labels = dict(zip(rows.key, rows.method, strict=True))
+    known = [(labels[key], *versions[key]) for key in labels if key in versions]
+    noise = noise_note(rows)
+    machines = dict.fromkeys(rows.hardware + "; " + rows.environment)
+    if "device" in rows:
+        machines |= dict.fromkeys("GPU " + rows.device_name[rows.device == "cuda"])
+    return [
+        *(f"Measured on: {machine}." for machine in machines),
+        *([f"{noise}."] if noise else []),
+        *(f"{label}: {version}{f' ({told})' if told else ''}." for label, version, told in known),
+        *(f"**{subject}**: {differs}." for subject, differs in run.deviations([*labels]).items()),
+    ]
 
 
 def compare_methods(run: Run, dataset: str) -> pd.DataFrame:
@@ -223,3 +308,18 @@ def _sources(run: Run) -> Iterator[str]:
         if source := card.get("source"):
             known = run.released_as(key) or source.get("experiment") or source.get("file")
             yield f"{labels[key]}: weights of another's training ({known})."
+
+
+@table("samples", "What samples store, in numbers", formats=("csv",), learned=True)
+def samples(run: Run) -> Table:
+    """The paper's example is of another image and model: only the order compares."""
+    data = run.samples[["dataset", "model", "image", "sampled", "stored"]]
+    data = data.join(run.samples[["bpsp", "uniform_bpsp"]].round(6))
+    sampled = [len(names.split()) for names in data.sampled]
+    beside = samples_of(run.published).reset_index(drop=True).reindex(sampled)
+    return Table(
+        "What samples store",
+        data=data.assign(
+            published_bpsp=beside.value.to_numpy(), published_example=beside.label.to_numpy()
+        ),
+    )

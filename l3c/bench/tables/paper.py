@@ -17,6 +17,7 @@ import pandas as pd
 from l3c.bench.run import REFERENCE, Run
 from l3c.bench.schema import TOTAL, measured, rows_of
 from l3c.bench.stats import LEVEL, rates, repeated
+from l3c.bench.tables.comparison import about, methods, named, percent_above_l3c, reproduced
 from l3c.bench.tables.layout import (
     EXTERNAL_MARK,
     NONE,
@@ -31,7 +32,6 @@ from l3c.bench.tables.layout import (
     table,
     without_empty,
 )
-from l3c.bench.tables.methods import about, methods, named, percent_above_l3c, reproduced
 from l3c.messages import counted
 
 _TEXTS = pd.read_csv(Path(__file__).with_name("paper.tsv"), sep="\t", index_col="table", dtype=str)

@@ -15,13 +15,12 @@ from table_files import published
 from tiny_models import noise, smooth, tiny
 
 from l3c.bench.figures import registry
-from l3c.bench.figures.bits import bits, mean_bpsp
+from l3c.bench.figures.models import bits, training
 from l3c.bench.figures.rates import bpsp, pareto, speed
 from l3c.bench.figures.registry import FigureError, load_figures, read_inputs
 from l3c.bench.figures.style import CLASSICAL, LEARNED, label_points, new_figure, save
-from l3c.bench.figures.times import ALL, batches, mean_times, phases
-from l3c.bench.figures.training import training
-from l3c.bench.measure.pyramids import measure_bits
+from l3c.bench.figures.times import batches, phases
+from l3c.bench.measure.models import measure_bits
 
 ROOT = Path(__file__).resolve().parents[3]
 L3C = {"key": "l3c", "method": "L3C", "cross_entropy_bits": 2000.0}
@@ -85,7 +84,7 @@ def test_a_function_in_a_file_anywhere_is_a_figure(
     assert (spec.title, spec.caption, spec.photographs) == ("Mine alone", "What it shows.", True)
     assert (spec.reads, spec.needs) == (("rows", "repeats"), {"rows"})
     assert spec.file == path
-    assert load_figures([path, Path(registry.__file__).with_name("bits.py")])["bits"].draw is bits
+    assert load_figures([path, Path(registry.__file__).with_name("models.py")])["bits"].draw is bits
 
 
 @pytest.mark.parametrize(
@@ -235,16 +234,6 @@ def timing() -> list:
     return [*rows, timing_row(key="png", method="PNG", threads=1)]
 
 
-def test_times_are_means_over_crops_of_medians(timing: list) -> None:
-    times = mean_times(frame_of(timing))
-    assert times.index.unique("method").tolist() == ["L3C"]
-    assert times.index.unique("computer").tolist() == ["1 thread", "2 threads"]
-    one = times.sort_index()["L3C", "1 thread", "decode"]
-    assert one.at[ALL, "total"] == pytest.approx((5 + 9) / 2)
-    assert one.at["x", "network"] == pytest.approx(3.5)
-    assert one.at[ALL, "container"] == one.at[ALL, "rest"] == pytest.approx(1.75)
-
-
 def test_phases_have_a_column_for_each_method_and_a_row_for_each_computer(timing: list) -> None:
     fewer = [
         timing_row(key="rgb", method="RGB", direction=way, phase=phase, scale=scale, seconds=s)
@@ -324,13 +313,11 @@ def test_bits_of_each_model_are_a_bar_that_adds_up() -> None:
     images = [("smooth", smooth(21, 34)), ("noise", noise(8, 16, 3))]
     codecs = {kind: tiny(kind).codec() for kind in ("l3c", "rgb")}
     rows = [row for kind in codecs for row in measure_bits("toy", kind, codecs[kind], images)]
-    means = mean_bpsp(frame_of(rows))
     (axes,) = bits(frame_of(rows), {"l3c": "L3C"}).axes
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["L3C", "rgb"]
     assert axes.get_title(loc="left") == "toy, mean of 2 images"
-    for place, (kind, codec) in enumerate(codecs.items()):
+    for place, codec in enumerate(codecs.values()):
         total = sum(codec.cross_entropy_bits(image) / image.size for _, image in images) / 2
         parts = [part for part in axes.patches if abs(part.get_y() + 0.23 - place) < 1e-6]
         assert sum(part.get_width() for part in parts) == pytest.approx(total)
-        assert means[kind].sum() == pytest.approx(total)
         assert f" {total:.2f}" in names(axes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from autoregressive import Autoregressive, AutoregressiveSettings
-from tiny_models import KINDS, noise, smooth, tiny
+from tiny_models import noise, smooth, tiny
 
 from l3c.bench.figures.pictures import (
     bottlenecks,
@@ -15,13 +15,11 @@ from l3c.bench.figures.pictures import (
 from l3c.models.tile_codec import UnsupportedError
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [(1, 1), (9, 25), (33, 16)])
-def test_a_map_adds_up_to_the_cross_entropy(kind: str, size: tuple[int, int]) -> None:
-    codec, image = tiny(kind).codec(), smooth(*size)
+def test_a_map_of_any_size_adds_up_to_the_cross_entropy(size: tuple[int, int]) -> None:
+    codec, image = tiny("interlaced").codec(), smooth(*size)
     costs = cost_map(codec, image)
-    assert costs.shape == size
-    assert (costs >= 0).all()
+    assert (costs.shape, (costs >= 0).all()) == (size, True)
     assert costs.sum() == pytest.approx(codec.cross_entropy_bits(image))
 
 

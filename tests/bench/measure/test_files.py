@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from l3c.bench.measure.files import Measurement, measure
+from l3c.bench.measure.files import measure
 from l3c.bench.measure.methods import MethodSource
-from l3c.bench.schema import ResultRow, failed, frame, read, read_rows, write
+from l3c.bench.schema import ResultRow, failed, read, rows_of, write
+from l3c.bench.schema import measured as with_results
 from l3c.data.images import pixel_sha256
 
 OWN = """
@@ -52,15 +53,17 @@ def run(tmp_path, images):
     def run(before="pass", after="pass", text=OWN, **fields):
         path = tmp_path / "own.py"
         path.write_text(text.format(before=before, after=after))
-        place = Measurement("toy", tmp_path, tmp_path / "streams" / "toy" / "own", **fields)
-        return measure(MethodSource("own", str(path)), images, len(images), place)
+        place = {"dataset": "toy", "run": tmp_path, "streams": tmp_path / "streams" / "toy" / "own"}
+        return measure(MethodSource("own", str(path)), images, len(images), **place, **fields)
 
     return run
 
 
 def test_rows_say_what_was_measured(run, images, tmp_path):
-    rows, failures, record = run(threads=2, repeats=2)
-    assert failures == []
+    table, record = run(threads=2, repeats=2)
+    assert failed(table).empty
+    rows = [*rows_of(table)]
+    assert table.cross_entropy_bits.isna().all()
     assert (record.measured, record.reason, record.version) == (True, "", "own 1")
     assert [row.image for row in rows] == ["a", "b"]
     for row, (_, image) in zip(rows, images, strict=True):
@@ -70,25 +73,23 @@ def test_rows_say_what_was_measured(run, images, tmp_path):
         assert row.pixel_sha256 == pixel_sha256(image)
         assert (tmp_path / row.stream).stat().st_size == row.num_bytes
         assert row.lossless
-        assert row.cross_entropy_bits is None
         assert row.threads == 2
         assert row.other_load is not None
     assert rows[0].stream == "streams/toy/own/a.own"
 
-    write(tmp_path / "rows.csv", frame(rows, ResultRow))
-    record = run(before=GONE).record  # it was there before
-    assert record.reason.startswith("install it; ")
-    assert "own 1" in record.reason
-
 
 def test_a_killed_measurement_goes_on_after_its_last_image(run, images, tmp_path):
     streams = tmp_path / "streams" / "toy" / "own"
-    first = run().rows
+    table, _ = run()
+    first = [*rows_of(table.drop(columns="cross_entropy_bits"))]
     partial = streams.rename(streams.with_name("own.partial"))
-    lines = [row.model_dump_json() for row in first]
+    lines = [
+        ResultRow(**row).model_dump_json()
+        for row in table.replace({np.nan: None}).to_dict("records")
+    ]
     (partial / "rows.jsonl").write_text(lines[0] + "\n" + lines[1][:50])  # killed while it wrote
     (partial / "b.own").write_bytes(b"cut")
-    again = run().rows
+    again = [*rows_of(run()[0].drop(columns="cross_entropy_bits"))]
     assert again[0] == first[0]
     assert again[1].encode_s != first[1].encode_s
     assert {path.name for path in streams.iterdir()} == {"a.own", "b.own"}
@@ -100,7 +101,8 @@ def test_a_killed_measurement_goes_on_after_its_last_image(run, images, tmp_path
         images[0][1][0, 0, 0] ^= change == "image"
         if change == "stream":
             (partial / "a.own").unlink()
-        assert run(threads=1 + (change == "threads")).rows[0].encode_s != first[0].encode_s
+        again, _ = run(threads=1 + (change == "threads"))
+        assert again.encode_s[0] != first[0].encode_s
 
 
 @pytest.mark.parametrize(
@@ -134,22 +136,20 @@ def test_a_killed_measurement_goes_on_after_its_last_image(run, images, tmp_path
 )
 def test_a_failure_is_a_row_and_the_others_go_on(run, tmp_path, before, after, said):
     wide = "image.shape[1] == 7"
-    measured = run(f"if {wide}:\n            {before}", f"if {wide}:\n            {after}")
-    [failure] = measured.failed
+    rows, record = run(f"if {wide}:\n            {before}", f"if {wide}:\n            {after}")
+    [failure] = rows_of(failed(rows))
     assert (failure.image, failure.height, failure.width) == ("a", 5, 7)
     assert said in failure.reason
-    assert measured.record.measured
-    assert [row.image for row in measured.rows] == ["b"]
-    write(tmp_path / "rows.csv", frame([*measured.rows, *measured.failed], ResultRow))
-    assert read_rows(tmp_path / "rows.csv", ResultRow) == measured.rows
+    assert (record.measured, with_results(rows).image.tolist()) == (True, ["b"])
+    write(tmp_path / "rows.csv", rows)
     assert failed(read(tmp_path / "rows.csv", ResultRow)).reason.tolist() == [failure.reason]
 
 
 def test_a_lossless_method_may_overwrite_its_input(run):
     overwrite = "data = image.tobytes(); shape = image.shape[:2]; image[...] = 0"
     overwrite += "\n        return bytearray(np.array(shape, '<u4').tobytes() + data)"
-    measured = run(overwrite, repeats=3)
-    assert (len(measured.rows), measured.failed) == (2, [])
+    rows, _ = run(overwrite, repeats=3)
+    assert (len(rows), len(failed(rows))) == (2, 0)
 
 
 def test_two_plain_functions_are_a_method(run):
@@ -158,10 +158,9 @@ def test_two_plain_functions_are_a_method(run):
     )
     text += "def decode(data):\n"
     text += "    return np.frombuffer(data[2:], np.uint8).reshape(*data[:2], 3)\n"
-    measured = run(text=text)
-    assert len(measured.rows) == 2
-    assert (measured.record.method, measured.record.key) == ("own", "own")
-    assert measured.record.version.startswith("own.py ")
+    rows, record = run(text=text)
+    assert (len(rows), record.method, record.key) == (2, "own", "own")
+    assert record.version.startswith("own.py ")
 
 
 @pytest.mark.parametrize(
@@ -169,8 +168,6 @@ def test_two_plain_functions_are_a_method(run):
     [({"text": "import no_such_module\n"}, "no_such_module"), ({"before": GONE}, "install it")],
 )
 def test_a_method_that_cannot_run_is_recorded_not_measured(run, fields, said, capsys):
-    measured = run(**fields)
-    assert (measured.rows, measured.failed) == ([], [])
-    assert not measured.record.measured
-    assert said in measured.record.reason
+    rows, record = run(**fields)
+    assert (len(rows), record.measured, said in record.reason) == (0, False, True)
     assert said in capsys.readouterr().err

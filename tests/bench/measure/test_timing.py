@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from tiny_models import noise, smooth, write_model
 
-from l3c.bench.checks import check
 from l3c.bench.measure import timing
 from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.methods import MethodSource
-from l3c.bench.measure.timing import BatchPlan, TimingPlan, measure_batches, measure_timing
-from l3c.bench.schema import BatchRow, TimingRow, failed, frame, read, write
+from l3c.bench.measure.timing import measure_batches, measure_timing
+from l3c.bench.schema import BatchRow, TimingRow, check, failed, measured
 
 OWN = """
 import numpy as np
@@ -40,35 +39,38 @@ class Own(Method):
 """
 
 
-@pytest.fixture
-def plan():
-    crops = [("a+0+0", smooth(40, 40)), ("b+3+4", noise(40, 40, 3))]
-    return TimingPlan("toy", lambda: crops, 2, 2, (1, 2))
+CROPS = [("a+0+0", smooth(40, 40)), ("b+3+4", noise(40, 40, 3))]
+
+
+def timed(source):
+    """Two runs of each of two crops; the failures apart."""
+    table = measure_timing(source, "toy", lambda: CROPS, 2, repeats=2, threads=(1, 2))
+    check(table, TimingRow)
+    return measured(table), failed(table)
 
 
 @pytest.fixture
-def run_own(tmp_path, plan):
+def run_own(tmp_path):
     def run(lossy_call=0, missing="", before="pass"):
         path = tmp_path / "own.py"
         path.write_text(OWN.format(lossy_call=lossy_call, missing=missing, before=before))
-        return measure_timing(MethodSource("own", str(path)), plan)
+        return timed(MethodSource("own", str(path)))
 
     return run
 
 
 def test_a_classical_method_has_totals_on_one_thread(run_own):
     rows, failures = run_own()
-    assert failures == []
-    check(frame(rows, TimingRow), TimingRow)
-    assert [(row.image, row.run, row.direction) for row in rows] == [
+    assert failures.empty
+    assert [*zip(rows.image, rows.run, rows.direction, strict=True)] == [
         (image, run, direction)
         for image in ("a+0+0", "b+3+4")
         for run in (0, 1)
         for direction in ("encode", "decode")
     ]
-    assert {(row.phase, row.scale, row.threads) for row in rows} == {("total", "", 1)}
-    assert all(row.other_load is not None for row in rows)
-    assert all(row.num_bytes == 8 + 3 * 40 * 40 and row.peak_mib > 10 for row in rows)
+    assert {*zip(rows.phase, rows.scale, rows.threads, strict=True)} == {("total", "", 1)}
+    assert rows.other_load.notna().all()
+    assert (set(rows.num_bytes), rows.peak_mib.min() > 10) == ({8 + 3 * 40 * 40}, True)
 
 
 @pytest.mark.parametrize(
@@ -81,60 +83,60 @@ def test_a_classical_method_has_totals_on_one_thread(run_own):
         ({"before": "raise SystemExit('no idea')"}, "a+0+0", "SystemExit: no idea"),
     ],
 )
-def test_a_method_that_fails_has_no_times_but_a_failure(run_own, trouble, image, said, tmp_path):
-    rows, [failure] = run_own(**trouble)
-    assert rows == []
-    assert failure.image == image
-    assert said in failure.reason
-    write(tmp_path / "timing.csv", frame([failure], TimingRow))
-    assert failed(read(tmp_path / "timing.csv", TimingRow)).reason.tolist() == [failure.reason]
+def test_a_method_that_fails_has_no_times_but_a_failure(run_own, trouble, image, said):
+    rows, failures = run_own(**trouble)
+    assert (len(rows), failures.image.tolist()) == (0, [image])
+    assert said in failures.reason.iloc[0]
 
 
 def test_a_missing_method_has_no_rows(run_own, capsys):
-    assert run_own(missing="install it") == ([], [])
+    assert [len(table) for table in run_own(missing="install it")] == [0, 0]
     assert "Own is not timed: install it" in capsys.readouterr().err
 
 
-def test_a_learned_method_has_phases_for_each_number_of_threads(tmp_path, plan):
-    source = MethodSource("tiny", "tiny", "Tiny", write_model(tmp_path))
-    rows = [row for row in measure_timing(source, plan)[0] if row.device == "cpu"]
-    check(frame(rows, TimingRow), TimingRow)
-    assert {row.threads for row in rows} == {1, 2}
-    decoded = {(row.phase, row.scale) for row in rows if row.direction == "decode"}
+def test_a_learned_method_has_phases_for_each_number_of_threads(tmp_path):
+    rows, _ = timed(MethodSource("tiny", "tiny", "Tiny", write_model(tmp_path)))
+    rows = rows[rows.device == "cpu"]
+    assert {*rows.threads} == {1, 2}
+    encoded, decoded = (
+        {*zip(part.phase, part.scale, strict=True)}
+        for part in (rows[rows.direction == way] for way in ("encode", "decode"))
+    )
     parts = {(part, s) for part in ("network", "coder") for s in ("x", "z1", "z2")}
     assert decoded == parts | {("total", ""), ("range_coder", "z3"), ("container", "")}
-    encoded = {(row.phase, row.scale) for row in rows if row.direction == "encode"}
     assert encoded == decoded | {("network", "")}
 
 
-def test_a_model_of_the_cpu_is_not_timed_on_a_gpu(plan, monkeypatch, capsys):
+def test_a_model_of_the_cpu_is_not_timed_on_a_gpu(monkeypatch, capsys):
     monkeypatch.setattr(timing, "devices", lambda: ["cpu", "cuda"])
     weights = Path(__file__).parents[2] / "data" / "golden" / "causal-file.safetensors"
-    rows, failures = measure_timing(MethodSource("causal", "causal", "Causal", weights), plan)
-    assert {row.device for row in rows} == {"cpu"}
-    assert not failures
+    rows, failures = timed(MethodSource("causal", "causal", "Causal", weights))
+    assert ({*rows.device}, len(failures)) == ({"cpu"}, 0)
     assert "on cuda" in capsys.readouterr().err
 
 
-@pytest.fixture
-def batches(tmp_path):
+SAMPLED, CODED = [(16, 1), (16, 4), (24, 1)], [1, 3]
+
+
+def in_batches(folder):
+    source = MethodSource("tiny", "tiny", "Tiny", write_model(folder), "integer")
     images = np.stack([smooth(16, 16)] * 3)
-    plan = BatchPlan(images, [(16, 1), (16, 4), (24, 1)], [1, 3], 2)
-    return MethodSource("tiny", "tiny", "Tiny", write_model(tmp_path), "integer"), plan
+    return measure_batches(source, images, sampled=SAMPLED, coded=CODED, repeats=2)
 
 
-def test_every_batch_is_measured(batches):
-    rows = [row for row in measure_batches(*batches) if row.device == "cpu"]
-    check(frame(rows, BatchRow), BatchRow)
-    assert [(row.operation, row.side, row.batch) for row in rows if row.run == 1] == [
-        *(("sample", side, batch) for side, batch in batches[1].sampled),
-        *((way, 16, batch) for batch in batches[1].coded for way in ("encode", "decode")),
+def test_every_batch_is_measured(tmp_path):
+    rows = in_batches(tmp_path)
+    check(rows, BatchRow)
+    rows = rows[rows.device == "cpu"]
+    second = rows[rows.run == 1]
+    assert [*zip(second.operation, second.side, second.batch, strict=True)] == [
+        *(("sample", side, batch) for side, batch in SAMPLED),
+        *((way, 16, batch) for batch in CODED for way in ("encode", "decode")),
     ]
-    assert {row.run for row in rows} == {0, 1}
-    assert all(row.other_load is not None for row in rows)
+    assert ({*rows.run}, rows.other_load.notna().all()) == ({0, 1}, True)
 
 
-def test_a_batch_that_is_not_lossless_stops_and_names_the_model(batches, monkeypatch):
+def test_a_batch_that_is_not_lossless_stops_and_names_the_image(tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "describe_difference", lambda image, back: "another image")
-    with pytest.raises(ChildError, match="image 0 of a batch of 1"):
-        measure_batches(*batches)
+    with pytest.raises(ChildError, match="image 0 of 1"):
+        in_batches(tmp_path)

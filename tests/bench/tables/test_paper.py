@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from result_rows import batch_row, method_record, result_row, timing_row
+from result_rows import batch_row, method_record, records, result_row, timing_row
 from table_files import ID, STAMP, cells, lines, sections, text
 
 from l3c.bench.published import Counterpart, read_published
@@ -41,7 +41,7 @@ def make(dataset="toy", rows=None, **parts):
     missing = {"dataset": dataset, "key": "flif", "method": "FLIF", "version": ""}
     missing |= {"measured": False, "reason": "no node"}
     values = {
-        "records": [method_record(**about) for about in (l3c, other, missing)],
+        "records": records(*(method_record(**about) for about in (l3c, other, missing))),
         "published": VALUES,
         "timed_on": dataset,
         "counterparts": {"toy": STAND_IN},
@@ -112,7 +112,7 @@ def test_a_model_published_as_l3c_is_in_its_line_and_others_are_compared_with_it
     own = {"key": "l3c_small", "method": "L3C (ImageNet32)"}
     result = make(
         rows=[result_row(**own, num_bytes=300), result_row(num_bytes=450)],
-        records=[method_record(**own), method_record()],
+        records=records(method_record(**own), method_record()),
         counterparts={"toy": Counterpart("ImageNet32 v2", True, "")},
         published_as={"l3c_small": "L3C"},
     )
@@ -203,4 +203,6 @@ def test_csv_has_a_line_for_every_cell():
 
 
 def test_a_run_of_nothing_has_a_page():
-    assert page(make(rows=[], records=[], counterparts={})).startswith("# Tables of the L3C paper")
+    assert page(make(rows=[], records=records(), counterparts={})).startswith(
+        "# Tables of the L3C paper"
+    )

@@ -1,22 +1,65 @@
-"""The release's rules: its padding, its quarters, its arithmetic."""
+"""Bits by scale and channel add up; samples are rows, files, a figure; the release's rules."""
+
+from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import release
+from result_rows import frame_of, records, results
 from tiny_models import smooth, tiny, write_model
 
-from l3c.bench.measure.as_published import (
+from l3c.bench.figures.pictures import samples
+from l3c.bench.measure.models import (
     LARGEST,
     as_evaluated,
     measure_as_published,
+    measure_bits,
     padded,
     quarters,
     rate,
+    write_samples,
 )
+from l3c.bench.published import read_published, samples_of
+from l3c.bench.run import Run
+from l3c.bench.schema import SampleRow, check, frame
+from l3c.bench.tables import TABLES
+from l3c.data.images import read_rgb
 from l3c.models.authors_checkpoints import read_checkpoint
 from l3c.models.l3c import L3C
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize("kind", ["l3c", "rgb"])
+def test_samples_are_files_rows_a_figure_and_a_table(kind: str, tmp_path: Path) -> None:
+    codec, image = tiny(kind).codec(), smooth(40, 24)
+    rows = write_samples(tmp_path, "toy", kind, codec, "a", image)
+    assert [row.sampled for row in rows] == ["", "x", "x z1", "x z1 z2"]
+    assert [row.stored for row in rows] == ["x z1 z2 z3", "z1 z2 z3", "z2 z3", "z3"]
+    assert (read_rgb(tmp_path / rows[0].file) == image).all()
+    assert rows[0].bpsp * image.size == pytest.approx(codec.cross_entropy_bits(image))
+    assert rows[-1].bpsp == pytest.approx(rows[0].uniform_bpsp)
+    check(frame(rows, SampleRow), SampleRow)
+    rows += write_samples(tmp_path, "toy", kind, codec, "b", smooth(16, 32))
+    pictures = samples(frame_of(rows), tmp_path, "Toy").axes
+    assert [axes.get_xlabel() for axes in pictures] == [f"{row.bpsp:.3f} bpsp" for row in rows]
+    assert pictures[0].get_title().startswith("ground truth")
+
+    published = read_published(ROOT / "results" / "published.csv")
+    run = Run(results([]), records(), published, samples=frame(rows, SampleRow))
+    data = TABLES["samples"].make(run).data
+    assert data.bpsp.tolist() == [pytest.approx(row.bpsp, abs=1e-6) for row in rows]
+    assert data.published_bpsp.tolist() == [*samples_of(published).value] * 2
+    assert data.published_example[0] == "one Open Images example v2"
+
+
+@pytest.mark.parametrize(("kind", "coarsest"), [("l3c", "12345"), ("rgb", "RGB")])
+def test_channels_of_images_are_colours_and_others_are_numbered(kind: str, coarsest: str) -> None:
+    rows = measure_bits("toy", kind, tiny(kind).codec(), [("a", smooth(21, 34))])
+    for scale, names in (("x", "RGB"), ("z3", coarsest)):
+        assert [row.channel for row in rows if row.scale == scale] == [*names]
 
 
 @pytest.mark.parametrize("kind", list(release.NAMES))

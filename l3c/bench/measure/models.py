@@ -1,25 +1,30 @@
-"""Rates by the rules of the authors' release, so that published numbers are compared with like.
+"""What models tell of images: bits by scale and channel, samples, rates by the release's rules.
 
-The release reports a cross-entropy in float32, not bytes. It pads with zeros on both sides and
-counts the padding, cuts images above 3 million pixels into quarters, which it pads and codes alone,
-and applies RGB Shared four times. The mean is over images, of bits over real sub-pixels.
+The authors' release reports a cross-entropy in float32, not bytes. It pads with zeros on both sides
+and counts the padding, cuts images above 3 million pixels into quarters, which it pads and codes
+alone, and applies RGB Shared four times. The mean is over images, of bits over real sub-pixels:
+what published numbers are to be compared with.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from l3c.bench.schema import AsPublished, Row
+from l3c.bench.schema import AsPublished, ChannelBits, Row, SampleRow
+from l3c.data.images import write_png
 from l3c.models.base import load_model
 from l3c.models.l3c import L3C
+from l3c.models.pyramid_codec import PyramidCodec
+from l3c.models.tile_codec import RGB, TileCodec, UnsupportedError
 from l3c.models.zoo import read_model
 from l3c.nn.mixture import Mixture, couple
 from l3c.torch_state import fixed_state
@@ -28,7 +33,64 @@ LARGEST = 2000 * 1500  # pixels; above, an image is cut into quarters
 SHARED_SCALES = 4  # of RGB Shared
 LEAST_PROBABILITY = 1e-12  # of a component
 
-RGB = npt.NDArray[np.uint8]
+
+def measure_bits(
+    dataset: str, model: str, codec: TileCodec, images: Iterable[tuple[str, RGB]]
+) -> list[Row]:
+    """The rows of a model: all scales and channels of each image, the finest scale first.
+
+    Args:
+        dataset: for the rows.
+        model: for the rows.
+        codec: of the model.
+        images: names and uint8 (H, W, 3), each coded as one tile.
+
+    Returns:
+        None of a family that does not tell the bits of symbols.
+    """
+    rows = []
+    for name, image in images:
+        try:
+            parts = codec.symbol_bits(image)
+        except UnsupportedError as error:
+            print(f"{model}: {error}", file=sys.stderr)
+            return []
+        about = _about(dataset, model, name, image)
+        for scale, plane in parts.items():
+            sums = plane.sum(axis=(1, 2)).tolist()
+            for channel, bits in zip(codec.channel_names(scale, len(plane)), sums, strict=True):
+                rows.append(ChannelBits(**about, scale=scale, channel=channel, bits=bits))
+    return rows
+
+
+def write_samples(
+    folder: Path, dataset: str, model: str, codec: PyramidCodec, name: str, image: RGB
+) -> list[Row]:
+    """Samples a photograph (L3C Sec. 5.4), writes `<name>-<what was sampled>.png`.
+
+    Args:
+        folder: to write to; it exists.
+        dataset: for the rows.
+        model: for the rows.
+        codec: of the model.
+        name: of the photograph.
+        image: uint8 (H, W, 3).
+    """
+    names, rows, samples = codec.network.parts, [], codec.sample_parts(image)
+    for count, sample in enumerate(samples):
+        file = f"{name}-{sample.name}.png"
+        write_png(folder / file, sample.image)
+        about = _about(dataset, model, name, image)
+        about |= {"sampled": " ".join(names[:count]), "stored": " ".join(names[count:])}
+        bpsp = {"bpsp": sample.bpsp, "uniform_bpsp": samples[-1].bpsp}
+        rows.append(SampleRow(**about, **bpsp, file=file))
+    return rows
+
+
+def _about(dataset: str, model: str, name: str, image: RGB) -> dict[str, Any]:
+    height, width = image.shape[:2]
+    named: dict[str, Any] = {"dataset": dataset, "model": model, "image": name}
+    return named | {"height": height, "width": width}
 
 
 def measure_as_published(
@@ -53,9 +115,8 @@ def measure_as_published(
     for name, image in images:
         crops = [*quarters(image)]
         bits = sum(rate(model, crop) for crop in crops)
-        height, width = image.shape[:2]
-        size = {"height": height, "width": width, "bits": bits, "bpsp": bits / image.size}
-        rows.append(AsPublished(dataset=dataset, model=key, image=name, crops=len(crops), **size))
+        about = _about(dataset, key, name, image)
+        rows.append(AsPublished(**about, crops=len(crops), bits=bits, bpsp=bits / image.size))
     return rows
 
 

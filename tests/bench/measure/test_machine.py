@@ -1,18 +1,49 @@
-"""Rows and what is shown of them say when the machine was not quiet."""
+"""The machine in a line, its memory; rows and figures say when it was not quiet."""
 
 from __future__ import annotations
 
+import platform
+import re
 import subprocess
 import sys
 
+import numpy as np
 import psutil
 import pytest
 from result_rows import frame_of, result_row, results, timing_row
 
 from l3c.bench.figures.rates import speed
 from l3c.bench.figures.times import phases
-from l3c.bench.measure import other_load
-from l3c.bench.measure.other_load import NOISY, OtherLoad, noise_note
+from l3c.bench.measure import machine
+from l3c.bench.measure.machine import (
+    NOISY,
+    OtherLoad,
+    device_name,
+    environment,
+    hardware,
+    noise_note,
+    peak_mib,
+    versions,
+)
+
+
+def test_the_machine_is_named_in_a_line() -> None:
+    assert next(iter(versions())) == "Python"
+    assert {"numpy", "torch", "imagecodecs"} <= set(versions())
+    assert re.fullmatch(r"[^\n]+, \d+ cores?, \d+ GiB", hardware())
+    assert hardware().startswith(device_name("cpu"))
+    assert environment().startswith(f"Python {platform.python_version()}, numpy 2")
+    assert "\n" not in environment()
+
+
+def test_peak_memory_grows_with_what_was_held_and_programs_are_apart() -> None:
+    before = peak_mib()
+    held = np.ones(int(before + 100) * 2**20, np.uint8)
+    assert held[-1]
+    del held
+    assert peak_mib() > before + 90
+    subprocess.run([sys.executable, "-c", "b'1' * (400 * 2**20)"], check=True)
+    assert peak_mib(children=True) > 400
 
 
 @pytest.mark.parametrize(
@@ -35,8 +66,8 @@ def test_others_are_all_but_ours(
     shares: list[float],
 ) -> None:
     made = ((at, busy - own) for at, busy, own in readings)
-    monkeypatch.setattr(other_load, "cores", lambda: count)
-    monkeypatch.setattr(other_load, "_read", lambda: next(made))
+    monkeypatch.setattr(machine, "cores", lambda: count)
+    monkeypatch.setattr(machine, "_read", lambda: next(made))
     load = OtherLoad()
     assert [load.share() for _ in shares] == [pytest.approx(share, abs=1e-3) for share in shares]
 
@@ -44,10 +75,10 @@ def test_others_are_all_but_ours(
 def test_children_are_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 <= OtherLoad().share() <= 1
     monkeypatch.setattr(psutil, "cpu_times", lambda percpu: [])  # what is left is ours, negative
-    _, before = other_load._read()
+    _, before = machine._read()
     burn = "import time\nwhile time.process_time() < 0.3: pass"
     subprocess.run([sys.executable, "-c", burn], check=True)
-    assert other_load._read()[1] - before <= -0.25
+    assert machine._read()[1] - before <= -0.25
 
 
 def test_what_is_said_names_the_methods() -> None:
