@@ -91,7 +91,9 @@ def write_site(
     rows["kind"] = np.where(rows.cross_entropy_bits.notna(), "learned", "classical")
     rows["order"] = rows.groupby(["dataset", "label"]).bpsp.transform("mean")
     lines = methods(rows, runs)
-    matrix = _joined(runs, "cross_decoding/matrix.csv")
+    files = {name: run.path / "cross_decoding/matrix.csv" for name, run in named(runs).items()}
+    parts = [pd.read_csv(path).assign(run=name) for name, path in files.items() if path.is_file()]
+    matrix = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     tables = {"rows": rows, "methods": lines, "tradeoff": tradeoff(lines), "lossy": lossy(runs)}
     for name, table in {**tables, "matrix": matrix}.items():
         if len(table):
@@ -177,12 +179,6 @@ def lossy(runs: Sequence[RunFolder]) -> pd.DataFrame:
     points = [operating_points(rows).assign(run=name) for name, rows in with_rows.items()]
     table = pd.concat(points, ignore_index=True)
     return table.assign(label=table.method + (", run " + table.run if len(runs) > 1 else ""))
-
-
-def _joined(runs: Sequence[RunFolder], file: str) -> pd.DataFrame:
-    files = {name: run.path / file for name, run in named(runs).items()}
-    tables = [pd.read_csv(path).assign(run=run) for run, path in files.items() if path.is_file()]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def matrices(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -11,7 +11,7 @@ from typing import Any
 from coder.errors import CorruptStreamError
 from l3c.cli.exits import Exit, InputError, error_fields
 from l3c.cli.files import Job, OutputError, find_jobs, with_targets
-from l3c.cli.options import add_coding, add_flag, add_inputs, add_output
+from l3c.cli.options import add_coding, add_inputs, add_output
 from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.coding import decode_picture, region_of
 from l3c.fileformat.container import LOSSY_SUFFIX, Container, is_lossy, unpack
@@ -32,11 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--region", type=_region, metavar="X,Y,W,H", help="decode only this part, in pixels"
     )
-    add_flag(
-        parser,
-        "--salvage",
-        "write what a damaged file still holds, samples 0 elsewhere, and list what is lost",
-    )
+    text = "write what a damaged file still holds, samples 0 elsewhere, and list what is lost"
+    parser.add_argument("--salvage", action="store_true", help=text)
     add_coding(parser, "weights of a model that does not come with the package")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.files import Job, OutputError, find_jobs, with_targets
-from l3c.cli.options import add_coding, add_flag, add_inputs, add_output, number_in
+from l3c.cli.options import add_coding, add_inputs, add_output, number_in
 from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.coding import decodes_to, encode_picture, uses_network
 from l3c.fileformat.container import LOSSY_SUFFIX, unpack
@@ -38,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     add_inputs(parser, "images (BMP, GIF, JPEG, PNG, TIFF, WebP)")
     add_output(parser, "x.l3c")
-    add_flag(parser, "--strip", "leave out color profile, EXIF and XMP")
+    text = "leave out color profile, EXIF and XMP"
+    parser.add_argument("--strip", action="store_true", help=text)
     parser.add_argument(
         "--network",
         action="store_const",

@@ -15,7 +15,7 @@ import torch
 
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.files import Outputs
-from l3c.cli.options import add_weights, positive, weights_path
+from l3c.cli.options import add_weights, positive
 from l3c.cli.report import print_written
 from l3c.data.images import RGBImage
 from l3c.data.sources import folder_photos
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    target = weights_path(args)
+    target = args.output
     Outputs(force=args.force).check(target)
     if args.threads:
         limit_threads(args.threads)

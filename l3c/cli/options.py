@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from l3c.cli.exits import UsageError
-
 WEIGHTS_SUFFIX = ".safetensors"
 
 
@@ -35,11 +33,6 @@ _SHARED: dict[str, dict[str, Any]] = {
     "--quiet": {"action": "store_true", "help": "print errors only"},
     "--threads": {"type": positive, "metavar": "N", "help": "of the processor to use"},
 }
-
-
-def add_flag(parser: Any, name: str, text: str) -> None:
-    """Declares an option without a value."""
-    parser.add_argument(name, action="store_true", help=text)
 
 
 def add_shared(parser: Any, *names: str) -> None:
@@ -74,19 +67,12 @@ def add_output(parser: Any, default: str) -> None:
 
 def add_weights(parser: Any) -> None:
     """Declares the options of commands that write a model."""
-    parser.add_argument(
-        "-o", "--output", required=True, help=f"weights to write, *{WEIGHTS_SUFFIX}"
-    )
+    text = f"weights to write, *{WEIGHTS_SUFFIX}"
+    parser.add_argument("-o", "--output", type=_weights, required=True, help=text)
     add_shared(parser, "--force", "--json", "--quiet", "--threads")
 
 
-def weights_path(args: argparse.Namespace) -> Path:
-    """Path of the weights to write.
-
-    Raises:
-        UsageError: a name with another suffix.
-    """
-    weights = Path(args.output)
-    if weights.suffix != WEIGHTS_SUFFIX:
-        raise UsageError(f"-o {weights}: the model's name must end in {WEIGHTS_SUFFIX}")
-    return weights
+def _weights(text: str) -> Path:
+    if Path(text).suffix != WEIGHTS_SUFFIX:
+        raise argparse.ArgumentTypeError(f"the model's name must end in {WEIGHTS_SUFFIX}: {text}")
+    return Path(text)

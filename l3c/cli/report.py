@@ -213,7 +213,8 @@ def print_written(args: argparse.Namespace, line: Callable[[dict[str, Any]], str
     """Prints what the card of the model that a command has written says, as a line or as JSON."""
     card = read_model(args.output).card
     if args.json:
-        print_json({"command": args.command, "output": args.output, "card": card, "exit_code": 0})
+        written = {"output": str(args.output), "card": card, "exit_code": 0}
+        print_json({"command": args.command} | written)
     elif not args.quiet:
         print(f"{args.output}: {line(card)}")
     return Exit.GOOD

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from l3c.cli.exits import Exit
 from l3c.cli.files import Outputs
-from l3c.cli.options import add_flag, add_weights, positive, weights_path
+from l3c.cli.options import add_weights, positive
 from l3c.cli.process import hushed
 from l3c.cli.report import print_written
 from l3c.models.zoo import ModelError, named_model
@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--copies", type=positive, default=1, help="prepared images per photograph (default 1)"
     )
-    add_flag(parser, "--as-is", "take the images as they are, neither scaled nor chosen")
+    text = "take the images as they are, neither scaled nor chosen"
+    parser.add_argument("--as-is", action="store_true", help=text)
     parser.add_argument("--data", help="folder for the prepared images (default: beside the model)")
     parser.add_argument(
         "--validation",
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="other photographs, prepared alike, whose bpsp is measured while training",
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default cpu")
-    add_flag(parser, "--compile", "with torch.compile")
+    parser.add_argument("--compile", action="store_true", help="with torch.compile")
     parser.add_argument(
         "--licence", default="not stated", help="of the model, one line for its card"
     )
@@ -63,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    weights = weights_path(args)
+    weights = args.output
     checkpoint = weights.with_suffix(".checkpoint")
     # Beside a checkpoint are the weights of a training that was interrupted at its end.
     Outputs(force=args.force or checkpoint.exists()).check(weights)

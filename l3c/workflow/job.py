@@ -33,17 +33,17 @@ class FolderInUseError(RuntimeError):
     """Another run is at work in the folder."""
 
 
-def hold_folder(state: Path = Path(".snakemake")) -> None:
+def hold_folder() -> None:
     """Keeps other runs out of this folder for the life of this process; called before jobs start.
 
     Raises:
         FolderInUseError: another run is at work there.
     """
-    lock = FileLock(state / "l3c-run.lock")
+    lock = FileLock(".snakemake/l3c-run.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise FolderInUseError(f"another run is at work in {state.absolute().parent}") from None
+        raise FolderInUseError(f"another run is at work in {Path.cwd()}") from None
     except NotImplementedError:  # some network file systems have no locks
         print("This file system has no locks: start one run in it at a time.", file=sys.stderr)
     _held.append(lock)

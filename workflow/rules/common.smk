@@ -96,11 +96,7 @@ ABSENT += [] if LOSSY else ["rate_distortion"]
 # Tables of the paper stand beside measurements of the same kind, or are not made.
 BESIDE = set(EXPERIMENT.evaluate.published) & set(EXPERIMENT.evaluate.datasets)
 ABSENT += [] if BESIDE or EXPERIMENT.timed() else ["paper"]
-TABLE_NAMES = [
-    name
-    for name, spec in TABLES.items()
-    if (EXPERIMENT.trained() or not spec.learned) and name not in ABSENT
-]
+TABLE_NAMES = [name for name in TABLES if name not in ABSENT]
 TABLE_FILES = [path for name in TABLE_NAMES for path in TABLES[name].files()]
 
 # What a figure can read of this run: name of its parameter -> files; see l3c.bench.figures.

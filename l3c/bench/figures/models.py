@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from pandas import DataFrame, Series
+from pandas import DataFrame
 
 from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
@@ -31,13 +31,6 @@ COLORS = {"l3c": style.LEARNED, "rgb": style.CLASSICAL, PARTIAL: "#8f6a00"}
 OTHER = "#5d3a9b"  # of other families
 LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D")
-
-
-def mean_bpsp(bits: DataFrame) -> Series[float]:
-    """Bits per sub-pixel of the image by model, scale and channel, mean over the images."""
-    bpsp = bits.bits / (3 * bits.height * bits.width)
-    images = bits.groupby("model").image.transform("nunique")
-    return (bpsp / images).groupby([bits.model, bits.scale, bits.channel], sort=False).sum()
 
 
 @figure()
@@ -56,7 +49,9 @@ def bits(bits: DataFrame, labels: Mapping[str, str] = MappingProxyType({})) -> F
     """
     if bits.empty:
         return style.nothing("no measured model reports bits of its symbols")
-    means = mean_bpsp(bits)
+    images = bits.groupby("model").image.transform("nunique")
+    bpsp = bits.bits / (3 * bits.height * bits.width) / images
+    means = bpsp.groupby([bits.model, bits.scale, bits.channel], sort=False).sum()
     totals = means.groupby(level="model", sort=False).sum()
     drawn = style.new_figure(8.6, 1.15 + 0.78 * len(totals))
     axes = drawn.subplots()
@@ -88,12 +83,6 @@ def bits(bits: DataFrame, labels: Mapping[str, str] = MappingProxyType({})) -> F
     return drawn
 
 
-def curve_of(metrics: DataFrame) -> DataFrame:
-    """Points of a curve: step at the end of each, mean bpsp of the steps since the one before."""
-    part = np.arange(len(metrics)) * min(POINTS, len(metrics)) // len(metrics)
-    return metrics.groupby(part).agg(step=("step", "last"), bpsp=("train_bpsp", "mean"))
-
-
 @figure()
 def training(
     metrics: Mapping[str, DataFrame], labels: Mapping[str, str], variants: Mapping[str, str]
@@ -119,7 +108,9 @@ def training(
     looks, ends = _looks(variants), []
     for key, rows in metrics.items():
         color, line, marker = looks[key]
-        curve, validated = curve_of(rows), rows.dropna(subset="validation_bpsp")
+        part = np.arange(len(rows)) * min(POINTS, len(rows)) // len(rows)
+        curve = rows.groupby(part).agg(step=("step", "last"), bpsp=("train_bpsp", "mean"))
+        validated = rows.dropna(subset="validation_bpsp")
         single = "_" if len(curve) == 1 else ""  # a line of one point shows nothing
         look = {"color": color, "linestyle": line, "linewidth": 1.6, "marker": single}
         axes.plot(curve.step, curve.bpsp, **look)

@@ -126,12 +126,6 @@ def _text(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
 
 
-def published_samples(values: DataFrame) -> DataFrame:
-    """Published seconds per sampled image, by batch size (Table A3)."""
-    sizes = values.quantity.where(values.table == TABLE).str.extract(r"^sample_s bs(\d+)$")[0]
-    return values[sizes.notna()].set_index(sizes.dropna().astype(int))
-
-
 @figure()
 def batches(batches: DataFrame, published: DataFrame = NO_VALUES) -> Figure:
     """Seconds per image against batch size.
@@ -149,7 +143,9 @@ def batches(batches: DataFrame, published: DataFrame = NO_VALUES) -> Figure:
     """
     if batches.empty:
         return style.nothing("no model was timed")
-    theirs = published_samples(published)
+    of_table = published.quantity.where(published.table == TABLE)
+    sizes = of_table.str.extract(r"^sample_s bs(\d+)$")[0].dropna().astype(int)
+    theirs = published.loc[sizes.index].set_index(sizes)
     places = batches.groupby(["method", "device_name", "threads"], sort=False)
     drawn = style.new_figure(7.6, 0.6 + 4.0 * len(places))
     grid = drawn.subplots(len(places), 1, squeeze=False, sharex=True)

@@ -310,7 +310,7 @@ def _sources(run: Run) -> Iterator[str]:
             yield f"{labels[key]}: weights of another's training ({known})."
 
 
-@table("samples", "What samples store, in numbers", formats=("csv",), learned=True)
+@table("samples", "What samples store, in numbers", formats=("csv",))
 def samples(run: Run) -> Table:
     """The paper's example is of another image and model: only the order compares."""
     data = run.samples[["dataset", "model", "image", "sampled", "stored"]]

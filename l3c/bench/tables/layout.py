@@ -79,14 +79,12 @@ class TableSpec(NamedTuple):
         name: of its files, below tables/.
         title: in lists of results.
         formats: endings of its files, among md, csv and tex.
-        learned: only runs with models of their own have it.
         make: the function.
     """
 
     name: str
     title: str
     formats: tuple[str, ...]
-    learned: bool
     make: Callable[[Run], Table]
 
     def files(self) -> list[str]:
@@ -98,12 +96,12 @@ TABLES: dict[str, TableSpec] = {}
 
 
 def table(
-    name: str, title: str, formats: tuple[str, ...] = ("md", "csv", "tex"), learned: bool = False
+    name: str, title: str, formats: tuple[str, ...] = ("md", "csv", "tex")
 ) -> Callable[[Callable[[Run], Table]], Callable[[Run], Table]]:
     """Registers a function that makes a table of a run; see `TableSpec`."""
 
     def register(make: Callable[[Run], Table]) -> Callable[[Run], Table]:
-        TABLES[name] = TableSpec(name, title, formats, learned, make)
+        TABLES[name] = TableSpec(name, title, formats, make)
         return make
 
     return register
