@@ -25,8 +25,8 @@ class ChildError(ValueError):
 class Child:
     """Runs one object; use it as a context manager.
 
-    The process starts with the first call, or earlier by `start`; one that ended by itself is
-    started anew by the next call.
+    The process starts at once, and does not wait until the object is made; one that ended by itself
+    is started anew by the next call.
 
     Args:
         make: makes the object there; it must pickle.
@@ -41,16 +41,14 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._made = False
 
-    def start(self) -> None:
-        """Starts the process, if there is none; does not wait until the object is made."""
-        if self._process is None:
-            # A group of its own, so that Ctrl-C reaches the parent alone, which ends this process.
-            pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "process_group": 0}
-            environment = os.environ | self._environment
-            command = [sys.executable, "-m", __name__]
-            self._process = subprocess.Popen(command, **pipes, env=environment)
-            self._made = False
-            self._send(self._make)
+    def __enter__(self) -> Self:
+        # A group of its own, so that Ctrl-C reaches the parent alone, which ends this process.
+        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "process_group": 0}
+        environment = os.environ | self._environment
+        self._process = subprocess.Popen([sys.executable, "-m", __name__], **pipes, env=environment)
+        self._made = False
+        self._send(self._make)
+        return self
 
     def call(self, method: str, *arguments: object) -> Any:
         """What a method of the object returns.
@@ -58,7 +56,8 @@ class Child:
         Raises:
             ChildError: an error there, with its message in one line.
         """
-        self.start()
+        if self._process is None:
+            self.__enter__()
         if not self._made:
             try:
                 self._answer()
@@ -100,9 +99,6 @@ class Child:
             process.stdin.close()  # the loop in `serve` ends with its input
         process.stdout.close()
         return int(process.wait())
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self.end(kill=error is not None)

@@ -59,8 +59,6 @@ def measure(
     rows: list[Row] = []
     failures: list[Row] = []
     with source.process() as encoder, source.process() as decoder:
-        encoder.start()
-        decoder.start()  # both load the method at once
         try:
             method = encoder.call("describe")
             decoder.call("describe")

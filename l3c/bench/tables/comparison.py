@@ -25,7 +25,6 @@ from l3c.bench.tables.layout import (
     table,
     without_empty,
 )
-from l3c.data.images import ManifestRow
 from l3c.messages import counted
 
 NOT_MEASURED = "not measured"
@@ -259,7 +258,8 @@ def _remarks(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
     if dropped:
         yield f"{len(dropped)} left out: {_some(dropped, 'in left_out.csv')}."
     for train in dict.fromkeys(run.trained_on.values()):
-        if shares_pixels(kept, run.manifests[train]):
+        trained = {row.pixel_sha256 for row in run.manifests[train] if row.status == "kept"}
+        if any(row.pixel_sha256 in trained for row in kept):
             yield (
                 f"**Images of this data set are also in the training set {train}:** the learned "
                 "methods have seen them."
@@ -273,12 +273,6 @@ def _remarks(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
 def _some(texts: Sequence[str], where: str) -> str:
     more = [f"and {len(texts) - _LISTED} more {where}"] if len(texts) > _LISTED else []
     return "; ".join([*texts[:_LISTED], *more])
-
-
-def shares_pixels(kept: Sequence[ManifestRow], train: Sequence[ManifestRow]) -> bool:
-    """Whether an image of a data set was trained on, pixel for pixel."""
-    trained = {row.pixel_sha256 for row in train if row.status == "kept"}
-    return any(row.pixel_sha256 in trained for row in kept)
 
 
 def _models(run: Run) -> Iterator[Section]:

@@ -113,7 +113,17 @@ class Part:
         cells = pd.DataFrame({self.head: lines.index.get_level_values("line") + marks})
         cells[f"published {unit}"] = [_published(row, unit) for row in rows_of(lines)]
         if unit == BPSP:
-            cells = cells.join(without_empty(_rates(lines)))
+            rates_of = {
+                "published vs. L3C": lines.published_vs_l3c_percent.map(percent),
+                "measured bpsp": lines.measured.map(lambda v: NOT_MEASURED if v != v else fixed(v)),
+                "cross-entropy bpsp": lines.cross_entropy_bpsp.map(fixed),
+                "release's rules bpsp": lines.release_bpsp.map(fixed),
+                f"{LEVEL:.0f} % interval": list(map(span, lines.low, lines.high)),
+                "measured vs. L3C": lines.vs_l3c_percent.map(percent),
+                "total bpsp": lines.total_bpsp.map(fixed),
+                "images": [fixed(count, 0) for count in lines["count"]],
+            }
+            cells = cells.join(without_empty(pd.DataFrame(rates_of)))
             spread = f" Rates are of whole files, means over images, {LEVEL:.0f} % intervals."
         else:
             for setting in dict.fromkeys(self.ours.setting):
@@ -140,22 +150,6 @@ def _published(row: Any, unit: str) -> str:
         return NONE
     text = row.printed if unit == BPSP else plain(row.published)
     return text + ("" if row.verified else UNVERIFIED_MARK) + REPRODUCED_MARK * row.reproduced
-
-
-def _rates(lines: pd.DataFrame) -> pd.DataFrame:
-    """Printed columns of rates by title."""
-    return pd.DataFrame(
-        {
-            "published vs. L3C": lines.published_vs_l3c_percent.map(percent),
-            "measured bpsp": lines.measured.map(lambda v: NOT_MEASURED if v != v else fixed(v)),
-            "cross-entropy bpsp": lines.cross_entropy_bpsp.map(fixed),
-            "release's rules bpsp": lines.release_bpsp.map(fixed),
-            f"{LEVEL:.0f} % interval": list(map(span, lines.low, lines.high)),
-            "measured vs. L3C": lines.vs_l3c_percent.map(percent),
-            "total bpsp": lines.total_bpsp.map(fixed),
-            "images": [fixed(count, 0) for count in lines["count"]],
-        }
-    )
 
 
 def _seconds(row: Any) -> str:
