@@ -28,6 +28,7 @@ from l3c.bench.schema import (
     LossyRow,
     MethodRecord,
     ResultRow,
+    Row,
     failed,
     failure_texts,
     frame,
@@ -51,6 +52,8 @@ from l3c.tile_coding import Choice, split_payload
 LEARNED = {"l3c": Choice.SMALLEST, "l3c_network": Choice.NETWORK}
 """Keys of the learned method among --methods, and what codes a tile: as `l3c encode` writes it, and
 the network alone."""
+Found = tuple[list[Photo], dict[str, str]]
+"""Photographs of a folder, and those that are left out, with the reason."""
 _MODELS = "models"  # key of the lossy method that the models are
 _REFERENCE = "png"
 _COLUMNS = [
@@ -103,38 +106,10 @@ def run(args: argparse.Namespace) -> Exit:
     if args.lossy:
         return _run_lossy(args, {folder: photos for folder, (photos, _) in found.items()})
     sources = _sources(args)
-    if args.keep:
-        Path(args.keep).mkdir(parents=True)
-    every, records = [], []
     with tempfile.TemporaryDirectory(prefix="l3c-bench-") as scratch:
         root = Path(args.keep or scratch)
-        for folder, (photos, _) in found.items():
-            dataset = Path(folder).resolve().name or "images"
-            for source in sources if photos else ():
-                with hushed(args.quiet or not sys.stderr.isatty()):
-                    rows, record = measure(
-                        source,
-                        ((photo.name, photo.read()) for photo in photos),
-                        len(photos),
-                        dataset=dataset,
-                        run=root,
-                        streams=root / "streams" / dataset / source.key,
-                        threads=threads,
-                        repeats=args.repeats,
-                    )
-                alone = [
-                    bool(source.weights) and not reason and _by_fallback(root / str(file))
-                    for file, reason in zip(rows.stream, rows.reason, strict=True)
-                ]
-                every.append(rows.assign(folder=folder, by_fallback=np.array(alone, bool)))
-                records.append((folder, record))
-    empty = frame([], ResultRow).assign(folder="", by_fallback=False)
-    table = pd.concat([rows for rows in every if len(rows)] or [empty], ignore_index=True)
-    if args.keep:  # all that others need to check the result
-        write(root / "rows.csv", table.drop(columns=["folder", "by_fallback"]))
-        for source in sources:
-            if source.entry.endswith(".py"):
-                shutil.copy(source.entry, root)
+        root.mkdir(parents=True, exist_ok=not args.keep)
+        table, records = _measure(args, found, sources, root, threads)
     benches = {
         folder: (
             table[table.folder == folder],
@@ -167,6 +142,48 @@ def run(args: argparse.Namespace) -> Exit:
     asked = lacking if args.methods else lacking & learned if args.model else set()
     no_photos = not all(photos for photos, _ in found.values())
     return Exit.FAILED if asked or len(failed(table)) or no_photos else Exit.GOOD
+
+
+def _measure(
+    args: argparse.Namespace,
+    found: dict[str, Found],
+    sources: list[MethodSource],
+    root: Path,
+    threads: int,
+) -> tuple[pd.DataFrame, list[tuple[str, Row]]]:
+    """Rows of all folders and methods, with `folder` and `by_fallback`; folders and records.
+
+    Files are written below `root`; with --keep all that others need to check the result.
+    """
+    every, records = [], []
+    for folder, (photos, _) in found.items():
+        dataset = Path(folder).resolve().name or "images"
+        for source in sources if photos else ():
+            with hushed(args.quiet or not sys.stderr.isatty()):
+                rows, record = measure(
+                    source,
+                    ((photo.name, photo.read()) for photo in photos),
+                    len(photos),
+                    dataset=dataset,
+                    run=root,
+                    streams=root / "streams" / dataset / source.key,
+                    threads=threads,
+                    repeats=args.repeats,
+                )
+            alone = [
+                bool(source.weights) and not reason and _by_fallback(root / str(file))
+                for file, reason in zip(rows.stream, rows.reason, strict=True)
+            ]
+            every.append(rows.assign(folder=folder, by_fallback=np.array(alone, bool)))
+            records.append((folder, record))
+    empty = frame([], ResultRow).assign(folder="", by_fallback=False)
+    table = pd.concat([rows for rows in every if len(rows)] or [empty], ignore_index=True)
+    if args.keep:
+        write(root / "rows.csv", table.drop(columns=["folder", "by_fallback"]))
+        for source in sources:
+            if source.entry.endswith(".py"):
+                shutil.copy(source.entry, root)
+    return table, records
 
 
 def _totals(attempts: pd.DataFrame, records: list[Any]) -> pd.DataFrame:
@@ -227,8 +244,7 @@ def _by_fallback(path: Path) -> bool:
     return not any(split_payload(file, tile.payload or b"")[0] for tile in file.tiles)
 
 
-def _readable(photos: list[Photo]) -> tuple[list[Photo], dict[str, str]]:
-    """Photographs that are plain RGB, and the others with the reason."""
+def _readable(photos: list[Photo]) -> Found:
     good, left = [], {}
     for photo in photos:
         try:
