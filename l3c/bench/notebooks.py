@@ -15,7 +15,6 @@ import nbformat
 from nbformat import NotebookNode
 
 _STARTUP_S = 300  # a cold disk under load; a kernel that fails to start says so at once
-_OWN = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")
 
 
 class NotebookError(ValueError):
@@ -30,7 +29,8 @@ def execute(
 ) -> NotebookNode:
     """The notebook with its outputs, from a fresh kernel of this interpreter.
 
-    No kernel has to be installed, and the user's settings of IPython have no part in it.
+    No kernel has to be installed, and the user's settings of Jupyter and IPython have no part in
+    it: settings, history and the connection are in a temporary folder.
 
     Args:
         path: of the notebook, which stays as it is.
@@ -43,6 +43,8 @@ def execute(
         NotebookError: naming the notebook, the number of the cell among those with code, and the
             error.
     """
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
@@ -52,13 +54,19 @@ def execute(
             known = {line.partition("=")[0].strip() for line in cell.source.splitlines()}
             for name in known & {*parameters}:
                 cell.source += f"\n{name} = {parameters[name]!r}  # given"
-    how: Any = {"kernel_name": "python3", "startup_timeout": _STARTUP_S, "record_timing": False}
-    client = NotebookClient(notebook, **how)
     with tempfile.TemporaryDirectory(prefix="l3c-") as own:
-        environment = {**os.environ, **dict.fromkeys(_OWN, own)}
+        kernel = AsyncKernelManager(
+            connection_file=os.path.join(own, "kernel.json"),
+            # Sockets in the file system, where other users cannot reach them; paths have a limit.
+            transport="ipc" if len(own) <= 80 else "tcp",
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # ipykernel's own remains
+        )
+        client = NotebookClient(notebook, kernel, startup_timeout=_STARTUP_S, record_timing=False)
+        names = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+        environment = {**os.environ, **dict.fromkeys(names, own)}
         environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
         try:
-            client.execute(cwd=str(folder), env=environment)
+            client.execute(cleanup_kc=True, cwd=str(folder), env=environment)
         except CellExecutionError as error:
             where = f"{path}, cell {client.code_cells_executed}"
             raise NotebookError(f"{where}: {error.ename}: {error.evalue}") from error
