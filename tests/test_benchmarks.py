@@ -12,6 +12,7 @@ from tiny_models import smooth
 
 from benchmarks import (
     against_jpegxl,
+    chroma,
     colour_planes,
     compare,
     gpu,
@@ -151,6 +152,43 @@ def test_upsampled_colour_planes_are_found_at_their_phase() -> None:
     bits = [colour_planes.residual_bits(plane, row, column) for row in (0, 1) for column in (0, 1)]
     assert np.argmin(bits) == 0
     assert bits[0] < 0.5 * min(bits[1:])
+
+
+def test_colour_after_green_is_trained_beside_the_released_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(chroma, "TEST", 32 + 2 * chroma.MARGIN)
+    write_png(tmp_path / "a.png", smooth(60, 70))
+    chroma.main([*[str(tmp_path)] * 3, "--kinds", "photocd", "--steps", "3"])
+    rows = [row.split() for row in capsys.readouterr().out.splitlines() if "=" in row]
+    assert [row[0] for row in rows] == ["released"] * 4 + ["joint"] * 4 + ["planes"] * 4
+    for row in rows:
+        equals = row.index("=")
+        parts = [float(part) for part in row[equals + 1 :: 2]]
+        assert len(parts) == (5 if row[0] == "planes" else 1)
+        assert float(row[equals - 1]) == pytest.approx(sum(parts), abs=0.003)
+
+
+def test_colour_after_green_sees_only_what_is_decoded() -> None:
+    """No part changes its bits when what is coded after it changes."""
+    method, rng = chroma.Planes(), np.random.default_rng(0)
+    crops = rng.integers(0, 256, (1, 24, 24, 3), np.uint8)
+    before, colour = method.bits(crops), (0, 2)
+    for last in range(4, 0, -1):
+        row, column = chroma.QUARTERS[last - 1]
+        crops[:, row::2, column::2, colour] ^= 255
+        after = method.bits(crops)
+        assert after[:last] == pytest.approx(before[:last])
+        assert after[last] != pytest.approx(before[last])
+
+
+def test_simulated_colour_planes_have_their_phase() -> None:
+    rng = np.random.default_rng(0)
+    rgb = smooth(64, 80) // 2 + rng.integers(0, 100, (64, 80, 3), np.uint8)
+    made = colour_planes.photo_cd(rgb, rng)
+    bits = colour_planes.phases(made)
+    assert bits[0, 0] < 0.9 * bits.ravel()[1:].min()
+    assert colour_planes.centre(made, 32, (1, 0)).tolist() == made[15:47, 22:54].tolist()
 
 
 @pytest.mark.slow
