@@ -14,14 +14,13 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from l3c.messages import one_line
-from l3c.models.zoo import FamilyError, family_name, load_family
+from l3c.models.zoo import SUFFIX, FamilyError, family_name, load_family
 from l3c.settings import FrozenSettings, problems
 
 if TYPE_CHECKING:  # families import PyTorch, which takes seconds
     from l3c.models.base import Model
 
 PAPER_FAMILY = "l3c"
-FAMILY_SUFFIX = ".py"  # of a family that is named by its path
 
 
 class RecipeError(ValueError):
@@ -102,7 +101,7 @@ class Recipe(FrozenSettings):
     @field_validator("family")
     @classmethod
     def _absolute(cls, family: str) -> str:
-        return str(Path(family).absolute()) if family.endswith(FAMILY_SUFFIX) else family
+        return str(Path(family).absolute()) if family.endswith(SUFFIX) else family
 
     @property
     def variant(self) -> str:
@@ -227,7 +226,7 @@ def _read(path: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not valid YAML ({one_line(error)})") from None
-    for key, suffix in (("family", FAMILY_SUFFIX), ("init_from", ".safetensors")):
+    for key, suffix in (("family", SUFFIX), ("init_from", ".safetensors")):
         if str(content.get(key)).endswith(suffix):
             content[key] = str((path.parent / content[key]).absolute())
     base = content.pop("base", None)

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import torch
+import train_toy
 from safetensors.torch import load_file
 from train_toy import MODEL, kill_at, photographs, run, toy
 
@@ -121,6 +127,40 @@ def test_checkpoint_of_another_recipe_is_kept_aside(tmp_path: Path) -> None:
     kept = (tmp_path / "toy.pt").read_bytes()
     assert run(tmp_path, RECIPE).read_bytes() == expected
     assert (tmp_path / "toy.other-other.pt").read_bytes() == kept
+
+
+TOY = """
+import sys
+from pathlib import Path
+import torch
+from train_toy import run, toy
+from l3c.training import loop
+
+torch.set_num_threads(1)
+loop.METRICS_EVERY, loop.CHECKPOINT_EVERY_S = 1, 0.0
+run(Path(sys.argv[1]), toy(12))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
+    def start(name: str) -> subprocess.Popen[bytes]:
+        (tmp_path / name).mkdir(exist_ok=True)
+        helpers = Path(train_toy.__file__).parent
+        paths = f"{helpers.parents[1]}{os.pathsep}{helpers}"
+        command = [sys.executable, "-c", TOY, str(tmp_path / name)]
+        return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths})
+
+    assert start("whole").wait() == 0
+    killed = start("killed")
+    while not (tmp_path / "killed" / "toy.pt").exists() and killed.poll() is None:
+        time.sleep(0.005)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "toy.safetensors").exists()
+    assert start("killed").wait() == 0
+    whole, resumed = (tmp_path / name / "toy.safetensors" for name in ("whole", "killed"))
+    assert resumed.read_bytes() == whole.read_bytes()
 
 
 def test_a_compiled_training_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
