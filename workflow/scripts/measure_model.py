@@ -6,6 +6,7 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench import schema
+    from l3c.bench.measure.models import measure_as_published, measure_bits
     from l3c.data.images import kept_images
 
     wildcards = snakemake.wildcards
@@ -13,7 +14,6 @@ with job(snakemake):
     named = (wildcards.dataset, wildcards.model)
     if wildcards.measure == "bits":
         from l3c.bench.measure.crops import choose, cut
-        from l3c.bench.measure.models import measure_as_published, measure_bits
         from l3c.models.zoo import open_codec
 
         images = [(name, cut(image)) for name, image in choose(manifest, snakemake.params.images)]
