@@ -47,7 +47,7 @@ SUM_LIMIT = 2**31 - 1
 GRID_BITS = (LOGIT_BITS, MU_BITS, LOG_SIGMA_BITS, LAMBDA_BITS)  # in the order of the outputs
 BIAS_BITS = 6
 LEAST_PIXELS = 2048  # of a tile that a bias is fitted to
-SAMPLE = 8192  # pixels that it is fitted on
+SAMPLE = 2560  # pixels that it is fitted on, for each component of the mixtures
 
 
 class WeightError(ValueError):
@@ -194,7 +194,7 @@ def fit_bias(pixels: npt.NDArray[np.uint8], network: CausalNetwork) -> npt.NDArr
     each = 12 * network.mixtures
     if count < LEAST_PIXELS:
         return no_bias(network)
-    places = _scattered(count, min(count, SAMPLE))
+    places = _scattered(count, min(count, SAMPLE * network.mixtures))
     outputs, med = np.empty((len(places), each), np.int32), np.empty((len(places), 3), np.int16)
     x, work = np.empty((len(places), 3), np.uint8), np.empty(2 * each * len(places), np.float32)
     network.engine.sample(np.ascontiguousarray(pixels), places, outputs, med, x)
@@ -211,11 +211,11 @@ def _on_grids(bias: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
 
 
 def _scattered(count: int, wanted: int) -> npt.NDArray[np.int64]:
-    """Numbers below `count`, all different, spread evenly and without a period."""
+    """Numbers below `count`, all different, any first ones spread evenly and without a period."""
     stride = max(1, int(count * 0.6180339887))
     while math.gcd(stride, count) > 1:
         stride += 1
-    return np.sort(np.arange(wanted, dtype=np.int64) * stride % count)
+    return np.arange(wanted, dtype=np.int64) * stride % count
 
 
 def lanes_of(height: int, width: int) -> int:

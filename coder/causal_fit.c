@@ -69,17 +69,19 @@ double causal_fit(const int32_t *params, const int16_t *med, const uint8_t *x, i
   float *moved = work, *gradient = work + pixels * count;
   double now[MOST] = {0}, first = 0;
   static const double nats = 0.69314718055994531;
+  const int64_t half = (pixels + 1) / 2;
   for (int step = 0; step < STEPS; step++) {
-    /* Fisher scoring: gradients by the parameters stand in for second derivatives */
-    apply(params, now, pixels, K, moved);
-    const double bits = causal_loss(moved, med, x, pixels, K, gradient);
+    /* Fisher scoring: gradients by the parameters stand in for second derivatives; all pixels in the last step only */
+    const int64_t used = step + 1 == STEPS ? pixels : half;
+    apply(params, now, used, K, moved);
+    const double bits = causal_loss(moved, med, x, used, K, gradient);
     if (step == 0) first = bits;
     float products[MOST][MOST], sums[MOST];
-    accumulate(gradient, pixels, count, products, sums);
+    accumulate(gradient, used, count, products, sums);
     double F[MOST][MOST], mean[MOST], d[MOST];
     for (int a = 0; a < count; a++) {
-      mean[a] = nats * (double)sums[a] / (double)pixels;
-      for (int b = 0; b <= a; b++) F[a][b] = nats * nats * (double)products[a][b] / (double)pixels;
+      mean[a] = nats * (double)sums[a] / (double)used;
+      for (int b = 0; b <= a; b++) F[a][b] = nats * nats * (double)products[a][b] / (double)used;
       F[a][a] += DAMPING * F[a][a] + 1e-4;
     }
     solve(count, F, mean, d);
@@ -92,7 +94,7 @@ double causal_fit(const int32_t *params, const int16_t *med, const uint8_t *x, i
     bias[a] = (int8_t)floor(now[a] * (1 << BIAS_BITS) + 0.5);
     now[a] = (double)bias[a] / (1 << BIAS_BITS);
   }
-  apply(params, now, pixels, K, moved);
-  const double saved = first - causal_loss(moved, med, x, pixels, K, gradient);
+  apply(params, now, half, K, moved);
+  const double saved = (first - causal_loss(moved, med, x, half, K, gradient)) * (double)pixels / (double)half;
   return saved > 0 ? saved : 0;
 }
