@@ -12,35 +12,16 @@
  * Buffers have their exact sizes; build with -fsanitize=address,undefined. `fuzz_causal SECONDS [SEED [MUTATIONS [TINY]]]`
  * makes inputs itself; with TINY of 1 the networks have at most two layers of 16 outputs, the tiles at most 20 pixels.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
 #include "causal.h"
 #include "causal_loss.h"
+#include "fuzz.h"
 
 extern const mix_tables fuzz_tables;
 static uint64_t state;
 
-static uint32_t any(void) { /* xorshift64* */
-  state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
-  return (uint32_t)(state * 0x2545F4914F6CDD1Du >> 32);
-}
+static uint32_t any(void) { return (uint32_t)(random_bits(&state) >> 32); }
 
 static int32_t upto(int32_t limit) { return (int32_t)(any() % ((uint32_t)limit + 1)); }
-
-static void check(int holds, const char *what) {
-  if (holds) return;
-  fprintf(stderr, "broken: %s\n", what);
-  abort();
-}
-
-static void *room(size_t bytes) {
-  void *made = malloc(bytes ? bytes : 1);
-  check(made != NULL, "memory");
-  return made;
-}
 
 static void *kept[3 * CAUSAL_MAX_LAYERS + 1];
 static int keeping;

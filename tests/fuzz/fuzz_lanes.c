@@ -11,17 +11,11 @@
  *   - calls of all kinds go on with one lane, and its decoder knows whether the bytes are an encoder's;
  *   - the portable variant and the one for AVX2 give the same bytes and symbols.
  *
- * All buffers are allocated at their exact size, so that a sanitizer sees the first byte outside.
- *
  *   -fsanitize=fuzzer   a libFuzzer target (README.md)
  *   -DSTANDALONE        a program: `fuzz_lanes SECONDS [SEED]` makes inputs itself, `fuzz_lanes -r FILE...`
  *                       runs files, which is how found cases stay tests
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
+#include "fuzz.h"
 #include "lanes.h"
 
 #define MAX_INPUT 4096
@@ -41,18 +35,6 @@ static uint32_t word(source *s) {
   uint32_t value = 0;
   for (int i = 0; i < 4; i++) value = value << 8 | byte(s);
   return value;
-}
-
-static void check(int holds, const char *what) {
-  if (holds) return;
-  fprintf(stderr, "broken: %s\n", what);
-  abort();
-}
-
-static void *room(size_t bytes) {
-  void *made = malloc(bytes ? bytes : 1);
-  check(made != NULL, "memory");
-  return made;
 }
 
 /* A copy of `size` bytes in a buffer of just that size. */
@@ -404,9 +386,8 @@ int main(int argc, char **argv) {
   while (time(NULL) < end)
     for (int i = 0; i < 64; i++, inputs++) {
       size_t size = 0;
-      do { /* xorshift64*; a third of the inputs is short and goes on by itself */
-        state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
-        input[size++] = (uint8_t)(state * 0x2545F4914F6CDD1Du >> 56);
+      do { /* a third of the inputs is short and goes on by itself */
+        input[size++] = (uint8_t)(random_bits(&state) >> 56);
       } while (size < (inputs % 3 ? 256 : 16));
       LLVMFuzzerTestOneInput(input, size);
     }
