@@ -157,7 +157,7 @@ def _colors(samples: Samples) -> int:
 def _rgb(samples: Samples) -> Samples:
     """What a network codes of a tile: uint8 (H, W, 3), grey in all three."""
     colors = samples[:, :, : _colors(samples)]
-    return np.repeat(colors, 3 // colors.shape[2], 2)
+    return colors if colors.shape[2] == 3 else np.repeat(colors, 3, 2)
 
 
 def split_payload(
