@@ -34,7 +34,7 @@ class Progress(tqdm):  # type: ignore[type-arg]
         total: number of steps to come.
         label: what is being done, first word of every line.
         unit: what one step is, e.g. "image".
-        silent: shows nothing, as for all processes but one. So does a closed stderr.
+        silent: shows nothing, as for a small download. So does a closed stderr.
         done: steps made before, by a run that this one continues; they took none of its time.
     """
 
