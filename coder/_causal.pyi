@@ -4,6 +4,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+FIT_BLOCK: int
+
 def use_variant(wanted: int = -1) -> int: ...
 
 class Network:

@@ -33,8 +33,12 @@ cdef extern from "causal.h":
     int causal_variant(int) nogil
 
 cdef extern from "causal_loss.h":
+    enum: CAUSAL_FIT_BLOCK
     double causal_loss(const float *, const int16_t *, const uint8_t *, int64_t, int32_t, float *) nogil
     double causal_fit(const int32_t *, const int16_t *, const uint8_t *, int64_t, int32_t, float *, int8_t *) nogil
+
+
+FIT_BLOCK = CAUSAL_FIT_BLOCK
 
 
 def use_variant(int wanted=-1):

@@ -196,7 +196,8 @@ def fit_bias(pixels: npt.NDArray[np.uint8], network: CausalNetwork) -> npt.NDArr
         return no_bias(network)
     places = _scattered(count, min(count, SAMPLE * network.mixtures))
     outputs, med = np.empty((len(places), each), np.int32), np.empty((len(places), 3), np.int16)
-    x, work = np.empty((len(places), 3), np.uint8), np.empty(2 * each * len(places), np.float32)
+    x = np.empty((len(places), 3), np.uint8)
+    work = np.empty(2 * each * _causal.FIT_BLOCK, np.float32)
     network.engine.sample(np.ascontiguousarray(pixels), places, outputs, med, x)
     bias = no_bias(network)
     # a fit gains half a nat for each parameter by chance, and loses as much elsewhere

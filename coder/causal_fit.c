@@ -1,5 +1,5 @@
 #include <math.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "causal_loss.h"
 #include "clones.h"
@@ -28,11 +28,9 @@ static void apply(const int32_t *params, const double *bias, int64_t pixels, int
     for (int n = 0; n < count; n++) out[i * count + n] = (float)params[i * count + n] * unit[n] + add[n];
 }
 
-/* Sums of the gradients and of their products; of products[a], what lies beyond a is not used. */
+/* Adds the gradients and their products to sums; of products[a], what lies beyond a is not used. */
 CLONES
 static void accumulate(const float *gradient, int64_t pixels, int count, float products[MOST][MOST], float *sums) {
-  memset(products, 0, sizeof(float) * MOST * MOST);
-  memset(sums, 0, sizeof(float) * MOST);
   for (int64_t i = 0; i < pixels; i++) {
     const float *g = gradient + i * count;
     for (int a = 0; a < count; a++) {
@@ -63,21 +61,32 @@ static void solve(int count, double F[MOST][MOST], const double *g, double *d) {
   }
 }
 
+/* Bits of the pixels with a bias, and what `accumulate` makes of the gradients, if its sums are wanted. */
+static double cost(const int32_t *params, const double *bias, const int16_t *med, const uint8_t *x, int64_t pixels, int K,
+                   float *work, float products[MOST][MOST], float *sums) {
+  float *moved = work, *gradient = work + CAUSAL_FIT_BLOCK * 12 * K;
+  double bits = 0;
+  for (int64_t i = 0; i < pixels; i += CAUSAL_FIT_BLOCK) {
+    const int64_t block = pixels - i < CAUSAL_FIT_BLOCK ? pixels - i : CAUSAL_FIT_BLOCK;
+    apply(params + i * 12 * K, bias, block, K, moved);
+    bits += causal_loss(moved, med + 3 * i, x + 3 * i, block, K, gradient);
+    if (sums) accumulate(gradient, block, 12 * K, products, sums);
+  }
+  return bits;
+}
+
 double causal_fit(const int32_t *params, const int16_t *med, const uint8_t *x, int64_t pixels, int32_t K, float *work,
                   int8_t *bias) {
   const int count = 12 * K;
-  float *moved = work, *gradient = work + pixels * count;
   double now[MOST] = {0}, first = 0;
   static const double nats = 0.69314718055994531;
   const int64_t half = (pixels + 1) / 2;
   for (int step = 0; step < STEPS; step++) {
     /* Fisher scoring: gradients by the parameters stand in for second derivatives; all pixels in the last step only */
     const int64_t used = step + 1 == STEPS ? pixels : half;
-    apply(params, now, used, K, moved);
-    const double bits = causal_loss(moved, med, x, used, K, gradient);
+    float products[MOST][MOST] = {{0}}, sums[MOST] = {0};
+    const double bits = cost(params, now, med, x, used, K, work, products, sums);
     if (step == 0) first = bits;
-    float products[MOST][MOST], sums[MOST];
-    accumulate(gradient, used, count, products, sums);
     double F[MOST][MOST], mean[MOST], d[MOST];
     for (int a = 0; a < count; a++) {
       mean[a] = nats * (double)sums[a] / (double)used;
@@ -94,7 +103,6 @@ double causal_fit(const int32_t *params, const int16_t *med, const uint8_t *x, i
     bias[a] = (int8_t)floor(now[a] * (1 << BIAS_BITS) + 0.5);
     now[a] = (double)bias[a] / (1 << BIAS_BITS);
   }
-  apply(params, now, half, K, moved);
-  const double saved = (first - causal_loss(moved, med, x, half, K, gradient)) * (double)pixels / (double)half;
+  const double saved = (first - cost(params, now, med, x, half, K, work, NULL, NULL)) * (double)pixels / (double)half;
   return saved > 0 ? saved : 0;
 }

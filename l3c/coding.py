@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from coder.errors import CoderError, CorruptStreamError
-from l3c.fileformat.container import Container, Tile, pack, unpack
+from l3c.fileformat.container import Bytes, Container, Tile, pack, unpack
 from l3c.fileformat.errors import ModelMismatchError, NewerFormatError, Rectangle
 from l3c.fileformat.tiles import tile_grid, tile_rectangles
 from l3c.images.picture import Mode, Picture, PictureError, Samples, Section, check_sections
@@ -180,7 +180,7 @@ def decode_picture(
 
 
 def decodes_to(
-    data: bytes,
+    data: Bytes,
     picture: Picture,
     find_codec: FindCodec,
     *,

@@ -14,6 +14,7 @@ from l3c.coding import FindCodec, codec_of, known_sections
 from l3c.fileformat.container import (
     LOSSY_VERSION,
     MAX_LOSSY_PIXELS,
+    Bytes,
     Container,
     Tile,
     pack,
@@ -64,7 +65,7 @@ def encode_lossy(picture: Picture, codec: LossyCodec) -> bytes:
         return pack(Container(*whole, version=LOSSY_VERSION))
 
 
-def decode_symbols(data: bytes, find_codec: FindCodec) -> NDArray[np.uint8]:
+def decode_symbols(data: Bytes, find_codec: FindCodec) -> NDArray[np.uint8]:
     """The symbols of a `.l3y` file, which are the same on every machine.
 
     Raises:

@@ -60,6 +60,7 @@ def _decode(job: Job, batch: Batch) -> Outcome:
     if args.salvage and is_lossy(data):
         raise InputError("lossy files have no tiles that could be salvaged")
     picture, flaws, fields = read_back(job, batch, data, args.region, salvage=args.salvage)
+    del data  # its memory is of use for the PNG
     png = png_of(picture)
     batch.write(job, png)
     fields |= {"output_bytes": len(png), "lost": flaw_fields(flaws)}

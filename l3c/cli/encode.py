@@ -110,7 +110,7 @@ def _encode(job: Job, batch: Batch, *, is_lossy: bool) -> Outcome:
     model, arithmetic = container.model, Arithmetic(container.arithmetic)
     encode_s = time.perf_counter() - start
 
-    def verify(stored: bytes) -> None:
+    def verify(stored: bytes | memoryview) -> None:
         if args.verify and is_lossy:
             decode_symbols(stored, lambda *_: codec)
         elif args.verify and not decodes_to(stored, picture, lambda *_: codec, progress=moved):

@@ -183,11 +183,11 @@ class Outputs:
     def write(
         self,
         target: Path | None,
-        data: bytes,
+        data: bytes | memoryview,
         source: Path | None = None,
         *,
         keep_times: bool = False,
-        verify: Callable[[bytes], None] = lambda data: None,
+        verify: Callable[[bytes | memoryview], None] | None = None,
     ) -> None:
         """Writes a file; after any error, an interrupt included, there is none.
 
@@ -203,7 +203,8 @@ class Outputs:
         """
         try:
             if target is None:
-                verify(data)
+                if verify:
+                    verify(data)
                 sys.stdout.flush()
                 sys.stdout.buffer.write(data)
                 sys.stdout.flush()
@@ -215,7 +216,8 @@ class Outputs:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-                verify(temporary.read_bytes())
+                if verify:
+                    verify(temporary.read_bytes())
                 if keep_times and source is not None:
                     status = source.stat()
                     os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))

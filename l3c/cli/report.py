@@ -127,7 +127,10 @@ class Batch:
         return lambda done: self._bar.update(done / pixels)
 
     def write(
-        self, job: Job, data: bytes, verify: Callable[[bytes], None] = lambda data: None
+        self,
+        job: Job,
+        data: bytes | memoryview,
+        verify: Callable[[bytes | memoryview], None] | None = None,
     ) -> None:
         """Writes what a file became; see `Outputs.write`."""
         times = self.args.keep_times

@@ -10,6 +10,7 @@ import io
 import struct
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from PIL import PngImagePlugin
@@ -186,42 +187,52 @@ def _text(kind: bytes, content: bytes) -> bytes:
     return _inflate(text) if content[:1] == b"\x01" else text
 
 
-def png_of(picture: Picture) -> bytes:
+def png_of(picture: Picture) -> bytes | memoryview:
     """The PNG file of a picture: pixels by a library, right behind the header the metadata.
 
     Metadata are of any length. Palette entries that the indices use and the palette lacks are
     added, in black.
     """
+    by_pillow = picture.mode in (Mode.BILEVEL, Mode.PALETTE)  # it would copy all samples of others
     chunks = {
         b"iCCP": (Section.ICC, lambda icc: b"ICC Profile\x00\x00" + zlib.compress(icc)),
         b"eXIf": (Section.EXIF, bytes),
         # Not compressed, no language, no translation of the keyword.
         b"iTXt": (Section.XMP, lambda xmp: _XMP_KEYWORD + bytes(5) + xmp),
     }
-    bare, options, sections = picture.strip(), {}, picture.sections
-    color = sections.get(Section.TRANSPARENCY, b"")
-    if picture.mode not in (Mode.BILEVEL, Mode.PALETTE):  # Pillow would copy all samples
-        import imagecodecs  # takes time
-
-        samples = np.ascontiguousarray(picture.samples)
-        most = samples.nbytes + len(samples)  # a byte before each row; more where nothing shrinks
-        pixels = bytes(imagecodecs.png_encode(samples, out=most + most // 256 + 1024))
+    if not by_pillow:
         chunks[b"tRNS"] = Section.TRANSPARENCY, bytes
-    else:
-        if bare.mode == Mode.BILEVEL and color:
-            options["transparency"] = int.from_bytes(color, "big")
-        if bare.mode == Mode.PALETTE:  # PNG takes the bits of an index from the palette's size
-            entries = max(int(bare.samples.max()) + 1, len(color))
-            palette = bare.sections.get(Section.PALETTE, b"").ljust(3 * entries, b"\x00")
-            bare = replace(bare, sections={**bare.sections, Section.PALETTE: palette})
-        buffer = io.BytesIO()
-        bare.to_pil().save(buffer, format="PNG", **options)
-        pixels = buffer.getvalue()
     metadata = io.BytesIO()
     for kind, (section, body) in chunks.items():
-        if section in sections:
-            PngImagePlugin.putchunk(metadata, kind, body(sections[section]))
-    if not metadata.tell():
-        return pixels
-    whole = memoryview(pixels)
-    return b"".join([whole[:_IHDR_END], metadata.getvalue(), whole[_IHDR_END:]])
+        if section in picture.sections:
+            PngImagePlugin.putchunk(metadata, kind, body(picture.sections[section]))
+    write = _written_by_pillow if by_pillow else _written_in_place
+    return write(picture, metadata.getvalue())
+
+
+def _written_by_pillow(picture: Picture, metadata: bytes) -> bytes:
+    bare, options = picture.strip(), {}
+    color = picture.sections.get(Section.TRANSPARENCY, b"")
+    if bare.mode == Mode.BILEVEL and color:
+        options["transparency"] = int.from_bytes(color, "big")
+    if bare.mode == Mode.PALETTE:  # PNG takes the bits of an index from the palette's size
+        entries = max(int(bare.samples.max()) + 1, len(color))
+        palette = bare.sections.get(Section.PALETTE, b"").ljust(3 * entries, b"\x00")
+        bare = replace(bare, sections={**bare.sections, Section.PALETTE: palette})
+    buffer = io.BytesIO()
+    bare.to_pil().save(buffer, format="PNG", **options)
+    pixels = buffer.getvalue()
+    return pixels[:_IHDR_END] + metadata + pixels[_IHDR_END:]
+
+
+def _written_in_place(picture: Picture, metadata: bytes) -> memoryview:
+    import imagecodecs  # takes time
+
+    samples, start = np.ascontiguousarray(picture.samples), len(metadata)
+    most = samples.nbytes + len(samples)  # a byte before each row; more where nothing shrinks
+    out = np.empty(start + most + most // 256 + 1024, np.uint8)  # takes memory where it is filled
+    room: Any = out[start:]
+    end = start + len(imagecodecs.png_encode(samples, out=room))
+    out[:_IHDR_END] = room[:_IHDR_END].copy()
+    out[_IHDR_END : _IHDR_END + start] = np.frombuffer(metadata, np.uint8)
+    return out[:end].data

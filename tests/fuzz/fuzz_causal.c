@@ -121,7 +121,7 @@ static void once(void) {
   int32_t *outputs = room(sizeof(int32_t) * (size_t)(some * all));
   int16_t *med = room(sizeof(int16_t) * 3 * (size_t)some);
   uint8_t *x = room(3 * (size_t)some);
-  float *work = room(sizeof(float) * 2 * (size_t)(some * all));
+  float *work = room(sizeof(float) * 2 * (size_t)(CAUSAL_FIT_BLOCK * all));
   int8_t *bias = room((size_t)all);
   check(!causal_sample(&network, pixels, height, width, places, some, outputs, med, x), "memory");
   check(causal_fit(outputs, med, x, some, network.mixtures, work, bias) >= 0, "a fit saves nothing or something");
