@@ -2,8 +2,8 @@
 
 RGB, with or without alpha, goes through the network where that suits, and so does grey in 8 bits if
 the network is causal; alpha, tiles that do not suit it, and every other mode go through the
-fallback. A tile's pixels are given out only after their
-checksum was compared with the one of the original (l3c/fileformat/FORMAT.md).
+fallback. A tile's pixels are given out only after their checksum was compared with the one of the
+original (l3c/fileformat/FORMAT.md).
 """
 
 from __future__ import annotations
