@@ -203,5 +203,7 @@ def test_metadata_are_those_of_pyproject() -> None:
 
 
 def test_released_models_are_small_enough_for_a_wheel() -> None:
-    files = [path for path in MODELS.iterdir() if path.suffix in (".json", ".safetensors")]
-    assert 0 < sum(path.stat().st_size for path in files) < 20e6
+    sizes = {path.stem: path.stat().st_size for path in MODELS.glob("*.safetensors")}
+    assert max(sizes.values()) < 16e6
+    left_out = {"l3c", "rgb", "rgb-shared"}  # by setup.py
+    assert 0 < sum(size for name, size in sizes.items() if name not in left_out) < 20e6

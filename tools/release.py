@@ -2,7 +2,8 @@
 
 Weights are kept in half precision, which is half the download; the identity of files written in
 floating point is that of the rounded weights. The integers stay as they are. The curve of the
-training, if it is named, is kept as `results/reference/training/NAME.csv`.
+training, if it is named, is kept as `results/reference/training/NAME.csv`. Released models are
+trained on the photographs that `models/training_photographs.tsv` credits, and on no others.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from l3c.models.zoo import ModelFile, read_model
 from l3c.training.state import today, write
 
 LICENCE = "Apache-2.0"
+DATA_LICENCES = (
+    "CC0, CC BY, MIT, public domain, Unsplash, Pixabay and Pexels licences, as stated for each "
+    "photograph in training_photographs.tsv"
+)
 CURVES = Path("results", "reference", "training")
 
 
@@ -32,6 +37,7 @@ def release(weights: Path, name: str, folder: Path) -> ModelFile:
     file = read_model(weights)
     model, integers = load_model(file)
     card = file.card | {"name": name, "released": today(), "licence": LICENCE}
+    card["data_licences"] = [DATA_LICENCES]
     return write_model(folder / f"{name}.safetensors", model, integers, card, half=True)
 
 

@@ -22,7 +22,7 @@ from l3c.models import base, zoo
 from l3c.models.tile_codec import KINDS, Arithmetic
 from l3c.models.zoo import FamilyError, load_family
 from l3c.recipe import Recipe
-from tools.release import release
+from tools.release import DATA_LICENCES, release
 
 
 def save(weights: Path, tensors: dict[str, torch.Tensor]) -> None:
@@ -140,6 +140,16 @@ def test_the_package_comes_with_models_that_fit_their_cards() -> None:
             if known := model.identity(arithmetic):
                 assert zoo.open_codec(model, "cpu", arithmetic).identity == known
         assert model.card["precision"] in ("float16", "integers")
+
+
+def test_the_photographs_of_released_models_are_credited() -> None:
+    folder = Path(zoo.__file__).parents[2] / "models"
+    lines = (folder / "training_photographs.tsv").read_text().splitlines()
+    credited = {Path(name).stem: licence for name, *_, licence in (x.split("\t") for x in lines)}
+    for model in zoo.released():
+        assert model.card["data_licences"] == [DATA_LICENCES]
+        for name in model.card["integer"].get("calibrated_on", ()):
+            assert credited[name.partition("__")[0]]
 
 
 def test_release_halves_the_weights(tmp_path: Path) -> None:
