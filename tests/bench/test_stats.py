@@ -3,14 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from result_rows import result_row, results
+from made_run import two_methods
+from result_rows import results
 
-from l3c.bench.stats import (
-    mean_interval,
-    rates,
-    repeated,
-    speeds,
-)
+from l3c.bench.stats import mean_interval, rates, repeated, speeds
 
 
 @pytest.mark.parametrize(
@@ -34,20 +30,9 @@ def test_many_values_come_close_to_the_normal_interval():
     assert mean_interval(values) == pytest.approx(expected, abs=0.1 * half)
 
 
-@pytest.fixture
-def rows():
-    """Two methods on two small and two large images: 4 and 2 bpsp, 6 and 3 bpsp."""
-    sizes = {"a": 10, "b": 20, "c": 10, "d": 20}
-    l3c = [
-        result_row(key="l3c", image=i, height=h, cross_entropy_bits=2382 + 0.8 * h)
-        for i, h in sizes.items()
-    ]
-    png = [result_row(image=i, height=h, num_bytes=450) for i, h in sizes.items()]
-    return results([*l3c, *png])
-
-
-def test_rates_are_of_images_and_of_all_bits(rows):
-    l3c, png = rates(rows, ["key"]).to_dict("records")
+def test_rates_are_of_images_and_of_all_bits():
+    rows = results(two_methods())
+    l3c, other = rates(rows, ["key"]).to_dict("records")
     assert l3c == pytest.approx(
         {
             "key": "l3c",
@@ -61,19 +46,19 @@ def test_rates_are_of_images_and_of_all_bits(rows):
             "gap_percent": 100 * 24 / 9576,
         }
     )
-    assert png["mean_bpsp"] == pytest.approx(4.5)
-    assert all(np.isnan(png[name]) for name in png if "entropy" in name or "gap" in name)
+    assert other["mean_bpsp"] == pytest.approx(4.5)
+    assert all(np.isnan(other[name]) for name in other if "entropy" in name or "gap" in name)
     assert rates(rows.head(3), ["key"])[["low", "high"]].isna().all(axis=None)
     assert rates(rows.head(0), ["key"]).empty
     rows.loc[0, "cross_entropy_bits"] = np.nan  # of one image
     assert rates(rows, ["key"]).total_cross_entropy_bpsp.isna().all()
 
 
-def test_speeds_are_of_all_pixels(rows):
-    l3c, _ = speeds(rows, ["key"]).to_dict("records")
-    assert l3c["decode_s"] == 0.125
-    assert l3c["decode_mb_s"] == pytest.approx(3600 / 1e6 / 0.5)
-    assert (l3c["threads"], l3c["in_process"]) == (2, True)
+def test_speeds_are_of_all_pixels():
+    rows = results(two_methods())
+    l3c, other = speeds(rows, ["key"]).to_dict("records")
+    assert (l3c["decode_s"], l3c["decode_mb_s"]) == (0.125, pytest.approx(3600 / 1e6 / 0.5))
+    assert (l3c["threads"], l3c["in_process"], other["in_process"]) == (2, True, False)
     assert speeds(rows.assign(encode_s=0.0), ["key"]).encode_mb_s.tolist() == [np.inf, np.inf]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,25 +44,19 @@ def test_everything_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     RGB.save(tmp_path / "photo.heic", format="PNG")
     no_files = list(tmp_path.iterdir())
-    for name in ("L.png", "L.jpg", "P.gif", "RGBA.webp", "LA.png", "CMYK.jpg", "F.tif"):
-        image = RGB.convert(name.partition(".")[0])
-        if image.mode == "RGBA":
-            image.putalpha(128)  # WebP leaves out a channel that is opaque everywhere
-        image.save(tmp_path / name)
+    for mode in ("L", "P", "RGBA", "LA"):
+        RGB.convert(mode).save(tmp_path / f"{mode}.png")
     RGB.save(tmp_path / "key.png", transparency=(1, 2, 3))
     for path in tmp_path.iterdir():
         for read in (read_rgb, file_sha256) if path in no_files else (read_rgb,):
             with pytest.raises(PictureError) as caught:
                 read(path)
-            assert caught.value.name == str(path)
-            assert caught.value.reason
+            assert (caught.value.name, caught.value.reason.count("\n")) == (str(path), 0)
             assert str(path) not in caught.value.reason
-            assert "\n" not in caught.value.reason
 
 
-@pytest.mark.parametrize("size", [(1, 1), (5, 3), (64, 33)])
-def test_png_round_trip_with_text(tmp_path: Path, size: tuple[int, int]) -> None:
-    image, path = noise(*size, 3), tmp_path / "a.png"
+def test_png_round_trip_with_text(tmp_path: Path) -> None:
+    image, path = noise(5, 3, 3), tmp_path / "a.png"
     write_png(path, image, {"note": "größe"})
     assert np.array_equal(read_rgb(path), image)
     assert read_png_text(path)["note"] == "größe"
@@ -102,9 +97,9 @@ def folder(tmp_path: Path) -> Path:
 
 def test_images_come_back_mapped(folder: Path) -> None:
     opened = Store(folder, "d" * 64)
-    assert list(opened) == list(IMAGES)
     with pytest.raises(StoreError):  # of other images
         Store(folder, "e" * 64)
+    assert opened.keys() == IMAGES.keys()
     for name, image in IMAGES.items():
         assert np.array_equal(opened[name], image)
         assert not opened[name].flags.writeable
@@ -116,11 +111,10 @@ def test_a_store_is_written_when_its_images_change(tmp_path: Path) -> None:
     source.mkdir()
     write_png(source / "a.png", noise(8, 9, 3))
     spec = DatasetSpec(source=str(source))
-    first = store_of(build_dataset(spec, data), data / "store")
-    assert list(first) == ["a"]
-    written = (data / "store" / "index.json").stat().st_mtime_ns
+    assert list(store_of(build_dataset(spec, data), data / "store")) == ["a"]
+    written = (data / "store" / store.INDEX).stat()
     store_of(data / "manifest.csv", data / "store")
-    assert (data / "store" / "index.json").stat().st_mtime_ns == written
+    assert (data / "store" / store.INDEX).stat() == written
     write_png(source / "b.png", noise(9, 9, 3))
     assert list(store_of(build_dataset(spec, data), data / "store")) == ["a", "b"]
 
@@ -140,9 +134,8 @@ def test_what_is_not_the_store_is_refused(folder: Path, name: str, content: byte
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_bytes(content)
-    with pytest.raises(StoreError) as caught:
+    with pytest.raises(StoreError, match=re.escape(str(folder))):
         Store(folder)
-    assert str(folder) in str(caught.value)
 
 
 def test_a_full_disk_leaves_no_store(folder: Path) -> None:
