@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from result_rows import results
+from result_rows import frame_of, lossy_row, results
 from table_files import lines as table_lines
 from table_files import text
 from tiny_models import smooth
@@ -24,6 +24,7 @@ from l3c.bench.lossy import (
     psnr,
     read_published,
     similarity,
+    stream_path,
 )
 from l3c.bench.measure.child import ChildError
 from l3c.bench.run import Run
@@ -61,16 +62,12 @@ def test_rows_of_a_codec(tmp_path: Path) -> None:
     assert len(table) == 24
     assert not table.duplicated(list(LossyRow.KEY)).any()
     for row in rows_of(table):
-        assert (
-            row.num_bytes
-            == (streams / "jpeg_420" / f"{row.image}-{row.point:g}.jpg").stat().st_size
-        )
+        stream = stream_path(streams, row.key, row.image, row.point, ".jpg")
+        assert row.num_bytes == stream.stat().st_size
         assert row.bpp == pytest.approx(3 * row.bpsp)
     kept = {path.name for path in streams.glob("jpeg_420/*.png")}
     assert kept == {f"a-{point:g}.png" for point in Jpeg420.points}
-    photographs = [(name, image) for name, image in images().items() if name == "a"]
-    drawn = reconstructions(table, tmp_path, photographs)
-    assert len(drawn.axes) == 2
+    assert len(reconstructions(table, tmp_path, [("a", images()["a"])]).axes) == 2
     points = operating_points(table)
     assert len(points) == 12
     assert points.bpp.is_monotonic_increasing
@@ -81,21 +78,12 @@ def test_rows_of_a_codec(tmp_path: Path) -> None:
 
 def test_means_at_fixed_rates_are_the_papers() -> None:
     lines = {"a": [(0.2, 0.8), (1.0, 0.96)], "b": [(0.1, 0.6), (0.6, 0.9), (2.0, 1.0)]}
-    rows = pd.DataFrame(
-        [
-            {
-                "dataset": "d",
-                "method": "M",
-                "key": "m",
-                "image": image,
-                "bpp": bpp,
-                "ms_ssim": value,
-            }
-            for image, points in lines.items()
-            for bpp, value in points
-        ]
-    )
-    found = at_rates(rows, rates=np.array([0.1, 0.2, 0.6, 1.0, 1.2]))
+    rows = [
+        lossy_row(image=image, bpp=bpp, ms_ssim=value)
+        for image, points in lines.items()
+        for bpp, value in points
+    ]
+    found = at_rates(frame_of(rows), rates=np.array([0.1, 0.2, 0.6, 1.0, 1.2]))
     assert list(found.bpp) == [0.2, 0.6, 1.0]
     expected = [(0.8 + 0.66) / 2, (0.88 + 0.9) / 2, (0.96 + 0.9 + 0.1 * 0.4 / 1.4) / 2]
     np.testing.assert_allclose(found.ms_ssim, expected)
@@ -144,19 +132,13 @@ PUBLISHED = read_published(Path(__file__).parents[2] / "results" / "published_cp
 
 def lossy_rows() -> pd.DataFrame:
     """JPEG on two images, and a model that takes half of its bits."""
-    lines = [
-        {"method": method, "key": key, "bpp": share * row.bpp, "psnr": 30 + 5 * row.bpp}
-        | {"ms_ssim": row.ms_ssim, "image": image, "point": float(i), "version": version}
-        for method, key, share, version in (
-            ("JPEG 4:2:0", "jpeg_420", 1.0, "library"),
-            ("CPM", "cpm", 0.5, "models 00"),
-        )
+    cpm = {"method": "CPM", "key": "cpm", "version": "models 00"}
+    return frame_of(
+        lossy_row(**about, image=image, point=i, bpp=share * at.bpp, ms_ssim=at.ms_ssim)
+        for about, share in (({"method": "JPEG 4:2:0", "key": "jpeg_420"}, 1), (cpm, 0.5))
         for image in "ab"
-        for i, row in enumerate(CURVE.itertuples())
-    ]
-    same = {"dataset": "d", "height": 8, "width": 8, "num_bytes": 9, "header_bytes": 0}
-    seconds = {"encode_s": 0.5, "decode_s": 0.25}
-    return pd.DataFrame(lines).assign(**same, **seconds, bpsp=lambda rows: rows.bpp / 3)
+        for i, at in enumerate(CURVE.itertuples())
+    )
 
 
 def test_the_table_has_bd_rates_and_operating_points() -> None:

@@ -48,7 +48,6 @@ def folder(tmp_path):
         ("rows.csv", lambda text: None, RunFolderError),
         ("rows.csv", lambda text: text.splitlines(keepends=True)[0], RunFolderError),
         ("rows.csv", lambda text: text + text.splitlines(keepends=True)[1], RowError),
-        ("provenance.json", lambda text: "[]", ProvenanceError),
         ("provenance.json", lambda text: "{}", ProvenanceError),
     ],
 )

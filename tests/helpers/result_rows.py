@@ -10,8 +10,10 @@ import pandas as pd
 
 from l3c.bench.measure.provenance import CodeState, Provenance
 from l3c.bench.schema import (
+    KINDS,
     BatchRow,
     FailedRow,
+    LossyRow,
     MethodRecord,
     ResultRow,
     Row,
@@ -23,85 +25,80 @@ from l3c.bench.schema import (
     write,
 )
 
+_PNG = {"method": "PNG", "key": "png", "settings": "level=9", "version": "libpng 1.6"}
+_L3C = {"method": "L3C", "key": "l3c", "settings": "integer", "version": "torch 2"}
+_JPEG = {"method": "JPEG", "key": "jpeg", "version": "libjpeg"}
+_COLUMNS: dict[str, Any] = {
+    "dataset": "toy",
+    "model": "l3c",
+    "image": "a",
+    "height": 10,
+    "width": 20,
+    "num_bytes": 300,
+    "encode_s": 0.25,
+    "decode_s": 0.125,
+    "lossless": True,
+    "in_process": True,
+    "stream": "streams/toy/png/a.png",
+    "pixel_sha256": "0" * 64,
+    "threads": 2,
+    "hardware": "a machine, 2 cores",
+    "environment": "Python 3.11",
+    "device": "cpu",
+    "device_name": "a processor",
+    "direction": "encode",
+    "phase": "total",
+    "scale": "",
+    "run": 0,
+    "side": 32,
+    "batch": 1,
+    "operation": "sample",
+    "seconds": 0.25,
+    "header_bytes": 9,
+    "point": 20.0,
+    "psnr": 30.0,
+    "ms_ssim": 0.9,
+    "measured": True,
+}
+
+
+def row(kind: type[Row], **fields: Any) -> Row:
+    """A row of any kind; keywords replace columns and add those that have no default here."""
+    known = {name: value for name, value in _COLUMNS.items() if name in kind.model_fields}
+    return kind(**known | fields)
+
 
 def result_row(**fields: Any) -> Row:
     """A row of a 10 x 20 image; keywords replace fields, bpsp follows num_bytes."""
-    values: dict[str, Any] = {
-        "dataset": "toy",
-        "method": "PNG",
-        "key": "png",
-        "image": "a",
-        "height": 10,
-        "width": 20,
-        "num_bytes": 300,
-        "cross_entropy_bits": None,
-        "encode_s": 0.25,
-        "decode_s": 0.125,
-        "lossless": True,
-        "in_process": True,
-        "settings": "level=9",
-        "version": "libpng 1.6",
-        "stream": "streams/toy/png/a.png",
-        "pixel_sha256": "0" * 64,
-        "threads": 2,
-        "hardware": "a machine, 2 cores",
-        "environment": "Python 3.11",
-    } | fields
+    values = _COLUMNS | fields
     bits = 8 * values["num_bytes"] / (3 * values["height"] * values["width"])
-    return ResultRow(**({"bpsp": bits} | values))
+    return row(ResultRow, **_PNG | {"bpsp": bits} | fields)
 
 
 def timing_row(**fields: Any) -> Row:
     """The total of an encoding run; keywords replace fields."""
-    values: dict[str, Any] = {
-        "dataset": "toy",
-        "method": "L3C",
-        "key": "l3c",
-        "device": "cpu",
-        "device_name": "a processor",
-        "threads": 2,
-        "image": "a+0+0",
-        "height": 512,
-        "width": 512,
-        "direction": "encode",
-        "phase": "total",
-        "scale": "",
-        "run": 0,
-        "seconds": 0.25,
-        "num_bytes": 300,
-        "in_process": True,
-        "peak_mib": None,
-        "settings": "integer",
-        "version": "torch 2",
-        "hardware": "a machine, 2 cores",
-        "environment": "Python 3.11",
-    }
-    return TimingRow(**(values | fields))
+    crop = {"image": "a+0+0", "height": 512, "width": 512}
+    return row(TimingRow, **_L3C | crop | fields)
 
 
 def batch_row(**fields: Any) -> Row:
     """One image sampled; keywords replace fields."""
-    values: dict[str, Any] = {
-        "key": "l3c",
-        "method": "L3C",
-        "device": "cpu",
-        "device_name": "a processor",
-        "threads": 2,
-        "side": 32,
-        "batch": 1,
-        "operation": "sample",
-        "run": 0,
-        "seconds": 0.5,
-        "hardware": "a machine, 2 cores",
-        "environment": "Python 3.11",
-    }
-    return BatchRow(**(values | fields))
+    return row(BatchRow, **{"method": "L3C", "key": "l3c", "seconds": 0.5} | fields)
+
+
+def lossy_row(**fields: Any) -> Row:
+    """JPEG at a point where it takes 12 bpp; keywords replace fields, bpsp follows bpp."""
+    return row(LossyRow, **_JPEG | {"bpp": 12.0, "bpsp": fields.get("bpp", 12.0) / 3} | fields)
 
 
 def failed_row(**fields: Any) -> Row:
     """A method that raised on a 10 x 20 image; keywords replace fields."""
-    values = result_row().model_dump(include=set(FailedRow.model_fields))
-    return FailedRow(**(values | {"reason": "encode: RuntimeError: no idea"} | fields))
+    return row(FailedRow, **_PNG | {"reason": "encode: RuntimeError: no idea"} | fields)
+
+
+def method_record(**fields: Any) -> Row:
+    """The record of a measured method; keywords replace fields."""
+    return row(MethodRecord, **_PNG | fields)
 
 
 def frame_of(rows: Iterable[Any]) -> pd.DataFrame:
@@ -110,20 +107,14 @@ def frame_of(rows: Iterable[Any]) -> pd.DataFrame:
     return frame(listed, type(listed[0]))
 
 
-def method_record(**fields: Any) -> Row:
-    """The record of a measured method; keywords replace fields."""
-    values = {"dataset": "toy", "key": "png", "method": "PNG", "measured": True, "reason": ""}
-    return MethodRecord(**(values | {"settings": "level=9", "version": "libpng 1.6"} | fields))
-
-
 def results(rows: Iterable[Row]) -> pd.DataFrame:
     """A table of results and failures."""
     return frame(rows, ResultRow)
 
 
 def write_results(path: Path, rows: Iterable[Row]) -> None:
-    """The rows.csv of a run."""
-    write(path, results(rows))
+    """A file of a run, of the kind of rows that its name tells."""
+    write(path, frame(rows, KINDS[path.stem]))
 
 
 def records(*found: Row) -> pd.DataFrame:
