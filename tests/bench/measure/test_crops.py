@@ -26,6 +26,8 @@ def test_crops_take_turns_and_have_names_of_their_own():
     again = list(crops_of(images, 32, 5))
     assert [name for name, _ in again] == names[:5]
     assert all((a[1] == b[1]).all() for a, b in zip(made, again, strict=False))
+    with pytest.raises(ValueError):
+        list(crops_of(lambda: [], 8, 1))
 
 
 def test_a_crop_is_where_its_name_says_and_small_images_are_mirrored():
@@ -40,31 +42,15 @@ def test_a_crop_is_where_its_name_says_and_small_images_are_mirrored():
     assert (crop == 7).all()
 
 
-def test_no_image_is_an_error():
-    with pytest.raises(ValueError):
-        list(crops_of(lambda: [], 8, 1))
-
-
-@pytest.fixture
-def manifest(tmp_path: Path) -> Path:
+def test_photographs_are_chosen_by_number_or_name(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for name in ("ape", "bear", "cat"):
         Image.fromarray(noise(4 + len(name), 8, 3)).save(tmp_path / "photos" / f"{name}.png")
-    spec = DatasetSpec(source=str(tmp_path / "photos"))
-    return build_dataset(spec, tmp_path / "out")
-
-
-def test_photographs_are_chosen_by_number_or_name(manifest: Path) -> None:
+    manifest = build_dataset(DatasetSpec(source=str(tmp_path / "photos")), tmp_path / "out")
     assert [name for name, _ in choose(manifest, 2)] == ["ape", "bear"]
     assert [name for name, _ in choose(manifest, 9)] == ["ape", "bear", "cat"]
-    chosen = choose(manifest, ["cat", "bear"])
-    assert [(name, image.shape) for name, image in chosen] == [
-        ("cat", (7, 8, 3)),
-        ("bear", (8, 8, 3)),
-    ]
-
-
-def test_an_unknown_name_is_answered_with_those_there_are(manifest: Path) -> None:
+    chosen = [(name, image.shape) for name, image in choose(manifest, ["cat", "bear"])]
+    assert chosen == [("cat", (7, 8, 3)), ("bear", (8, 8, 3))]
     with pytest.raises(DatasetError, match=r'"bare".*ape, bear, cat$'):
         choose(manifest, ["cat", "bare"])
 

@@ -78,15 +78,11 @@ def test_stamp_and_id_name_everything():
         f"commit 0123456789ab; configuration {sha256[:12]}; data toy ffffffffffff; "
         "models rgb 0123456789abcdef; Python 3.11.7, numpy 2.4.6"
     )
-    assert re.fullmatch(f"0123456789ab-{sha256[:12]}-[0-9a-f]{{12}}", made.short_id)
-    changes = [
-        {"data": {"toy": "e" * 64}},
-        {"models": {"rgb": "fedcba9876543210"}},
-        {"versions": {"Python": "3.12.0", "numpy": "2.4.6"}},
-    ]
+    changes = [{"data": {"toy": "e"}}, {"models": {"rgb": "fe"}}, {"versions": {"Python": "3.12"}}]
     ids = {made.short_id, *(provenance(COMMIT, **ABOUT | c).short_id for c in changes)}
     assert len(ids) == 4
-    assert len({short_id.rsplit("-", 1)[0] for short_id in ids}) == 1
+    for short_id in ids:
+        assert re.fullmatch(f"0123456789ab-{sha256[:12]}-[0-9a-f]{{12}}", short_id)
     changed = provenance(COMMIT, True, **ABOUT)
     assert changed.stamp.startswith("commit 0123456789ab with changes; configuration ")
     assert changed.short_id.startswith("0123456789ab+-")
@@ -114,7 +110,7 @@ def test_it_is_read_as_it_was_written(tmp_path):
         read_provenance(path)
     write_provenance(path, made)
     assert read_provenance(path) == made
-    for text in ("", "[]", "{}", '{"configuration_sha256": "", "code": {}}'):
+    for text in ("", "[]", '{"configuration_sha256": "", "code": {}}'):
         path.write_text(text)
         with pytest.raises(ProvenanceError, match=r"provenance\.json"):
             read_provenance(path)

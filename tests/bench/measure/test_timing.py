@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from own_method import own_method
 from tiny_models import noise, smooth, write_model
 
 from l3c.bench.measure import timing
@@ -11,33 +12,6 @@ from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.measure.timing import measure_batches, measure_timing
 from l3c.bench.schema import BatchRow, TimingRow, check, failed, measured
-
-OWN = """
-import numpy as np
-from baselines.base import Method
-
-class Own(Method):
-    name, key, suffix = "Own", "own", ".own"
-    calls = 0
-
-    def why_unavailable(self):
-        return {missing!r}
-
-    def version(self):
-        return "own 1"
-
-    def encode(self, image):
-        {before}
-        return np.array(image.shape[:2], "<u4").tobytes() + image.tobytes()
-
-    def decode(self, data):
-        self.calls += 1
-        height, width = np.frombuffer(data[:8], "<u4")
-        image = np.frombuffer(data[8:], np.uint8).reshape(height, width, 3).copy()
-        image[0, 0, 0] ^= self.calls == {lossy_call}
-        return image
-"""
-
 
 CROPS = [("a+0+0", smooth(40, 40)), ("b+3+4", noise(40, 40, 3))]
 
@@ -49,18 +23,8 @@ def timed(source):
     return measured(table), failed(table)
 
 
-@pytest.fixture
-def run_own(tmp_path):
-    def run(lossy_call=0, missing="", before="pass"):
-        path = tmp_path / "own.py"
-        path.write_text(OWN.format(lossy_call=lossy_call, missing=missing, before=before))
-        return timed(MethodSource("own", str(path)))
-
-    return run
-
-
-def test_a_classical_method_has_totals_on_one_thread(run_own):
-    rows, failures = run_own()
+def test_a_classical_method_has_totals_on_one_thread(tmp_path):
+    rows, failures = timed(own_method(tmp_path))
     assert failures.empty
     assert [*zip(rows.image, rows.run, rows.direction, strict=True)] == [
         (image, run, direction)
@@ -76,21 +40,22 @@ def test_a_classical_method_has_totals_on_one_thread(run_own):
 @pytest.mark.parametrize(
     ("trouble", "image", "said"),
     [
-        ({"lossy_call": 1}, "a+0+0", "not lossless"),  # the warm-up counts too
-        ({"lossy_call": 4}, "b+3+4", "not lossless"),
+        ({"after": "image[0, 0, 0] ^= self.calls == 1"}, "a+0+0", "not lossless"),  # the warm-up
+        ({"after": "image[0, 0, 0] ^= self.calls == 4"}, "b+3+4", "not lossless"),
         ({"before": "image &= 0xF0"}, "a+0+0", "not lossless"),
         ({"before": "raise RuntimeError('no idea')"}, "a+0+0", "RuntimeError: no idea"),
         ({"before": "raise SystemExit('no idea')"}, "a+0+0", "SystemExit: no idea"),
     ],
 )
-def test_a_method_that_fails_has_no_times_but_a_failure(run_own, trouble, image, said):
-    rows, failures = run_own(**trouble)
+def test_a_method_that_fails_has_no_times_but_a_failure(tmp_path, trouble, image, said):
+    rows, failures = timed(own_method(tmp_path, **trouble))
     assert (len(rows), failures.image.tolist()) == (0, [image])
     assert said in failures.reason.iloc[0]
 
 
-def test_a_missing_method_has_no_rows(run_own, capsys):
-    assert [len(table) for table in run_own(missing="install it")] == [0, 0]
+def test_a_missing_method_has_no_rows(tmp_path, capsys):
+    found = timed(own_method(tmp_path, missing="install it"))
+    assert [len(table) for table in found] == [0, 0]
     assert "Own is not timed: install it" in capsys.readouterr().err
 
 
