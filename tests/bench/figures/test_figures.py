@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,18 @@ from result_rows import batch_row, failed_row, frame_of, result_row, timing_row,
 from table_files import published
 from tiny_models import noise, smooth, tiny
 
-from l3c.bench.figures import registry
+from l3c.bench.figures import models, registry
 from l3c.bench.figures.models import bits, training
 from l3c.bench.figures.rates import bpsp, pareto, speed
-from l3c.bench.figures.registry import FigureError, load_figures, read_inputs
+from l3c.bench.figures.registry import FigureError, FigureSpec, load_figures, read_inputs
 from l3c.bench.figures.style import CLASSICAL, LEARNED, label_points, new_figure, save
 from l3c.bench.figures.times import batches, phases
 from l3c.bench.measure.models import measure_bits
+from l3c.bench.schema import BatchRow, ChannelBits, ResultRow, Row, frame
 
 ROOT = Path(__file__).resolve().parents[3]
 L3C = {"key": "l3c", "method": "L3C", "cross_entropy_bits": 2000.0}
+Load = Callable[[str], dict[str, FigureSpec]]
 
 
 def legend(drawn: Figure) -> list[str]:
@@ -56,6 +59,18 @@ def test_every_figure_has_a_title_and_a_caption() -> None:
         assert spec.needs <= set(spec.reads)
 
 
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Load:
+    """Loads the figures of a file of this text, for this test alone."""
+    monkeypatch.setattr(registry, "FIGURES", dict(load_figures()))
+
+    def load(text: str) -> dict[str, FigureSpec]:
+        (tmp_path / "own.py").write_text(text)
+        return load_figures([tmp_path / "own.py"])
+
+    return load
+
+
 FIGURE = """
 from matplotlib.figure import Figure
 from l3c.bench.figures.registry import figure
@@ -74,17 +89,12 @@ def {name}({parameter}, repeats: int = 1) -> Figure:
 """
 
 
-def test_a_function_in_a_file_anywhere_is_a_figure(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(registry, "FIGURES", dict(load_figures()))
-    path = tmp_path / "own.py"
-    path.write_text(FIGURE.format(name="mine", parameter="rows"))
-    spec = load_figures([path])["mine"]
+def test_a_function_in_a_file_anywhere_is_a_figure(load: Load, tmp_path: Path) -> None:
+    spec = load(FIGURE.format(name="mine", parameter="rows"))["mine"]
     assert (spec.title, spec.caption, spec.photographs) == ("Mine alone", "What it shows.", True)
     assert (spec.reads, spec.needs) == (("rows", "repeats"), {"rows"})
-    assert spec.file == path
-    assert load_figures([path, Path(registry.__file__).with_name("models.py")])["bits"].draw is bits
+    assert spec.file == tmp_path / "own.py"
+    assert load_figures([spec.file, Path(models.__file__)])["bits"].draw is bits
 
 
 @pytest.mark.parametrize(
@@ -98,13 +108,10 @@ def test_a_function_in_a_file_anywhere_is_a_figure(
     ids=["parameter", "name", "docstring", "import"],
 )
 def test_a_figure_that_cannot_be_used_is_named(
-    text: str, named: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    text: str, named: tuple[str, ...], load: Load
 ) -> None:
-    monkeypatch.setattr(registry, "FIGURES", dict(load_figures()))
-    path = tmp_path / "own.py"
-    path.write_text(text)
     with pytest.raises(FigureError) as caught:
-        load_figures([path])
+        load(text)
     assert [each for each in ("own.py", *named) if each not in str(caught.value)] == []
 
 
@@ -174,19 +181,18 @@ def test_speed_says_threads_runs_and_external_programs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("draw", "row"),
+    ("draw", "nothing"),
     [
-        (bpsp, result_row()),
-        (speed, result_row()),
-        (phases, timing_row(phase="total", key="png")),
-        (batches, batch_row()),
-        (bits, measure_bits("toy", "rgb", tiny("rgb").codec(), [("a", smooth(8, 8))])[0]),
+        (bpsp, frame([], ResultRow)),
+        (speed, frame([], ResultRow)),
+        (phases, frame_of([timing_row()])),  # a total alone
+        (batches, frame([], BatchRow)),
+        (bits, frame([], ChannelBits)),
     ],
 )
-def test_nothing_measured_is_said(draw, row) -> None:
-    drawn = draw(frame_of([row]) if draw is phases else frame_of([row])[:0])
-    assert drawn.texts
-    assert not drawn.axes
+def test_nothing_measured_is_said(draw, nothing) -> None:
+    drawn = draw(nothing)
+    assert (len(drawn.texts), drawn.axes) == (1, [])
 
 
 def test_labels_touch_neither_each_other_nor_points() -> None:
@@ -217,36 +223,28 @@ def test_the_same_rows_give_the_same_bytes(rows: DataFrame, tmp_path: Path) -> N
         assert first == second
 
 
-@pytest.fixture
-def timing() -> list:
-    rows = []
-    for threads, crop, run, total in (
-        (1, "a", 0, 4),
-        (1, "a", 1, 6),
-        (1, "b", 0, 9),
-        (2, "a", 0, 2),
-    ):
-        for way in ("encode", "decode"):
-            same = {"threads": threads, "image": crop, "run": run, "direction": way}
-            rows.append(timing_row(**same, seconds=total))
-            rows.append(timing_row(**same, phase="network", scale="x", seconds=total / 2))
-            rows.append(timing_row(**same, phase="container", seconds=total / 4))
-    return [*rows, timing_row(key="png", method="PNG", threads=1)]
-
-
-def test_phases_have_a_column_for_each_method_and_a_row_for_each_computer(timing: list) -> None:
-    fewer = [
-        timing_row(key="rgb", method="RGB", direction=way, phase=phase, scale=scale, seconds=s)
+def by_phase(total: float, shares: dict[tuple[str, str], float], **fields: object) -> list[Row]:
+    """A run of encoding and one of decoding, whose phases take shares of the total."""
+    return [
+        timing_row(direction=way, phase=phase, scale=scale, seconds=total * share, **fields)
         for way in ("encode", "decode")
-        for phase, scale, s in (("total", "", 4), ("network", "x", 2), ("network", "z1", 1))
+        for (phase, scale), share in ({("total", ""): 1} | shares).items()
     ]
-    drawn = phases(frame_of([*timing, *fewer]))
+
+
+def test_phases_have_a_column_for_each_method_and_a_row_for_each_computer() -> None:
+    rows = [timing_row(key="png", threads=1)]
+    shares = {("network", "x"): 0.5, ("container", ""): 0.25}
+    runs = ((1, "a", 0, 4), (1, "a", 1, 6), (1, "b", 0, 9), (2, "a", 0, 2))
+    for threads, image, run, total in runs:
+        rows += by_phase(total, shares, threads=threads, image=image, run=run)
+    rows += by_phase(4, {("network", "x"): 0.5, ("network", "z1"): 0.25}, key="rgb", method="RGB")
+    drawn = phases(frame_of(rows))
     grid = np.reshape(drawn.axes, (4, 2))
     assert [axes.get_title(loc="left") for axes in grid[0]] == ["L3C", "RGB"]
-    rows = [axes.get_ylabel() for axes in grid[:, 0]]
-    assert rows == [
-        f"{way}\n{n}" for n in ("1 thread", "2 threads") for way in ("encode", "decode")
-    ]
+    given = [axes.get_ylabel().replace("\n", ", ") for axes in grid[:, 0]]
+    one, two = ([f"{way}, {n}" for way in ("encode", "decode")] for n in ("1 thread", "2 threads"))
+    assert given == one + two
     assert [axes.get_visible() for axes in grid[:, 1]] == [False, False, True, True]
     ticks = [tick.get_text() for tick in grid[2, 0].get_yticklabels()]
     assert ticks == ["$x$", "$z^{(1)}$", "all scales"]
