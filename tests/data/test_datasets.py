@@ -32,8 +32,6 @@ from l3c.data.datasets import (
 from l3c.data.images import kept_images, manifest_sha256, read_manifest, read_png_text, write_png
 from l3c.data.sources import Photo
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 SMALL = {"min_side": 32}
 FULL_SIZE = {"copies": 2, "full_size": True}
 BAD = ["alpha.png", "cut.jpg", "deep.png", "gone.png", "grey.png", "text.png", "tiny.png"]

@@ -43,10 +43,27 @@ def images(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def zipped(path: Path, members: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
+KINDS = {".zip": "", ".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.xz": "w:xz"}
+
+
+def pack(path: Path, files: Mapping[str, bytes], **member: object) -> Path:
+    """An archive with a folder and files; `member` are attributes of these files in a tar."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.mkdir("set")
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return path
+    with tarfile.open(path, KINDS["".join(path.suffixes[-2:])]) as tar:
+        folder = tarfile.TarInfo("set")
+        folder.type = tarfile.DIRTYPE
+        tar.addfile(folder)
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            for key, value in member.items():
+                setattr(info, key, value)
+            tar.addfile(info, io.BytesIO(content))
     return path
 
 
@@ -67,7 +84,7 @@ def test_an_archive_is_unpacked_below_its_name_and_removed(
 ) -> None:
     members = {"photos/a.png": images[0].read_bytes(), "README": b"hello"}
     members |= {"unreadable.heic": b"any", "empty.png": b""}
-    archive = zipped(tmp_path / "set.zip", members)
+    archive = pack(tmp_path / "set.zip", members)
     before = archive.stat()
     result = fetch_set(image_set(archive), tmp_path / "out")
     names = ["set/empty.png", "set/photos/a.png", "set/unreadable.heic"]
@@ -78,7 +95,7 @@ def test_an_archive_is_unpacked_below_its_name_and_removed(
 
 def test_a_list_of_urls_is_followed(images: list[Path], tmp_path: Path) -> None:
     table = "File,TIFF\n" + "".join(f"{path.stem},{path}\n" for path in images)
-    archive = zipped(tmp_path / "list.zip", {"list.csv": table.encode()})
+    archive = pack(tmp_path / "list.zip", {"list.csv": table.encode()})
     result = fetch_set(image_set(archive, images_from="TIFF"), tmp_path / "out")
     assert list(listed(result)) == ["a.png", "b.png"]
 
@@ -95,18 +112,18 @@ def test_two_urls_of_one_file_name_are_refused(images: list[Path], tmp_path: Pat
     write_png(twin, noise(5, 5, 3))
     refuse(image_set(*images, twin), tmp_path, "2", "a.png")
     table = "TIFF\n" + "".join(f"{path}\n" for path in (images[0], images[0], twin))
-    archive = zipped(tmp_path / "list.zip", {"list.csv": table.encode()})
+    archive = pack(tmp_path / "list.zip", {"list.csv": table.encode()})
     refuse(image_set(archive, images_from="TIFF"), tmp_path, "2", "a.png")
 
 
 def test_what_an_archive_held_before_is_removed(images: list[Path], tmp_path: Path) -> None:
-    archive = zipped(tmp_path / "set.zip", {"old.png": images[0].read_bytes()})
+    archive = pack(tmp_path / "set.zip", {"old.png": images[0].read_bytes()})
     first = fetch_set(image_set(archive), tmp_path / "out")
     assert listed(first).keys() == {"set/old.png"}
     kept = (tmp_path / "out" / FILES / "set" / "old.png").stat()
     fetch_set(image_set(archive), tmp_path / "out")
     assert (tmp_path / "out" / FILES / "set" / "old.png").stat() == kept
-    other = zipped(tmp_path / "other.zip", {"b.png": images[1].read_bytes()})
+    other = pack(tmp_path / "other.zip", {"b.png": images[1].read_bytes()})
     assert listed(fetch_set(image_set(other), tmp_path / "out")).keys() == {"other/b.png"}
 
 
@@ -121,7 +138,7 @@ def test_an_interrupted_set_continues_where_it_stopped(
         if len(fetched) == 2:
             target.write_bytes(b"broken")
             return target
-        return zipped(target, {target.stem: url.encode()})
+        return pack(target, {target.stem: url.encode()})
 
     monkeypatch.setattr(fetching, "fetch", fetch)
     both = image_set("http://host/a.zip", "http://host/b.png.zip")
@@ -145,28 +162,6 @@ def test_two_runs_that_share_a_folder_take_turns(images: list[Path], tmp_path: P
 
 # Incompressible, so that an archive cut in the middle is cut in a member.
 MEMBERS = {f"set/{i}/{i}.bin": np.random.default_rng(i).bytes(9000 + i) for i in range(5)}
-KINDS = {".zip": "", ".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.xz": "w:xz"}
-
-
-def pack(path: Path, files: Mapping[str, bytes], **member: object) -> Path:
-    """An archive with a folder and files; `member` are attributes of these files in a tar."""
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.mkdir("set")
-            for name, content in files.items():
-                archive.writestr(name, content)
-        return path
-    with tarfile.open(path, KINDS["".join(path.suffixes[-2:])]) as tar:
-        folder = tarfile.TarInfo("set")
-        folder.type = tarfile.DIRTYPE
-        tar.addfile(folder)
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            for key, value in member.items():
-                setattr(info, key, value)
-            tar.addfile(info, io.BytesIO(content))
-    return path
 
 
 def unpacked(archive: Path) -> dict[str, bytes]:

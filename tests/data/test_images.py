@@ -33,8 +33,6 @@ from l3c.data.images import (
 )
 from l3c.images.picture import PictureError
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 RGB = Image.fromarray(noise(16, 20, 3))
 
 
