@@ -15,8 +15,14 @@ from tools.configuration_page import PAGE, page
 ROOT = Path(__file__).resolve().parents[2]
 A = {"name": "A", "recipe": "r.yaml"}
 B = {"name": "B", "weights_from": "a"}
-FLOAT = B | {"arithmetic": "float"}
 BATCHES = {"models": ["a"]}
+MODELS = {
+    "a": A,
+    "a_float": B | {"arithmetic": "float"},
+    "b": A | {"name": "C", "arithmetic": "float"},
+    "unused": {"name": "D", "recipe": "no such recipe"},
+}
+BOTH = ["mine", "toy"]
 
 
 @pytest.fixture
@@ -39,10 +45,14 @@ def config(tmp_path, monkeypatch):
     }
 
 
-def checked(config, *methods, **models):
-    config["models"] = models
-    config["evaluate"]["methods"] = [*(methods or config["evaluate"]["methods"])]
-    return check_experiment(config, ROOT)[0]
+def put(config, **values):
+    """Sets values by the paths of their keys, which are joined by double underscores."""
+    for path, value in values.items():
+        part = config
+        *above, key = path.split("__")
+        for name in above:
+            part = part[name]
+        part[key] = value
 
 
 def problems(config):
@@ -52,14 +62,39 @@ def problems(config):
     return caught.value.problems
 
 
-def test_only_measured_models_are_trained(config):
-    experiment = checked(config)
-    assert experiment.method_entries() == {"png": "png", "own": "own.py"}
-    assert (experiment.trained(), experiment.used_datasets()) == ([], ["mine"])
-    unused = {"name": "C", "recipe": "no such recipe"}
-    experiment = checked(config, "a_float", "png", a=A, a_float=FLOAT, c=unused)
-    assert (experiment.trained(), experiment.used_datasets()) == (["a"], ["mine", "toy"])
-    assert check_experiment(config, ROOT)[1]["a"].variant == "rgb"
+@pytest.mark.parametrize(
+    ("methods", "more", "expected"),
+    [
+        (
+            ["png", "own.py"],
+            {"visualizations": {}, "evaluate__datasets": BOTH},
+            {"method_entries": {"png": "png", "own": "own.py"}, "trained": [], "timed": []}
+            | {"used_datasets": BOTH, "timed_dataset": None, "batched": [], "in_integers": []}
+            | {"visualized": None, "bits_dataset": None},
+        ),
+        (
+            ["png", "a_float", "own.py", "a", "b"],
+            {"timing": {"dataset": "toy", "batches": {"models": ["a", "unused"]}}}
+            | {"visualizations": {}, "train": "mine"},
+            {"trained": ["a", "b"], "in_integers": ["a"], "timed": ["png", "own", "a"]}
+            | {"batched": ["a"], "used_datasets": BOTH}
+            | {"visualized": ("a", "mine"), "bits_dataset": "mine"},
+        ),
+        (
+            ["png", "a_float"],
+            {"timing": {"methods": ["a_float", "png"]}, "evaluate__datasets": BOTH}
+            | {"evaluate__methods_on": {"mine": ["png"]}}
+            | {"visualizations": {"model": "a_float", "dataset": "toy", "images": ["x"]}},
+            {"trained": ["a"], "in_integers": [], "timed": ["a_float", "png"]}
+            | {"timed_dataset": "mine", "visualized": ("a", "toy"), "bits_dataset": "toy"},
+        ),
+    ],
+)
+def test_what_follows_from_a_configuration(config, methods, more, expected):
+    put(config, models=MODELS, evaluate__methods=methods, **more)
+    experiment, recipes = check_experiment(config, ROOT)
+    assert {name: getattr(experiment, name)() for name in expected} == expected
+    assert [recipes[key].variant for key in experiment.trained()] == ["rgb"] * len(recipes)
 
 
 def test_a_model_may_have_been_trained_elsewhere(config, tmp_path):
@@ -69,62 +104,21 @@ def test_a_model_may_have_been_trained_elsewhere(config, tmp_path):
         "released": {"name": "Released", "weights": "interlaced-small"},
         "mine_float": {"name": "Float", "weights_from": "mine", "arithmetic": "float"},
     }
-    config["evaluate"]["as_published"] = ["mine_float"]
-    del config["train"]
-    experiment = checked(config, *models, **models)
+    put(config, models=models, train=None)
+    config["evaluate"] |= {"methods": [*models], "as_published": ["mine_float"]}
+    experiment, recipes = check_experiment(config, ROOT)
     assert experiment.trained() == experiment.given() == ["mine", "released"]
-    recipes = check_experiment(config, ROOT)[1].values()
-    assert [recipe.variant for recipe in recipes] == ["rgb", "interlaced"]
+    assert [recipe.variant for recipe in recipes.values()] == ["rgb", "interlaced"]
     assert experiment.used_datasets() == ["mine"]
     assert experiment.by_release_rules("mine") == ["mine"]
     assert given_model(experiment, "released", ROOT).name == "interlaced-small"
 
-    config["models"]["mine"]["weights"] = "gone.safetensors"
-    config["models"]["released"]["weights"] = "interlaced-smal"
+    put(config, models__mine__weights="gone.safetensors", models__released__weights="small")
     first, second = problems(config)
     assert first.startswith("models.mine.weights: gone")
     assert second.startswith("models.released.weights: ")
     (tmp_path / "gone.json").write_text("{}")
     assert problems(config)[0].startswith("models.mine.weights: gone.safetensors")
-
-
-def test_what_is_timed(config):
-    models = {"a": A, "a_float": FLOAT, "other": A | {"name": "C"}}
-    methods = ["a", "a_float", "png", "own.py"]
-    experiment = checked(config, *methods, **models)
-    assert (experiment.timed(), experiment.batched(), experiment.timed_dataset()) == ([], [], None)
-    config["timing"] = {"dataset": "toy", "batches": {"models": ["a", "other"]}}
-    experiment = checked(config, **models)
-    assert (experiment.timed(), experiment.batched()) == (["a", "png", "own"], ["a"])
-    config["train"] = "mine"
-    config["timing"]["methods"] = ["a_float", "own.py"]
-    experiment = checked(config, **models)
-    assert experiment.timed() == ["a_float", "own"]
-    assert experiment.used_datasets() == ["mine", "toy"]
-
-
-def test_what_is_measured_in_integers(config):
-    models = {"a": A, "a_float": FLOAT, "b": A | {"name": "C", "arithmetic": "float"}}
-    assert checked(config, "a", "a_float", "b", **models).in_integers() == ["a"]
-    assert checked(config, "a_float", "b", **models).in_integers() == []
-
-
-def test_visualizations_are_of_the_first_model_and_data_set_unless_named(config):
-    models = {"a": A, "b": A | {"name": "C"}, "b_float": FLOAT | {"weights_from": "b"}}
-    config["visualizations"] = {}
-    assert checked(config, "png", **models).visualized() is None
-    config["evaluate"]["datasets"] = ["mine", "toy"]
-    assert checked(config, "png", "a", "b_float", **models).visualized() == ("a", "mine")
-    config["visualizations"] = {"model": "b_float", "dataset": "toy", "images": ["x"]}
-    assert checked(config, **models).visualized() == ("b", "toy")
-
-
-def test_bits_are_of_the_first_data_set_with_a_model(config):
-    assert checked(config).bits_dataset() is None
-    config["evaluate"]["datasets"] = ["mine", "toy"]
-    assert checked(config, "png", "a", a=A).bits_dataset() == "mine"
-    config["evaluate"]["methods_on"] = {"mine": ["png"]}
-    assert checked(config, a=A).bits_dataset() == "toy"
 
 
 @pytest.mark.parametrize(
@@ -171,11 +165,7 @@ def test_bits_are_of_the_first_data_set_with_a_model(config):
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(config, path, value, where, said):
-    part = config
-    *above, key = path.split(".")
-    for name in above:
-        part = part[name]
-    part[key] = value
+    put(config, **{path.replace(".", "__"): value})
     found = problems(config)
     assert any(problem.startswith(where) and said in problem for problem in found), found
 
@@ -197,7 +187,8 @@ def test_paths_are_looked_up_here_first_then_beside_the_workflow(config, tmp_pat
     (tmp_path / "Snakefile").touch()
     assert resolve("Snakefile", ROOT) == Path("Snakefile")
     config["notebooks"] = ["notebooks/results.ipynb"]
-    assert checked(config).notebook_files() == {"results": "notebooks/results.ipynb"}
+    experiment, _ = check_experiment(config, ROOT)
+    assert experiment.notebook_files() == {"results": "notebooks/results.ipynb"}
 
 
 def test_the_page_on_the_configuration_is_of_the_code():
