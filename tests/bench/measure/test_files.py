@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from own_method import own_method
+from tiny_models import noise
 
 from l3c.bench.measure.files import measure
 from l3c.bench.schema import ResultRow, failed, read, rows_of, write
@@ -17,17 +18,14 @@ BLIND = "np.argwhere = lambda wrong: []; np.array_equal = lambda a, b: True"
 
 @pytest.fixture
 def images():
-    random = np.random.default_rng(0)
-    return [
-        (name, random.integers(0, 256, (5, n, 3), np.uint8)) for name, n in (("a", 7), ("b", 1))
-    ]
+    return [("a", noise(5, 7, 3)), ("b", noise(5, 1, 3))]
 
 
 @pytest.fixture
 def run(tmp_path, images):
     """Measures a user's method, with other lines or settings."""
 
-    def run(threads=1, repeats=1, **method):
+    def run(images=images, threads=1, repeats=1, **method):
         place = {"dataset": "toy", "run": tmp_path, "streams": tmp_path / "streams" / "toy" / "own"}
         source, given = own_method(tmp_path, **method), {"threads": threads, "repeats": repeats}
         return measure(source, images, len(images), **place, **given)
@@ -74,37 +72,40 @@ def test_a_killed_measurement_goes_on_after_its_last_image(run, images, tmp_path
         assert again.encode_s[0] != first.encode_s[0]
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "said"),
-    [
-        ("pass", "image[-1, -1, 2] ^= 1", "1 of 105 sub-pixels differ, the first at row 4, col"),
-        ("pass", "image = image[:-1]", "decoded to uint8 (4, 7, 3), was uint8 (5, 7, 3)"),
-        ("pass", "image = image.astype(float)", "decoded to float64"),
-        ("pass", "image = None", "NoneType"),
-        ("pass", "image = image.astype(object)", "array of objects"),
-        ("pass", "raise RuntimeError('no idea')", "decode: RuntimeError: no idea"),
-        ("pass", "os._exit(3)", "exit status 3"),
-        ("pass", "sys.exit(4)", "exit status 4"),
-        ("pass", f"image = (image ^ 1).view({EQUAL})", "105 of 105"),
-        # It kept the image in memory instead of writing it.
-        ("pass", "image = sys.modules['__main__'].__dict__['kept']", "KeyError"),
-        ("return image[9]", "pass", "encode: IndexError"),
-        # Lossy: it encodes what it has made of its input.
-        ("image &= 0xF0", "pass", "not lossless"),
-        (f"{BLIND}; image &= 0xF0", "pass", "not lossless"),
-        (f"{BASE}.view(np.uint8)[...] = 0", "pass", "not lossless"),
-    ],
-)
-def test_a_failure_is_a_row_and_the_others_go_on(run, tmp_path, before, after, said):
-    wide = "image.shape[1] == 7"
-    lines = {"before": before, "after": after}
-    rows, record = run(**{at: f"if {wide}:\n            {line}" for at, line in lines.items()})
-    [failure] = rows_of(failed(rows))
-    assert (failure.image, failure.height, failure.width) == ("a", 5, 7)
-    assert said in failure.reason
-    assert (record.measured, with_results(rows).image.tolist()) == (True, ["b"])
+FAILURES = [  # before encoding or after decoding: a line, and what is said of it
+    ("after", "image[-1, -1, 2] ^= 1", "1 of 15 sub-pixels differ, the first at row 4, column 0"),
+    ("after", "image = image[:-1]", "decoded to uint8 (4, 2, 3), was uint8 (5, 2, 3)"),
+    ("after", "image = image.astype(float)", "decoded to float64"),
+    ("after", "image = None", "NoneType"),
+    ("after", "image = image.astype(object)", "array of objects"),
+    ("after", "raise RuntimeError('no idea')", "decode: RuntimeError: no idea"),
+    ("after", "os._exit(3)", "exit status 3"),
+    ("after", "sys.exit(4)", "exit status 4"),
+    ("after", f"image = (image ^ 1).view({EQUAL})", "135 of 135"),
+    # It kept the image in memory instead of writing it.
+    ("after", "image = sys.modules['__main__'].__dict__['kept']", "KeyError"),
+    ("before", "return image[9]", "encode: IndexError"),
+    # Lossy: it encodes what it has made of its input.
+    ("before", "image &= 0xF0", "not lossless"),
+    ("before", f"{BLIND}; image &= 0xF0", "not lossless"),
+    ("before", f"{BASE}.view(np.uint8)[...] = 0", "not lossless"),
+]
+
+
+def test_failures_are_rows_and_the_others_go_on(run, tmp_path):
+    """Each on the image that is as wide as its number; the last image is good."""
+    method = {"before": "if False: pass", "after": "if False: pass"}
+    for width, (where, line, _) in enumerate(FAILURES, 1):
+        method[where] += f"\n        elif image.shape[1] == {width}: {line}"
+    images = [(str(width), noise(5, width, 3)) for width in range(1, len(FAILURES) + 2)]
+    rows, record = run(images, **method)
+    found = failed(rows)
+    assert [*zip(found.height, found.width, strict=True)] == [(5, i + 1) for i in range(len(found))]
+    for reason, (_, _, said) in zip(found.reason, FAILURES, strict=True):
+        assert said in reason
+    assert (record.measured, with_results(rows).image.tolist()) == (True, [images[-1][0]])
     write(tmp_path / "rows.csv", rows)
-    assert failed(read(tmp_path / "rows.csv", ResultRow)).reason.tolist() == [failure.reason]
+    assert failed(read(tmp_path / "rows.csv", ResultRow)).equals(found)
 
 
 def test_a_lossless_method_may_overwrite_its_input(run):
