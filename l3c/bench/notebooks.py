@@ -24,10 +24,9 @@ class NotebookError(ValueError):
 def execute(
     path: Path,
     parameters: Mapping[str, Any] = MappingProxyType({}),
-    folder: Path = Path(),
     stamp: str = "",
 ) -> NotebookNode:
-    """The notebook with its outputs, from a fresh kernel of this interpreter.
+    """The notebook with its outputs, from a fresh kernel of this interpreter in this folder.
 
     No kernel has to be installed, and the user's settings of Jupyter and IPython have no part in
     it: settings, history and the connection are in a temporary folder.
@@ -36,7 +35,6 @@ def execute(
         path: of the notebook, which stays as it is.
         parameters: values for the names that its cell tagged "parameters" sets, as that cell's
             Python literals; those it does not set are left out.
-        folder: the working directory of the cells.
         stamp: of the provenance of the results, for a last cell.
 
     Raises:
@@ -66,7 +64,7 @@ def execute(
         environment = {**os.environ, **dict.fromkeys(names, own)}
         environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
         try:
-            client.execute(cleanup_kc=True, cwd=str(folder), env=environment)
+            client.execute(cleanup_kc=True, env=environment)
         except CellExecutionError as error:
             where = f"{path}, cell {client.code_cells_executed}"
             raise NotebookError(f"{where}: {error.ename}: {error.evalue}") from error

@@ -62,7 +62,7 @@ def rates(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     table["bpsp"], table["entropy_bpsp"] = table.bits / table.counts, table.entropy / table.counts
     groups = table.groupby([*by], sort=False)
     whole = groups[["counts", "bits"]].sum()
-    entropy = groups[["entropy", "entropy_bpsp"]].agg(_whole)
+    entropy = groups[["entropy", "entropy_bpsp"]].agg(lambda values: values.sum(skipna=False))
     found = pd.DataFrame({"images": groups.size(), "mean_bpsp": groups.bpsp.mean()})
     intervals = [mean_interval(values.tolist()) or (np.nan, np.nan) for _, values in groups.bpsp]
     found["low"], found["high"] = np.asarray(intervals, float).reshape(-1, 2).T
@@ -71,11 +71,6 @@ def rates(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     found["total_cross_entropy_bpsp"] = entropy.entropy / whole.counts
     found["gap_percent"] = 100 * (whole.bits / entropy.entropy - 1)
     return found.reset_index()
-
-
-def _whole(values: pd.Series) -> float:
-    """The sum; NaN where a value is missing."""
-    return float(values.sum(skipna=False))
 
 
 def speeds(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

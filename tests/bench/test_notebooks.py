@@ -36,8 +36,9 @@ def test_committed_notebooks_are_clean(path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_committed_notebooks_run_on_the_results_that_come_along(path, tmp_path):
-    executed = execute(path, {"RUN": "no/such/run"}, tmp_path)
+def test_committed_notebooks_run_on_the_results_that_come_along(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    executed = execute(path, {"RUN": "no/such/run"})
     code = [cell for cell in executed.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     said = [output for cell in code for output in cell.outputs if output.get("name") == "stderr"]
@@ -68,9 +69,10 @@ def test_a_notebook_gets_parameters_folder_and_interpreter(make_notebook, tmp_pa
     # Neither a home nor a kernel that is installed is needed, nor is anything left there.
     home = tmp_path / "home"
     monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
     path = make_notebook("RUN, OTHER", "import os, sys\nprint(os.getcwd(), sys.executable)", PLOT)
     before = path.read_text()
-    executed = execute(path, {"RUN": "given", "UNKNOWN": 2}, tmp_path, "commit 123")
+    executed = execute(path, {"RUN": "given", "UNKNOWN": 2}, "commit 123")
     assert outputs(executed.cells[2]) == ["('given', 1)"]
     assert outputs(executed.cells[3]) == [f"{os.path.realpath(tmp_path)} {sys.executable}\n"]
     assert "image/svg+xml" in executed.cells[4].outputs[0].data

@@ -32,7 +32,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.content, self.headers = CONTENT, dict[str, str]()
+        self.content = CONTENT
         self.ranges = True  # whether this header is obeyed
         self.cuts: list[int] = []  # after so many bytes the next connections are cut
         self.answers: list[int] = []  # status of the next requests, instead of the file
@@ -49,22 +49,20 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        server, headers = self.server, dict(self.server.headers)
-        asked = self.headers.get("Range")
+        server, asked = self.server, self.headers.get("Range")
         server.seen.append(asked)
         if server.answers:
             self.send_error(server.answers.pop(0))
             return
-        size, first, status = len(server.content), 0, 200
-        if asked and server.ranges:
+        size, first, partial = len(server.content), 0, asked and server.ranges
+        if partial:
             first = int(asked.removeprefix("bytes=").removesuffix("-")) + server.shift
-            status = 206 if first < size else 416
-            place = f"{first}-{size - 1}" if first < size else "*"
-            headers["Content-Range"] = f"bytes {place}/{size}"
         body = server.content[first:]
-        self.send_response(status)
-        for key, value in ({"Content-Length": str(len(body))} | headers).items():
-            self.send_header(key, value)
+        self.send_response((206 if body else 416) if partial else 200)
+        if partial:
+            place = f"{first}-{size - 1}" if body else "*"
+            self.send_header("Content-Range", f"bytes {place}/{size}")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if server.stalls.is_set():
             self.wfile.write(body[: len(body) // 2])

@@ -231,9 +231,9 @@ def fixed(value: float | None, digits: int = 3) -> str:
     return NONE if pd.isna(value) else f"{value:.{digits}f}"
 
 
-def span(low: float | None, high: float | None, digits: int = 3) -> str:
+def span(low: float | None, high: float | None) -> str:
     """Both ends of an interval."""
-    return NONE if pd.isna(low) else f"{low:.{digits}f}{NONE}{high:.{digits}f}"
+    return NONE if pd.isna(low) else f"{low:.3f}{NONE}{high:.3f}"
 
 
 def plain(value: float | None) -> str:

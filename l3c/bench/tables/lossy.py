@@ -43,7 +43,7 @@ def rate_distortion(run: Run) -> Table:
         count = counted(rows.image.nunique(), "image")
         sections += [
             Section(f"{dataset}, {count}", pd.DataFrame(lines)),
-            Section(f"{dataset}: operating points", pd.DataFrame(cells), left=1, level=3),
+            Section(f"{dataset}: operating points", pd.DataFrame(cells), level=3),
         ]
     return Table(
         title="Rate and distortion of lossy methods",
