@@ -67,27 +67,27 @@ def problems(config):
     [
         (
             ["png", "own.py"],
-            {"visualizations": {}, "evaluate__datasets": BOTH},
-            {"method_entries": {"png": "png", "own": "own.py"}, "trained": [], "timed": []}
-            | {"used_datasets": BOTH, "timed_dataset": None, "batched": [], "in_integers": []}
-            | {"visualized": None, "bits_dataset": None},
+            {"timing": {"dataset": "toy"}, "visualizations": {}},
+            {"method_entries": {"png": "png", "own": "own.py"}, "trained": [], "in_integers": []}
+            | {"timed": ["png", "own"], "timed_dataset": "toy", "used_datasets": BOTH}
+            | {"batched": [], "visualized": None, "bits_dataset": None},
         ),
         (
             ["png", "a_float", "own.py", "a", "b"],
-            {"timing": {"dataset": "toy", "batches": {"models": ["a", "unused"]}}}
-            | {"visualizations": {}, "train": "mine"},
-            {"trained": ["a", "b"], "in_integers": ["a"], "timed": ["png", "own", "a"]}
-            | {"batched": ["a"], "used_datasets": BOTH}
+            {"timing": {"batches": {"models": ["a", "unused"]}}, "visualizations": {}},
+            {"trained": ["a", "b"], "in_integers": ["a"], "used_datasets": BOTH}
+            | {"timed": ["png", "own", "a"], "timed_dataset": "mine", "batched": ["a"]}
             | {"visualized": ("a", "mine"), "bits_dataset": "mine"},
         ),
         (
-            ["png", "a_float"],
+            ["png", "b", "a_float"],
             {"timing": {"methods": ["a_float", "png"]}, "evaluate__datasets": BOTH}
             | {"evaluate__methods_on": {"mine": ["png"]}}
             | {"visualizations": {"model": "a_float", "dataset": "toy", "images": ["x"]}},
-            {"trained": ["a"], "in_integers": [], "timed": ["a_float", "png"]}
-            | {"timed_dataset": "mine", "visualized": ("a", "toy"), "bits_dataset": "toy"},
+            {"trained": ["b", "a"], "in_integers": [], "timed": ["a_float", "png"]}
+            | {"visualized": ("a", "toy"), "bits_dataset": "toy"},
         ),
+        (["a"], {}, {"timed": [], "timed_dataset": None, "batched": [], "visualized": None}),
     ],
 )
 def test_what_follows_from_a_configuration(config, methods, more, expected):
