@@ -62,7 +62,7 @@ def rates(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     table["bpsp"], table["entropy_bpsp"] = table.bits / table.counts, table.entropy / table.counts
     groups = table.groupby([*by], sort=False)
     whole = groups[["counts", "bits"]].sum()
-    entropy = groups[["entropy", "entropy_bpsp"]].agg(lambda values: values.sum(skipna=False))
+    entropy = groups[["entropy", "entropy_bpsp"]].agg(pd.Series.sum, skipna=False)
     found = pd.DataFrame({"images": groups.size(), "mean_bpsp": groups.bpsp.mean()})
     intervals = [mean_interval(values.tolist()) or (np.nan, np.nan) for _, values in groups.bpsp]
     found["low"], found["high"] = np.asarray(intervals, float).reshape(-1, 2).T
