@@ -77,12 +77,13 @@ def quantize(z: Tensor, levels: int) -> tuple[Tensor, Tensor]:
         Values (N, C, H, W) that carry the gradient of sum_l level_l softmax_l(-sigma_q (z -
         level_l)^2), and symbols, int64 (N, C, H, W).
     """
+    z = z.float()  # in bfloat16, which autocast gives, many halves would fall on even levels
     symbols = to_symbols(z.detach(), levels)
     hard = to_values(symbols, levels)
     if not (torch.is_grad_enabled() and z.requires_grad):
         return hard, symbols
     centres = to_values(torch.arange(levels, device=z.device), levels)
-    distance = z.float().unsqueeze(-1) - centres
+    distance = z.unsqueeze(-1) - centres
     soft = (torch.softmax(-SOFTNESS * distance**2, dim=-1) * centres).sum(-1)
     return hard + (soft - soft.detach()), symbols
 

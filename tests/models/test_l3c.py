@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from l3c.models.base import Model
-from l3c.models.l3c import L3C, L3CSettings
+from l3c.models.l3c import L3C, L3CSettings, quantize
 from l3c.models.pyramid import PyramidModel
 from l3c.recipe import Recipe
 
@@ -114,3 +114,9 @@ def test_centred_coefficients_are_eq_7_with_other_means() -> None:
     assert torch.allclose(coded[:, 1] + lam[:, 0] * x[0], green, rtol=1e-3, atol=1e-2)
     both = coded[:, 2] + lam[:, 1] * x[0] + lam[:, 2] * x[1]
     assert torch.allclose(both, blue, rtol=1e-3, atol=1e-2)
+
+
+def test_levels_do_not_depend_on_the_precision_of_training() -> None:
+    values = torch.linspace(-1.2, 1.2, 2000).bfloat16().view(1, 1, 1, -1)
+    _, symbols = quantize(values, 25)
+    assert torch.equal(symbols, quantize(values.float(), 25)[1])
