@@ -91,9 +91,10 @@ def phases(timing: DataFrame) -> Figure:
             if axes.get_visible():
                 panel = panels[method, computer, way].droplevel([0, 1, 2])
                 _draw_phases(axes, panel.unstack("phase").reindex(scales).fillna(0.0))
-        line[0].set_ylabel(f"{way}\n{computer}", fontweight="bold")
-    for axes, method in zip(grid[0], methods, strict=True):
-        axes.set_title(method)
+        first = next(filter(Axes.get_visible, line), line[0])
+        first.set_ylabel(f"{way}\n{computer}", fontweight="bold")
+    for column, method in zip(grid.T, methods, strict=True):
+        next(filter(Axes.get_visible, column)).set_title(method)
     sizes = " or ".join((timing.height.map("{}x".format) + timing.width.map(str)).unique())
     about = f"seconds of a crop of {sizes} pixels (less is better)"
     style.note_below(drawn, about, noise_note(timing))

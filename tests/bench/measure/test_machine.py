@@ -10,10 +10,8 @@ import sys
 import numpy as np
 import psutil
 import pytest
-from result_rows import frame_of, result_row, results, timing_row
+from result_rows import result_row, results
 
-from l3c.bench.figures.rates import speed
-from l3c.bench.figures.times import phases
 from l3c.bench.measure import machine
 from l3c.bench.measure.machine import (
     NOISY,
@@ -87,14 +85,3 @@ def test_what_is_said_names_the_methods() -> None:
     assert noise_note(results([quiet, unknown])) == ""
     said = noise_note(results([quiet, *noisy]))
     assert ("L3C" in said, "PNG" in said) == (True, False)
-
-
-def test_figures_of_times_say_it() -> None:
-    for load, said in ((0.0, False), (0.6, True)):
-        assert bool(speed(frame_of([result_row(other_load=load)])).get_supxlabel()) == said
-        timing = [
-            timing_row(other_load=load, direction=direction, **part)
-            for direction in ("encode", "decode")
-            for part in ({}, {"phase": "network", "scale": "x", "seconds": 0.1})
-        ]
-        assert ("quiet" in phases(frame_of(timing)).get_supxlabel()) == said
