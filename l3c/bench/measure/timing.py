@@ -33,6 +33,7 @@ from l3c.models.tile_codec import TileCodec, UnsupportedError
 from l3c.models.zoo import NoArithmeticError, open_codec
 from l3c.progress import Progress
 from l3c.stopwatch import Stopwatch
+from l3c.threads import torch_threads
 from l3c.tile_coding import Choice
 
 Image = npt.NDArray[np.uint8]
@@ -119,13 +120,8 @@ def _round_trip(
     method: Method, image: Image, threads: int, device: str, learned: bool
 ) -> list[dict[str, Any]]:
     """Columns of the total and of each phase, of encoding and of decoding."""
-    limit: Any = nullcontext()
-    if learned:
-        from l3c.threads import torch_threads
-
-        limit = torch_threads(threads)
     given = image.copy()  # the method may write to it
-    with limit:
+    with torch_threads(threads) if learned else nullcontext():
         made, encoded = _clocked(lambda: method.encode(given), device)
         data = plain_bytes(made)
         back, decoded = _clocked(lambda: method.decode(data), device)
