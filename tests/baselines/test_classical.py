@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 from awkward_images import IMAGES, PHOTO
 
-from baselines.base import (
-    DecodeError,
-    Image,
-    Method,
-    UnavailableError,
-    check_image,
-    check_method,
-)
+from baselines.base import DecodeError, UnavailableError, check_image, check_method
 from baselines.ppm import from_ppm
 from baselines.raw import Raw
 from baselines.registry import METHODS, get_method
@@ -24,7 +17,7 @@ CHECKSUMMED = ("png", "jpegxl_e7")
 
 
 @pytest.fixture(params=METHODS)
-def method(request: pytest.FixtureRequest) -> Method:
+def method(request):
     method = get_method(request.param)
     if reason := method.why_unavailable():
         pytest.skip(reason)
@@ -32,7 +25,7 @@ def method(request: pytest.FixtureRequest) -> Method:
 
 
 @pytest.mark.parametrize("image", [*IMAGES.values(), PHOTO[::-2, 1::3]], ids=[*IMAGES, "view"])
-def test_round_trip(method: Method, image: Image) -> None:
+def test_round_trip(method, image):
     original = image.copy()
     decoded = method.decode(method.encode(image))
     assert (decoded.dtype, decoded.flags.c_contiguous) == (np.uint8, True)
@@ -52,7 +45,7 @@ DAMAGE = {
 }
 
 
-def test_corrupted_bytes(method: Method) -> None:
+def test_corrupted_bytes(method):
     data = method.encode(PHOTO)
     for damage in DAMAGE.values():
         with pytest.raises(DecodeError, match=f"^{method.name}: cannot decode: ."):
@@ -64,7 +57,7 @@ def test_corrupted_bytes(method: Method) -> None:
             method.decode(bytes(flipped))
 
 
-def test_what_rows_record(method: Method) -> None:
+def test_what_rows_record(method):
     check_method(method)
     assert method.available()
     assert any(character.isdigit() for character in method.version())
@@ -75,12 +68,12 @@ def test_what_rows_record(method: Method) -> None:
         method.encode(np.zeros((4, 4), np.uint8))
 
 
-def test_settings_are_what_the_encoder_was_told() -> None:
+def test_settings_are_what_the_encoder_was_told():
     assert get_method("jpegxl_e7").settings == "lossless=True, effort=7, numthreads=1"
     assert get_method("jpegxl_e9").settings == "lossless=True, effort=9, numthreads=1"
 
 
-def test_a_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_said(monkeypatch):
     monkeypatch.setattr("baselines._imagecodecs.imagecodecs", None)
     method = get_method("png")
     assert not method.available()
@@ -101,14 +94,14 @@ def test_a_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         *(np.zeros(shape, np.uint8) for shape in ((4, 4), (4, 4, 4), (3, 4, 4), (0, 4, 3))),
     ],
 )
-def test_what_is_no_image_is_refused(image: object) -> None:
+def test_what_is_no_image_is_refused(image):
     check_image(np.zeros((1, 2, 3), np.uint8))
     with pytest.raises((TypeError, ValueError), match="got "):
         check_image(image)
 
 
 @pytest.mark.parametrize("error", [DecodeError("PNG", "cut off"), UnavailableError("FLIF", "gone")])
-def test_errors_survive_the_way_between_processes(error: DecodeError | UnavailableError) -> None:
+def test_errors_survive_the_way_between_processes(error):
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), copy.method, copy.reason) == (type(error), error.method, error.reason)
     assert error.reason in str(copy)
@@ -118,7 +111,7 @@ def test_errors_survive_the_way_between_processes(error: DecodeError | Unavailab
     ("attribute", "value"),
     [("name", ""), ("key", "JPEG XL"), ("key", "a/b"), ("suffix", "png"), ("suffix", ".a/b")],
 )
-def test_unusable_names_are_refused(attribute: str, value: str) -> None:
+def test_unusable_names_are_refused(attribute, value):
     method = Raw()
     setattr(method, attribute, value)
     with pytest.raises(ValueError, match=rf"Raw\.{attribute}: expected .*got {value!r}"):
@@ -140,6 +133,6 @@ def test_unusable_names_are_refused(attribute: str, value: str) -> None:
         b"P6\n999999999 999999999\n255\n123",
     ],
 )
-def test_bad_ppm_files(data: bytes) -> None:
+def test_bad_ppm_files(data):
     with pytest.raises(ValueError, match=r"not a binary PPM|expected \d+ bytes of .* got \d+"):
         from_ppm(data)

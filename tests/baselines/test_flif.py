@@ -6,14 +6,12 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from baselines import flif_tool, install_flif
-from baselines.base import DecodeError, Image, UnavailableError
+from baselines.base import DecodeError, UnavailableError
 from baselines.flif import Flif, FlifRunError
 
 IMAGE = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
@@ -26,7 +24,7 @@ needs_wasm = pytest.mark.skipif(
 
 
 @pytest.fixture
-def no_native(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_native(monkeypatch, tmp_path):
     """A PATH with Node.js and no native flif."""
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
@@ -37,10 +35,10 @@ def no_native(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Flif]:
+def program(monkeypatch, tmp_path):
     """FLIF with a native program of some Python code as the only one on the PATH."""
 
-    def program(body: str) -> Flif:
+    def program(body):
         path = tmp_path / "flif"
         path.write_text(f"#!{sys.executable}\nimport sys\n{body}\n", encoding="utf-8")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -53,19 +51,17 @@ def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], 
 VERSION = 'if sys.argv[1] == "-hvv": sys.exit(print("FLIF (Free Lossless Image Format) 9.8 [x]"))'
 
 
-def comes_back(image: Image = IMAGE) -> bool:
+def comes_back(image=IMAGE):
     return np.array_equal(Flif().decode(Flif().encode(image)), image)
 
 
-def test_a_native_flif_comes_first(program: Callable[[str], Flif]) -> None:
+def test_a_native_flif_comes_first(program):
     copy = 'import shutil; shutil.copyfile(sys.argv[-2], sys.argv[-1]); print("harmless")'
     assert program(f"{VERSION}\n{copy}").version() == "FLIF 9.8, native flif"
     assert comes_back()
 
 
-def test_a_flif_that_fails_does_not_run_or_hangs(
-    program: Callable[[str], Flif], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_flif_that_fails_does_not_run_or_hangs(program, monkeypatch):
     method = program(f'{VERSION}\nsys.exit("out of luck")')
     with pytest.raises(FlifRunError, match="native flif could not encode: out of luck"):
         method.encode(IMAGE)
@@ -81,7 +77,7 @@ def test_a_flif_that_fails_does_not_run_or_hangs(
 
 
 @needs_wasm
-def test_a_truncated_interlaced_stream() -> None:
+def test_a_truncated_interlaced_stream():
     """FLIF interlaces larger images, then fills in what a cut file lacks and exits with 0."""
     image = np.random.default_rng(0).integers(0, 256, (104, 104, 3), dtype=np.uint8)
     method = Flif()
@@ -92,7 +88,7 @@ def test_a_truncated_interlaced_stream() -> None:
             method.decode(data[: int(keep * len(data))])
 
 
-def _wasm() -> flif_tool.WasmFlif:
+def _wasm():
     tool = flif_tool.find_flif()
     assert isinstance(tool, flif_tool.WasmFlif)
     return tool
@@ -100,9 +96,7 @@ def _wasm() -> flif_tool.WasmFlif:
 
 @needs_wasm
 @pytest.mark.usefixtures("no_native")
-def test_a_process_that_died_or_hangs_is_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_died_or_hangs_is_replaced(tmp_path, monkeypatch):
     wasm = _wasm()
     first = wasm._started()
     os.kill(first.pid, signal.SIGSTOP)
@@ -119,7 +113,7 @@ def test_a_process_that_died_or_hangs_is_replaced(
 
 
 @pytest.mark.usefixtures("no_native")
-def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_is_missing_is_said(monkeypatch, tmp_path):
     if INSTALLED.is_dir():
         with monkeypatch.context() as patch:
             patch.setattr(flif_tool, "find_node", lambda: None)
@@ -134,9 +128,7 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 @pytest.mark.usefixtures("no_native")
-def test_a_failed_installation_is_a_warning(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_failed_installation_is_a_warning(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(flif_tool, "FOLDER", tmp_path)
     monkeypatch.setattr(install_flif, "npm_command", lambda: None)
     assert install_flif.main([]) == 0

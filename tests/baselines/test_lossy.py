@@ -12,13 +12,13 @@ from baselines.lossy import LOSSY_METHODS
 METHODS = [pytest.param(make(), id=key) for key, make in LOSSY_METHODS.items()]
 
 
-def picture() -> np.ndarray:
+def picture():
     rng = np.random.default_rng(0)
     return (smooth(96, 128) + rng.normal(0, 6, (96, 128, 3))).clip(0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_higher_rate_is_a_better_picture(method) -> None:
+def test_a_higher_rate_is_a_better_picture(method):
     if method.why_unavailable():
         with pytest.raises(UnavailableError):
             method.encode(picture(), method.points[0])
@@ -40,7 +40,7 @@ def test_a_higher_rate_is_a_better_picture(method) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_bad_input_is_refused(method) -> None:
+def test_bad_input_is_refused(method):
     if method.why_unavailable():
         pytest.skip(method.why_unavailable())
     with pytest.raises(DecodeError):
@@ -52,7 +52,7 @@ def test_bad_input_is_refused(method) -> None:
             method.encode(picture(), point)
 
 
-def test_keys_and_points_are_in_order() -> None:
+def test_keys_and_points_are_in_order():
     for key, make in LOSSY_METHODS.items():
         assert make().key == key
         assert re.fullmatch(r"[a-z0-9_]+", key)

@@ -21,24 +21,24 @@ class Base(Method):
 WHOLE = HEAD + "class Mine(Base):\n    def decode(self, data): return None\n"
 
 
-def _file(folder: Path, text: str) -> str:
+def _file(folder, text):
     path = folder / "mine.py"
     path.write_text(text, encoding="utf-8")
     return str(path)
 
 
-def test_keys_are_the_agreed_ones() -> None:
+def test_keys_are_the_agreed_ones():
     expected = ["raw", "png", "webp", "jpeg2000", "jpegxl_e7", "jpegxl_e9", "flif"]
     assert list(METHODS) == expected
     assert [get_method(key).key for key in expected] == expected
 
 
-def test_an_unknown_key_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_key_is_answered_with_the_known_ones():
     with pytest.raises(UnknownMethodError, match=r"'zzz': known are raw, png, .*\.py"):
         get_method("zzz")
 
 
-def test_the_example_of_the_documentation() -> None:
+def test_the_example_of_the_documentation():
     method = get_method(str(EXAMPLE))
     for image in IMAGES.values():
         assert np.array_equal(method.decode(method.encode(image)), image)
@@ -49,7 +49,7 @@ def test_the_example_of_the_documentation() -> None:
             method.decode(method.encode(PHOTO)[:keep])
 
 
-def test_a_file_may_choose_its_instance(tmp_path: Path) -> None:
+def test_a_file_may_choose_its_instance(tmp_path):
     text = WHOLE + "class Other(Mine):\n    key = 'other'\nMETHOD = Other()\n"
     assert get_method(_file(tmp_path, text)).key == "other"
 
@@ -69,7 +69,7 @@ def test_a_file_may_choose_its_instance(tmp_path: Path) -> None:
         ("def broken(:", "SyntaxError on import"),
     ],
 )
-def test_files_that_define_no_usable_method(tmp_path: Path, text: str, message: str) -> None:
+def test_files_that_define_no_usable_method(tmp_path, text, message):
     path = _file(tmp_path, text)
     with pytest.raises(MethodFileError, match=f"^{re.escape(path)}: .*{message}"):
         get_method(path)
@@ -89,9 +89,7 @@ FUNCTIONS = "def encode(image): return bytes(image)\ndef decode(data): return da
         "class Codec:\n    encode = decode = bytes\nMETHOD = Codec()\n",
     ],
 )
-def test_anything_with_encode_and_decode_is_a_method(
-    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_anything_with_encode_and_decode_is_a_method(tmp_path, text, monkeypatch):
     _file(tmp_path, text)
     monkeypatch.chdir(tmp_path)
     method = get_method("mine.py")

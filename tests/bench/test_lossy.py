@@ -1,7 +1,5 @@
 """Rate and distortion: measured in processes of their own, averaged as published."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -35,7 +33,7 @@ from l3c.cli import main
 from l3c.cli.exits import Exit
 
 
-def images() -> dict[str, np.ndarray]:
+def images():
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 6, (48, 64, 3))
     return {
@@ -44,7 +42,7 @@ def images() -> dict[str, np.ndarray]:
     }
 
 
-def test_distortion_is_what_it_is_called() -> None:
+def test_distortion_is_what_it_is_called():
     image = images()["a"]
     assert psnr(image, image) == float("inf")
     assert similarity(image, image) == pytest.approx(1)
@@ -56,7 +54,7 @@ def test_distortion_is_what_it_is_called() -> None:
 
 
 @pytest.mark.slow
-def test_rows_of_a_codec(tmp_path: Path) -> None:
+def test_rows_of_a_codec(tmp_path):
     streams = tmp_path / "toy"
     table = measure_lossy("toy", images().items(), Jpeg420(), streams, saved=1)
     write(tmp_path / "rows.csv", table)
@@ -78,7 +76,7 @@ def test_rows_of_a_codec(tmp_path: Path) -> None:
         measure_lossy("toy", [("a", images()["a"][0])], Jpeg420(), tmp_path)
 
 
-def test_means_at_fixed_rates_are_the_papers() -> None:
+def test_means_at_fixed_rates_are_the_papers():
     lines = {"a": [(0.2, 0.8), (1.0, 0.96)], "b": [(0.1, 0.6), (0.6, 0.9), (2.0, 1.0)]}
     rows = [
         lossy_row(image=image, bpp=bpp, ms_ssim=value)
@@ -92,9 +90,7 @@ def test_means_at_fixed_rates_are_the_papers() -> None:
 
 
 @pytest.mark.slow
-def test_the_command_prints_operating_points(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_prints_operating_points(tmp_path, capsys):
     for name, image in images().items():
         Image.fromarray(image).save(tmp_path / f"{name}.png")
     bench = ["bench", "--lossy", str(tmp_path)]
@@ -118,7 +114,7 @@ CURVE = pd.DataFrame({"bpp": [0.2, 0.4, 0.8, 1.6], "ms_ssim": [0.9, 0.95, 0.98, 
 
 
 @pytest.mark.parametrize(("value", "quality"), [("ms_ssim", None), ("psnr", [30, 33, 36, 39])])
-def test_bd_rate_is_in_percent_of_the_anchor(value: str, quality: list[float] | None) -> None:
+def test_bd_rate_is_in_percent_of_the_anchor(value, quality):
     anchor = CURVE.assign(**{value: quality} if quality else {})
     assert bd_rate(anchor, anchor, value) == pytest.approx(0, abs=1e-9)
     half = anchor.assign(bpp=anchor.bpp / 2)
@@ -132,7 +128,7 @@ def test_bd_rate_is_in_percent_of_the_anchor(value: str, quality: list[float] | 
 PUBLISHED = read_published(Path(__file__).parents[2] / "results" / "published_cpm.csv")
 
 
-def lossy_rows() -> pd.DataFrame:
+def lossy_rows():
     """JPEG on two images, and a model that takes half of its bits."""
     cpm = {"method": "CPM", "key": "cpm", "version": "models 00"}
     return frame_of(
@@ -145,7 +141,7 @@ def lossy_rows() -> pd.DataFrame:
     )
 
 
-def test_the_table_has_bd_rates_and_operating_points() -> None:
+def test_the_table_has_bd_rates_and_operating_points():
     run = Run(results([]), [], lossy=lossy_rows(), lossy_published=PUBLISHED)
     found = {(line["key"], line["point"]): line for line in table_lines(run, "rate_distortion")}
     assert len(found) == 8
@@ -156,7 +152,7 @@ def test_the_table_has_bd_rates_and_operating_points() -> None:
     assert "0.9575" in cpm  # at 0.25 bpp, a quarter of the way from 0.2 to 0.4
 
 
-def test_the_figure_draws_published_points_apart() -> None:
+def test_the_figure_draws_published_points_apart():
     check_text("figures/rate_distortion.txt", described(rate_distortion(lossy_rows(), PUBLISHED)))
     nothing = lossy_rows()[:0]
     assert not rate_distortion(nothing, PUBLISHED).axes

@@ -3,13 +3,10 @@
 Factors stay in their range and depend on nothing but names; the filter drops with figures.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,26 +35,26 @@ BAD = ["alpha.png", "cut.jpg", "deep.png", "gone.png", "grey.png", "text.png", "
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_thread(monkeypatch):
     """Photographs in their order, whatever a test before has set PyTorch to."""
     monkeypatch.setattr(datasets, "thread_count", lambda: 1)
 
 
-def photograph(name: str) -> np.ndarray:
+def photograph(name):
     """Another one for each name, 64 to 96 pixels a side."""
     rng = np.random.default_rng(list(name.encode()))
     height, width = rng.integers(64, 97, 2)
     return smooth(height, width) // 2 + rng.integers(0, 90, (1, 1, 3), np.uint8)
 
 
-def fill(folder: Path, count: int = 4) -> Path:
+def fill(folder, count=4):
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):
         write_png(folder / f"p{index}.png", photograph(f"p{index}"))
     return folder
 
 
-def spoil(folder: Path) -> Path:
+def spoil(folder):
     """Adds the bad files that people have."""
     good = Image.fromarray(photograph("good"))
     good.convert("L").save(folder / "grey.png")
@@ -72,21 +69,19 @@ def spoil(folder: Path) -> Path:
     return folder
 
 
-def build(source: Path | str, out: Path, **settings: object) -> Path:
+def build(source, out, **settings):
     return build_dataset(DatasetSpec.model_validate({"source": str(source), **settings}), out)
 
 
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def reads(monkeypatch):
     """Names of the photographs whose pixels are read from now on."""
-    seen: list[str] = []
+    seen = []
     real = Photo.read
     monkeypatch.setattr(Photo, "read", lambda photo: seen.append(photo.source) or real(photo))
     return seen
 
 
-def test_bad_files_are_dropped_with_a_reason_and_listed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_files_are_dropped_with_a_reason_and_listed(tmp_path, capsys):
     rows = read_manifest(build(spoil(fill(tmp_path / "in")), tmp_path / "out", prepare=SMALL))
     reasons = {row.source: row.reason for row in rows if row.status == "dropped"}
     assert sorted(reasons) == BAD
@@ -97,7 +92,7 @@ def test_bad_files_are_dropped_with_a_reason_and_listed(
     assert sorted(os.listdir(tmp_path / "out/images")) == [f"p{index}.png" for index in range(4)]
 
 
-def test_images_taken_as_they_are_may_be_tiny(tmp_path: Path) -> None:
+def test_images_taken_as_they_are_may_be_tiny(tmp_path):
     manifest = build(spoil(fill(tmp_path / "in", 1)), tmp_path / "out", licence="CC0")
     kept = dict(kept_images(manifest))
     assert (sorted(kept), kept["tiny"].shape) == (["p0", "tiny"], (3, 5, 3))
@@ -108,7 +103,7 @@ def test_images_taken_as_they_are_may_be_tiny(tmp_path: Path) -> None:
     assert (row.source_sha256, row.licence) == (hashlib.sha256(source).hexdigest(), "CC0")
 
 
-def test_copies_differ_and_the_first_is_the_only_one_of_copies_1(tmp_path: Path) -> None:
+def test_copies_differ_and_the_first_is_the_only_one_of_copies_1(tmp_path):
     folder = spoil(fill(tmp_path / "in", 2))
     one = dict(kept_images(build(folder, tmp_path / "a", prepare=SMALL)))
     manifest = build(folder, tmp_path / "b", prepare=SMALL | {"copies": 3})
@@ -124,7 +119,7 @@ def test_copies_differ_and_the_first_is_the_only_one_of_copies_1(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["日本語 写真.png", 'a\nb,"c".png', os.fsdecode(b"\xff\xfe.png")])
-def test_odd_file_names_survive_the_manifest(tmp_path: Path, name: str) -> None:
+def test_odd_file_names_survive_the_manifest(tmp_path, name):
     folder = fill(tmp_path / "in", 1)
     try:
         os.rename(folder / "p0.png", folder / name)
@@ -138,18 +133,16 @@ def test_odd_file_names_survive_the_manifest(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left")])
-def test_an_interrupted_build_leaves_whole_files_and_continues(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: BaseException
-) -> None:
+def test_an_interrupted_build_leaves_whole_files_and_continues(tmp_path, monkeypatch, kind):
     folder, out = fill(tmp_path / "in"), tmp_path / "out"
-    written: list[Path] = []
+    written = []
 
-    def dying(path: Path, *rest: object) -> None:
+    def dying(path, *rest):
         if len(written) == 2:
             path.with_name(f".{path.name}.1.part").write_bytes(b"half")  # a kill cleans up nothing
             raise kind
         written.append(path)
-        write_png(path, *rest)  # type: ignore[arg-type]
+        write_png(path, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(datasets, "write_png", dying)
@@ -164,7 +157,7 @@ def test_an_interrupted_build_leaves_whole_files_and_continues(
     assert manifest.read_bytes() == fresh.read_bytes()
 
 
-def test_nothing_stale_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_stale_is_used_again(tmp_path, monkeypatch):
     folder, out = fill(tmp_path / "in"), tmp_path / "out"
     first = manifest_sha256(build(folder, out, prepare=SMALL))
     write_png(folder / "p1.png", photograph("new"))  # another photograph of the same name
@@ -182,7 +175,7 @@ def test_nothing_stale_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert sorted(os.listdir(out / "images")) == ["mine.png", *(f"p{i}.png" for i in range(4))]
 
 
-def test_what_cannot_be_built_is_named_and_leaves_all_alone(tmp_path: Path) -> None:
+def test_what_cannot_be_built_is_named_and_leaves_all_alone(tmp_path):
     folder = fill(tmp_path / "in", 2)
     with pytest.raises(DatasetError, match=r"p0\.png"):  # nothing is kept
         build(folder, tmp_path / "out", prepare={})
@@ -198,7 +191,7 @@ def test_what_cannot_be_built_is_named_and_leaves_all_alone(tmp_path: Path) -> N
     assert len(list(kept_images(manifest))) == 2
 
 
-def test_a_built_in_set_is_the_same_to_the_byte(tmp_path: Path) -> None:
+def test_a_built_in_set_is_the_same_to_the_byte(tmp_path):
     """Rows, keys and pixels: what was prepared or trained on before stays valid."""
     manifest = build("embedded", tmp_path, subset="test", prepare={"min_side": 192})
     rows = read_manifest(manifest)
@@ -208,7 +201,7 @@ def test_a_built_in_set_is_the_same_to_the_byte(tmp_path: Path) -> None:
     assert read_png_text(tmp_path / "images/chelsea.png")["l3c-key"][:16] == "f91d03346b70b1a8"
 
 
-def test_changed_or_missing_files_are_noticed(tmp_path: Path) -> None:
+def test_changed_or_missing_files_are_noticed(tmp_path):
     manifest = build(fill(tmp_path / "in"), tmp_path / "out")
     image = tmp_path / "out/images/p1.png"
     write_png(image, photograph("else"))
@@ -226,20 +219,20 @@ def test_changed_or_missing_files_are_noticed(tmp_path: Path) -> None:
         assert str(caught.value).startswith(f"{manifest}: ")
 
 
-def prepared(image: np.ndarray, name: str, preparation: Preparation | None = None) -> np.ndarray:
+def prepared(image, name, preparation=None):
     preparation = preparation or Preparation(min_side=32)
     factor = choose_factor(*image.shape[:2], name, 0, preparation)
     return prepare_image(image, factor, name, preparation)
 
 
-def grey(height: int, width: int, level: int = 100) -> np.ndarray:
+def grey(height, width, level=100):
     return np.full((height, width, 3), level, np.uint8)
 
 
 @given(
     st.integers(1, 3000), st.integers(1, 3000), st.text(), st.integers(0, 9), st.integers(1, 600)
 )
-def test_a_kept_size_obeys_both_limits(h: int, w: int, name: str, copy: int, side: int) -> None:
+def test_a_kept_size_obeys_both_limits(h, w, name, copy, side):
     preparation = Preparation(min_side=side)
     if min(h, w) * 4 < side * 5:  # 0.8 in integers
         with pytest.raises(Dropped, match=f"{min(h, w)} px"):
@@ -250,7 +243,7 @@ def test_a_kept_size_obeys_both_limits(h: int, w: int, name: str, copy: int, sid
         assert factor <= 0.8 + 1e-12
 
 
-def test_factor_is_a_fixed_function_of_seed_name_and_copy() -> None:
+def test_factor_is_a_fixed_function_of_seed_name_and_copy():
     digest = hashlib.sha256(b"7\n2\ncaf\xc3\xa9.png").digest()
     wanted = 0.5 + int.from_bytes(digest[:6], "big") / 2**48 * (0.8 - 0.5)
     preparation = Preparation(min_side=100, seed=7)
@@ -258,7 +251,7 @@ def test_factor_is_a_fixed_function_of_seed_name_and_copy() -> None:
         assert choose_factor(200, 300, name, 2, preparation) == wanted
 
 
-def test_a_side_is_exact_and_ignores_the_random_factor() -> None:
+def test_a_side_is_exact_and_ignores_the_random_factor():
     longer, shorter = Preparation(longer_side=48), Preparation(shorter_side=48)
     for before, after in (((95, 78), (48, 39)), ((1, 480), (1, 48)), ((48, 48), (48, 48))):
         assert prepared(grey(*before), "a", longer).shape == (*after, 3)
@@ -269,7 +262,7 @@ def test_a_side_is_exact_and_ignores_the_random_factor() -> None:
     assert deviations(shorter) == ["prepare.shorter_side: 48 instead of None"]
 
 
-def test_squares_are_averages_of_boxes_at_random_places() -> None:
+def test_squares_are_averages_of_boxes_at_random_places():
     preparation = Preparation(square=8, max_value=1, max_saturation=1, copies=3)
     image = smooth(40, 70)
     rows, columns = (np.arange(length) for length in image.shape[:2])
@@ -291,7 +284,7 @@ def test_squares_are_averages_of_boxes_at_random_places() -> None:
         choose_factor(15, 70, "a", 0, preparation)
 
 
-def test_bright_and_saturated_images_are_dropped_with_their_figures() -> None:
+def test_bright_and_saturated_images_are_dropped_with_their_figures():
     red = np.zeros((64, 64, 3), np.uint8)
     red[..., 0] = 100
     for image, figures in ((red, r"saturation 1\.000 > 0\.9"), (grey(64, 64, 205), "0.804 > 0.8")):
@@ -314,6 +307,6 @@ def test_bright_and_saturated_images_are_dropped_with_their_figures() -> None:
         {"min_sid": 5},
     ],
 )
-def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
+def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         Preparation.model_validate(wrong)

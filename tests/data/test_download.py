@@ -1,7 +1,5 @@
 """Downloads from a server that misbehaves on command: continued, checked, whole or not at all."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os
@@ -9,10 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,25 +25,23 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.content = CONTENT
         self.ranges = True  # whether this header is obeyed
-        self.cuts: list[int] = []  # after so many bytes the next connections are cut
-        self.answers: list[int] = []  # status of the next requests, instead of the file
+        self.cuts = []  # after so many bytes the next connections are cut
+        self.answers = []  # status of the next requests, instead of the file
         self.shift = 0  # of the range that is sent, against the one that was asked for
         self.stalls = threading.Event()  # half of the file comes, and the rest once it is unset
-        self.seen: list[str | None] = []  # Range of requests
+        self.seen = []  # Range of requests
         self.url = f"http://127.0.0.1:{self.server_address[1]}/file.zip?x=1"
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format, *args):
         pass
 
-    def do_GET(self) -> None:
+    def do_GET(self):
         server, asked = self.server, self.headers.get("Range")
         server.seen.append(asked)
         if server.answers:
@@ -73,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(download, "PAUSE_S", 0.0)
     monkeypatch.setattr(download, "CHUNK", 4096)
@@ -86,12 +79,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Path:
+def target(tmp_path):
     return tmp_path / "sets" / "file.zip"
 
 
 @pytest.fixture
-def part(server: Server, target: Path) -> Path:
+def part(server, target):
     """What an earlier call has left."""
     server.cuts = [PART]
     with pytest.MonkeyPatch.context() as patch:
@@ -103,13 +96,13 @@ def part(server: Server, target: Path) -> Path:
     return part
 
 
-def get(server: Server, target: Path, checksum: str | None = SHA256) -> bytes:
+def get(server, target, checksum=SHA256):
     assert fetch(server.url, target, checksum) == target
     assert os.listdir(target.parent) == ["file.zip"]
     return target.read_bytes()
 
 
-def fail(server: Server, target: Path, checksum: str | None = SHA256) -> str:
+def fail(server, target, checksum=SHA256):
     """What is said of a download that fails: always the URL, and where a file can be put."""
     with pytest.raises(DatasetError) as caught:
         fetch(server.url, target, checksum)
@@ -120,27 +113,27 @@ def fail(server: Server, target: Path, checksum: str | None = SHA256) -> str:
 
 
 @pytest.mark.parametrize("name", ["sha256", "sha1", "md5"])
-def test_a_file_comes_whole(server: Server, target: Path, name: str) -> None:
+def test_a_file_comes_whole(server, target, name):
     checksum = f"{name}:{hashlib.new(name, CONTENT).hexdigest().upper()}"
     assert get(server, target, checksum) == CONTENT
     assert server.seen == [None]
 
 
-def test_cuts_are_continued_as_long_as_bytes_come(server: Server, target: Path) -> None:
+def test_cuts_are_continued_as_long_as_bytes_come(server, target):
     server.cuts = [10_000, 0, 20_000] + [5_000] * 8  # more than tries in a row
     assert get(server, target) == CONTENT
     ranges = ["bytes=10000-", "bytes=10000-", "bytes=30000-", "bytes=35000-"]
     assert server.seen[:5] == [None, *ranges]
 
 
-def test_a_server_that_never_gets_further_is_given_up(server: Server, target: Path) -> None:
+def test_a_server_that_never_gets_further_is_given_up(server, target):
     server.ranges = False
     server.cuts = [10_000] * 20
     fail(server, target)
     assert len(server.seen) == download.TRIES
 
 
-def test_a_killed_process_is_continued(server: Server, target: Path) -> None:
+def test_a_killed_process_is_continued(server, target):
     server.content = CONTENT * 40
     server.stalls.set()
     code = (
@@ -168,24 +161,20 @@ def test_a_killed_process_is_continued(server: Server, target: Path) -> None:
         ({"content": CONTENT[:20_000]}, 2),  # or behind the end
     ],
 )
-def test_what_cannot_be_continued_starts_anew(
-    server: Server, target: Path, changes: dict[str, Any], requests: int
-) -> None:
+def test_what_cannot_be_continued_starts_anew(server, target, changes, requests):
     vars(server).update(changes)
     checksum = f"md5:{hashlib.md5(server.content).hexdigest()}"
     assert get(server, target, checksum) == server.content
     assert server.seen == [f"bytes={PART}-", None][:requests]
 
 
-def test_a_wrong_checksum_removes_what_came(server: Server, target: Path) -> None:
+def test_a_wrong_checksum_removes_what_came(server, target):
     server.content = b"x" + CONTENT[1:]
     assert hashlib.sha256(server.content).hexdigest() in fail(server, target)
     assert os.listdir(target.parent) == []
 
 
-def test_a_missing_file_fails_at_once_and_keeps_what_came(
-    server: Server, target: Path, part: Path
-) -> None:
+def test_a_missing_file_fails_at_once_and_keeps_what_came(server, target, part):
     server.answers = [404] * 9
     said = fail(server, target)
     assert "404" in said
@@ -194,7 +183,7 @@ def test_a_missing_file_fails_at_once_and_keeps_what_came(
     assert part.stat().st_size == PART
 
 
-def test_a_server_in_trouble_is_asked_again(server: Server, target: Path) -> None:
+def test_a_server_in_trouble_is_asked_again(server, target):
     server.answers = [500, 429, 503]
     assert get(server, target) == CONTENT
     target.unlink()
@@ -205,7 +194,7 @@ def test_a_server_in_trouble_is_asked_again(server: Server, target: Path) -> Non
     assert os.strerror(errno.ECONNREFUSED) in fail(server, target)
 
 
-def test_files_of_this_machine_stay_where_they_are(tmp_path: Path, target: Path) -> None:
+def test_files_of_this_machine_stay_where_they_are(tmp_path, target):
     source = tmp_path / "my file.zip"
     source.write_bytes(CONTENT)
     assert fetch(str(source), target, SHA256) == source

@@ -3,8 +3,6 @@
 Archives are unpacked whole or not at all, nothing outside, batches of ImageNet as images.
 """
 
-from __future__ import annotations
-
 import csv
 import errno
 import hashlib
@@ -14,7 +12,6 @@ import shutil
 import tarfile
 import threading
 import zipfile
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,12 +26,12 @@ from l3c.data.images import read_rgb, write_png
 from l3c.data.sources import FILES, ImageSet
 
 
-def image_set(*urls: Path | str, images_from: str = "") -> ImageSet:
+def image_set(*urls, images_from=""):
     return ImageSet(name="toy", urls=tuple(map(str, urls)), images_from=images_from)
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> list[Path]:
+def images(tmp_path):
     folder = tmp_path / "published"
     folder.mkdir()
     paths = [folder / "a.png", folder / "b.png"]
@@ -46,7 +43,7 @@ def images(tmp_path: Path) -> list[Path]:
 KINDS = {".zip": "", ".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.xz": "w:xz"}
 
 
-def pack(path: Path, files: Mapping[str, bytes], **member: object) -> Path:
+def pack(path, files, **member):
     """An archive with a folder and files; `member` are attributes of these files in a tar."""
     if path.suffix == ".zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -67,11 +64,11 @@ def pack(path: Path, files: Mapping[str, bytes], **member: object) -> Path:
     return path
 
 
-def listed(path: Path) -> dict[str, str]:
+def listed(path):
     return {row["path"]: row["sha256"] for row in csv.DictReader(io.StringIO(path.read_text()))}
 
 
-def test_single_images_are_listed_with_their_hashes(images: list[Path], tmp_path: Path) -> None:
+def test_single_images_are_listed_with_their_hashes(images, tmp_path):
     result = fetch_set(image_set(*images), tmp_path / "out")
     assert listed(result) == {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in images
@@ -79,9 +76,7 @@ def test_single_images_are_listed_with_their_hashes(images: list[Path], tmp_path
     assert read_rgb(tmp_path / "out" / FILES / "b.png").shape == (8, 10, 3)
 
 
-def test_an_archive_is_unpacked_below_its_name_and_removed(
-    images: list[Path], tmp_path: Path
-) -> None:
+def test_an_archive_is_unpacked_below_its_name_and_removed(images, tmp_path):
     members = {"photos/a.png": images[0].read_bytes(), "README": b"hello"}
     members |= {"unreadable.heic": b"any", "empty.png": b""}
     archive = pack(tmp_path / "set.zip", members)
@@ -93,14 +88,14 @@ def test_an_archive_is_unpacked_below_its_name_and_removed(
     assert not (tmp_path / "out" / "archives").exists()
 
 
-def test_a_list_of_urls_is_followed(images: list[Path], tmp_path: Path) -> None:
+def test_a_list_of_urls_is_followed(images, tmp_path):
     table = "File,TIFF\n" + "".join(f"{path.stem},{path}\n" for path in images)
     archive = pack(tmp_path / "list.zip", {"list.csv": table.encode()})
     result = fetch_set(image_set(archive, images_from="TIFF"), tmp_path / "out")
     assert list(listed(result)) == ["a.png", "b.png"]
 
 
-def test_two_urls_of_one_file_name_are_refused(images: list[Path], tmp_path: Path) -> None:
+def test_two_urls_of_one_file_name_are_refused(images, tmp_path):
     twin = tmp_path / "other" / "a.png"
     twin.parent.mkdir()
     write_png(twin, noise(5, 5, 3))
@@ -111,7 +106,7 @@ def test_two_urls_of_one_file_name_are_refused(images: list[Path], tmp_path: Pat
             fetch_set(wrong, tmp_path / "out")
 
 
-def test_what_an_archive_held_before_is_removed(images: list[Path], tmp_path: Path) -> None:
+def test_what_an_archive_held_before_is_removed(images, tmp_path):
     archive = pack(tmp_path / "set.zip", {"old.png": images[0].read_bytes()})
     first = fetch_set(image_set(archive), tmp_path / "out")
     assert listed(first).keys() == {"set/old.png"}
@@ -122,12 +117,10 @@ def test_what_an_archive_held_before_is_removed(images: list[Path], tmp_path: Pa
     assert listed(fetch_set(image_set(other), tmp_path / "out")).keys() == {"other/b.png"}
 
 
-def test_an_interrupted_set_continues_where_it_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fetched: list[str] = []
+def test_an_interrupted_set_continues_where_it_stopped(tmp_path, monkeypatch):
+    fetched = []
 
-    def fetch(url: str, target: Path, checksum: str | None) -> Path:
+    def fetch(url, target, checksum):
         fetched.append(target.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         if len(fetched) == 2:
@@ -144,7 +137,7 @@ def test_an_interrupted_set_continues_where_it_stopped(
     assert (tmp_path / "out" / FILES / "a" / "a").read_text() == "http://host/a.zip"
 
 
-def test_two_runs_that_share_a_folder_take_turns(images: list[Path], tmp_path: Path) -> None:
+def test_two_runs_that_share_a_folder_take_turns(images, tmp_path):
     (tmp_path / "out").mkdir()
     run = threading.Thread(target=fetch_set, args=(image_set(*images), tmp_path / "out"))
     with FileLock(tmp_path / "out" / "fetch.lock"):
@@ -159,7 +152,7 @@ def test_two_runs_that_share_a_folder_take_turns(images: list[Path], tmp_path: P
 MEMBERS = {f"set/{i}/{i}.bin": np.random.default_rng(i).bytes(9000 + i) for i in range(5)}
 
 
-def unpacked(archive: Path) -> dict[str, bytes]:
+def unpacked(archive):
     """Files of a folder into which an archive is unpacked."""
     folder = archive.parent / "out"
     unpack(archive, folder)
@@ -167,7 +160,7 @@ def unpacked(archive: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-def refuse_archive(archive: Path) -> None:
+def refuse_archive(archive):
     with pytest.raises(DatasetError) as caught:
         unpack(archive, archive.parent / "out")
     assert str(caught.value).startswith(f"{archive}: ")
@@ -176,7 +169,7 @@ def refuse_archive(archive: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_files_come_out_below_their_paths(tmp_path: Path, kind: str) -> None:
+def test_files_come_out_below_their_paths(tmp_path, kind):
     archive = pack(tmp_path / f"a{kind}", MEMBERS | {"./dot/x": b"", "top": b"x"})
     (tmp_path / ".out.part" / "set").mkdir(parents=True)  # of a run that was killed
     (tmp_path / ".out.part" / "set" / "half").touch()
@@ -187,7 +180,7 @@ def test_files_come_out_below_their_paths(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_cut_archive_is_said(tmp_path: Path, kind: str) -> None:
+def test_a_cut_archive_is_said(tmp_path, kind):
     archive = pack(tmp_path / f"a{kind}", MEMBERS)
     content = archive.read_bytes()
     for cut in (0, 480, 43_200):
@@ -196,7 +189,7 @@ def test_a_cut_archive_is_said(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tar", ".tgz"])
-def test_damage_anywhere_is_an_error_of_the_archive(tmp_path: Path, kind: str) -> None:
+def test_damage_anywhere_is_an_error_of_the_archive(tmp_path, kind):
     content = pack(tmp_path / f"a{kind}", {"a": b"abc" * 50, "b/c": b"d"}).read_bytes()
     archive = tmp_path / f"damaged{kind}"
     random = np.random.default_rng(0)
@@ -212,7 +205,7 @@ def test_damage_anywhere_is_an_error_of_the_archive(tmp_path: Path, kind: str) -
 
 @pytest.mark.parametrize("kind", [".zip", ".tar"])
 @pytest.mark.parametrize("name", ["/tmp/evil-of-l3c", "../evil", "set/../../evil", "..\\evil"])
-def test_nothing_is_written_outside(tmp_path: Path, kind: str, name: str) -> None:
+def test_nothing_is_written_outside(tmp_path, kind, name):
     (tmp_path / "in").mkdir()
     archive = pack(tmp_path / "in" / f"a{kind}", {name: b"evil"})
     with suppress(DatasetError):
@@ -223,12 +216,12 @@ def test_nothing_is_written_outside(tmp_path: Path, kind: str, name: str) -> Non
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE])
-def test_links_that_lead_out_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
+def test_links_that_lead_out_and_devices_are_refused(tmp_path, kind):
     refuse_archive(pack(tmp_path / "a.tar", {"odd": b""}, type=kind, linkname="../outside"))
 
 
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(source: io.BytesIO, file: io.BytesIO, *length: int) -> None:
+def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(source, file, *length):
         file.write(b"some")
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -239,14 +232,14 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     assert unpacked(archive) == MEMBERS
 
 
-def batch(**arrays: np.ndarray) -> bytes:
+def batch(**arrays):
     file = io.BytesIO()
     np.savez(file, **arrays)
     return file.getvalue()
 
 
 @pytest.mark.parametrize("side", [32, 64])
-def test_batches_become_images(tmp_path: Path, side: int) -> None:
+def test_batches_become_images(tmp_path, side):
     images = noise(4, side, side, 3)
     rows = images.transpose(0, 3, 1, 2).reshape(4, -1)
     content = batch(data=rows, labels=np.arange(4), mean=np.zeros(3 * side * side))
@@ -270,5 +263,5 @@ LABELS = np.zeros(2, np.int64)
         batch(data=DATA, labels=LABELS)[:3000],
     ],
 )
-def test_another_batch_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_another_batch_is_refused(tmp_path, content):
     refuse_archive(pack(tmp_path / "a.zip", {"x.npz": content}))

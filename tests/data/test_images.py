@@ -4,14 +4,10 @@ What is no image at all is refused by l3c.images (tests/images). The training st
 pixels, mapped; incomplete or foreign ones are refused.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +32,7 @@ from l3c.images.picture import PictureError
 RGB = Image.fromarray(noise(16, 20, 3))
 
 
-def test_everything_else_is_refused(tmp_path: Path) -> None:
+def test_everything_else_is_refused(tmp_path):
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
     os.mkfifo(tmp_path / "pipe.png")  # would block for ever if it were opened
     (tmp_path / "empty.png").touch()
@@ -53,7 +49,7 @@ def test_everything_else_is_refused(tmp_path: Path) -> None:
             assert str(path) not in caught.value.reason
 
 
-def test_png_round_trip_with_text(tmp_path: Path) -> None:
+def test_png_round_trip_with_text(tmp_path):
     image, path = noise(5, 3, 3), tmp_path / "a.png"
     write_png(path, image, {"note": "größe"})
     assert np.array_equal(read_rgb(path), image)
@@ -62,7 +58,7 @@ def test_png_round_trip_with_text(tmp_path: Path) -> None:
     assert read_png_text(path) == read_png_text(tmp_path / "missing.png") == {}
 
 
-def test_pixel_hash_knows_the_shape_and_ignores_strides() -> None:
+def test_pixel_hash_knows_the_shape_and_ignores_strides():
     image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     assert pixel_sha256(image) == hashlib.sha256(b"2x4\n" + bytes(range(24))).hexdigest()
     assert pixel_sha256(image.reshape(4, 2, 3)) != pixel_sha256(image)
@@ -78,9 +74,9 @@ def test_pixel_hash_knows_the_shape_and_ignores_strides() -> None:
         ([[1]], TypeError),
     ],
 )
-def test_wrong_arrays_are_refused(tmp_path: Path, image: object, error: type[Exception]) -> None:
+def test_wrong_arrays_are_refused(tmp_path, image, error):
     with pytest.raises(error):
-        write_png(tmp_path / "a.png", image)  # type: ignore[arg-type]
+        write_png(tmp_path / "a.png", image)
     assert os.listdir(tmp_path) == []
 
 
@@ -88,12 +84,12 @@ IMAGES = {f"{i}.png": noise(20 + i, 31 - i, 3) for i in range(7)}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path):
     write_store(tmp_path / "store", IMAGES.items(), "d" * 64)
     return tmp_path / "store"
 
 
-def test_images_come_back_mapped(folder: Path) -> None:
+def test_images_come_back_mapped(folder):
     opened = Store(folder, "d" * 64)
     with pytest.raises(StoreError):  # of other images
         Store(folder, "e" * 64)
@@ -104,7 +100,7 @@ def test_images_come_back_mapped(folder: Path) -> None:
     assert (folder / store.PIXELS).stat().st_size == sum(map(np.size, IMAGES.values()))
 
 
-def test_a_store_is_written_when_its_images_change(tmp_path: Path) -> None:
+def test_a_store_is_written_when_its_images_change(tmp_path):
     source, data = tmp_path / "in", tmp_path / "data"
     source.mkdir()
     write_png(source / "a.png", noise(8, 9, 3))
@@ -128,7 +124,7 @@ def test_a_store_is_written_when_its_images_change(tmp_path: Path) -> None:
         (store.INDEX, None),
     ],
 )
-def test_what_is_not_the_store_is_refused(folder: Path, name: str, content: bytes | None) -> None:
+def test_what_is_not_the_store_is_refused(folder, name, content):
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_bytes(content)
@@ -136,8 +132,8 @@ def test_what_is_not_the_store_is_refused(folder: Path, name: str, content: byte
         Store(folder)
 
 
-def test_a_full_disk_leaves_no_store(folder: Path) -> None:
-    def full() -> Iterator[tuple[str, np.ndarray]]:
+def test_a_full_disk_leaves_no_store(folder):
+    def full():
         yield "a", noise(8, 9, 3)
         raise OSError(errno.ENOSPC, "No space left on device")
 

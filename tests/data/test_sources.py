@@ -1,11 +1,8 @@
 """Folders as users have them: hidden files, links, odd names; built-in sources; the catalogue."""
 
-from __future__ import annotations
-
 import os
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +27,11 @@ from l3c.files import Found, Left
 PIXELS = np.zeros((3, 5, 3), np.uint8)
 
 
-def found(folder: Path) -> list[str]:
+def found(folder):
     return [photo.source for photo in folder_photos(folder)]
 
 
-def test_each_folder_is_searched_once_and_the_rest_is_counted_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_folder_is_searched_once_and_the_rest_is_counted_in_one_line(tmp_path, capsys):
     for folder in ("in/b/c", "in/.git", "elsewhere"):
         (tmp_path / folder).mkdir(parents=True)
     seen = ["a.tif", "b.HEIC", "b/10.Jpeg", "b/c/2.png", "z.PNG"]  # the second is never read
@@ -53,7 +48,7 @@ def test_each_folder_is_searched_once_and_the_rest_is_counted_in_one_line(
     assert found(tmp_path / "in" / "a") == ["10.Jpeg", "c/2.png"]
 
 
-def refuse(read: Callable[[Path], object], path: Path, words: str = "") -> None:
+def refuse(read, path, words=""):
     with pytest.raises(DatasetError) as caught:
         read(path)
     assert str(caught.value).startswith(f"{path}: ")
@@ -61,7 +56,7 @@ def refuse(read: Callable[[Path], object], path: Path, words: str = "") -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_useless_folder_is_one_line_that_names_it(tmp_path: Path) -> None:
+def test_a_useless_folder_is_one_line_that_names_it(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
     (tmp_path / "texts").mkdir()
@@ -71,9 +66,7 @@ def test_a_useless_folder_is_one_line_that_names_it(tmp_path: Path) -> None:
     refuse(folder_photos, tmp_path / "texts", "1 .txt")
 
 
-def test_a_folder_that_cannot_be_listed_is_no_silent_gap(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_cannot_be_listed_is_no_silent_gap(tmp_path, monkeypatch):
     locked = Found([tmp_path / "a.png"], locked=[Left(tmp_path / "locked", "Permission denied")])
     monkeypatch.setattr(sources, "find_files", lambda *_: locked)
     with pytest.raises(DatasetError, match="locked: "):
@@ -81,14 +74,14 @@ def test_a_folder_that_cannot_be_listed_is_no_silent_gap(
 
 
 @given(st.sets(st.text(min_size=1, max_size=30), max_size=20))
-def test_names_are_unique_safe_and_free_of_order(paths: set[str]) -> None:
+def test_names_are_unique_safe_and_free_of_order(paths):
     names = unique_names(sorted(paths))
     assert len({name.lower() for name in names.values()}) == len(paths)
     assert all(re.fullmatch(r"[a-zA-Z0-9][\w-]*", name, re.ASCII) for name in names.values())
     assert unique_names(sorted(paths, reverse=True)) == names
 
 
-def test_embedded_photographs_are_there_and_split_by_scene() -> None:
+def test_embedded_photographs_are_there_and_split_by_scene():
     train, test = embedded_photos("train"), embedded_photos("test")
     assert (len(train), len(test)) == (8, 4)
     scenes = [{one.scene for one in EMBEDDED if one.subset == each} for each in ("train", "test")]
@@ -101,7 +94,7 @@ def test_embedded_photographs_are_there_and_split_by_scene() -> None:
         embedded_photo("dog")
 
 
-def test_a_missing_package_or_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_or_file_says_what_to_install(monkeypatch):
     for package, install in (("skimage", "scikit-image"), ("no_such_package", "no_such_package")):
         gone = sources.EmbeddedPhoto("test", "none", f"{package}/data/gone.png", "none")
         monkeypatch.setattr(sources, "EMBEDDED", [gone])
@@ -109,7 +102,7 @@ def test_a_missing_package_or_file_says_what_to_install(monkeypatch: pytest.Monk
             embedded_photos("test")
 
 
-def rewrite(folder: Path) -> None:
+def rewrite(folder):
     """Other content of the same size and time, as `rsync --inplace --times` leaves it."""
     before = (folder / "a.png").stat()
     time.sleep(0.02)  # the clock of a file system ticks in milliseconds
@@ -128,7 +121,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_change_is_seen_beside_what_cannot_be_read(tmp_path: Path, change: str) -> None:
+def test_every_change_is_seen_beside_what_cannot_be_read(tmp_path, change):
     (tmp_path / "sub").mkdir()
     for name in ("a.png", "b.png"):
         write_png(tmp_path / name, PIXELS)
@@ -143,7 +136,7 @@ def test_every_change_is_seen_beside_what_cannot_be_read(tmp_path: Path, change:
 OURS = Path(__file__).parents[2] / "config" / "datasets.tsv"
 
 
-def test_every_set_of_ours_has_an_edition_a_licence_and_urls() -> None:
+def test_every_set_of_ours_has_an_edition_a_licence_and_urls():
     catalogue = read_catalogue(OURS)
     assert len(catalogue) == len(OURS.read_text().splitlines()) - 1
     for image_set in catalogue.values():
@@ -170,12 +163,12 @@ def test_every_set_of_ours_has_an_edition_a_licence_and_urls() -> None:
         {"published_as": None},
     ],
 )
-def test_a_bad_row_is_named(tmp_path: Path, cells: dict[str, str | None]) -> None:
+def test_a_bad_row_is_named(tmp_path, cells):
     good = {"name": "x", "title": "X", "licence": "free", "urls": "http://a/b.zip", "checksums": ""}
     good |= {"gb": "1", "images": "1", "images_from": "", "published_as": ""}
     path = tmp_path / "datasets.tsv"
 
-    def write(row: dict[str, str | None]) -> None:
+    def write(row):
         cells = [cell for cell in row.values() if cell is not None]
         path.write_text("\ufeff" + "\t".join(good) + "\n" + "\t".join(cells) + "\n")
 
@@ -187,7 +180,7 @@ def test_a_bad_row_is_named(tmp_path: Path, cells: dict[str, str | None]) -> Non
     assert str(caught.value).startswith(f"{path}, line 2: ")
 
 
-def test_another_licence_or_estimate_fetches_nothing_again() -> None:
+def test_another_licence_or_estimate_fetches_nothing_again():
     first = ImageSet(name="toy", urls=("http://a/b.zip",), images_from="TIFF")
     again = first.model_copy(update={"title": "Toy", "licence": "CC0", "gb": 2.0})
     assert ImageSet(**again.fetched()) == first

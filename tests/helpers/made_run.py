@@ -4,15 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from result_rows import (
-    batch_row,
-    frame_of,
-    method_record,
-    records,
-    result_row,
-    results,
-    timing_row,
-)
+from result_rows import batch_row, frame_of, method_record, records, result_row, results, timing_row
 
 from l3c.bench.published import Counterpart, read_published
 from l3c.bench.run import Run

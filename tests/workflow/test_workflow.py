@@ -17,15 +17,7 @@ from tiny_models import write_model
 
 from baselines.lossy.jpeg import Jpeg420
 from l3c.bench.measure.provenance import read_provenance
-from l3c.bench.schema import (
-    BatchRow,
-    ChannelBits,
-    LossyRow,
-    ResultRow,
-    TimingRow,
-    failed,
-    read,
-)
+from l3c.bench.schema import BatchRow, ChannelBits, LossyRow, ResultRow, TimingRow, failed, read
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINED = {"l3c", "rgb", "rgb_shared", "interlaced"}

@@ -1,7 +1,5 @@
 """The figure of coding shows what is coded, a pixel is inspected as the coder codes it."""
 
-from __future__ import annotations
-
 import math
 
 import pytest
@@ -15,7 +13,7 @@ IMAGE, PIXELS = smooth(32, 64), smooth(41, 54)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_column_for_each_scale_coarsest_first(kind: str) -> None:
+def test_a_column_for_each_scale_coarsest_first(kind):
     codec = tiny(kind).codec()
     sizes = dict.fromkeys(codec.stream_parts, 0)
     for part, stream in zip(codec.stream_parts, codec.encode(IMAGE), strict=True):
@@ -25,13 +23,13 @@ def test_a_column_for_each_scale_coarsest_first(kind: str) -> None:
     assert [bar.get_width() for bar in figure.axes[-1].patches] == [*sizes.values()]
 
 
-def test_nothing_to_show_without_scales() -> None:
+def test_nothing_to_show_without_scales():
     codec = Autoregressive(AutoregressiveSettings()).codec()
     assert not coding(codec, [("a", IMAGE)], "model").axes
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_pixel_costs_what_the_network_says(kind: str) -> None:
+def test_every_pixel_costs_what_the_network_says(kind):
     codec = tiny(kind).codec("cpu", integers(kind))
     bits = [*codec.symbol_bits(PIXELS).values()]
     planes = codec.symbols(PIXELS)
@@ -43,7 +41,7 @@ def test_every_pixel_costs_what_the_network_says(kind: str) -> None:
         assert probabilities == pytest.approx(expected, rel=0.02, abs=4 * 2**-24)
 
 
-def test_interval_probabilities_and_components_agree() -> None:
+def test_interval_probabilities_and_components_agree():
     kind = "interlaced"
     pixel = inspect_pixel(tiny(kind).codec("cpu", integers(kind)), PIXELS, 13, 20)
     assert len(pixel) == 3
@@ -60,6 +58,6 @@ def test_interval_probabilities_and_components_agree() -> None:
 
 
 @pytest.mark.parametrize(("s", "row", "column"), [(0, 41, 0), (1, 0, -1), (4, 0, 0)])
-def test_a_pixel_that_is_not_there(s: int, row: int, column: int) -> None:
+def test_a_pixel_that_is_not_there(s, row, column):
     with pytest.raises(ValueError, match=rf"z\^\({s}\)"):
         inspect_pixel(tiny().codec(), PIXELS, row, column, s)

@@ -1,9 +1,5 @@
 """What figures of rows show: all texts and data, beside golden ones; and the files they become."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from figure_text import described
@@ -74,18 +70,18 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figures_show_what_they_did(name: str) -> None:
+def test_figures_show_what_they_did(name):
     check_text(f"figures/{name}.txt", described(FIGURES[name]()))
 
 
-def test_nothing_measured_is_said() -> None:
+def test_nothing_measured_is_said():
     empty = {bpsp: ResultRow, speed: ResultRow, batches: BatchRow, bits: ChannelBits}
     drawn = [draw(frame([], kind)) for draw, kind in empty.items()]
     for figure in (*drawn, phases(frame_of(TIMES[:1]))):
         assert (len(figure.texts), figure.axes) == (1, [])
 
 
-def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_rows_give_the_same_bytes(tmp_path):
     for name in ("first", "second"):
         save(speed(frame_of(OTHERS)), tmp_path / f"{name}.svg", tmp_path / f"{name}.png", "stamp")
     assert "stamp" in (tmp_path / "first.svg").read_text()

@@ -1,14 +1,10 @@
 """Figures are functions found by name; what must not touch. test_drawn.py has what they show."""
 
-from __future__ import annotations
-
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from pandas import DataFrame
 from result_rows import failed_row, frame_of, result_row, write_results
 from tiny_models import smooth
@@ -16,14 +12,13 @@ from tiny_models import smooth
 from l3c.bench.figures import models, registry
 from l3c.bench.figures.models import bits, training
 from l3c.bench.figures.rates import pareto
-from l3c.bench.figures.registry import FigureError, FigureSpec, load_figures, read_inputs
+from l3c.bench.figures.registry import FigureError, load_figures, read_inputs
 from l3c.bench.figures.style import label_points, new_figure
 
 ROOT = Path(__file__).resolve().parents[3]
-Load = Callable[[str], dict[str, FigureSpec]]
 
 
-def test_every_figure_has_a_title_and_a_caption() -> None:
+def test_every_figure_has_a_title_and_a_caption():
     for name, spec in load_figures().items():
         assert name == spec.draw.__name__
         assert len(spec.title) < 60 < len(spec.caption), name
@@ -31,11 +26,11 @@ def test_every_figure_has_a_title_and_a_caption() -> None:
 
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Load:
+def load(monkeypatch, tmp_path):
     """Loads the figures of a file of this text, for this test alone."""
     monkeypatch.setattr(registry, "FIGURES", dict(load_figures()))
 
-    def load(text: str) -> dict[str, FigureSpec]:
+    def load(text):
         (tmp_path / "own.py").write_text(text)
         return load_figures([tmp_path / "own.py"])
 
@@ -60,7 +55,7 @@ def {name}({parameter}, repeats: int = 1) -> Figure:
 """
 
 
-def test_a_function_in_a_file_anywhere_is_a_figure(load: Load, tmp_path: Path) -> None:
+def test_a_function_in_a_file_anywhere_is_a_figure(load, tmp_path):
     spec = load(FIGURE.format(name="mine", parameter="rows"))["mine"]
     assert (spec.title, spec.caption, spec.photographs) == ("Mine alone", "What it shows.", True)
     assert (spec.reads, spec.needs) == (("rows", "repeats"), {"rows"})
@@ -78,15 +73,13 @@ def test_a_function_in_a_file_anywhere_is_a_figure(load: Load, tmp_path: Path) -
     ],
     ids=["parameter", "name", "docstring", "import"],
 )
-def test_a_figure_that_cannot_be_used_is_named(
-    text: str, named: tuple[str, ...], load: Load
-) -> None:
+def test_a_figure_that_cannot_be_used_is_named(text, named, load):
     with pytest.raises(FigureError) as caught:
         load(text)
     assert [each for each in ("own.py", *named) if each not in str(caught.value)] == []
 
 
-def test_inputs_are_read_by_the_names_of_parameters(tmp_path: Path) -> None:
+def test_inputs_are_read_by_the_names_of_parameters(tmp_path):
     kept = [result_row(image="007"), result_row(image="nan", in_process=False)]
     write_results(tmp_path / "rows.csv", [*kept, failed_row()])
     (tmp_path / "l3c.csv").write_text("step,train_bpsp\n1,8\n")
@@ -106,13 +99,13 @@ def test_inputs_are_read_by_the_names_of_parameters(tmp_path: Path) -> None:
     assert given["codec"].symbol_bits(smooth(8, 8))
 
 
-def test_pareto_front() -> None:
+def test_pareto_front():
     found = pareto([3, 1, 2, 2, 3, 1], [1, 3, 2, 3, 3, 3])
     assert found.to_numpy().tolist() == [[1, 3], [2, 2], [3, 1]]
     assert pareto([], []).empty
 
 
-def test_labels_touch_neither_each_other_nor_points() -> None:
+def test_labels_touch_neither_each_other_nor_points():
     drawn = new_figure(7, 4)
     axes = drawn.subplots()
     axes.set(xlim=(0, 2), ylim=(0, 2))
@@ -129,14 +122,14 @@ def test_labels_touch_neither_each_other_nor_points() -> None:
     assert points[4] not in lines
 
 
-def test_a_curve_looks_the_same_beside_others_and_names_do_not_touch() -> None:
+def test_a_curve_looks_the_same_beside_others_and_names_do_not_touch():
     rows = DataFrame({"step": [1, 2], "train_bpsp": [8.0, 7.0], "validation_bpsp": [np.nan] * 2})
 
-    def curves(**variants: str) -> Axes:
+    def curves(**variants):
         tables = dict.fromkeys(variants, rows)
         return training(tables, dict(zip(variants, variants, strict=True)), variants).axes[0]
 
-    def looks(axes: Axes) -> list[tuple]:
+    def looks(axes):
         return [(line.get_color(), line.get_linestyle()) for line in axes.lines[::2]]
 
     axes = curves(a="l3c", b="rgb", c="l3c", d="flow")

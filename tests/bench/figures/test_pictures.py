@@ -1,22 +1,15 @@
 """Pictures: maps of bits add up, heat maps are of the first channels of each scale."""
 
-from __future__ import annotations
-
 import pytest
 from autoregressive import Autoregressive, AutoregressiveSettings
 from tiny_models import noise, smooth, tiny
 
-from l3c.bench.figures.pictures import (
-    bottlenecks,
-    cost_map,
-    cost_maps,
-    heat_maps,
-)
+from l3c.bench.figures.pictures import bottlenecks, cost_map, cost_maps, heat_maps
 from l3c.models.tile_codec import UnsupportedError
 
 
 @pytest.mark.parametrize("size", [(1, 1), (9, 25), (33, 16)])
-def test_a_map_of_any_size_adds_up_to_the_cross_entropy(size: tuple[int, int]) -> None:
+def test_a_map_of_any_size_adds_up_to_the_cross_entropy(size):
     codec, image = tiny("interlaced").codec(), smooth(*size)
     costs = cost_map(codec, image)
     assert (costs.shape, (costs >= 0).all()) == (size, True)
@@ -27,7 +20,7 @@ PHOTOGRAPHS = [("a", smooth(45, 35)), ("b", noise(32, 64, 3))]
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_costs_of_photographs_are_drawn(count: int) -> None:
+def test_costs_of_photographs_are_drawn(count):
     codec = tiny("rgb").codec()
     *pictures, bar = cost_maps(codec, PHOTOGRAPHS[:count], "RGB").axes
     assert len(pictures) == 2 * count
@@ -38,7 +31,7 @@ def test_costs_of_photographs_are_drawn(count: int) -> None:
     assert f"{cost_map(codec, shown).mean():.2f} bits per pixel" in pictures[1].get_title("left")
 
 
-def test_levels_are_those_of_the_symbols() -> None:
+def test_levels_are_those_of_the_symbols():
     codec, image = tiny().codec(), smooth(45, 30)
     shown = bottlenecks(codec, image)
     assert [values.shape for values in shown] == [(3, 24, 16), (3, 12, 8), (3, 6, 4)]
@@ -54,7 +47,7 @@ def test_levels_are_those_of_the_symbols() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_heat_maps_of_photographs_are_drawn(count: int) -> None:
+def test_heat_maps_of_photographs_are_drawn(count):
     figure = heat_maps(tiny().codec(), PHOTOGRAPHS[:count], "L3C")
     assert len(figure.axes) == count * (1 + 3 * 3 + 1)
     assert figure.axes[0].get_title(loc="left").startswith("a, 32 × 32")

@@ -1,7 +1,5 @@
 """Crops for timings are the same at every call; photographs are chosen and cut."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,7 +40,7 @@ def test_a_crop_is_where_its_name_says_and_small_images_are_mirrored():
     assert (crop == 7).all()
 
 
-def test_photographs_are_chosen_by_number_or_name(tmp_path: Path) -> None:
+def test_photographs_are_chosen_by_number_or_name(tmp_path):
     (tmp_path / "photos").mkdir()
     for name in ("ape", "bear", "cat"):
         Image.fromarray(noise(4 + len(name), 8, 3)).save(tmp_path / "photos" / f"{name}.png")
@@ -64,7 +62,7 @@ def test_photographs_are_chosen_by_number_or_name(tmp_path: Path) -> None:
         ((SIDE + 11, 2 * SIDE), 16, (SIDE, SIDE)),
     ],
 )
-def test_the_middle_is_cut(size: tuple[int, int], multiple: int, expected: tuple[int, int]) -> None:
+def test_the_middle_is_cut(size, multiple, expected):
     image = np.zeros((*size, 3), np.uint8)
     image[size[0] // 2, size[1] // 2] = 7
     part = cut(image, multiple)

@@ -1,7 +1,5 @@
 """The machine in a line, its memory; rows and figures say when it was not quiet."""
 
-from __future__ import annotations
-
 import platform
 import re
 import subprocess
@@ -25,7 +23,7 @@ from l3c.bench.measure.machine import (
 )
 
 
-def test_the_machine_is_named_in_a_line() -> None:
+def test_the_machine_is_named_in_a_line():
     assert next(iter(versions())) == "Python"
     assert {"numpy", "torch", "imagecodecs"} <= set(versions())
     assert re.fullmatch(r"[^\n]+, \d+ cores?, \d+ GiB", hardware())
@@ -34,7 +32,7 @@ def test_the_machine_is_named_in_a_line() -> None:
     assert "\n" not in environment()
 
 
-def test_peak_memory_grows_with_what_was_held_and_programs_are_apart() -> None:
+def test_peak_memory_grows_with_what_was_held_and_programs_are_apart():
     before = peak_mib()
     held = np.ones(int(before + 100) * 2**20, np.uint8)
     assert held[-1]
@@ -57,12 +55,7 @@ def test_peak_memory_grows_with_what_was_held_and_programs_are_apart() -> None:
         ),
     ],
 )
-def test_others_are_all_but_ours(
-    monkeypatch: pytest.MonkeyPatch,
-    count: int,
-    readings: list[tuple[float, float, float]],
-    shares: list[float],
-) -> None:
+def test_others_are_all_but_ours(monkeypatch, count, readings, shares):
     made = ((at, busy - own) for at, busy, own in readings)
     monkeypatch.setattr(machine, "cores", lambda: count)
     monkeypatch.setattr(machine, "_read", lambda: next(made))
@@ -70,7 +63,7 @@ def test_others_are_all_but_ours(
     assert [load.share() for _ in shares] == [pytest.approx(share, abs=1e-3) for share in shares]
 
 
-def test_children_are_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_are_ours(monkeypatch):
     assert 0 <= OtherLoad().share() <= 1
     monkeypatch.setattr(psutil, "cpu_times", lambda percpu: [])  # what is left is ours, negative
     _, before = machine._read()
@@ -79,7 +72,7 @@ def test_children_are_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert machine._read()[1] - before <= -0.25
 
 
-def test_what_is_said_names_the_methods() -> None:
+def test_what_is_said_names_the_methods():
     quiet, unknown = result_row(other_load=0.02), result_row(other_load=None)
     noisy = [result_row(method="L3C", key="l3c", other_load=NOISY + x) for x in (-0.05, 0.15)]
     assert noise_note(results([quiet, unknown])) == ""

@@ -1,7 +1,5 @@
 """Bits by scale and channel add up; samples are rows, files, a figure; the release's rules."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +25,12 @@ from l3c.bench.schema import SampleRow, check, frame
 from l3c.bench.tables import TABLES
 from l3c.data.images import read_rgb
 from l3c.models.authors_checkpoints import read_checkpoint
-from l3c.models.l3c import L3C
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("kind", ["l3c", "rgb"])
-def test_samples_are_files_rows_a_figure_and_a_table(kind: str, tmp_path: Path) -> None:
+def test_samples_are_files_rows_a_figure_and_a_table(kind, tmp_path):
     codec, image = tiny(kind).codec(), smooth(40, 24)
     rows = write_samples(tmp_path, "toy", kind, codec, "a", image)
     assert [row.sampled for row in rows] == ["", "x", "x z1", "x z1 z2"]
@@ -56,21 +53,21 @@ def test_samples_are_files_rows_a_figure_and_a_table(kind: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("kind", "coarsest"), [("l3c", "12345"), ("rgb", "RGB")])
-def test_channels_of_images_are_colours_and_others_are_numbered(kind: str, coarsest: str) -> None:
+def test_channels_of_images_are_colours_and_others_are_numbered(kind, coarsest):
     rows = measure_bits("toy", kind, tiny(kind).codec(), [("a", smooth(21, 34))])
     for scale, names in (("x", "RGB"), ("z3", coarsest)):
         assert [row.channel for row in rows if row.scale == scale] == [*names]
 
 
 @pytest.mark.parametrize("kind", list(release.NAMES))
-def test_bits_are_the_releases(kind: str) -> None:
+def test_bits_are_the_releases(kind):
     outputs = release.outputs(kind)
     model = as_evaluated(release.network(kind))
     found = rate(model, outputs["image"]) / outputs["image"].size
     assert found == pytest.approx(float(outputs["bpsp"]), rel=1e-6)
 
 
-def test_inexact_symbols_count_what_the_release_counts() -> None:
+def test_inexact_symbols_count_what_the_release_counts():
     """Of the small checkpoint exact arithmetic gives 4.4 bits more (tests/models)."""
     expected = np.load(release.FOLDER / "reduced_l3c_outputs.npz")
     model = read_checkpoint(release.FOLDER / "reduced_L3C.tar.gz").model
@@ -78,7 +75,7 @@ def test_inexact_symbols_count_what_the_release_counts() -> None:
     assert found == pytest.approx(float(expected["bpsp"]) * expected["image"].size, abs=1)
 
 
-def test_padding_is_zeros_on_both_sides_and_paid_for() -> None:
+def test_padding_is_zeros_on_both_sides_and_paid_for():
     image = smooth(13, 16)
     whole = padded(image, 8)[0].permute(1, 2, 0).numpy()
     assert whole.shape == (16, 16, 3)
@@ -86,11 +83,10 @@ def test_padding_is_zeros_on_both_sides_and_paid_for() -> None:
     assert not whole[:1].any()
     assert not whole[14:].any()
     model = tiny("l3c")
-    assert isinstance(model, L3C)
     assert rate(model, image) == pytest.approx(rate(model, whole), rel=1e-6)
 
 
-def test_large_images_are_cut_into_quarters() -> None:
+def test_large_images_are_cut_into_quarters():
     image = np.broadcast_to(np.uint8(0), (2 * 1501 + 1, 2001, 3))
     parts = [part.shape[:2] for part in quarters(image)]
     assert parts == [(1501, 1000), (1501, 1001), (1502, 1000), (1502, 1001)]
@@ -102,7 +98,7 @@ def test_large_images_are_cut_into_quarters() -> None:
     assert max(h * w for h, w, _ in shapes) <= LARGEST
 
 
-def test_rows_of_a_data_set(tmp_path: Path) -> None:
+def test_rows_of_a_data_set(tmp_path):
     weights = write_model(tmp_path, "rgb")
     images = [("a", smooth(24, 30)), ("b", smooth(8, 8))]
     rows = measure_as_published("set", "rgb", weights, images)
