@@ -11,7 +11,7 @@ from tiny_models import limit, noise, smooth, tiny
 
 from coder.errors import CorruptStreamError
 from l3c import tile_coding
-from l3c.coding import decode_picture, decode_pictures, encode_picture, encode_pictures
+from l3c.coding import decode_picture, decode_pictures, encode_picture
 from l3c.data.sources import embedded_photos
 from l3c.fileformat import fallback, tiles
 from l3c.fileformat.container import Container, Tile, pack, unpack
@@ -129,17 +129,6 @@ def test_grey_goes_through_a_causal_network(codec: TileCodec, channels: int) -> 
         assert by_network(data) == [network]
         assert len(data) <= len(encode_picture(picture, None))
         assert decode_picture(data, lambda *model: codec).picture == picture
-
-
-@pytest.mark.usefixtures("half_as_large_again")
-def test_batches_have_the_files_of_their_pictures(codec: TileCodec) -> None:
-    images = [photograph(64, 64), screenshot(64, 64), noise(64, 64, 3), smooth(64, 64)]
-    pictures = [Picture.from_array(samples) for samples in images]
-    files = encode_pictures(pictures, codec)
-    assert files == [encode_picture(picture, codec) for picture in pictures]
-    assert [by_network(data)[0] for data in files[:3]] == [True, False, False]
-    for picture, decoded in zip(pictures, decode_pictures(files, lambda *m: codec), strict=True):
-        assert (decoded.samples == picture.samples).all()
 
 
 # Files of which tiles are coded differently: format 3

@@ -29,21 +29,31 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-@st.composite
-def pictures(draw: st.DrawFn, modes: tuple[Mode, ...] = tuple(Mode)) -> Picture:
-    mode = draw(st.sampled_from(modes))
-    height, width = draw(st.sampled_from(SIZES) | st.tuples(st.integers(1, 40), st.integers(1, 40)))
-    rng = np.random.default_rng(draw(st.integers(0, 999)))
-    entries = draw(st.sampled_from([1, 2, 3, 5, 16, 17, 200, 256]))
+def picture_of(
+    mode: Mode, height: int, width: int, seed: int = 0, entries: int = 16, metadata: bool = True
+) -> Picture:
+    """Noise of a mode with all metadata or none, and a palette of so many entries."""
+    rng = np.random.default_rng(seed)
     top = entries if mode == Mode.PALETTE else 1 << mode.bits
     samples = rng.integers(0, top, (height, width, mode.channels)).astype(mode.dtype)
-    xmp = "<x:xmpmeta>é</x:xmpmeta>".encode() + rng.bytes(5)
-    metadata = {Section.ICC: rng.bytes(200), Section.EXIF: exif_block(), Section.XMP: xmp}
-    sections = {kind: data for kind, data in metadata.items() if draw(st.booleans())}
-    if mode == Mode.PALETTE:
-        sections[Section.PALETTE] = rng.bytes(3 * entries)
-    if mode not in (Mode.GREY_ALPHA, Mode.RGBA) and draw(st.booleans()):
-        color = rng.integers(0, top, mode.channels).astype(">u2").tobytes()
-        alphas = rng.bytes(draw(st.integers(1, entries)))
-        sections[Section.TRANSPARENCY] = alphas if mode == Mode.PALETTE else color
+    sections = {Section.PALETTE: rng.bytes(3 * entries)} if mode == Mode.PALETTE else {}
+    if metadata:
+        xmp = "<x:xmpmeta>é</x:xmpmeta>".encode() + rng.bytes(5)
+        sections |= {Section.ICC: rng.bytes(200), Section.EXIF: exif_block(), Section.XMP: xmp}
     return Picture(mode, samples, sections)
+
+
+@st.composite
+def pictures(draw: st.DrawFn, modes: tuple[Mode, ...] = tuple(Mode)) -> Picture:
+    """Of any size, with any of the sections."""
+    mode, seed = draw(st.sampled_from(modes)), draw(st.integers(0, 999))
+    size = draw(st.sampled_from(SIZES) | st.tuples(st.integers(1, 40), st.integers(1, 40)))
+    entries = draw(st.sampled_from([1, 2, 3, 5, 16, 17, 200, 256]))
+    picture = picture_of(mode, *size, seed, entries)
+    kept = {Section.PALETTE} | draw(st.sets(st.sampled_from(Section)))
+    sections = {kind: data for kind, data in picture.sections.items() if kind in kept}
+    if mode not in (Mode.GREY_ALPHA, Mode.RGBA) and Section.TRANSPARENCY in kept:
+        color = picture.samples[0, 0].astype(">u2").tobytes()
+        alphas = picture.samples.tobytes()[: draw(st.integers(1, entries))]
+        sections[Section.TRANSPARENCY] = alphas if mode == Mode.PALETTE else color
+    return Picture(mode, picture.samples, sections)
