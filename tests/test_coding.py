@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from unittest import mock
 
+import fuzz_decoder
 import numpy as np
 import pytest
 from autoregressive import Autoregressive, AutoregressiveSettings
-from fuzzers import fuzzer
 from pictures import picture_of
 from tiny_models import integers, limit, noise, smooth, tiny, tiny_causal
 
@@ -90,7 +90,7 @@ def test_streams_that_floating_point_cannot_follow_are_not_damaged() -> None:
 
 @pytest.mark.parametrize("family", CODECS)
 def test_fuzzing_the_decoder_finds_nothing(family: str) -> None:
-    answers, findings, _ = fuzzer("fuzz_decoder").fuzz(400, 0, CODECS[family])
+    answers, findings, _ = fuzz_decoder.fuzz(400, 0, codec=CODECS[family])
     assert findings == []
     assert {"NotExactError", "TileAlteredError", "CorruptStreamError", "salvaged"} <= set(answers)
 

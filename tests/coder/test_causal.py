@@ -171,27 +171,31 @@ def layer(inputs=causal.INPUTS, outputs=16, weight=1, **changes):
     return Layer(**(made | {"shift": int32(4, outputs)} | changes))
 
 
+WRONG_LAYERS: list[dict[str, object]] = [
+    {"weights": np.ones((16, causal.INPUTS + 2), np.int16)},
+    {"weights": np.ones((16, causal.INPUTS), np.int32)},
+    {"weights": np.ones((24, causal.INPUTS), np.int16)},
+    {"weights": np.ones((0, causal.INPUTS), np.int16)},
+    {"bias": int32(0, 15)},
+    {"bias": int32(2**31 - 1)},
+    {"bias": int32(-(2**31))},
+    {"shift": int32(0)},
+    {"shift": int32(25)},
+    {"shift": np.arange(1, 17, dtype=np.int32)},
+    {"top": 0},
+    {"top": 2**15},
+]
+
+
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {"weights": np.ones((16, causal.INPUTS + 2), np.int16)},
-        {"weights": np.ones((16, causal.INPUTS), np.int32)},
-        {"weights": np.ones((24, causal.INPUTS), np.int16)},
-        {"weights": np.ones((0, causal.INPUTS), np.int16)},
-        {"bias": int32(0, 15)},
-        {"bias": int32(2**31 - 1)},
-        {"bias": int32(-(2**31))},
-        {"shift": int32(0)},
-        {"shift": int32(25)},
-        {"shift": np.arange(1, 17, dtype=np.int32)},
-        {"top": 0},
-        {"top": 2**15},
-    ],
+    ("changes", "outputs"),
+    [(changes, 12) for changes in WRONG_LAYERS] + [({}, n) for n in (0, 11, 13, 36, 12 * 16)],
 )
-def test_other_weights_are_refused(changes):
+def test_other_weights_are_refused(changes, outputs):
+    """The last layer has the mixtures of three channels."""
     assert CausalNetwork([layer(top=100), layer(16, 12)]).largest_sums == [86 * 255, 16 * 4096]
     with pytest.raises(WeightError):
-        CausalNetwork([layer(**({"top": 100} | changes)), layer(16, 12)])
+        CausalNetwork([layer(**({"top": 100} | changes)), layer(16, outputs)])
 
 
 def test_sums_that_could_leave_32_bits_are_refused():
@@ -200,12 +204,6 @@ def test_sums_that_could_leave_32_bits_are_refused():
     assert CausalNetwork([layer(top=4095), wide]).largest_sums[1] == 16 * 32767 * 4096
     with pytest.raises(WeightError):
         CausalNetwork([layer(top=4097), wide])
-
-
-@pytest.mark.parametrize("outputs", [0, 11, 13, 36, 12 * 16])
-def test_the_last_layer_has_the_mixtures_of_three_channels(outputs):
-    with pytest.raises(WeightError):
-        CausalNetwork([layer(top=100), layer(16, outputs)])
 
 
 def test_extreme_weights_give_the_reference_s_integers(variant):
@@ -227,37 +225,12 @@ def test_extreme_weights_give_the_reference_s_integers(variant):
     [np.zeros((0, 3, 3), np.uint8), np.zeros((3, 3), np.uint8), np.zeros((3, 3, 3), np.int16)],
 )
 def test_what_is_no_tile_is_refused(pixels):
-    with pytest.raises(ValueError, match="pixels"):
+    with pytest.raises(ValueError):
         causal.encode_tile(pixels, NETWORK)
 
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "causal.npz"
-GOLDEN_FIT = [
-    -52,
-    52,
-    20,
-    -20,
-    124,
-    -124,
-    -32,
-    68,
-    25,
-    103,
-    30,
-    85,
-    -2,
-    3,
-    13,
-    24,
-    14,
-    48,
-    -2,
-    0,
-    -2,
-    -12,
-    -5,
-    -8,
-]
+GOLDEN_FIT = bytes.fromhex("cc3414ec7c84e04419671e55fe030d180e30fe00fef4fbf8")
 
 
 def test_golden_tile_is_decoded_and_written_for_ever(variant):
@@ -274,4 +247,4 @@ def test_golden_tile_is_decoded_and_written_for_ever(variant):
     np.testing.assert_array_equal(causal.decode_tile(payload, net, 50, 47), pixels)
     bias = np.frombuffer(payload[1 : 1 + 12 * net.mixtures], np.int8)
     assert causal.encode_tile(pixels, net, bias) == payload
-    assert causal.fit_bias(pixels, net).tolist() == GOLDEN_FIT
+    assert causal.fit_bias(pixels, net).tobytes() == GOLDEN_FIT

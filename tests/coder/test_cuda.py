@@ -12,9 +12,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from mixture_samples import ONE, RGB, SHAPES, SIGMOID, Z, sample
+from mixture_samples import SHAPES, WRONG, Z, any_samples, sample
 
 from coder import cuda, cuda_kernels, range_coder, reference
 from coder.errors import CorruptStreamError
@@ -49,7 +47,7 @@ def test_nvrtc_compiles_the_kernels(architecture: int) -> None:
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cuda.available() == (cuda.why_unavailable() is None)
     parameters, symbols = map(torch.from_numpy, sample(Z, 3))
-    with pytest.raises(ValueError, match=r"must be on a CUDA device, got cpu; see coder\.range_c"):
+    with pytest.raises(ValueError, match="cpu"):
         cuda.encode_mixture(symbols, parameters, Z)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -140,24 +138,14 @@ def test_kernels_in_many_lanes(place: str) -> None:
     compare(*samples(shape, pixels, place), shape)
 
 
-any_float = st.floats(width=32, allow_nan=False, allow_infinity=False)
-any_int = st.integers(-(2**31), 2**31 - 1)
-
-
-@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(shape=st.sampled_from([RGB, SIGMOID, Z, ONE]), real=st.booleans(), data=st.data())
+@given(any_samples())
 def test_kernels_agree_with_the_reference_on_any_parameters(
-    place: str, shape: MixtureShape, real: bool, data: st.DataObject
+    place: str, made: tuple[np.ndarray, np.ndarray, MixtureShape]
 ) -> None:
-    pixels = data.draw(st.integers(1, 5))
-    kind, elements = (np.float32, any_float) if real else (np.int32, any_int)
-    parameters = data.draw(hnp.arrays(kind, (pixels, shape.parameters), elements=elements))
-    symbols = data.draw(
-        hnp.arrays(np.int64, (pixels, shape.channels), elements=st.integers(0, shape.levels - 1))
-    )
+    parameters, symbols, shape = made
     tensors = torch.from_numpy(parameters).to(place), torch.from_numpy(symbols).to(place)
     assert compare(*tensors, shape) == reference.encode_mixture(symbols, parameters, shape)
 
@@ -170,10 +158,9 @@ def test_kernels_and_hostile_bytes(place: str) -> None:
         data = b"\x00" + rng.bytes(size)  # the first of two lanes is empty
         symbols = cuda.decode_mixture(data, parameters, shape).cpu().numpy()
         assert (symbols == range_coder.decode_mixture(data, parameters.cpu(), shape)).all()
-    with pytest.raises(CorruptStreamError, match="lanes of 9 bytes in a stream that holds 1"):
-        cuda.decode_mixture(b"\x09a", parameters, shape)
-    with pytest.raises(CorruptStreamError, match="no symbols has 1 bytes"):
-        cuda.decode_mixture(b"a", parameters[:0], shape)
+    for data, pixels in ((b"\x09a", parameters), (b"a", parameters[:0])):
+        with pytest.raises(CorruptStreamError):
+            cuda.decode_mixture(data, pixels, shape)
 
 
 def test_kernels_decode_the_golden_streams(place: str) -> None:
@@ -190,36 +177,16 @@ def test_kernels_decode_the_golden_streams(place: str) -> None:
         assert cuda.encode_mixture(symbols, parameters, shape) == stream
 
 
-PARAMETERS, SYMBOLS = map(torch.from_numpy, sample(Z, 4))
-
-
-def spoiled(tensor: torch.Tensor, spot: tuple[int, int], value: float) -> torch.Tensor:
-    tensor = tensor.clone()
-    tensor[spot] = value
-    return tensor
-
-
-@pytest.mark.parametrize(
-    ("symbols", "parameters", "message"),
-    [
-        (spoiled(SYMBOLS.short(), (2, 3), 25), PARAMETERS, r"symbol at \(2, 3\) is not in 0\.\.24"),
-        (spoiled(SYMBOLS.int(), (2, 3), -1), PARAMETERS, r"symbol at \(2, 3\) is not in 0\.\.24"),
-        (spoiled(SYMBOLS, (2, 3), 2**32), PARAMETERS, r"symbol at \(2, 3\) is not in 0\.\.24"),
-        (SYMBOLS, spoiled(PARAMETERS, (1, 7), torch.nan), "parameter 7 of pixel 1 is nan"),
-        (SYMBOLS, spoiled(PARAMETERS, (3, 2), torch.inf), "parameter 2 of pixel 3 is inf"),
-        (SYMBOLS, PARAMETERS.double(), r"float32 or int32, got torch\.float64"),
-        (SYMBOLS.float(), PARAMETERS, r"symbols must be integers, got torch\.float32"),
-        (SYMBOLS, PARAMETERS[:, 1:], r"\(pixels, 45\), got \(4, 44\)"),
-        (SYMBOLS[1:], PARAMETERS, r"shape \(4, 5\), got \(3, 5\)"),
-    ],
-)
-def test_wrong_arguments_are_named(place, symbols, parameters, message):
-    symbols, parameters = symbols.to(place), parameters.to(place)
-    with pytest.raises((ValueError, TypeError), match=message):
-        cuda.encode_mixture(symbols, parameters, Z)
-    if "of pixel" in message:
-        with pytest.raises(ValueError, match=message):
-            cuda.decode_mixture(b"abc", parameters, Z)
-    if "symbol at" in message:
-        with pytest.raises(ValueError, match=message):
-            cuda.mixture_cdf(parameters, Z, 0, symbols)
+@pytest.mark.parametrize(("symbols", "parameters", "named"), WRONG)
+def test_wrong_arguments_are_named(
+    place: str, symbols: np.ndarray, parameters: np.ndarray, named: str
+) -> None:
+    values, given = torch.from_numpy(symbols).to(place), torch.from_numpy(parameters).to(place)
+    with pytest.raises((ValueError, TypeError), match=named):
+        cuda.encode_mixture(values, given, Z)
+    if "of pixel" in named:
+        with pytest.raises(ValueError, match=named):
+            cuda.decode_mixture(b"abc", given, Z)
+    if "at " in named:
+        with pytest.raises(ValueError, match=named):
+            cuda.mixture_cdf(given, Z, 0, values)

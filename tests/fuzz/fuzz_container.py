@@ -10,16 +10,14 @@ to see them; in the others the whole file, with or without a new checksum. What 
 written again, which must give the same bytes, and its tiles and parts are read.
 """
 
-import argparse
 import contextlib
 import random
 import sys
-import time
 import zlib
 from dataclasses import replace
 
 import numpy as np
-from fuzzers import Answers, answers_to, changed, report
+from fuzzers import Answers, answers_to, changed, main
 
 from coder.errors import CoderError
 from l3c.fileformat.container import (
@@ -123,30 +121,10 @@ def run(data: bytes, damaged: bool) -> str:
     return "accepted"
 
 
-def fuzz(inputs: int, seed: int, files: list[bytes] | None = None) -> Answers:
+def fuzz(inputs: int, seed: int, lossy: bool = False) -> Answers:
     """Runs the inputs."""
-    mutate = Mutator(seed, files or corpus())
-
-    def answer(i: int) -> str:
-        data = mutate()
-        try:
-            return run(data, damaged=i % 4 == 3)
-        except Exception as error:
-            raise AssertionError(data.hex()) from error
-
-    return answers_to(inputs, answer)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Fuzz the container's parser.")
-    parser.add_argument("--inputs", type=int, default=200_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--lossy", action="store_true")
-    chosen = parser.parse_args()
-    start = time.perf_counter()
-    found = fuzz(chosen.inputs, chosen.seed, lossy_corpus() if chosen.lossy else None)
-    return report(found, time.perf_counter() - start)
+    return answers_to(inputs, Mutator(seed, lossy_corpus() if lossy else corpus()), run)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(fuzz, "--lossy"))

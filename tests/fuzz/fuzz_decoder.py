@@ -7,18 +7,15 @@ three of four inputs the checksums of the coded bytes are made to fit again, so 
 network and fallback see the changed bytes; only the checksum of the pixels is left to catch them.
 """
 
-import argparse
 import dataclasses
 import random
-import resource
 import sys
-import time
 import zlib
+from functools import partial
 from unittest import mock
 
 import numpy as np
-import torch
-from fuzzers import Answers, answers_to, changed, report
+from fuzzers import Answers, answers_to, changed, main
 from tiny_models import integers, limit, noise, smooth, tiny, tiny_causal
 
 from coder.errors import CoderError
@@ -90,10 +87,11 @@ class Mutator:
         return made
 
 
-def run(codec: TileCodec, picture: Picture, data: bytes, salvage: bool) -> str:
+def run(codec: TileCodec, made: tuple[Picture, bytes], salvage: bool) -> str:
     """What the decoder says, in a word. Anything but a CoderError is raised."""
+    picture, data = made
     try:
-        decoded = decode_picture(data, lambda identity, arithmetic: codec, salvage=salvage)
+        decoded = decode_picture(data, lambda *model: codec, salvage=salvage)
     except CoderError as error:
         str(error)
         return type(error).__name__
@@ -105,35 +103,11 @@ def run(codec: TileCodec, picture: Picture, data: bytes, salvage: bool) -> str:
     return "exact"
 
 
-def fuzz(inputs: int, seed: int, codec: TileCodec) -> Answers:
+def fuzz(inputs: int, seed: int, causal: bool = False, codec: TileCodec | None = None) -> Answers:
     """Runs the inputs."""
-    mutate = Mutator(codec, seed)
-
-    def answer(i: int) -> str:
-        picture, data = mutate()
-        try:
-            return run(codec, picture, data, salvage=i % 4 == 3)
-        except Exception as error:
-            raise AssertionError(data.hex()) from error
-
-    return answers_to(inputs, answer)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Fuzz the whole decoder.")
-    parser.add_argument("--inputs", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--family", choices=("l3c", "causal"), default="l3c")
-    chosen = parser.parse_args()
-    torch.set_num_threads(1)
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-    codec = tiny_causal() if chosen.family == "causal" else tiny().codec("cpu", integers())
-    found = fuzz(chosen.inputs, chosen.seed, codec)
-    status = report(found, time.perf_counter() - start)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(f"{grown:,} KiB of memory more")
-    return status
+    codec = codec or (tiny_causal() if causal else tiny().codec("cpu", integers()))
+    return answers_to(inputs, Mutator(codec, seed), partial(run, codec))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(fuzz, "--causal"))

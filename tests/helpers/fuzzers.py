@@ -1,30 +1,19 @@
-"""What the fuzzers of `tests/fuzz` share, and how tests get them for short runs."""
+"""What the fuzzers of `tests/fuzz` share."""
 
-import importlib.util
+import argparse
 import random
+import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from types import ModuleType
+from typing import Any
 
-FUZZ = Path(__file__).parents[1] / "fuzz"
 NUMBERS = [bytes.fromhex(n) for n in ("00", "01", "7f", "8000", "8001", "ff7f", "808001")]
 NUMBERS += [bytes.fromhex(n) for n in ("ffffffff07", "8080808008", "8080808010", "ffffffff7f")]
 NUMBERS += [bytes.fromhex(n) for n in ("8080808000", "ffffffffff", "ffffffffffff01", "00000000")]
 
 Answers = tuple[Counter[str], list[str], float]
 """How often each answer came, what was found, and the seconds of the slowest input."""
-
-
-def fuzzer(name: str) -> ModuleType:
-    """The script `tests/fuzz/<name>.py` as a module."""
-    spec = importlib.util.spec_from_file_location(name, FUZZ / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def changed(rng: random.Random, data: bytes, files: Sequence[bytes]) -> bytes:
@@ -50,26 +39,39 @@ def changed(rng: random.Random, data: bytes, files: Sequence[bytes]) -> bytes:
     return bytes(out)
 
 
-def answers_to(inputs: int, run: Callable[[int], str]) -> Answers:
-    """Runs the inputs; an error of `run` is a finding, up to 20 of them."""
+def answers_to(inputs: int, make: Callable[[], Any], run: Callable[[Any, bool], str]) -> Answers:
+    """Runs inputs as they are made; an error of `run` is a finding, up to 20 of them.
+
+    `run` answers in a word. It is told of every fourth input to take what is left of it.
+    """
     answers, findings, longest = Counter[str](), list[str](), 0.0
     for i in range(inputs):
-        start = time.perf_counter()
+        start, made = time.perf_counter(), make()
         try:
-            answers[run(i)] += 1
+            answers[run(made, i % 4 == 3)] += 1
         except Exception as error:
-            findings.append(f"input {i}: {error!r}")
+            data = made if isinstance(made, bytes) else made[-1]
+            findings.append(f"input {i}: {error!r}: {data.hex()}")
             if len(findings) == 20:
                 break
         longest = max(longest, time.perf_counter() - start)
     return answers, findings, longest
 
 
-def report(found: Answers, seconds: float) -> int:
-    """Prints the answers; the exit status."""
-    answers, findings, longest = found
+def main(fuzz: Callable[[int, int, bool], Answers], other: str) -> int:
+    """The command of a fuzzer: prints its answers; `other` is the flag for its other inputs."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--inputs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(other, action="store_true", dest="other")
+    chosen = parser.parse_args()
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    answers, findings, longest = fuzz(chosen.inputs, chosen.seed, chosen.other)
+    seconds = time.perf_counter() - start
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     for answer, count in answers.most_common():
         print(f"{count:>12,} {answer}")
     print(*findings, sep="\n")
     print(f"{seconds:.1f} s, the longest input {1e3 * longest:.1f} ms, {len(findings)} findings")
+    print(f"{grown:,} KiB of memory more")
     return 1 if findings else 0

@@ -4,6 +4,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from coder.shape import MixtureShape
 
@@ -33,6 +35,39 @@ def random_cdfs(rng: np.random.Generator, rows: int, levels: int) -> np.ndarray:
     inner = [np.sort(rng.choice(TOTAL - 1, levels - 1, replace=False)) + 1 for _ in range(rows)]
     cdf = np.reshape(inner, (rows, levels - 1)).astype(np.int64)
     return np.pad(cdf, ((0, 0), (1, 1)), constant_values=((0, 0), (0, TOTAL)))
+
+
+@st.composite
+def any_samples(draw: st.DrawFn, most: int = 6) -> tuple[np.ndarray, np.ndarray, MixtureShape]:
+    """Any finite parameters, or any integers for those on the grids; any symbols; their shape."""
+    shape, pixels = draw(st.sampled_from([RGB, SIGMOID, Z, ONE])), draw(st.integers(1, most))
+    real = st.floats(width=32, allow_nan=False, allow_infinity=False)
+    whole = st.integers(-(2**31), 2**31 - 1)
+    kind, elements = draw(st.sampled_from([(np.float32, real), (np.int32, whole)]))
+    parameters = draw(hnp.arrays(kind, (pixels, shape.parameters), elements=elements))
+    below = st.integers(0, shape.levels - 1)
+    symbols = draw(hnp.arrays(np.int64, (pixels, shape.channels), elements=below))
+    return parameters, symbols, shape
+
+
+def spoiled(array: np.ndarray, place: tuple[int, int], value: float) -> np.ndarray:
+    array = array.copy()
+    array[place] = value
+    return array
+
+
+PARAMETERS, SYMBOLS = sample(Z, 4)
+WRONG = [  # symbols and parameters that Z cannot have, and how the element is named
+    (spoiled(SYMBOLS, (2, 3), 25), PARAMETERS, r"at \(2, 3\)"),
+    (spoiled(SYMBOLS, (2, 3), -1), PARAMETERS, r"at \(2, 3\)"),
+    (spoiled(SYMBOLS, (2, 3), 2**32), PARAMETERS, r"at \(2, 3\)"),
+    (SYMBOLS, spoiled(PARAMETERS, (1, 7), np.nan), "parameter 7 of pixel 1"),
+    (SYMBOLS, spoiled(PARAMETERS, (3, 2), np.inf), "parameter 2 of pixel 3"),
+    (SYMBOLS, PARAMETERS.astype(np.float64), "float64"),
+    (SYMBOLS.astype(np.float32), PARAMETERS, "float32"),
+    (SYMBOLS, PARAMETERS[:, 1:], r"\(4, 44\)"),
+    (SYMBOLS[1:], PARAMETERS, r"\(3, 5\)"),
+]
 
 
 def run_example(module: ModuleType, **scope: Any) -> dict[str, Any]:
