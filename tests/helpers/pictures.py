@@ -1,13 +1,16 @@
 """Pictures of every mode for tests of files."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from l3c.images.picture import Mode, Picture, Section
+from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.reading import read_picture
 
 SIZES = [(1, 1), (1, 4096), (4096, 1), (7, 13), (33, 8)]
 
@@ -27,6 +30,14 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+def refused(source: Path | bytes, name: str = "") -> str:
+    """What is said of a file that is not read, in one line."""
+    with pytest.raises(PictureError) as caught:
+        read_picture(source, name)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 def picture_of(

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import exif_block, noise, pictures, saved
+from pictures import exif_block, noise, pictures, refused, saved
 from PIL import Image, ImageSequence
 from png_files import png_file
 
 from l3c.images import reading
-from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.picture import Mode, Picture, Section
 from l3c.images.png import png_of
 from l3c.images.reading import read_picture
 
@@ -23,13 +23,6 @@ from l3c.images.reading import read_picture
 def blank(mode: Mode, shape: tuple[int, int] = (5, 6), **sections: bytes) -> Picture:
     found = {Section[name]: content for name, content in sections.items()}
     return Picture(mode, np.zeros((*shape, mode.channels), mode.dtype), found)
-
-
-def refused(source: Path | bytes, name: str = "") -> str:
-    with pytest.raises(PictureError) as caught:
-        read_picture(source, name)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -53,12 +46,10 @@ def test_indices_beyond_the_palette_are_kept() -> None:
     assert found.sections[Section.PALETTE] == b"abcdef" + bytes(18)
 
 
-def test_orientation_is_kept_and_not_applied() -> None:
-    for kind in ("PNG", "JPEG", "WEBP"):
-        data = saved(Image.fromarray(noise(3)), kind, exif=b"Exif\0\0" + exif_block())
-        picture = read_picture(data)
-        assert (picture.height, picture.width) == (6, 9)
-        assert picture.sections == {Section.EXIF: exif_block()}, kind
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_orientation_is_kept_and_not_applied(kind: str) -> None:
+    picture = read_picture(saved(Image.fromarray(noise(3)), kind, exif=b"Exif\0\0" + exif_block()))
+    assert (picture.height, picture.width, picture.sections) == (6, 9, {Section.EXIF: exif_block()})
 
 
 def animated(kind: str) -> bytes:
@@ -109,9 +100,8 @@ def test_files_refused_by_name(says: str, make: Callable[[], bytes], tmp_path: P
 
 def test_paths_refused(tmp_path: Path) -> None:
     (tmp_path / "x.nef").write_bytes(b"II*\x00")
-    assert refused(tmp_path / "none.png") == f"{tmp_path / 'none.png'}: No such file or directory"
-    assert refused(tmp_path) == f"{tmp_path}: not a regular file"
-    assert ".nef" in refused(tmp_path / "x.nef")
+    for name, reason in (("none.png", "No such file"), (".", "regular"), ("x.nef", ".nef")):
+        assert reason in refused(tmp_path / name).removeprefix(f"{tmp_path / name}: ")
 
 
 def test_size_limit_is_checked_before_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pytest
+from pictures import refused, saved
 from PIL import Image
+from tiny_models import smooth
 
-from l3c.images.picture import Picture, PictureError, Section
+from l3c.images.picture import Picture, Section
 from l3c.images.reading import read_picture
 
 RDF = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="r">%s</rdf:RDF></x:xmpmeta>'
@@ -26,17 +28,11 @@ KINDS: list[dict[str, Any]] = [
 ]
 
 
-def photo() -> Any:
-    rows, columns = np.mgrid[:45, :61]
-    noise = np.random.default_rng(0).integers(0, 40, (45, 61, 3))
-    smooth = np.stack([columns * 2, rows * 3, rows + columns], axis=-1) + 30
-    return (smooth + noise).astype(np.uint8)
+PHOTO = smooth(45, 61)
 
 
 def jpeg(mode: str = "RGB", **options: Any) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(photo()).convert(mode).save(file, "JPEG", **options)
-    return file.getvalue()
+    return saved(Image.fromarray(PHOTO).convert(mode), "JPEG", **options)
 
 
 def with_segments(*segments: tuple[int, bytes]) -> bytes:
@@ -48,18 +44,13 @@ def with_segments(*segments: tuple[int, bytes]) -> bytes:
     return data[:2] + b"".join(parts) + data[2:]
 
 
-def assert_damaged(data: bytes) -> None:
-    with pytest.raises(PictureError, match="unreadable or truncated"):
-        read_picture(data)
-
-
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("options", KINDS, ids=str)
 def test_truncated_data_with_an_end_added_are_refused(options: dict[str, Any], mode: str) -> None:
     data = jpeg(mode, **options)
     assert read_picture(data).samples.shape[:2] == (45, 61)
     for length in range(data.index(b"\xff\xda") + 14, len(data) - 40, 41):
-        assert_damaged(data[:length].rstrip(b"\xff") + b"\xff\xd9")
+        assert "truncated" in refused(data[:length].rstrip(b"\xff") + b"\xff\xd9")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
@@ -67,7 +58,7 @@ def test_scans_that_are_missing_altogether_are_noticed(mode: str) -> None:
     scans = jpeg(mode, progressive=True).split(b"\xff\xda")
     assert len(scans) > 5
     for kept in range(2, len(scans)):
-        assert_damaged(b"\xff\xda".join(scans[:kept]) + b"\xff\xd9")
+        assert "truncated" in refused(b"\xff\xda".join(scans[:kept]) + b"\xff\xd9")
 
 
 @pytest.mark.parametrize(
@@ -81,9 +72,7 @@ def test_other_kinds_are_refused_by_name(marker: int, bits: int, says: str) -> N
     data = bytearray(jpeg())
     frame = data.index(b"\xff\xc0")
     data[frame + 1], data[frame + 4] = marker, bits
-    with pytest.raises(PictureError) as caught:
-        read_picture(bytes(data))
-    assert says in caught.value.reason
+    assert says in refused(bytes(data))
 
 
 def extended(more: bytes, main: bytes = MAIN, size: int = 0) -> bytes:
@@ -128,10 +117,9 @@ def test_what_is_not_kept_is_said(
 def test_what_follows_the_picture_is_said() -> None:
     assert read_picture(jpeg() + bytes(99)).losses == ()
     assert read_picture(jpeg() + b"a film").losses == ("6 bytes behind the image",)
-    file = io.BytesIO()
-    others = [Image.fromarray(photo()[:n, :n]) for n in (8, 9)]
-    Image.fromarray(photo()).save(file, "MPO", save_all=True, append_images=others)
-    picture = read_picture(file.getvalue())
+    others = [Image.fromarray(PHOTO[:n, :n]) for n in (8, 9)]
+    several = saved(Image.fromarray(PHOTO), "MPO", save_all=True, append_images=others)
+    picture = read_picture(several)
     assert picture.losses == ("2 more pictures",)
     assert (picture.samples == read_picture(jpeg()).samples).all()
 

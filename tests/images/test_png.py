@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
+from pictures import refused
 from png_files import KINDS, SIGNATURE, chunk, noise_rows, png_file
 
 from l3c.images.picture import Mode, Picture, PictureError, Section
@@ -48,8 +49,7 @@ def test_every_kind_is_read_whole_and_refused_with_fewer_rows(
         scale = 255 // ((1 << bits) - 1) if color == 0 and bits in (2, 4) else 1
         assert (read_picture(png_file(rows, header)).samples == samples * scale).all()
         for lost in {1, len(rows) // 3, len(rows) - 1} - {0}:
-            with pytest.raises(PictureError, match="unreadable or truncated"):
-                read_picture(png_file(rows[:-lost], header))
+            assert "truncated" in refused(png_file(rows[:-lost], header))
     assert capfd.readouterr() == ("", "")  # libraries have their own way to stderr
 
 
@@ -70,8 +70,7 @@ def test_a_flipped_bit_is_seen_wherever_it_changes_pixels() -> None:
 def test_a_file_that_ends_early_is_refused_at_every_length() -> None:
     data = with_chunks(chunk(b"eXIf", EXIF))
     for length in range(1, len(data)):
-        with pytest.raises(PictureError):
-            read_picture(data[:length])
+        refused(data[:length])
 
 
 @pytest.mark.parametrize("first", [chunk(b"CgBI", bytes(4)), chunk(b"NeWc", b"")])
@@ -79,9 +78,7 @@ def test_what_only_looks_like_png_is_refused_by_name(first: bytes) -> None:
     data = with_chunks(first)
     if first[4:8] == b"CgBI":  # before the header
         data = SIGNATURE + first + with_chunks()[len(SIGNATURE) :]
-    with pytest.raises(PictureError) as caught:
-        read_picture(data)
-    assert first[4:8].decode() in caught.value.reason
+    assert first[4:8].decode() in refused(data)
 
 
 @pytest.mark.parametrize(
@@ -110,21 +107,18 @@ def test_metadata_is_kept_whole_wherever_it_is(
 
 
 NAMES = ["exif", "icc_profile", "xmp", "transparency", "interlace", "gamma", "dpi", "loop"]
+NAMES += ["default_image", "Raw profile type", "XML:com.adobe.xm"]
 BODIES = {b"tEXt": b"hello", b"zTXt": b"\0" + zlib.compress(b"hello"), b"iTXt": b"\0\0\0\0hello"}
-
-
-@pytest.mark.parametrize("name", [*NAMES, "default_image", "Raw profile type", "XML:com.adobe.xm"])
-@pytest.mark.parametrize("kind", BODIES)
-def test_a_comment_is_a_comment_whatever_it_is_called(name: str, kind: bytes) -> None:
-    picture = plain(with_chunks(chunk(kind, name.encode() + b"\0" + BODIES[kind])))
-    assert (picture.sections, picture.losses) == ({}, ("1 comment",))
+BROKEN = ["zzzz no digits", "\nexif\n 20\nzz\n", "\nexif\n 20\nab\n", ""]
 
 
 @pytest.mark.parametrize(
-    "content", ["zzzz no digits", "\nexif\n 20\nzz\n", "\nexif\n 20\nab\n", ""]
+    "comment",
+    [chunk(kind, name.encode() + b"\0" + BODIES[kind]) for name in NAMES for kind in BODIES]
+    + [text("Raw profile type exif", content) for content in BROKEN],
 )
-def test_a_broken_raw_profile_is_a_comment(content: str) -> None:
-    picture = plain(with_chunks(text("Raw profile type exif", content)))
+def test_a_comment_is_a_comment_whatever_it_is_called(comment: bytes) -> None:
+    picture = plain(with_chunks(comment))
     assert (picture.sections, picture.losses) == ({}, ("1 comment",))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from pictures import refused, saved
 from PIL import Image
 
 from l3c.data.images import read_rgb
@@ -100,10 +101,8 @@ def test_the_pixels_are_those_that_another_reader_finds(
 @pytest.mark.parametrize("more", [(), (3,)])
 def test_signed_samples_are_refused_by_name(dtype: Any, more: tuple[int, ...]) -> None:
     data = tiff(noise(dtype, more), photometric="rgb" if more else "minisblack")
-    with pytest.raises(PictureError) as caught:
-        read_picture(data)
     kind = "TIFF of a kind" if more else f"{8 * dtype().itemsize}-bit signed"
-    assert kind in caught.value.reason
+    assert kind in refused(data)
 
 
 @pytest.mark.parametrize("layout", [*({"rowsperstrip": n} for n in (1, 5)), {"tile": (16, 16)}])
@@ -120,16 +119,15 @@ def test_fewer_strips_than_the_size_needs_are_refused(
         if tag == 256 and "tile" not in layout:
             continue
         for reader in (read_picture, read_rgb):
-            with pytest.raises(PictureError, match="unreadable or truncated"):
+            with pytest.raises(PictureError):
                 reader(path)
 
 
 def test_what_describes_the_photograph_is_kept() -> None:
     exif = Image.Exif()
     exif[274], exif[271], exif[34665] = 6, "Maker", {36867: "2020:01:02 03:04:05"}
-    file = io.BytesIO()
-    Image.fromarray(noise(np.uint8, (3,))).save(file, "TIFF", exif=exif.tobytes())
-    picture = read_picture(file.getvalue())
+    photo = Image.fromarray(noise(np.uint8, (3,)))
+    picture = read_picture(saved(photo, "TIFF", exif=exif.tobytes()))
     assert (picture.height, picture.width) == (21, 13)  # turned by Pillow
     found = picture.to_pil().getexif()
     assert (found.get(274), found[271]) == (None, "Maker")
