@@ -43,9 +43,12 @@ def test_round_trip_of_every_mode(
     mode: Mode, size: tuple[int, int], used: TileCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiles, "TILE_PIXELS", 32 * 32)
+    monkeypatch.setattr(CausalCodec, "threads", 1)
     picture, done = picture_of(mode, *size, metadata=size[0] > 1), []
     data = encode_picture(picture, used, progress=done.append)
     assert (len(unpack(data).tiles) > 1) == (max(size) > 60)
+    monkeypatch.setattr(CausalCodec, "threads", 3)
+    assert encode_picture(picture, used) == data
     decoded = decode_picture(data, lambda *model: used, progress=done.append)
     assert decoded.damaged == ()
     assert decoded.picture == picture

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import train_toy
 import yaml
 from numpy.typing import NDArray
 from pandas import DataFrame
@@ -95,21 +96,18 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder, name = tmp_path_factory.mktemp(request.param), request.param
     (folder / "base.yaml").write_text(yaml.safe_dump({"name": name, "train": TRAIN}))
     (folder / "recipe.yaml").write_text(yaml.safe_dump({"base": "base", **FAMILIES[name]}))
+    made = load_recipe(folder / "recipe.yaml", ["train.clip_norm=1", "train.threads=1"])
     images = {"a": smooth(24, 32), "b": smooth(33, 19)}
-    crops = torch.from_numpy(images["a"][:16, :16].transpose(2, 0, 1)[None].copy())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "METRICS_EVERY", 1)
-        loop.train(
-            load_recipe(folder / "recipe.yaml", ["train.clip_norm=1", "train.threads=1"]),
-            images,
-            data_sha256="d" * 64,
-            weights=folder / f"{name}.safetensors",
-            checkpoint=folder / "checkpoint",
-            validation=crops,
-        )
-    weights = folder / f"{name}.safetensors"
+        weights = train_toy.run(folder, made, images, validation=batch_of(images["a"]))
     rows = csv.DictReader(weights.with_suffix(".csv").read_text().splitlines())
     return Trained(name, weights, images, [float(row["train_bpsp"]) for row in rows])
+
+
+def batch_of(image: NDArray[np.uint8]) -> torch.Tensor:
+    """A crop, as models take it."""
+    return torch.from_numpy(image[:16, :16].transpose(2, 0, 1)[None].copy())
 
 
 @pytest.fixture(autouse=True)
@@ -142,8 +140,18 @@ def test_it_is_loaded_as_it_was_saved(trained: Trained) -> None:
     assert (file.identity("integer") != b"") == (integers is not None)
     grouped = [p for group in model.param_groups().values() for p in group]
     assert {id(p) for p in grouped} == {id(p) for p in model.parameters()}
-    bits = model.bits(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))
+    crop = batch_of(trained.images["a"])
+    with torch.no_grad():
+        bits, loss = (
+            {part: float(each) for part, each in of(crop).items()}
+            for of in (model.bits, model.loss)
+        )
     assert tuple(bits) == model.parts
+    if "float" in model.arithmetics:  # others estimate their loss on crops
+        assert loss == {part: pytest.approx(bits[part], rel=1e-5) for part in loss}
+    if not model.lossy:
+        spent = zoo.open_codec(file, "cpu").cross_entropy_bits(trained.images["a"][:16, :16])
+        assert spent == pytest.approx(sum(bits.values()), rel=0.02)
     assert set(file.card["streams"]) <= set(model.parts)
     measures = {f"validation_{name}" for name in ("bpsp", *(["ms_ssim", "psnr"] * model.lossy))}
     assert {key for key in file.card if key.startswith("validation")} == measures

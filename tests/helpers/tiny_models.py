@@ -36,17 +36,23 @@ SHAPE: dict[str, Any] = {
 START = {"parametrization": "unit", "initialization": "pyramid"}
 
 
-def recipe(kind: str = "l3c") -> Recipe:
+def recipe(kind: str = "l3c", **settings: Any) -> Recipe:
     of_kind = KINDS[kind]
     start = START if of_kind["family"] == "l3c" else {}
-    return Recipe(name="tiny", family=of_kind["family"], model=SHAPE | start | of_kind["model"])
+    model = SHAPE | start | of_kind["model"] | settings
+    return Recipe(name="tiny", family=of_kind["family"], model=model)
+
+
+def untrained(kind: str = "l3c", seed: int = 0, **settings: Any) -> PyramidModel:
+    """As a training starts with it."""
+    model = recipe(kind, **settings).make_model()
+    assert isinstance(model, PyramidModel)
+    model.initialize(seed)
+    return model
 
 
 def tiny(kind: str = "l3c", seed: int = 0) -> PyramidModel:
-    model = recipe(kind).make_model()
-    assert isinstance(model, PyramidModel)
-    model.initialize(seed)
-    return stir(model, seed)
+    return stir(untrained(kind, seed), seed)
 
 
 @torch.no_grad()

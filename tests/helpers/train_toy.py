@@ -1,4 +1,4 @@
-"""A toy training, which writes `toy.safetensors`, its card and its metrics."""
+"""Toy trainings, which write `<recipe>.safetensors`, its card and its metrics."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def photographs() -> dict[str, np.ndarray]:
     return {"a": noisy, "b": np.full((16, 16, 3), 99, np.uint8)}
 
 
-def run(folder: Path, recipe: Recipe, **more: Any) -> Path:
-    """Trains on the photographs; the path of the weights."""
-    weights = folder / "toy.safetensors"
-    about: dict[str, Any] = {"data_sha256": "d" * 64, "checkpoint": folder / "toy.pt"}
-    loop.train(recipe, photographs(), weights=weights, **about, **more)
+def run(folder: Path, recipe: Recipe, images: Any = None, **more: Any) -> Path:
+    """Trains on the images, or on the photographs; the path of the weights."""
+    weights = folder / f"{recipe.name}.safetensors"
+    about: dict[str, Any] = {"data_sha256": "d" * 64, "checkpoint": weights.with_suffix(".pt")}
+    loop.train(recipe, images or photographs(), weights=weights, **about, **more)
     return weights
 
 

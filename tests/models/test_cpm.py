@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tiny_models import smooth, tiny_causal
 from torch import Tensor, nn
+from train_toy import run
 
 import l3c
 from coder import volume
@@ -34,7 +35,6 @@ from l3c.models.tile_codec import UnsupportedError
 from l3c.nn.ms_ssim import ms_ssim
 from l3c.recipe import Recipe
 from l3c.tile_coding import Choice
-from l3c.training import loop
 
 TINY = {"bottleneck": 4, "features": 16, "groups": 1, "context": 8, "target": 0.2}
 
@@ -190,18 +190,10 @@ def test_measuring_leaves_training_as_it_was() -> None:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that `l3c train` writes."""
-    folder = tmp_path_factory.mktemp("cpm")
     train = {"steps": 40, "crop": 32, "batch": 4, "optimizer": "adam", "learning_rate": 3e-3}
-    content = {"name": "tiny", "family": "cpm", "model": TINY}
-    recipe = Recipe.model_validate(content | {"train": train})
-    loop.train(
-        recipe,
-        {"a": smooth(64, 72), "b": smooth(80, 66)},
-        data_sha256="d" * 64,
-        weights=folder / "tiny.safetensors",
-        checkpoint=folder / "checkpoint",
-    )
-    return folder / "tiny.safetensors"
+    content = {"name": "tiny", "family": "cpm", "model": TINY, "train": train}
+    images = {"a": smooth(64, 72), "b": smooth(80, 66)}
+    return run(tmp_path_factory.mktemp("cpm"), Recipe.model_validate(content), images)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from train_toy import run
 
 from l3c.recipe import TrainSettings, load_recipe
 from l3c.training import loop, state
@@ -43,14 +44,8 @@ def test_recipe_trains(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     features = recipe.settings().get("model.features", 0)
     steps = STEPS * FULL_SIZE // features if features >= FULL_SIZE else STEPS_OF_SMALL
     less = {"steps": min(own.steps, steps), "crop": crop, "batch": min(own.batch, BATCH)}
-    weights = tmp_path / "model.safetensors"
-    loop.train(
-        recipe.model_copy(update={"train": own.model_copy(update=less)}),
-        {"photograph": photograph(crop)},
-        data_sha256="d" * 64,
-        weights=weights,
-        checkpoint=tmp_path / "checkpoint",
-    )
+    short = recipe.model_copy(update={"train": own.model_copy(update=less)})
+    weights = run(tmp_path, short, {"photograph": photograph(crop)})
     rows = csv.DictReader(weights.with_suffix(".csv").read_text().splitlines())
     losses = [float(row["train_bpsp"]) for row in rows]
     assert len(losses) == less["steps"]
