@@ -144,16 +144,6 @@ def test_a_way_of_waiting_is_timed_beside_others(
     assert all(seconds > 0 for cell in found["passive"] for seconds in cell)
 
 
-def test_upsampled_colour_planes_are_found_at_their_phase() -> None:
-    rng = np.random.default_rng(0)
-    plane = rng.integers(0, 64, (65, 67)).cumsum(0) // 8
-    plane[0:-1:2, 1::2] = (plane[0:-1:2, 0:-2:2] + plane[0:-1:2, 2::2] + 1) >> 1
-    plane[1::2, :] = (plane[0:-2:2, :] + plane[2::2, :] + 1) >> 1
-    bits = [colour_planes.residual_bits(plane, row, column) for row in (0, 1) for column in (0, 1)]
-    assert np.argmin(bits) == 0
-    assert bits[0] < 0.5 * min(bits[1:])
-
-
 def test_colour_after_green_is_trained_beside_the_released_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""A tiny model in the place of the one that comes with the package, and the command in process."""
+"""A tiny model in the place of the one that comes with the package, and images."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import Ended, Run
 from PIL import Image
 from tiny_models import limit, smooth, write_model
 
 from l3c import tile_coding
-from l3c.cli import main
 from l3c.models import zoo
 
 
@@ -30,20 +28,6 @@ def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def released(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zoo, "_FOLDERS", (model.parent,))
     monkeypatch.setattr(tile_coding, "_limit", limit)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command with some arguments."""
-
-    def run(*arguments: str | Path) -> Ended:
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return Ended(code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture

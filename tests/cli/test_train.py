@@ -7,6 +7,7 @@ import pytest
 from command import Run, files_in
 from PIL import Image
 from tiny_models import smooth
+from train_toy import kill_at
 
 import l3c
 from l3c.training import loop
@@ -63,14 +64,9 @@ def test_an_interrupted_training_goes_on_and_nothing_is_repeated(
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 
-    def batch(crops: loop.Crops, step: int) -> object:
-        steps.append(step)
-        return interrupt() if len(steps) == 4 else real(crops, step)
-
-    real, steps = loop.Crops.batch, []
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0)
     monkeypatch.setattr(loop, "METRICS_EVERY", 2)
-    monkeypatch.setattr(loop.Crops, "batch", batch)
+    steps = kill_at(monkeypatch, 4)
     weights = tmp_path / "mine.safetensors"
     train = ["train", photos, "-o", weights, "--recipe", TOY, "--as-is", "--steps", 6, "--quiet"]
     with monkeypatch.context() as at_the_end:

@@ -7,7 +7,6 @@ in FAMILIES.
 from __future__ import annotations
 
 import csv
-import json
 import math
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import pytest
 import torch
 import train_toy
 import yaml
+from command import Run
 from numpy.typing import NDArray
 from pandas import DataFrame
 from PIL import Image
@@ -29,16 +29,15 @@ from result_rows import records, results
 from tiny_models import KINDS, limit, recipe, smooth
 
 from l3c import tile_coding
+from l3c.bench import run as bench_run
 from l3c.bench.figures.lossy import importance
 from l3c.bench.figures.pictures import cost_map, samples
 from l3c.bench.lossy import LearnedLossy, measure_lossy, read_published
 from l3c.bench.measure.files import measure
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.measure.models import measure_bits
-from l3c.bench.run import Run
 from l3c.bench.schema import LossyRow, ResultRow, Row, read, rows_of, write
 from l3c.bench.tables import TABLES, write_table
-from l3c.cli import main
 from l3c.images.picture import Picture
 from l3c.lossy import encode_lossy, lossy_codec
 from l3c.models import zoo
@@ -158,39 +157,21 @@ def test_it_is_loaded_as_it_was_saved(trained: Trained) -> None:
 
 
 @of_lossless
-def test_its_files_decode_in_a_fresh_process(
-    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    picture, coded, back = tmp_path / "a.png", tmp_path / "a.l3c", tmp_path / "back.png"
-    Image.fromarray(trained.images["a"]).save(picture)
-    model = ["--model", str(trained.weights)]
-    assert main(["encode", *model, str(picture), "-o", str(coded)]) == 0
-    assert (capsys.readouterr().err != "") == (not trained.integers)  # a note
-    decode = ["-m", "l3c", "decode", *model, str(coded), "-o", str(back), "-q"]
-    assert subprocess.run([sys.executable, *decode]).returncode == 0
-    assert (np.asarray(Image.open(back)) == trained.images["a"]).all()
-
-
-@of_lossless
-def test_the_command_knows_it(
-    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def run(*arguments: str) -> dict[str, Any]:
-        assert main([*arguments, "--json"]) == 0
-        return json.loads(capsys.readouterr().out)
-
-    picture, coded = tmp_path / "a.png", str(tmp_path / "a.l3c")
+def test_the_command_knows_it(trained: Trained, run: Run, tmp_path: Path) -> None:
+    picture, coded = tmp_path / "a.png", tmp_path / "a.l3c"
     Image.fromarray(trained.images["a"][:8, :8]).save(picture)
-    model = ["--model", str(trained.weights)]
+    model = ["--model", trained.weights]
     kind, file = trained.arithmetic, trained.file
-    run("encode", *model, "--arithmetic", kind, str(picture), "-o", coded)
-    info = run("info", *model, coded)["files"][0]
+    ended = run("encode", *model, picture)
+    assert (ended.code, ended.err != "") == (0, not trained.integers)  # a note
+    assert run("encode", *model, "--arithmetic", kind, picture, "--force").err == ""
+    info = run("info", *model, coded, "--json").content["files"][0]
     used = zoo.open_codec(file, "cpu", kind).arithmetic
     assert (info["model_name"], info["arithmetic"]) == (trained.name, used.text)
     assert info["model"] == file.identity(kind).hex()
     parts = dict.fromkeys(["container", "sections", *file.card["streams"]])
     assert list(info["bytes_by_part"]) == list(parts)
-    listed = run("models", str(trained.weights))["files"]
+    listed = run("models", trained.weights, "--json").content["files"]
     assert [each["check"] for each in listed if each["name"] == trained.name] == ["good"]
 
 
@@ -222,8 +203,8 @@ def test_its_row_stands_in_the_table(trained: Trained, measured: tuple[pd.DataFr
     write(path, rows)
     pd.testing.assert_frame_equal(read(path, ResultRow), rows)
     assert (record.measured, {*rows.image[rows.lossless]}) == (True, trained.images.keys())
-    run = Run(rows, records(record))
-    write_table(TABLES["comparison"], run, path.parent, "stamp", "id")
+    made = bench_run.Run(rows, records(record))
+    write_table(TABLES["comparison"], made, path.parent, "stamp", "id")
     (line,) = csv.DictReader((path.parent / "comparison.csv").read_text().splitlines())
     cells = [line[column] for column in ("method", "lossless", "status")]
     assert cells == [trained.name.title(), "2/2", "measured"]
@@ -239,23 +220,18 @@ def test_its_row_stands_in_the_table(trained: Trained, measured: tuple[pd.DataFr
 
 
 @of_lossy
-def test_a_lossy_file_decodes_in_a_fresh_process_and_says_what_it_is(
-    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_lossy_file_decodes_in_a_fresh_process(
+    trained: Trained, run: Run, tmp_path: Path
 ) -> None:
     picture, coded, back = tmp_path / "a.png", tmp_path / "a.l3y", tmp_path / "back.png"
     Image.fromarray(trained.images["a"]).save(picture)
     model = ["--model", str(trained.weights)]
-    assert main(["encode", *model, str(picture)]) == 0
+    assert run("encode", *model, picture).code == 0
     decode = ["-m", "l3c", "decode", *model, str(coded), "-o", str(back), "-q"]
     assert subprocess.run([sys.executable, *decode]).returncode == 0
     codec = lossy_codec(zoo.open_codec(trained.weights, "cpu"))
     expected = codec.decode(codec.encode(trained.images["a"]), 24, 32)
     assert (np.asarray(Image.open(back)) == expected).all()
-    capsys.readouterr()
-    assert main(["info", *model, str(coded), "--json"]) == 0
-    (info,) = json.loads(capsys.readouterr().out)["files"]
-    assert (info["model_name"], info["lossy"]) == (trained.name, True)
-    assert info["model"] == trained.file.identity("integer").hex()
     assert importance([*trained.images.items()], codec).axes
     for image in trained.images.values():
         size = len(encode_lossy(Picture.from_array(image), codec))
@@ -269,8 +245,8 @@ def test_its_points_stand_in_the_table_of_lossy_methods(trained: Trained, tmp_pa
     write(tmp_path / "rows.csv", rows)
     pd.testing.assert_frame_equal(read(tmp_path / "rows.csv", LossyRow), rows)
     assert {*rows.image} == trained.images.keys()
-    run = Run(results([]), records(), lossy=rows, lossy_published=PUBLISHED)
-    write_table(TABLES["rate_distortion"], run, tmp_path, "stamp", "id")
+    made = bench_run.Run(results([]), records(), lossy=rows, lossy_published=PUBLISHED)
+    write_table(TABLES["rate_distortion"], made, tmp_path, "stamp", "id")
     (line,) = csv.DictReader((tmp_path / "rate_distortion.csv").read_text().splitlines())
     assert (line["method"], line["point"]) == ("Mine", "1")
     assert float(line["bpp"]) == pytest.approx(rows.bpp.mean(), abs=1e-3)

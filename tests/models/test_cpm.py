@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import train_toy
+from command import Run
 from numpy.typing import NDArray
 from PIL import Image
 from tiny_models import smooth, tiny_causal
 from torch import Tensor, nn
-from train_toy import run
 
 import l3c
 from coder import volume
 from coder.errors import CorruptStreamError
 from l3c.bench.lossy import psnr
-from l3c.cli import main
 from l3c.cli.exits import Exit
 from l3c.coding import encode_picture
 from l3c.fileformat.container import Tile, pack, unpack
@@ -193,7 +192,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train = {"steps": 40, "crop": 32, "batch": 4, "optimizer": "adam", "learning_rate": 3e-3}
     content = {"name": "tiny", "family": "cpm", "model": TINY, "train": train}
     images = {"a": smooth(64, 72), "b": smooth(80, 66)}
-    return run(tmp_path_factory.mktemp("cpm"), Recipe.model_validate(content), images)
+    return train_toy.run(tmp_path_factory.mktemp("cpm"), Recipe.model_validate(content), images)
 
 
 @pytest.fixture(scope="module")
@@ -269,29 +268,28 @@ def test_a_file_holds_symbols_and_metadata(codec: CPMCodec) -> None:
 
 
 def test_the_command_codes_lossy_files(
-    weights: Path, codec: CPMCodec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    weights: Path, codec: CPMCodec, tmp_path: Path, run: Run
 ) -> None:
     image, coded, back = tmp_path / "a.png", tmp_path / "a.l3y", tmp_path / "b.png"
     Image.fromarray(photograph()).save(image)
-    model = ["--model", str(weights)]
-    assert main(["encode", *model, str(image)]) == Exit.GOOD
-    assert main(["encode", *model, str(image), "-o", str(tmp_path / "a.l3c")]) == Exit.FAILED
-    assert main(["encode", str(image), "-o", str(coded), "--force"]) == Exit.FAILED  # lossless
+    model = ["--model", weights]
+    assert run("encode", *model, image).code == Exit.GOOD
+    assert run("encode", *model, image, "-o", tmp_path / "a.l3c").code == Exit.FAILED
+    assert run("encode", image, "-o", coded, "--force").code == Exit.FAILED  # lossless
     for option in (["--tile-side", "64"], ["--network"], ["--arithmetic", "float"]):
-        assert main(["encode", *model, *option, str(image)]) == Exit.USAGE
-    assert main(["verify", *model, str(coded)]) == Exit.GOOD
-    capsys.readouterr()
-    assert main(["info", *model, str(coded), "--json"]) == Exit.GOOD
-    (info,) = json.loads(capsys.readouterr().out)["files"]
+        assert run("encode", *model, *option, image).code == Exit.USAGE
+    assert run("verify", *model, coded).code == Exit.GOOD
+    (info,) = run("info", *model, coded, "--json").content["files"]
     assert (info["lossy"], info["model_name"], info["height"]) == (True, "tiny", 203)
+    assert info["model"] == codec.identity.hex()
     assert info["bpp"] == 8 * coded.stat().st_size / (203 * 250)
-    assert main(["decode", *model, str(coded), "-o", str(back)]) == Exit.GOOD
+    assert run("decode", *model, coded, "-o", back).code == Exit.GOOD
     expected = codec.decode(codec.encode(photograph()), 203, 250)
     assert (np.asarray(Image.open(back)) == expected).all()
     part = ["--region", "3,4,50,40", "--force"]
-    assert main(["decode", *model, str(coded), "-o", str(back), *part]) == Exit.GOOD
+    assert run("decode", *model, coded, "-o", back, *part).code == Exit.GOOD
     assert (np.asarray(Image.open(back)) == expected[4:44, 3:53]).all()
-    assert main(["decode", *model, str(coded), "--salvage", "--force"]) == Exit.FAILED
+    assert run("decode", *model, coded, "--salvage", "--force").code == Exit.FAILED
     opened = l3c.open_model(weights)
     assert opened.encode_lossy(photograph()) == coded.read_bytes()
     assert (opened.decode_lossy(coded.read_bytes()) == expected).all()

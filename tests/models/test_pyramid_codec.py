@@ -10,7 +10,6 @@ import torch
 from tiny_models import KINDS, STREAMS, integers, noise, smooth, tiny
 
 from coder.shape import MixtureShape
-from l3c.models.l3c import L3C, L3CSettings
 from l3c.nn import mixture
 
 CODECS = {kind: tiny(kind).codec() for kind in KINDS}
@@ -65,14 +64,6 @@ def test_samples_follow_their_mixture() -> None:
     assert (red[red < 120]).std() == pytest.approx(2 * math.pi / math.sqrt(3), rel=0.1)
     assert (green - 0.5 * red).mean() == pytest.approx(90, abs=2)
     assert blue.mean() == pytest.approx(90, abs=2)
-
-
-def test_the_coarsest_scale_of_the_papers_network_costs_a_constant() -> None:
-    """C log2(L) / (3 * 4^S) for every image whose sides 2^S divides."""
-    codec = L3C(L3CSettings(features=12, blocks=0)).codec()
-    for height, width, padded in ((8, 8, 64), (40, 104, 40 * 104), (9, 8, 16 * 8)):
-        bits = codec.symbol_bits(smooth(height, width))["z3"].sum()
-        assert bits / (3 * padded) == pytest.approx(5 * math.log2(25) / 192)
 
 
 @pytest.mark.parametrize("kind", ["l3c", "interlaced"])
