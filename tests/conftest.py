@@ -1,9 +1,7 @@
 """What all tests have in common."""
 
-from pathlib import Path
-
 import pytest
-from command import Ended, Run
+from command import Ended
 
 from l3c.cli import main
 
@@ -15,10 +13,10 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
+def run(capsys):
     """Runs the command with some arguments."""
 
-    def run(*arguments: str | Path) -> Ended:
+    def run(*arguments):
         try:
             code = main([str(argument) for argument in arguments])
         except SystemExit as end:

@@ -4,7 +4,6 @@ import io
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,11 +19,11 @@ from l3c.images.picture import PictureError
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> l3c.Model:
+def model(tmp_path_factory):
     return l3c.open_model(write_model(tmp_path_factory.mktemp("model")), "cpu")
 
 
-def test_bytes_and_back_with_the_model_that_comes_along() -> None:
+def test_bytes_and_back_with_the_model_that_comes_along():
     image = embedded_photos("test")[0].read()[100:140, 200:250]
     data = l3c.encode(image)
     assert len(data) < 0.8 * image.nbytes
@@ -42,14 +41,14 @@ def test_bytes_and_back_with_the_model_that_comes_along() -> None:
     [((9, 7, *c), np.uint8) for c in ((), (1,), (2,), (3,), (4,))]
     + [((9, 7, *c), np.uint16) for c in ((), (3,))],
 )
-def test_arrays(model: l3c.Model, shape: tuple[int, ...], dtype: type[np.unsignedinteger]) -> None:
+def test_arrays(model, shape, dtype):
     image = noise(*shape, dtype=dtype)
     decoded = model.decode(model.encode(image))
     assert decoded.dtype == dtype
     assert (decoded == image.reshape(9, 7, -1)).all()
 
 
-def test_tensors_and_batches(model: l3c.Model) -> None:
+def test_tensors_and_batches(model):
     batch = torch.from_numpy(noise(3, 3, 10, 12))
     files = model.encode_batch(batch)
     assert len(files) == 3
@@ -74,14 +73,14 @@ def test_tensors_and_batches(model: l3c.Model) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_image_is_refused(model: l3c.Model, image: Any, error: type[Exception]) -> None:
+def test_what_is_no_image_is_refused(model, image, error):
     with pytest.raises(error):
         model.encode(image)
     with pytest.raises(TypeError):
         model.decode(image)
 
 
-def test_a_file_of_another_model(model: l3c.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_another_model(model, monkeypatch):
     monkeypatch.setattr(tile_coding, "_limit", limit)
     data = model.encode(smooth(8, 8))
     assert (model.decode(data) == smooth(8, 8)).all()
@@ -93,7 +92,7 @@ def test_a_file_of_another_model(model: l3c.Model, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
-def test_pillow_opens_and_saves(tmp_path: Path, mode: str) -> None:
+def test_pillow_opens_and_saves(tmp_path, mode):
     if mode == "I;16":
         image = Image.fromarray(noise(20, 30, dtype=np.uint16))
     else:
@@ -107,7 +106,7 @@ def test_pillow_opens_and_saves(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "P"])
-def test_pillow_gives_and_takes_metadata_without_the_pixels(tmp_path: Path, mode: str) -> None:
+def test_pillow_gives_and_takes_metadata_without_the_pixels(tmp_path, mode):
     exif = Image.Exif()
     exif[0x010E] = "a test"
     path, image = tmp_path / "x.l3c", Image.new(mode, (5, 6))
@@ -126,7 +125,7 @@ def test_pillow_gives_and_takes_metadata_without_the_pixels(tmp_path: Path, mode
         assert opened.info == {"transparency": 3}
 
 
-def test_pillow_reports_damage(tmp_path: Path) -> None:
+def test_pillow_reports_damage(tmp_path):
     file = io.BytesIO()
     Image.fromarray(noise(20, 30, 3)).save(file, format="L3C")
     data = bytearray(file.getvalue())
@@ -154,7 +153,7 @@ assert os.waitpid(child, 0)[1] == 0
 """
 
 
-def test_a_forked_process_with_one_thread_does_not_hang(tmp_path: Path) -> None:
+def test_a_forked_process_with_one_thread_does_not_hang(tmp_path):
     weights = write_model(tmp_path)
     command = [sys.executable, "-c", FORK, str(weights)]
     assert subprocess.run(command, timeout=120, cwd=Path(__file__).parents[1]).returncode == 0

@@ -88,7 +88,7 @@ def test_functions_are_timed_into_a_table(tmp_path):
     assert {row["param:shape"] for row in rows} == {"rgb-K5-L256", ""}
 
 
-def test_cost_in_size_keeps_the_promise() -> None:
+def test_cost_in_size_keeps_the_promise():
     cost = rate_cost(synthetic(96, 96, rgb_shape(10)))
     assert cost.lanes == 2
     assert 0 < cost.cost < 0.05
@@ -125,9 +125,7 @@ def test_recipes_get_the_same_time(tmp_path, monkeypatch):
     assert rows == [("toy-l3c", "4"), ("toy-rgb", "4")]
 
 
-def test_a_way_of_waiting_is_timed_beside_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_way_of_waiting_is_timed_beside_others(tmp_path, monkeypatch):
     monkeypatch.setattr(waiting, "SETTINGS", {"passive": {"OMP_WAIT_POLICY": "PASSIVE"}})
     photograph = tmp_path / "photograph.png"
     write_png(photograph, smooth(16, 16))
@@ -137,9 +135,7 @@ def test_a_way_of_waiting_is_timed_beside_others(
     assert all(seconds > 0 for cell in found["passive"] for seconds in cell)
 
 
-def test_colour_after_green_is_trained_beside_the_released_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_colour_after_green_is_trained_beside_the_released_order(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(chroma, "TEST", 32 + 2 * chroma.MARGIN)
     write_png(tmp_path / "a.png", smooth(60, 70))
     chroma.main([*[str(tmp_path)] * 3, "--kinds", "photocd", "--steps", "3"])
@@ -152,7 +148,7 @@ def test_colour_after_green_is_trained_beside_the_released_order(
         assert float(row[equals - 1]) == pytest.approx(sum(parts), abs=0.003)
 
 
-def test_colour_after_green_sees_only_what_is_decoded() -> None:
+def test_colour_after_green_sees_only_what_is_decoded():
     """No part changes its bits when what is coded after it changes."""
     method, rng = chroma.Planes(), np.random.default_rng(0)
     crops = rng.integers(0, 256, (1, 24, 24, 3), np.uint8)
@@ -165,7 +161,7 @@ def test_colour_after_green_sees_only_what_is_decoded() -> None:
         assert after[last] != pytest.approx(before[last])
 
 
-def test_simulated_colour_planes_have_their_phase() -> None:
+def test_simulated_colour_planes_have_their_phase():
     rng = np.random.default_rng(0)
     rgb = smooth(64, 80) // 2 + rng.integers(0, 100, (64, 80, 3), np.uint8)
     made = colour_planes.photo_cd(rgb, rng)
@@ -175,7 +171,7 @@ def test_simulated_colour_planes_have_their_phase() -> None:
 
 
 @pytest.mark.slow
-def test_what_needs_a_gpu_runs_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_needs_a_gpu_runs_anywhere(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["gpu", "--quick", "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as end:
         gpu.main()

@@ -1,6 +1,5 @@
 """Picture <-> file: every mode, tiles, batches, other arithmetic; no wrong pixel ever."""
 
-from collections.abc import Iterator
 from unittest import mock
 
 import fuzz_decoder
@@ -19,10 +18,9 @@ from l3c.fileformat.errors import NotExactError
 from l3c.images.picture import Mode, Picture
 from l3c.models import pyramid_codec
 from l3c.models.causal import CausalCodec
-from l3c.models.tile_codec import TileCodec
 
 CODEC = tiny().codec()
-CODECS: dict[str, TileCodec] = {
+CODECS = {
     "float": CODEC,
     "integer": tiny().codec("cpu", integers()),
     "causal": tiny_causal(),
@@ -30,7 +28,7 @@ CODECS: dict[str, TileCodec] = {
 
 
 @pytest.fixture(autouse=True, scope="module")
-def network_codes() -> Iterator[None]:
+def network_codes():
     """What the network should code, whether it suits or not: it is untrained."""
     with mock.patch.object(tile_coding, "_limit", limit):
         yield
@@ -39,9 +37,7 @@ def network_codes() -> Iterator[None]:
 @pytest.mark.parametrize("used", CODECS.values(), ids=CODECS)
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("size", [(1, 1), (1, 1100), (7, 13), (65, 37)])
-def test_round_trip_of_every_mode(
-    mode: Mode, size: tuple[int, int], used: TileCodec, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_round_trip_of_every_mode(mode, size, used, monkeypatch):
     monkeypatch.setattr(tiles, "TILE_PIXELS", 32 * 32)
     monkeypatch.setattr(CausalCodec, "threads", 1)
     picture, done = picture_of(mode, *size, metadata=size[0] > 1), []
@@ -56,7 +52,7 @@ def test_round_trip_of_every_mode(
     assert sum(done) == 2 * size[0] * size[1]
 
 
-def test_other_arithmetic_is_told_from_altered_bytes() -> None:
+def test_other_arithmetic_is_told_from_altered_bytes():
     """Weights that differ in the last bit stand for another processor's rounding."""
     picture = Picture.from_array(smooth(64, 64))
     data = encode_picture(picture, CODEC)
@@ -68,10 +64,10 @@ def test_other_arithmetic_is_told_from_altered_bytes() -> None:
         decode_picture(data, lambda *model: other)
 
 
-def test_streams_that_floating_point_cannot_follow_are_not_damaged() -> None:
+def test_streams_that_floating_point_cannot_follow_are_not_damaged():
     """A family whose decoder notices in the middle that the symbols went wrong."""
 
-    def codec(factor: float) -> TileCodec:
+    def codec(factor):
         model = Autoregressive(AutoregressiveSettings())
         model.initialize(0)
         made = model.codec()
@@ -92,16 +88,14 @@ def test_streams_that_floating_point_cannot_follow_are_not_damaged() -> None:
 
 
 @pytest.mark.parametrize("family", CODECS)
-def test_fuzzing_the_decoder_finds_nothing(family: str) -> None:
+def test_fuzzing_the_decoder_finds_nothing(family):
     answers, findings, _ = fuzz_decoder.fuzz(400, 0, codec=CODECS[family])
     assert findings == []
     assert {"NotExactError", "TileAlteredError", "CorruptStreamError", "salvaged"} <= set(answers)
 
 
 @pytest.mark.parametrize("used", CODECS.values(), ids=CODECS)
-def test_a_batch_has_the_files_of_its_pictures(
-    used: TileCodec, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_has_the_files_of_its_pictures(used, monkeypatch):
     monkeypatch.setattr(pyramid_codec, "TOGETHER", 3 * 9 * 11)  # pictures at once, the last alone
     monkeypatch.setattr(CausalCodec, "threads", 2)
     sizes = [(9, 11), (5, 7), (9, 11), (9, 11), (9, 11)]

@@ -1,9 +1,5 @@
 """The cross-decoding matrix: crops, cells, and real processes."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,14 +20,14 @@ from l3c.data.images import write_png
 from l3c.models.zoo import named_model
 
 
-def test_crops_are_odd_and_always_the_same() -> None:
+def test_crops_are_odd_and_always_the_same():
     photos = [("a", noise(100, 90, 3)), ("b", smooth(30, 200))]
     made, again = (crops(lambda: photos, 40) for _ in range(2))
     assert {crop.shape[0] for crop in made} == {crop.shape[1] for crop in made} == {*SIDES}
     assert all(np.array_equal(a, b) for a, b in zip(made, again, strict=True))
 
 
-def test_the_matrix_shows_the_worst_of_every_cell() -> None:
+def test_the_matrix_shows_the_worst_of_every_cell():
     cell = {"encoder": "base", "decoder": "base", "exact": 0, "refused": 0, "wrong": 0}
     rows = [
         cell | {"arithmetic": "integer", "exact": 3, "reason": ""},
@@ -45,7 +41,7 @@ def test_the_matrix_shows_the_worst_of_every_cell() -> None:
     assert "0 exact, 1 refused, 0 wrong" in words
 
 
-def test_instruction_sets_and_threads_decode_each_other() -> None:
+def test_instruction_sets_and_threads_decode_each_other():
     tried = engine_settings()
     assert len({setting.name for setting in tried}) == len(tried) == 3 * len(VARIANTS)
     portable = [setting for setting in tried if setting.variant == "portable"]
@@ -55,7 +51,7 @@ def test_instruction_sets_and_threads_decode_each_other() -> None:
 
 
 @pytest.mark.slow
-def test_processes_with_different_settings_decode_each_other(tmp_path: Path) -> None:
+def test_processes_with_different_settings_decode_each_other(tmp_path):
     images = [smooth(17, 23), noise(9, 31, 3)]
     tried = [
         Setting("base"),
@@ -80,7 +76,7 @@ def test_processes_with_different_settings_decode_each_other(tmp_path: Path) -> 
         measure(tmp_path / "gone.safetensors", images, tried[:1])
 
 
-def test_the_command_writes_the_matrix(tmp_path: Path) -> None:
+def test_the_command_writes_the_matrix(tmp_path):
     (tmp_path / "photos").mkdir()
     write_png(tmp_path / "photos" / "a.png", smooth(40, 50))
     weights = write_model(tmp_path)

@@ -3,8 +3,6 @@
 The quick start is two commands.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shlex
@@ -34,19 +32,19 @@ PAGES = sorted(DOCS.glob("*.md"))
 ADD_A_MODEL = (DOCS / "add_a_model.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str, page: str = ADD_A_MODEL) -> list[str]:
+def blocks(language, page=ADD_A_MODEL):
     return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_lead_somewhere(page):
     targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
     local = [target for target in targets if "://" not in target]
     assert [target for target in local if not (page.parent / target).exists()] == []
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
-def test_commands_are_those_of_the_parser(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_are_those_of_the_parser(page, capsys):
     """In blocks whole, in the text perhaps without their arguments."""
     text = page.read_text(encoding="utf-8")
     lines = [*text.splitlines(), *re.findall(r"`(l3c [a-z][^`]*)`", text)]
@@ -59,7 +57,7 @@ def test_commands_are_those_of_the_parser(page: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.slow
-def test_the_site_is_built_and_loads_nothing_from_the_network(tmp_path: Path) -> None:
+def test_the_site_is_built_and_loads_nothing_from_the_network(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
@@ -71,12 +69,12 @@ def test_the_site_is_built_and_loads_nothing_from_the_network(tmp_path: Path) ->
     assert [path.name for path, text in pages.items() if loads.search(text)] == []
 
 
-def test_the_site_leads_to_every_page() -> None:
+def test_the_site_leads_to_every_page():
     named = re.findall(r": ([\w./]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
     assert {page.name for page in PAGES} <= {*named}
 
 
-def test_messages_that_are_explained_are_those_of_the_programs() -> None:
+def test_messages_that_are_explained_are_those_of_the_programs():
     page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
     folders = ("l3c", "coder", "baselines", "tools")
     files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
@@ -89,7 +87,7 @@ def test_messages_that_are_explained_are_those_of_the_programs() -> None:
         assert any(all(part in text for part in parts) for text in texts), message
 
 
-def test_the_codec_of_the_page_on_adding_one_is_a_method(tmp_path: Path) -> None:
+def test_the_codec_of_the_page_on_adding_one_is_a_method(tmp_path):
     (tmp_path / "mine.py").write_text(
         *blocks("python", (DOCS / "add_a_codec.md").read_text("utf-8"))
     )
@@ -98,7 +96,7 @@ def test_the_codec_of_the_page_on_adding_one_is_a_method(tmp_path: Path) -> None
     assert (method.decode(method.encode(image)) == image).all()
 
 
-def test_the_page_on_adding_a_model_is_the_tested_file(tmp_path: Path) -> None:
+def test_the_page_on_adding_a_model_is_the_tested_file(tmp_path):
     page = tmp_path / "page.py"
     page.write_text("\n".join(blocks("python")))
     file = Path(autoregressive.__file__).read_text(encoding="utf-8")
@@ -109,13 +107,11 @@ def test_the_page_on_adding_a_model_is_the_tested_file(tmp_path: Path) -> None:
     assert (codec.decode(codec.encode(tile), 2, 3) == tile).all()
 
 
-def filled_lines(code: str) -> list[str]:
+def filled_lines(code):
     return [line for line in code.splitlines() if line.strip()]
 
 
-def test_the_figure_of_the_page_on_design_is_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_figure_of_the_page_on_design_is_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "FIGURES", dict(registry.load_figures()))
     page = (DOCS / "design.md").read_text(encoding="utf-8")
     (tmp_path / "mine.py").write_text(*blocks("python", page))
@@ -125,7 +121,7 @@ def test_the_figure_of_the_page_on_design_is_drawn(
     assert set(registry.INPUTS) <= set(dict(described))
 
 
-def test_its_recipe_and_its_configuration_can_be_used(tmp_path: Path) -> None:
+def test_its_recipe_and_its_configuration_can_be_used(tmp_path):
     recipe, configuration = blocks("yaml")
     shutil.copy(autoregressive.__file__, tmp_path)
     path = tmp_path / "recipe.yaml"
@@ -144,23 +140,23 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", "".join([README, *ON_PYTHON]), re.
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
-def test_python_example_runs(example: str) -> None:
+def test_python_example_runs(example):
     assert "assert" in example
     exec(compile(example, "example", "exec"), {})
 
 
-def test_quick_start_is_two_commands() -> None:
+def test_quick_start_is_two_commands():
     block = README.split("## Quick start")[1].split("```")[1]
     commands = [line for line in block.splitlines()[1:] if line.strip()]
     assert [command.split("#")[0].strip() for command in commands] == ["make run", "make test"]
 
 
-def test_the_table_is_that_of_the_reference_results() -> None:
+def test_the_table_is_that_of_the_reference_results():
     """Written anew by `python -m tools.readme_table`."""
     assert readme_table.page() == README
     assert README.count("| JPEG XL e9 ") == 1
 
 
-def test_the_readme_fits_on_two_screens() -> None:
+def test_the_readme_fits_on_two_screens():
     before_citation = README.partition("## Licence")[0].splitlines()
     assert len(before_citation) <= 100

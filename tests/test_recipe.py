@@ -1,9 +1,6 @@
 """Recipes: inherited, overridden, and what is said of one that cannot be used."""
 
-from __future__ import annotations
-
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import autoregressive
@@ -12,14 +9,12 @@ import yaml
 
 from l3c.recipe import RecipeError, load_recipe
 
-Write = Callable[..., Path]
-
 
 @pytest.fixture
-def write(tmp_path: Path) -> Write:
+def write(tmp_path):
     """Writes a recipe by the name of its file."""
 
-    def write(file: str, **content: object) -> Path:
+    def write(file, **content):
         path = tmp_path / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(content))
@@ -28,7 +23,7 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
-def test_bases_chain_and_overrides_come_last(write: Write) -> None:
+def test_bases_chain_and_overrides_come_last(write):
     write("shared/first.yaml", name="first", model={"scales": 1, "features": 20}, train={"crop": 8})
     write("second.yaml", base="shared/first.yaml", model={"features": 30}, train={"steps": 5})
     third = write("third.yaml", base="second", name="third", model={"dilations": [1]})
@@ -39,9 +34,7 @@ def test_bases_chain_and_overrides_come_last(write: Write) -> None:
     assert load_recipe(third).train.steps == 5
 
 
-def test_paths_are_relative_to_the_recipe_that_has_them(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_are_relative_to_the_recipe_that_has_them(write, tmp_path, monkeypatch):
     shutil.copy(autoregressive.__file__, tmp_path / "mine.py")
     write("a/base.yaml", name="mine", family="../mine.py", init_from="start.safetensors")
     inherits = write("mine.yaml", base="a/base.yaml")
@@ -61,7 +54,7 @@ RECIPES = Path(__file__).parents[1] / "config" / "recipes"
 
 
 @pytest.mark.parametrize("name", ["low", "med", "hi"])
-def test_a_family_is_compared_with_its_own_paper(name: str) -> None:
+def test_a_family_is_compared_with_its_own_paper(name):
     assert load_recipe(RECIPES / f"paper-cpm-{name}.yaml").deviations() == []
     small = load_recipe(RECIPES / f"small-cpm-{name}.yaml").deviations()
     assert {"model.groups: 2 instead of 5", "train.crop: 128 instead of 160"} <= {*small}
@@ -83,9 +76,7 @@ def test_a_family_is_compared_with_its_own_paper(name: str) -> None:
         ({"model": {"features": 3}}, ["model.features = 3", "12"]),
     ],
 )
-def test_errors_name_file_key_and_what_is_allowed(
-    write: Write, content: dict[str, object], words: list[str]
-) -> None:
+def test_errors_name_file_key_and_what_is_allowed(write, content, words):
     path = write("mine.yaml", **({"name": "mine"} | content))
     with pytest.raises(RecipeError) as error:
         load_recipe(path).model_settings(str(path))
@@ -93,6 +84,6 @@ def test_errors_name_file_key_and_what_is_allowed(
 
 
 @pytest.mark.parametrize("override", ["train.steps", "=3", "train.steps=[1", "train.stepz=3"])
-def test_an_override_is_a_known_key_and_a_value(write: Write, override: str) -> None:
+def test_an_override_is_a_known_key_and_a_value(write, override):
     with pytest.raises(RecipeError):
         load_recipe(write("mine.yaml", name="mine"), [override])

@@ -3,8 +3,6 @@
 Five packages are needed to code; other commands name the extra they need.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
@@ -26,13 +24,13 @@ from tools import preflight
 ROOT = Path(__file__).parents[1]
 
 
-def _pins() -> dict[str, Version]:
+def _pins():
     lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
     pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
     return {canonicalize_name(name): Version(version) for name, version in pairs}
 
 
-def _bounds() -> list[Requirement]:
+def _bounds():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     extras = project["project"]["optional-dependencies"]
     lines = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
@@ -41,12 +39,12 @@ def _bounds() -> list[Requirement]:
 
 
 @pytest.mark.parametrize("requirement", _bounds(), ids=lambda requirement: requirement.name)
-def test_pins_lie_within_the_bounds(requirement: Requirement) -> None:
+def test_pins_lie_within_the_bounds(requirement):
     assert len(list(requirement.specifier)) == 2 or requirement.name == "setuptools"
     assert requirement.specifier.contains(_pins()[canonicalize_name(requirement.name)])
 
 
-def test_pins_name_no_source_and_no_machine() -> None:
+def test_pins_name_no_source_and_no_machine():
     text = (ROOT / "requirements.txt").read_text("utf-8")
     for line in text.splitlines():
         assert re.fullmatch(r"#.*|[A-Za-z0-9._-]+==[0-9][0-9.]*|", line), line
@@ -55,13 +53,13 @@ def test_pins_name_no_source_and_no_machine() -> None:
     assert "://" not in text + lock
 
 
-def test_conda_users_get_the_same_pins() -> None:
+def test_conda_users_get_the_same_pins():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
     assert environment["name"] == "l3c-bench"
     assert {"pip": ["-r requirements.txt"]} in environment["dependencies"]
 
 
-def _documents() -> list[Path]:
+def _documents():
     found = subprocess.run(
         ["git", "ls-files", "*.md", "*.ipynb", "*.yaml", "*.yml", ":!.github"],
         cwd=ROOT,
@@ -72,7 +70,7 @@ def _documents() -> list[Path]:
     return [ROOT / name for name in found.stdout.splitlines()]
 
 
-def test_commands_of_the_documents_leave_the_set_up_as_it_is() -> None:
+def test_commands_of_the_documents_leave_the_set_up_as_it_is():
     """A copy in the place of the editable installation has no FLIF; other pins, other results."""
     installs = [
         (path.name, command)
@@ -91,7 +89,7 @@ def test_commands_of_the_documents_leave_the_set_up_as_it_is() -> None:
         assert here is None or here[1], (name, command)
 
 
-def test_what_a_machine_lacks_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_a_machine_lacks_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "ensurepip", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
@@ -110,12 +108,12 @@ RUN = "from l3c.cli import main; sys.exit(main(sys.argv[1:]))"
 TRAIN, BENCH = "l3c-bench[train]", "l3c-bench[bench]"
 
 
-def test_the_codec_needs_five_packages() -> None:
+def test_the_codec_needs_five_packages():
     codec = {"imagecodecs", "numpy", "pillow", "safetensors", "tqdm"}
     assert packages(PROJECT["dependencies"]) == codec
 
 
-def test_the_package_imports_numpy_and_pillow_alone() -> None:
+def test_the_package_imports_numpy_and_pillow_alone():
     code = """
 before = {*sys.modules}
 import l3c
@@ -136,7 +134,7 @@ print(*{name.partition(".")[0] for name in {*sys.modules} - before} - sys.stdlib
         ("models", TRAIN, 4),
     ],
 )
-def test_a_command_names_the_extra_that_it_lacks(words: str, extra: str | None, code: int) -> None:
+def test_a_command_names_the_extra_that_it_lacks(words, extra, code):
     ended = run_bare(RUN, *words.split())
     assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)
     assert re.findall(r"l3c-bench\[\w+\]", ended.stderr)[:1] == [extra] * (extra is not None)
@@ -150,18 +148,18 @@ def test_a_command_names_the_extra_that_it_lacks(words: str, extra: str | None, 
         ("bench", "l3c.cli.bench l3c.cli.compare l3c.bench.run l3c.bench.figures.registry"),
     ],
 )
-def test_extras_hold_what_their_modules_import(extra: str, modules: str) -> None:
+def test_extras_hold_what_their_modules_import(extra, modules):
     code = "import importlib\nfor name in sys.argv[1:]: importlib.import_module(name)"
     ended = run_bare(code, *modules.split(), extras=(extra,))
     assert ended.returncode == 0, ended.stderr
 
 
-def test_modules_with_names_of_their_own_belong_to_packages_of_extras() -> None:
+def test_modules_with_names_of_their_own_belong_to_packages_of_extras():
     there = packages([line for extra in EXTRAS.values() for line in extra])
     assert {*map(canonicalize_name, PACKAGES.values())} <= there
 
 
-def test_metadata_are_those_of_pyproject() -> None:
+def test_metadata_are_those_of_pyproject():
     """Of the installation; `make setup` renews it after a change of pyproject.toml."""
     stored = metadata.metadata("l3c-bench")
     assert stored["Requires-Python"] == PROJECT["requires-python"]
@@ -171,7 +169,7 @@ def test_metadata_are_those_of_pyproject() -> None:
     assert Version(metadata.version("l3c-bench")) > Version("0")
 
 
-def test_released_models_are_small_enough_for_a_wheel() -> None:
+def test_released_models_are_small_enough_for_a_wheel():
     sizes = {path.stem: path.stat().st_size for path in MODELS.glob("*.safetensors")}
     assert max(sizes.values()) < 16e6
     left_out = {"l3c", "rgb", "rgb-shared"}  # by setup.py

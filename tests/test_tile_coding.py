@@ -1,9 +1,5 @@
 """What codes a tile of RGB: the network where it suits, the fallback where it does not."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -15,8 +11,8 @@ from l3c.coding import decode_picture, decode_pictures, encode_picture
 from l3c.data.sources import embedded_photos
 from l3c.fileformat import fallback, tiles
 from l3c.fileformat.container import Container, Tile, pack, unpack
-from l3c.images.picture import Mode, Picture, Samples
-from l3c.models.tile_codec import Arithmetic, TileCodec
+from l3c.images.picture import Mode, Picture
+from l3c.models.tile_codec import Arithmetic
 from l3c.models.zoo import open_codec
 from l3c.tile_coding import Choice, split_payload
 
@@ -24,12 +20,12 @@ HEADER = 50  # bytes, of a file of one tile
 
 
 @pytest.fixture(scope="module", params=["causal-middle", "interlaced-small"])
-def codec(request: pytest.FixtureRequest) -> TileCodec:
+def codec(request):
     """Of a model that comes with the package, which has seen photographs."""
     return open_codec(request.param, "cpu")
 
 
-def screenshot(height: int = 96, width: int = 160) -> Samples:
+def screenshot(height=96, width=160):
     image = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(image)
     for y in range(4, height - 10, 14):
@@ -38,28 +34,28 @@ def screenshot(height: int = 96, width: int = 160) -> Samples:
     return np.asarray(image)
 
 
-def photograph(height: int = 128, width: int = 128) -> Samples:
+def photograph(height=128, width=128):
     return embedded_photos("test")[0].read()[100 : 100 + height, 200 : 200 + width].copy()
 
 
-def gradient() -> Samples:
+def gradient():
     return np.repeat(np.linspace(0, 255, 4000).astype(np.uint8)[None, :, None], 3, axis=2)
 
 
-def with_photograph() -> Samples:
+def with_photograph():
     image = screenshot(128, 128).copy()
     image[64:, 64:] = photograph(64, 64)
     return image
 
 
 @pytest.fixture
-def half_as_large_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def half_as_large_again(monkeypatch):
     """Estimates that leave photographs to the network, however little it was trained."""
     estimate = fallback.estimate
     monkeypatch.setattr(fallback, "estimate", lambda rgb: [3 * n // 2 for n in estimate(rgb)])
 
 
-IMAGES: dict[str, Callable[[], Samples]] = {
+IMAGES = {
     "noise": lambda: noise(96, 64, 3),
     "noise in a strip": lambda: noise(1, 5001, 3),
     "noise in a column": lambda: noise(5001, 1, 3),
@@ -73,15 +69,13 @@ IMAGES: dict[str, Callable[[], Samples]] = {
 }
 
 
-def by_network(data: bytes) -> list[bool]:
+def by_network(data):
     container = unpack(data)
     return [split_payload(container, tile.payload or b"")[0] for tile in container.tiles]
 
 
 @pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES)
-def test_what_does_not_suit_the_network_takes_the_fallback(
-    codec: TileCodec, image: Callable[[], Samples], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_does_not_suit_the_network_takes_the_fallback(codec, image, monkeypatch):
     samples = image()
     picture = Picture.from_array(samples)
     network = len(encode_picture(picture, codec, choice=Choice.NETWORK))
@@ -96,9 +90,7 @@ def test_what_does_not_suit_the_network_takes_the_fallback(
 
 
 @pytest.mark.usefixtures("half_as_large_again")
-def test_a_photograph_takes_the_network_and_a_quick_one_no_try_of_the_fallback(
-    codec: TileCodec, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_photograph_takes_the_network_and_a_quick_one_no_try_of_the_fallback(codec, monkeypatch):
     picture = Picture.from_array(photograph())
     monkeypatch.setattr(fallback, "encode", None)
     monkeypatch.setattr(type(codec), "quick", True)
@@ -109,7 +101,7 @@ def test_a_photograph_takes_the_network_and_a_quick_one_no_try_of_the_fallback(
 
 
 @pytest.mark.usefixtures("half_as_large_again")
-def test_alpha_goes_the_way_of_its_tile(codec: TileCodec) -> None:
+def test_alpha_goes_the_way_of_its_tile(codec):
     for rgb, network in ((photograph(), True), (screenshot(), False)):
         samples = np.concatenate([rgb, smooth(*rgb.shape[:2], 1)], axis=2)
         data = encode_picture(Picture.from_array(samples), codec)
@@ -120,7 +112,7 @@ def test_alpha_goes_the_way_of_its_tile(codec: TileCodec) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_grey_goes_through_a_causal_network(codec: TileCodec, channels: int) -> None:
+def test_grey_goes_through_a_causal_network(codec, channels):
     causal = codec.arithmetic == Arithmetic.CAUSAL
     photo = photograph()[:, :, 1:]
     for samples, network in ((photo, causal), (screenshot()[:, :, 1:], False)):
@@ -137,7 +129,7 @@ CODEC = tiny().codec()
 
 
 @pytest.fixture
-def mixed(monkeypatch: pytest.MonkeyPatch) -> tuple[Picture, bytes]:
+def mixed(monkeypatch):
     """Four tiles of 32x32 pixels, the second and the third of them flat."""
     monkeypatch.setattr(tiles, "TILE_PIXELS", 32 * 32)
     monkeypatch.setattr(tile_coding, "_limit", limit)
@@ -148,7 +140,7 @@ def mixed(monkeypatch: pytest.MonkeyPatch) -> tuple[Picture, bytes]:
     return picture, encode_picture(picture, CODEC)
 
 
-def test_a_mixed_file_is_of_format_3(mixed: tuple[Picture, bytes]) -> None:
+def test_a_mixed_file_is_of_format_3(mixed):
     picture, data = mixed
     assert unpack(data).version == 3
     assert by_network(data) == [True, False, False, True]
@@ -158,7 +150,7 @@ def test_a_mixed_file_is_of_format_3(mixed: tuple[Picture, bytes]) -> None:
     assert (part.samples == picture.samples[20:50, 24:64]).all()
 
 
-def test_a_kind_that_no_writer_knows_is_refused(mixed: tuple[Picture, bytes]) -> None:
+def test_a_kind_that_no_writer_knows_is_refused(mixed):
     picture, data = mixed
     container = unpack(data)
     for payload in (b"\2abc", b""):

@@ -1,11 +1,6 @@
 """Bytes, samples and bits are the same in every state that a program may have set PyTorch to."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import Any
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -14,17 +9,14 @@ from tiny_models import integers, smooth, tiny, write_model
 
 from l3c.models import zoo
 from l3c.models.base import TorchTileCodec
-from l3c.models.pyramid_codec import PyramidCodec
-from l3c.models.tile_codec import RGB
 from l3c.torch_state import fixed_state
 
-State = Callable[[], AbstractContextManager[Any]]
 TILE = smooth(37, 29)
 CODECS = {"float": tiny().codec(), "integer": tiny().codec("cpu", integers())}
 
 
 @contextmanager
-def _set(change: Callable[[Any], object], value: object, usual: object) -> Iterator[None]:
+def _set(change, value, usual):
     change(value)
     try:
         yield
@@ -32,23 +24,23 @@ def _set(change: Callable[[Any], object], value: object, usual: object) -> Itera
         change(usual)
 
 
-def _deterministic(on: bool) -> None:
+def _deterministic(on):
     torch.use_deterministic_algorithms(on, warn_only=True)
     torch.backends.mkldnn.deterministic = on
 
 
-def _precision(name: str) -> None:
+def _precision(name):
     torch.set_float32_matmul_precision("highest" if name == "none" else "medium")
     torch.backends.mkldnn.conv.fp32_precision = name
     torch.backends.mkldnn.matmul.fp32_precision = name
 
 
-def _onednn(on: bool) -> None:
+def _onednn(on):
     torch.backends.mkldnn.enabled = on
 
 
 FLOAT32 = torch.float32
-STATES: dict[str, State] = {
+STATES = {
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
     "autocast to float16": lambda: torch.autocast("cpu", torch.float16),
     "default dtype float64": lambda: _set(torch.set_default_dtype, torch.float64, FLOAT32),
@@ -65,7 +57,7 @@ STATES: dict[str, State] = {
 
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
-def test_coding_does_not_depend_on_the_state(codec: PyramidCodec, state: State) -> None:
+def test_coding_does_not_depend_on_the_state(codec, state):
     streams, bits = codec.encode(TILE), codec.cross_entropy_bits(TILE)
     drawn = codec.sample_images(2, 16, 24)
     sampled = codec.sample_parts(TILE)
@@ -81,7 +73,7 @@ def test_coding_does_not_depend_on_the_state(codec: PyramidCodec, state: State) 
 
 
 @pytest.mark.parametrize("arithmetic", ["float", "integer"])
-def test_a_model_opened_in_any_state_is_the_same(arithmetic: Any, tmp_path: Path) -> None:
+def test_a_model_opened_in_any_state_is_the_same(arithmetic, tmp_path):
     expected = CODECS[arithmetic].encode(TILE)
     for number, state in enumerate(STATES.values()):
         weights = write_model(tmp_path, name=str(number))
@@ -91,8 +83,8 @@ def test_a_model_opened_in_any_state_is_the_same(arithmetic: Any, tmp_path: Path
         assert opened.encode(TILE) == expected
 
 
-def test_the_state_of_the_caller_comes_back() -> None:
-    def state() -> tuple[object, ...]:
+def test_the_state_of_the_caller_comes_back():
+    def state():
         modes = torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
         kinds = torch.get_default_dtype(), torch.zeros(1).device.type
         return *modes, *kinds, torch.backends.mkldnn.enabled
@@ -108,13 +100,13 @@ def test_the_state_of_the_caller_comes_back() -> None:
         assert state() == (False, True, torch.float64, "meta", False)
 
 
-def test_every_family_is_guarded() -> None:
+def test_every_family_is_guarded():
     class Own(TorchTileCodec):
-        def encode(self, tile: RGB) -> list[bytes]:
+        def encode(self, tile):
             product = torch.ones(1, 1) @ torch.ones(1, 1)
             return [f"{product.dtype} {product.device} {product.is_inference()}".encode()]
 
-        def decode(self, streams: list[bytes], height: int, width: int) -> RGB:
+        def decode(self, streams, height, width):
             raise NotImplementedError
 
     codec = Own(tiny())

@@ -1,9 +1,5 @@
 """A tiny model in the place of the one that comes with the package, and images."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,24 +10,24 @@ from l3c.models import zoo
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(tmp_path_factory):
     """Weights of the default model."""
     return write_model(tmp_path_factory.mktemp("released"), name=zoo.DEFAULT)
 
 
 @pytest.fixture(scope="session")
-def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def other_model(tmp_path_factory):
     return write_model(tmp_path_factory.mktemp("mine"), seed=1, name="other")
 
 
 @pytest.fixture(autouse=True)
-def released(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def released(model, monkeypatch):
     monkeypatch.setattr(zoo, "_FOLDERS", (model.parent,))
     monkeypatch.setattr(tile_coding, "_limit", limit)
 
 
 @pytest.fixture
-def photo(tmp_path: Path) -> Path:
+def photo(tmp_path):
     """An RGB image of 40x52 pixels."""
     path = tmp_path / "photo.png"
     Image.fromarray(smooth(52, 40)).save(path)
@@ -39,7 +35,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def album(tmp_path: Path) -> Path:
+def album(tmp_path):
     """A folder of images of several modes, and a folder in it."""
     folder = tmp_path / "album"
     (folder / "2020").mkdir(parents=True)

@@ -1,10 +1,7 @@
 """`l3c bench`: the workflow's measuring on a user's folders."""
 
 import shutil
-from pathlib import Path
 
-import pytest
-from command import Run
 from PIL import Image
 from tiny_models import smooth
 
@@ -32,7 +29,7 @@ class Gone(Raw):
 """
 
 
-def test_a_table_of_methods(run: Run, album: Path, tmp_path: Path) -> None:
+def test_a_table_of_methods(run, album, tmp_path):
     (tmp_path / "lossy.py").write_text(LOSSY)
     (tmp_path / "gone.py").write_text(GONE)
     ended = run("bench", album, "--methods", "raw,png,l3c", "--threads", 1)
@@ -56,9 +53,7 @@ def test_a_table_of_methods(run: Run, album: Path, tmp_path: Path) -> None:
     assert found == {"raw": (True, ""), "lossy": (False, "failed on"), "gone": (None, "install i")}
 
 
-def test_a_machine_that_was_not_quiet_is_named(
-    run: Run, album: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_machine_that_was_not_quiet_is_named(run, album, monkeypatch):
     monkeypatch.setattr(OtherLoad, "share", lambda self: 0.5)
     content = run("bench", album, "--methods", "png,raw", "--json").content
     assert [method["key"] for method in content["methods"]] == ["png", "raw"]
@@ -68,9 +63,7 @@ def test_a_machine_that_was_not_quiet_is_named(
     assert ("png" in content["not_quiet"].lower(), len(content["left_out"])) == (True, 3)
 
 
-def test_several_models_and_folders(
-    run: Run, album: Path, other_model: Path, photo: Path, tmp_path: Path
-) -> None:
+def test_several_models_and_folders(run, album, other_model, photo, tmp_path):
     more = tmp_path / "more"
     more.mkdir()
     shutil.copy(photo, more / "b.png")
@@ -87,7 +80,7 @@ def test_several_models_and_folders(
     assert (str(more), "b.png") in [(e["folder"], e["image"]) for e in ended.content["left_out"]]
 
 
-def test_the_learned_method_as_it_is_written_and_otherwise(run: Run, album: Path) -> None:
+def test_the_learned_method_as_it_is_written_and_otherwise(run, album):
     keys = ["l3c", "l3c_network"]
     rows = run("bench", album, "--methods", ",".join([*keys, "png"]), "--json").content["rows"]
     sizes = {row["key"]: row["num_bytes"] for row in rows if row["key"] in keys}
@@ -99,9 +92,7 @@ def test_the_learned_method_as_it_is_written_and_otherwise(run: Run, album: Path
     assert len([line for line in lines if "--methods l3c_network" in line]) == 1
 
 
-def test_methods_and_folders_are_checked_before_any_is_measured(
-    run: Run, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_methods_and_folders_are_checked_before_any_is_measured(run, album, tmp_path, monkeypatch):
     (tmp_path / "half.py").write_text("def encode(image): return b''\n")
     (tmp_path / "raw.py").write_text(LOSSY)
     for methods in (f"raw,{tmp_path / 'half.py'}", f"raw,{tmp_path / 'raw.py'}", "pgn"):

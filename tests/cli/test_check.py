@@ -1,16 +1,11 @@
 """`l3c check`: a submission accepted, and refused for a pixel, an image, a row, a file."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from command import Run
 from PIL import Image
 from tiny_models import smooth
 
@@ -21,7 +16,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "submit.md").read_text(encoding="ut
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory):
     """Folders as the page makes them, of two small images; `trusted` is to be checked against."""
     root = tmp_path_factory.mktemp("made")
     (root / "embedded-test").mkdir()
@@ -37,20 +32,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def submission(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def submission(made, tmp_path, monkeypatch):
     """A copy, in the working directory."""
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "submission"
 
 
-def check(run: Run, *options: str) -> tuple[int, list[str]]:
+def check(run, *options):
     [command] = re.findall(r"^l3c (check.*)$", PAGE, re.MULTILINE)
     ended = run(*command.split(), "--against", "trusted", *options)
     return ended.code, ended.out.splitlines()
 
 
-def test_the_submission_of_the_page_is_accepted(run: Run, submission: Path) -> None:
+def test_the_submission_of_the_page_is_accepted(run, submission):
     code, lines = check(run)
     assert (code, lines[0], len(lines)) == (0, "accepted", 4)
     rows = read(submission / "rows.csv", ResultRow)
@@ -63,22 +58,22 @@ def test_the_submission_of_the_page_is_accepted(run: Run, submission: Path) -> N
     assert run("bench", "embedded-test", "--methods", "png", "--keep", submission).code == 1
 
 
-def stream(folder: Path, image: str) -> Path:
+def stream(folder, image):
     [path] = folder.glob(f"streams/*/*/{image}.bin")
     return path
 
 
-def edit(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def edit(folder, change):
     rows = change(read(folder / "rows.csv", ResultRow))
     bpsp = 8 * rows.num_bytes / (3 * rows.height * rows.width)
     write(folder / "rows.csv", rows.assign(bpsp=bpsp))
 
 
-def wrong_pixel(folder: Path) -> None:
+def wrong_pixel(folder):
     """A file that was written with the method from another image, with its rightful size."""
     image = smooth(16, 9)
     image[3, 4, 1] ^= 1
-    namespace: dict[str, Callable] = {}
+    namespace = {}
     exec((folder / "mine.py").read_text(), namespace)
     size = stream(folder, "b").write_bytes(namespace["encode"](image))
     edit(folder, lambda rows: rows.assign(num_bytes=rows.num_bytes.mask(rows.image == "b", size)))
@@ -109,9 +104,7 @@ def wrong_pixel(folder: Path) -> None:
         ),
     ],
 )
-def test_others_are_refused(
-    damage: Callable[[Path], object], expected: list[str], run: Run, submission: Path
-) -> None:
+def test_others_are_refused(damage, expected, run, submission):
     damage(submission)
     code, lines = check(run)
     assert (code, lines[-1], len(lines)) == (1, "refused", len(expected) + 1)
@@ -119,7 +112,7 @@ def test_others_are_refused(
         assert line.startswith(start)
 
 
-def test_other_data_sets_are_refused(run: Run, submission: Path) -> None:
+def test_other_data_sets_are_refused(run, submission):
     (submission.parent / "other").mkdir()
     shutil.copy("embedded-test/a.png", "other/a.png")
     assert run("bench", "other", "--methods", "png", "--keep", "elsewhere").code == 0

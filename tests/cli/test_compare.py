@@ -1,11 +1,6 @@
 """`l3c compare`: folders of results side by side."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import pytest
-from command import Run
 from result_rows import failed_row, provenance, result_row, timing_row, write_results
 
 from l3c.bench.measure.provenance import read_provenance, write_provenance
@@ -13,7 +8,7 @@ from l3c.bench.schema import TimingRow, frame, write
 
 
 @pytest.fixture
-def folders(tmp_path: Path) -> list[Path]:
+def folders(tmp_path):
     """Runs of two codecs on eight images; in the second, one makes files smaller by a tenth, on
     images of which another two are new and seven are old."""
     for name, images, size, data, seconds in (
@@ -36,7 +31,7 @@ def folders(tmp_path: Path) -> list[Path]:
     return [tmp_path / "first", tmp_path / "second"]
 
 
-def test_runs_are_compared(run: Run, folders: list[Path]) -> None:
+def test_runs_are_compared(run, folders):
     ended = run("compare", *folders)
     assert (ended.code, ended.err) == (0, "")
     lines, words = ended.out.splitlines(), " ".join(ended.out.split())
@@ -65,9 +60,7 @@ def test_runs_are_compared(run: Run, folders: list[Path]) -> None:
     assert {"what": "methods.webp.version", "A": "first", "B": "second"} in content["changes"]
 
 
-def test_copies_without_provenance_other_machines_and_failures_are_said(
-    run: Run, folders: list[Path], tmp_path: Path
-) -> None:
+def test_copies_without_provenance_other_machines_and_failures_are_said(run, folders, tmp_path):
     copy, other = tmp_path / "copy", {"decode_s": 0.15, "hardware": "another"}
     rows = [result_row(image=image, height=10 + i, **other) for i, image in enumerate("abcdef")]
     write_results(copy / "rows.csv", [*rows, result_row(dataset="more"), failed_row(image="z")])
@@ -84,16 +77,14 @@ def test_copies_without_provenance_other_machines_and_failures_are_said(
     assert run("compare", *folders, copy, "--json").content["runs"]["C"]["failed"]
 
 
-def test_other_bytes_of_the_same_codec_fail(run: Run, tmp_path: Path) -> None:
+def test_other_bytes_of_the_same_codec_fail(run, tmp_path):
     for name, size in (("a", 300), ("b", 301)):
         write_results(tmp_path / name / "rows.csv", [result_row(num_bytes=size)])
     ended = run("compare", tmp_path / "a", tmp_path / "b")
     assert (ended.code, ended.out.count("ALARM: PNG on toy")) == (1, 1)
 
 
-def test_what_cannot_be_compared_is_said_and_pages_are_written_all_the_same(
-    run: Run, folders: list[Path], tmp_path: Path
-) -> None:
+def test_what_cannot_be_compared_is_said_and_pages_are_written_all_the_same(run, folders, tmp_path):
     (tmp_path / "empty").mkdir()
     write_results(tmp_path / "other" / "rows.csv", [result_row(dataset="kodak")])
     for name in ("nowhere", "empty", "other"):

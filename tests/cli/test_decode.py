@@ -1,11 +1,10 @@
 """`l3c decode`: whole, regions, what is left of damaged files; each failure has its exit code."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
-from command import Run, files_in
+from command import files_in
 from PIL import Image
 from tiny_models import smooth
 
@@ -14,13 +13,13 @@ from l3c.fileformat.container import pack, unpack
 
 
 @pytest.fixture
-def coded(run: Run, photo: Path) -> Path:
+def coded(run, photo):
     run("encode", photo)
     return photo.with_suffix(".l3c")
 
 
 @pytest.fixture
-def tiled(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tiled(run, tmp_path, monkeypatch):
     """An image of 64x64 pixels in four tiles."""
     monkeypatch.setattr(tiles, "TILE_PIXELS", 32 * 32)
     Image.fromarray(smooth(64, 64)).save(tmp_path / "tiled.png")
@@ -28,12 +27,12 @@ def tiled(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "tiled.l3c"
 
 
-def flip_last_byte(path: Path) -> None:
+def flip_last_byte(path):
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
 
-def test_pngs_are_lossless_and_named_so(run: Run, coded: Path, photo: Path, tmp_path: Path) -> None:
+def test_pngs_are_lossless_and_named_so(run, coded, photo, tmp_path):
     expected = np.array(Image.open(photo))
     for options, name in (
         (["-o", tmp_path / "new.png"], "new.png"),
@@ -52,7 +51,7 @@ def test_pngs_are_lossless_and_named_so(run: Run, coded: Path, photo: Path, tmp_
     assert run("decode", coded, "--force").code == 0
 
 
-def test_a_region_is_decoded_from_its_own_tiles(run: Run, tiled: Path, tmp_path: Path) -> None:
+def test_a_region_is_decoded_from_its_own_tiles(run, tiled, tmp_path):
     part = tmp_path / "part.png"
     assert run("decode", tiled, "-o", part, "--region", "20,8,30,17").code == 0
     assert (np.array(Image.open(part)) == smooth(64, 64)[8:25, 20:50]).all()
@@ -67,15 +66,11 @@ def test_a_region_is_decoded_from_its_own_tiles(run: Run, tiled: Path, tmp_path:
     [(r, 1) for r in ("0,0,0,1", "60,0,5,1", "0,64,1,1")]
     + [(r, 2) for r in ("1,2,3", "a,b,c,d", "1,2,3,-4", "1.5,2,3,4")],
 )
-def test_a_region_is_four_numbers_inside(
-    run: Run, tiled: Path, tmp_path: Path, region: str, code: int
-) -> None:
+def test_a_region_is_four_numbers_inside(run, tiled, tmp_path, region, code):
     assert run("decode", tiled, "-o", tmp_path / "part.png", "--region", region).code == code
 
 
-def test_salvage_writes_the_other_tiles_and_lists_the_lost(
-    run: Run, tiled: Path, tmp_path: Path
-) -> None:
+def test_salvage_writes_the_other_tiles_and_lists_the_lost(run, tiled, tmp_path):
     data, target = tiled.read_bytes(), tmp_path / "rest.png"
     assert run("decode", tiled, "-o", target, "--salvage").code == 0  # a sound file
     for content, code, flaws in (
@@ -98,9 +93,7 @@ def test_salvage_writes_the_other_tiles_and_lists_the_lost(
         assert (np.array(Image.open(target)) == expected).all()
 
 
-def test_each_failure_has_its_code(
-    run: Run, coded: Path, other_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_failure_has_its_code(run, coded, other_model, tmp_path, monkeypatch):
     data, out = coded.read_bytes(), tmp_path / "out"
     container = unpack(data)
     wrong = dataclasses.replace(container.tiles[0], pixels_crc=container.tiles[0].pixels_crc ^ 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import Run, files_in
+from command import files_in
 from PIL import Image, PngImagePlugin
 from tiny_models import smooth
 
@@ -20,9 +20,7 @@ from l3c.images.reading import read_picture
 LIMIT = tile_coding._limit  # before tests replace it
 
 
-def test_a_file_lands_beside_its_image(
-    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_lands_beside_its_image(run, photo, monkeypatch):
     coded = photo.with_suffix(".l3c")
     ended = run("encode", photo)
     data = coded.read_bytes()
@@ -44,9 +42,7 @@ def test_a_file_lands_beside_its_image(
     assert run("encode", photo, "--force", "--quiet") == (0, "", "")
 
 
-def test_what_codes_rgb_is_an_option(
-    run: Run, photo: Path, model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_codes_rgb_is_an_option(run, photo, model, monkeypatch):
     monkeypatch.setattr(tile_coding, "_limit", LIMIT)
     image, by_fallback = np.array(Image.open(photo)), {}
     for choice in ("smallest", "network"):
@@ -62,7 +58,7 @@ def test_what_codes_rgb_is_an_option(
         l3c.encode(image, model, choice="best")
 
 
-def test_a_folder_is_mirrored_and_comes_back(run: Run, album: Path, tmp_path: Path) -> None:
+def test_a_folder_is_mirrored_and_comes_back(run, album, tmp_path):
     ended = run("encode", album, "-o", tmp_path / "coded")
     assert ended.code == 0
     assert files_in(tmp_path / "coded") == ["2020/alpha.l3c", "2020/deep.l3c", "a.l3c", "grey.l3c"]
@@ -74,9 +70,7 @@ def test_a_folder_is_mirrored_and_comes_back(run: Run, album: Path, tmp_path: Pa
         assert back == read_picture(album / name)
 
 
-def test_what_a_folder_has_besides_is_named(
-    run: Run, album: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_folder_has_besides_is_named(run, album, monkeypatch):
     ended = run("encode", album)
     assert (ended.code, str(album / "notes.txt") in ended.out) == (0, True)
     (album / "locked").mkdir()
@@ -85,7 +79,7 @@ def test_what_a_folder_has_besides_is_named(
         Image.fromarray(smooth(9, 9)).save(album / f"x{kind}{suffix}", format=kind)
     scandir = os.scandir
 
-    def refuse(path: str) -> object:  # as the system does; a test run by root may list anything
+    def refuse(path):  # as the system does; a test run by root may list anything
         if str(path).endswith("locked"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return scandir(path)
@@ -102,7 +96,7 @@ def test_what_a_folder_has_besides_is_named(
     assert {Path(each["path"]).name for each in left_out} == set(passed)
 
 
-def test_one_bad_file_does_not_stop_the_others(run: Run, photo: Path, tmp_path: Path) -> None:
+def test_one_bad_file_does_not_stop_the_others(run, photo, tmp_path):
     bad = [tmp_path / name for name in ("bad.png", "nowhere.png", "x.nef")]
     bad[0].write_bytes(b"no image")
     ended = run("encode", *bad, photo)
@@ -113,9 +107,7 @@ def test_one_bad_file_does_not_stop_the_others(run: Run, photo: Path, tmp_path: 
     assert photo.with_suffix(".l3c").exists()
 
 
-def test_nothing_is_overwritten_unasked(
-    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_overwritten_unasked(run, photo, monkeypatch):
     target = photo.with_suffix(".l3c")
     target.write_bytes(b"mine")
     ended = run("encode", photo)
@@ -125,9 +117,9 @@ def test_nothing_is_overwritten_unasked(
     assert target.read_bytes() != b"mine"
     target.unlink()
 
-    def decode(*args: object, **options: object) -> object:
+    def decode(*args, **options):
         target.write_bytes(b"other program, meanwhile")
-        return real(*args, **options)  # type: ignore[arg-type]
+        return real(*args, **options)
 
     real = encode.decodes_to
     monkeypatch.setattr(encode, "decodes_to", decode)
@@ -137,9 +129,7 @@ def test_nothing_is_overwritten_unasked(
 
 
 @pytest.mark.parametrize("target", ["photo.png", os.devnull])
-def test_force_replaces_neither_the_input_nor_what_is_no_file(
-    run: Run, photo: Path, target: str
-) -> None:
+def test_force_replaces_neither_the_input_nor_what_is_no_file(run, photo, target):
     before = photo.read_bytes()
     ended = run("encode", photo, "-o", photo.parent / target, "--force", "--json")
     [file] = ended.content["files"]
@@ -147,7 +137,7 @@ def test_force_replaces_neither_the_input_nor_what_is_no_file(
     assert (photo.read_bytes(), Path(os.devnull).is_char_device()) == (before, True)
 
 
-def test_two_spellings_of_one_output_are_found_out(run: Run, photo: Path, tmp_path: Path) -> None:
+def test_two_spellings_of_one_output_are_found_out(run, photo, tmp_path):
     first = tmp_path / "photo.bmp"
     Image.open(photo).transpose(Image.Transpose.ROTATE_180).save(first)
     (tmp_path / "link").symlink_to(tmp_path)
@@ -159,9 +149,7 @@ def test_two_spellings_of_one_output_are_found_out(run: Run, photo: Path, tmp_pa
         assert (decoded == np.array(Image.open(first))).all()
 
 
-def test_times_are_kept_if_asked_and_permissions_are_the_users(
-    run: Run, photo: Path, tmp_path: Path
-) -> None:
+def test_times_are_kept_if_asked_and_permissions_are_the_users(run, photo, tmp_path):
     coded, back = photo.with_suffix(".l3c"), tmp_path / "back.png"
     os.utime(photo, ns=(10**18, 10**18 + 7))
     before = os.umask(0o027)
@@ -176,7 +164,7 @@ def test_times_are_kept_if_asked_and_permissions_are_the_users(
     assert coded.stat().st_mtime_ns > 10**18 + 7
 
 
-def test_tiles_have_a_side_and_strip_leaves_metadata_out(run: Run, photo: Path) -> None:
+def test_tiles_have_a_side_and_strip_leaves_metadata_out(run, photo):
     exif = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
     Image.open(photo).save(photo, exif=exif, icc_profile=b"profile")
     coded = photo.with_suffix(".l3c")
@@ -188,7 +176,7 @@ def test_tiles_have_a_side_and_strip_leaves_metadata_out(run: Run, photo: Path) 
         assert (container.rows, len(container.sections)) == (rows, sections)
 
 
-def test_what_is_not_kept_is_named_in_one_line(run: Run, photo: Path) -> None:
+def test_what_is_not_kept_is_named_in_one_line(run, photo):
     info = PngImagePlugin.PngInfo()
     info.add(b"gAMA", bytes(4))
     info.add_text("Title", "a")
@@ -203,11 +191,9 @@ def test_what_is_not_kept_is_named_in_one_line(run: Run, photo: Path) -> None:
     assert run("encode", photo, "--force", "--json").content["files"][0]["not_kept"] == []
 
 
-def test_what_does_not_decode_to_the_image_is_not_kept(
-    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def decode(*args: object) -> list[object]:
-        return [samples ^ 1 for samples in real(*args)]  # type: ignore[arg-type]
+def test_what_does_not_decode_to_the_image_is_not_kept(run, photo, monkeypatch):
+    def decode(*args):
+        return [samples ^ 1 for samples in real(*args)]
 
     real = coding.decode_tiles
     monkeypatch.setattr(coding, "decode_tiles", decode)
@@ -218,10 +204,8 @@ def test_what_does_not_decode_to_the_image_is_not_kept(
     assert run("encode", photo, "--no-verify").code == 0
 
 
-def test_a_full_disk_is_the_outputs_problem_and_leaves_nothing(
-    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(descriptor: int) -> None:
+def test_a_full_disk_is_the_outputs_problem_and_leaves_nothing(run, photo, monkeypatch):
+    def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
@@ -233,9 +217,7 @@ def test_a_full_disk_is_the_outputs_problem_and_leaves_nothing(
     assert files_in(photo.parent) == ["photo.png"]
 
 
-def test_a_model_that_is_not_there_is_named_and_16_bits_need_none(
-    run: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_model_is_named_and_16_bits_need_none(run, photo, tmp_path, monkeypatch):
     weights = tmp_path / "nowhere.safetensors"
     ended = run("encode", photo, photo, "--model", weights, "--json")
     assert (ended.code, ended.err.count("nowhere.json")) == (4, 1)

@@ -1,10 +1,8 @@
 """`l3c info` and `l3c verify`: what files hold, and whether it is intact."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from command import Run
 from PIL import Image
 from tiny_models import smooth, write_model
 
@@ -14,18 +12,18 @@ STREAMS = ["container", "sections", "z3", "z2", "z1", "x"]
 
 
 @pytest.fixture
-def coded(run: Run, album: Path, tmp_path: Path) -> Path:
+def coded(run, album, tmp_path):
     run("encode", album, "-o", tmp_path / "coded")
     return tmp_path / "coded"
 
 
-def flip(path: Path, position: int) -> None:
+def flip(path, position):
     data = bytearray(path.read_bytes())
     data[position] ^= 1
     path.write_bytes(data)
 
 
-def test_info_for_people_and_scripts(run: Run, coded: Path, photo: Path) -> None:
+def test_info_for_people_and_scripts(run, coded, photo):
     ended = run("info", coded / "a.l3c")
     assert (ended.code, ended.err) == (0, "")
     for line in ("RGB, 44 x 30 pixels, 8 bits a sample", "1 (1 x 1)", "(causal-middle)", "good"):
@@ -41,9 +39,7 @@ def test_info_for_people_and_scripts(run: Run, coded: Path, photo: Path) -> None
     assert run("info", photo).code == 1
 
 
-def test_info_needs_no_model_and_takes_names_from_one(
-    run: Run, coded: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_info_needs_no_model_and_takes_names_from_one(run, coded, model, tmp_path, monkeypatch):
     monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
     ended = run("info", coded / "a.l3c")
     assert (ended.code, "--model" in ended.out, "streams" in ended.out) == (0, True, True)
@@ -58,7 +54,7 @@ def test_info_needs_no_model_and_takes_names_from_one(
     assert parts["container"] < 100  # of a scale with several streams, all count
 
 
-def test_a_sound_folder_and_an_empty_one(run: Run, coded: Path, tmp_path: Path) -> None:
+def test_a_sound_folder_and_an_empty_one(run, coded, tmp_path):
     ended = run("verify", coded)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[0] == f"{coded / '2020/alpha.l3c'}: OK"
@@ -69,9 +65,7 @@ def test_a_sound_folder_and_an_empty_one(run: Run, coded: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("command", ["info", "verify"])
-def test_every_flaw_is_listed(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
+def test_every_flaw_is_listed(run, tmp_path, monkeypatch, command):
     monkeypatch.setattr(tiles, "TILE_PIXELS", 32 * 32)
     Image.fromarray(smooth(64, 64)).save(tmp_path / "x.png", icc_profile=b"profile")
     run("encode", tmp_path / "x.png")
@@ -80,7 +74,7 @@ def test_every_flaw_is_listed(
     flip(path, len(path.read_bytes()) // 2)
     flip(path, path.read_bytes().index(b"profile"))
     ended = run(command, path, "--json")
-    file: dict[str, Any] = ended.content["files"][0]
+    file = ended.content["files"][0]
     regions = [flaw["region"] for flaw in file["flaws"]]
     assert (ended.code, regions[0], regions[-1]) == (3, None, [32, 32, 32, 32])
     assert (len(regions), file.get("good", False)) == (3, False)

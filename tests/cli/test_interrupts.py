@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import Run, files_in
+from command import files_in
 
 from l3c.cli import encode
 
@@ -26,7 +26,7 @@ sys.meta_path.insert(0, Finder)
 
 
 @pytest.mark.parametrize("module", ["l3c.cli.exits", "l3c.cli.encode"])
-def test_an_interrupt_while_the_command_starts(photo: Path, tmp_path: Path, module: str) -> None:
+def test_an_interrupt_while_the_command_starts(photo, tmp_path, module):
     (tmp_path / "sitecustomize.py").write_text(EARLY)
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     ended = subprocess.run(
@@ -48,21 +48,14 @@ def test_an_interrupt_while_the_command_starts(photo: Path, tmp_path: Path, modu
         ([signal.SIGHUP], True, ""),  # as by nohup
     ],
 )
-def test_a_signal_leaves_nothing_or_stays_ignored(
-    run: Run,
-    photo: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    numbers: list[signal.Signals],
-    ignored: bool,
-    word: str,
-) -> None:
-    def interrupt(*args: object, **options: object) -> object:
+def test_a_signal_leaves_nothing_or_stays_ignored(run, photo, monkeypatch, numbers, ignored, word):
+    def interrupt(*args, **options):
         try:
             signal.raise_signal(numbers[0])
         finally:
             for number in numbers[1:]:
                 signal.raise_signal(number)
-        return real(*args, **options)  # type: ignore[arg-type]
+        return real(*args, **options)
 
     real = encode.decodes_to
     monkeypatch.setattr(encode, "decodes_to", interrupt)
@@ -88,9 +81,7 @@ decode = encode
 """
 
 
-def test_ctrl_c_of_a_terminal_ends_a_method_without_a_traceback(
-    photo: Path, tmp_path: Path
-) -> None:
+def test_ctrl_c_of_a_terminal_ends_a_method_without_a_traceback(photo, tmp_path):
     """The signal goes to all processes of the group in the foreground."""
     (tmp_path / "slow.py").write_text(SLOW)
     folder, scratch = tmp_path / "folder", tmp_path / "scratch"
@@ -105,7 +96,6 @@ def test_ctrl_c_of_a_terminal_ends_a_method_without_a_traceback(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         cwd=ROOT,
     ) as process:
-        assert process.stderr is not None
         process.stderr.readline()  # loaded to be checked
         method = int(process.stderr.readline().split()[1])  # loaded to be measured
         os.killpg(process.pid, signal.SIGINT)

@@ -2,12 +2,11 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import release
-from command import Run, files_in
+from command import files_in
 from PIL import Image
 from tiny_models import smooth
 
@@ -18,7 +17,7 @@ ARCHIVE = release.FOLDER / "reduced_L3C.tar.gz"
 
 
 @pytest.fixture
-def photographs(tmp_path: Path) -> Path:
+def photographs(tmp_path):
     folder = tmp_path / "photographs"
     folder.mkdir()
     Image.fromarray(np.load(release.FOLDER / "reduced_l3c_outputs.npz")["image"]).save(
@@ -29,9 +28,7 @@ def photographs(tmp_path: Path) -> Path:
     return folder
 
 
-def test_imported_files_decode_in_a_fresh_process(
-    run: Run, photographs: Path, tmp_path: Path
-) -> None:
+def test_imported_files_decode_in_a_fresh_process(run, photographs, tmp_path):
     weights = tmp_path / "l3c-authors.safetensors"
     command = ("models", "import", ARCHIVE, "-o", weights, "--calibrate", photographs)
     ended = run(*command)
@@ -51,9 +48,7 @@ def test_imported_files_decode_in_a_fresh_process(
     assert run(*command).code == 1
 
 
-def test_nothing_is_imported_without_photographs_or_from_other_files(
-    run: Run, photographs: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_imported_without_photographs_or_from_other_files(run, photographs, tmp_path):
     weights, empty = tmp_path / "x.safetensors", tmp_path / "empty"
     empty.mkdir()
     Image.fromarray(smooth(40, 60)[..., 0]).save(empty / "grey.png")

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import Run, files_in
+from command import files_in
 from PIL import Image
 
 from l3c.models.zoo import read_model
 
 
 @pytest.fixture
-def trained(other_model: Path, tmp_path: Path) -> Path:
+def trained(other_model, tmp_path):
     """The other model with all that a card can hold, trained for 20 steps at another rate."""
     weights = tmp_path / "trained.safetensors"
     shutil.copy(other_model, weights)
@@ -29,18 +29,18 @@ def trained(other_model: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def mixed_up(other_model: Path, model: Path, tmp_path: Path) -> Path:
+def mixed_up(other_model, model, tmp_path):
     """Weights with the card of others."""
     shutil.copy(other_model, tmp_path / "x.safetensors")
     shutil.copy(model.with_suffix(".json"), tmp_path / "x.json")
     return tmp_path / "x.safetensors"
 
 
-def cells(line: str) -> list[str]:
+def cells(line):
     return re.split("  +", line.strip())
 
 
-def test_models_are_listed_and_checked(run: Run, trained: Path, other_model: Path) -> None:
+def test_models_are_listed_and_checked(run, trained, other_model):
     ended = run("models", trained)
     head, default, ours = map(cells, ended.out.splitlines())
     assert (ended.code, default[0], ours[0]) == (0, "causal-middle", "trained")
@@ -54,16 +54,14 @@ def test_models_are_listed_and_checked(run: Run, trained: Path, other_model: Pat
     assert (other["steps"], other["validation_bpsp"]) == (None, None)
 
 
-def test_models_that_cannot_be_used_are_named(run: Run, other_model: Path, mixed_up: Path) -> None:
+def test_models_that_cannot_be_used_are_named(run, other_model, mixed_up):
     nowhere = mixed_up.with_name("nowhere.safetensors")
     ended = run("models", mixed_up, nowhere)
     assert (ended.code, ended.err.count("\n")) == (4, 2)
     assert all(f"l3c: {path}: " in ended.err for path in (mixed_up, nowhere))
 
 
-def test_samples_are_named_as_the_original_names_them(
-    run: Run, photo: Path, tmp_path: Path
-) -> None:
+def test_samples_are_named_as_the_original_names_them(run, photo, tmp_path):
     out = tmp_path / "samples"
     ended = run("sample", photo, "-o", out)
     lines = [line.split(": ") for line in ended.out.splitlines()]
@@ -84,9 +82,7 @@ def test_samples_are_named_as_the_original_names_them(
     assert (drawn[0] == drawn[1], drawn[0] == drawn[2]) == (True, False)
 
 
-def test_samples_blame_what_is_wrong_and_replace_nothing(
-    run: Run, photo: Path, album: Path, tmp_path: Path
-) -> None:
+def test_samples_blame_what_is_wrong_and_replace_nothing(run, photo, album, tmp_path):
     for seed in ("-1", "x", str(2**63)):
         assert run("sample", photo, "-o", tmp_path / "out", "--seed", seed).code == 2
     assert run("sample", photo, "-o", photo).code == 2

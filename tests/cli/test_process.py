@@ -7,13 +7,10 @@ import resource
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from command import Run
 from PIL import Image
 from result_rows import result_row, write_results
 
@@ -26,21 +23,16 @@ COMMAND = [sys.executable, "-m", "l3c"]
 NAMES = ["фото.png", os.fsdecode(b"\xff.png"), "a\u0308\u2603.png"]
 
 
-def l3c(
-    *arguments: str | Path,
-    before: Callable[[], object] | None = None,
-    env: Any = (),
-    **streams: Any,
-) -> subprocess.CompletedProcess[bytes]:
+def l3c(*arguments, before=None, env=(), **streams):
     """Runs the command as a process; `before` runs in it first."""
     command = [*COMMAND, *map(os.fspath, arguments)]
-    how: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     how |= {"preexec_fn": before, "env": {**os.environ, **dict(env)}, "cwd": ROOT}
     return subprocess.run(command, **how | streams)
 
 
 @pytest.fixture
-def noise(tmp_path: Path) -> Path:
+def noise(tmp_path):
     """A grey image, which needs no network, of more bytes than a pipe holds."""
     path = tmp_path / "noise.png"
     samples = np.random.default_rng(0).integers(0, 256, (300, 400), np.uint8)
@@ -49,18 +41,18 @@ def noise(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def coded(noise: Path) -> Path:
+def coded(noise):
     assert main(["encode", str(noise), "-q"]) == 0
     return noise.with_suffix(".l3c")
 
 
-def small_disk() -> None:
+def small_disk():
     """Files end after 1,000 bytes, at which the system cuts a write short first."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_is_no_success(coded: Path, tmp_path: Path, unbuffered: str) -> None:
+def test_a_full_disk_is_no_success(coded, tmp_path, unbuffered):
     env = {"PYTHONUNBUFFERED": unbuffered}
     with (tmp_path / "out").open("wb") as out:
         ended = l3c("info", *[coded] * 9, "--json", stdout=out, before=small_disk, env=env)
@@ -71,7 +63,7 @@ def test_a_full_disk_is_no_success(coded: Path, tmp_path: Path, unbuffered: str)
     assert (ended.returncode, ended.stderr[:23]) == (1, b"l3c: standard output: c")
 
 
-def test_closed_streams_take_no_file(noise: Path, tmp_path: Path) -> None:
+def test_closed_streams_take_no_file(noise, tmp_path):
     ended = l3c("encode", noise, "-q", before=lambda: [os.close(n) for n in range(3)])
     assert (ended.returncode, noise.with_suffix(".l3c").stat().st_size > 9) == (0, True)
     for stream, words in ((1, ["encode", noise, "-o", "-"]), (0, ["encode", "-", "-o", "x.l3c"])):
@@ -81,7 +73,7 @@ def test_closed_streams_take_no_file(noise: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", ["encode", "info"])
-def test_output_that_nobody_reads_is_no_success(coded: Path, command: str, unbuffered: str) -> None:
+def test_output_that_nobody_reads_is_no_success(coded, command, unbuffered):
     arguments = {"encode": [str(coded.with_suffix(".png")), "-o", "-"], "info": [str(coded)] * 999}
     reader, writer = os.pipe()
     with subprocess.Popen(
@@ -94,13 +86,12 @@ def test_output_that_nobody_reads_is_no_success(coded: Path, command: str, unbuf
         os.close(writer)
         os.read(reader, 10)
         os.close(reader)
-        assert process.stderr is not None
         assert process.stderr.read() == b""
     assert process.returncode == 141
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
-def test_any_name_of_a_file_can_be_printed(tmp_path: Path, encoding: str) -> None:
+def test_any_name_of_a_file_can_be_printed(tmp_path, encoding):
     folder = tmp_path / "folder"
     folder.mkdir()
     env = {"PYTHONIOENCODING": f"{encoding}:strict"}
@@ -118,7 +109,7 @@ def test_any_name_of_a_file_can_be_printed(tmp_path: Path, encoding: str) -> Non
     assert found == {os.fsencode((folder / name).with_suffix(".l3c")) for name in NAMES}
 
 
-def test_quiet_silences_libraries_but_no_error(noise: Path) -> None:
+def test_quiet_silences_libraries_but_no_error(noise):
     code = (
         "import logging, os, sys, warnings\n"
         "from l3c.cli import encode, main\n"
@@ -140,7 +131,7 @@ def test_quiet_silences_libraries_but_no_error(noise: Path) -> None:
     assert quiet.stderr.startswith(b"l3c: nowhere.png: ")
 
 
-def test_an_image_goes_through_pipes(photo: Path, model: Path) -> None:
+def test_an_image_goes_through_pipes(photo, model):
     options = ["--model", str(model), "--threads", "1"]
     encode = [*COMMAND, "encode", "-", *options]
     with (
@@ -164,7 +155,7 @@ sys.exit(end or ", ".join(name for name in sys.argv[1].split(",") if name in sys
 """
 
 
-def test_quick_answers_do_not_wait_for_slow_libraries(photo: Path) -> None:
+def test_quick_answers_do_not_wait_for_slow_libraries(photo):
     Image.open(photo).convert("L").save(photo)
     coded, runs = photo.with_suffix(".l3c"), [photo.parent / "one", photo.parent / "other"]
     for run in runs:
@@ -182,9 +173,7 @@ def test_quick_answers_do_not_wait_for_slow_libraries(photo: Path) -> None:
         assert ended.returncode == 0, ended.stderr
 
 
-def test_stdin_and_stdout_in_one_process(
-    run: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stdin_and_stdout_in_one_process(run, photo, tmp_path, monkeypatch):
     for content, code in ((photo.read_bytes(), 0), (b"", 1)):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
         ended = run("encode", "-", "-o", tmp_path / "new.l3c", "--json", "--force")
@@ -208,12 +197,12 @@ def test_stdin_and_stdout_in_one_process(
         "",
     ],
 )
-def test_wrong_command_lines(run: Run, words: str) -> None:
+def test_wrong_command_lines(run, words):
     ended = run(*words.split())
     assert (ended.code, ended.out == "" or "--json" in words, ended.err != "") == (2, True, True)
 
 
-def test_help_and_guide_explain_commands_and_exit_codes(run: Run) -> None:
+def test_help_and_guide_explain_commands_and_exit_codes(run):
     text = run("--help").out
     guide = (ROOT / "docs" / "command.md").read_text("utf-8")
     for code in Exit:

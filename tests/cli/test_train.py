@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command import Run, files_in
+from command import files_in
 from PIL import Image
 from tiny_models import smooth
 from train_toy import kill_at
@@ -16,7 +16,7 @@ TOY = Path(__file__).parents[2] / "config" / "recipes" / "toy-l3c.yaml"
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Path:
+def photos(tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     for i in range(2):
@@ -24,7 +24,7 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_trained_model_can_be_used(run: Run, photos: Path, tmp_path: Path) -> None:
+def test_a_trained_model_can_be_used(run, photos, tmp_path):
     weights, other = tmp_path / "mine.safetensors", tmp_path / "other"
     train = ["train", photos, "-o", weights, "--recipe", TOY, "--min-side", 32]
     other.mkdir()
@@ -47,9 +47,7 @@ def test_a_trained_model_can_be_used(run: Run, photos: Path, tmp_path: Path) -> 
     assert (content["card"]["images"], content["card"]["steps"]) == (2, 1)
 
 
-def test_a_family_that_codes_in_integers_only_is_trained(
-    run: Run, photos: Path, tmp_path: Path
-) -> None:
+def test_a_family_that_codes_in_integers_only_is_trained(run, photos, tmp_path):
     weights, recipe = tmp_path / "fast.safetensors", TOY.with_name("causal-fast.yaml")
     small = ["--set", "model.width=16", "--set", "train.average=null", "--steps", 2]
     ended = run("train", photos, "-o", weights, "--recipe", recipe, "--as-is", *small)
@@ -58,10 +56,8 @@ def test_a_family_that_codes_in_integers_only_is_trained(
     assert card["integer_identity"] in ended.out
 
 
-def test_an_interrupted_training_goes_on_and_nothing_is_repeated(
-    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(*args: object) -> None:
+def test_an_interrupted_training_goes_on(run, photos, tmp_path, monkeypatch):
+    def interrupt(*args):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0)
@@ -84,9 +80,7 @@ def test_an_interrupted_training_goes_on_and_nothing_is_repeated(
     assert not weights.with_suffix(".checkpoint").exists()
 
 
-def test_training_names_what_it_lacks(
-    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_names_what_it_lacks(run, photos, tmp_path, monkeypatch):
     train = ["train", photos, "-o", tmp_path / "mine.safetensors"]
     Image.fromarray(smooth(10, 10)).save(photos / "small.png")
     # The default recipe is that of the released model: it looks at the images.

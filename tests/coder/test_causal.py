@@ -171,7 +171,7 @@ def layer(inputs=causal.INPUTS, outputs=16, weight=1, **changes):
     return Layer(**(made | {"shift": int32(4, outputs)} | changes))
 
 
-WRONG_LAYERS: list[dict[str, object]] = [
+WRONG_LAYERS = [
     {"weights": np.ones((16, causal.INPUTS + 2), np.int16)},
     {"weights": np.ones((16, causal.INPUTS), np.int32)},
     {"weights": np.ones((24, causal.INPUTS), np.int16)},

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +25,7 @@ MANY = MixtureShape(channels=2, levels=300, mixtures=64, coupled=True)
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not on the PATH")
-def test_nvcc_compiles_the_kernels(tmp_path: Path) -> None:
+def test_nvcc_compiles_the_kernels(tmp_path):
     made = tmp_path / "kernels.fatbin"
     options = ["-fatbin", "-Werror=all-warnings"]
     options += [f"-gencode=arch=compute_{n},code=sm_{n}" for n in (75, 90)]
@@ -35,7 +34,7 @@ def test_nvcc_compiles_the_kernels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("architecture", [75, 90])
-def test_nvrtc_compiles_the_kernels(architecture: int) -> None:
+def test_nvrtc_compiles_the_kernels(architecture):
     try:
         cuda_kernels.nvrtc_version()
     except (ImportError, RuntimeError) as error:
@@ -44,7 +43,7 @@ def test_nvrtc_compiles_the_kernels(architecture: int) -> None:
     assert cuda_kernels.compile_kernels(99, 0).startswith(b"//")  # an unknown GPU gets PTX
 
 
-def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_said(monkeypatch):
     assert cuda.available() == (cuda.why_unavailable() is None)
     parameters, symbols = map(torch.from_numpy, sample(Z, 3))
     with pytest.raises(ValueError, match="cpu"):
@@ -65,16 +64,16 @@ needs_gpu = pytest.mark.skipif(not cuda.available(), reason=str(cuda.why_unavail
 class OnCpu(cuda_kernels.Kernels):
     """Launches the same kernels with the same arguments, compiled for the CPU."""
 
-    def __init__(self, library: Path) -> None:
+    def __init__(self, library):
         super().__init__(torch.device("cpu"))
         self.library = ctypes.CDLL(str(library))
 
-    def _start(self, name: str, blocks: int, threads: int, pointers: ctypes.Array[Any]) -> None:
+    def _start(self, name, blocks, threads, pointers):
         self.library.launch(name.encode(), blocks, threads, pointers)
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def library(tmp_path_factory):
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         pytest.skip("no C++ compiler")
@@ -85,7 +84,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, needs_gpu])])
-def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def place(request, monkeypatch):
     """Device of the kernels: the CPU or, where there is one, a GPU."""
     if request.param == "cpu":
         kernels = OnCpu(request.getfixturevalue("library"))
@@ -93,12 +92,12 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     return str(request.param)
 
 
-def samples(shape: MixtureShape, pixels: int, place: str) -> tuple[torch.Tensor, torch.Tensor]:
+def samples(shape, pixels, place):
     parameters, symbols = (torch.from_numpy(array).to(place) for array in sample(shape, pixels))
     return parameters, symbols
 
 
-def compare(parameters: torch.Tensor, symbols: torch.Tensor, shape: MixtureShape) -> bytes:
+def compare(parameters, symbols, shape):
     """Asserts that intervals, streams and CDFs equal those of the C core; returns the stream."""
     given, wanted = parameters.cpu().numpy(), symbols.cpu().numpy()
     stream = range_coder.encode_mixture(wanted, given, shape)
@@ -116,7 +115,7 @@ def compare(parameters: torch.Tensor, symbols: torch.Tensor, shape: MixtureShape
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, MANY])
-def test_kernels_agree_with_the_coder(shape: MixtureShape, place: str) -> None:
+def test_kernels_agree_with_the_coder(shape, place):
     for pixels in (0, 1, 2, 130) if place == "cpu" else (0, 1, 2, 5000, 40_000):
         parameters, symbols = samples(shape, pixels, place)
         stream = compare(parameters, symbols, shape)
@@ -131,7 +130,7 @@ def test_kernels_agree_with_the_coder(shape: MixtureShape, place: str) -> None:
     assert compare(torch.from_numpy(whole).to(place), symbols, shape) == stream
 
 
-def test_kernels_in_many_lanes(place: str) -> None:
+def test_kernels_in_many_lanes(place):
     pixels = 2 * 4096 + 3
     shape = MixtureShape(channels=2, levels=256, mixtures=1, coupled=True)
     assert lane_count(pixels) == 2
@@ -142,15 +141,13 @@ def test_kernels_in_many_lanes(place: str) -> None:
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(any_samples())
-def test_kernels_agree_with_the_reference_on_any_parameters(
-    place: str, made: tuple[np.ndarray, np.ndarray, MixtureShape]
-) -> None:
+def test_kernels_agree_with_the_reference_on_any_parameters(place, made):
     parameters, symbols, shape = made
     tensors = torch.from_numpy(parameters).to(place), torch.from_numpy(symbols).to(place)
     assert compare(*tensors, shape) == reference.encode_mixture(symbols, parameters, shape)
 
 
-def test_kernels_and_hostile_bytes(place: str) -> None:
+def test_kernels_and_hostile_bytes(place):
     rng = np.random.default_rng(5)
     shape = MixtureShape(channels=1, levels=25, mixtures=3)
     parameters, _ = samples(shape, 8200, place)
@@ -163,7 +160,7 @@ def test_kernels_and_hostile_bytes(place: str) -> None:
             cuda.decode_mixture(data, pixels, shape)
 
 
-def test_kernels_decode_the_golden_streams(place: str) -> None:
+def test_kernels_decode_the_golden_streams(place):
     shapes = json.loads((GOLDEN / "coder.json").read_text(encoding="utf-8"))
     for case in shapes:
         if not shapes[case]:
@@ -178,9 +175,7 @@ def test_kernels_decode_the_golden_streams(place: str) -> None:
 
 
 @pytest.mark.parametrize(("symbols", "parameters", "named"), WRONG)
-def test_wrong_arguments_are_named(
-    place: str, symbols: np.ndarray, parameters: np.ndarray, named: str
-) -> None:
+def test_wrong_arguments_are_named(place, symbols, parameters, named):
     values, given = torch.from_numpy(symbols).to(place), torch.from_numpy(parameters).to(place)
     with pytest.raises((ValueError, TypeError), match=named):
         cuda.encode_mixture(values, given, Z)

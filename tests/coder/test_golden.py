@@ -23,7 +23,7 @@ SHAPES = json.loads((GOLDEN / "coder.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("case", SHAPES)
-def test_golden_streams_are_decoded_and_written_for_ever(case: str) -> None:
+def test_golden_streams_are_decoded_and_written_for_ever(case):
     with np.load(GOLDEN / f"coder-{case}.npz") as stored:
         given = dict(stored)
     symbols, written = given.pop("symbols"), GOLDEN / f"coder-{case}.bin"
@@ -41,6 +41,6 @@ def test_golden_streams_are_decoded_and_written_for_ever(case: str) -> None:
         assert range_coder.encode(symbols, **given) == stream
 
 
-def test_golden_streams_are_those_listed() -> None:
+def test_golden_streams_are_those_listed():
     assert len(SHAPES) >= 9
     assert {path.stem for path in GOLDEN.glob("coder-*.bin")} == {f"coder-{c}" for c in SHAPES}

@@ -19,7 +19,7 @@ SECONDS = 3
 
 
 @pytest.fixture(scope="module")
-def drivers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drivers(tmp_path_factory):
     """The fuzz drivers and the C core, compiled with sanitizers of addresses and of behaviour."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
@@ -45,18 +45,18 @@ def drivers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(command: list[str | Path]) -> str:
+def run(command):
     done = subprocess.run(command, capture_output=True, text=True, timeout=20 * SECONDS)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.mark.parametrize(("name", "least"), [("fuzz_lanes", 100), ("fuzz_causal", 2)])
-def test_random_inputs_under_sanitizers(drivers: Path, name: str, least: int) -> None:
+def test_random_inputs_under_sanitizers(drivers, name, least):
     inputs = int(run([drivers / name, str(SECONDS), "1"]).split()[0])
     assert inputs > least
 
 
-def test_found_cases_under_sanitizers(drivers: Path) -> None:
+def test_found_cases_under_sanitizers(drivers):
     cases = sorted((FUZZ / "cases").iterdir())
     assert run([drivers / "fuzz_lanes", "-r", *cases]) == f"{len(cases)} files\n"

@@ -4,7 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ class Call(NamedTuple):
     intervals: Callable[[], list[tuple[int, int]]]  # for the reference
 
 
-def make(kind: str, count: int, seed: int) -> Call:
+def make(kind, count, seed):
     rng = np.random.default_rng(seed)
     if kind == "uniform":
         levels = int(rng.choice([1, 2, 5, 25, 256, 65_535, 65_536]))
@@ -77,7 +77,7 @@ calls = st.lists(
 )
 
 
-def encode(made: list[Call], symbols: list[np.ndarray]) -> bytes:
+def encode(made, symbols):
     encoder = RangeEncoder()
     for call, values in zip(made, symbols, strict=True):
         call.encode(encoder, values)
@@ -86,7 +86,7 @@ def encode(made: list[Call], symbols: list[np.ndarray]) -> bytes:
 
 @settings(max_examples=80, deadline=None)
 @given(calls)
-def test_mixed_calls_are_the_reference_s_bytes_and_decode(made: list[Call]) -> None:
+def test_mixed_calls_are_the_reference_s_bytes_and_decode(made):
     data = encode(made, [call.symbols for call in made])
     plain = reference.RangeEncoder()
     for call in made:
@@ -104,9 +104,7 @@ def test_mixed_calls_are_the_reference_s_bytes_and_decode(made: list[Call]) -> N
 
 @settings(max_examples=100, deadline=None)
 @given(calls, st.binary(max_size=40) | st.just(b"\xff" * 9), st.data())
-def test_any_bytes_are_symbols_and_finish_tells_an_encoder_s(
-    made: list[Call], noise: bytes, draw: st.DataObject
-) -> None:
+def test_any_bytes_are_symbols_and_finish_tells_an_encoder_s(made, noise, draw):
     stream = encode(made, [call.symbols for call in made])
     cut = draw.draw(st.integers(0, len(stream)))
     data = draw.draw(st.sampled_from([noise, stream[:cut], stream + noise, stream[:cut] + noise]))
@@ -127,7 +125,7 @@ def test_any_bytes_are_symbols_and_finish_tells_an_encoder_s(
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("sizes", [[1] * 300, [0, 7, 0, 293]])
-def test_one_call_and_many_are_the_same_bytes(shape: MixtureShape, sizes: list[int]) -> None:
+def test_one_call_and_many_are_the_same_bytes(shape, sizes):
     parameters, symbols = sample(shape, 300)
     encoder, edges = RangeEncoder(), np.cumsum([0, *sizes])
     parts = [start if end - start == 1 else slice(start, end) for start, end in pairwise(edges)]
@@ -141,7 +139,7 @@ def test_one_call_and_many_are_the_same_bytes(shape: MixtureShape, sizes: list[i
     decoder.finish()
 
 
-def test_golden_stream() -> None:
+def test_golden_stream():
     """Bytes written once; they stay for ever, as those of test_golden.py."""
     golden = bytes.fromhex("09f430a7950b93a1ec6154861106ada0916927197be47bd3")
     shape = MixtureShape(channels=3, levels=256, mixtures=2, coupled=True)
@@ -165,7 +163,7 @@ def test_golden_stream() -> None:
 
 
 @pytest.mark.parametrize("make", [RangeEncoder, lambda: RangeDecoder(b"abc")])
-def test_an_ended_stream_is_not_used_again(make: Callable[[], Any]) -> None:
+def test_an_ended_stream_is_not_used_again(make):
     coder = make()
     with contextlib.suppress(CorruptStreamError):
         coder.finish()
@@ -181,12 +179,12 @@ def test_an_ended_stream_is_not_used_again(make: Callable[[], Any]) -> None:
             use()
 
 
-def test_wrong_arguments_leave_the_stream_as_it_was() -> None:
+def test_wrong_arguments_leave_the_stream_as_it_was():
     cdf = np.array([0, 5, TOTAL])
     parameters, symbols = sample(Z, 2)
     encoder = RangeEncoder()
     encoder.encode([0, 1], cdf)
-    wrong: list[Callable[[], None]] = [
+    wrong = [
         lambda: encoder.encode([0, 2], cdf),
         lambda: encoder.encode([0, 1, 0], [cdf, cdf]),
         lambda: encoder.encode([[0, 1]], cdf),
@@ -215,10 +213,10 @@ def test_wrong_arguments_leave_the_stream_as_it_was() -> None:
     assert (decoder.decode([cdf, cdf]) == [0, 1]).all()
     decoder.finish()
     with pytest.raises(TypeError):
-        RangeDecoder(5)  # type: ignore[arg-type]
+        RangeDecoder(5)
 
 
-def test_errors_found_while_coding_end_the_stream() -> None:
+def test_errors_found_while_coding_end_the_stream():
     parameters, symbols = sample(Z, 2)
     parameters[1, 3] = np.nan
     high = np.array([0, TOTAL + 1, TOTAL], np.uint32)
@@ -234,10 +232,10 @@ def test_errors_found_while_coding_end_the_stream() -> None:
             stream.finish()
 
 
-def test_threads_take_turns_at_a_stream() -> None:
+def test_threads_take_turns_at_a_stream():
     encoder = RangeEncoder()
 
-    def work(value: int) -> None:
+    def work(value):
         for count in (1, 2000, 3):  # below and above what releases the GIL
             for _ in range(20):
                 encoder.encode_uniform(np.full(count, value), 4)
@@ -253,7 +251,7 @@ def test_threads_take_turns_at_a_stream() -> None:
     assert np.bincount(found).tolist() == [20 * 2004] * 4
 
 
-def test_example_of_the_docstring_runs() -> None:
+def test_example_of_the_docstring_runs():
     parameters, symbols = sample(RGB, 100)
     names = {"first": 3, "symbols": symbols, "shape": RGB}
     found = run_example(module, predict=lambda before: parameters[len(before)], **names)

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ from coder.range_coder import decode, decode_mixture, encode, encode_mixture, mi
 from coder.shape import MixtureShape, lane_count
 
 
-def agree(parameters: np.ndarray, symbols: np.ndarray, shape: MixtureShape) -> bytes:
+def agree(parameters, symbols, shape):
     """Asserts that coder and reference write the same bytes and read them; returns them."""
     data = encode_mixture(symbols, parameters, shape)
     assert data == reference.encode_mixture(symbols, parameters, shape)
@@ -40,14 +39,14 @@ def agree(parameters: np.ndarray, symbols: np.ndarray, shape: MixtureShape) -> b
     return data
 
 
-def test_examples_run() -> None:
+def test_examples_run():
     run_example(coder, coder=coder, np=np)
     shape = MixtureShape(channels=3, levels=256, mixtures=10, coupled=True)
     parameters, symbols = sample(shape, 100)
     run_example(range_coder, parameters=parameters, symbols=symbols)
 
 
-def test_needs_no_torch_and_exports_what_it_says() -> None:
+def test_needs_no_torch_and_exports_what_it_says():
     code = (
         "import sys; sys.modules['torch'] = None; import coder;"
         "assert all(hasattr(coder, name) for name in coder.__all__)"
@@ -59,7 +58,7 @@ def test_needs_no_torch_and_exports_what_it_says() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_reference_and_compiled_coder_give_the_same_bytes(shape: MixtureShape) -> None:
+def test_reference_and_compiled_coder_give_the_same_bytes(shape):
     for pixels in (0, 1, 2, 9, 130):
         parameters, symbols = sample(shape, pixels)
         data = agree(parameters, symbols, shape)
@@ -67,9 +66,7 @@ def test_reference_and_compiled_coder_give_the_same_bytes(shape: MixtureShape) -
 
 
 @pytest.mark.parametrize("lanes", [2, 7, 8, 21])
-def test_lanes_are_those_of_the_format_and_do_not_depend_on_threads(
-    lanes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lanes_are_those_of_the_format_and_do_not_depend_on_threads(lanes, monkeypatch):
     assert [lane_count(pixels) for pixels in (1, 8191, 8192, 8 * 4096 + 5)] == [1, 1, 2, 8]
     parameters, symbols = sample(Z, 150)
     monkeypatch.setattr(reference, "lane_count", lambda pixels: lanes)
@@ -81,9 +78,7 @@ def test_lanes_are_those_of_the_format_and_do_not_depend_on_threads(
 
 @settings(max_examples=100, deadline=None)
 @given(any_samples())
-def test_any_parameters_have_increasing_cdfs_and_code_any_symbols(
-    made: tuple[np.ndarray, np.ndarray, MixtureShape],
-) -> None:
+def test_any_parameters_have_increasing_cdfs_and_code_any_symbols(made):
     parameters, symbols, shape = made
     agree(parameters, symbols, shape)
     for channel in range(shape.channels):
@@ -96,7 +91,7 @@ def test_any_parameters_have_increasing_cdfs_and_code_any_symbols(
         assert cdf[0].tolist() == [mixture.cdf(v) for v in range(shape.levels + 1)]
 
 
-def test_coded_size_is_close_to_the_float_cross_entropy() -> None:
+def test_coded_size_is_close_to_the_float_cross_entropy():
     shape = MixtureShape(channels=3, levels=256, mixtures=4)
     parameters, _ = sample(shape, 20_000, seed=3)
     logits, mus, log_sigmas = parameters.reshape(-1, 3, 3, 4).swapaxes(0, 1).astype(np.float64)
@@ -104,7 +99,7 @@ def test_coded_size_is_close_to_the_float_cross_entropy() -> None:
     weights = np.exp(logits - logits.max(-1, keepdims=True))
     weights /= weights.sum(-1, keepdims=True)
 
-    def cdf(edge: np.ndarray) -> np.ndarray:
+    def cdf(edge):
         return (weights * 0.5 * (1 + np.tanh((edge[..., None] - mus) / sigmas / 2))).sum(-1)
 
     rng = np.random.default_rng(4)
@@ -118,7 +113,7 @@ def test_coded_size_is_close_to_the_float_cross_entropy() -> None:
 
 @pytest.mark.parametrize("sign", [-1, 1])
 @pytest.mark.parametrize("log_sigma", [None, 0])
-def test_means_pushed_as_far_as_they_go(sign: int, log_sigma: int | None) -> None:
+def test_means_pushed_as_far_as_they_go(sign, log_sigma):
     # 31 coupled channels and the largest alphabet: the sum of all lambda x just fits 32 bits
     shape = MixtureShape(channels=31, levels=65_535, mixtures=1, coupled=True)
     parameters = np.full((1, shape.parameters), sign * (2**31 - 1), np.int32)
@@ -130,7 +125,7 @@ def test_means_pushed_as_far_as_they_go(sign: int, log_sigma: int | None) -> Non
 
 
 @pytest.fixture
-def portable() -> Iterator[None]:
+def portable():
     """Plain loops, whatever the processor has."""
     before = _range_coder.use_variant()
     assert not _range_coder.use_variant(0)
@@ -141,7 +136,7 @@ def portable() -> Iterator[None]:
 @pytest.mark.usefixtures("portable")
 @pytest.mark.parametrize("mixtures", [1, 3, 4, 5, 10, 64])
 @pytest.mark.parametrize("kind", ["plain", "extreme", "grid"])
-def test_vectors_and_plain_loops_give_the_same(mixtures: int, kind: str) -> None:
+def test_vectors_and_plain_loops_give_the_same(mixtures, kind):
     shape = MixtureShape(channels=3, levels=256, mixtures=mixtures, coupled=True, sigmoid=True)
     rng = np.random.default_rng(mixtures)
     size = (150, shape.parameters)
@@ -152,7 +147,7 @@ def test_vectors_and_plain_loops_give_the_same(mixtures: int, kind: str) -> None
         parameters = np.nan_to_num(parameters.view(np.float32), nan=0, posinf=0, neginf=0)
     symbols = rng.integers(0, 256, (150, 3))
 
-    def everything() -> tuple[bytes, bytes, bytes]:
+    def everything():
         data = encode_mixture(symbols, parameters, shape)
         assert (decode_mixture(data, parameters, shape) == symbols).all()
         junk = decode_mixture(bytes(range(200)), parameters, shape)
@@ -169,7 +164,7 @@ def test_vectors_and_plain_loops_give_the_same(mixtures: int, kind: str) -> None
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 40), st.integers(0, 60), st.integers(0, 2**32))
-def test_tables_code_as_the_reference(levels: int, count: int, seed: int) -> None:
+def test_tables_code_as_the_reference(levels, count, seed):
     rng = np.random.default_rng(seed)
     cdf, symbols = random_cdfs(rng, count, levels), rng.integers(0, levels, count)
     data = encode(symbols, cdf)
@@ -178,7 +173,7 @@ def test_tables_code_as_the_reference(levels: int, count: int, seed: int) -> Non
 
 
 @pytest.mark.parametrize("levels", [1, 2, 255, 65_535])
-def test_shared_rows(levels: int) -> None:
+def test_shared_rows(levels):
     rng = np.random.default_rng(levels)
     cdf = random_cdfs(rng, 3, levels)
     rows, symbols = rng.integers(0, 3, 20_000), rng.integers(0, levels, 20_000)
@@ -188,7 +183,7 @@ def test_shared_rows(levels: int) -> None:
     assert len(data) <= 1.0005 * -np.log2(frequency / TOTAL).sum() / 8 + 24  # four lanes
 
 
-def test_runs_of_carries() -> None:
+def test_runs_of_carries():
     # the most probable symbol at the top of the interval keeps low near 2^64, where carries run far
     cdf, rows = np.array([[0, 1, TOTAL]]), np.zeros(5000, np.int64)
     symbols = np.ones(5000, np.int64)
@@ -198,7 +193,7 @@ def test_runs_of_carries() -> None:
     assert (decode(data, cdf, rows) == symbols).all()
 
 
-def test_unchecked_tables_are_checked_where_they_are_used() -> None:
+def test_unchecked_tables_are_checked_where_they_are_used():
     cdf = np.array([[0, 5, TOTAL], [0, 0, TOTAL], [0, TOTAL, TOTAL]], np.uint32)
     assert encode([0], cdf, [0], check=False) == encode([0], cdf[:1])
     for symbol, row in ((0, 1), (1, 2)):
@@ -222,7 +217,7 @@ hostile = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(hostile, st.sampled_from([1, 20, 8191, 8192, 16_384]))
-def test_any_bytes_are_symbols_or_corrupt_and_take_no_memory(data: bytes, pixels: int) -> None:
+def test_any_bytes_are_symbols_or_corrupt_and_take_no_memory(data, pixels):
     shape = MixtureShape(channels=1, levels=25, mixtures=1)
     parameters = np.zeros((pixels, shape.parameters), np.int32)
     tracemalloc.start()

@@ -1,15 +1,11 @@
 """The volume coder against NumPy, its round trip, and what it refuses."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from contextlib import suppress
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from coder import _volume, volume
 from coder.errors import CorruptStreamError
@@ -28,14 +24,14 @@ SHAPES = [(1, 1, 1), (3, 1, 7), (4, 9, 2), (2, 12, 11)]
 
 
 @pytest.fixture(autouse=True, params=[0, 1], ids=["portable", "avx2"])
-def variant(request: pytest.FixtureRequest) -> Iterator[None]:
+def variant(request):
     if _volume.use_avx2(request.param) != bool(request.param):
         pytest.skip("no AVX2 here")
     yield
     _volume.use_avx2(1)
 
 
-def network(features: int = 24, levels: int = 6, seed: int = 0) -> VolumeNetwork:
+def network(features=24, levels=6, seed=0):
     """Random, with units and logits of sensible size."""
     rng = np.random.default_rng(seed)
     layers = [
@@ -50,12 +46,12 @@ def network(features: int = 24, levels: int = 6, seed: int = 0) -> VolumeNetwork
     return VolumeNetwork(layers)
 
 
-def _ends(outputs: int, shift: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _ends(outputs, shift):
     shifts = np.full(outputs, shift, np.int32) + np.arange(outputs, dtype=np.int32) % 2
     return (1 << (shifts - 1)).astype(np.int32), shifts
 
 
-def sampled(made: VolumeNetwork, shape: tuple[int, int, int], seed: int = 0) -> volume.Symbols:
+def sampled(made, shape, seed=0):
     """Symbols of the network's own distribution: what random bytes decode to."""
     noise = np.random.default_rng(seed).bytes(4 * int(np.prod(shape)))
     symbols = np.empty(shape, np.uint8)
@@ -63,18 +59,18 @@ def sampled(made: VolumeNetwork, shape: tuple[int, int, int], seed: int = 0) -> 
     return symbols
 
 
-def reference(symbols: volume.Symbols, made: VolumeNetwork) -> NDArray[np.int64]:
+def reference(symbols, made):
     """Logits (C, H, W, L): the whole padded volume, layer by layer."""
     padded = np.pad(symbols, ((4, 0), (4, 4), (4, 4)))
 
-    def at_tap(x: NDArray[np.generic], tap: tuple[int, int, int]) -> NDArray[np.generic]:
+    def at_tap(x, tap):
         (c, y, z), (channels, height, width) = tap, x.shape[:3]
         return x[1 + c : channels + c, 1 + y : height - 1 + y, 1 + z : width - 1 + z]
 
-    def shifted(layer: Layer, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+    def shifted(layer, sums):
         return (sums + layer.bias) >> layer.shift
 
-    def convolved(layer: Layer, units: NDArray[np.int64]) -> NDArray[np.int64]:
+    def convolved(layer, units):
         weights = layer.weights.astype(np.int64)
         sums = sum(at_tap(units, tap) @ weights[:, t].T for t, tap in enumerate(TAPS))
         return shifted(layer, np.asarray(sums))
@@ -90,22 +86,20 @@ def reference(symbols: volume.Symbols, made: VolumeNetwork) -> NDArray[np.int64]
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("features", "levels"), [(24, 6), (5, 2), (8, 3), (44, 16)])
-def test_it_computes_what_numpy_computes(
-    features: int, levels: int, shape: tuple[int, int, int]
-) -> None:
+def test_it_computes_what_numpy_computes(features, levels, shape):
     made = network(features, levels)
     symbols = np.random.default_rng(1).integers(0, levels, shape).astype(np.uint8)
     np.testing.assert_array_equal(volume.logits(symbols, made), reference(symbols, made))
 
 
 @given(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9), st.integers(0, 99))
-def test_any_symbols_come_back(channels: int, height: int, width: int, seed: int) -> None:
+def test_any_symbols_come_back(channels, height, width, seed):
     made, shape = network(8, 3), (channels, height, width)
     symbols = np.random.default_rng(seed).integers(0, 3, shape).astype(np.uint8)
     assert (decode_volume(encode_volume(symbols, made), made, shape) == symbols).all()
 
 
-def test_bytes_are_the_cross_entropy() -> None:
+def test_bytes_are_the_cross_entropy():
     made, shape = network(), (8, 40, 40)
     symbols = sampled(made, shape)
     bits, data = symbol_bits(symbols, made), encode_volume(symbols, made)
@@ -114,7 +108,7 @@ def test_bytes_are_the_cross_entropy() -> None:
     assert (decode_volume(data, made, shape) == symbols).all()
 
 
-def test_altered_bytes_end_in_symbols_or_an_error() -> None:
+def test_altered_bytes_end_in_symbols_or_an_error():
     made, shape = network(8, 3), (3, 6, 6)
     data = encode_volume(sampled(made, shape), made)
     for longer in (data + b"\0", data + b"\0\0\0\0\1"):
@@ -127,14 +121,14 @@ def test_altered_bytes_end_in_symbols_or_an_error() -> None:
             assert decode_volume(wrong, made, shape).max() < made.levels
 
 
-def test_networks_are_checked_and_kept() -> None:
+def test_networks_are_checked_and_kept():
     made = network(8, 3)
     arrays = made.to_arrays()
     again = VolumeNetwork.from_arrays(arrays)
     symbols = sampled(made, (2, 5, 5))
     assert encode_volume(symbols, again) == encode_volume(symbols, made)
     assert max(made.largest_sums) < 2**31
-    changes: list[dict[str, NDArray[np.generic]]] = [
+    changes = [
         {"layer1.weights": np.full_like(arrays["layer1.weights"], 32767)},
         {"layer0.weights": np.full_like(arrays["layer0.weights"], 2**30)},
         {"layer1.weights": arrays["layer1.weights"].astype(np.int32)},
@@ -148,4 +142,4 @@ def test_networks_are_checked_and_kept() -> None:
             VolumeNetwork.from_arrays(arrays | change)
     for wrong in (symbols + 3, symbols.astype(np.int64), symbols[0], symbols[:0]):
         with pytest.raises(ValueError):
-            encode_volume(wrong, made)  # type: ignore[arg-type]
+            encode_volume(wrong, made)

@@ -10,9 +10,8 @@ import csv
 import math
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import autoregressive
 import numpy as np
@@ -21,7 +20,6 @@ import pytest
 import torch
 import train_toy
 import yaml
-from command import Run
 from numpy.typing import NDArray
 from pandas import DataFrame
 from PIL import Image
@@ -36,13 +34,13 @@ from l3c.bench.lossy import LearnedLossy, measure_lossy, read_published
 from l3c.bench.measure.files import measure
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.measure.models import measure_bits
-from l3c.bench.schema import LossyRow, ResultRow, Row, read, rows_of, write
+from l3c.bench.schema import LossyRow, ResultRow, read, rows_of, write
 from l3c.bench.tables import TABLES, write_table
 from l3c.images.picture import Picture
 from l3c.lossy import encode_lossy, lossy_codec
 from l3c.models import zoo
 from l3c.models.base import load_model
-from l3c.models.tile_codec import Arithmetic, Kind, UnsupportedError
+from l3c.models.tile_codec import Arithmetic, UnsupportedError
 from l3c.models.zoo import load_family
 from l3c.recipe import load_recipe
 from l3c.training import loop
@@ -52,7 +50,7 @@ TRAIN = {"steps": STEPS, "crop": 16, "batch": 4, "optimizer": "adam", "learning_
 PUBLISHED = read_published(Path(__file__).parents[2] / "results" / "published_cpm.csv")
 GAP_BYTES, GAP_PER_STREAM = 60, 8  # of a file above its cross-entropy: container, each stream
 
-FAMILIES: dict[str, Mapping[str, Any]] = {  # name -> `family` and `model` of its recipe
+FAMILIES = {  # name -> `family` and `model` of its recipe
     **{kind: recipe(kind).model_dump(mode="json", include={"family", "model"}) for kind in KINDS},
     "causal": {"family": "causal", "model": {"width": 16, "hidden": 2, "mixtures": 1}},
     "autoregressive": {"family": autoregressive.__file__, "model": {}},
@@ -76,21 +74,21 @@ class Trained(NamedTuple):
     curve: list[float]
 
     @property
-    def file(self) -> zoo.ModelFile:
+    def file(self):
         return zoo.read_model(self.weights)
 
     @property
-    def integers(self) -> bool:
+    def integers(self):
         return bool(load_model(self.file)[1])
 
     @property
-    def arithmetic(self) -> Kind:
+    def arithmetic(self):
         """Floating point, unless the family has none."""
         return load_family(self.file.family).arithmetics[-1]
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(request, tmp_path_factory):
     """Trained as `l3c train` does it, with a recipe and an override."""
     folder, name = tmp_path_factory.mktemp(request.param), request.param
     (folder / "base.yaml").write_text(yaml.safe_dump({"name": name, "train": TRAIN}))
@@ -104,33 +102,33 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return Trained(name, weights, images, [float(row["train_bpsp"]) for row in rows])
 
 
-def batch_of(image: NDArray[np.uint8]) -> torch.Tensor:
+def batch_of(image):
     """A crop, as models take it."""
     return torch.from_numpy(image[:16, :16].transpose(2, 0, 1)[None].copy())
 
 
 @pytest.fixture(autouse=True)
-def by_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def by_the_network(monkeypatch):
     monkeypatch.setattr(tile_coding, "_limit", limit)
 
 
 @pytest.fixture(scope="module")
-def measured(trained: Trained) -> tuple[pd.DataFrame, Row]:
+def measured(trained):
     """Rows of its images: decoded in a process of their own, which never saw them."""
     run = trained.weights.parent / "run"
     source = MethodSource(trained.name, trained.name, trained.name.title(), trained.weights)
-    place: dict[str, Any] = {"dataset": "toy", "run": run, "streams": run / "streams"}
+    place = {"dataset": "toy", "run": run, "streams": run / "streams"}
     return measure(source, trained.images.items(), len(trained.images), **place)
 
 
-def test_it_learns(trained: Trained) -> None:
+def test_it_learns(trained):
     assert len(trained.curve) == STEPS
     assert all(map(math.isfinite, trained.curve))
     quarter = STEPS // 4
     assert np.mean(trained.curve[-quarter:]) < np.mean(trained.curve[:quarter])
 
 
-def test_it_is_loaded_as_it_was_saved(trained: Trained) -> None:
+def test_it_is_loaded_as_it_was_saved(trained):
     file = trained.file
     model, integers = load_model(file)
     assert type(model) is load_family(file.family)
@@ -157,7 +155,7 @@ def test_it_is_loaded_as_it_was_saved(trained: Trained) -> None:
 
 
 @of_lossless
-def test_the_command_knows_it(trained: Trained, run: Run, tmp_path: Path) -> None:
+def test_the_command_knows_it(trained, run, tmp_path):
     picture, coded = tmp_path / "a.png", tmp_path / "a.l3c"
     Image.fromarray(trained.images["a"][:8, :8]).save(picture)
     model = ["--model", trained.weights]
@@ -175,7 +173,7 @@ def test_the_command_knows_it(trained: Trained, run: Run, tmp_path: Path) -> Non
     assert [each["check"] for each in listed if each["name"] == trained.name] == ["good"]
 
 
-def test_an_arithmetic_that_it_lacks_is_refused(trained: Trained) -> None:
+def test_an_arithmetic_that_it_lacks_is_refused(trained):
     if trained.arithmetic == "integer":
         with pytest.raises(zoo.NoArithmeticError):
             zoo.open_codec(trained.weights, "cpu", "float")
@@ -189,7 +187,7 @@ def test_an_arithmetic_that_it_lacks_is_refused(trained: Trained) -> None:
 
 
 @of_lossless
-def test_its_bytes_are_its_bits(trained: Trained, measured: tuple[pd.DataFrame, Row]) -> None:
+def test_its_bytes_are_its_bits(trained, measured):
     streams = len(trained.file.card["streams"])
     for row in rows_of(measured[0]):
         assert row.cross_entropy_bits is not None
@@ -198,7 +196,7 @@ def test_its_bytes_are_its_bits(trained: Trained, measured: tuple[pd.DataFrame, 
 
 
 @of_lossless
-def test_its_row_stands_in_the_table(trained: Trained, measured: tuple[pd.DataFrame, Row]) -> None:
+def test_its_row_stands_in_the_table(trained, measured):
     (rows, record), path = measured, trained.weights.parent / "run" / "rows.csv"
     write(path, rows)
     pd.testing.assert_frame_equal(read(path, ResultRow), rows)
@@ -220,9 +218,7 @@ def test_its_row_stands_in_the_table(trained: Trained, measured: tuple[pd.DataFr
 
 
 @of_lossy
-def test_a_lossy_file_decodes_in_a_fresh_process(
-    trained: Trained, run: Run, tmp_path: Path
-) -> None:
+def test_a_lossy_file_decodes_in_a_fresh_process(trained, run, tmp_path):
     picture, coded, back = tmp_path / "a.png", tmp_path / "a.l3y", tmp_path / "back.png"
     Image.fromarray(trained.images["a"]).save(picture)
     model = ["--model", str(trained.weights)]
@@ -239,7 +235,7 @@ def test_a_lossy_file_decodes_in_a_fresh_process(
 
 
 @of_lossy
-def test_its_points_stand_in_the_table_of_lossy_methods(trained: Trained, tmp_path: Path) -> None:
+def test_its_points_stand_in_the_table_of_lossy_methods(trained, tmp_path):
     method = LearnedLossy("Mine", [trained.weights])
     rows = measure_lossy("toy", trained.images.items(), method, tmp_path)
     write(tmp_path / "rows.csv", rows)
@@ -253,7 +249,7 @@ def test_its_points_stand_in_the_table_of_lossy_methods(trained: Trained, tmp_pa
 
 
 @of_lossless
-def test_tables_and_figures_take_what_it_offers(trained: Trained) -> None:
+def test_tables_and_figures_take_what_it_offers(trained):
     codec, image = zoo.open_codec(trained.weights, "cpu"), trained.images["a"]
     bits = measure_bits("toy", trained.name, codec, [("a", image)])
     total = codec.cross_entropy_bits(image)

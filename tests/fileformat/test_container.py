@@ -15,7 +15,6 @@ import time
 import tracemalloc
 import zlib
 from pathlib import Path
-from typing import Any
 
 import fuzz_container
 import numpy as np
@@ -44,7 +43,7 @@ GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 RGB, RGBA = 4, 5
 
 
-def leb128(value: int) -> bytes:
+def leb128(value):
     """The number as FORMAT.md says, written once more."""
     groups = [value & 127]
     while value := value >> 7:
@@ -52,17 +51,17 @@ def leb128(value: int) -> bytes:
     return bytes([*(group | 128 for group in groups[:-1]), groups[-1]])
 
 
-def wrapped(fields: bytes, rest: bytes = b"") -> bytes:
+def wrapped(fields, rest=b""):
     """A file with any fields in its header, whose length and checksum fit."""
     head = MAGIC + b"\2" + leb128(len(fields)) + fields
     return head + zlib.crc32(head).to_bytes(4, "big") + rest
 
 
-def a_tile(payload: bytes = b"\1\2\3") -> Tile:
+def a_tile(payload=b"\x01\x02\x03"):
     return Tile.of(payload, np.full((8, 8, 3), 7, np.uint8))
 
 
-def a_container(rows: int = 1, cols: int = 1, **changes: Any) -> Container:
+def a_container(rows=1, cols=1, **changes):
     """One whose tiles have 8x8 pixels, and payloads of different lengths."""
     tiles = tuple(a_tile(bytes(range(3 * i))) for i in range(1, rows * cols + 1))
     made = Container(RGB, 8 * rows, 8 * cols, 1, bytes(range(8)), rows, cols, (), tiles)
@@ -76,7 +75,7 @@ SECTIONS = st.dictionaries(st.integers(0, 127), st.binary(max_size=200))
 
 
 @st.composite
-def containers(draw: st.DrawFn) -> Container:
+def containers(draw):
     rows, cols = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     # All but the last row of tiles end at multiples of 8, and no tile may be too large.
     height, width = (max(draw(st.integers(1, 1000)), 8 * (n - 1) + 1) for n in (rows, cols))
@@ -90,12 +89,12 @@ def containers(draw: st.DrawFn) -> Container:
 
 
 @given(containers())
-def test_round_trip(container: Container) -> None:
+def test_round_trip(container):
     assert unpack(pack(container)) == container
     assert unpack(memoryview(bytearray(pack(container))), damaged=True) == container
 
 
-WRONG: dict[str, list[Any]] = {
+WRONG = {
     "height": [0, -1, 2**20],
     "width": [2**31],
     "mode": [256],
@@ -115,7 +114,7 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
-WRONG_OF_LOSSY: dict[str, list[Any]] = {
+WRONG_OF_LOSSY = {
     **{"height": [0, 1 << 24], "model": [b"short"], "sections": [((200, b""),)], "mode": [5]},
     **{"rows": [2], "tiles": [(Tile(None, 0, 0),)]},
 }
@@ -126,13 +125,13 @@ WRONG_OF_LOSSY: dict[str, list[Any]] = {
     [(a_container(), f, value) for f in WRONG for value in WRONG[f]]
     + [(LOSSY, f, value) for f in WRONG_OF_LOSSY for value in WRONG_OF_LOSSY[f]],
 )
-def test_pack_refuses_what_unpack_would(container: Container, field: str, value: Any) -> None:
+def test_pack_refuses_what_unpack_would(container, field, value):
     with pytest.raises(ValueError) as caught:
         pack(dataclasses.replace(container, **{field: value}))
     assert not isinstance(caught.value, CoderError)
 
 
-def test_lossy_files_are_never_taken_for_others() -> None:
+def test_lossy_files_are_never_taken_for_others():
     data = pack(LOSSY)
     assert data[:8] == b"\x8fL3Y\r\n\x1a\n"
     assert is_lossy(data)
@@ -143,7 +142,7 @@ def test_lossy_files_are_never_taken_for_others() -> None:
             unpack(other, lossy=lossy)
 
 
-def test_checksum_of_pixels() -> None:
+def test_checksum_of_pixels():
     small = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     assert pixels_crc(small) == zlib.crc32(bytes(range(24)))
     assert pixels_crc(small[:, ::-1].transpose(1, 0, 2)[:, :, :1]) != pixels_crc(small)
@@ -154,13 +153,13 @@ def test_checksum_of_pixels() -> None:
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=6))
-def test_parts_round_trip(parts: list[bytes]) -> None:
+def test_parts_round_trip(parts):
     data = pack_parts(parts)
     assert split_parts(data, len(parts)) == split_parts(memoryview(data), len(parts)) == parts
     assert data == b"".join([*(leb128(len(part)) for part in parts[:-1]), *parts])
 
 
-def test_format_md_shows_the_example() -> None:
+def test_format_md_shows_the_example():
     """3x17 RGB pixels (10, 20, 30), two tiles with made-up streams, and an Exif section."""
     payloads = [
         pack_parts([b"\xaa\xbb", b"", b"\x01\x02\x03"]),
@@ -189,7 +188,7 @@ GOLDEN_CASES = {
 
 
 @pytest.mark.parametrize("case", GOLDEN_CASES)
-def test_golden_files_are_parsed_for_ever(case: str) -> None:
+def test_golden_files_are_parsed_for_ever(case):
     path = GOLDEN / f"container-{case}.l3c"
     if os.environ.get("L3C_WRITE_GOLDEN") and not path.exists():
         path.write_bytes(pack(GOLDEN_CASES[case]))
@@ -200,11 +199,11 @@ def test_golden_files_are_parsed_for_ever(case: str) -> None:
     assert pack(container) == path.read_bytes()  # while this format is the one written
 
 
-def test_golden_files_are_those_listed() -> None:
+def test_golden_files_are_those_listed():
     assert {p.stem for p in GOLDEN.glob("container-*")} == {f"container-{c}" for c in GOLDEN_CASES}
 
 
-def regions(container: Container) -> dict[str, range]:
+def regions(container):
     """Where the parts of a file lie."""
     data = pack(container)
     fields = len(MAGIC) + 2  # after the header's length, which has one byte here
@@ -224,10 +223,10 @@ BOTH = pytest.mark.parametrize("container", [SAMPLE, LOSSY], ids=["lossless", "l
 
 
 @BOTH
-def test_every_flipped_bit_is_named(container: Container) -> None:
+def test_every_flipped_bit_is_named(container):
     c, data, lossy = container, pack(container), container is LOSSY
     rectangles = tile_rectangles(c.height, c.width, c.rows, c.cols)
-    expected: dict[str, set[type[CoderError]]] = {
+    expected = {
         "signature": {errors.NotL3CError},
         "version": {
             errors.NewerFormatError,
@@ -257,7 +256,7 @@ def test_every_flipped_bit_is_named(container: Container) -> None:
 
 
 @BOTH
-def test_every_truncation_is_named(container: Container) -> None:
+def test_every_truncation_is_named(container):
     data, lossy = pack(container), container is LOSSY
     for size in range(len(data)):
         with pytest.raises(errors.TruncatedError):
@@ -267,7 +266,7 @@ def test_every_truncation_is_named(container: Container) -> None:
             unpack(data + extra, lossy=lossy)
 
 
-def test_damaged_files_give_what_is_left() -> None:
+def test_damaged_files_give_what_is_left():
     data, where = pack(SAMPLE), regions(SAMPLE)
     header, sections = where["fields"].stop, where["sections"].stop
     ends = list(itertools.accumulate(len(tile.payload or b"") for tile in SAMPLE.tiles))
@@ -296,7 +295,7 @@ def test_damaged_files_give_what_is_left() -> None:
         unpack(changed, damaged=True)
 
 
-def test_tiles_are_checked_and_errors_travel_between_processes() -> None:
+def test_tiles_are_checked_and_errors_travel_between_processes():
     rectangle = (16, 8, 3, 5)
     a_tile().check_pixels(np.full((8, 8, 3), 7, np.uint8), rectangle)
     found = [errors.SectionAlteredError(3), errors.NewerFormatError("mode 9")]
@@ -321,7 +320,7 @@ TILE = b"\0" + bytes(8)
 CRC = bytes(4)
 EIGHT = b"\4\0" + SIZE + ONE  # the fields of 8x8 pixels without a model, up to the sections
 MOST = 2 * leb128(MAX_SIDE)
-HOSTILE: dict[type[CoderError], dict[str, bytes]] = {
+HOSTILE = {
     errors.NotL3CError: {"other file": b"\x89PNG\r\n\x1a\n" + bytes(60)},
     errors.UnsupportedFormatError: {"draft": MAGIC + b"\1" + bytes(60)},
     errors.NewerFormatError: {
@@ -356,7 +355,7 @@ HOSTILE: dict[type[CoderError], dict[str, bytes]] = {
 
 
 @pytest.mark.parametrize(("expected", "case"), [(e, case) for e in HOSTILE for case in HOSTILE[e]])
-def test_hostile_files_cost_nothing(expected: type[CoderError], case: str) -> None:
+def test_hostile_files_cost_nothing(expected, case):
     data = HOSTILE[expected][case]
     tracemalloc.start()
     try:
@@ -373,7 +372,7 @@ def test_hostile_files_cost_nothing(expected: type[CoderError], case: str) -> No
 
 
 @pytest.mark.parametrize("kind", ["lossless", "lossy"])
-def test_fuzzing_finds_nothing(kind: str) -> None:
+def test_fuzzing_finds_nothing(kind):
     answers, findings, _ = fuzz_container.fuzz(5000, 0, kind == "lossy")
     assert findings == []
     assert {"accepted", "salvaged", "HeaderAlteredError", "NewerFormatError"} <= set(answers)

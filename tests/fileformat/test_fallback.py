@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,8 +22,7 @@ from l3c.fileformat import fallback
 from l3c.fileformat.fallback import Coder, FallbackError
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
-Shape = tuple[int, int, int]
-CASES: dict[str, tuple[Coder, Shape, int]] = {
+CASES = {
     "raw-1": (Coder.RAW, (5, 7, 1), 1),
     "raw-8": (Coder.RAW, (5, 7, 4), 8),
     "raw-16": (Coder.RAW, (5, 7, 3), 16),
@@ -43,10 +41,9 @@ CASES: dict[str, tuple[Coder, Shape, int]] = {
     "split-8-grey": (Coder.SPLIT, (21, 33, 2), 8),
     "split-8-rgba": (Coder.SPLIT, (21, 33, 4), 8),
 }
-Samples = np.ndarray[Any, np.dtype[Any]]
 
 
-def make(shape: tuple[int, ...], bits: int, kind: str, seed: int) -> Samples:
+def make(shape, bits, kind, seed):
     rng = np.random.default_rng(seed)
     dtype, top = (np.uint16 if bits == 16 else np.uint8), 1 << bits
     if kind == "noise":
@@ -60,7 +57,7 @@ def make(shape: tuple[int, ...], bits: int, kind: str, seed: int) -> Samples:
     return (((y * (c + 1) + x * 2) * top // 300 + noise) % top).astype(dtype)
 
 
-def assert_holds(stream: bytes, samples: Samples, bits: int) -> None:
+def assert_holds(stream, samples, bits):
     height, width, channels = samples.shape
     found = fallback.decode(stream, (height, width, channels), bits)
     assert found.dtype == samples.dtype
@@ -69,7 +66,7 @@ def assert_holds(stream: bytes, samples: Samples, bits: int) -> None:
     assert found.flags.writeable
 
 
-def decodes(stream: bytes, shape: Shape, bits: int) -> bool:
+def decodes(stream, shape, bits):
     """Whether it decodes; then shape and dtype are right. Only FallbackError is raised."""
     try:
         found = fallback.decode(stream, shape, bits)
@@ -85,9 +82,7 @@ def decodes(stream: bytes, shape: Shape, bits: int) -> bool:
 @pytest.mark.parametrize("size", [(1, 1), (1, 4096), (4096, 1), (7, 13), (64, 65)], ids=str)
 @settings(max_examples=3, deadline=None, database=None, derandomize=True)
 @given(kind=st.sampled_from(["noise", "flat", "few", "smooth"]), seed=st.integers(0, 99))
-def test_every_candidate_decodes_and_the_smallest_is_taken(
-    size: tuple[int, int], channels: int, bits: int, kind: str, seed: int
-) -> None:
+def test_every_candidate_decodes_and_the_smallest_is_taken(size, channels, bits, kind, seed):
     samples = make((*size, channels), bits, kind, seed)
     stream = fallback.encode(samples, bits)
     assert_holds(stream, samples, bits)
@@ -99,8 +94,8 @@ def test_every_candidate_decodes_and_the_smallest_is_taken(
     assert stream == min(candidates, key=len)
 
 
-def test_all_coders_try_what_they_can() -> None:
-    def codes(channels: int, bits: int, width: int = 3) -> list[int]:
+def test_all_coders_try_what_they_can():
+    def codes(channels, bits, width=3):
         samples = make((2, width, channels), bits, "noise", 0)
         return [c[0] for c in fallback._candidates(samples, bits)]
 
@@ -127,13 +122,13 @@ def test_all_coders_try_what_they_can() -> None:
         (np.full((2, 2, 1), 2, np.uint8), 1),
     ],
 )
-def test_arguments_are_checked(array: Samples, bits: int) -> None:
+def test_arguments_are_checked(array, bits):
     with pytest.raises(ValueError, match="got"):
         fallback.encode(array, bits)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_golden_streams_decode_for_ever(case: str) -> None:
+def test_golden_streams_decode_for_ever(case):
     coder, shape, bits = CASES[case]
     path = GOLDEN / f"fallback-{case}.bin"
     if os.environ.get("L3C_WRITE_GOLDEN") and not path.exists():
@@ -148,13 +143,13 @@ def test_golden_streams_decode_for_ever(case: str) -> None:
     assert_holds(stream, samples, bits)
 
 
-def test_golden_streams_are_those_listed() -> None:
+def test_golden_streams_are_those_listed():
     assert {path.stem for path in GOLDEN.glob("fallback-*.bin")} == {f"fallback-{c}" for c in CASES}
     assert {coder for coder, _, _ in CASES.values()} == set(Coder)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_damaged_streams(case: str) -> None:
+def test_damaged_streams(case):
     """Cut short, altered, random, and of another shape than is asked for."""
     _, shape, bits = CASES[case]
     height, width, channels = shape
@@ -196,7 +191,7 @@ except fallback.FallbackError:
 """
 
 
-def test_a_jpegxl_of_another_shape_costs_no_memory() -> None:
+def test_a_jpegxl_of_another_shape_costs_no_memory():
     """The small stream of 64 MiB of samples; the library takes memory for the expected shape."""
     stream = b"\1" + fallback._to_jpegxl(np.zeros((8192, 8192, 1), np.uint8), 8, effort=1)
     command = [sys.executable, "-c", LARGE]

@@ -12,12 +12,12 @@ from l3c.fileformat.tiles import MAX_SIDE, MAX_TILE_PIXELS, TILE_PIXELS, tile_gr
 sides = st.one_of(st.integers(1, 40), st.integers(1, 20_000), st.integers(1, MAX_SIDE))
 
 
-def padded(side: int) -> int:
+def padded(side):
     return -(-side // 8) * 8
 
 
 @given(st.integers(1, 3000), st.integers(1, 300), st.data())
-def test_edges_are_those_of_format_md(height: int, width: int, data: st.DataObject) -> None:
+def test_edges_are_those_of_format_md(height, width, data):
     grid, edges = [], []
     for side in (height, width):
         blocks = padded(side) // 8
@@ -30,7 +30,7 @@ def test_edges_are_those_of_format_md(height: int, width: int, data: st.DataObje
 
 
 @given(sides, sides)
-def test_grids_suit_readers(height: int, width: int) -> None:
+def test_grids_suit_readers(height, width):
     rows, cols = tile_grid(height, width)
     blocks = padded(height) // 8, padded(width) // 8
     sides = -(-blocks[0] // rows), -(-blocks[1] // cols)
@@ -53,11 +53,11 @@ def test_grids_suit_readers(height: int, width: int) -> None:
         ((MAX_SIDE, MAX_SIDE), (2_949_841, 2_982_617)),
     ],
 )
-def test_grids(size: tuple[int, int], grid: tuple[int, int]) -> None:
+def test_grids(size, grid):
     assert tile_grid(*size) == grid
 
 
-def test_no_grid_has_shorter_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_grid_has_shorter_cuts(monkeypatch):
     monkeypatch.setattr("l3c.fileformat.tiles.TILE_PIXELS", 64 * 37)  # small: all grids are tried
     rng = np.random.default_rng(0)
     for height, width in rng.integers(1, 400, (100, 2)).tolist():
@@ -72,6 +72,6 @@ def test_no_grid_has_shorter_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("size", [(16, 8, 3, 1), (16, 8, 1, 0), (0, 8, 1, 1), (2**20, 8, 1, 1)])
-def test_impossible_rectangles_are_refused(size: tuple[int, int, int, int]) -> None:
+def test_impossible_rectangles_are_refused(size):
     with pytest.raises(ValueError):
         tile_rectangles(*size)

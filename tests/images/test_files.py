@@ -1,9 +1,6 @@
 """Image files: what is written is read again, and what would be lost or misread is refused."""
 
 import io
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -20,7 +17,7 @@ from l3c.images.png import png_of
 from l3c.images.reading import read_picture
 
 
-def blank(mode: Mode, shape: tuple[int, int] = (5, 6), **sections: bytes) -> Picture:
+def blank(mode, shape=(5, 6), **sections):
     found = {Section[name]: content for name, content in sections.items()}
     return Picture(mode, np.zeros((*shape, mode.channels), mode.dtype), found)
 
@@ -28,14 +25,14 @@ def blank(mode: Mode, shape: tuple[int, int] = (5, 6), **sections: bytes) -> Pic
 @pytest.mark.parametrize("mode", Mode)
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(data=st.data())
-def test_a_file_holds_all(mode: Mode, data: st.DataObject) -> None:
+def test_a_file_holds_all(mode, data):
     picture = data.draw(pictures((mode,)))
     for one in (picture, picture.strip(), blank(mode)):
         found = read_picture(png_of(one))
         assert found == one or (mode, one.sections) == (Mode.PALETTE, {})
 
 
-def test_indices_beyond_the_palette_are_kept() -> None:
+def test_indices_beyond_the_palette_are_kept():
     """Pillow alone would write 7 as 1, since a palette of two entries takes one bit."""
     image = Image.frombytes("P", (2, 1), b"\x01\x07")
     image.putpalette(b"abcdef")
@@ -47,23 +44,23 @@ def test_indices_beyond_the_palette_are_kept() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_orientation_is_kept_and_not_applied(kind: str) -> None:
+def test_orientation_is_kept_and_not_applied(kind):
     picture = read_picture(saved(Image.fromarray(noise(3)), kind, exif=b"Exif\0\0" + exif_block()))
     assert (picture.height, picture.width, picture.sections) == (6, 9, {Section.EXIF: exif_block()})
 
 
-def animated(kind: str) -> bytes:
+def animated(kind):
     frames = [Image.fromarray(noise(3)), Image.new("RGB", (9, 6))]
     return saved(frames[0], kind, save_all=True, append_images=frames[1:])
 
 
-def tiff(array: Any, **options: Any) -> bytes:
+def tiff(array, **options):
     return bytes(imagecodecs.tiff_encode(array, **options))
 
 
 RGB_TIFF = {"photometric": 2, "planarconfig": 1}
 PLANES = np.moveaxis(noise(3, np.uint16), 2, 0).copy()
-REFUSED: dict[str, list[Callable[[], bytes]]] = {
+REFUSED = {
     "CMYK: convert it to RGB": [
         lambda kind=kind: saved(Image.new("CMYK", (3, 3)), kind) for kind in ("JPEG", "TIFF")
     ],
@@ -89,7 +86,7 @@ REFUSED: dict[str, list[Callable[[], bytes]]] = {
 
 
 @pytest.mark.parametrize(("says", "make"), [(k, make) for k in REFUSED for make in REFUSED[k]])
-def test_files_refused_by_name(says: str, make: Callable[[], bytes], tmp_path: Path) -> None:
+def test_files_refused_by_name(says, make, tmp_path):
     data, path = make(), tmp_path / "some.file"
     path.write_bytes(data)
     assert refused(data).startswith("<stdin>: ")
@@ -98,13 +95,13 @@ def test_files_refused_by_name(says: str, make: Callable[[], bytes], tmp_path: P
     assert says in refused(path)
 
 
-def test_paths_refused(tmp_path: Path) -> None:
+def test_paths_refused(tmp_path):
     (tmp_path / "x.nef").write_bytes(b"II*\x00")
     for name, reason in (("none.png", "No such file"), (".", "regular"), ("x.nef", ".nef")):
         assert reason in refused(tmp_path / name).removeprefix(f"{tmp_path / name}: ")
 
 
-def test_size_limit_is_checked_before_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_size_limit_is_checked_before_the_pixels(monkeypatch):
     data = saved(Image.new("L", (5, 4)), "PNG")
     monkeypatch.setattr(reading, "MAX_PIXELS", 20)
     assert read_picture(data).samples.size == 20
@@ -113,7 +110,7 @@ def test_size_limit_is_checked_before_the_pixels(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PNG16", "TIFF16"])
-def test_truncated_files(kind: str) -> None:
+def test_truncated_files(kind):
     large = noise(3, np.uint16 if kind.endswith("16") else np.uint8).repeat(9, 0).repeat(9, 1)
     if kind.endswith("16"):
         encode = imagecodecs.png_encode if kind == "PNG16" else imagecodecs.tiff_encode
@@ -124,7 +121,7 @@ def test_truncated_files(kind: str) -> None:
         assert refused(data[:length]).startswith("<stdin>: ")
 
 
-def test_jpeg_in_grey_and_the_main_picture_of_several() -> None:
+def test_jpeg_in_grey_and_the_main_picture_of_several():
     grey = Image.fromarray(noise(1)[..., 0])
     assert read_picture(saved(grey, "JPEG")).mode == Mode.GREY
     data = animated("MPO")

@@ -1,7 +1,6 @@
 """JPEG files: which are refused by what they are, which lack data, and what their segments hold."""
 
 import io
-from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -18,7 +17,7 @@ GUID = b"0123456789ABCDEF0123456789ABCDEF"
 MAIN = RDF % (b'<rdf:Description xmpNote:HasExtendedXMP="' + GUID + b'"/>')
 NAMESPACE = b"http://ns.adobe.com/xap/1.0/\0"
 MORE_NAMESPACE = b"http://ns.adobe.com/xmp/extension/\0"
-KINDS: list[dict[str, Any]] = [
+KINDS = [
     {},
     {"progressive": True},
     {"restart_marker_rows": 1},
@@ -31,11 +30,11 @@ KINDS: list[dict[str, Any]] = [
 PHOTO = smooth(45, 61)
 
 
-def jpeg(mode: str = "RGB", **options: Any) -> bytes:
+def jpeg(mode="RGB", **options):
     return saved(Image.fromarray(PHOTO).convert(mode), "JPEG", **options)
 
 
-def with_segments(*segments: tuple[int, bytes]) -> bytes:
+def with_segments(*segments):
     parts = [
         bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body
         for marker, body in segments
@@ -46,7 +45,7 @@ def with_segments(*segments: tuple[int, bytes]) -> bytes:
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("options", KINDS, ids=str)
-def test_truncated_data_with_an_end_added_are_refused(options: dict[str, Any], mode: str) -> None:
+def test_truncated_data_with_an_end_added_are_refused(options, mode):
     data = jpeg(mode, **options)
     assert read_picture(data).samples.shape[:2] == (45, 61)
     for length in range(data.index(b"\xff\xda") + 14, len(data) - 40, 41):
@@ -54,7 +53,7 @@ def test_truncated_data_with_an_end_added_are_refused(options: dict[str, Any], m
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_scans_that_are_missing_altogether_are_noticed(mode: str) -> None:
+def test_scans_that_are_missing_altogether_are_noticed(mode):
     scans = jpeg(mode, progressive=True).split(b"\xff\xda")
     assert len(scans) > 5
     for kept in range(2, len(scans)):
@@ -68,14 +67,14 @@ def test_scans_that_are_missing_altogether_are_noticed(mode: str) -> None:
     + [(marker, 8, "hierarchical") for marker in (0xC5, 0xC6, 0xCD, 0xCE)]
     + [(0xF7, 8, "JPEG-LS")],
 )
-def test_other_kinds_are_refused_by_name(marker: int, bits: int, says: str) -> None:
+def test_other_kinds_are_refused_by_name(marker, bits, says):
     data = bytearray(jpeg())
     frame = data.index(b"\xff\xc0")
     data[frame + 1], data[frame + 4] = marker, bits
     assert says in refused(bytes(data))
 
 
-def extended(more: bytes, main: bytes = MAIN, size: int = 0) -> bytes:
+def extended(more, main=MAIN, size=0):
     pieces = [
         (0xE1, MORE_NAMESPACE + GUID + (size or len(more)).to_bytes(4, "big") + at + body)
         for start in range(0, len(more), 60_000)
@@ -84,7 +83,7 @@ def extended(more: bytes, main: bytes = MAIN, size: int = 0) -> bytes:
     return with_segments((0xE1, NAMESPACE + main), *reversed(pieces))
 
 
-def test_a_long_xmp_packet_is_kept_whole() -> None:
+def test_a_long_xmp_packet_is_kept_whole():
     note = b"<note>" + b"e" * 150_000 + b"</note>"
     data = extended(RDF % note)
     expected = MAIN.replace(b"</rdf:RDF>", note + b"</rdf:RDF>")
@@ -106,15 +105,13 @@ def test_a_long_xmp_packet_is_kept_whole() -> None:
         ([(0xE1, b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00")], ()),
     ],
 )
-def test_what_is_not_kept_is_said(
-    segments: list[tuple[int, bytes]], losses: tuple[str, ...]
-) -> None:
+def test_what_is_not_kept_is_said(segments, losses):
     picture = read_picture(with_segments(*segments))
     assert picture.losses == losses
     assert (picture.samples == read_picture(jpeg()).samples).all()
 
 
-def test_what_follows_the_picture_is_said() -> None:
+def test_what_follows_the_picture_is_said():
     assert read_picture(jpeg() + bytes(99)).losses == ()
     assert read_picture(jpeg() + b"a film").losses == ("6 bytes behind the image",)
     others = [Image.fromarray(PHOTO[:n, :n]) for n in (8, 9)]
@@ -125,9 +122,7 @@ def test_what_follows_the_picture_is_said() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_pixels_are_those_of_pillow_whatever_other_libraries_decode(
-    mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pixels_are_those_of_pillow_whatever_other_libraries_decode(mode, monkeypatch):
     data = jpeg(mode)
     expected = np.asarray(Image.open(io.BytesIO(data))).reshape(45, 61, -1)
     assert (read_picture(data).samples == expected).all()

@@ -1,7 +1,5 @@
 """Pictures: round trips through arrays and Pillow; everything that is refused."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +11,7 @@ from l3c.images.picture import Mode, Picture, PictureError, Section
 
 @settings(max_examples=60, deadline=None)
 @given(picture=pictures(tuple(set(Mode) - {Mode.RGB16})))
-def test_round_trip_through_pillow(picture: Picture) -> None:
+def test_round_trip_through_pillow(picture):
     image = picture.to_pil()
     assert (image.mode, image.size) == (picture.mode.pil, (picture.width, picture.height))
     assert Picture.from_pil(image) == picture
@@ -32,7 +30,7 @@ def test_round_trip_through_pillow(picture: Picture) -> None:
         ((2, 3), np.bool_, Mode.BILEVEL),
     ],
 )
-def test_from_array(shape: tuple[int, ...], dtype: Any, mode: Mode) -> None:
+def test_from_array(shape, dtype, mode):
     array = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
     picture = Picture.from_array(array)
     assert (picture.mode, picture.samples.dtype) == (mode, mode.dtype)
@@ -52,12 +50,12 @@ def test_from_array(shape: tuple[int, ...], dtype: Any, mode: Mode) -> None:
         [[1]],
     ],
 )
-def test_from_array_refused(array: Any) -> None:
+def test_from_array_refused(array):
     with pytest.raises(PictureError):
         Picture.from_array(array)
 
 
-def pixel(mode: Mode) -> Any:
+def pixel(mode):
     return np.zeros((1, 1, mode.channels), mode.dtype)
 
 
@@ -78,12 +76,12 @@ def pixel(mode: Mode) -> Any:
     + [(Mode.RGB, pixel(Mode.RGB16), {}), (Mode.RGB, pixel(Mode.RGB)[0], {})]
     + [(Mode.BILEVEL, pixel(Mode.BILEVEL) + 2, {})],
 )
-def test_what_does_not_fit_the_mode(mode: Mode, samples: Any, sections: Any) -> None:
+def test_what_does_not_fit_the_mode(mode, samples, sections):
     with pytest.raises(PictureError):
         Picture(mode, samples, sections)
 
 
-def test_equality_and_strip() -> None:
+def test_equality_and_strip():
     grey = Picture.from_array(np.zeros((2, 2), np.uint8))
     assert grey == Picture.from_array(np.zeros((2, 2), np.uint8))
     assert grey != Picture.from_array(np.ones((2, 2), np.uint8))
@@ -100,14 +98,14 @@ def test_equality_and_strip() -> None:
     + [("L", b"\x01"), ("RGB", 5), ("RGB", (1, 2)), ("RGB", (1, 2, 70000)), ("L", -1), ("1", -1)]
     + [("P", value) for value in (-1, -2, 256, 2**70, 1.5, "red", b"", bytes(257))],
 )
-def test_pillow_images_refused(mode: str, transparency: Any) -> None:
+def test_pillow_images_refused(mode, transparency):
     image = Image.new(mode, (2, 2))
     image.info["transparency"] = transparency
     with pytest.raises(PictureError):
         Picture.from_pil(image)
 
 
-def palette_image(entries: int) -> Image.Image:
+def palette_image(entries):
     image = Image.frombytes("P", (5, 3), bytes(i % max(entries, 1) for i in range(15)))
     if entries:
         image.putpalette(bytes(i % 251 for i in range(3 * entries)))
@@ -116,7 +114,7 @@ def palette_image(entries: int) -> Image.Image:
 
 @pytest.mark.parametrize("entries", [0, 1, 2, 15, 16, 17, 256])
 @pytest.mark.parametrize("transparency", [None, 0, 7, 255, b"\x01", b"\xff\x00\xff\x80"])
-def test_palettes_of_any_length(entries: int, transparency: Any) -> None:
+def test_palettes_of_any_length(entries, transparency):
     image = palette_image(entries)
     if transparency is not None:
         image.info["transparency"] = transparency
@@ -126,7 +124,7 @@ def test_palettes_of_any_length(entries: int, transparency: Any) -> None:
     assert found.info.get("transparency") == transparency
 
 
-def test_transparency_left_over_beside_alpha_does_not_count() -> None:
+def test_transparency_left_over_beside_alpha_does_not_count():
     image = Image.new("RGBA", (2, 2))
     image.info["transparency"] = 3
     assert Picture.from_pil(image).sections == {}

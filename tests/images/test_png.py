@@ -18,20 +18,20 @@ KEYWORD = b"XML:com.adobe.xmp"
 TAKEN = [kind for kind in KINDS if kind not in ((16, 4), (16, 6))]
 
 
-def with_chunks(*chunks: bytes) -> bytes:
+def with_chunks(*chunks):
     return png_file(noise_rows(5, 7, 8, 2, False)[1], (7, 5, 8, 2, 0), chunks)
 
 
-def text(keyword: str, content: str) -> bytes:
+def text(keyword, content):
     return chunk(b"tEXt", keyword.encode() + b"\x00" + content.encode())
 
 
-def raw_profile(kind: str, content: bytes) -> bytes:
+def raw_profile(kind, content):
     digits = "\n".join(content.hex()[i : i + 72] for i in range(0, 2 * len(content), 72))
     return text(f"Raw profile type {kind}", f"\n{kind}\n{len(content):8}\n{digits}\n")
 
 
-def plain(data: bytes) -> Picture:
+def plain(data):
     """The picture of a file, which must be the one without further chunks but for sections."""
     picture = read_picture(data)
     assert (picture.samples == read_picture(with_chunks()).samples).all()
@@ -40,9 +40,7 @@ def plain(data: bytes) -> Picture:
 
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize(("bits", "color"), TAKEN)
-def test_every_kind_is_read_whole_and_refused_with_fewer_rows(
-    bits: int, color: int, interlaced: bool, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_every_kind_is_read_whole_and_refused_with_fewer_rows(bits, color, interlaced, capfd):
     for height, width in ((1, 1), (1, 9), (3, 2), (29, 37)):
         samples, rows = noise_rows(height, width, bits, color, interlaced)
         header = (width, height, bits, color, int(interlaced))
@@ -53,7 +51,7 @@ def test_every_kind_is_read_whole_and_refused_with_fewer_rows(
     assert capfd.readouterr() == ("", "")  # libraries have their own way to stderr
 
 
-def test_a_flipped_bit_is_seen_wherever_it_changes_pixels() -> None:
+def test_a_flipped_bit_is_seen_wherever_it_changes_pixels():
     samples, rows = noise_rows(7, 9, 8, 2, False)
     data = png_file(rows, (9, 7, 8, 2, 0))
     refused = 0
@@ -67,14 +65,14 @@ def test_a_flipped_bit_is_seen_wherever_it_changes_pixels() -> None:
     assert refused > 0.9 * (len(data) - len(SIGNATURE))
 
 
-def test_a_file_that_ends_early_is_refused_at_every_length() -> None:
+def test_a_file_that_ends_early_is_refused_at_every_length():
     data = with_chunks(chunk(b"eXIf", EXIF))
     for length in range(1, len(data)):
         refused(data[:length])
 
 
 @pytest.mark.parametrize("first", [chunk(b"CgBI", bytes(4)), chunk(b"NeWc", b"")])
-def test_what_only_looks_like_png_is_refused_by_name(first: bytes) -> None:
+def test_what_only_looks_like_png_is_refused_by_name(first):
     data = with_chunks(first)
     if first[4:8] == b"CgBI":  # before the header
         data = SIGNATURE + first + with_chunks()[len(SIGNATURE) :]
@@ -98,9 +96,7 @@ def test_what_only_looks_like_png_is_refused_by_name(first: bytes) -> None:
         ([raw_profile("exif", b"other"), chunk(b"eXIf", EXIF)], {Section.EXIF: EXIF}),
     ],
 )
-def test_metadata_is_kept_whole_wherever_it_is(
-    chunks: list[bytes], sections: dict[Section, bytes]
-) -> None:
+def test_metadata_is_kept_whole_wherever_it_is(chunks, sections):
     picture = plain(with_chunks(*chunks))
     assert picture.sections == sections
     assert picture.losses == ()
@@ -117,7 +113,7 @@ BROKEN = ["zzzz no digits", "\nexif\n 20\nzz\n", "\nexif\n 20\nab\n", ""]
     [chunk(kind, name.encode() + b"\0" + BODIES[kind]) for name in NAMES for kind in BODIES]
     + [text("Raw profile type exif", content) for content in BROKEN],
 )
-def test_a_comment_is_a_comment_whatever_it_is_called(comment: bytes) -> None:
+def test_a_comment_is_a_comment_whatever_it_is_called(comment):
     picture = plain(with_chunks(comment))
     assert (picture.sections, picture.losses) == ({}, ("1 comment",))
 
@@ -141,13 +137,13 @@ GAMMA, CHROMA = chunk(b"gAMA", bytes(4)), chunk(b"cHRM", bytes(32))
         ([chunk(b"prVt", b"x")], ("prVt",)),
     ],
 )
-def test_what_is_not_kept_is_said(chunks: list[bytes], losses: tuple[str, ...]) -> None:
+def test_what_is_not_kept_is_said(chunks, losses):
     assert plain(with_chunks(*chunks)).losses == losses
     assert plain(with_chunks() + b"more").losses == ("4 bytes behind the image",)
 
 
 @pytest.mark.parametrize("mode", [Mode.GREY, Mode.RGB, Mode.PALETTE, Mode.RGB16])
-def test_large_metadata_is_read_and_what_is_written_is_read_again(mode: Mode) -> None:
+def test_large_metadata_is_read_and_what_is_written_is_read_again(mode):
     rng = np.random.default_rng(0)
     sections = {Section.ICC: rng.bytes(1_500_000), Section.XMP: b"<x>" + b"e" * 2_000_000}
     sections |= {Section.EXIF: EXIF * 90_000}

@@ -1,9 +1,6 @@
 """TIFF files, read by us and by tifffile: the same pixels, or a refusal by name."""
 
 import io
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +12,7 @@ from l3c.data.images import read_rgb
 from l3c.images.picture import Picture, PictureError, Section
 from l3c.images.reading import read_picture
 
-TURNS: dict[int, Callable[[Any], Any]] = {
+TURNS = {
     1: lambda a: a,
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -29,7 +26,7 @@ TURNS: dict[int, Callable[[Any], Any]] = {
 
 RGB, GREY = {"photometric": "rgb"}, {"photometric": "minisblack"}
 COLORS = np.random.default_rng(1).integers(0, 256, (3, 256)) * 257
-KINDS: dict[str, tuple[Any, tuple[int, ...], dict[str, Any]]] = {
+KINDS = {
     "bilevel": (bool, (), GREY),
     "grey": (np.uint8, (), GREY),
     "grey, alpha": (np.uint8, (2,), GREY | {"extrasamples": [2], "planarconfig": "contig"}),
@@ -39,7 +36,7 @@ KINDS: dict[str, tuple[Any, tuple[int, ...], dict[str, Any]]] = {
     "16-bit grey": (np.uint16, (), GREY),
     "16-bit RGB": (np.uint16, (3,), RGB),
 }
-LAYOUTS: list[dict[str, Any]] = [
+LAYOUTS = [
     {"compression": None},
     {"compression": None, "byteorder": ">"},
     {"compression": None, "rowsperstrip": 5},
@@ -53,19 +50,19 @@ LAYOUTS: list[dict[str, Any]] = [
 ]
 
 
-def noise(dtype: Any, more: tuple[int, ...]) -> Any:
+def noise(dtype, more):
     top = 2 if dtype is bool else np.iinfo(dtype).max + 1
     return np.random.default_rng(0).integers(0, top, (13, 21, *more)).astype(dtype)
 
 
-def tiff(array: Any, orientation: int = 1, **options: Any) -> bytes:
+def tiff(array, orientation=1, **options):
     file = io.BytesIO()
     tag = (274, "H", 1, orientation, True)
     tifffile.imwrite(file, array, extratags=[tag], metadata=None, software=False, **options)
     return file.getvalue()
 
 
-def orientation_in(picture: Picture) -> int:
+def orientation_in(picture):
     exif = Image.Exif()
     exif.load(picture.sections.get(Section.EXIF, b""))
     return int(exif.get(274, 1))
@@ -73,9 +70,7 @@ def orientation_in(picture: Picture) -> int:
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_pixels_are_those_that_another_reader_finds(
-    kind: str, layout: dict[str, Any], tmp_path: Path
-) -> None:
+def test_the_pixels_are_those_that_another_reader_finds(kind, layout, tmp_path):
     dtype, more, options = KINDS[kind]
     if dtype is bool:
         layout = {name: value for name, value in layout.items() if name != "predictor"}
@@ -99,7 +94,7 @@ def test_the_pixels_are_those_that_another_reader_finds(
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16])
 @pytest.mark.parametrize("more", [(), (3,)])
-def test_signed_samples_are_refused_by_name(dtype: Any, more: tuple[int, ...]) -> None:
+def test_signed_samples_are_refused_by_name(dtype, more):
     data = tiff(noise(dtype, more), photometric="rgb" if more else "minisblack")
     kind = "TIFF of a kind" if more else f"{8 * dtype().itemsize}-bit signed"
     assert kind in refused(data)
@@ -107,9 +102,7 @@ def test_signed_samples_are_refused_by_name(dtype: Any, more: tuple[int, ...]) -
 
 @pytest.mark.parametrize("layout", [*({"rowsperstrip": n} for n in (1, 5)), {"tile": (16, 16)}])
 @pytest.mark.parametrize("compression", [None, "zlib"])
-def test_fewer_strips_than_the_size_needs_are_refused(
-    layout: dict[str, Any], compression: str | None, tmp_path: Path
-) -> None:
+def test_fewer_strips_than_the_size_needs_are_refused(layout, compression, tmp_path):
     path = tmp_path / "x.tif"
     data = tiff(noise(np.uint8, (3,)), photometric="rgb", compression=compression, **layout)
     for tag in (257, 256):  # one more row, or column, of strips or tiles, without any data
@@ -123,7 +116,7 @@ def test_fewer_strips_than_the_size_needs_are_refused(
                 reader(path)
 
 
-def test_what_describes_the_photograph_is_kept() -> None:
+def test_what_describes_the_photograph_is_kept():
     exif = Image.Exif()
     exif[274], exif[271], exif[34665] = 6, "Maker", {36867: "2020:01:02 03:04:05"}
     photo = Image.fromarray(noise(np.uint8, (3,)))
@@ -134,7 +127,7 @@ def test_what_describes_the_photograph_is_kept() -> None:
     assert found.get_ifd(34665)[36867] == "2020:01:02 03:04:05"
 
 
-def test_what_is_not_kept_is_said() -> None:
+def test_what_is_not_kept_is_said():
     tags = [(33723, "B", 4, b"IPTC", True), (65000, "H", 1, 5, True)]
     file = io.BytesIO()
     tifffile.imwrite(

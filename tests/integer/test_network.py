@@ -6,15 +6,11 @@ They were written once, by tests/integer/make_golden.py of commit 1b993b3; `mixe
 of format 3.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +27,6 @@ from l3c.fileformat.container import unpack
 from l3c.integer.conversion import convert
 from l3c.integer.convolution import BoundError, IntegerConvolution
 from l3c.integer.network import IntegerNetwork
-from l3c.models.pyramid import PyramidModel
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.nn.layers import Conv
 from l3c.recipe import Recipe
@@ -42,7 +37,7 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
-def test_float32_carries_what_int64_says(kind: str, memory_format: torch.memory_format) -> None:
+def test_float32_carries_what_int64_says(kind, memory_format):
     fast, slow = (
         copy.deepcopy(integer_network(kind)).prepare(CPU, memory_format) for _ in range(2)
     )
@@ -63,7 +58,7 @@ def test_float32_carries_what_int64_says(kind: str, memory_format: torch.memory_
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_partial_sum_fits_the_carrier(kind: str) -> None:
+def test_every_partial_sum_fits_the_carrier(kind):
     network = integer_network(kind)
     largest = network.check()
     assert {f"{name}.weight" for name in largest} <= network.tensors().keys()
@@ -72,18 +67,18 @@ def test_every_partial_sum_fits_the_carrier(kind: str) -> None:
     assert 1 << 20 < max(largest.values()) <= 1 << 24
 
 
-def filled(weight: int, high: int, bias: int = 0, shift: int = 0) -> IntegerConvolution:
+def filled(weight, high, bias=0, shift=0):
     layer = IntegerConvolution(Conv(4, 2))
     for name, value in (("weight", weight), ("high", high), ("bias", bias), ("shift", shift)):
         layer.get_buffer(name).fill_(value)
     return layer
 
 
-def bounds(high: int, channels: int = 4) -> torch.Tensor:
+def bounds(high, channels=4):
     return torch.tensor([[0], [high]]).expand(-1, channels)
 
 
-def test_bounds_are_those_of_the_worst_input() -> None:
+def test_bounds_are_those_of_the_worst_input():
     inputs = torch.tensor([[-7, 0, -1, 0], [7, 5, 2, 0]])
     # All but the bias negative: 9 (7 + 5 + 2) 3 down, 9 (7 + 1) 3 + 4 up.
     assert filled(-3, 10, bias=4).check(inputs, None, "x") == 9 * 14 * 3
@@ -104,14 +99,12 @@ def test_bounds_are_those_of_the_worst_input() -> None:
         (filled(0, 1, shift=-(2**31)), 1 << 24, None),
     ],
 )
-def test_what_could_be_rounded_is_refused(
-    layer: IntegerConvolution, high: int, residual: int | None
-) -> None:
+def test_what_could_be_rounded_is_refused(layer, high, residual):
     with pytest.raises(BoundError, match="x: "):
         layer.check(bounds(high), None if residual is None else bounds(residual, 2), "x")
 
 
-def test_clips_beyond_the_coders_grids_are_refused() -> None:
+def test_clips_beyond_the_coders_grids_are_refused():
     network = copy.deepcopy(integer_network())
     network.get_buffer("classifiers.0.out.high").fill_(1 << 24)
     with pytest.raises(BoundError, match="grids"):
@@ -120,7 +113,7 @@ def test_clips_beyond_the_coders_grids_are_refused() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9))
-def test_a_layer_is_the_same_in_both(seed: int, height: int, width: int) -> None:
+def test_a_layer_is_the_same_in_both(seed, height, width):
     rng = np.random.default_rng(seed)
     layer = IntegerConvolution(Conv(5, 3, dilation=int(rng.integers(1, 4))))
     layer.weight.copy_(torch.from_numpy(rng.integers(-300, 300, (3, 5, 3, 3))))
@@ -139,14 +132,14 @@ def test_a_layer_is_the_same_in_both(seed: int, height: int, width: int) -> None
     assert torch.equal(got.long(), layer(x, residual))
 
 
-def test_identity_is_of_the_integers() -> None:
+def test_identity_is_of_the_integers():
     network = copy.deepcopy(integer_network())
     assert network.identity() == integer_network().identity() != integer_network(seed=1).identity()
     network.get_buffer("predictors.0.head.weight")[0, 0, 0, 0] += 1
     assert network.identity() != integer_network().identity()
 
 
-def test_settings_come_back_when_the_last_thread_leaves() -> None:
+def test_settings_come_back_when_the_last_thread_leaves():
     torch.set_float32_matmul_precision("medium")
     try:
         matmul = torch.backends.mkldnn.matmul
@@ -163,11 +156,11 @@ def test_settings_come_back_when_the_last_thread_leaves() -> None:
         torch.set_float32_matmul_precision("highest")
 
 
-def in_bfloat16(x: torch.Tensor, w: torch.Tensor, padding: int) -> torch.Tensor:
+def in_bfloat16(x, w, padding):
     return conv2d(x.bfloat16().float(), w, padding=padding)
 
 
-def by_winograd(x: torch.Tensor, w: torch.Tensor, padding: int) -> torch.Tensor:
+def by_winograd(x, w, padding):
     """F(2x2, 3x3): Lavin and Gray (2016)."""
     bt = torch.tensor([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1.0]])
     g = torch.tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1.0]])
@@ -180,9 +173,7 @@ def by_winograd(x: torch.Tensor, w: torch.Tensor, padding: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("wrong", [in_bfloat16, by_winograd])
-def test_a_machine_that_rounds_is_refused(
-    wrong: Callable[..., torch.Tensor], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_machine_that_rounds_is_refused(wrong, monkeypatch):
     generator = torch.Generator().manual_seed(1)
     x, w = (torch.randint(-9, 9, (1, 2, 8, 8), generator=generator).float() for _ in range(2))
     assert torch.equal(wrong(x, w[:, :, :3, :3], 1), conv2d(x, w[:, :, :3, :3], padding=1))
@@ -192,7 +183,7 @@ def test_a_machine_that_rounds_is_refused(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_stands_for_the_float_network(kind: str) -> None:
+def test_stands_for_the_float_network(kind):
     image = smooth(48, 40)
     wanted = tiny(kind).codec().cross_entropy_bits(image)
     codec = tiny(kind).codec("cpu", integers(kind))
@@ -200,7 +191,7 @@ def test_stands_for_the_float_network(kind: str) -> None:
     assert 8 * sum(map(len, codec.encode(image))) == pytest.approx(wanted, rel=0.03)
 
 
-def test_nothing_to_calibrate_on_is_an_error() -> None:
+def test_nothing_to_calibrate_on_is_an_error():
     with pytest.raises(ValueError, match="8 pixels"):
         convert(tiny(), [smooth(7, 100)])
 
@@ -213,7 +204,7 @@ def test_nothing_to_calibrate_on_is_an_error() -> None:
         ("classifiers.0.out.bias", float("inf")),
     ],
 )
-def test_what_is_not_finite_is_refused(name: str, value: float) -> None:
+def test_what_is_not_finite_is_refused(name, value):
     network = tiny()
     with torch.no_grad():
         network.get_parameter(name)[0] = value
@@ -223,25 +214,24 @@ def test_what_is_not_finite_is_refused(name: str, value: float) -> None:
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 MIXED_SHA256 = "d8b2ff79006051d18400840f92ab804aa6a1492931b06737d1822405c7794f29"
-CASES: dict[str, dict[str, Any]] = json.loads((GOLDEN / "integer.json").read_text())
+CASES = json.loads((GOLDEN / "integer.json").read_text())
 
 
-def codec_of(case: str, carrier: torch.dtype = torch.float32) -> PyramidCodec:
+def codec_of(case, carrier=torch.float32):
     known = CASES[case]
     model = Recipe(name=case, family=known["family"], model=known["settings"]).make_model()
-    assert isinstance(model, PyramidModel)
     integers = IntegerNetwork.load(model, load_file(GOLDEN / f"integer-{case}.safetensors"))
     integers.carrier = carrier
     return PyramidCodec(model, "cpu", integers)
 
 
-def decoded(codec: PyramidCodec, data: bytes) -> np.ndarray:
+def decoded(codec, data):
     return decode_picture(data, lambda identity, arithmetic: codec).picture.samples
 
 
 @pytest.mark.parametrize("carrier", [torch.float32, torch.int64])
 @pytest.mark.parametrize("case", CASES)
-def test_golden_files_decode_for_ever(case: str, carrier: torch.dtype) -> None:
+def test_golden_files_decode_for_ever(case, carrier):
     codec = codec_of(case, carrier)
     assert codec.identity.hex() == CASES[case]["identity"]
     data = (GOLDEN / f"integer-{case}.l3c").read_bytes()
@@ -252,7 +242,7 @@ def test_golden_files_decode_for_ever(case: str, carrier: torch.dtype) -> None:
         assert encode_picture(picture, codec, choice=Choice.NETWORK) == data
 
 
-def test_a_golden_file_of_format_3_decodes_for_ever() -> None:
+def test_a_golden_file_of_format_3_decodes_for_ever():
     codec, data = codec_of("rgb"), (GOLDEN / "mixed-rgb.l3c").read_bytes()
     container = unpack(data)
     assert container.version == 3
@@ -261,5 +251,5 @@ def test_a_golden_file_of_format_3_decodes_for_ever() -> None:
     assert hashlib.sha256(decoded(codec, data).tobytes()).hexdigest() == MIXED_SHA256
 
 
-def test_golden_files_are_those_listed() -> None:
+def test_golden_files_are_those_listed():
     assert {path.stem for path in GOLDEN.glob("integer-*")} == {f"integer-{case}" for case in CASES}

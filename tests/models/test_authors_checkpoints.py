@@ -6,16 +6,13 @@ import os
 import pickle
 import shutil
 import tarfile
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import release
 import torch
-from torch import Tensor
 
-from l3c.models.authors_checkpoints import Checkpoint, CheckpointError, read_checkpoint
+from l3c.models.authors_checkpoints import CheckpointError, read_checkpoint
 from l3c.models.l3c import RGB_MEAN, L3CSettings
 from l3c.nn.mixture import negative_log_likelihood
 
@@ -26,7 +23,7 @@ EYE = torch.eye(3)[..., None, None]
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small(tmp_path_factory):
     """The small checkpoint, trained by the release's own code."""
     folder = tmp_path_factory.mktemp("log")
     with tarfile.open(ARCHIVE) as archive:
@@ -34,14 +31,14 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / LOG / "ckpts" / NAME
 
 
-def read(path: Path, net: dict[str, Tensor], scales: int | None = None) -> Checkpoint:
+def read(path, net, scales=None):
     """Of a checkpoint in the format of PyTorch 1.1, which is written there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"net": net, "optim": {}}, path, _use_new_zipfile_serialization=False)
     return read_checkpoint(path, scales)
 
 
-def test_the_small_checkpoint_gives_the_releases_symbols_and_bits() -> None:
+def test_the_small_checkpoint_gives_the_releases_symbols_and_bits():
     expected = dict(np.load(release.FOLDER / "reduced_l3c_outputs.npz"))
     model = read_checkpoint(ARCHIVE).model
     images = torch.from_numpy(expected["image"]).permute(2, 0, 1)[None]
@@ -61,7 +58,7 @@ def test_the_small_checkpoint_gives_the_releases_symbols_and_bits() -> None:
     assert sum(bits) / images.numel() == pytest.approx(float(expected["bpsp"]), abs=1e-3)
 
 
-def test_where_a_checkpoint_comes_from_is_known(small: Path) -> None:
+def test_where_a_checkpoint_comes_from_is_known(small):
     for path in (ARCHIVE, small.parents[2], small.parents[1], small.parent, small):
         found = read_checkpoint(path)
         known = {"file": path.name, "checkpoint": NAME, "id": "0306_0001", "experiment": LOG}
@@ -86,7 +83,7 @@ def test_where_a_checkpoint_comes_from_is_known(small: Path) -> None:
         ("rgb_shared", "0306_0002 cr_rgb_shared oi"),
     ],
 )
-def test_all_three_networks_at_full_size(kind: str, log: str, tmp_path: Path) -> None:
+def test_all_three_networks_at_full_size(kind, log, tmp_path):
     original = release.network(kind)
     keys = release.keys(kind).items()
     net = {theirs: original.get_parameter(ours).detach().clone() for theirs, ours in keys}
@@ -133,9 +130,7 @@ def test_all_three_networks_at_full_size(kind: str, log: str, tmp_path: Path) ->
         ("nets.0.dec.body.2.weight", torch.zeros(16, 16, 3, 3, dtype=torch.int64)),
     ],
 )
-def test_every_key_shape_and_value_is_checked(
-    key: str, value: Tensor | None, small: Path, tmp_path: Path
-) -> None:
+def test_every_key_shape_and_value_is_checked(key, value, small, tmp_path):
     net = torch.load(small, weights_only=True, map_location="cpu")["net"]
     net.pop(key, None)
     with pytest.raises(CheckpointError) as error:
@@ -143,9 +138,9 @@ def test_every_key_shape_and_value_is_checked(
     assert key in str(error.value)
 
 
-def test_no_code_runs_and_nothing_is_unpacked(tmp_path: Path, small: Path) -> None:
+def test_no_code_runs_and_nothing_is_unpacked(tmp_path, small):
     class Evil:
-        def __reduce__(self) -> tuple[Any, ...]:
+        def __reduce__(self):
             return os.mkdir, (str(tmp_path / "ran"),)
 
     path = tmp_path / NAME
@@ -159,7 +154,7 @@ def test_no_code_runs_and_nothing_is_unpacked(tmp_path: Path, small: Path) -> No
     assert [each.name for each in tmp_path.iterdir()] == [NAME]
 
 
-SEVERAL: dict[str, bytes | str] = {  # a text is a link to it
+SEVERAL = {  # a text is a link to it
     f"{LOG}/ckpts/ckpt_0000000100.pt": b"older",
     f"{LOG}/ckpts/ckpt_0000000300.pt": b"older",
     f"{LOG}/ckpts/._ckpt_0000000900.pt": b"of another system",
@@ -167,7 +162,7 @@ SEVERAL: dict[str, bytes | str] = {  # a text is a link to it
 }
 
 
-def archive(path: Path, members: dict[str, bytes | str]) -> Path:
+def archive(path, members):
     with tarfile.open(path, "w") as file:
         for name, value in members.items():
             member = tarfile.TarInfo(name)
@@ -179,7 +174,7 @@ def archive(path: Path, members: dict[str, bytes | str]) -> Path:
     return path
 
 
-def test_the_last_checkpoint_of_one_experiment_is_taken(tmp_path: Path, small: Path) -> None:
+def test_the_last_checkpoint_of_one_experiment_is_taken(tmp_path, small):
     last = {f"{LOG}/ckpts/ckpt_0000000550.pt.tmp": small.read_bytes()}
     assert read_checkpoint(archive(tmp_path / "a.tar", SEVERAL | last)).source["step"] == 550
     for members in (

@@ -11,7 +11,7 @@ from l3c.models.l3c import L3C, L3CSettings, quantize
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_start_beats_pytorchs_at_any_size(kind: str) -> None:
+def test_a_start_beats_pytorchs_at_any_size(kind):
     images = torch.from_numpy(smooth(64, 64)).permute(2, 0, 1)[None]
     network = untrained(kind)
     plain = copy.deepcopy(network)
@@ -27,7 +27,7 @@ def test_a_start_beats_pytorchs_at_any_size(kind: str) -> None:
 
 
 @pytest.mark.parametrize("missing", ["parametrization", "channel_coefficients"])
-def test_pyramid_initialization_needs_its_parametrization(missing: str) -> None:
+def test_pyramid_initialization_needs_its_parametrization(missing):
     needed = {"parametrization": "unit", "channel_coefficients": "centred"}
     settings = {"features": 12, "blocks": 0, "initialization": "pyramid", **needed}
     L3C(L3CSettings.model_validate(settings)).initialize(0)
@@ -36,7 +36,7 @@ def test_pyramid_initialization_needs_its_parametrization(missing: str) -> None:
         L3C(L3CSettings.model_validate(settings)).initialize(0)
 
 
-def test_centred_coefficients_are_eq_7_with_other_means() -> None:
+def test_centred_coefficients_are_eq_7_with_other_means():
     network, k = untrained("rgb"), 2
     units = network.modules_of(network.steps[0])[1][0].units
     raw = 0.1 * torch.randn(1, 24, 2, 2, generator=torch.Generator().manual_seed(1))

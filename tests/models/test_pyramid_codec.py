@@ -1,7 +1,5 @@
 """RGB tile <-> streams with tiny networks: any size, any content; and sampling."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -17,7 +15,7 @@ CODECS = {kind: tiny(kind).codec() for kind in KINDS}
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 1), (3, 5), (8, 8), (17, 31), (64, 40)])
-def test_round_trip(kind: str, size: tuple[int, int]) -> None:
+def test_round_trip(kind, size):
     codec = CODECS[kind]
     for tile in (noise(*size, 3), np.full((*size, 3), 255, np.uint8), smooth(*size)):
         streams = codec.encode(tile)
@@ -35,13 +33,13 @@ def test_round_trip(kind: str, size: tuple[int, int]) -> None:
     assert 8 * sum(map(len, streams)) == pytest.approx(total, rel=5e-3, abs=64 * codec.streams)
 
 
-def test_padding_is_not_coded() -> None:
+def test_padding_is_not_coded():
     whole = noise(64, 64, 3)
     image = [len(CODECS["rgb"].encode(tile)[-1]) for tile in (whole, whole[:57, :57].copy())]
     assert image[1] / image[0] == pytest.approx((57 / 64) ** 2, rel=0.03)
 
 
-def test_interlaced_scales_hold_each_pixel_once() -> None:
+def test_interlaced_scales_hold_each_pixel_once():
     codec, tile = CODECS["interlaced"], noise(13, 21, 3)
     image, *coarser = codec.symbols(tile)
     for s, plane in enumerate(coarser, 1):
@@ -51,7 +49,7 @@ def test_interlaced_scales_hold_each_pixel_once() -> None:
     assert (bits["x"][:, 1::2, 1::2] > 0).all()
 
 
-def test_samples_follow_their_mixture() -> None:
+def test_samples_follow_their_mixture():
     shape = MixtureShape(3, 256, 2, coupled=True)
     raw = torch.zeros(1, shape.parameters, 100, 100)
     raw[:, [0, 2, 4]] = math.log(3)  # three quarters of the first component
@@ -67,7 +65,7 @@ def test_samples_follow_their_mixture() -> None:
 
 
 @pytest.mark.parametrize("kind", ["l3c", "interlaced"])
-def test_batches_are_sampled_from_nothing(kind: str) -> None:
+def test_batches_are_sampled_from_nothing(kind):
     codec = tiny(kind).codec("cpu", integers(kind))
     images = codec.sample_images(3, 45, 30, seed=3)
     assert (images.shape, images.dtype) == ((3, 45, 30, 3), np.uint8)

@@ -1,28 +1,25 @@
 """Parity with the authors' release: the same weights give the same symbols, bits and gradients."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 import release
 import torch
-from torch import Tensor
 
-from coder.shape import MixtureShape
 from l3c.models.l3c import L3C, L3CSettings, quantize, to_values
 from l3c.nn import mixture
 
 KINDS = list(release.NAMES)
-SCALES: dict[str, int] = {"l3c": 3, "rgb": 3, "rgb_shared": 4}  # that the release evaluates
+SCALES = {"l3c": 3, "rgb": 3, "rgb_shared": 4}  # that the release evaluates
 HALF = 12.0  # a value of z in -1..1, in symbols
 
 
-def images(outputs: dict[str, Any]) -> Tensor:
+def images(outputs):
     return torch.from_numpy(outputs["image"]).permute(2, 0, 1)[None]
 
 
-def in_symbols(shape: MixtureShape, parameters: np.ndarray, axis: int = 0) -> np.ndarray:
+def in_symbols(shape, parameters, axis=0):
     """Parameters of the release, whose unit is a value of z or a pixel."""
     if shape.coupled:
         return parameters
@@ -31,7 +28,7 @@ def in_symbols(shape: MixtureShape, parameters: np.ndarray, axis: int = 0) -> np
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_symbols_parameters_and_bits(kind: str) -> None:
+def test_symbols_parameters_and_bits(kind):
     outputs, network = release.outputs(kind), release.network(kind, SCALES[kind])
     batch = images(outputs)
     with torch.no_grad():
@@ -48,7 +45,7 @@ def test_symbols_parameters_and_bits(kind: str) -> None:
     assert sum(bits) / batch.numel() == pytest.approx(float(outputs["bpsp"]), rel=1e-5)
 
 
-def compare_step(network: L3C, s: int, raw: Tensor, plane: Tensor, outputs: dict[str, Any]) -> None:
+def compare_step(network, s, raw, plane, outputs):
     """The parameters of z^(s) and what its symbols cost, with the release's."""
     shape, stride = network.shape(s), outputs[f"stride{s}"]
     ours = raw[0, :, ::stride, ::stride].numpy()
@@ -68,7 +65,7 @@ def compare_step(network: L3C, s: int, raw: Tensor, plane: Tensor, outputs: dict
     compare_nats(nats, outputs[f"symbol_bits{s}"] * math.log(2))
 
 
-def compare_nats(ours: np.ndarray, theirs: np.ndarray) -> None:
+def compare_nats(ours, theirs):
     """The release subtracts two sigmoids in float32: its p is off by 1e-7, whatever p is.
 
     It also gives no component less than 1e-12; below 12 nats that does not show.
@@ -80,25 +77,23 @@ def compare_nats(ours: np.ndarray, theirs: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradients(kind: str) -> None:
+def test_gradients(kind):
     network, batch = release.network(kind), images(release.outputs(kind))
     (torch.stack([*network.loss(batch).values()]).sum() / batch.numel()).backward()
     expected = release.gradients(kind)
     for theirs, ours in release.keys(kind).items():
         gradient = network.get_parameter(ours).grad
-        assert gradient is not None
         norm, total = expected[theirs]
         assert float(gradient.norm()) == pytest.approx(norm, rel=1e-4), theirs
         least = 1e-4 * norm * math.sqrt(gradient.numel())  # of a sum of terms that cancel
         assert float(gradient.double().sum()) == pytest.approx(total, abs=least), theirs
 
 
-def test_quantizer() -> None:
+def test_quantizer():
     pieces = np.load(release.FOLDER / "original_pieces.npz")
     z = torch.from_numpy(pieces["quantizer_z"]).requires_grad_()
     values, symbols = quantize(z, 25)
     (values * torch.from_numpy(pieces["quantizer_weight"])).sum().backward()
-    assert z.grad is not None
     np.testing.assert_array_equal(symbols.numpy(), pieces["quantizer_symbols"])
     np.testing.assert_allclose(values.detach().numpy(), pieces["quantizer_values"], atol=1e-6)
     np.testing.assert_allclose(z.grad.numpy(), pieces["quantizer_gradient"], atol=1e-5)
@@ -106,7 +101,7 @@ def test_quantizer() -> None:
 
 
 @pytest.mark.parametrize("piece", ["rgb", "z", "z_clamped"])
-def test_mixture(piece: str) -> None:
+def test_mixture(piece):
     pieces = np.load(release.FOLDER / "original_pieces.npz")
     raw = torch.from_numpy(pieces[f"{piece}_parameters"]).requires_grad_()
     network = L3C(L3CSettings(features=12, blocks=0, mixtures=4))
@@ -130,7 +125,6 @@ def test_mixture(piece: str) -> None:
     compare_nats(nats.detach().movedim(-1, 1).numpy(), theirs)
     owners = [*range(shape.channels)] * 3 + ([1, 2, 2] if shape.coupled else [])
     likely = np.repeat(theirs[:, owners] < 5, shape.mixtures, axis=1)
-    assert raw.grad is not None
     gradient = pieces[f"{piece}_gradient"][likely]
     np.testing.assert_allclose(raw.grad.numpy()[likely], gradient, rtol=2e-4, atol=1e-4)
     at_the_limit = params.log_sigma <= -7 + log_unit + 1e-6

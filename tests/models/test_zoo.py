@@ -6,7 +6,6 @@ Families: loaded by name and by path, refused with the reason; what a model's id
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import autoregressive
@@ -25,17 +24,17 @@ from l3c.recipe import Recipe
 from tools.release import DATA_LICENCES, release
 
 
-def save(weights: Path, tensors: dict[str, torch.Tensor]) -> None:
+def save(weights, tensors):
     save_file({name: value.contiguous() for name, value in tensors.items()}, weights)
 
 
-def rewrite_card(weights: Path, change: Callable[[dict], object]) -> None:
+def rewrite_card(weights, change):
     card = json.loads(weights.with_suffix(".json").read_text())
     change(card)
     weights.with_suffix(".json").write_text(json.dumps(card))
 
 
-def test_opens_weights_beside_their_card(tmp_path: Path) -> None:
+def test_opens_weights_beside_their_card(tmp_path):
     weights = write_model(tmp_path)
     file, codec = zoo.read_model(weights), zoo.open_codec(weights, "cpu")
     assert codec.arithmetic == Arithmetic.INTEGER
@@ -48,7 +47,7 @@ def test_opens_weights_beside_their_card(tmp_path: Path) -> None:
     assert zoo.open_codec(weights, "cpu").identity != codec.identity  # a changed file
 
 
-def test_a_model_without_integers_codes_in_floating_point_only(tmp_path: Path) -> None:
+def test_a_model_without_integers_codes_in_floating_point_only(tmp_path):
     weights = write_model(tmp_path)
     save(weights, tiny().state_dict())
     rewrite_card(weights, lambda card: card.pop("integer_identity"))
@@ -60,19 +59,19 @@ def test_a_model_without_integers_codes_in_floating_point_only(tmp_path: Path) -
         zoo.find_codec(integer_network().identity(), Arithmetic.INTEGER, "cpu", (weights,))
 
 
-def of_another_type(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def of_another_type(tensors):
     name = next(name for name in tensors if name.startswith(zoo.INTEGER_PREFIX))
     return tensors | {name: tensors[name].float()}
 
 
-def that_could_round(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def that_could_round(tensors):
     name = f"{zoo.INTEGER_PREFIX}classifiers.0.out.weight"
     tensors[name] = tensors[name].int()
     tensors[name][3] = 1 << 20
     return tensors
 
 
-def of_another_seed(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def of_another_seed(tensors):
     exact = {zoo.INTEGER_PREFIX + name: value for name, value in integers(seed=1).items()}
     return tiny(seed=1).state_dict() | exact
 
@@ -86,11 +85,7 @@ def of_another_seed(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
         (lambda tensors: tiny("rgb").state_dict(), "do not fit"),
     ],
 )
-def test_weights_that_are_not_the_card_s_are_refused(
-    change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]],
-    reason: str,
-    tmp_path: Path,
-) -> None:
+def test_weights_that_are_not_the_card_s_are_refused(change, reason, tmp_path):
     weights = write_model(tmp_path)
     save(weights, change(load_file(weights)))
     with pytest.raises(zoo.ModelError) as error:
@@ -100,14 +95,14 @@ def test_weights_that_are_not_the_card_s_are_refused(
 
 
 @pytest.mark.parametrize("card", ["{}", "[1", "[1]", '{"recipe": {"family": "l3c", "odd": 1}}'])
-def test_a_card_without_a_recipe_is_refused(card: str, tmp_path: Path) -> None:
+def test_a_card_without_a_recipe_is_refused(card, tmp_path):
     weights = write_model(tmp_path)
     weights.with_suffix(".json").write_text(card)
     with pytest.raises(zoo.ModelError, match=r"model\.json"):
         zoo.open_codec(weights, "cpu")
 
 
-def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
+def test_files_that_are_no_models_are_refused(tmp_path):
     weights = write_model(tmp_path)
     torch.save(tiny().state_dict(), tmp_path / "model.pt")
     for path in (tmp_path / "nowhere.safetensors", tmp_path / "model.pt", "nothing"):
@@ -119,10 +114,10 @@ def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
             zoo.open_codec(weights, "cpu")
     for device, arithmetic in (("tpu", None), ("cpu", "fixed")):
         with pytest.raises(ValueError, match="must be one of"):
-            zoo.open_codec(weights, device, arithmetic)  # type: ignore[arg-type]
+            zoo.open_codec(weights, device, arithmetic)
 
 
-def test_found_by_the_identity_in_a_file(tmp_path: Path) -> None:
+def test_found_by_the_identity_in_a_file(tmp_path):
     weights, other = write_model(tmp_path), tiny("rgb", seed=7)
     on_cpu = Arithmetic.FLOAT_CPU
     for network, arithmetic in ((tiny(), on_cpu), (integer_network(), Arithmetic.INTEGER)):
@@ -133,7 +128,7 @@ def test_found_by_the_identity_in_a_file(tmp_path: Path) -> None:
             zoo.find_codec(other.identity(), arithmetic, more=(weights,))
 
 
-def test_the_package_comes_with_models_that_fit_their_cards() -> None:
+def test_the_package_comes_with_models_that_fit_their_cards():
     assert zoo.DEFAULT in [model.name for model in zoo.released()]
     for model in zoo.released():
         for arithmetic in KINDS:
@@ -142,7 +137,7 @@ def test_the_package_comes_with_models_that_fit_their_cards() -> None:
         assert model.card["precision"] in ("float16", "integers")
 
 
-def test_the_photographs_of_released_models_are_credited() -> None:
+def test_the_photographs_of_released_models_are_credited():
     folder = Path(zoo.__file__).parents[2] / "models"
     lines = (folder / "training_photographs.tsv").read_text().splitlines()
     credited = {Path(name).stem: licence for name, *_, licence in (x.split("\t") for x in lines)}
@@ -152,7 +147,7 @@ def test_the_photographs_of_released_models_are_credited() -> None:
             assert credited[name.partition("__")[0]]
 
 
-def test_release_halves_the_weights(tmp_path: Path) -> None:
+def test_release_halves_the_weights(tmp_path):
     weights = write_model(tmp_path)
     released = release(weights, "half", tmp_path / "models").weights
     card = json.loads(released.with_suffix(".json").read_text())
@@ -161,11 +156,11 @@ def test_release_halves_the_weights(tmp_path: Path) -> None:
     assert card["identity"] == codec.identity.hex() != tiny().identity().hex()
     assert released.stat().st_size < 0.75 * weights.stat().st_size
     whole = dict(tiny().named_parameters())
-    for name, value in codec.network.named_parameters():  # type: ignore[attr-defined]
+    for name, value in codec.network.named_parameters():
         assert np.allclose(value.detach(), whole[name].detach(), rtol=1e-3, atol=1e-4)
 
 
-def test_a_file_is_one_class_until_it_changes(tmp_path: Path) -> None:
+def test_a_file_is_one_class_until_it_changes(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(Path(autoregressive.__file__).read_text())
     first = load_family(str(path))
@@ -184,7 +179,7 @@ def test_a_file_is_one_class_until_it_changes(tmp_path: Path) -> None:
         (None, "cannot be read"),
     ],
 )
-def test_a_file_without_a_family_is_refused(text: str | None, reason: str, tmp_path: Path) -> None:
+def test_a_file_without_a_family_is_refused(text, reason, tmp_path):
     path = tmp_path / "mine.py"
     if text is not None:
         path.write_text(text)
@@ -195,18 +190,18 @@ def test_a_file_without_a_family_is_refused(text: str | None, reason: str, tmp_p
 
 
 @pytest.mark.parametrize("name", ["l3d", "zoo", "base"])
-def test_an_unknown_name_is_answered_by_those_there_are(name: str) -> None:
+def test_an_unknown_name_is_answered_by_those_there_are(name):
     with pytest.raises(FamilyError) as error:
         load_family(name)
     names = str(error.value).partition("there are: ")[2].partition(";")[0]
     assert {"causal", "interlaced", "l3c"} <= {*names.split(", ")}
 
 
-def test_a_new_setting_with_a_default_keeps_identities() -> None:
+def test_a_new_setting_with_a_default_keeps_identities():
     class Settings(AutoregressiveSettings):
         new: int = 3
 
-    def model(settings: AutoregressiveSettings) -> Autoregressive:
+    def model(settings):
         made = Autoregressive(settings)
         made.initialize(0)
         return made
@@ -220,9 +215,7 @@ def test_a_new_setting_with_a_default_keeps_identities() -> None:
     assert changed.identity() != known
 
 
-def test_a_card_that_names_a_file_beside_it_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_card_that_names_a_file_beside_it_is_refused(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text("raise SystemExit('was run')")
     recipe = Recipe(name="mine", family=autoregressive.__file__)
     content = {"name": "mine", "recipe": recipe.model_dump(mode="json")}

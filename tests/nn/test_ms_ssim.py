@@ -1,19 +1,15 @@
 """MS-SSIM against its definition in NumPy, and against a library where it has one."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import pytorch_msssim
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
-from torch import Tensor
 
 from l3c.nn.ms_ssim import WEIGHTS, ms_ssim
 
 
-def images(channels: int, height: int, width: int, count: int = 1) -> tuple[Tensor, Tensor]:
+def images(channels, height, width, count=1):
     """Smooth images, and noisy ones of them."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:height, :width]
@@ -26,7 +22,7 @@ def images(channels: int, height: int, width: int, count: int = 1) -> tuple[Tens
     return torch.from_numpy(clean), torch.from_numpy(noisy)
 
 
-def by_definition(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+def by_definition(x, y):
     """(N, H, W, C), even windows and odd sides too: Wang's definition, means over everything."""
     product = 1.0
     for level, weight in enumerate(WEIGHTS):
@@ -45,20 +41,20 @@ def by_definition(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     return product
 
 
-def blurred(image: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
+def blurred(image, window):
     """Where the window fits."""
     views = sliding_window_view(image, window.shape, axis=(1, 2))
     return np.einsum("nhwcij,ij->nhwc", views, window)
 
 
-def _halved(image: NDArray[np.float64]) -> NDArray[np.float64]:
+def _halved(image):
     odd = [(0, n % 2) for n in image.shape[1:3]]
     image = np.pad(image, ((0, 0), *odd, (0, 0)), mode="edge")
     return sum(image[:, i::2, j::2] for i in (0, 1) for j in (0, 1)) / 4
 
 
 @pytest.mark.parametrize(("height", "width"), [(176, 192), (160, 160), (90, 101), (16, 40)])
-def test_it_is_the_definition(height: int, width: int) -> None:
+def test_it_is_the_definition(height, width):
     x, y = images(3, height, width, 2)
     expected = by_definition(*(each.permute(0, 2, 3, 1).numpy() for each in (x, y)))
     assert float(ms_ssim(x, y)) == pytest.approx(expected, rel=1e-9)
@@ -66,7 +62,7 @@ def test_it_is_the_definition(height: int, width: int) -> None:
         assert float(ms_ssim(x, y, training=True)) == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_library_agrees() -> None:
+def test_a_library_agrees():
     """On gray images: it takes the product over levels for each channel, then the mean."""
     x, y = images(1, 256, 384)
     found = pytorch_msssim.ms_ssim(x, y, data_range=255)
@@ -74,7 +70,7 @@ def test_a_library_agrees() -> None:
 
 
 @pytest.mark.parametrize("side", [160, 96, 40, 16])
-def test_training_on_small_crops_has_gradients(side: int) -> None:
+def test_training_on_small_crops_has_gradients(side):
     x, y = images(3, side, side, 2)
     for other in (y, torch.rand_like(y) * 255, torch.zeros_like(y)):
         other = other.clone().requires_grad_()
@@ -86,7 +82,7 @@ def test_training_on_small_crops_has_gradients(side: int) -> None:
     assert abs(float(ms_ssim(x, y, training=True) - ms_ssim(x, y))) < 0.02
 
 
-def test_wrong_shapes_are_refused() -> None:
+def test_wrong_shapes_are_refused():
     x, y = images(3, 16, 16)
     for first, second in ((x[..., :15], y[..., :15]), (x, y[:, :1])):
         with pytest.raises(ValueError, match="sides of 16"):

@@ -1,13 +1,8 @@
 """Crops: a function of seed and step, and the fixed ones that a network is validated on."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from itertools import permutations
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from tiny_models import noise, tiny
@@ -17,7 +12,7 @@ from l3c.recipe import TrainSettings
 from l3c.training.crops import CROPS, SIDE, Crops, middle_crops, validate
 
 
-def dataset(folder: Path, images: Mapping[str, npt.NDArray[np.uint8]]) -> Path:
+def dataset(folder, images):
     """Writes a data set; the path of its manifest."""
     rows = []
     (folder / IMAGES).mkdir()
@@ -30,7 +25,7 @@ def dataset(folder: Path, images: Mapping[str, npt.NDArray[np.uint8]]) -> Path:
     return folder / MANIFEST
 
 
-def test_batches_depend_on_the_step_alone() -> None:
+def test_batches_depend_on_the_step_alone():
     settings = TrainSettings(crop=16, batch=6, rotate=True)
     crops = Crops({"a": noise(20, 30, 3), "b": noise(16, 16, 3)}, settings)
     batch, names = crops.batch(3)
@@ -39,7 +34,7 @@ def test_batches_depend_on_the_step_alone() -> None:
     assert torch.equal(crops.batch(3)[0], batch)
 
 
-def test_permuted_crops_are_the_same_in_other_colours() -> None:
+def test_permuted_crops_are_the_same_in_other_colours():
     image = np.stack([np.full((16, 16), value, np.uint8) for value in (10, 20, 30)], -1)
     plain = TrainSettings(crop=16, batch=40)
     permuted = Crops({"a": image}, plain.model_copy(update={"permute": 1.0})).batch(0)[0]
@@ -49,21 +44,21 @@ def test_permuted_crops_are_the_same_in_other_colours() -> None:
     assert (Crops({"a": image}, plain).batch(0)[0][:, :, 0, 0] == torch.tensor([10, 20, 30])).all()
 
 
-def test_the_middle_of_photographs_that_are_large_enough(tmp_path: Path) -> None:
+def test_the_middle_of_photographs_that_are_large_enough(tmp_path):
     large, small = noise(SIDE + 4, SIDE + 1, 3), noise(SIDE - 1, 500, 3)
     crops = middle_crops(dataset(tmp_path, {"small": small, "large": large}))
     assert crops.shape == (1, 3, SIDE, SIDE)
     assert np.array_equal(crops[0].permute(1, 2, 0), large[2:-2, :SIDE])
 
 
-def test_many_photographs_are_thinned_out_evenly_and_no_others_read(tmp_path: Path) -> None:
+def test_many_photographs_are_thinned_out_evenly_and_no_others_read(tmp_path):
     images = {str(i): np.full((SIDE, SIDE, 3), i % 256, np.uint8) for i in range(2 * CROPS)}
     manifest = dataset(tmp_path, images)
     (tmp_path / IMAGES / "1.png").unlink()
     assert middle_crops(manifest)[:, 0, 0, 0].tolist() == list(range(0, 2 * CROPS, 2))
 
 
-def test_bpsp_counts_every_scale() -> None:
+def test_bpsp_counts_every_scale():
     network, crops = tiny(), torch.from_numpy(noise(9, 3, 16, 16))
     with torch.no_grad():
         bits = sum(float(sum(network.bits(crop[None]).values())) for crop in crops)

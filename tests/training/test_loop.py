@@ -3,8 +3,6 @@
 Learning rates by group and step; Muon moves every singular value of a filter bank alike.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os
@@ -13,7 +11,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -35,20 +32,18 @@ RECIPE = toy(12, **FAST, batch=2)
 CROPS = torch.from_numpy(photographs()["a"][:16, :16].transpose(2, 0, 1)[None].copy())
 
 
-def changed(**train: Any) -> Recipe:
+def changed(**train):
     return RECIPE.model_copy(update={"train": RECIPE.train.model_copy(update=train)})
 
 
 @pytest.fixture
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
+def often(monkeypatch):
     """A row and a checkpoint at every fourth step."""
     monkeypatch.setattr(loop, "METRICS_EVERY", 4)
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
 
 
-def test_writes_weights_card_and_metrics_and_shows_progress(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_writes_weights_card_and_metrics_and_shows_progress(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
     weights = run(tmp_path, RECIPE, about={"licence": "CC0-1.0"})
     line = capsys.readouterr().err.splitlines()[-1]
@@ -66,9 +61,7 @@ def test_writes_weights_card_and_metrics_and_shows_progress(
 
 
 @pytest.mark.parametrize("average", [None, 0.5])
-def test_validation_is_measured_now_and_then_and_at_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, average: float | None
-) -> None:
+def test_validation_is_measured_now_and_then_and_at_the_end(tmp_path, monkeypatch, average):
     monkeypatch.setattr(loop, "METRICS_EVERY", 2)
     monkeypatch.setattr(loop, "VALIDATE_ROWS", 2)
     recipe = changed(steps=10, average=average, schedule="linear")
@@ -86,9 +79,7 @@ def test_validation_is_measured_now_and_then_and_at_the_end(
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("average", [None, 0.9])
-def test_resumed_run_ends_with_the_same_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, average: float | None
-) -> None:
+def test_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch, average):
     recipe = changed(average=average)
     whole = run(tmp_path / "whole", recipe).read_bytes()
     calls = kill_at(monkeypatch, 7)
@@ -101,14 +92,12 @@ def test_resumed_run_ends_with_the_same_weights(
 
 
 @pytest.mark.usefixtures("often")
-def test_a_full_disk_keeps_the_last_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     expected = run(tmp_path / "clean", RECIPE).read_bytes()
-    writes: list[Path] = []
+    writes = []
     real = state.write_whole
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path, content):
         writes.append(path)
         if len(writes) == 3:  # after the first checkpoint and its metrics
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -121,7 +110,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     assert run(tmp_path, RECIPE).read_bytes() == expected
 
 
-def test_checkpoint_of_another_recipe_is_kept_aside(tmp_path: Path) -> None:
+def test_checkpoint_of_another_recipe_is_kept_aside(tmp_path):
     expected = run(tmp_path / "clean", RECIPE).read_bytes()
     torch.save({"identity": "other", "step": 11}, tmp_path / "toy.pt")
     kept = (tmp_path / "toy.pt").read_bytes()
@@ -143,8 +132,8 @@ run(Path(sys.argv[1]), toy(12))
 
 
 @pytest.mark.slow
-def test_a_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
-    def start(name: str) -> subprocess.Popen[bytes]:
+def test_a_killed_training_ends_with_the_same_weights(tmp_path):
+    def start(name):
         (tmp_path / name).mkdir(exist_ok=True)
         helpers = Path(train_toy.__file__).parent
         paths = f"{helpers.parents[1]}{os.pathsep}{helpers}"
@@ -163,8 +152,8 @@ def test_a_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
     assert resumed.read_bytes() == whole.read_bytes()
 
 
-def test_a_compiled_training_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled: list[torch.nn.Module] = []
+def test_a_compiled_training_says_so(tmp_path, monkeypatch):
+    compiled = []
     monkeypatch.setattr(torch, "compile", lambda module: compiled.append(module) or module)
     plain = run(tmp_path / "plain", RECIPE)
     assert not compiled
@@ -174,7 +163,7 @@ def test_a_compiled_training_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert weights.read_bytes() == plain.read_bytes()  # no name of a parameter depends on it
 
 
-def test_what_does_not_fit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for recipe, device, named in (
         (changed(crop=24), "cpu", "b: 16x16"),
@@ -189,13 +178,11 @@ def test_what_does_not_fit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("often")
-def test_loss_that_is_not_finite_stops_with_a_saved_state(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loss_that_is_not_finite_stops_with_a_saved_state(tmp_path, monkeypatch):
     calls = []
     loss = L3C.loss
 
-    def spoiled(self: L3C, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+    def spoiled(self, batch):
         calls.append(1)
         factor = float("nan") if len(calls) == 6 else 1.0
         return {part: bits * factor for part, bits in loss(self, batch).items()}
@@ -208,12 +195,7 @@ def test_loss_that_is_not_finite_stops_with_a_saved_state(
 
 
 @pytest.mark.parametrize("named", ["path", "released"])
-def test_a_training_starts_from_the_weights_of_another_model(
-    named: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_training_starts_from_the_weights_of_another_model(named, tmp_path, monkeypatch, capsys):
     """All that fit; an extractor that does not learn shows that they were taken."""
     start = run(tmp_path / "start", RECIPE)
     monkeypatch.setattr("l3c.models.zoo._FOLDERS", (start.parent,))
@@ -235,7 +217,7 @@ def test_a_training_starts_from_the_weights_of_another_model(
 
 
 @pytest.mark.parametrize("source", ["nowhere", "other.safetensors", "fits not"])
-def test_a_start_that_cannot_be_taken_is_an_error(source: str, tmp_path: Path) -> None:
+def test_a_start_that_cannot_be_taken_is_an_error(source, tmp_path):
     if source == "fits not":
         model = {"scales": 1, "features": 16, "blocks": 0, "mixtures": 3, "dilations": [1]}
         other = RECIPE.model_copy(update={"family": "interlaced", "model": model})
@@ -244,7 +226,7 @@ def test_a_start_that_cannot_be_taken_is_an_error(source: str, tmp_path: Path) -
         run(tmp_path, RECIPE.model_copy(update={"init_from": source}))
 
 
-def step(*shapes: tuple[int, ...]) -> list[torch.Tensor]:
+def step(*shapes):
     """What one step with rate 1 takes from zeros, for random gradients."""
     generator = torch.Generator().manual_seed(0)
     parameters = [torch.nn.Parameter(torch.zeros(shape)) for shape in shapes]
@@ -255,14 +237,14 @@ def step(*shapes: tuple[int, ...]) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("shape", [(8, 4, 3, 3), (64, 2, 3, 3), (12, 20)])
-def test_singular_values_are_near_one(shape: tuple[int, ...]) -> None:
+def test_singular_values_are_near_one(shape):
     (update,) = step(shape)
     matrix = update.flatten(1)
     values = torch.linalg.svdvals(matrix) / max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
     assert 0.6 < values.min() < values.max() < 1.3
 
 
-def test_a_group_learns_at_its_own_rate() -> None:
+def test_a_group_learns_at_its_own_rate():
     recipe = toy(12, optimizer="muon", learning_rate=1e-3, lr_factors={"extractors": 0.1})
     network = recipe.make_model()
     rates = {
@@ -277,7 +259,7 @@ def test_a_group_learns_at_its_own_rate() -> None:
         assert rates[id(parameter)] == pytest.approx(1e-3 * share * ratio)
 
 
-def test_schedules() -> None:
+def test_schedules():
     for kind, expected in (
         ({"schedule": "cosine"}, [1, 0.5, 0.0245]),
         ({"schedule": "linear", "decay_share": 0.5}, [1, 1, 0.2]),

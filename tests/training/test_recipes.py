@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from train_toy import run
 
-from l3c.recipe import TrainSettings, load_recipe
+from l3c.recipe import load_recipe
 from l3c.training import loop, state
 
 FOLDER = Path(__file__).parents[2] / "config" / "recipes"
@@ -19,7 +19,7 @@ FULL_SIZE = 64  # features
 STEPS, STEPS_OF_SMALL = 16, 24  # at most; a small network learns less from a step
 
 
-def photograph(side: int) -> np.ndarray:
+def photograph(side):
     """Soft shapes and edges with a little noise: what matters of one to a network that starts."""
     rng = np.random.default_rng(3)
     rows, columns = np.mgrid[:side, :side] / side
@@ -29,12 +29,12 @@ def photograph(side: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_recipe_trains(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipe_trains(path, tmp_path, monkeypatch):
     recipe = load_recipe(path)
     own = recipe.train
     factor = state.lr_factor
 
-    def at_its_own_length(step: int, settings: TrainSettings) -> float:
+    def at_its_own_length(step, settings):
         return factor(step, settings.model_copy(update={"steps": own.steps}))
 
     monkeypatch.setattr(state, "lr_factor", at_its_own_length)
