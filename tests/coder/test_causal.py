@@ -234,7 +234,7 @@ GOLDEN_FIT = bytes.fromhex("cc3414ec7c84e04419671e55fe030d180e30fe00fef4fbf8")
 
 
 def test_golden_tile_is_decoded_and_written_for_ever(variant):
-    """Bytes written once (see test_golden.py), and the bias that every machine fits."""
+    """Bytes written once (see test_range_coder.py), and the bias that every machine fits."""
     if os.environ.get("L3C_WRITE_GOLDEN") and not GOLDEN.exists():
         net, pixels = network(7, (86, 16, 16, 24)), tile(50, 47, 7, "smooth")
         payload = np.frombuffer(causal.encode_tile(pixels, net), np.uint8)

@@ -140,7 +140,7 @@ def test_one_call_and_many_are_the_same_bytes(shape, sizes):
 
 
 def test_golden_stream():
-    """Bytes written once; they stay for ever, as those of test_golden.py."""
+    """Bytes written once; they stay for ever, as those of test_range_coder.py."""
     golden = bytes.fromhex("09f430a7950b93a1ec6154861106ada0916927197be47bd3")
     shape = MixtureShape(channels=3, levels=256, mixtures=2, coupled=True)
     grid = (np.arange(2 * shape.parameters) * 7919 % 2048 - 1024).astype(np.int32)

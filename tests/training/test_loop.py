@@ -1,6 +1,7 @@
 """Training: deterministic, resumable to the bit, and it says why when it stops.
 
-Learning rates by group and step; Muon moves every singular value of a filter bank alike.
+Learning rates by group and step; Muon moves every singular value of a filter bank alike. Crops: a
+function of seed and step, and the fixed ones that a network is validated on.
 """
 
 import errno
@@ -10,26 +11,30 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import permutations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 import train_toy
 from safetensors.torch import load_file
+from tiny_models import noise, tiny
 from train_toy import MODEL, kill_at, photographs, run, toy
 
+from l3c.data.images import IMAGES, MANIFEST, ManifestRow, pixel_sha256, write_manifest, write_png
 from l3c.models.base import load_model
 from l3c.models.l3c import L3C
 from l3c.models.zoo import read_model
-from l3c.recipe import Recipe
+from l3c.recipe import Recipe, TrainSettings
 from l3c.training import TrainingError, loop, state
-from l3c.training.crops import validate
+from l3c.training.crops import CROPS, SIDE, Crops, middle_crops, validate
 from l3c.training.state import MUON_RATIO, Muon, Optimizers, lr_factor
 
 FAST = {"optimizer": "muon", "learning_rate": 1e-3, "warmup_steps": 2, "lr_factors": {}}
 RECIPE = toy(12, **FAST, batch=2)
-CROPS = torch.from_numpy(photographs()["a"][:16, :16].transpose(2, 0, 1)[None].copy())
+VALIDATED = torch.from_numpy(photographs()["a"][:16, :16].transpose(2, 0, 1)[None].copy())
 
 
 def changed(**train):
@@ -65,13 +70,13 @@ def test_validation_is_measured_now_and_then_and_at_the_end(tmp_path, monkeypatc
     monkeypatch.setattr(loop, "METRICS_EVERY", 2)
     monkeypatch.setattr(loop, "VALIDATE_ROWS", 2)
     recipe = changed(steps=10, average=average, schedule="linear")
-    weights = run(tmp_path, recipe, validation=CROPS)
+    weights = run(tmp_path, recipe, validation=VALIDATED)
     rows = pd.read_csv(weights.with_suffix(".csv"))
     assert rows.validation_bpsp.notna().tolist() == [False, True, False, True, True]
     card = read_model(weights).card
     assert card["validation_bpsp"] == rows.validation_bpsp.iloc[-1]
     model, _ = load_model(read_model(weights))  # the averaged weights, if there are any
-    assert validate(model, CROPS)["validation_bpsp"] == pytest.approx(card["validation_bpsp"])
+    assert validate(model, VALIDATED)["validation_bpsp"] == pytest.approx(card["validation_bpsp"])
     plain = load_file(run(tmp_path / "plain", changed(steps=10, schedule="linear")))
     same = [torch.equal(value, plain[name]) for name, value in load_file(weights).items()]
     assert all(same) == (average is None)
@@ -269,3 +274,58 @@ def test_schedules():
         settings = toy(10, **kind).train
         factors = [lr_factor(step, settings) for step in (0, 5, 9)]
         assert factors == pytest.approx(expected, abs=1e-4)
+
+
+def dataset(folder, images):
+    """Writes a data set; the path of its manifest."""
+    rows = []
+    (folder / IMAGES).mkdir()
+    for name, image in images.items():
+        write_png(folder / IMAGES / f"{name}.png", image)
+        height, width = image.shape[:2]
+        about = {"image": name, "source": name, "status": "kept", "height": height, "width": width}
+        rows.append(ManifestRow.model_validate(about | {"pixel_sha256": pixel_sha256(image)}))
+    write_manifest(folder / MANIFEST, rows)
+    return folder / MANIFEST
+
+
+def test_batches_depend_on_the_step_alone():
+    settings = TrainSettings(crop=16, batch=6, rotate=True)
+    crops = Crops({"a": noise(20, 30, 3), "b": noise(16, 16, 3)}, settings)
+    batch, names = crops.batch(3)
+    assert (batch.shape, set(names)) == ((6, 3, 16, 16), {"a", "b"})
+    assert not torch.equal(crops.batch(4)[0], batch)
+    assert torch.equal(crops.batch(3)[0], batch)
+
+
+def test_permuted_crops_are_the_same_in_other_colours():
+    image = np.stack([np.full((16, 16), value, np.uint8) for value in (10, 20, 30)], -1)
+    plain = TrainSettings(crop=16, batch=40)
+    permuted = Crops({"a": image}, plain.model_copy(update={"permute": 1.0})).batch(0)[0]
+    assert {tuple(each) for each in permuted[:, :, 0, 0].tolist()} == set(
+        permutations((10, 20, 30))
+    )
+    assert (Crops({"a": image}, plain).batch(0)[0][:, :, 0, 0] == torch.tensor([10, 20, 30])).all()
+
+
+def test_the_middle_of_photographs_that_are_large_enough(tmp_path):
+    large, small = noise(SIDE + 4, SIDE + 1, 3), noise(SIDE - 1, 500, 3)
+    crops = middle_crops(dataset(tmp_path, {"small": small, "large": large}))
+    assert crops.shape == (1, 3, SIDE, SIDE)
+    assert np.array_equal(crops[0].permute(1, 2, 0), large[2:-2, :SIDE])
+
+
+def test_many_photographs_are_thinned_out_evenly_and_no_others_read(tmp_path):
+    images = {str(i): np.full((SIDE, SIDE, 3), i % 256, np.uint8) for i in range(2 * CROPS)}
+    manifest = dataset(tmp_path, images)
+    (tmp_path / IMAGES / "1.png").unlink()
+    assert middle_crops(manifest)[:, 0, 0, 0].tolist() == list(range(0, 2 * CROPS, 2))
+
+
+def test_bpsp_counts_every_scale():
+    network, crops = tiny(), torch.from_numpy(noise(9, 3, 16, 16))
+    with torch.no_grad():
+        bits = sum(float(sum(network.bits(crop[None]).values())) for crop in crops)
+    assert validate(network, crops) == {
+        "validation_bpsp": pytest.approx(bits / crops.numel(), rel=1e-5)
+    }
