@@ -31,10 +31,9 @@ def _pins():
 
 
 def _bounds():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    extras = project["project"]["optional-dependencies"]
-    lines = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
-    lines += [line for extra in ("train", "bench", "docs", "test") for line in extras[extra]]
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]
+    lines = [*build["requires"], *PROJECT["dependencies"]]
+    lines += [line for extra in ("train", "bench", "docs", "test") for line in EXTRAS[extra]]
     return [bound for bound in map(Requirement, lines) if bound.name != "l3c-bench"]
 
 

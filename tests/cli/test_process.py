@@ -1,9 +1,13 @@
-"""The command as a process: pipes, start-up, usage, its name; streams that are full or closed."""
+"""The command as a process: pipes, start-up, usage, its name; streams that are full or closed.
+
+Signals that end it: early, in its midst, several at once; and nothing stays behind.
+"""
 
 import io
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tomllib
@@ -11,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import files_in
 from PIL import Image
 from result_rows import result_row, write_results
 
-from l3c.cli import main
+from l3c.cli import encode, main
 from l3c.cli.exits import Exit
 from l3c.cli.main import COMMANDS, command_module
 
@@ -77,7 +82,7 @@ def test_output_that_nobody_reads_is_no_success(coded, command, unbuffered):
     arguments = {"encode": [str(coded.with_suffix(".png")), "-o", "-"], "info": [str(coded)] * 999}
     reader, writer = os.pipe()
     with subprocess.Popen(
-        [sys.executable, "-m", "l3c", command, *arguments[command]],
+        [*COMMAND, command, *arguments[command]],
         stdout=writer,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
@@ -143,9 +148,12 @@ def test_an_image_goes_through_pipes(photo, model):
     assert (encoding.returncode, decoded.returncode, decoded.stderr) == (0, 0, b"")
     back = np.array(Image.open(io.BytesIO(decoded.stdout)))
     assert (back == np.array(Image.open(photo))).all()
+    ended = l3c("encode", "-", "-o", photo.with_suffix(".l3c"), "--json")  # of nothing
+    [file] = json.loads(ended.stdout)["files"]
+    assert (ended.returncode, file["input"]) == (1, "standard input")
 
 
-SLOW = ("tqdm", "concurrent.futures", "torch", "pandas", "pydantic", "yaml", "psutil")
+HEAVY = ("tqdm", "concurrent.futures", "torch", "pandas", "pydantic", "yaml", "psutil")
 QUICK = """
 import sys
 from l3c.cli import main
@@ -161,23 +169,16 @@ def test_quick_answers_do_not_wait_for_slow_libraries(photo):
     for run in runs:
         write_results(run / "rows.csv", [result_row()])
     for slow, *words in (
-        (SLOW, "--help"),
-        (SLOW, "--version"),
-        (SLOW, "encode", photo),  # grey, which needs no network
-        (SLOW, "decode", coded, "--force"),
-        (SLOW, "info", coded),
+        (HEAVY, "--help"),
+        (HEAVY, "--version"),
+        (HEAVY, "encode", photo),  # grey, which needs no network
+        (HEAVY, "decode", coded, "--force"),
+        (HEAVY, "info", coded),
         (("torch",), "compare", *runs),
     ):
         command = [sys.executable, "-c", QUICK, ",".join(slow), *map(str, words)]
         ended = subprocess.run(command, capture_output=True, cwd=ROOT)
         assert ended.returncode == 0, ended.stderr
-
-
-def test_stdin_and_stdout_in_one_process(run, photo, tmp_path, monkeypatch):
-    for content, code in ((photo.read_bytes(), 0), (b"", 1)):
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-        ended = run("encode", "-", "-o", tmp_path / "new.l3c", "--json", "--force")
-        assert (ended.code, ended.content["files"][0]["input"]) == (code, "standard input")
 
 
 @pytest.mark.parametrize(
@@ -214,3 +215,90 @@ def test_help_and_guide_explain_commands_and_exit_codes(run):
         assert f"l3c {name}" in guide
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["scripts"] == {"l3c": "l3c.cli:main"}
+
+
+# Python runs this first. The process interrupts itself when it is about to import a module.
+EARLY = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == os.environ["INTERRUPTED_AT"]:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder)
+"""
+
+
+@pytest.mark.parametrize("module", ["l3c.cli.exits", "l3c.cli.encode"])
+def test_an_interrupt_while_the_command_starts(photo, tmp_path, module):
+    (tmp_path / "sitecustomize.py").write_text(EARLY)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    ended = l3c("encode", photo, env={"PYTHONPATH": path, "INTERRUPTED_AT": module})
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"l3c: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "ignored", "word"),
+    [
+        ([signal.SIGINT], False, "interrupted"),
+        ([signal.SIGTERM], False, "terminated"),
+        ([signal.SIGHUP], False, "the terminal was closed"),
+        ([signal.SIGHUP, signal.SIGTERM], False, "the terminal was closed"),
+        ([signal.SIGHUP], True, ""),  # as by nohup
+    ],
+)
+def test_a_signal_leaves_nothing_or_stays_ignored(run, photo, monkeypatch, numbers, ignored, word):
+    def interrupt(*args, **options):
+        try:
+            signal.raise_signal(numbers[0])
+        finally:
+            for number in numbers[1:]:
+                signal.raise_signal(number)
+        return real(*args, **options)
+
+    real = encode.decodes_to
+    monkeypatch.setattr(encode, "decodes_to", interrupt)
+    # A job in the background ignores Ctrl-C, one under nohup SIGHUP; tests may be such a job.
+    handlers = {number: signal.SIG_IGN if ignored else signal.SIG_DFL for number in numbers}
+    handlers |= {signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        ended = run("encode", photo, "-q")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert ended == ((0, "", "") if ignored else (130, "", f"l3c: {word}\n"))
+    assert files_in(photo.parent) == ["photo.l3c"] * ignored + ["photo.png"]
+
+
+SLOW = """
+import os, time
+print("method", os.getpid(), flush=True)
+def encode(image):
+    time.sleep(60)
+decode = encode
+"""
+
+
+def test_ctrl_c_of_a_terminal_ends_a_method_without_a_traceback(photo, tmp_path):
+    """The signal goes to all processes of the group in the foreground."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    folder, scratch = tmp_path / "folder", tmp_path / "scratch"
+    folder.mkdir()
+    scratch.mkdir()
+    photo.rename(folder / "photo.png")
+    with subprocess.Popen(
+        [*COMMAND, "bench", str(folder), "--methods", str(tmp_path / "slow.py")],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        process_group=0,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        cwd=ROOT,
+    ) as process:
+        process.stderr.readline()  # loaded to be checked
+        method = int(process.stderr.readline().split()[1])  # loaded to be measured
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stderr.read() == b"l3c: interrupted\n"
+    assert (process.returncode, files_in(scratch)) == (130, [])
+    with pytest.raises(ProcessLookupError):
+        os.kill(method, 0)
