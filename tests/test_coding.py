@@ -3,8 +3,6 @@
 What codes a tile of RGB: the network where it suits, the fallback where it does not.
 """
 
-from unittest import mock
-
 import fuzz_decoder
 import numpy as np
 import pytest
@@ -35,13 +33,13 @@ CODECS = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def network_codes():
-    """What the network should code, whether it suits or not: it is untrained."""
-    with mock.patch.object(tile_coding, "_limit", limit):
-        yield
+@pytest.fixture
+def network_codes(monkeypatch):
+    """The network codes what it should, whether it suits or not: it is untrained."""
+    monkeypatch.setattr(tile_coding, "_limit", limit)
 
 
+@pytest.mark.usefixtures("network_codes")
 @pytest.mark.parametrize("used", CODECS.values(), ids=CODECS)
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("size", [(1, 1), (1, 1100), (7, 13), (65, 37)])
@@ -60,6 +58,7 @@ def test_round_trip_of_every_mode(mode, size, used, monkeypatch):
     assert sum(done) == 2 * size[0] * size[1]
 
 
+@pytest.mark.usefixtures("network_codes")
 def test_other_arithmetic_is_told_from_altered_bytes():
     """Weights that differ in the last bit stand for another processor's rounding."""
     picture = Picture.from_array(smooth(64, 64))
@@ -72,6 +71,7 @@ def test_other_arithmetic_is_told_from_altered_bytes():
         decode_picture(data, lambda *model: other)
 
 
+@pytest.mark.usefixtures("network_codes")
 def test_streams_that_floating_point_cannot_follow_are_not_damaged():
     """A family whose decoder notices in the middle that the symbols went wrong."""
 
@@ -102,6 +102,7 @@ def test_fuzzing_the_decoder_finds_nothing(family):
     assert {"NotExactError", "TileAlteredError", "CorruptStreamError", "salvaged"} <= set(answers)
 
 
+@pytest.mark.usefixtures("network_codes")
 @pytest.mark.parametrize("used", CODECS.values(), ids=CODECS)
 def test_a_batch_has_the_files_of_its_pictures(used, monkeypatch):
     monkeypatch.setattr(pyramid_codec, "TOGETHER", 3 * 9 * 11)  # pictures at once, the last alone
@@ -231,10 +232,9 @@ def test_grey_goes_through_a_causal_network(codec, channels):
 
 
 @pytest.fixture
-def mixed(monkeypatch):
+def mixed(monkeypatch, network_codes):
     """Four tiles of 32x32 pixels, the second and the third of them flat."""
     monkeypatch.setattr(tiles, "TILE_PIXELS", 32 * 32)
-    monkeypatch.setattr(tile_coding, "_limit", limit)
     samples = smooth(64, 64)
     samples[:32, 32:] = 7
     samples[32:, :32] = (1, 2, 3)

@@ -94,20 +94,6 @@ def test_every_candidate_decodes_and_the_smallest_is_taken(size, channels, bits,
     assert stream == min(candidates, key=len)
 
 
-def test_all_coders_try_what_they_can():
-    def codes(channels, bits, width=3):
-        samples = make((2, width, channels), bits, "noise", 0)
-        return [c[0] for c in fallback._candidates(samples, bits)]
-
-    raw, jpegxl, webp, box, split = Coder
-    assert codes(1, 8) == [raw, jpegxl, webp, box]
-    assert codes(1, 1) == codes(3, 8) == [raw, jpegxl, webp]
-    assert codes(2, 8) == codes(4, 16) == [raw, jpegxl, split]
-    assert codes(4, 8) == [raw, jpegxl, webp, split]
-    assert codes(1, 16) == [raw, jpegxl]
-    assert codes(1, 8, 16384) == [raw, jpegxl]  # wider than WebP can be
-
-
 @pytest.mark.parametrize(
     ("array", "bits"),
     [

@@ -69,9 +69,3 @@ def test_no_grid_has_shorter_cuts(monkeypatch):
             if -(-high // rows) * -(-wide // cols) <= 37
         }
         assert cuts[tile_grid(height, width)] == min(cuts.values())
-
-
-@pytest.mark.parametrize("size", [(16, 8, 3, 1), (16, 8, 1, 0), (0, 8, 1, 1), (2**20, 8, 1, 1)])
-def test_impossible_rectangles_are_refused(size):
-    with pytest.raises(ValueError):
-        tile_rectangles(*size)

@@ -34,29 +34,23 @@ def rewrite_card(weights, change):
     weights.with_suffix(".json").write_text(json.dumps(card))
 
 
-def test_opens_weights_beside_their_card(tmp_path):
-    weights = write_model(tmp_path)
+def test_opened_beside_their_card_and_found_by_the_identity_in_a_file(tmp_path):
+    weights, other = write_model(tmp_path), tiny("rgb", seed=7).identity()
     file, codec = zoo.read_model(weights), zoo.open_codec(weights, "cpu")
-    assert codec.arithmetic == Arithmetic.INTEGER
-    assert codec.identity == integer_network().identity() == file.identity("integer")
     assert zoo.open_codec(str(weights), "cpu") is codec
-    other = zoo.open_codec(weights, "cpu", "float")
-    assert other.arithmetic == Arithmetic.FLOAT_CPU
-    assert other.identity == tiny().identity() == file.identity("float")
+    for kind, arithmetic, identity in (
+        ("integer", Arithmetic.INTEGER, integer_network().identity()),
+        ("float", Arithmetic.FLOAT_CPU, tiny().identity()),
+    ):
+        opened = zoo.open_codec(weights, "cpu", kind)
+        assert opened is zoo.find_codec(identity, arithmetic, "cpu", (weights,))
+        assert (opened.arithmetic, opened.identity) == (arithmetic, identity)
+        assert file.identity(kind) == identity
+        with pytest.raises(ModelMismatchError):
+            zoo.find_codec(other, arithmetic, more=(weights,))
+    assert codec.arithmetic == Arithmetic.INTEGER
     write_model(tmp_path, seed=1)
     assert zoo.open_codec(weights, "cpu").identity != codec.identity  # a changed file
-
-
-def test_a_model_without_integers_codes_in_floating_point_only(tmp_path):
-    weights = write_model(tmp_path)
-    save(weights, tiny().state_dict())
-    rewrite_card(weights, lambda card: card.pop("integer_identity"))
-    codec = zoo.open_codec(weights, "cpu")
-    assert (codec.arithmetic, codec.identity) == (Arithmetic.FLOAT_CPU, tiny().identity())
-    with pytest.raises(zoo.NoArithmeticError, match=r"model\.safetensors"):
-        zoo.open_codec(weights, "cpu", "integer")
-    with pytest.raises(ModelMismatchError):
-        zoo.find_codec(integer_network().identity(), Arithmetic.INTEGER, "cpu", (weights,))
 
 
 def of_another_type(tensors):
@@ -115,17 +109,6 @@ def test_files_that_are_no_models_are_refused(tmp_path):
     for device, arithmetic in (("tpu", None), ("cpu", "fixed")):
         with pytest.raises(ValueError, match="must be one of"):
             zoo.open_codec(weights, device, arithmetic)
-
-
-def test_found_by_the_identity_in_a_file(tmp_path):
-    weights, other = write_model(tmp_path), tiny("rgb", seed=7)
-    on_cpu = Arithmetic.FLOAT_CPU
-    for network, arithmetic in ((tiny(), on_cpu), (integer_network(), Arithmetic.INTEGER)):
-        identity = network.identity()
-        found = zoo.find_codec(identity, arithmetic, "cpu", (weights,))
-        assert (found.identity, found.arithmetic) == (identity, arithmetic)
-        with pytest.raises(ModelMismatchError):
-            zoo.find_codec(other.identity(), arithmetic, more=(weights,))
 
 
 def test_the_package_comes_with_models_that_fit_their_cards():
