@@ -30,7 +30,7 @@ SHAPE: dict[str, Any] = {
     "features": 12,
     "blocks": 1,
     "mixtures": 2,
-    "dilations": (1, 2),
+    "dilations": [1, 2],
     "channel_coefficients": "centred",
 }
 START = {"parametrization": "unit", "initialization": "pyramid"}

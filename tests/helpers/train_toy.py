@@ -7,20 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_models import SHAPE, START, smooth
 
 from l3c.recipe import Recipe, TrainSettings
 from l3c.training import loop
 
-MODEL: dict[str, Any] = {
-    "scales": 2,
-    "features": 12,
-    "blocks": 1,
-    "mixtures": 2,
-    "dilations": [1, 2],
-    "parametrization": "unit",
-    "initialization": "pyramid",
-    "channel_coefficients": "centred",
-}
+MODEL: dict[str, Any] = SHAPE | START | {"scales": 2}
 
 
 def toy(steps: int, **train: Any) -> Recipe:
@@ -40,11 +32,8 @@ def toy(steps: int, **train: Any) -> Recipe:
 
 
 def photographs() -> dict[str, np.ndarray]:
-    """Two gradients with noise, uint8 (H, W, 3)."""
-    rng = np.random.default_rng(0)
-    ramp = np.linspace(0, 200, 40)[:, None, None] + np.linspace(0, 50, 32)[None, :, None]
-    noisy = (ramp + rng.normal(0, 4, (40, 32, 3))).clip(0, 255).astype(np.uint8)
-    return {"a": noisy, "b": np.full((16, 16, 3), 99, np.uint8)}
+    """A smooth one and a flat one, uint8 (H, W, 3)."""
+    return {"a": smooth(40, 32), "b": np.full((16, 16, 3), 99, np.uint8)}
 
 
 def run(folder: Path, recipe: Recipe, images: Any = None, **more: Any) -> Path:
