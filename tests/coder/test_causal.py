@@ -1,11 +1,10 @@
 """The causal codec: the same bits from every variant, and weights that cannot overflow."""
 
-import os
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
+from golden import GOLDEN, writes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -229,17 +228,17 @@ def test_what_is_no_tile_is_refused(pixels):
         causal.encode_tile(pixels, NETWORK)
 
 
-GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "causal.npz"
 GOLDEN_FIT = bytes.fromhex("cc3414ec7c84e04419671e55fe030d180e30fe00fef4fbf8")
 
 
 def test_golden_tile_is_decoded_and_written_for_ever(variant):
-    """Bytes written once (see test_range_coder.py), and the bias that every machine fits."""
-    if os.environ.get("L3C_WRITE_GOLDEN") and not GOLDEN.exists():
+    """Bytes written once (helpers/golden.py), and the bias that every machine fits."""
+    path = GOLDEN / "causal.npz"
+    if writes(path):
         net, pixels = network(7, (86, 16, 16, 24)), tile(50, 47, 7, "smooth")
         payload = np.frombuffer(causal.encode_tile(pixels, net), np.uint8)
-        np.savez_compressed(GOLDEN, pixels=pixels, payload=payload, **net.to_arrays())
-    with np.load(GOLDEN) as file:
+        np.savez_compressed(path, pixels=pixels, payload=payload, **net.to_arrays())
+    with np.load(path) as file:
         arrays = dict(file)
     pixels, payload = arrays.pop("pixels"), arrays.pop("payload").tobytes()
     net = CausalNetwork.from_arrays(arrays)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from golden import GOLDEN
 from hypothesis import HealthCheck, given, settings
 from mixture_samples import SHAPES, WRONG, Z, any_samples, sample
 
@@ -19,7 +20,6 @@ from coder.shape import MixtureShape, lane_count
 
 HERE = Path(__file__).parent
 CODER = Path(cuda.__file__).parent
-GOLDEN = HERE.parent / "data" / "golden"
 
 MANY = MixtureShape(channels=2, levels=300, mixtures=64, coupled=True)
 

@@ -3,24 +3,21 @@
 Golden streams are bytes written once, which every later version must decode, and write again:
 `tests/data/golden/coder-<case>.npz` holds what both sides know and the symbols, `coder-<case>.bin`
 the stream, and coder.json the shapes. If a test of them fails, the change breaks every stream
-written so far: undo it, or make it a new format version beside the old one (FORMAT.md). The stream
-of a new case, a line of coder.json with its npz, and no other, is written by
-
-    L3C_WRITE_GOLDEN=1 python -m pytest tests/coder/test_range_coder.py
+written so far: undo it, or make it a new format version beside the old one (FORMAT.md). A new case
+is a line of coder.json with its npz.
 """
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from golden import GOLDEN, stems, writes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixture_samples import (
@@ -288,7 +285,6 @@ def test_wrong_arguments_of_tables_are_named(symbols, cdf, rows, message):
         encode(symbols, cdf, rows)
 
 
-GOLDEN = Path(__file__).parent.parent / "data" / "golden"
 CASES = json.loads((GOLDEN / "coder.json").read_text(encoding="utf-8"))
 
 
@@ -299,7 +295,7 @@ def test_golden_streams_are_decoded_and_written_for_ever(case):
     symbols, written = given.pop("symbols"), GOLDEN / f"coder-{case}.bin"
     if CASES[case]:  # plain tables have none
         shape, parameters = MixtureShape(**CASES[case]), given["parameters"]
-        if os.environ.get("L3C_WRITE_GOLDEN") and not written.exists():
+        if writes(written):
             written.write_bytes(reference.encode_mixture(symbols, parameters, shape))
         stream = written.read_bytes()
         assert (decode_mixture(stream, parameters, shape) == symbols).all()
@@ -313,4 +309,4 @@ def test_golden_streams_are_decoded_and_written_for_ever(case):
 
 def test_golden_streams_are_those_listed():
     assert len(CASES) >= 9
-    assert {path.stem for path in GOLDEN.glob("coder-*.bin")} == {f"coder-{c}" for c in CASES}
+    assert stems("coder-*.bin") == {f"coder-{case}" for case in CASES}

@@ -1,14 +1,11 @@
 """The container: round trips, FORMAT.md's example, golden files, and a named refusal of the rest.
 
 `tests/data/golden/container-<case>.l3c` are files that every later version must parse to the
-containers in GOLDEN_CASES. New cases, and only those, are written by
-
-    L3C_WRITE_GOLDEN=1 python -m pytest tests/fileformat/test_container.py
+containers in GOLDEN_CASES.
 """
 
 import dataclasses
 import itertools
-import os
 import pickle
 import re
 import time
@@ -19,6 +16,7 @@ from pathlib import Path
 import fuzz_container
 import numpy as np
 import pytest
+from golden import GOLDEN, stems, writes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +37,6 @@ from l3c.fileformat.container import (
 )
 from l3c.fileformat.tiles import MAX_SIDE, tile_rectangles
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 RGB, RGBA = 4, 5
 
 
@@ -190,7 +187,7 @@ GOLDEN_CASES = {
 @pytest.mark.parametrize("case", GOLDEN_CASES)
 def test_golden_files_are_parsed_for_ever(case):
     path = GOLDEN / f"container-{case}.l3c"
-    if os.environ.get("L3C_WRITE_GOLDEN") and not path.exists():
+    if writes(path):
         path.write_bytes(pack(GOLDEN_CASES[case]))
     container = unpack(path.read_bytes())
     assert container == GOLDEN_CASES[case]
@@ -200,7 +197,7 @@ def test_golden_files_are_parsed_for_ever(case):
 
 
 def test_golden_files_are_those_listed():
-    assert {p.stem for p in GOLDEN.glob("container-*")} == {f"container-{c}" for c in GOLDEN_CASES}
+    assert stems("container-*") == {f"container-{case}" for case in GOLDEN_CASES}
 
 
 def regions(container):

@@ -2,26 +2,21 @@
 
 `tests/data/golden/fallback-<case>.bin` is a stream of the coder that the case names, `.npz` the
 samples in it. If one does not decode any more, files written so far are lost: undo the change, or
-give it a new code. The bytes of new streams may change with the libraries. New cases, and only
-those, are written by
-
-    L3C_WRITE_GOLDEN=1 python -m pytest tests/fileformat/test_fallback.py
+give it a new code. The bytes of new streams may change with the libraries.
 """
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from golden import GOLDEN, stems, writes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l3c.fileformat import fallback
 from l3c.fileformat.fallback import Coder, FallbackError
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 CASES = {
     "raw-1": (Coder.RAW, (5, 7, 1), 1),
     "raw-8": (Coder.RAW, (5, 7, 4), 8),
@@ -117,7 +112,7 @@ def test_arguments_are_checked(array, bits):
 def test_golden_streams_decode_for_ever(case):
     coder, shape, bits = CASES[case]
     path = GOLDEN / f"fallback-{case}.bin"
-    if os.environ.get("L3C_WRITE_GOLDEN") and not path.exists():
+    if writes(path):
         made = make(shape, bits, "few" if coder == Coder.WEBP_BOX else "smooth", len(case))
         np.savez_compressed(path.with_suffix(".npz"), samples=made)
         path.write_bytes(next(c for c in fallback._candidates(made, bits) if c[0] == coder))
@@ -130,7 +125,7 @@ def test_golden_streams_decode_for_ever(case):
 
 
 def test_golden_streams_are_those_listed():
-    assert {path.stem for path in GOLDEN.glob("fallback-*.bin")} == {f"fallback-{c}" for c in CASES}
+    assert stems("fallback-*.bin") == {f"fallback-{case}" for case in CASES}
     assert {coder for coder, _, _ in CASES.values()} == set(Coder)
 
 

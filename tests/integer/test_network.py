@@ -10,11 +10,11 @@ import copy
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from golden import GOLDEN, stems
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
@@ -212,7 +212,6 @@ def test_what_is_not_finite_is_refused(name, value):
         convert(network, [smooth(32, 32)])
 
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 MIXED_SHA256 = "d8b2ff79006051d18400840f92ab804aa6a1492931b06737d1822405c7794f29"
 CASES = json.loads((GOLDEN / "integer.json").read_text())
 
@@ -252,4 +251,4 @@ def test_a_golden_file_of_format_3_decodes_for_ever():
 
 
 def test_golden_files_are_those_listed():
-    assert {path.stem for path in GOLDEN.glob("integer-*")} == {f"integer-{case}" for case in CASES}
+    assert stems("integer-*") == {f"integer-{case}" for case in CASES}
