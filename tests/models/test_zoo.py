@@ -17,21 +17,14 @@ from safetensors.torch import load_file, save_file
 from tiny_models import integer_network, integers, tiny, write_model
 
 from l3c.fileformat.errors import ModelMismatchError
-from l3c.models import base, zoo
+from l3c.models import zoo
 from l3c.models.tile_codec import KINDS, Arithmetic
 from l3c.models.zoo import FamilyError, load_family
-from l3c.recipe import Recipe
 from tools.release import DATA_LICENCES, release
 
 
 def save(weights, tensors):
     save_file({name: value.contiguous() for name, value in tensors.items()}, weights)
-
-
-def rewrite_card(weights, change):
-    card = json.loads(weights.with_suffix(".json").read_text())
-    change(card)
-    weights.with_suffix(".json").write_text(json.dumps(card))
 
 
 def test_opened_beside_their_card_and_found_by_the_identity_in_a_file(tmp_path):
@@ -88,8 +81,13 @@ def test_weights_that_are_not_the_card_s_are_refused(change, reason, tmp_path):
     assert reason in str(error.value)
 
 
-@pytest.mark.parametrize("card", ["{}", "[1", "[1]", '{"recipe": {"family": "l3c", "odd": 1}}'])
-def test_a_card_without_a_recipe_is_refused(card, tmp_path):
+CARDS = ["{}", "[1", "[1]", '{"recipe": {"family": "l3c", "odd": 1}}']
+
+
+@pytest.mark.parametrize("card", [*CARDS, '{"recipe": {"family": "mine.py"}}'])
+def test_a_card_without_a_recipe_or_with_a_family_beside_it_is_refused(card, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text("raise SystemExit('was run')")
     weights = write_model(tmp_path)
     weights.with_suffix(".json").write_text(card)
     with pytest.raises(zoo.ModelError, match=r"model\.json"):
@@ -196,17 +194,3 @@ def test_a_new_setting_with_a_default_keeps_identities():
     with torch.no_grad():
         changed.out.bias[0] += 1
     assert changed.identity() != known
-
-
-def test_a_card_that_names_a_file_beside_it_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text("raise SystemExit('was run')")
-    recipe = Recipe(name="mine", family=autoregressive.__file__)
-    content = {"name": "mine", "recipe": recipe.model_dump(mode="json")}
-    weights = tmp_path / "mine.safetensors"
-    card = base.write_model(weights, recipe.make_model(), None, content).card
-    card["recipe"]["family"] = "mine.py"
-    weights.with_suffix(".json").write_text(json.dumps(card))
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(zoo.ModelError) as error:
-        zoo.open_codec(weights, "cpu")
-    assert "absolute" in str(error.value)
