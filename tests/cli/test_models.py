@@ -67,39 +67,21 @@ def test_nothing_is_imported_without_photographs_or_from_other_files(run, photog
     assert (files_in(empty), weights.exists()) == (["grey.png"], False)
 
 
-@pytest.fixture
-def trained(other_model, tmp_path):
-    """The other model with all that a card can hold, trained for 20 steps at another rate."""
-    weights = tmp_path / "trained.safetensors"
-    shutil.copy(other_model, weights)
-    card = json.loads(other_model.with_suffix(".json").read_text())
-    card["recipe"]["train"] |= {"steps": 20, "learning_rate": 0.003}
-    card |= {"steps": 20, "train_s": 4.5, "processes": 1, "threads": 2, "device": "cpu"}
-    card |= {"images": 6, "data_sha256": "0123456789abcdef" * 4, "licence": "CC0-1.0"}
-    card |= {"final_train_bpsp": 4.25, "validation_bpsp": 4.5, "released": "2026-11-22"}
-    card |= {"versions": {"torch": "2.13.0", "python": "3.11.7"}}
-    weights.with_suffix(".json").write_text(json.dumps(card))
-    return weights
-
-
-@pytest.fixture
-def mixed_up(other_model, model, tmp_path):
-    """Weights with the card of others."""
-    shutil.copy(other_model, tmp_path / "x.safetensors")
-    shutil.copy(model.with_suffix(".json"), tmp_path / "x.json")
-    return tmp_path / "x.safetensors"
-
-
 def cells(line):
     return re.split("  +", line.strip())
 
 
-def test_models_are_listed_and_checked(run, trained, other_model):
-    ended = run("models", trained)
+def test_models_are_listed_and_checked(run, other_model, tmp_path):
+    weights = tmp_path / "trained.safetensors"
+    shutil.copy(other_model, weights)
+    card = json.loads(other_model.with_suffix(".json").read_text())
+    card |= {"images": 6, "data_sha256": "0123456789abcdef" * 4, "validation_bpsp": 4.5}
+    weights.with_suffix(".json").write_text(json.dumps(card))
+    ended = run("models", weights)
     head, default, ours = map(cells, ended.out.splitlines())
     assert (ended.code, default[0], ours[0]) == (0, "causal-middle", "trained")
     row = dict(zip(head, ours, strict=True))
-    assert row["identity"] == read_model(trained).card["integer_identity"]
+    assert row["identity"] == card["integer_identity"]
     assert (row["validation bpsp"], row["trained on"]) == ("4.500", "6 images (0123456789ab)")
     assert run("models", "causal-middle").out == run("models").out
     default, other = run("models", other_model.parent, "--json").content["files"]
@@ -108,8 +90,10 @@ def test_models_are_listed_and_checked(run, trained, other_model):
     assert (other["steps"], other["validation_bpsp"]) == (None, None)
 
 
-def test_models_that_cannot_be_used_are_named(run, other_model, mixed_up):
-    nowhere = mixed_up.with_name("nowhere.safetensors")
+def test_models_that_cannot_be_used_are_named(run, other_model, model, tmp_path):
+    mixed_up, nowhere = tmp_path / "x.safetensors", tmp_path / "nowhere.safetensors"
+    shutil.copy(other_model, mixed_up)
+    shutil.copy(model.with_suffix(".json"), mixed_up.with_suffix(".json"))  # the card of another
     ended = run("models", mixed_up, nowhere)
     assert (ended.code, ended.err.count("\n")) == (4, 2)
     assert all(f"l3c: {path}: " in ended.err for path in (mixed_up, nowhere))
