@@ -137,6 +137,8 @@ def test_lossy_files_are_never_taken_for_others():
     for other, lossy in ((data, False), (pack(SAMPLE), True), (MAGIC + data[8:], True)):
         with pytest.raises(errors.NotL3CError):
             unpack(other, lossy=lossy)
+    with pytest.raises(errors.NewerFormatError):
+        unpack(data[:8] + b"\2" + data[9:], lossy=True)
 
 
 def test_checksum_of_pixels():
