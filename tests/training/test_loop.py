@@ -73,6 +73,7 @@ def test_validation_is_measured_now_and_then_and_at_the_end(tmp_path, monkeypatc
     weights = run(tmp_path, recipe, validation=VALIDATED)
     rows = pd.read_csv(weights.with_suffix(".csv"))
     assert rows.validation_bpsp.notna().tolist() == [False, True, False, True, True]
+    assert rows.validation_bpsp.dropna().is_unique  # averages move, too
     card = read_model(weights).card
     assert card["validation_bpsp"] == rows.validation_bpsp.iloc[-1]
     model, _ = load_model(read_model(weights))  # the averaged weights, if there are any
