@@ -206,7 +206,7 @@ def test_unchecked_tables_are_checked_where_they_are_used():
     cdf = np.array([[0, 5, TOTAL], [0, 0, TOTAL], [0, TOTAL, TOTAL]], np.uint32)
     assert encode([0], cdf, [0], check=False) == encode([0], cdf[:1])
     for symbol, row in ((0, 1), (1, 2)):
-        with pytest.raises(ValueError, match=f"cdf row {row}, of symbol 1, does not increase"):
+        with pytest.raises(ValueError, match=f"row {row}, of symbol 1"):
             encode([0, symbol], cdf, [0, row], check=False)
     rng = np.random.default_rng(0)
     for _ in range(50):  # any table at all, any bytes: an error or symbols
@@ -267,21 +267,21 @@ def test_wrong_arguments_of_mixtures_are_named(symbols, parameters, named):
 
 
 @pytest.mark.parametrize(
-    ("symbols", "cdf", "rows", "message"),
+    ("symbols", "cdf", "rows", "named"),
     [
-        ([0, 1], CDF + np.array([[0], [1]]), None, "cdf row 1 does not start at 0"),
-        ([0, 1], CDF // 2, None, r"cdf row 0 does not end at 2\^24"),
-        ([0, 1], [[0, 5, TOTAL], [0, 0, TOTAL]], None, "cdf row 1 does not increase at entry 0"),
-        ([0], [[0, 5 - 2**32, TOTAL]], None, "cdf row 0 does not increase"),  # not modulo 2^32
-        ([0], [[0, 5 + 2**32, TOTAL]], None, "cdf row 0 does not increase"),
-        ([0], (STEPS % 2**32).astype(np.uint32)[None], None, "not increase at entry 255"),
-        ([0, 1], CDF, [0, 2], r"row 2 of symbol 1 is not in 0\.\.1"),
-        ([2, 1], CDF, None, r"symbol 2 at \(0,\) is not in 0\.\.1"),
-        ([0, 1], CDF / TOTAL, None, "cdf must be integers"),
+        ([0, 1], CDF + np.array([[0], [1]]), None, "cdf row 1 "),
+        ([0, 1], CDF // 2, None, "cdf row 0 "),
+        ([0, 1], [[0, 5, TOTAL], [0, 0, TOTAL]], None, "cdf row 1 .* entry 0"),
+        ([0], [[0, 5 - 2**32, TOTAL]], None, "cdf row 0 "),  # not modulo 2^32
+        ([0], [[0, 5 + 2**32, TOTAL]], None, "cdf row 0 "),
+        ([0], (STEPS % 2**32).astype(np.uint32)[None], None, "entry 255"),
+        ([0, 1], CDF, [0, 2], "row 2 of symbol 1"),
+        ([2, 1], CDF, None, r"at \(0,\)"),
+        ([0, 1], CDF / TOTAL, None, "float64"),
     ],
 )
-def test_wrong_arguments_of_tables_are_named(symbols, cdf, rows, message):
-    with pytest.raises((ValueError, TypeError), match=message):
+def test_wrong_arguments_of_tables_are_named(symbols, cdf, rows, named):
+    with pytest.raises((ValueError, TypeError), match=named):
         encode(symbols, cdf, rows)
 
 

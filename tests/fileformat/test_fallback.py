@@ -104,7 +104,7 @@ def test_every_candidate_decodes_and_the_smallest_is_taken(size, channels, bits,
     ],
 )
 def test_arguments_are_checked(array, bits):
-    with pytest.raises(ValueError, match="got"):
+    with pytest.raises(ValueError):
         fallback.encode(array, bits)
 
 

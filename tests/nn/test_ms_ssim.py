@@ -85,5 +85,5 @@ def test_training_on_small_crops_has_gradients(side):
 def test_wrong_shapes_are_refused():
     x, y = images(3, 16, 16)
     for first, second in ((x[..., :15], y[..., :15]), (x, y[:, :1])):
-        with pytest.raises(ValueError, match="sides of 16"):
+        with pytest.raises(ValueError):
             ms_ssim(first, second)
