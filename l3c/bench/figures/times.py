@@ -124,7 +124,7 @@ def _draw_phases(axes: Axes, wide: DataFrame) -> None:
 
 def _text(seconds: float) -> str:
     """With a unit that leaves few digits."""
-    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
+    return f"{seconds:.2f} s" if seconds >= 0.0995 else f"{1000 * seconds:.2g} ms"
 
 
 @figure()
