@@ -86,7 +86,9 @@ def given_model(experiment: Experiment, key: str, root: Path) -> ModelFile:
     Raises:
         ModelError: it is not there.
     """
-    file = named_model(str(resolve(experiment.models[key].weights or "", root)))
+    name = experiment.models[key].weights or ""
+    # A folder may be called as a released model is.
+    file = named_model(str(resolve(name, root)) if name.endswith(".safetensors") else name)
     if not file.weights.is_file():
         raise ModelError(f"{file.weights}: there is no such file")
     return file
