@@ -16,7 +16,7 @@ from l3c.messages import aligned
 from l3c.models.zoo import DEFAULT, ModelFile, open_codec, read_model, released
 
 _FACTS = [  # keys of a model's fields
-    *("family", "parameters", "identity", "float_identity", "steps", "train_s", "processes"),
+    *("family", "parameters", "identity", "float_identity", "steps", "train_s"),
     *("threads", "device", "images", "data_sha256", "final_train_bpsp", "validation_bpsp"),
     *("date", "licence", "released"),
 ]
