@@ -62,7 +62,7 @@ class BuildPython(build_py):
 EXTENSIONS = [
     Extension(
         "coder._range_coder",
-        sources=["coder/_range_coder.pyx", "coder/lanes.c", "coder/mixture_loss.c"],
+        sources=["coder/_range_coder.pyx", "coder/lanes.c"],
         depends=[
             "coder/clones.h",
             "coder/elementary.h",
@@ -70,7 +70,6 @@ EXTENSIONS = [
             "coder/mixture_cdf.h",
             "coder/mixture_lanes.h",
             "coder/mixture_steps.h",
-            "coder/mixture_loss.h",
             "coder/range_coder.h",
         ],
         include_dirs=["coder"],
@@ -99,6 +98,12 @@ EXTENSIONS = [
             "coder/mixture_steps.h",
             "coder/range_coder.h",
         ],
+        include_dirs=["coder"],
+    ),
+    Extension(
+        "coder._mixture_loss",
+        sources=["coder/_mixture_loss.pyx", "coder/mixture_loss.c"],
+        depends=["coder/clones.h", "coder/elementary.h", "coder/mixture_loss.h"],
         include_dirs=["coder"],
     ),
     Extension(

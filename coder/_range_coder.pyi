@@ -10,9 +10,6 @@ _U16 = npt.NDArray[np.uint16]
 _U32 = npt.NDArray[np.uint32]
 _I64 = npt.NDArray[np.int64]
 _Size = npt.NDArray[np.uintp]
-_F32 = npt.NDArray[np.float32]
-
-LOSS_WIDTH: int
 
 def encode_mixture(
     shape: MixtureShape,
@@ -58,16 +55,6 @@ def decode_tables(
     symbols: _U16,
 ) -> int: ...
 def first_flaw(cdf: _U32) -> int: ...
-def mixture_loss(
-    shape: MixtureShape,
-    centred: bool,
-    units: _F32,
-    outputs: _F32,
-    symbols: _F32,
-    by_outputs: _F32 | None,
-    by_symbols: _F32 | None,
-    work: _F32,
-) -> float: ...
 def use_variant(wanted: int = -1) -> int: ...
 
 class Encoder:

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
-"""Cython border of lanes.c and mixture_loss.c: takes contiguous arrays that its callers have checked, without the GIL."""
+"""Cython border of lanes.c: takes contiguous arrays that its callers have checked, without the GIL."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -59,18 +59,6 @@ cdef extern from "lanes.h":
     int64_t table_flaw(const uint32_t *, int64_t, int32_t) nogil
     void uniform_encode(rc_encoder *, const uint16_t *, int64_t, uint32_t) nogil
     void uniform_decode(rc_decoder *, uint16_t *, int64_t, uint32_t) nogil
-
-
-cdef extern from "mixture_loss.h":
-    enum: MIXTURE_LOSS_WIDTH
-    ctypedef struct mixture_units:
-        int32_t channels, levels, mixtures, parameters, sigmoid, centred
-        const float *scale
-        const float *shift
-        const float *low
-        const float *high
-    double c_mixture_loss "mixture_loss"(const mixture_units *, const float *, const float *, int64_t, float *,
-                                         float *, float *) nogil
 
 
 cdef enum:
@@ -254,24 +242,6 @@ def first_flaw(const uint32_t[:, ::1] cdf):
 
 # One lane, in any number of calls. A lock lets threads take turns at one stream. All arrays hold at
 # least one symbol; what a call returns is what the function of the same name above does.
-
-
-LOSS_WIDTH = MIXTURE_LOSS_WIDTH
-
-
-def mixture_loss(shape, bint centred, const float[:, ::1] units, const float[:, ::1] outputs,
-                 const float[:, ::1] symbols, float[:, ::1] by_outputs, float[:, ::1] by_symbols, float[:, ::1] work):
-    """Nats of all symbols; `units` (4, P) are scale, shift, low, high; `work` is (4 P, LOSS_WIDTH)."""
-    cdef mixture_units u
-    cdef double nats
-    u.channels, u.levels, u.mixtures, u.parameters = shape.channels, shape.levels, shape.mixtures, shape.parameters
-    u.sigmoid, u.centred = shape.sigmoid, centred
-    u.scale, u.shift, u.low, u.high = &units[0, 0], &units[1, 0], &units[2, 0], &units[3, 0]
-    cdef float *by_y = NULL if by_outputs is None else &by_outputs[0, 0]
-    cdef float *by_x = NULL if by_symbols is None else &by_symbols[0, 0]
-    with nogil:
-        nats = c_mixture_loss(&u, &outputs[0, 0], &symbols[0, 0], outputs.shape[0], by_y, by_x, &work[0, 0])
-    return nats
 
 
 @cython.final

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from coder import _range_coder
+from coder import _mixture_loss
 from coder.shape import MixtureShape
 from coder.tables import FREQUENCY_BITS, parameter_grids
 
@@ -191,10 +191,8 @@ class _NatsOfOutputs(torch.autograd.Function):
         gradients = [torch.empty_like(each) for each in rows[:count]]
         y, symbols, *by = (each.flatten(0, 2).numpy() for each in (*rows, *gradients))
         by_y, by_x = (*by, None, None)[:2]
-        work = np.empty((4 * shape.parameters, _range_coder.LOSS_WIDTH), np.float32)
-        nats = _range_coder.mixture_loss(
-            shape, centred, units.numpy(), y, symbols, by_y, by_x, work
-        )
+        work = np.empty((4 * shape.parameters, _mixture_loss.BLOCK), np.float32)
+        nats = _mixture_loss.loss(shape, centred, units.numpy(), y, symbols, by_y, by_x, work)
         ctx.save_for_backward(*gradients)
         return outputs.new_tensor(nats)
 
