@@ -157,6 +157,7 @@ class Decoder(nn.Module):
 
     Args:
         steps: in the order of decoding.
+        shapes: of the mixtures of z^(0), ..., z^(S); of z^(S) only channels and levels hold.
         shared: whether one predictor serves all scales, which then share no features.
 
     Attributes:
@@ -166,9 +167,15 @@ class Decoder(nn.Module):
     predictors: nn.ModuleList
     classifiers: nn.ModuleList
 
-    def __init__(self, steps: Sequence[CodingStep], shared: bool) -> None:
+    def __init__(
+        self, steps: Sequence[CodingStep], shapes: Sequence[MixtureShape], shared: bool
+    ) -> None:
         super().__init__()
-        self.steps, self.shared = tuple(steps), shared
+        self.steps, self.shapes, self.shared = tuple(steps), tuple(shapes), shared
+
+    def shape(self, s: int) -> MixtureShape:
+        """The mixture of z^(s); its channels and levels also hold for z^(S)."""
+        return self.shapes[s]
 
     def predict(
         self, step: CodingStep, values: Tensor, coarser_features: Tensor | None
@@ -197,7 +204,7 @@ class Decoder(nn.Module):
         Args:
             makers: class of the modules to replace -> name and module -> the one in its place.
         """
-        copied = Decoder(self.steps, self.shared)
+        copied = Decoder(self.steps, self.shapes, self.shared)
         copied.predictors, copied.classifiers = self.predictors, self.classifiers
         places: dict[int, nn.Module] = {}
         for name, module in copied.named_modules():
@@ -259,15 +266,14 @@ class PyramidNetwork(Decoder):
         unit: bool,
         shared: bool = False,
     ) -> None:
-        super().__init__(steps, shared)
+        super().__init__(steps, shapes, shared)
         self.settings, self.scales = settings, settings.scales
-        self.shapes = tuple(shapes)
         centred = settings.channel_coefficients == "centred"
         finest = {step.predictor: step for step in steps}  # the last step that uses a predictor
         owners = [step for _, step in sorted(finest.items())]
         self.predictors = nn.ModuleList(
             Predictor(
-                self.input_shape(step).channels,
+                self.shape(step.source_scale).channels,
                 settings.features,
                 settings.blocks,
                 step.upsample(settings.scales),
@@ -281,14 +287,6 @@ class PyramidNetwork(Decoder):
             for step in owners
             for _ in step.targets
         )
-
-    def shape(self, s: int) -> MixtureShape:
-        """The mixture of z^(s); its channels and levels also hold for z^(S)."""
-        return self.shapes[s]
-
-    def input_shape(self, step: CodingStep) -> MixtureShape:
-        """Channels and levels of the input of a step."""
-        return self.shape(step.source_scale)
 
     @abstractmethod
     def bottlenecks(self, images: Tensor) -> list[Bottleneck]:
