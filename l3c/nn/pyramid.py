@@ -13,7 +13,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple, cast
+from typing import Annotated, Any, Literal, cast
 
 import torch
 from pydantic import Field
@@ -71,13 +71,6 @@ class PixelGroup:
 ALL = PixelGroup(0, 0, 1)
 
 
-class Group(NamedTuple):
-    """The part of a `CodingStep` that is the same at every scale."""
-
-    targets: tuple[PixelGroup, ...]
-    source: PixelGroup | None = None
-
-
 @dataclass(frozen=True)
 class CodingStep:
     """One pass of a predictor and its classifiers.
@@ -86,7 +79,8 @@ class CodingStep:
         s: 1..S; pixels of z^(s-1) are predicted.
         number: of the step among those of its scale, from 0.
         targets: the pixels of z^(s-1) that are predicted, independent of each other.
-        source: the pixels of z^(s-1) that this step is the first to get; None for z^(s).
+        source: the pixels of z^(s-1) that it gets, which the step before predicted; None: it gets
+            z^(s).
         predictor: index of its predictor in the network.
         classifiers: indices of its classifiers, one for each target.
     """
@@ -132,23 +126,24 @@ class CodingStep:
 
 
 def make_steps(
-    scales: int, groups: Sequence[Group] = (Group((ALL,)),), shared: bool = False
+    scales: int, groups: Sequence[tuple[PixelGroup, ...]] = ((ALL,),), shared: bool = False
 ) -> tuple[CodingStep, ...]:
     """All steps in the order of decoding; modules are numbered from the finest scale on.
 
     Args:
         scales: S.
-        groups: the steps of each scale.
+        groups: targets of the steps of each scale; a step gets the first target of the one before.
         shared: one set of predictors and classifiers serves all scales.
     """
-    steps, counts = [], [len(group.targets) for group in groups]
+    steps, counts = [], [len(targets) for targets in groups]
     for s in range(scales, 0, -1):
         finer = 0 if shared else s - 1  # scales
-        for number, group in enumerate(groups):
+        for number, targets in enumerate(groups):
+            source = groups[number - 1][0] if number else None
             first = finer * sum(counts) + sum(counts[:number])
             classifiers = tuple(range(first, first + counts[number]))
-            step = CodingStep(s, number, *group, finer * len(groups) + number, classifiers)
-            steps.append(step)
+            predictor = finer * len(groups) + number
+            steps.append(CodingStep(s, number, targets, source, predictor, classifiers))
     return tuple(steps)
 
 
