@@ -183,16 +183,9 @@ class IntegerNetwork(Decoder):
     def predict(
         self, step: CodingStep, values: Tensor, coarser_features: Tensor | None
     ) -> tuple[list[Tensor], Tensor | None]:
-        """Mixture parameters of a step's targets, and the features for the next step.
+        """See `Decoder.predict`; of symbols, int64 (N, C, H, W), each in 0..L-1.
 
-        Args:
-            step: one of `steps`.
-            values: symbols of its input, int64 (N, C, H, W), each in 0..L-1.
-            coarser_features: as given back by the step before; None at the first.
-
-        Returns:
-            int32 (N, P, H', W') on the coder's grids for each target, and the features, integers
-            in their carrier, see `Decoder.predict`.
+        Parameters are int32 on the coder's grids, features integers in their carrier.
         """
         with torch_state.exact_arithmetic():
             z = 2 * values - (self.shape(step.source_scale).levels - 1)  # -(L - 1)..L - 1
