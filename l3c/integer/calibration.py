@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +22,8 @@ from l3c.nn.pyramid import Decoder, PyramidNetwork
 LOG_SIGMA_FLOOR = math.log(0.3)  # in symbols
 
 
-@dataclass
 class Inputs:
-    """Statistics of the inputs of one convolution, in double precision.
+    """Statistics of the inputs of one convolution, in double precision; zeros at first.
 
     Attributes:
         largest: of the absolute values, by channel (I,).
@@ -38,17 +35,11 @@ class Inputs:
             with a 1 for the bias.
     """
 
-    largest: Tensor
-    largest_residual: Tensor
-    sensitivity: Tensor
-    moment: Tensor
-
-    @classmethod
-    def of(cls, convolution: Conv) -> Self:
-        """Zeros."""
-        ins, outs = convolution.in_channels, convolution.out_channels
+    def __init__(self, convolution: Conv) -> None:
         terms = convolution.weight[0].numel() + 1
-        return cls(*(torch.zeros(n).double() for n in (ins, outs, ins, (terms, terms))))
+        self.largest, self.sensitivity = torch.zeros(2, convolution.in_channels).double()
+        self.largest_residual = torch.zeros(convolution.out_channels).double()
+        self.moment = torch.zeros(terms, terms).double()
 
 
 def calibrate(
@@ -73,11 +64,11 @@ def calibrate(
     inputs: list[tuple[Inputs, Tensor]] = []  # of one image
 
     def tapped(name: str, convolution: Conv) -> nn.Module:
+        known = statistics[name] = Inputs(convolution)
+
         def forward(x: Tensor, residual: Tensor | None = None) -> Tensor:
             if x.requires_grad:
                 x.retain_grad()
-            known = statistics.get(name) or Inputs.of(convolution)
-            statistics[name] = known
             inputs.append((known, x))
             _add_values(known, convolution, x.detach(), residual)
             y: Tensor = convolution(x, residual)

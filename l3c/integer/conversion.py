@@ -10,7 +10,6 @@ docs/integer.md has the derivation and the figures.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,26 +57,23 @@ def convert(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) ->
         ValueError: no image is large enough, or the network is not finite on them.
     """
     network = network.eval()
-    statistics, layers, integers = (
-        calibrate(network, images),
-        trace(network),
-        IntegerNetwork(network),
-    )
-    grids = _ChannelGrids(layers, statistics)
+    statistics, layers = calibrate(network, images), trace(network)
+    integers = IntegerNetwork(network)
+    grids = _grids(layers, statistics)
     symbols = {f"predictors.{step.predictor}.head": step for step in network.steps}
     units = {name: each for name, each in network.named_modules() if isinstance(each, Units)}
     for name, layer in layers.items():
+        inputs, output = grids[name]
         if name in symbols:
             inputs = _symbols(network, symbols[name])
             # All are as likely as another: nothing is known that rounding could make use of.
             moment = torch.diag(torch.cat([inputs.bounds[1].double() ** 2, torch.ones(1)]))
         else:
-            inputs = grids.of(layer.inputs)
             places = layer.source.kernel_size[0] * layer.source.kernel_size[1]
             scale = torch.cat([inputs.scale.repeat_interleave(places), torch.ones(1)])
             moment = statistics[name].moment * torch.outer(scale, scale)
-        of_mixture = units.get(name.removesuffix("out") + "units")
-        output = _parameters(of_mixture) if of_mixture else grids.of(layer.outputs[:, None])
+        if of_mixture := units.get(name.removesuffix("out") + "units"):
+            output = _parameters(of_mixture)
         target = integers.get_submodule(name)
         assert isinstance(target, IntegerConvolution)
         _fill(target, layer.source, inputs, output, moment)
@@ -89,89 +85,81 @@ def convert(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) ->
 class Layer:
     """A convolution of the decoder, with what it is connected to.
 
+    Labels are int64 (2, C), of a channel and of the stream that it belongs to: all that is added
+    to one channel, and the sum, are one stream. The four outputs that a pixel shuffle makes one
+    channel of have one label. Those of symbols are -1.
+
     Attributes:
         source: the convolution.
-        outputs: labels of its channels (O,).
-        inputs, residual: labels of the channels that it gets (C, 4), of which a pixel shuffle makes
-            one of four; symbols have the label -1.
+        inputs, outputs: labels of the channels that it gets and gives.
+        residual: labels of what is added to its result, or None.
     """
 
     source: Conv
-    outputs: Tensor
     inputs: Tensor
+    outputs: Tensor
     residual: Tensor | None
 
 
 def trace(network: PyramidNetwork) -> dict[str, Layer]:
     """The convolutions of the decoder by name: it runs on labels in the place of numbers."""
     layers: dict[str, Layer] = {}
-    count = itertools.count()
+    first = 0
 
     def labelling(name: str, source: Conv) -> nn.Module:
-        outputs = torch.tensor([*itertools.islice(count, source.out_channels)])
+        nonlocal first
+        own = first + torch.arange(source.out_channels)
+        first += source.out_channels
+        if name.endswith("up.conv"):
+            own = own[::4].repeat_interleave(4)
 
         def forward(x: Tensor, residual: Tensor | None = None) -> Tensor:
-            added = None if residual is None else _in_blocks(residual)
-            layers[name] = Layer(source, outputs, _in_blocks(x), added)
-            return outputs.view(1, -1, 1, 1).expand(-1, -1, *x.shape[2:])
+            added = None if residual is None else residual[:, :, 0, 0]
+            outputs = torch.stack([own, own if added is None else added[1]])
+            layers[name] = Layer(source, x[:, :, 0, 0], outputs, added)
+            return outputs[:, :, None, None].expand(-1, -1, *x.shape[2:])
 
         return Function(forward)
 
     decoder = network.with_modules({Conv: labelling, Units: lambda *_: nn.Identity()})
-    features = None
-    for step in decoder.steps:
-        channels = network.input_shape(step).channels
-        _, features = decoder.predict(step, torch.full((1, channels, 2, 2), -1), features)
+    for _ in decoder.predictions([torch.full((2, z.channels, 2, 2), -1) for z in network.shapes]):
+        pass
     return layers
 
 
-def _in_blocks(labels: Tensor) -> Tensor:
-    return labels[0, :, :2, :2].flatten(1)
+def _grids(
+    layers: Mapping[str, Layer], statistics: Mapping[str, Inputs]
+) -> dict[str, tuple[Grid, Grid]]:
+    """Grids of what each convolution gets and gives, by its name."""
+    count = 1 + int(max(layer.outputs[0, -1] for layer in layers.values()))
+    largest, sensitivity = torch.zeros(2, count, dtype=torch.float64)
+    low_is_0, seen = torch.zeros(count, dtype=torch.bool), set()
+    for name, layer in layers.items():
+        known, (channels, streams) = statistics[name], layer.inputs
+        low_is_0[layer.outputs[0]] = layer.source.relu
+        if layer.residual is not None:
+            added = layer.residual[0]
+            largest[added] = largest[added].maximum(known.largest_residual)
+        if channels[0] >= 0:
+            largest[channels] = largest[channels].maximum(known.largest)
+            if (labels := tuple(channels.tolist())) not in seen:
+                seen.add(labels)  # several convolutions may have one input
+                sensitivity.index_add_(0, streams, known.sensitivity)
+    exponent = (torch.log2(sensitivity / (24 * COST)) / 2).round().clamp(COARSEST, FINEST)
 
-
-class _ChannelGrids:
-    """Grids of all labelled channels."""
-
-    def __init__(self, layers: Mapping[str, Layer], statistics: Mapping[str, Inputs]) -> None:
-        count = 1 + int(max(layer.outputs[-1] for layer in layers.values()))
-        self.largest, sensitivity = torch.zeros(2, count, dtype=torch.float64)
-        self.low_is_0 = torch.zeros(count, dtype=torch.bool)
-        seen, pairs = set(), []
-
-        def connect(labels: Tensor, others: Tensor, largest: Tensor) -> None:
-            pairs.append(torch.stack([labels[:, None].expand(-1, 4), others]).flatten(1))
-            self.largest[others] = self.largest[others].maximum(largest[:, None])
-
-        for name, layer in layers.items():
-            known = statistics[name]
-            self.low_is_0[layer.outputs] = layer.source.relu
-            if layer.residual is not None:
-                connect(layer.outputs, layer.residual, known.largest_residual)
-            if layer.inputs[0, 0] >= 0:
-                connect(layer.inputs[:, 0], layer.inputs, known.largest)
-                if (labels := tuple(layer.inputs[:, 0].tolist())) not in seen:
-                    seen.add(labels)  # several convolutions may have one input
-                    sensitivity[layer.inputs[:, 0]] += known.sensitivity
-        first, second = torch.cat(pairs, dim=1)
-        roots = torch.arange(count)  # of all channels with one grid the least label
-        while not torch.equal(roots[first], roots[second]):
-            lower = roots[first].minimum(roots[second])
-            roots.scatter_reduce_(0, first, lower, "amin").scatter_reduce_(0, second, lower, "amin")
-        total = torch.zeros_like(sensitivity).index_add_(0, roots, sensitivity)[roots]
-        self.exponent = (torch.log2(total / (24 * COST)) / 2).round().clamp(COARSEST, FINEST)
-
-    def of(self, labels: Tensor) -> Grid:
-        """The grid of a tensor with these channels (C, any)."""
-        scale = torch.exp2(self.exponent[labels[:, 0]])
-        top = (MARGIN * self.largest[labels].amax(1) * scale).ceil()
+    def grid(labels: Tensor) -> Grid:
+        scale = torch.exp2(exponent[labels[1]])
+        top = (MARGIN * largest[labels[0]] * scale).ceil()
         high = top.clamp(1, 1 << (CARRIER_BITS - 2)).long()
-        low = torch.where(self.low_is_0[labels[:, 0]], 0, -high)
+        low = torch.where(low_is_0[labels[0]], 0, -high)
         return Grid(scale, torch.zeros_like(scale), torch.stack([low, high]))
+
+    return {name: (grid(layer.inputs), grid(layer.outputs)) for name, layer in layers.items()}
 
 
 def _symbols(network: PyramidNetwork, step: CodingStep) -> Grid:
     """How 2 symbol - (L - 1) represents what the float network takes for a symbol."""
-    shape = network.input_shape(step)
+    shape = network.shape(step.source_scale)
     ends = torch.tensor([0, shape.levels - 1]).view(1, 1, 1, 2).expand(1, shape.channels, 1, 2)
     first, last = network.values(step.source_scale, ends)[0, :, 0].double().T
     scale = 2 * (shape.levels - 1) / (last - first)

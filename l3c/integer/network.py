@@ -85,13 +85,12 @@ class IntegerNetwork(Decoder):
     """
 
     def __init__(self, network: PyramidNetwork) -> None:
-        super().__init__(network.steps, network.shared)
+        super().__init__(network.steps, network.shapes, network.shared)
         copied = network.with_modules(
             {Conv: lambda _, conv: IntegerConvolution(conv), Units: lambda _, u: IntegerUnits(u)}
         )
         self.predictors, self.classifiers = copied.predictors, copied.classifiers
         self.features = network.settings.features
-        self.inputs = {step: network.input_shape(step) for step in network.steps}
         self._facts = {
             "version": VERSION,
             "scales": network.scales,
@@ -158,11 +157,9 @@ class IntegerNetwork(Decoder):
         network = self.with_modules(
             {IntegerConvolution: checking, IntegerUnits: lambda *_: nn.Identity()}
         )
-        features = None
-        for step in self.steps:
-            ends = torch.tensor([0, self.inputs[step].levels - 1]).view(2, 1, 1, 1)
-            z = self._values(step, ends.expand(2, self.inputs[step].channels, 2, 2))
-            _, features = network.predict(step, z, features)
+        tops = [torch.full((1, z.channels, 2, 2), z.levels - 1) for z in self.shapes]
+        for _ in network.predictions([torch.cat([-top, top]) for top in tops]):
+            pass
         return found
 
     def prepare(
@@ -186,26 +183,15 @@ class IntegerNetwork(Decoder):
     def predict(
         self, step: CodingStep, values: Tensor, coarser_features: Tensor | None
     ) -> tuple[list[Tensor], Tensor | None]:
-        """Mixture parameters of a step's targets, and the features for the next step.
+        """See `Decoder.predict`; of symbols, int64 (N, C, H, W), each in 0..L-1.
 
-        Args:
-            step: one of `steps`.
-            values: symbols of its input, int64 (N, C, H, W), each in 0..L-1.
-            coarser_features: as given back by the step before; None at the first.
-
-        Returns:
-            int32 (N, P, H', W') on the coder's grids for each target, and the features, integers
-            in their carrier, see `Decoder.predict`.
+        Parameters are int32 on the coder's grids, features integers in their carrier.
         """
         with torch_state.exact_arithmetic():
-            z = self._values(step, values).to(self.carrier)
-            z = z.contiguous(memory_format=self._memory_format)
+            z = 2 * values - (self.shape(step.source_scale).levels - 1)  # -(L - 1)..L - 1
+            z = z.to(self.carrier).contiguous(memory_format=self._memory_format)
             outputs, f = super().predict(step, z, coarser_features)
             return [params.int() for params in outputs], f
-
-    def _values(self, step: CodingStep, symbols: Tensor) -> Tensor:
-        """The predictor's input, in -(L - 1)..L - 1."""
-        return 2 * symbols - (self.inputs[step].levels - 1)
 
     def identity(self) -> bytes:
         """8 bytes of a SHA-256 over all that the parameters depend on, and nothing else."""

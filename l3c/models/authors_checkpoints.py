@@ -60,7 +60,6 @@ _THEIRS = (  # our names -> the release's, one after the other; B blocks
     (r"classifiers\.(\d+)\.out", r"prob_clfs.\1.atrous.lin"),
 )
 _MEAN, _FIRST = "sub_rgb_mean", "heads.0.head.0"  # the two 1x1 convolutions
-_DECODER_HEAD, _LAST = "nets.0.dec.head.weight", "prob_clfs.0.atrous.lin.weight"
 
 
 class CheckpointError(ModelError):
@@ -99,18 +98,17 @@ def read_checkpoint(path: Path, scales: int | None = None) -> Checkpoint:
         raise CheckpointError(f"{path}: cannot be read ({one_line(error)})") from None
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    where = f"{path}: {name.name}"
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         tensors = {str(key): value for key, value in loaded["net"].items()}
-    except Exception as error:  # a damaged pickle raises nearly anything
-        reason = one_line(error).partition(". ")[0]
-        raise CheckpointError(f"{where} is no checkpoint of the release ({reason})") from None
-    try:
         model = _model(tensors, _settings(tensors, scales))
-    except ValueError as error:
-        reason = "; ".join(problems(error)) if isinstance(error, ValidationError) else str(error)
-        raise CheckpointError(f"{where}: {reason}") from None
+    except Exception as error:  # a damaged pickle raises nearly anything
+        reason = one_line(error)
+        if isinstance(error, ValidationError):
+            reason = "; ".join(problems(error))
+        elif not isinstance(error, ValueError):
+            reason = f"no checkpoint of the release ({reason.partition('. ')[0]})"
+        raise CheckpointError(f"{path}: {name.name}: {reason}") from None
     source: dict[str, Any] = {"file": path.name, "checkpoint": name.name}
     if archive is not None:
         source["archive_sha256"] = archive
@@ -122,7 +120,8 @@ def read_checkpoint(path: Path, scales: int | None = None) -> Checkpoint:
         source |= {"experiment": match[0], "id": match[1]}
         train |= _TRAIN.get(match[3], {})
     kind, title = RELEASED.get(source.get("id", ""), ("", ""))
-    if kind == model.settings.kind and _full_size(model.settings):
+    reduced = model.settings.model_dump(exclude_defaults=True).keys()
+    if kind == model.settings.kind and reduced <= {"kind", "scales", "input_map"}:
         source["released_as"] = title
     return Checkpoint(model, source, train)
 
@@ -170,38 +169,33 @@ def _settings(tensors: Mapping[str, Tensor], scales: int | None) -> L3CSettings:
     Raises:
         ValueError: they are not those of the release.
     """
-    for key in (_DECODER_HEAD, _LAST):
-        if not isinstance(tensors.get(key), Tensor) or tensors[key].ndim != 4:
-            raise ValueError(f"no network of the release: {key} is missing")
 
     def count(pattern: str) -> int:
         return len({match[0] for match in map(re.compile(pattern).match, tensors) if match})
 
-    features, bottleneck, *_ = tensors[_DECODER_HEAD].shape
-    nets = count(r"nets\.\d+\.")
+    nets, levels = count(r"nets\.\d+\."), 0
+    kind = "l3c" if count(r"heads\.") else "rgb" if nets > 1 else "rgb_shared"
+    try:
+        features, bottleneck, *_ = tensors["nets.0.dec.head.weight"].shape
+        outputs = len(tensors["prob_clfs.0.atrous.lin.weight"])
+        if kind == "l3c":
+            levels = tensors["nets.0.enc.levels"].numel()
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"no network of the release: {one_line(error)}") from None
+    if kind == "rgb_shared":
+        nets, scales = scales or SHARED_SCALES, None
+    if scales is not None:
+        raise ValueError(f"scales: {kind} has {nets}, only RGB Shared has a choice")
     found: dict[str, Any] = {
+        "kind": kind,
         "features": features,
         "blocks": count(r"nets\.0\.dec\.body\.\d+\.body\.0\.bias"),
-        "mixtures": tensors[_LAST].shape[0] // 12,  # logits, mu, log sigma, lambda of R, G, B
+        "mixtures": outputs // 12,  # logits, mu, log sigma, lambda of R, G, B
         "scales": nets,
     }
-    if count(r"heads\."):
-        levels = tensors.get("nets.0.enc.levels")
-        found |= {"kind": "l3c", "bottleneck": bottleneck, "input_map": "stored"}
-        found["levels"] = levels.numel() if isinstance(levels, Tensor) else 0
-    elif nets == 1:
-        return L3CSettings(**found | {"kind": "rgb_shared", "scales": scales or SHARED_SCALES})
-    else:
-        found["kind"] = "rgb"
-    if scales is not None:
-        raise ValueError(f"scales: {found['kind']} has {nets}, only RGB Shared has a choice")
+    if kind == "l3c":
+        found |= {"bottleneck": bottleneck, "levels": levels, "input_map": "stored"}
     return L3CSettings(**found)
-
-
-def _full_size(settings: L3CSettings) -> bool:
-    paper = L3CSettings()
-    sizes = ("features", "blocks", "mixtures", "bottleneck", "levels")
-    return all(getattr(settings, size) == getattr(paper, size) for size in sizes)
 
 
 def _model(tensors: Mapping[str, Tensor], settings: L3CSettings) -> L3C:
@@ -248,13 +242,13 @@ def _their_key(name: str, blocks: int) -> str:
 
 
 def _compare(expected: Mapping[str, torch.Size], tensors: Mapping[str, Tensor]) -> None:
-    wrong = [f"{key} is missing" for key in expected if not isinstance(tensors.get(key), Tensor)]
-    wrong += [f"{key} is unknown" for key in tensors if key not in expected]
+    wrong = [f"{key} is missing" for key in expected.keys() - tensors.keys()]
+    for key, value in tensors.items():
+        if key not in expected:
+            wrong.append(f"{key} is unknown")
+        elif not isinstance(value, Tensor) or value.shape != expected[key]:
+            wrong.append(f"{key} has not the shape {tuple(expected[key])}")
+        elif not value.is_floating_point() or not bool(value.isfinite().all()):
+            wrong.append(f"{key} has values that are no finite real numbers")
     if wrong:
-        raise ValueError(f"keys are not the release's: {listed(wrong)}")
-    for key, shape in expected.items():
-        value = tensors[key]
-        if value.shape != shape:
-            raise ValueError(f"{key}: expected shape {tuple(shape)}, got {tuple(value.shape)}")
-        if not value.is_floating_point() or not bool(value.isfinite().all()):
-            raise ValueError(f"{key}: expected finite real numbers")
+        raise ValueError(f"not as in the release: {listed(sorted(wrong))}")

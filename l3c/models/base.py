@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from l3c.files import write_whole
 from l3c.messages import one_line
-from l3c.models.tile_codec import KINDS, RGB, Kind, TileCodec, UnsupportedError, floating
+from l3c.models.tile_codec import KINDS, RGB, Arithmetic, Kind, TileCodec, UnsupportedError
 from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
 from l3c.recipe import RecipeError, parse_recipe
 from l3c.settings import FrozenSettings
@@ -146,7 +146,8 @@ class TorchTileCodec(TileCodec, Generic[AnyModel]):
     """
 
     def __init__(self, model: AnyModel, device: str = "cpu") -> None:
-        self.arithmetic, self.identity = floating(device), model.identity()
+        self.arithmetic = Arithmetic.FLOAT_CUDA if device == "cuda" else Arithmetic.FLOAT_CPU
+        self.identity = model.identity()
         self.device = torch.device(device)
         self.model = model.eval().requires_grad_(False).to(self.device)
 

@@ -6,7 +6,7 @@ It codes with NumPy and C alone (coder/causal.py); only `FAMILY`, which trains, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from l3c.messages import one_line
 from l3c.models.tile_codec import RGB, Arithmetic, Bits, Kind, TileCodec
 from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
 from l3c.stopwatch import timed
-from l3c.threads import in_threads, thread_count
+from l3c.threads import thread_count
 
 NAME = "causal"
 
@@ -52,18 +52,6 @@ class CausalCodec(TileCodec):
         with timed("coder", "x"):
             return causal.decode_tile(streams[0], self.network, height, width)
 
-    def encode_batch(self, tiles: Sequence[RGB]) -> list[list[bytes]]:
-        """See `TileCodec`; a thread for each tile."""
-        return [*in_threads(self.encode, tiles, self.threads)]
-
-    def decode_batch(self, tiles: Sequence[list[bytes]], height: int, width: int) -> list[RGB]:
-        """See `TileCodec`; a thread for each tile."""
-
-        def decode(streams: list[bytes]) -> RGB:
-            return self.decode(streams, height, width)
-
-        return [*in_threads(decode, tiles, self.threads)]
-
     def symbol_bits(self, tile: RGB) -> dict[str, Bits]:
         """See `TileCodec`; with the bias of the tile, whose own bits are spread over all pixels."""
         bias = causal.fit_bias(tile, self.network)
@@ -73,9 +61,9 @@ class CausalCodec(TileCodec):
         return {"x": bits.transpose(2, 0, 1)}
 
 
-def identity(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """8 bytes of a SHA-256 over all integers of a network."""
-    digest = hashlib.sha256(NAME.encode())
+def identity(arrays: Mapping[str, npt.NDArray[Any]], start: bytes = NAME.encode()) -> bytes:
+    """8 bytes of a SHA-256 over what a model depends on besides, and all integers of a network."""
+    digest = hashlib.sha256(start)
     for name, array in sorted(arrays.items()):
         digest.update(f" {name} {array.dtype.name} {array.shape} ".encode())
         digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())

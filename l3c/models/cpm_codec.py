@@ -6,7 +6,6 @@ so that reconstructions of one file may differ between devices in single levels.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from coder import volume
 from coder.tables import LOGIT_BITS
 from coder.volume import TAPS, TOP, Layer, Symbols, VolumeNetwork, WeightError, largest_sums
 from l3c.models.base import TorchTileCodec
+from l3c.models.causal import identity
 from l3c.models.cpm import CPM, STRIDE, Bottleneck, MaskedConv3d, cut, pad
 from l3c.models.tile_codec import RGB, Arithmetic, Bits, LossyCodec, UnsupportedError
 from l3c.stopwatch import timed
@@ -52,11 +52,7 @@ class CPMCodec(LossyCodec, TorchTileCodec[CPM]):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network_of(integers)
         self.arithmetic = Arithmetic.INTEGER
-        digest = hashlib.sha256(self.identity)
-        for name, array in sorted(self.network.to_arrays().items()):
-            digest.update(f" {name} {array.dtype.name} {array.shape} ".encode())
-            digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
-        self.identity = digest.digest()[: len(self.identity)]
+        self.identity = identity(self.network.to_arrays(), self.identity)
 
     def symbols(self, image: RGB) -> Symbols:
         """See `LossyCodec`: (C, H/8, W/8), sides rounded up."""

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from l3c.models.pyramid import PyramidModel
 from l3c.nn import start
-from l3c.nn.pyramid import Bottleneck, Group, PixelGroup, PyramidSettings, make_steps
+from l3c.nn.pyramid import Bottleneck, PixelGroup, PyramidSettings, make_steps
 
 A, B = PixelGroup(0, 0, 2), PixelGroup(1, 1, 2)
 C_RIGHT, C_BELOW = PixelGroup(0, 1, 2), PixelGroup(1, 0, 2)
-GROUPS = (Group((B,)), Group((C_RIGHT, C_BELOW), source=B))
+GROUPS = ((B,), (C_RIGHT, C_BELOW))
 
 
 class Interlaced(PyramidModel):

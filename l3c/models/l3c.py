@@ -200,9 +200,8 @@ class L3C(PyramidModel):
         """The input of E^(1)."""
         if self.settings.input_map == "stored":
             return nn.functional.conv2d(images.float(), self.input_weight, self.input_bias)
-        if self.settings.parametrization == "unit":
-            return images.float() / 127.5 - 1
-        return (images.float() - self.mean) / RGB_SCALE
+        values = self.values(0, images)
+        return values if self.settings.parametrization == "unit" else values / RGB_SCALE
 
     def values(self, s: int, symbols: Tensor) -> Tensor:
         """The input of D^(s) for symbols of z^(s): float32, same shape."""

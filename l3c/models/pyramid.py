@@ -49,7 +49,7 @@ class PyramidModel(PyramidNetwork, Model):
         values = [self.values(0, images), *(bottleneck.values for bottleneck in pyramid)]
         symbols = [images.float()]
         symbols += [self.differentiable_symbols(s, each) for s, each in enumerate(pyramid, 1)]
-        bits = [torch.zeros((), device=images.device) for _ in range(scales)]
+        bits = {scale_name(s): torch.zeros((), device=images.device) for s in range(scales)}
         features = None
         for step in self.steps:
             if step.s > scales:  # of a shared predictor, which takes no features
@@ -59,8 +59,8 @@ class PyramidModel(PyramidNetwork, Model):
             for target, classifier in zip(step.targets, classifiers, strict=True):
                 wanted, outputs = target.select(symbols[step.s - 1]), classifier.outputs(features)
                 nats = classifier.units.nats(wanted, outputs)
-                bits[step.s - 1] = bits[step.s - 1] + nats / math.log(2)
-        return {scale_name(s): each for s, each in enumerate(bits)}
+                bits[scale_name(step.s - 1)] = bits[scale_name(step.s - 1)] + nats / math.log(2)
+        return bits
 
     def uniform_bits(self, pyramid: Sequence[Bottleneck]) -> float:
         """Bits of z^(S) under its uniform prior, summed over the batch."""

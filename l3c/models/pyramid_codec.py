@@ -104,7 +104,7 @@ class PyramidCodec(TorchTileCodec["PyramidModel"]):
             # Extractors are in floating point: one tile at a time gives z that no batch changes.
             symbols = [torch.cat(s) for s in zip(*map(self.symbols, tiles), strict=True)]
         with timed("range_coder", scale_name(self.network.scales)):
-            rows = [_rows(plane).flatten().numpy() for plane in symbols[-1].cpu()]
+            rows = [_rows([plane]).flatten().numpy() for plane in symbols[-1].cpu()]
             threads = torch.get_num_threads()
             streams = [
                 [range_coder.encode(each, *_uniform(self.coarsest, len(each)), threads)]
@@ -142,15 +142,14 @@ class PyramidCodec(TorchTileCodec["PyramidModel"]):
     def _encode_mixture(
         self, symbols: list[Tensor], params: list[Tensor], shape: MixtureShape
     ) -> bytes:
-        rows = _joined([_rows(each) for each in symbols])
         if self.device.type == "cuda":
-            return cuda.encode_mixture(rows, _joined([_by_pixel(each) for each in params]), shape)
-        threads = torch.get_num_threads()
-        return range_coder.encode_mixture(rows.numpy(), parameters(params), shape, threads)
+            return cuda.encode_mixture(_rows(symbols), _rows(params), shape)
+        rows, threads = _rows(symbols).numpy(), torch.get_num_threads()
+        return range_coder.encode_mixture(rows, parameters(params), shape, threads)
 
     def _decode_mixture(self, data: bytes, params: list[Tensor], shape: MixtureShape) -> Tensor:
         if self.device.type == "cuda":
-            return cuda.decode_mixture(data, _joined([_by_pixel(each) for each in params]), shape)
+            return cuda.decode_mixture(data, _rows(params), shape)
         threads = torch.get_num_threads()
         symbols = range_coder.decode_mixture(data, parameters(params), shape, threads)
         return torch.from_numpy(symbols)
@@ -198,15 +197,9 @@ class PyramidCodec(TorchTileCodec["PyramidModel"]):
     def predict(
         self, step: CodingStep, symbols: Tensor, coarser_features: Tensor | None
     ) -> tuple[list[Tensor], Any]:
-        """Parameters of a step's targets for the coder, and features for the next step.
+        """See `Decoder.predict`; of symbols, int64 (N, C, H, W).
 
-        Args:
-            step: of the network.
-            symbols: of its input, int64 (N, C, H, W).
-            coarser_features: as this method gave them for the step before.
-
-        Returns:
-            (N, P, H', W') for each target: float32, or int32 on the coder's grids with integers.
+        Parameters are float32, or int32 on the coder's grids with integers.
         """
         if self._integers is not None:
             return self._integers.predict(step, symbols, coarser_features)
@@ -293,29 +286,21 @@ def as_pyramid_codec(codec: TileCodec) -> PyramidCodec:
 
 def parameters(mixture_params: list[Tensor]) -> npt.NDArray[Any]:
     """Each (P, H, W) -> all (pixels, P); one tensor in channels-last is not copied."""
-    return _joined([_by_pixel(each) for each in mixture_params]).contiguous().numpy()
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    """One after the other; a single one is not copied."""
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-def _by_pixel(params: Tensor) -> Tensor:
-    return params.permute(1, 2, 0).flatten(0, 1)
+    return _rows(mixture_params).contiguous().numpy()
 
 
 def _pixels(symbols: Tensor) -> RGB:
     return symbols.permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)
 
 
-def _rows(plane: Tensor) -> Tensor:
-    """(C, H, W) -> (H W, C)."""
-    return plane.permute(1, 2, 0).reshape(-1, plane.shape[0])
+def _rows(planes: list[Tensor]) -> Tensor:
+    """Each (C, H, W) -> all (pixels, C), one after the other; a single one is not copied."""
+    rows = [plane.permute(1, 2, 0).flatten(0, 1) for plane in planes]
+    return rows[0] if len(rows) == 1 else torch.cat(rows)
 
 
 def _plane(rows: Tensor, like: Tensor) -> Tensor:
-    """Inverse of `_rows`: (H W, C), any integers -> int64 (C, H, W)."""
+    """Inverse of `_rows` for one plane: any integers -> int64 (C, H, W)."""
     channels, height, width = like.shape
     symbols = rows.to(like.device).view(height, width, channels)
     return symbols.permute(2, 0, 1).long()

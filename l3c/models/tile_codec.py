@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from l3c.threads import in_threads
+
 Kind = Literal["integer", "float"]
 """Where a caller gives None instead: "integer" with a model that has integers, else "float"."""
 KINDS: tuple[Kind, ...] = ("integer", "float")
@@ -39,11 +41,6 @@ class Arithmetic(IntEnum):
     def kind(self) -> Kind:
         """The setting of an encoder that gives it."""
         return "integer" if self in (Arithmetic.INTEGER, Arithmetic.CAUSAL) else "float"
-
-
-def floating(device: str) -> Arithmetic:
-    """Floating point on a device, cpu or cuda."""
-    return Arithmetic.FLOAT_CUDA if device == "cuda" else Arithmetic.FLOAT_CPU
 
 
 RGB = npt.NDArray[np.uint8]
@@ -77,7 +74,7 @@ class TileCodec(ABC):
         arithmetic: of the predictions.
         identity: 8 bytes that name all that decoding depends on.
         stream_parts: the part that each stream of a tile belongs to, the same for every tile.
-        threads: how many tiles of a picture may be coded at once, each in a thread.
+        threads: how many tiles may be coded at once, each in a thread.
         quick: whether it takes less time than the fallback, which encoders then try only where it
             can be smaller.
         lossy: whether decoding gives a reconstruction instead of the tile.
@@ -114,11 +111,15 @@ class TileCodec(ABC):
 
     def encode_batch(self, tiles: Sequence[RGB]) -> list[list[bytes]]:
         """Streams of each tile, the same bytes as `encode` gives; all tiles are of one size."""
-        return [self.encode(tile) for tile in tiles]
+        return [*in_threads(self.encode, tiles, self.threads)]
 
     def decode_batch(self, tiles: Sequence[list[bytes]], height: int, width: int) -> list[RGB]:
         """Each tile from its streams, as `decode` gives it; all tiles are of one size."""
-        return [self.decode(streams, height, width) for streams in tiles]
+
+        def decode(streams: list[bytes]) -> RGB:
+            return self.decode(streams, height, width)
+
+        return [*in_threads(decode, tiles, self.threads)]
 
     def channel_names(self, part: str, channels: int) -> list[str]:
         """Names of the channels of a part, as `symbol_bits` gives them: colours, or numbers."""

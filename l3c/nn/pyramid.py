@@ -13,7 +13,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple, cast
+from typing import Annotated, Any, Literal, cast
 
 import torch
 from pydantic import Field
@@ -71,13 +71,6 @@ class PixelGroup:
 ALL = PixelGroup(0, 0, 1)
 
 
-class Group(NamedTuple):
-    """The part of a `CodingStep` that is the same at every scale."""
-
-    targets: tuple[PixelGroup, ...]
-    source: PixelGroup | None = None
-
-
 @dataclass(frozen=True)
 class CodingStep:
     """One pass of a predictor and its classifiers.
@@ -86,7 +79,8 @@ class CodingStep:
         s: 1..S; pixels of z^(s-1) are predicted.
         number: of the step among those of its scale, from 0.
         targets: the pixels of z^(s-1) that are predicted, independent of each other.
-        source: the pixels of z^(s-1) that this step is the first to get; None for z^(s).
+        source: the pixels of z^(s-1) that it gets, which the step before predicted; None: it gets
+            z^(s).
         predictor: index of its predictor in the network.
         classifiers: indices of its classifiers, one for each target.
     """
@@ -132,23 +126,24 @@ class CodingStep:
 
 
 def make_steps(
-    scales: int, groups: Sequence[Group] = (Group((ALL,)),), shared: bool = False
+    scales: int, groups: Sequence[tuple[PixelGroup, ...]] = ((ALL,),), shared: bool = False
 ) -> tuple[CodingStep, ...]:
     """All steps in the order of decoding; modules are numbered from the finest scale on.
 
     Args:
         scales: S.
-        groups: the steps of each scale.
+        groups: targets of the steps of each scale; a step gets the first target of the one before.
         shared: one set of predictors and classifiers serves all scales.
     """
-    steps, counts = [], [len(group.targets) for group in groups]
+    steps, counts = [], [len(targets) for targets in groups]
     for s in range(scales, 0, -1):
         finer = 0 if shared else s - 1  # scales
-        for number, group in enumerate(groups):
+        for number, targets in enumerate(groups):
+            source = groups[number - 1][0] if number else None
             first = finer * sum(counts) + sum(counts[:number])
             classifiers = tuple(range(first, first + counts[number]))
-            step = CodingStep(s, number, *group, finer * len(groups) + number, classifiers)
-            steps.append(step)
+            predictor = finer * len(groups) + number
+            steps.append(CodingStep(s, number, targets, source, predictor, classifiers))
     return tuple(steps)
 
 
@@ -157,6 +152,7 @@ class Decoder(nn.Module):
 
     Args:
         steps: in the order of decoding.
+        shapes: of the mixtures of z^(0), ..., z^(S); of z^(S) only channels and levels hold.
         shared: whether one predictor serves all scales, which then share no features.
 
     Attributes:
@@ -166,9 +162,15 @@ class Decoder(nn.Module):
     predictors: nn.ModuleList
     classifiers: nn.ModuleList
 
-    def __init__(self, steps: Sequence[CodingStep], shared: bool) -> None:
+    def __init__(
+        self, steps: Sequence[CodingStep], shapes: Sequence[MixtureShape], shared: bool
+    ) -> None:
         super().__init__()
-        self.steps, self.shared = tuple(steps), shared
+        self.steps, self.shapes, self.shared = tuple(steps), tuple(shapes), shared
+
+    def shape(self, s: int) -> MixtureShape:
+        """The mixture of z^(s); its channels and levels also hold for z^(S)."""
+        return self.shapes[s]
 
     def predict(
         self, step: CodingStep, values: Tensor, coarser_features: Tensor | None
@@ -197,7 +199,7 @@ class Decoder(nn.Module):
         Args:
             makers: class of the modules to replace -> name and module -> the one in its place.
         """
-        copied = Decoder(self.steps, self.shared)
+        copied = Decoder(self.steps, self.shapes, self.shared)
         copied.predictors, copied.classifiers = self.predictors, self.classifiers
         places: dict[int, nn.Module] = {}
         for name, module in copied.named_modules():
@@ -259,15 +261,14 @@ class PyramidNetwork(Decoder):
         unit: bool,
         shared: bool = False,
     ) -> None:
-        super().__init__(steps, shared)
+        super().__init__(steps, shapes, shared)
         self.settings, self.scales = settings, settings.scales
-        self.shapes = tuple(shapes)
         centred = settings.channel_coefficients == "centred"
         finest = {step.predictor: step for step in steps}  # the last step that uses a predictor
         owners = [step for _, step in sorted(finest.items())]
         self.predictors = nn.ModuleList(
             Predictor(
-                self.input_shape(step).channels,
+                self.shape(step.source_scale).channels,
                 settings.features,
                 settings.blocks,
                 step.upsample(settings.scales),
@@ -281,14 +282,6 @@ class PyramidNetwork(Decoder):
             for step in owners
             for _ in step.targets
         )
-
-    def shape(self, s: int) -> MixtureShape:
-        """The mixture of z^(s); its channels and levels also hold for z^(S)."""
-        return self.shapes[s]
-
-    def input_shape(self, step: CodingStep) -> MixtureShape:
-        """Channels and levels of the input of a step."""
-        return self.shape(step.source_scale)
 
     @abstractmethod
     def bottlenecks(self, images: Tensor) -> list[Bottleneck]:
