@@ -117,7 +117,13 @@ class Recipe(FrozenSettings):
         Raises:
             RecipeError: no such family, or settings that it does not have.
         """
-        return self._family(where)[1]
+        try:
+            return load_family(self.family).Settings.model_validate(self.model)
+        except FamilyError as error:
+            raise RecipeError(f"{where or self.name}: {error}") from None
+        except ValidationError as error:
+            reason = "; ".join(problems(error, "model."))
+            raise RecipeError(f"{where or self.name}: {reason}") from None
 
     def make_model(self) -> Model:
         """A network with PyTorch's default weights.
@@ -125,18 +131,8 @@ class Recipe(FrozenSettings):
         Raises:
             RecipeError: as `model_settings`.
         """
-        family, settings = self._family()
-        return family(settings)
-
-    def _family(self, where: str = "") -> tuple[type[Model], FrozenSettings]:
-        try:
-            found = load_family(self.family)
-            return found, found.Settings.model_validate(self.model)
-        except FamilyError as error:
-            raise RecipeError(f"{where or self.name}: {error}") from None
-        except ValidationError as error:
-            reason = "; ".join(problems(error, "model."))
-            raise RecipeError(f"{where or self.name}: {reason}") from None
+        settings = self.model_settings()
+        return load_family(self.family)(settings)
 
     def settings(self) -> dict[str, Any]:
         """All of them, from "family" (see `family_name`) over "model.features" to "train.seed".
@@ -207,25 +203,21 @@ def parse_recipe(content: object, where: str) -> Recipe:
         RecipeError: naming `where`, the key and what is allowed there.
     """
     try:
-        return Recipe.model_validate(_mapping(content, where))
+        return Recipe.model_validate(content)
     except ValidationError as error:
         raise RecipeError(f"{where}: {'; '.join(problems(error))}") from None
-
-
-def _mapping(content: object, where: str) -> dict[str, Any]:
-    if not isinstance(content, dict):
-        raise RecipeError(f"{where}: a recipe is a mapping with {', '.join(Recipe.model_fields)}")
-    return content
 
 
 def _read(path: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
     """The content of a recipe, merged over that of its bases; `heirs` inherit from it."""
     try:
-        content = _mapping(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not valid YAML ({one_line(error)})") from None
+    if not isinstance(content, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping with {', '.join(Recipe.model_fields)}")
     for key, suffix in (("family", SUFFIX), ("init_from", ".safetensors")):
         if str(content.get(key)).endswith(suffix):
             content[key] = str((path.parent / content[key]).absolute())

@@ -12,6 +12,7 @@ Phases (they add up to a little less than the whole: what lies between them is i
   coder evaluates CDFs where it needs them, in one loop (coder/mixture_lanes.h).
 * range_coder: the same for the coarsest scale, whose one uniform CDF is given.
 * container: header, checksums, cutting into tiles and joining them; scale "".
+* total: the whole, for those who time it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal, Self
 
-Part = Literal["network", "coder", "range_coder", "container"]
+Part = Literal["total", "network", "coder", "range_coder", "container"]
 
 
 class Stopwatch:
@@ -54,17 +55,6 @@ class Stopwatch:
 
             torch.cuda.synchronize()
 
-    @contextmanager
-    def time(self, part: Part, scale: str = "") -> Iterator[None]:
-        """Adds what happens inside to a phase of a scale."""
-        self.synchronize()
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.synchronize()
-            self.seconds[part, scale] += time.perf_counter() - start
-
 
 _RUNNING: ContextVar[Stopwatch | None] = ContextVar("stopwatch", default=None)
 
@@ -74,7 +64,16 @@ def is_timed() -> bool:
     return _RUNNING.get() is not None
 
 
-def timed(part: Part, scale: str = "") -> AbstractContextManager[None]:
-    """`Stopwatch.time` of the one that runs; without one nothing is read and nothing waited for."""
-    stopwatch = _RUNNING.get()
-    return nullcontext() if stopwatch is None else stopwatch.time(part, scale)
+@contextmanager
+def timed(part: Part, scale: str = "") -> Iterator[None]:
+    """Adds what happens inside to a phase of a scale; waits for nothing if no stopwatch runs."""
+    if (stopwatch := _RUNNING.get()) is None:
+        yield
+        return
+    stopwatch.synchronize()
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        stopwatch.synchronize()
+        stopwatch.seconds[part, scale] += time.perf_counter() - start

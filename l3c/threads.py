@@ -45,6 +45,12 @@ def torch_threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def usable_cores() -> set[int]:
+    """Numbers of the cores that this process may use; of all where the system does not tell."""
+    usable = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return usable(0) if usable else {*range(os.cpu_count() or 1)}
+
+
 def thread_count() -> int:
     """As many as PyTorch has if it is loaded, else OMP_NUM_THREADS, or one for each usable core."""
     if torch := sys.modules.get("torch"):
@@ -52,8 +58,7 @@ def thread_count() -> int:
     limit = os.environ.get("OMP_NUM_THREADS", "")
     if limit.isdecimal() and int(limit):
         return int(limit)
-    usable = getattr(os, "sched_getaffinity", None)  # not on macOS
-    return len(usable(0)) if usable else os.cpu_count() or 1
+    return len(usable_cores())
 
 
 def in_threads(

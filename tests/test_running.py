@@ -64,9 +64,9 @@ def test_results_come_in_order_and_errors_come_out(count):
 def test_seconds_are_added_up():
     stopwatch = Stopwatch()
     for _ in range(2):
-        with stopwatch.time("coder", "x"):
+        with stopwatch, timed("coder", "x"):
             time.sleep(0.01)
-    with pytest.raises(KeyError), stopwatch.time("network"):
+    with pytest.raises(KeyError), stopwatch, timed("network"):
         raise KeyError
     assert set(stopwatch.seconds) == {("coder", "x"), ("network", "")}
     assert stopwatch.seconds["coder", "x"] >= 0.02

@@ -20,10 +20,10 @@ from baselines.base import DecodeError, Image
 from baselines.lossy.base import LossyMethod, lossy_key
 from coder.errors import CoderError
 from l3c.bench.measure.child import Child
+from l3c.bench.measure.files import round_trip
 from l3c.bench.measure.methods import ServedMethod
 from l3c.bench.schema import LossyRow, Row, frame
 from l3c.fileformat.container import LOSSY_SUFFIX, unpack
-from l3c.files import write_whole
 from l3c.images.picture import Picture
 from l3c.lossy import decode_lossy, encode_lossy, lossy_codec
 from l3c.models import zoo
@@ -108,18 +108,13 @@ def measure_lossy(
             of_image = {"image": name, "height": height, "width": width}
             for point in method.points:
                 stream = stream_path(streams, method.key, name, point, method.suffix)
-                data, encode_s = encoder.call("encode", image, 1, point)
-                write_whole(stream, data)
-                decoded, decode_s = decoder.call("decode", stream, 1)
+                made, decoded, data = round_trip(encoder, decoder, image, stream, 1, point)
                 if number < saved:
                     picture = stream_path(streams, method.key, name, point, ".png")
                     Pictures.fromarray(decoded).save(picture)
-                bpp = 8 * len(data) / (height * width)
-                values = {"bpp": bpp, "bpsp": bpp / 3, "psnr": psnr(image, decoded)}
-                values |= {"ms_ssim": similarity(image, decoded)}
-                values |= {"encode_s": encode_s, "decode_s": decode_s}
-                size = {"num_bytes": len(data), "header_bytes": method.header_bytes(data)}
-                rows.append(LossyRow(**about, **of_image, point=point, **size, **values))
+                made |= {"bpp": 3 * made["bpsp"], "header_bytes": method.header_bytes(data)}
+                made |= {"psnr": psnr(image, decoded), "ms_ssim": similarity(image, decoded)}
+                rows.append(LossyRow(**about, **of_image, point=point, **made))
     return frame(rows, LossyRow)
 
 

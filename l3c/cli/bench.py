@@ -10,7 +10,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +22,20 @@ from baselines.registry import METHODS, UnknownMethodError, get_method, method_k
 from l3c.bench.lossy import LearnedLossy, measure_lossy, operating_points
 from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.files import measure
-from l3c.bench.measure.machine import cores, noise_note
+from l3c.bench.measure.machine import noise_note
 from l3c.bench.measure.methods import MethodSource
+from l3c.bench.run import Run
 from l3c.bench.schema import (
     LossyRow,
     MethodRecord,
     ResultRow,
     Row,
     failed,
-    failure_texts,
     frame,
-    measured,
     rows_of,
     write,
 )
-from l3c.bench.stats import rates, speeds
+from l3c.bench.tables.comparison import methods
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.options import add_shared, positive
 from l3c.cli.process import hushed
@@ -46,21 +45,14 @@ from l3c.fileformat.container import unpack
 from l3c.images.picture import PictureError
 from l3c.messages import aligned
 from l3c.models.zoo import ModelFile, named_model
-from l3c.threads import limit_threads
+from l3c.threads import limit_threads, usable_cores
 from l3c.tile_coding import Choice, split_payload
 
 LEARNED = {"l3c": Choice.SMALLEST, "l3c_network": Choice.NETWORK}
 """Keys of the learned method among --methods, and what codes a tile: as `l3c encode` writes it, and
 the network alone."""
-Found = tuple[list[Photo], dict[str, str]]
-"""Photographs of a folder, and those that are left out, with the reason."""
 _MODELS = "models"  # key of the lossy method that the models are
 _REFERENCE = "png"
-_COLUMNS = [
-    *("folder", "image", "key", "method", "height", "width", "num_bytes", "bpsp"),
-    *("encode_s", "decode_s", "other_load", "lossless", "by_fallback"),
-    *("threads", "version", "reason"),
-]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,109 +91,115 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    threads = args.threads or cores()
-    limit_threads(threads)
+    args.threads = args.threads or len(usable_cores())
+    limit_threads(args.threads)
     with hushed(args.quiet):
-        found = {folder: _readable(folder_photos(Path(folder))) for folder in args.folders}
+        found = {folder: _readable(folder) for folder in args.folders}
+    photos = {folder: readable for folder, (readable, _) in found.items()}
     if args.lossy:
-        return _run_lossy(args, {folder: photos for folder, (photos, _) in found.items()})
+        return _run_lossy(args, photos)
+    left = [each for _, others in found.values() for each in others]
     sources = _sources(args)
     with tempfile.TemporaryDirectory(prefix="l3c-bench-") as scratch:
         root = Path(args.keep or scratch)
         root.mkdir(parents=True, exist_ok=not args.keep)
-        table, records = _measure(args, found, sources, root, threads)
-    benches = {
-        folder: (
-            table[table.folder == folder],
-            _totals(table[table.folder == folder], [r for of, r in records if of == folder]),
-        )
-        for folder in found
-    }
-    left = [(folder, *each) for folder, (_, left) in found.items() for each in left.items()]
+        benches = {
+            folder: _measure(args, folder, photos[folder], sources, root) for folder in found
+        }
+        table = _joined([rows for rows, _ in benches.values()])
+        if args.keep:  # all that others need to check the result
+            write(root / "rows.csv", table.drop(columns=["folder", "by_fallback"]))
+            for source in sources:
+                if source.entry.endswith(".py"):
+                    shutil.copy(source.entry, root)
+    totals = pd.concat([each for _, each in benches.values()])
     if args.json:
-        totals = pd.concat([of.assign(folder=folder) for folder, (_, of) in benches.items()])
         content = {
             "command": "bench",
             "folders": [*found],
-            "methods": _records(totals.drop(columns=["dataset", "measured"])),
-            "rows": _records(table[_COLUMNS].fillna({"lossless": False})),
+            "methods": _records(totals.drop(columns=["dataset", "failed", "failure"])),
+            "rows": _records(table.drop(columns=["dataset", "stream"]).fillna({"lossless": False})),
             "not_quiet": noise_note(table),
-            "left_out": [dict(zip(("folder", "image", "reason"), e, strict=True)) for e in left],
+            "left_out": left,
         }
         print_json(content)
-    for folder, (rows, totals) in {} if args.json else benches.items():
+    for folder, (rows, of) in {} if args.json else benches.items():
         if folder != args.folders[0]:
             print("\n")
-        print("\n".join([f"{folder}:"] * (len(found) > 1) + [*_lines(rows, totals)]))
-        for of, image, reason in left:
-            if of == folder:
-                print(f"left out {image}: {reason}")
+        print("\n".join([f"{folder}:"] * (len(found) > 1) + [*_lines(rows, of)]))
+        for each in left:
+            if each["folder"] == folder:
+                print(f"left out {each['image']}: {each['reason']}")
     # Methods that are not there are no failure, unless they were asked for.
-    lacking = {record.key for _, record in records if record.reason}
+    lacking = {*totals.key[totals.lossless.isna()]}
     learned = {source.key for source in sources if source.weights}
     asked = lacking if args.methods else lacking & learned if args.model else set()
-    no_photos = not all(photos for photos, _ in found.values())
-    return Exit.FAILED if asked or len(failed(table)) or no_photos else Exit.GOOD
+    return Exit.FAILED if asked or len(failed(table)) or not all(photos.values()) else Exit.GOOD
+
+
+def _readable(folder: str) -> tuple[list[Photo], list[dict[str, str]]]:
+    """Photographs of a folder, and those that are left out, with the reason."""
+    good, left = [], []
+    for photo in folder_photos(Path(folder)):
+        try:
+            photo.read()
+            good.append(photo)
+        except PictureError as error:
+            left.append({"folder": folder, "image": photo.source, "reason": error.reason})
+    return good, left
 
 
 def _measure(
     args: argparse.Namespace,
-    found: dict[str, Found],
+    folder: str,
+    photos: list[Photo],
     sources: list[MethodSource],
     root: Path,
-    threads: int,
-) -> tuple[pd.DataFrame, list[tuple[str, Row]]]:
-    """Rows of all folders and methods, with `folder` and `by_fallback`; folders and records.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of a folder, with `folder` and `by_fallback`, and `_totals`; files go below `root`."""
+    every, records, dataset = [], [], Path(folder).resolve().name or "images"
+    for source in sources if photos else ():
+        with hushed(args.quiet or not sys.stderr.isatty()):
+            rows, record = measure(
+                source,
+                ((photo.name, photo.read()) for photo in photos),
+                len(photos),
+                dataset=dataset,
+                run=root,
+                streams=root / "streams" / dataset / source.key,
+                threads=args.threads,
+                repeats=args.repeats,
+            )
+        alone = [
+            bool(source.weights) and not row.reason and _by_fallback(root / row.stream)
+            for row in rows_of(rows)
+        ]
+        every.append(rows.assign(folder=folder, by_fallback=np.array(alone, bool)))
+        records.append(record)
+    table = _joined(every)
+    return table, _totals(dataset, table, records).assign(folder=folder)
 
-    Files are written below `root`; with --keep all that others need to check the result.
-    """
-    every, records = [], []
-    for folder, (photos, _) in found.items():
-        dataset = Path(folder).resolve().name or "images"
-        for source in sources if photos else ():
-            with hushed(args.quiet or not sys.stderr.isatty()):
-                rows, record = measure(
-                    source,
-                    ((photo.name, photo.read()) for photo in photos),
-                    len(photos),
-                    dataset=dataset,
-                    run=root,
-                    streams=root / "streams" / dataset / source.key,
-                    threads=threads,
-                    repeats=args.repeats,
-                )
-            alone = [
-                bool(source.weights) and not reason and _by_fallback(root / str(file))
-                for file, reason in zip(rows.stream, rows.reason, strict=True)
-            ]
-            every.append(rows.assign(folder=folder, by_fallback=np.array(alone, bool)))
-            records.append((folder, record))
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of `_measure` in one table."""
     empty = frame([], ResultRow).assign(folder="", by_fallback=False)
-    table = pd.concat([rows for rows in every if len(rows)] or [empty], ignore_index=True)
-    if args.keep:
-        write(root / "rows.csv", table.drop(columns=["folder", "by_fallback"]))
-        for source in sources:
-            if source.entry.endswith(".py"):
-                shutil.copy(source.entry, root)
-    return table, records
+    return pd.concat([rows for rows in tables if len(rows)] or [empty], ignore_index=True)
 
 
-def _totals(attempts: pd.DataFrame, records: list[Any]) -> pd.DataFrame:
+def _totals(dataset: str, attempts: pd.DataFrame, records: list[Row]) -> pd.DataFrame:
     """A line for each method on a folder, the smallest files first, those without any last.
 
     Returns:
-        Its record; the totals of `l3c.bench.stats`, with the size relative to PNG's as `of_png`,
-        NaN if one of the two failed on an image; where and why it failed as `reason`.
+        Columns of `comparison.methods`; the size relative to PNG's as `of_png`, NaN if one of the
+        two failed on an image; where and why it failed, or why it is not there, as `reason`.
     """
-    rows = measured(attempts)
-    totals = rates(rows, ["key"]).merge(speeds(rows, ["key"]), on="key")
-    table = frame(records, MethodRecord).merge(totals, on="key", how="left")
-    table = table.set_index("key", drop=False)
-    failing = {key: text for (_, key), text in failure_texts(attempts).items()}
-    whole = table.total_bpsp.where(~table.key.isin(failing))
+    table = methods(Run(attempts, frame(records, MethodRecord)), dataset, ())
+    table = table.set_index("key", drop=False).drop(columns=["name", "release_bpsp", "released"])
+    good = table.failed == 0
+    whole = table.total_bpsp.where(good)
     table["of_png"] = whole / whole.get(_REFERENCE, float("nan"))
-    table["reason"] = [failing.get(row.key, row.reason) for row in rows_of(table)]
-    table["lossless"] = (table.reason == "").where(table.measured)
+    table["lossless"] = good.where(table.reason == "")
+    table["reason"] = table.reason.where(good, table.failure)
     return table.sort_values("total_bpsp", kind="stable")
 
 
@@ -215,7 +213,7 @@ def _lines(attempts: pd.DataFrame, totals: pd.DataFrame) -> Iterator[str]:
             (method.encode_s, f"{method.encode_s:.4f}"),
             (method.decode_s, f"{method.decode_s:.4f}"),
         ]
-        verdict = "NO: failed, see below" if method.measured else f"not measured: {method.reason}"
+        verdict = "NO: failed, see below" if method.failed else f"not measured: {method.reason}"
         cells = [text if number == number else "-" for number, text in numbers]
         rows.append([method.method, *cells, verdict if method.reason else "yes"])
     yield from aligned(rows, right=range(1, 5))
@@ -244,17 +242,6 @@ def _by_fallback(path: Path) -> bool:
     return not any(split_payload(file, tile.payload or b"")[0] for tile in file.tiles)
 
 
-def _readable(photos: list[Photo]) -> Found:
-    good, left = [], {}
-    for photo in photos:
-        try:
-            photo.read()
-            good.append(photo)
-        except PictureError as error:
-            left[photo.source] = error.reason
-    return good, left
-
-
 def _sources(args: argparse.Namespace) -> list[MethodSource]:
     """The methods to measure.
 
@@ -262,15 +249,20 @@ def _sources(args: argparse.Namespace) -> list[MethodSource]:
         UsageError: an unknown method.
         ModelError: the model of a learned method is not here.
     """
-    keys = args.methods.split(",") if args.methods else ["l3c", *METHODS]
     sources: list[MethodSource] = []
-    for entry in dict.fromkeys(key.strip() for key in keys):
+    for entry in _entries(args, ["l3c", *METHODS]):
         if entry in LEARNED:
             models = [named_model(model) for model in dict.fromkeys(args.model or [None])]
             sources += _learned(entry, models)
         else:
             sources.append(_classical(entry, {source.key for source in sources}))
     return sources
+
+
+def _entries(args: argparse.Namespace, default: list[str]) -> list[str]:
+    """The items of --methods, each once."""
+    entries = args.methods.split(",") if args.methods else default
+    return list(dict.fromkeys(entry.strip() for entry in entries))
 
 
 def _classical(entry: str, taken: set[str]) -> MethodSource:
@@ -304,13 +296,13 @@ def _run_lossy(args: argparse.Namespace, photos: dict[str, list[Photo]]) -> Exit
     """Measures lossy methods, and prints the means at each operating point."""
     from l3c.nn.ms_ssim import MIN_SIDE  # imports PyTorch
 
-    methods, asked = _lossy_methods(args), bool(args.methods)
+    lossy, asked = _lossy_methods(args), bool(args.methods)
     tables, failures, left = [frame([], LossyRow)], [], []
     for folder, found in photos.items():
         images = [(photo.name, photo.read()) for photo in found]
         left += [name for name, image in images if min(image.shape[:2]) < MIN_SIDE]
         images = [(name, image) for name, image in images if name not in left]
-        for method in methods:
+        for method in lossy:
             reason = method.why_unavailable()
             try:
                 if not reason:
@@ -354,8 +346,7 @@ def _lossy_methods(args: argparse.Namespace) -> list[LossyMethod]:
         UsageError: no or an unknown method, or a model that is lossless.
         ModelError: no such model.
     """
-    keys = [key.strip() for key in args.methods.split(",")] if args.methods else [*LOSSY_METHODS]
-    keys = [key for key in dict.fromkeys(keys) if key != _MODELS]
+    keys = [key for key in _entries(args, [*LOSSY_METHODS]) if key != _MODELS]
     if unknown := [key for key in keys if key not in LOSSY_METHODS]:
         known = ", ".join([*LOSSY_METHODS, _MODELS])
         raise UsageError(f"--methods: no lossy method {', '.join(unknown)}; there are: {known}")
@@ -363,10 +354,10 @@ def _lossy_methods(args: argparse.Namespace) -> list[LossyMethod]:
     for file in files:
         if not file.card.get("lossy"):
             raise UsageError(f"--model {file.name}: is lossless; without --lossy it is measured")
-    methods = [LOSSY_METHODS[key]() for key in keys]
+    found = [LOSSY_METHODS[key]() for key in keys]
     if files:
         families = " ".join(dict.fromkeys(file.family for file in files))
-        methods.insert(0, LearnedLossy(families, [file.weights.resolve() for file in files]))
-    if not methods:
+        found.insert(0, LearnedLossy(families, [file.weights.resolve() for file in files]))
+    if not found:
         raise UsageError(f"--methods {_MODELS}: name them by --model")
-    return methods
+    return found

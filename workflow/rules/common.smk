@@ -265,16 +265,18 @@ def get_lossy_weights(wildcards):
 
 
 def get_method(wildcards):
-    """What makes a method, and whether it is there: one that was missing is measured once it is
-    installed. Learned methods and users' files are taken to be there."""
-    entry = EXPERIMENT.method_entries()[wildcards.method]
-    model = EXPERIMENT.models.get(wildcards.method)
-    return {
-        "entry": entry,
-        "name": model.name if model else "",
-        "arithmetic": model.arithmetic if model else None,
-        "available": METHODS[entry]().available() if entry in METHODS else True,
-    }
+    """What makes a method, besides its weights (l3c.bench.measure.methods.MethodSource)."""
+    key = wildcards.method
+    about = {"key": key, "entry": EXPERIMENT.method_entries()[key]}
+    if model := EXPERIMENT.models.get(key):
+        about |= {"name": model.name, "arithmetic": model.arithmetic}
+    return about
+
+
+def is_available(wildcards):
+    """Whether a classical codec is there: one that was missing is measured once it is installed."""
+    method = METHODS.get(EXPERIMENT.method_entries()[wildcards.method])
+    return method is None or method().available()
 
 
 def get_timing():

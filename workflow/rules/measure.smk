@@ -21,6 +21,7 @@ rule measure_method:
         gpu=1 if EXPERIMENT.device == "cuda" else 0,
     params:
         method=get_method,
+        available=is_available,
         repeats=EXPERIMENT.evaluate.repeats,
         device=EXPERIMENT.device,
     script:
@@ -45,6 +46,7 @@ rule time_method:
         mem_mb=4000,
     params:
         method=get_method,
+        available=is_available,
         dataset=EXPERIMENT.timed_dataset(),
         timing=get_timing(),
     script:

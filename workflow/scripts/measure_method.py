@@ -15,16 +15,9 @@ with job(snakemake):
     from l3c.models.tile_codec import UnsupportedError
 
     manifest = Path(snakemake.input.manifest)
-    method = snakemake.params.method
-    weights = snakemake.input.get("weights")
-    source = MethodSource(
-        key=snakemake.wildcards.method,
-        entry=method["entry"],
-        name=method["name"],
-        weights=Path(weights) if weights else None,
-        arithmetic=method["arithmetic"],
-    )
-    if weights and snakemake.params.device == "cuda" and cuda.available():
+    params, weights = snakemake.params, snakemake.input.get("weights")
+    source = MethodSource(**params.method, weights=Path(weights) if weights else None)
+    if weights and params.device == "cuda" and cuda.available():
         on_gpu = replace(source, device="cuda")
         with suppress(UnsupportedError):  # of a family that codes on the CPU only
             on_gpu.load()
@@ -37,7 +30,7 @@ with job(snakemake):
         run=Path(snakemake.config["run"]),
         streams=Path(snakemake.output.streams),
         threads=snakemake.threads,
-        repeats=snakemake.params.repeats,
+        repeats=params.repeats,
     )
     write(Path(snakemake.output.rows), rows)
     write(Path(snakemake.output.record), frame([record], MethodRecord))

@@ -13,15 +13,8 @@ with job(snakemake):
     from l3c.bench.schema import write
     from l3c.data.images import kept_images
 
-    params, method = snakemake.params, snakemake.params.method
-    weights = snakemake.input.get("weights")
-    source = MethodSource(
-        key=snakemake.wildcards.method,
-        entry=method["entry"],
-        name=method["name"],
-        weights=Path(weights) if weights else None,
-        arithmetic=method["arithmetic"],
-    )
+    params, weights = snakemake.params, snakemake.input.get("weights")
+    source = MethodSource(**params.method, weights=Path(weights) if weights else None)
 
     def crops(side: int, count: int):
         """The same ones at every call."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from l3c.data import DatasetError
 from l3c.data.images import kept_images, read_manifest
 from l3c.messages import listed
+from l3c.settings import unknown_name
 
 Image = npt.NDArray[np.uint8]
 
@@ -72,13 +73,11 @@ def choose(manifest: Path, wanted: int | Sequence[str]) -> list[tuple[str, Image
     """
     if isinstance(wanted, int):
         return list(itertools.islice(kept_images(manifest), wanted))
-    names = [row.image for row in read_manifest(manifest) if row.status == "kept"]
-    for name in wanted:
-        if name not in names:
-            raise DatasetError(
-                f'{manifest}: no image is called "{name}". There are: {listed(names)}'
-            )
     images = dict(kept_images(manifest, wanted))
+    for name in wanted:
+        if name not in images:
+            names = [row.image for row in read_manifest(manifest) if row.status == "kept"]
+            raise DatasetError(f"{manifest}: {unknown_name('image', name, [listed(names)])}")
     return [(name, images[name]) for name in wanted]
 
 

@@ -88,13 +88,15 @@ def measure(
                 row = about | {"image": name, "height": image.shape[0], "width": image.shape[1]}
                 stream = partial / f"{name}{method['suffix']}"
                 try:
-                    row |= _round_trip(encoder, decoder, image, stream, repeats)
+                    row |= round_trip(encoder, decoder, image, stream, repeats)[0]
+                    row["cross_entropy_bits"] = encoder.call("cross_entropy_bits", image)
                 except ChildError as error:
                     failures.append(FailedRow(**row, reason=str(error)))
                     print(f"{label}, image {name}: failed: {error}", file=sys.stderr)
                     progress.update()
                     continue
-                row |= {"other_load": others.share(), "in_process": method["in_process"]}
+                row |= {"lossless": True, "other_load": others.share()}
+                row["in_process"] = method["in_process"]
                 row["stream"] = (streams / stream.name).relative_to(run).as_posix()
                 rows.append(ResultRow(**row, pixel_sha256=sha256))
                 with (partial / _JOURNAL).open("a", encoding="utf-8") as journal:
@@ -125,27 +127,26 @@ def _known(partial: Path, about: Mapping[str, Any]) -> dict[tuple[str, str], Row
     return known
 
 
-def _round_trip(
-    encoder: Child, decoder: Child, image: np.ndarray, stream: Path, repeats: int
-) -> dict[str, Any]:
-    """Sizes and times of an image, columns of its row.
+def round_trip(
+    encoder: Child, decoder: Child, image: np.ndarray, stream: Path, repeats: int, *point: float
+) -> tuple[dict[str, Any], np.ndarray, bytes]:
+    """Encodes an image, uint8 (H, W, 3), in one process and decodes the file in another.
+
+    Both serve a method (`ServedMethod`); without a point the same image must come back.
+
+    Returns:
+        Size and times, columns of a row; what was decoded; the bytes.
 
     Raises:
         ChildError: encoding or decoding failed, or gave another image back.
     """
-    data, encode_s = encoder.call("encode", image, repeats)
+    data, encode_s = encoder.call("encode", image, repeats, *point)
     write_whole(stream, data)
     decoded, decode_s = decoder.call("decode", stream, repeats)
-    if difference := describe_difference(image, decoded):
+    if not point and (difference := describe_difference(image, decoded)):
         raise ChildError(f"not lossless: {difference}")
-    return {
-        "num_bytes": len(data),
-        "bpsp": bits_per_subpixel(8 * len(data), *image.shape[:2]),
-        "cross_entropy_bits": encoder.call("cross_entropy_bits", image),
-        "encode_s": encode_s,
-        "decode_s": decode_s,
-        "lossless": True,
-    }
+    size = {"num_bytes": len(data), "bpsp": bits_per_subpixel(8 * len(data), *image.shape[:2])}
+    return size | {"encode_s": encode_s, "decode_s": decode_s}, decoded, data
 
 
 def describe_difference(image: np.ndarray, decoded: np.ndarray) -> str:

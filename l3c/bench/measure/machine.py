@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import resource
 import sys
@@ -17,6 +16,7 @@ import pandas as pd
 import psutil
 
 from l3c.messages import counted
+from l3c.threads import usable_cores
 
 NOISY = 0.1
 """Share of the cores from which on times are said not to be of a quiet machine."""
@@ -43,7 +43,7 @@ def machine() -> dict[str, str]:
 def hardware() -> str:
     """Processor, usable cores and memory, e.g. "AMD EPYC 7763, 2 cores, 8 GiB"."""
     memory = psutil.virtual_memory().total / 2**30
-    return f"{device_name('cpu')}, {counted(cores(), 'core')}, {memory:.0f} GiB"
+    return f"{device_name('cpu')}, {counted(len(usable_cores()), 'core')}, {memory:.0f} GiB"
 
 
 def environment() -> str:
@@ -60,18 +60,6 @@ def device_name(device: str) -> str:
         return torch.cuda.get_device_name()
     names = _values(Path("/proc/cpuinfo"), "model name")
     return next(iter(names), platform.processor() or platform.machine() or "unknown processor")
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(_usable_cores())
-
-
-def _usable_cores() -> set[int]:
-    try:
-        return os.sched_getaffinity(0)
-    except AttributeError:  # macOS does not tell
-        return {*range(os.cpu_count() or 1)}
 
 
 def _values(path: Path, key: str) -> list[str]:
@@ -123,7 +111,7 @@ class OtherLoad:
         while len(self._readings) > 2 and self._readings[-1][0] - self._readings[1][0] >= _WINDOW_S:
             self._readings.popleft()
         spent, others = np.subtract(self._readings[-1], self._readings[0])
-        return round(float(np.clip(others / (cores() * max(spent, 1e-3)), 0, 1)), 3)
+        return round(float(np.clip(others / (len(usable_cores()) * max(spent, 1e-3)), 0, 1)), 3)
 
 
 def noise_note(*tables: pd.DataFrame) -> str:
@@ -147,7 +135,7 @@ def noise_note(*tables: pd.DataFrame) -> str:
 
 def _read() -> tuple[float, float]:
     """Seconds of the clock, and of all other programs together on the cores at hand."""
-    at, usable, others = time.perf_counter(), _usable_cores(), 0.0
+    at, usable, others = time.perf_counter(), usable_cores(), 0.0
     names = ("user", "system", "nice", "irq", "softirq", "steal")  # macOS has the first three
     for number, times in enumerate(psutil.cpu_times(percpu=True)):
         if number in usable:

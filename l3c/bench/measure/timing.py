@@ -25,14 +25,14 @@ from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.files import describe_difference
 from l3c.bench.measure.machine import OtherLoad, device_name, machine, peak_mib
 from l3c.bench.measure.methods import MethodSource, plain_array, plain_bytes
-from l3c.bench.schema import TOTAL, BatchRow, FailedRow, Row, TimingRow, frame
+from l3c.bench.schema import BatchRow, FailedRow, Row, TimingRow, frame
 from l3c.coding import decode_pictures, encode_pictures
 from l3c.images.picture import Picture
 from l3c.messages import typed_line
 from l3c.models.tile_codec import TileCodec, UnsupportedError
 from l3c.models.zoo import NoArithmeticError, open_codec
 from l3c.progress import Progress
-from l3c.stopwatch import Stopwatch
+from l3c.stopwatch import Part, Stopwatch, timed
 from l3c.threads import torch_threads
 from l3c.tile_coding import Choice
 
@@ -136,18 +136,11 @@ def _round_trip(
     ]
 
 
-def _clocked(call: Callable[[], T], device: str) -> tuple[T, dict[tuple[str, str], float]]:
-    """What a call returns, and the seconds that it took: in all, and by phase and scale."""
-    stopwatch = Stopwatch(device)
-    with stopwatch:
-        stopwatch.synchronize()
-        start = time.perf_counter()
+def _clocked(call: Callable[[], T], device: str) -> tuple[T, dict[tuple[Part, str], float]]:
+    """What a call returns, and the seconds that it took: by phase and scale, and in all."""
+    with Stopwatch(device) as stopwatch, timed("total"):
         made = call()
-        stopwatch.synchronize()
-        seconds = time.perf_counter() - start
-    spent: dict[tuple[str, str], float] = {(TOTAL, ""): seconds}
-    spent.update(stopwatch.seconds.items())
-    return made, spent
+    return made, stopwatch.seconds
 
 
 def measure_batches(
