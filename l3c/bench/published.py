@@ -17,7 +17,8 @@ from l3c.data.images import ManifestRow
 from l3c.data.sources import ImageSet
 
 UNVERIFIED = "unverified"  # shown beside every value whose confidence is not "primary"
-SAMPLES = "S5.4"  # section of the paper that samples images
+SAMPLES = "S5.4"
+"""Section of the paper whose example is the whole image, x sampled, x and z1 sampled, and on."""
 _COLUMNS = "table,dataset,edition,method,quantity,value,unit,confidence,note"
 _SPELLED = {"JPEG2000": "JPEG 2000"}  # methods that the tables here spell otherwise
 
@@ -76,11 +77,6 @@ def editions(values: pd.DataFrame) -> list[str]:
 def bpsp_of(values: pd.DataFrame, label: str | None) -> pd.DataFrame:
     """Published bpsp of one edition by normalized name of the method, in the order of the file."""
     return values[(values.label == label) & (values.quantity == "bpsp")].set_index("name")
-
-
-def samples_of(values: pd.DataFrame) -> pd.DataFrame:
-    """The paper's own example: the whole image, x sampled, x and z1 sampled, and on."""
-    return values[values.table == SAMPLES]
 
 
 def published_name(
