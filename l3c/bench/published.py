@@ -19,6 +19,9 @@ from l3c.data.sources import ImageSet
 UNVERIFIED = "unverified"  # shown beside every value whose confidence is not "primary"
 SAMPLES = "S5.4"
 """Section of the paper whose example is the whole image, x sampled, x and z1 sampled, and on."""
+SAME = "the published images."
+STAND_IN = "other images than the published ones, so compare order and distances, not values."
+"""What was measured beside published values, as the end of a sentence."""
 _COLUMNS = "table,dataset,edition,method,quantity,value,unit,confidence,note"
 _SPELLED = {"JPEG2000": "JPEG 2000"}  # methods that the tables here spell otherwise
 
@@ -119,13 +122,6 @@ class Counterpart:
         if not self.same or not dropped:
             return self
         return replace(self, same=False, title=f"{self.title}, {dropped} left out")
-
-    @property
-    def words(self) -> str:
-        """How to compare, as the end of a sentence."""
-        if self.same:
-            return "the images measured here"
-        return "other images than those measured here: compare order and distances, not values"
 
 
 def find_counterparts(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from l3c.bench.measure.machine import noise_note
-from l3c.bench.published import SAMPLES, bpsp_of, published_name
+from l3c.bench.published import SAME, SAMPLES, STAND_IN, bpsp_of, published_name
 from l3c.bench.run import Run
 from l3c.bench.schema import failed, failure_texts, measured, rows_of
 from l3c.bench.stats import LEVEL, rates, speeds
@@ -252,7 +252,8 @@ def _remarks(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
             yield f"{integers.method.iloc[0]}: {more} bytes beside {floats.method.iloc[0]}."
     if found.published_bpsp.notna().any():
         counterpart = run.counterparts[dataset]
-        yield f"Published: L3C paper, {counterpart.label}; {counterpart.words}."
+        here = SAME if counterpart.same else STAND_IN
+        yield f"Published: L3C paper, {counterpart.label}; measured here: {here}"
     if licences := sorted({row.licence for row in kept if row.licence}):
         first = listed(licences, " in the manifest", "; ", _LISTED)
         yield f"Source and licence of the images: {first}."
