@@ -71,10 +71,10 @@ def counted(number: float, what: str) -> str:
     return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
 
 
-def listed(names: Sequence[str], more: str = "") -> str:
-    """The first names, and how many there are besides; `more` tells where they all are."""
-    rest = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" and {rest} more{more}" if rest > 0 else "")
+def listed(names: Sequence[str], more: str = "", between: str = ", ", most: int = LISTED) -> str:
+    """The first `most` names, and how many there are besides; `more` tells where they all are."""
+    rest = len(names) - most
+    return between.join(names[:most]) + (f" and {rest} more{more}" if rest > 0 else "")
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:

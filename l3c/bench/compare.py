@@ -173,8 +173,8 @@ def _partial(values: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["what", "name", "runs"])
 
 
-def _facts(run: RunFolder) -> dict[str, Any]:
-    """What a run was made from, nested as in its configuration."""
+def _settings(run: RunFolder) -> pd.Series:
+    """What a run was made from: text of each innermost setting, by its dotted path."""
     by_key: Any = run.rows.groupby("key", sort=False)[["method", "settings", "version"]]
     machine: Any = run.rows[["hardware", "environment", "threads"]].apply(_all)
     found = {"methods": by_key.agg(_all).to_dict("index"), "machine": machine.to_dict()}
@@ -183,7 +183,13 @@ def _facts(run: RunFolder) -> dict[str, Any]:
         found["code"] = {"commit": origin.code.commit or "none", "working tree": changed}
         names = ("configuration", "models", "data", "versions")
         found |= {name: getattr(origin, name) for name in names}
-    return found
+    (flat,) = pd.json_normalize(found).to_dict("records")
+    texts = {
+        path: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for path, value in flat.items()
+        if value is not None
+    }
+    return pd.Series(texts, dtype=object)
 
 
 def _all(values: pd.Series) -> str:
@@ -192,19 +198,7 @@ def _all(values: pd.Series) -> str:
 
 def _changes(runs: Mapping[str, RunFolder]) -> pd.DataFrame:
     """Settings that differ; nothing of methods that some runs lack, or of runs that say nothing."""
-    facts = {name: _facts(run) for name, run in runs.items()}
-    texts = {name: pd.Series(dict(_flat(about)), dtype=object) for name, about in facts.items()}
-    table = pd.DataFrame(texts).astype(object)
-    table = table.where(table.notna(), None)
+    table = pd.DataFrame({name: _settings(run) for name, run in runs.items()})
     methods = table.index.str.startswith("methods.") & table.isna().any(axis=1)
-    unequal = [len(set(line)) > 1 for line in table.itertuples(index=False)]
-    return table[np.array(unequal, bool) & ~methods].rename_axis("what").reset_index()
-
-
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted path and text of every innermost setting."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{path}.{key}" if path else str(key))
-    elif value is not None:
-        yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    table = table[(table.nunique(axis=1, dropna=False) > 1) & ~methods]
+    return table.where(table.notna(), None).rename_axis("what").reset_index()

@@ -17,7 +17,11 @@ from l3c.data.images import ManifestRow
 from l3c.data.sources import ImageSet
 
 UNVERIFIED = "unverified"  # shown beside every value whose confidence is not "primary"
-SAMPLES = "S5.4"  # section of the paper that samples images
+SAMPLES = "S5.4"
+"""Section of the paper whose example is the whole image, x sampled, x and z1 sampled, and on."""
+SAME = "the published images."
+STAND_IN = "other images than the published ones, so compare order and distances, not values."
+"""What was measured beside published values, as the end of a sentence."""
 _COLUMNS = "table,dataset,edition,method,quantity,value,unit,confidence,note"
 _SPELLED = {"JPEG2000": "JPEG 2000"}  # methods that the tables here spell otherwise
 
@@ -78,11 +82,6 @@ def bpsp_of(values: pd.DataFrame, label: str | None) -> pd.DataFrame:
     return values[(values.label == label) & (values.quantity == "bpsp")].set_index("name")
 
 
-def samples_of(values: pd.DataFrame) -> pd.DataFrame:
-    """The paper's own example: the whole image, x sampled, x and z1 sampled, and on."""
-    return values[values.table == SAMPLES]
-
-
 def published_name(
     key: str, method: str, published_as: Mapping[str, str], published: Collection[str]
 ) -> str:
@@ -123,13 +122,6 @@ class Counterpart:
         if not self.same or not dropped:
             return self
         return replace(self, same=False, title=f"{self.title}, {dropped} left out")
-
-    @property
-    def words(self) -> str:
-        """How to compare, as the end of a sentence."""
-        if self.same:
-            return "the images measured here"
-        return "other images than those measured here: compare order and distances, not values"
 
 
 def find_counterparts(

@@ -16,11 +16,10 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from l3c.files import write_text
-from l3c.messages import counted
+from l3c.messages import counted, listed
 
 TOTAL = "total"
 SLACK_S = 1e-6  # phases may exceed their total by so much: sums of rounded numbers
-NAMED_FAILURES = 5  # of a method on a data set, where a text names them
 _REMEDY = "copy it again from its run, or delete it there and start the run again"
 _TSV: Any = {"sep": "\t", "quoting": 3, "keep_default_na": False}
 _COLUMNS = pd.read_csv(Path(__file__).with_name("rows.tsv"), **_TSV)
@@ -228,9 +227,7 @@ def failure_texts(table: pd.DataFrame) -> dict[tuple[str, str], str]:
     texts = {}
     for (dataset, key), rows in failed(table).groupby(["dataset", "key"], sort=False):
         total = int(((table.dataset == dataset) & (table.key == key)).sum())
-        named = [f"{row.image}: {row.reason}" for row in rows.head(NAMED_FAILURES).itertuples()]
-        more = len(rows) - len(named)
-        named += [f"and {more} more in rows.csv"] if more else []
+        named = listed([*(rows.image + ": " + rows.reason)], " in rows.csv", "; ")
         of = f"failed on {len(rows)} of {counted(total, 'image')}"
-        texts[str(dataset), str(key)] = f"{of}: {'; '.join(named)}"
+        texts[str(dataset), str(key)] = f"{of}: {named}"
     return texts

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -46,10 +48,16 @@ SHOWN = 48  # images of a data set that have a card; rows.csv has all
 _SIDE = 360  # pixels of the longer side of a picture on a card
 _BRIGHTEST = 99.5  # percentile of the costs that the brightest colour stands for
 _HERE = Path(__file__).parent
+_JSON: Any = {"orient": "records", "double_precision": 15}
 _METHOD = ["dataset", "key", "method", "run"]
 _DETAILS = ["label", "kind", "machine", "version", "settings"]
 _MARKS = {"exact": "\N{CHECK MARK}", "refused": "\N{EN DASH}", "wrong": "\N{BALLOT X}"}
 _FORMATS = {".md": "Markdown", ".tex": "LaTeX"}
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_HERE),
+    autoescape=jinja2.select_autoescape(["html.j2"]),
+    trim_blocks=True,
+)
 # Path in the run, without its suffix -> what it is called; others are called by their path.
 _TITLES = {
     "rows": "Rows",
@@ -110,8 +118,7 @@ def write_site(
         "decoding": matrices(matrix),
         "results": shown,
     }
-    script = javascript_bundle()  # type: ignore[call-arg]  # whose stub lacks the default
-    write_text(folder / "vega.js", script)
+    write_text(folder / "vega.js", javascript_bundle())  # type: ignore[call-arg]
     charts = yaml.safe_load((_HERE / "site_charts.yaml").read_text(encoding="utf-8"))
     about = {
         "views": {view: title for view, title in VIEWS.items() if content[view]},
@@ -130,18 +137,11 @@ def write_site(
     for view in about["views"]:
         specs = charts["views"].get(view, {})
         used = {spec["data"]["name"] for spec in specs.values()}
-        data = {name: _records(tables[name], charts["columns"][name]) for name in used}
-        text = template("site.html.j2").render(
-            view=view, content=content[view], charts=specs, data=data, **about
-        )
+        texts = {name: tables[name][charts["columns"][name]].to_json(**_JSON) for name in used}
+        data = {name: json.loads(text) for name, text in texts.items()}
+        page = _TEMPLATES.get_template("site.html.j2")
+        text = page.render(view=view, content=content[view], charts=specs, data=data, **about)
         write_text(folder / f"{view}.html", text + "\n")
-
-
-def _records(table: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = json.loads(
-        table[names].to_json(orient="records", double_precision=15)
-    )
-    return records
 
 
 def methods(rows: pd.DataFrame, runs: Sequence[RunFolder]) -> pd.DataFrame:
@@ -173,10 +173,7 @@ def tradeoff(lines: pd.DataFrame) -> pd.DataFrame:
 
 def lossy(runs: Sequence[RunFolder]) -> pd.DataFrame:
     """Operating points of lossy methods (`l3c.bench.lossy`); empty if no run has any."""
-    with_rows = {name: run.lossy for name, run in named(runs).items() if len(run.lossy)}
-    if not with_rows:
-        return pd.DataFrame()
-    points = [operating_points(rows).assign(run=name) for name, rows in with_rows.items()]
+    points = [operating_points(run.lossy).assign(run=name) for name, run in named(runs).items()]
     table = pd.concat(points, ignore_index=True)
     return table.assign(label=table.method + (", run " + table.run if len(runs) > 1 else ""))
 
@@ -185,12 +182,9 @@ def matrices(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Encoders by decoders, for each run and arithmetic: marks and how many files of each."""
     if table.empty:
         return {}
-    marked = [
-        _MARKS[name] + " " + table[name].astype(str).where(table[name] > 0) for name in _MARKS
-    ]
-    cells = pd.concat(marked, axis=1).itertuples(index=False)
-    texts = [", ".join(filter(lambda text: isinstance(text, str), row)) or "n/a" for row in cells]
-    table = table.assign(text=texts)
+    counts = table[[*_MARKS]].to_dict("records")
+    marked = [[f"{_MARKS[str(m)]} {n}" for m, n in each.items() if n] for each in counts]
+    table = table.assign(text=[", ".join(texts) or "n/a" for texts in marked])
     return {
         f"Run {run}, {arithmetic}": part.pivot(index="encoder", columns="decoder", values="text")
         .reindex(index=part.encoder.unique(), columns=part.decoder.unique())
@@ -221,9 +215,7 @@ def _pictures(dataset: str, runs: Sequence[RunFolder], folder: Path) -> dict[str
     licences = {row.image: row.licence for row in read_manifest(manifest)}
     cards: dict[str, dict[str, Any]] = {}
     costs = {}
-    for name, image in kept_images(manifest):
-        if len(cards) == SHOWN:
-            break
+    for name, image in islice(kept_images(manifest), SHOWN):
         _save(folder / f"{name}.webp", image)
         cards[name] = {"thumbnail": f"images/{dataset}/{name}.webp", "licence": licences[name]}
         if codec is not None:
@@ -254,11 +246,9 @@ def _codec(run: RunFolder) -> tuple[str, Any]:
         weights = run.path / "models" / f"{key}.safetensors"
         if chosen in (None, key) and weights.is_file():
             codec = open_codec(weights, "cpu")
-            try:
+            with suppress(UnsupportedError):
                 codec.symbol_bits(np.zeros((32, 32, 3), np.uint8))
                 return method, codec
-            except UnsupportedError:
-                continue
     return "", None
 
 
@@ -287,7 +277,8 @@ def outputs(
     for path in map(PurePosixPath, results or sorted(there)):
         form = _FORMATS.get(path.suffix, path.suffix[1:].upper())
         groups.setdefault(path.with_suffix(""), {})[str(path)] = form
-    empty = {place.name for place in groups if _lines(run.path / f"{place}.csv") == 1}
+    tables = [run.path / f"{place}.csv" for place in groups if f"{place}.csv" in groups[place]]
+    empty = {path.stem for path in tables if path.read_bytes().count(b"\n") == 1}
     found = []
     for place, files in groups.items():
         spec = drawn.get(place.name) if place.parent.name == "figures" else None
@@ -309,23 +300,10 @@ def outputs(
     return found
 
 
-def _lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.is_file() else 0
-
-
 def readme(run: RunFolder, results: Collection[str], captions: Mapping[str, str]) -> str:
     """The page; the same run gives the same bytes. Arguments are those of `outputs`."""
     shown = outputs(run, results, captions)
     tables = {each["name"]: each["text"].partition("\n\n")[2] for each in shown}
     comparison = tables["tables/comparison"].rpartition("\n\nProvenance: ")[0]
-    return template("site.md.j2").render(shown=shown, comparison=comparison, run=run) + "\n"
-
-
-def template(name: str) -> jinja2.Template:
-    """A template of this folder."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=jinja2.select_autoescape(["html.j2"]),
-        trim_blocks=True,
-    )
-    return environment.get_template(name)
+    page = _TEMPLATES.get_template("site.md.j2")
+    return page.render(shown=shown, comparison=comparison, run=run) + "\n"

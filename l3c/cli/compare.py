@@ -95,12 +95,10 @@ def _tables(lines: pd.DataFrame, runs: list[str]) -> Iterator[str]:
         head, factor = _HEADS.get(str(quantity), (f"{quantity}, ms per crop", 1000))
         rows = [[head, *runs, *(f"{run} is" for run in runs[1:])]]
         for method, others in part.groupby("method", sort=False):
-            means = {others["first"].iloc[0]: others.a.iloc[0]} | dict(
-                zip(others.run, others.b, strict=True)
-            )
-            verdicts = dict(zip(others.run, others.verdict, strict=True))
-            cells = [f"{factor * means[run]:.4g}" if run in means else "-" for run in runs]
-            rows.append([str(method), *cells, *(verdicts.get(run, "-") for run in runs[1:])])
+            by_run = others.set_index("run").reindex(runs)
+            means = factor * by_run.b.fillna({others["first"].iloc[0]: others.a.iloc[0]})
+            cells = means.map("{:.4g}".format).where(means.notna(), "-")
+            rows.append([str(method), *cells, *by_run.verdict.fillna("-")[1:]])
         yield from ("", *(f"  {line}" for line in aligned(rows, right=range(1, 1 + len(runs)))))
     percents = lines.percent[lines.control]
     if percents.any():

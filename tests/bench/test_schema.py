@@ -76,7 +76,7 @@ def test_failures_are_counted_and_the_first_are_named():
     rows = [result_row(), *(failed_row(image=f"x{i}", reason="no idea") for i in range(7))]
     text = failure_texts(results(rows))["toy", "png"]
     assert text.startswith("failed on 7 of 8 images: x0: no idea; ")
-    assert "x4: no idea; and 2 more in rows.csv" in text
+    assert "x4: no idea and 2 more in rows.csv" in text
     more = [result_row(dataset="other"), failed_row(key="webp", method="WebP")]
     assert set(failure_texts(results([*rows, *more]))) == {("toy", "png"), ("toy", "webp")}
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import ConnectionPatch, Rectangle
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from coder.range_coder import mixture_cdf
@@ -181,8 +181,11 @@ def coding(codec: TileCodec, photographs: Photographs, label: str) -> Figure:
         symbols.add_patch(Rectangle(corner, side, side, fill=False, ec=style.LEARNED, lw=1.6))
         _probabilities(probabilities, pixel)
         _cumulative(cumulative, pixel)
-        if last:
-            _lead(last, probabilities, f"$D^{{({s + 1})}}$")
+        if last:  # an arrow from the scale on the left to what its predictor makes of it
+            arrow = {"arrowstyle": "-|>", "color": style.QUIET, "lw": 1.4}
+            where = {"xycoords": "axes fraction", "textcoords": last.transAxes}
+            lead = f"$D^{{({s + 1})}}$", (0.0, 0.9), (1.03, 0.5)
+            probabilities.annotate(*lead, **where, arrowprops=arrow).set_in_layout(False)
         last = symbols
     _file(drawn.add_subplot(grid[3, :]), streams)
     title = f"{name}, {image.shape[1]} × {image.shape[0]}, coded by {label}"
@@ -224,16 +227,6 @@ def _cumulative(axes: Axes, pixel: SubPixel) -> None:
     axes.set_yticks([0, 1 << half, 2 << half], ["0", f"$2^{{{half}}}$", f"$2^{{{half + 1}}}$"])
     axes.set_xlabel("symbol", fontsize=9)
     _window(axes, pixel, f"{low:,} to {high:,}")
-
-
-def _lead(start: Axes, end: Axes, text: str) -> None:
-    """An arrow to the left side of another panel, with a text."""
-    look: Any = {"arrowstyle": "-|>", "color": style.QUIET, "lw": 1.4, "mutation_scale": 14}
-    places = (1.01, 0.5), (0.0, 0.9), "axes fraction", "axes fraction"
-    line = ConnectionPatch(*places, axesA=start, axesB=end, **look)
-    line.set_in_layout(False)
-    start.get_figure(root=True).add_artist(line)  # type: ignore[union-attr]
-    start.annotate(text, (1.03, 0.56), xycoords="axes fraction", fontsize=10)
 
 
 def _file(axes: Axes, streams: dict[str, bytes]) -> None:

@@ -34,22 +34,6 @@ Photographs = Sequence[tuple[str, "RGB"]]
 """Name and pixels, uint8 (H, W, 3)."""
 
 
-def bottlenecks(codec: TileCodec, image: RGB) -> list[npt.NDArray[np.int64]]:
-    """Levels, 1 to L, of the first `CHANNELS` of z^(1), ..., z^(S): (C, H / 2^s, W / 2^s) each.
-
-    Args:
-        codec: of a model with scales. Those of L3C are learned, others are smaller images.
-        image: uint8 (H, W, 3).
-
-    Raises:
-        UnsupportedError: a model without scales.
-    """
-    from l3c.models.pyramid_codec import as_pyramid_codec
-
-    planes = as_pyramid_codec(codec).symbols(image)[1:]
-    return [plane[0, :CHANNELS].cpu().numpy() + 1 for plane in planes]
-
-
 def cost_map(codec: TileCodec, image: RGB) -> Reals:
     """Bits of each pixel, (H, W): of its own sub-pixels, and its share of every coarser scale.
 
@@ -130,12 +114,17 @@ def heat_maps(extractor: TileCodec, photographs: Photographs, label: str) -> Fig
         extractor: codec of a model that learns its bottlenecks.
         photographs: at least one.
         label: of the model.
+
+    Raises:
+        UnsupportedError: a model without scales.
     """
     from l3c.models.pyramid_codec import as_pyramid_codec
 
-    levels = as_pyramid_codec(extractor).coarsest.levels
+    pyramid = as_pyramid_codec(extractor)
+    levels = pyramid.coarsest.levels
     shown = [(name, cut(image, MULTIPLE)) for name, image in photographs]
-    values = [bottlenecks(extractor, image) for _, image in shown]
+    planes = [pyramid.symbols(image)[1:] for _, image in shown]
+    values = [[z[0, :CHANNELS].cpu().numpy() + 1 for z in scales] for scales in planes]
     sides = [np.array(image.shape[:2]) * _MAP / max(image.shape) for _, image in shown]
     heights = [len(maps) * (side[0] + 0.06) + 0.3 for maps, side in zip(values, sides, strict=True)]
     width = max((_PHOTO + len(m[0])) * (w + 0.06) for m, (_, w) in zip(values, sides, strict=True))

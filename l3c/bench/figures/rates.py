@@ -26,17 +26,8 @@ RAW = "raw"  # the control, 8 bpsp by definition
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def summarize(rows: DataFrame) -> DataFrame:
-    """One line for each data set and method, best mean first.
-
-    Args:
-        rows: of results.
-
-    Returns:
-        dataset, key, method, bpsp (mean), images, encode and decode (seconds per megapixel, all
-        images together), in_process, threads it was given at most (codecs here use one), learned,
-        label (with a remark where it was not measured on all images), color.
-    """
+def _summarize(rows: DataFrame) -> DataFrame:
+    """A line for each data set and method, best mean first; times are in seconds per megapixel."""
     by = ["dataset", "key", "method"]
     groups = rows.groupby(by, sort=False)
     learned = groups.cross_entropy_bits.count() > 0
@@ -80,7 +71,7 @@ def bpsp(
     """
     if rows.empty:
         return style.nothing("no method was measured")
-    table = summarize(rows)
+    table = _summarize(rows)
     datasets = rows.dataset.unique()
     counts = [int((table.dataset == dataset).sum()) for dataset in datasets]
     drawn = style.new_figure(7.6, 1.5 + 0.36 * sum(counts) + 0.5 * len(counts))
@@ -95,9 +86,7 @@ def bpsp(
         for place, bar in bars.iterrows():
             if name := published_name(bar.key, bar.method, published_as, theirs.index):
                 verified.append(theirs.verified[name])
-                mark = style.dot(style.PUBLISHED, "", hollow=True)
-                mark.set_data([theirs.value[name]], [place])
-                axes.add_line(mark)
+                axes.plot(theirs.value[name], place, "D", color=style.PUBLISHED, mfc="white")
                 about = f"published: {editions[dataset]}"
                 axes.set_title(about, loc="right", fontsize=8.5, fontweight="normal")
     grid[-1, 0].set_xlabel("bits per sub-pixel, whole file (less is better)")
@@ -149,7 +138,7 @@ def speed(rows: DataFrame, repeats: int | None = None) -> Figure:
     """
     if rows.empty:
         return style.nothing("no method was measured")
-    table = summarize(rows)
+    table = _summarize(rows)
     datasets = rows.dataset.unique()
     drawn = style.new_figure(11.6, 0.6 + 4.4 * len(datasets))
     grid = drawn.subplots(len(datasets), 2, squeeze=False, sharey="row")

@@ -3,14 +3,7 @@
 A figure is one function in a module of this folder, or in a Python file anywhere that the
 configuration lists under `figures`. Its name is that of its files, the first line of its docstring
 the title, the next paragraph the caption, and its parameters, each one of `INPUTS`, are what it
-reads: the workflow draws it whenever a run has all of them.
-
-    @figure()
-    def sizes(rows: DataFrame) -> Figure:
-        \"\"\"Bytes by method.
-
-        Bytes of the whole file against pixels of the image.
-        \"\"\"
+reads: the workflow draws it whenever a run has all of them. docs/design.md has an example.
 """
 
 from __future__ import annotations

@@ -37,15 +37,8 @@ OPERATIONS = {
 }
 
 
-def mean_times(timing: DataFrame) -> Series[float]:
-    """Seconds of a crop: means over crops of the medians of their runs.
-
-    Args:
-        timing: rows of any methods; those without phases are left out.
-
-    Returns:
-        Seconds by method, computer, direction, scale (or `ALL`), and phase (or `REST`, `TOTAL`).
-    """
+def _mean_times(timing: DataFrame) -> Series[float]:
+    """Seconds by method, computer, direction, scale (or `ALL`), and phase (or `REST`, `TOTAL`)."""
     plural = timing.threads.map(lambda count: counted(count, "thread"))
     computer = plural.where(timing.device != "cuda", timing.device_name)
     timing = timing.assign(computer=computer, scale=timing.scale.replace("", ALL))
@@ -75,7 +68,7 @@ def phases(timing: DataFrame) -> Figure:
         timing: rows of any methods; a column of panels for each that has phases, a row for each
             device and direction.
     """
-    times = mean_times(timing)
+    times = _mean_times(timing)
     if times.empty:
         return style.nothing("no learned method was timed")
     methods, computers = (times.index.unique(name) for name in ("method", "computer"))

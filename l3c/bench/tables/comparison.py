@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from l3c.bench.measure.machine import noise_note
-from l3c.bench.published import bpsp_of, published_name, samples_of
+from l3c.bench.published import SAME, SAMPLES, STAND_IN, bpsp_of, published_name
 from l3c.bench.run import Run
 from l3c.bench.schema import failed, failure_texts, measured, rows_of
 from l3c.bench.stats import LEVEL, rates, speeds
@@ -25,7 +25,7 @@ from l3c.bench.tables.layout import (
     table,
     without_empty,
 )
-from l3c.messages import counted
+from l3c.messages import counted, listed
 
 NOT_MEASURED = "not measured"
 _LISTED = 10  # images left out that a note names; left_out.csv has them all
@@ -252,11 +252,14 @@ def _remarks(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
             yield f"{integers.method.iloc[0]}: {more} bytes beside {floats.method.iloc[0]}."
     if found.published_bpsp.notna().any():
         counterpart = run.counterparts[dataset]
-        yield f"Published: L3C paper, {counterpart.label}; {counterpart.words}."
+        here = SAME if counterpart.same else STAND_IN
+        yield f"Published: L3C paper, {counterpart.label}; measured here: {here}"
     if licences := sorted({row.licence for row in kept if row.licence}):
-        yield f"Source and licence of the images: {_some(licences, 'in the manifest')}."
+        first = listed(licences, " in the manifest", "; ", _LISTED)
+        yield f"Source and licence of the images: {first}."
     if dropped:
-        yield f"{len(dropped)} left out: {_some(dropped, 'in left_out.csv')}."
+        first = listed(dropped, " in left_out.csv", "; ", _LISTED)
+        yield f"{len(dropped)} left out: {first}."
     for train in dict.fromkeys(run.trained_on.values()):
         trained = {row.pixel_sha256 for row in run.manifests[train] if row.status == "kept"}
         if any(row.pixel_sha256 in trained for row in kept):
@@ -268,11 +271,6 @@ def _remarks(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
         yield f"{item.method}: not measured ({item.reason})."
     if only := [item.method for item in rows_of(found) if not item.key]:
         yield f"Only published, not measured here: {', '.join(only)}."
-
-
-def _some(texts: Sequence[str], where: str) -> str:
-    more = [f"and {len(texts) - _LISTED} more {where}"] if len(texts) > _LISTED else []
-    return "; ".join([*texts[:_LISTED], *more])
 
 
 def _models(run: Run) -> Iterator[Section]:
@@ -310,7 +308,8 @@ def samples(run: Run) -> Table:
     data = run.samples[["dataset", "model", "image", "sampled", "stored"]]
     data = data.join(run.samples[["bpsp", "uniform_bpsp"]].round(6))
     sampled = [len(names.split()) for names in data.sampled]
-    beside = samples_of(run.published).reset_index(drop=True).reindex(sampled)
+    example = run.published[run.published.table == SAMPLES]
+    beside = example.reset_index(drop=True).reindex(sampled)
     return Table(
         "What samples store",
         data=data.assign(

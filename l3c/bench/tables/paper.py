@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from l3c.bench.published import SAME, STAND_IN
 from l3c.bench.run import REFERENCE, Run
 from l3c.bench.schema import TOTAL, measured, rows_of
 from l3c.bench.stats import LEVEL, rates, repeated
@@ -37,8 +38,6 @@ from l3c.messages import counted
 _TEXTS = pd.read_csv(Path(__file__).with_name("paper.tsv"), sep="\t", index_col="table", dtype=str)
 BPSP, ALL = "bpsp", "measured"  # a unit; the setting of what is measured in one alone
 NOT_MEASURED = "not measured here"
-_SAME = "the published images."
-_STAND_IN = "other images than the published ones, so compare order and distances, not values."
 _PHASES = ("network", "coder", "range_coder")  # the sum of the paper's columns in Table A1
 _BATCH_SIDE = 32  # of the images of Table A3, pixels
 _LINE = ["name", "line"]
@@ -198,7 +197,7 @@ def _rate_parts(run: Run, values: pd.DataFrame) -> Iterator[Part]:
                 theirs,
                 _rated(run, found),
                 measured(run.rows[run.rows.dataset == dataset]),
-                f"Measured on {title}, {images}: {_SAME if same else _STAND_IN}",
+                f"Measured on {title}, {images}: {SAME if same else STAND_IN}",
                 dataset,
                 same,
             )
@@ -260,7 +259,7 @@ def _crops(
     smaller = any(min(row.height or 0, row.width or 0) < first.height for row in kept)
     mirrored = ", smaller ones continued by mirroring" if smaller else ""
     crops = f"{counted(rows.image.nunique(), 'crop')} of {first.width}x{first.height}"
-    remark = f"Measured on {crops} from images of {first.dataset}{mirrored}: {_STAND_IN}"
+    remark = f"Measured on {crops} from images of {first.dataset}{mirrored}: {STAND_IN}"
     ours = pd.DataFrame(columns=_OURS) if "name" not in rows else _times(rows, "image")
     title = f"{title}, {first.dataset} stands in for {theirs.label.iloc[0]}"
     yield Part(title, theirs, ours, rows, f"{remark}{_gpu(rows)}", first.dataset, head=head)

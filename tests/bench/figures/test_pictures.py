@@ -4,7 +4,7 @@ import pytest
 from autoregressive import Autoregressive, AutoregressiveSettings
 from tiny_models import noise, smooth, tiny
 
-from l3c.bench.figures.pictures import bottlenecks, cost_map, cost_maps, heat_maps
+from l3c.bench.figures.pictures import cost_map, cost_maps, heat_maps
 from l3c.models.tile_codec import UnsupportedError
 
 
@@ -31,19 +31,26 @@ def test_costs_of_photographs_are_drawn(count):
     assert f"{cost_map(codec, shown).mean():.2f} bits per pixel" in pictures[1].get_title("left")
 
 
-def test_levels_are_those_of_the_symbols():
-    codec, image = tiny().codec(), smooth(45, 30)
-    shown = bottlenecks(codec, image)
-    assert [values.shape for values in shown] == [(3, 24, 16), (3, 12, 8), (3, 6, 4)]
-    for levels, symbols in zip(shown, codec.symbols(image)[1:], strict=True):
-        assert (levels == symbols[0, :3].numpy() + 1).all()
-        assert 1 <= levels.min() <= levels.max() <= 25
-    for kind in ("rgb", "interlaced"):  # smaller images
-        shown = bottlenecks(tiny(kind).codec(), smooth(16, 16))
-        assert [levels.shape for levels in shown] == [(3, 8, 8), (3, 4, 4), (3, 2, 2)]
-        assert all(1 <= levels.min() < levels.max() <= 256 for levels in shown)
+def maps(figure):
+    """Levels of each map, not the photographs."""
+    pictures = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    return [each for each in pictures if each.ndim < 3]
+
+
+@pytest.mark.parametrize(("kind", "most"), [("l3c", 25), ("rgb", 256), ("interlaced", 256)])
+def test_levels_are_those_of_the_symbols(kind, most):
+    codec, image = tiny(kind).codec(), smooth(64, 32)
+    shown = iter(maps(heat_maps(codec, [("a", image)], kind)))
+    for symbols in codec.symbols(image)[1:]:
+        for channel in symbols[0, :3].numpy():
+            levels = next(shown)
+            assert (levels == channel + 1).all()
+            assert 1 <= levels.min() <= levels.max() <= most
+
+
+def test_a_model_without_scales_has_no_bottlenecks():
     with pytest.raises(UnsupportedError):
-        bottlenecks(Autoregressive(AutoregressiveSettings()).codec(), smooth(16, 16))
+        heat_maps(Autoregressive(AutoregressiveSettings()).codec(), PHOTOGRAPHS, "flat")
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -51,7 +58,6 @@ def test_heat_maps_of_photographs_are_drawn(count):
     figure = heat_maps(tiny().codec(), PHOTOGRAPHS[:count], "L3C")
     assert len(figure.axes) == count * (1 + 3 * 3 + 1)
     assert figure.axes[0].get_title(loc="left").startswith("a, 32 × 32")
-    maps = [axes.images[0] for axes in figure.axes if axes.images]
-    maps = [each for each in maps if each.get_array().ndim < 3]
-    assert len(maps) == count * 9
-    assert {each.get_clim() for each in maps} == {(1, 25)}
+    drawn = [axes.images[0] for axes in figure.axes if axes.images]
+    limits = [each.get_clim() for each in drawn if each.get_array().ndim < 3]
+    assert limits == [(1, 25)] * count * 9

@@ -19,7 +19,7 @@ from l3c.bench.measure.models import (
     rate,
     write_samples,
 )
-from l3c.bench.published import read_published, samples_of
+from l3c.bench.published import SAMPLES, read_published
 from l3c.bench.run import Run
 from l3c.bench.schema import SampleRow, check, frame
 from l3c.bench.tables import TABLES
@@ -48,7 +48,7 @@ def test_samples_are_files_rows_a_figure_and_a_table(kind, tmp_path):
     run = Run(results([]), records(), published, samples=frame(rows, SampleRow))
     data = TABLES["samples"].make(run).data
     assert data.bpsp.tolist() == [pytest.approx(row.bpsp, abs=1e-6) for row in rows]
-    assert data.published_bpsp.tolist() == [*samples_of(published).value] * 2
+    assert data.published_bpsp.tolist() == [*published.value[published.table == SAMPLES]] * 2
     assert data.published_example[0] == "one Open Images example v2"
 
 
