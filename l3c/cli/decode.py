@@ -95,10 +95,9 @@ def read_back(
         more = {"lossy": True, "bpp": 8 * len(data) / pixels}
     else:
         flaws = flaws_of(data, container) if salvage else []
-        how: Any = {"region": region, "salvage": salvage, "progress": batch.steps(job, pixels)}
-        decoded = decode_picture(data, batch.model.find_codec, **how)
-        picture = decoded.picture
-        flaws += [damage.error for damage in decoded.damaged]
+        how: Any = {"region": region, "progress": batch.steps(job, pixels)}
+        how["salvaged"] = flaws if salvage else None
+        picture = decode_picture(data, batch.model.find_codec, **how)
     fields = {
         **sizes(len(data), 0, 8 * len(data), pixels * picture.mode.channels),
         "mode": picture.mode.name,
