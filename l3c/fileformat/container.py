@@ -169,8 +169,8 @@ def pack(container: Container) -> bytes:
         parts.append(bytes([len(c.sections)]))
         for section, content in c.sections:
             parts += [bytes([section]), leb128(len(content), "section"), _u32(zlib.crc32(content))]
-        for tile, payload in zip(c.tiles, payloads, strict=True):
-            parts += [leb128(len(payload), "payload"), _u32(tile.payload_crc), _u32(tile.pixels_crc)]
+        for t, payload in zip(c.tiles, payloads, strict=True):
+            parts += [leb128(len(payload), "payload"), _u32(t.payload_crc), _u32(t.pixels_crc)]
         body = b"".join(parts)
         start = (LOSSY_MAGIC if c.lossy else MAGIC) + bytes([c.version])
         head = start + leb128(len(body), "header") + body
