@@ -1,9 +1,7 @@
-"""Picture <-> `.l3c` bytes, tile by tile (`l3c.tile_coding`).
+"""Picture <-> `.l3c` bytes, tile by tile (`l3c.tile_coding` tells what codes them).
 
-RGB, with or without alpha, goes through the network where that suits, and so does grey in 8 bits if
-the network is causal; alpha, tiles that do not suit it, and every other mode go through the
-fallback. A tile's pixels are given out only after their checksum was compared with the one of the
-original (l3c/fileformat/FORMAT.md).
+A tile's pixels are given out only after their checksum was compared with the one of the original
+(l3c/fileformat/FORMAT.md).
 """
 
 from __future__ import annotations
@@ -130,19 +128,17 @@ def decode_picture(
     out = np.zeros((height, width, mode.channels), mode.dtype)
 
     def decode(rectangle: Rectangle) -> CoderError | None:
-        top, left, tile_height, tile_width = rectangle
+        top, left, _, _ = rectangle
         try:
             samples = decode_tiles([(container, tiles[rectangle])], rectangle, mode, codec)[0]
         except CoderError as error:
             if salvaged is None:
                 raise
             return error
-        rows = slice(max(top, y), min(top + tile_height, y + height))
-        columns = slice(max(left, x), min(left + tile_width, x + width))
+        inside = samples[max(y - top, 0) : y + height - top, max(x - left, 0) : x + width - left]
+        row, column = max(top - y, 0), max(left - x, 0)
         with timed("container"):
-            out[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x] = samples[
-                rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-            ]
+            out[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
         return None
 
     tiles = _tiles_of(container)
@@ -151,9 +147,9 @@ def decode_picture(
         for top, left, h, w in tiles
         if top < y + height and top + h > y and left < x + width and left + w > x
     ]
-    for error in _of_tiles(decode, touched, codec, progress):
-        if error and salvaged is not None:
-            salvaged.append(error)
+    flaws = [flaw for flaw in _of_tiles(decode, touched, codec, progress) if flaw]
+    if salvaged is not None:
+        salvaged += flaws
     return Picture(mode, out, sections)
 
 

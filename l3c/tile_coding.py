@@ -171,7 +171,7 @@ def split_payload(
     Raises:
         CorruptStreamError: a first byte that no writer makes.
     """
-    if container.version == 2 or not container.arithmetic:
+    if container.version < 3 or not container.arithmetic:
         return bool(container.arithmetic), payload
     first = bytes(payload[:1])
     if first not in (_FALLBACK, _NETWORK):
