@@ -83,7 +83,7 @@ def _of(codec: TileCodec) -> Coder:
         return encode_picture(Picture.from_array(pixels), codec)
 
     def decode(data: bytes) -> Pixels:
-        return decode_picture(data, lambda *model: codec).picture.samples
+        return decode_picture(data, lambda *model: codec).samples
 
     return encode, decode
 

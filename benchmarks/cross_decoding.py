@@ -182,7 +182,7 @@ class Worker:
         if of_file not in self._known:  # most settings write the same bytes
             codec = self._codec(kind)
             try:
-                decoded = decode_picture(data, lambda identity, arithmetic: codec).picture.samples
+                decoded = decode_picture(data, lambda identity, arithmetic: codec).samples
                 same = np.array_equal(decoded, self._images[number])
                 self._known[of_file] = "exact" if same else "wrong"
             except CoderError:

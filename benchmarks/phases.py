@@ -41,7 +41,7 @@ def measure(codec: TileCodec, picture: Picture, repeats: int) -> dict[str, Phase
         with Stopwatch() as stopwatch:
             decoded = decode_picture(data, lambda identity, arithmetic: codec)
         runs["decode"].append(_phases(stopwatch, time.perf_counter() - start))
-        assert np.array_equal(decoded.picture.samples, samples)
+        assert np.array_equal(decoded.samples, samples)
     return {
         way: {phase: statistics.median(row[phase] for row in rows[1:]) for phase in rows[0]}
         for way, rows in runs.items()

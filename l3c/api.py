@@ -143,8 +143,7 @@ class Model:
             coder.CoderError: one of its classes says what is wrong with the file.
         """
         inside = None if region is None else (region[1], region[0], region[3], region[2])
-        decoded = coding.decode_picture(_bytes(data), self.find_codec, region=inside)
-        return _as(output, decoded.picture)
+        return _as(output, coding.decode_picture(_bytes(data), self.find_codec, region=inside))
 
     def decode_batch(self, files: Iterable[bytes], output: Output = "numpy") -> list[Any]:
         """The image of each file, as `decode` gives it; small ones of one size are done together.

@@ -1,16 +1,14 @@
-"""Picture <-> `.l3c` bytes, tile by tile (`l3c.tile_coding`).
+"""Picture <-> `.l3c` bytes, tile by tile (`l3c.tile_coding` tells what codes them).
 
-RGB, with or without alpha, goes through the network where that suits, and so does grey in 8 bits if
-the network is causal; alpha, tiles that do not suit it, and every other mode go through the
-fallback. A tile's pixels are given out only after their checksum was compared with the one of the
-original (l3c/fileformat/FORMAT.md).
+A tile's pixels are given out only after their checksum was compared with the one of the original
+(l3c/fileformat/FORMAT.md).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,21 +27,9 @@ _RGB, _GREY = (Mode.RGB, Mode.RGBA), (Mode.GREY, Mode.GREY_ALPHA)
 FindCodec = Callable[[bytes, Arithmetic], TileCodec]
 """Model identity and arithmetic of a file -> its codec; raises ModelMismatchError for others."""
 
-
-@dataclass(frozen=True)
-class Damage:
-    """A tile that could not be decoded: its rectangle, and why."""
-
-    rectangle: Rectangle
-    error: CoderError
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """A picture, and the tiles that are missing in it (samples 0 there), if it was salvaged."""
-
-    picture: Picture
-    damaged: tuple[Damage, ...] = field(default=())
+Progress = Callable[[int], object]
+"""Called with the number of pixels of each tile that is done."""
+Result = TypeVar("Result")
 
 
 def uses_network(mode: Mode, arithmetic: Arithmetic = Arithmetic.CAUSAL) -> bool:
@@ -57,7 +43,7 @@ def encode_picture(
     *,
     choice: Choice = Choice.SMALLEST,
     tile_side: int | None = None,
-    progress: Callable[[int], object] = lambda pixels: None,
+    progress: Progress = lambda pixels: None,
 ) -> bytes:
     """The `.l3c` file of a picture.
 
@@ -67,7 +53,7 @@ def encode_picture(
             through the fallback.
         choice: what may code tiles of RGB.
         tile_side: tiles have at most the pixels of a square of this side; see `tile_grid`.
-        progress: called with the number of pixels of each tile that is done.
+        progress: see `Progress`.
     """
     height, width = picture.samples.shape[:2]
     used = codec if codec and uses_network(picture.mode, codec.arithmetic) else None
@@ -78,13 +64,7 @@ def encode_picture(
             samples = _cut(picture.samples, rectangle)
         return encode_tiles([samples], picture.mode.bits, used, choice)[0]
 
-    coded = []
-    rectangles = tile_rectangles(height, width, *grid)
-    for tile, rectangle in zip(
-        in_threads(encode, rectangles, _threads(used)), rectangles, strict=True
-    ):
-        coded.append(tile)
-        progress(rectangle[2] * rectangle[3])
+    coded = [*_of_tiles(encode, tile_rectangles(height, width, *grid), used, progress)]
     with timed("container"):
         return _file(picture, used, grid, coded)
 
@@ -120,17 +100,18 @@ def decode_picture(
     find_codec: FindCodec,
     *,
     region: Rectangle | None = None,
-    salvage: bool = False,
-    progress: Callable[[int], object] = lambda pixels: None,
-) -> Decoded:
+    salvaged: list[Exception] | None = None,
+    progress: Progress = lambda pixels: None,
+) -> Picture:
     """Inverse of `encode_picture`.
 
     Args:
         data: a whole `.l3c` file.
         find_codec: called once, if the file names a model.
         region: decode only what this part of the picture needs, and return it.
-        salvage: put zeros where a tile is damaged and list it, instead of raising.
-        progress: called with the number of pixels of each tile that is done.
+        salvaged: a list that takes what is wrong with tiles instead of raising it; their samples
+            are 0.
+        progress: see `Progress`.
 
     Raises:
         CoderError: one of its classes says what is wrong with the bytes.
@@ -139,44 +120,37 @@ def decode_picture(
         ValueError: a region that is not inside the picture.
     """
     with timed("container"):
-        container = unpack(data, damaged=salvage)
+        container = unpack(data, damaged=salvaged is not None)
         mode = mode_of(container)
         sections = known_sections(container, mode)
     codec = codec_of(container, find_codec)
     y, x, height, width = region_of(container.height, container.width, region)
     out = np.zeros((height, width, mode.channels), mode.dtype)
 
-    def decode(job: tuple[Tile, Rectangle]) -> Damage | None:
-        tile, rectangle = job
-        top, left, tile_height, tile_width = rectangle
+    def decode(rectangle: Rectangle) -> CoderError | None:
+        top, left, _, _ = rectangle
         try:
-            samples = decode_tiles([(container, tile)], rectangle, mode, codec)[0]
+            samples = decode_tiles([(container, tiles[rectangle])], rectangle, mode, codec)[0]
         except CoderError as error:
-            if not salvage:
+            if salvaged is None:
                 raise
-            return Damage(rectangle, error)
-        rows = slice(max(top, y), min(top + tile_height, y + height))
-        columns = slice(max(left, x), min(left + tile_width, x + width))
+            return error
+        inside = samples[max(y - top, 0) : y + height - top, max(x - left, 0) : x + width - left]
+        row, column = max(top - y, 0), max(left - x, 0)
         with timed("container"):
-            out[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x] = samples[
-                rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-            ]
+            out[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
         return None
 
-    grid = (container.height, container.width, container.rows, container.cols)
-    jobs = [
-        (tile, (top, left, h, w))
-        for tile, (top, left, h, w) in zip(container.tiles, tile_rectangles(*grid), strict=True)
+    tiles = _tiles_of(container)
+    touched = [
+        (top, left, h, w)
+        for top, left, h, w in tiles
         if top < y + height and top + h > y and left < x + width and left + w > x
     ]
-    damaged = []
-    results = in_threads(decode, jobs, _threads(codec))
-    for damage, (_, rectangle) in zip(results, jobs, strict=True):
-        if damage is None:
-            progress(rectangle[2] * rectangle[3])
-        else:
-            damaged.append(damage)
-    return Decoded(Picture(mode, out, sections), tuple(damaged))
+    flaws = [flaw for flaw in _of_tiles(decode, touched, codec, progress) if flaw]
+    if salvaged is not None:
+        salvaged += flaws
+    return Picture(mode, out, sections)
 
 
 def decodes_to(
@@ -184,7 +158,7 @@ def decodes_to(
     picture: Picture,
     find_codec: FindCodec,
     *,
-    progress: Callable[[int], object] = lambda pixels: None,
+    progress: Progress = lambda pixels: None,
 ) -> bool:
     """Whether `decode_picture` gives this picture; takes the memory of its tiles one by one.
 
@@ -197,18 +171,12 @@ def decodes_to(
     if whole != (picture.mode, picture.height, picture.width, dict(picture.sections)):
         return False
 
-    def same(job: tuple[Tile, Rectangle]) -> bool:
-        tile, rectangle = job
-        samples = decode_tiles([(container, tile)], rectangle, mode, codec)[0]
+    def same(rectangle: Rectangle) -> bool:
+        samples = decode_tiles([(container, tiles[rectangle])], rectangle, mode, codec)[0]
         return np.array_equal(samples, _cut(picture.samples, rectangle))
 
-    rectangles = tile_rectangles(*whole[1:3], container.rows, container.cols)
-    jobs = [*zip(container.tiles, rectangles, strict=True)]
-    for right, rectangle in zip(in_threads(same, jobs, _threads(codec)), rectangles, strict=True):
-        if not right:
-            return False
-        progress(rectangle[2] * rectangle[3])
-    return True
+    tiles = _tiles_of(container)
+    return all(_of_tiles(same, [*tiles], codec, progress))
 
 
 def decode_pictures(files: Sequence[bytes], find_codec: FindCodec) -> list[Picture]:
@@ -224,7 +192,7 @@ def decode_pictures(files: Sequence[bytes], find_codec: FindCodec) -> list[Pictu
         if c.arithmetic != Arithmetic.NONE and len(c.tiles) == 1:
             alike[c.model, c.arithmetic, mode_of(c), c.height, c.width].append((number, c))
         else:
-            pictures[number] = decode_picture(data, find_codec).picture
+            pictures[number] = decode_picture(data, find_codec)
     for (_, _, mode, height, width), members in alike.items():
         codec = codec_of(members[0][1], find_codec)
         tiles = [(container, container.tiles[0]) for _, container in members]
@@ -234,8 +202,24 @@ def decode_pictures(files: Sequence[bytes], find_codec: FindCodec) -> list[Pictu
     return [pictures[number] for number in range(len(files))]
 
 
-def _threads(codec: TileCodec | None) -> int:
-    return codec.threads if codec and not is_timed() else 1
+def _of_tiles(
+    work: Callable[[Rectangle], Result],
+    rectangles: Sequence[Rectangle],
+    codec: TileCodec | None,
+    progress: Progress,
+) -> Iterator[Result]:
+    """Results of work on tiles, in their order; as many at once as the codec allows."""
+    threads = codec.threads if codec and not is_timed() else 1
+    results = in_threads(work, rectangles, threads)
+    for result, (_, _, height, width) in zip(results, rectangles, strict=True):
+        progress(height * width)
+        yield result
+
+
+def _tiles_of(container: Container) -> dict[Rectangle, Tile]:
+    c = container
+    rectangles = tile_rectangles(c.height, c.width, c.rows, c.cols)
+    return dict(zip(rectangles, c.tiles, strict=True))
 
 
 def cross_entropy_bits(picture: Picture, codec: TileCodec) -> float:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 
 @contextmanager
-def whole_file(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the name `path`, and replaces a file there, once it is whole.
+def whole_file(path: Path, durable: bool = True, *, replace: bool = True) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the name `path` once it is whole.
 
     After an error there is no new file; a killed process leaves at most a hidden `.part`.
 
@@ -20,17 +21,35 @@ def whole_file(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
         path: in a folder that exists.
         durable: wait until it is on the disk (milliseconds), so that a power cut cannot leave it
             empty. Not worth it for many small files that can be made again.
+        replace: replace a file of that name, also one that appeared in the meantime.
+
+    Raises:
+        FileExistsError: there is such a file, and it is not to be replaced.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{os.urandom(8).hex()}.part")  # the name may be as long as can be
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             yield file
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(part, path)
+        if replace:
+            os.replace(part, path)
+        else:
+            _rename_to_free_name(part, path)
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # mostly it has its name, or never was there
+            part.unlink()
+
+
+def _rename_to_free_name(part: Path, path: Path) -> None:
+    """Unlike a rename, a link fails where the name was taken while the work was done."""
+    try:
+        os.link(part, path)
+    except OSError:  # also of a file system without links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.rename(part, path)
 
 
 def write_whole(path: Path, content: bytes) -> None:

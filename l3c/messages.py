@@ -7,12 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 OURS = ("l3c", "coder", "baselines")
 LISTED = 5
-PACKAGES = {
-    "yaml": "PyYAML",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "vl_convert": "vl-convert-python",
-}
+PACKAGES = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
 """Of modules that are not called as the package that installs them."""
 
 
@@ -21,32 +16,16 @@ class MissingExtraError(RuntimeError):
 
 
 @contextlib.contextmanager
-def naming_extras(wanted: str | None = None) -> Iterator[None]:
-    """Raises `MissingExtraError` for a module that is missing but comes with an extra.
-
-    Args:
-        wanted: the extra to name, if it holds more than the one of the module.
-    """
+def naming_extra(extra: str) -> Iterator[None]:
+    """Raises `MissingExtraError` for a module that is missing, and names the extra to install."""
     try:
         yield
     except ModuleNotFoundError as error:
-        if extra := _extra_of((error.name or "").partition(".")[0]):
-            raise MissingExtraError(
-                f"{error.name} is not installed: pip install 'l3c-bench[{wanted or extra}]'"
-            ) from error
-        raise
-
-
-def _extra_of(module: str) -> str | None:
-    import re
-    from importlib import metadata
-
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        for line in metadata.requires("l3c-bench") or ():
-            package = re.escape(PACKAGES.get(module, module))
-            if found := re.match(rf"{package}\b.*extra == \W(\w+)", line, re.IGNORECASE):
-                return found[1]
-    return None
+        if (error.name or "").partition(".")[0] in OURS:
+            raise
+        raise MissingExtraError(
+            f"{error.name} is not installed: pip install 'l3c-bench[{extra}]'"
+        ) from error
 
 
 def one_line(error: BaseException) -> str:

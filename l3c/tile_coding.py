@@ -15,8 +15,7 @@ make (`fallback.estimate`).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -131,8 +130,12 @@ def decode_tiles(
         by_network = [i for i, (network, _) in enumerate(payloads) if network]
         parts = {i: split_parts(payloads[i][1], number) for i in by_network}
         streams = [parts[i][: codec.streams] for i in by_network]
-        with _inexact_in_float(codec, rectangle):
+        try:
             rgb = dict(zip(by_network, codec.decode_batch(streams, height, width), strict=True))
+        except CorruptStreamError as error:
+            if codec.arithmetic.kind == "integer":
+                raise
+            raise NotExactError(rectangle) from error  # the checksum of the streams was right
     found = []
     for i, (_, tile) in enumerate(tiles):
         if i not in rgb:
@@ -168,23 +171,12 @@ def split_payload(
     Raises:
         CorruptStreamError: a first byte that no writer makes.
     """
-    if container.version == 2 or not container.arithmetic:
+    if container.version < 3 or not container.arithmetic:
         return bool(container.arithmetic), payload
     first = bytes(payload[:1])
     if first not in (_FALLBACK, _NETWORK):
         raise CorruptStreamError(f"a tile coded by {first.hex() or 'nothing'}, expected 00 or 01")
     return first == _NETWORK, payload[1:]
-
-
-@contextmanager
-def _inexact_in_float(codec: TileCodec, rectangle: Rectangle) -> Iterator[None]:
-    """Tells streams that floating point cannot follow from damaged ones; the checksum was right."""
-    try:
-        yield
-    except CorruptStreamError as error:
-        if codec.arithmetic.kind == "integer":
-            raise
-        raise NotExactError(rectangle) from error
 
 
 def _limit(samples: Samples, codec: TileCodec, choice: Choice) -> float:

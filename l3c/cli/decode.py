@@ -13,7 +13,7 @@ from l3c.cli.exits import Exit, InputError, error_fields
 from l3c.cli.files import Job, OutputError, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_inputs, add_output
 from l3c.cli.report import Batch, Outcome, conversion, sizes
-from l3c.coding import decode_picture, region_of
+from l3c.coding import decode_picture, mode_of, region_of
 from l3c.fileformat.container import LOSSY_SUFFIX, Container, is_lossy, unpack
 from l3c.fileformat.errors import Rectangle, SectionAlteredError
 from l3c.images.picture import Picture
@@ -83,29 +83,28 @@ def read_back(
     Raises:
         CoderError: nothing can be decoded, or without `salvage` something is wrong.
     """
-    flaws: list[Exception] = []
-    more: dict[str, Any] = {}
     lossy = is_lossy(data)
     container = unpack(data, damaged=salvage and not lossy, lossy=lossy)
-    pixels = container.height * container.width
+    flaws = flaws_of(data, container) if salvage else []
     if lossy:
         y, x, height, width = region_of(container.height, container.width, region)
         picture = decode_lossy(data, batch.model.find_codec)
         picture = replace(picture, samples=picture.samples[y : y + height, x : x + width])
-        more = {"lossy": True, "bpp": 8 * len(data) / pixels}
     else:
-        flaws = flaws_of(data, container) if salvage else []
-        how: Any = {"region": region, "salvage": salvage, "progress": batch.steps(job, pixels)}
-        decoded = decode_picture(data, batch.model.find_codec, **how)
-        picture = decoded.picture
-        flaws += [damage.error for damage in decoded.damaged]
-    fields = {
-        **sizes(len(data), 0, 8 * len(data), pixels * picture.mode.channels),
-        "mode": picture.mode.name,
-        "height": picture.height,
-        "width": picture.width,
-    }
-    return picture, flaws, fields | more
+        how: Any = {"region": region, "salvaged": flaws if salvage else None}
+        how["progress"] = batch.steps(job, container.height * container.width)
+        picture = decode_picture(data, batch.model.find_codec, **how)
+    size = {"height": picture.height, "width": picture.width}
+    return picture, flaws, fields_of(container, len(data)) | size
+
+
+def fields_of(container: Container, num_bytes: int) -> dict[str, Any]:
+    """What all commands tell of a file: its sizes and its mode, and bits per pixel if lossy."""
+    c, mode = container, mode_of(container)
+    pixels, bits = c.height * c.width, 8 * num_bytes
+    fields = sizes(num_bytes, 0, bits, pixels * mode.channels)
+    fields |= {"mode": mode.name, "height": c.height, "width": c.width}
+    return fields | ({"lossy": True, "bpp": bits / pixels} if c.lossy else {})
 
 
 def flaws_of(data: bytes, container: Container) -> list[Exception]:
@@ -117,7 +116,7 @@ def flaws_of(data: bytes, container: Container) -> list[Exception]:
     """
     flaws: list[Exception] = [SectionAlteredError(kind) for kind in container.damaged_sections]
     try:
-        unpack(data)
+        unpack(data, lossy=container.lossy)
     except SectionAlteredError:
         pass
     except CorruptStreamError as error:

@@ -11,10 +11,11 @@ import time
 from functools import partial
 from typing import Any
 
+from l3c.cli.decode import fields_of
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.files import Job, OutputError, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_inputs, add_output, number_in
-from l3c.cli.report import Batch, Outcome, conversion, sizes
+from l3c.cli.report import Batch, Outcome, conversion
 from l3c.coding import decodes_to, encode_picture, uses_network
 from l3c.fileformat.container import LOSSY_SUFFIX, unpack
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
@@ -90,9 +91,8 @@ def _encode(job: Job, batch: Batch, *, is_lossy: bool) -> Outcome:
     """Of a lossy model the symbols are verified."""
     start, args = time.perf_counter(), batch.args
     if job.target and job.target.suffix.lower() == (SUFFIX if is_lossy else LOSSY_SUFFIX):
-        kinds = ("lossy", "lossless") if is_lossy else ("lossless", "lossy")
-        suffix = job.target.suffix
-        raise OutputError(job.target, f"would be {kinds[0]}; {suffix} files are {kinds[1]}")
+        reason = f"lossless files end in {SUFFIX}, lossy ones in {LOSSY_SUFFIX}"
+        raise OutputError(job.target, reason)
     batch.outputs.check(job.target, job.path)
     content = job.path or job.read()
     picture = read_picture(content, job.name)
@@ -107,7 +107,7 @@ def _encode(job: Job, batch: Batch, *, is_lossy: bool) -> Outcome:
         how = {"choice": args.choice, "tile_side": args.tile_side}
         data = encode_picture(picture, codec, **how, progress=moved)
     container = unpack(data, lossy=is_lossy)
-    model, arithmetic = container.model, Arithmetic(container.arithmetic)
+    fields, arithmetic = fields_of(container, len(data)), Arithmetic(container.arithmetic)
     encode_s = time.perf_counter() - start
 
     def verify(stored: bytes | memoryview) -> None:
@@ -121,20 +121,17 @@ def _encode(job: Job, batch: Batch, *, is_lossy: bool) -> Outcome:
     batch.write(job, data, verify)
     read = len(content) if isinstance(content, bytes) else content.stat().st_size
     verify_s = time.perf_counter() - start - encode_s
-    fields = {
-        **sizes(read, len(data), 8 * len(data), picture.samples.size),
-        "mode": picture.mode.name,
-        "height": picture.height,
-        "width": picture.width,
-        "model": model.hex() or None,
-        "arithmetic": arithmetic.text if model else None,
+    fields |= {
+        "input_bytes": read,
+        "output_bytes": len(data),
+        "model": container.model.hex() or None,
+        "arithmetic": arithmetic.text if arithmetic else None,
         "encode_s": round(encode_s, 3),
         "verify_s": round(verify_s, 3) if args.verify else None,
         "verified": args.verify,
         "not_kept": list(picture.losses),
-        **({"lossy": True, "bpp": 8 * len(data) / pixels} if is_lossy else {}),
     }
-    floating = model and arithmetic.kind == "float" and not args.arithmetic
+    floating = arithmetic and arithmetic.kind == "float" and not args.arithmetic
     warnings = [_FLOAT_NOTE] if floating else []
     warnings += [f"{job.name}: not kept: {', '.join(picture.losses)}"] if picture.losses else []
     text, fields = conversion(job, fields, start)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from l3c.cli.exits import UsageError
 from l3c.cli.process import STDOUT
-from l3c.files import Left, find_files
+from l3c.files import Left, find_files, whole_file
 from l3c.messages import one_line
 from l3c.pillow_plugin import SUFFIX
 
@@ -209,38 +208,20 @@ class Outputs:
                 sys.stdout.buffer.write(data)
                 sys.stdout.flush()
                 return
-            temporary = target.with_name(f".l3c-{os.urandom(8).hex()}")
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with temporary.open("xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(target, replace=self._force) as file:
+                file.write(data)
+                file.flush()
                 if verify:
-                    verify(temporary.read_bytes())
+                    verify(Path(file.name).read_bytes())
                 if keep_times and source is not None:
                     status = source.stat()
-                    os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
-                if self._force:
-                    os.replace(temporary, target)
-                else:
-                    _rename_to_free_name(temporary, target)
-                written = target.lstat()
-                self._written[written.st_dev, written.st_ino] = source
-            finally:
-                with contextlib.suppress(OSError):  # mostly it has its name, or never was there
-                    temporary.unlink()
+                    os.utime(file.name, ns=(status.st_atime_ns, status.st_mtime_ns))
+            written = target.lstat()
+            self._written[written.st_dev, written.st_ino] = source
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise OutputError(target or STDOUT, f"cannot be written: {one_line(error)}") from error
-
-
-def _rename_to_free_name(temporary: Path, target: Path) -> None:
-    """Unlike a rename, a link fails where the name was taken while the work was done."""
-    try:
-        os.link(temporary, target)
-    except OSError as error:  # also a file system without links
-        if isinstance(error, FileExistsError) or os.path.lexists(target):
-            raise OutputError(target, _EXISTS) from None
-        os.rename(temporary, target)
+            taken = isinstance(error, FileExistsError) and target and os.path.lexists(target)
+            reason = _EXISTS if taken else f"cannot be written: {one_line(error)}"
+            raise OutputError(target or STDOUT, reason) from error

@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any
 
 from coder.errors import CorruptStreamError
-from l3c.cli.decode import SUFFIXES, flaw_fields, flaws_of
+from l3c.cli.decode import SUFFIXES, fields_of, flaw_fields, flaws_of
 from l3c.cli.exits import Exit
 from l3c.cli.files import Job, find_jobs
 from l3c.cli.options import add_inputs, add_shared
-from l3c.cli.report import Batch, Outcome, sizes
+from l3c.cli.report import Batch, Outcome
 from l3c.coding import mode_of
 from l3c.fileformat.container import Container, header_bytes, is_lossy, split_parts, unpack
 from l3c.fileformat.errors import TileError
@@ -46,38 +46,29 @@ def run(args: argparse.Namespace) -> Exit:
 
 def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
     data = job.read()
-    lossy = is_lossy(data)
-    file = unpack(data, damaged=not lossy, lossy=lossy)
+    file = unpack(data, damaged=True, lossy=is_lossy(data))
     mode = mode_of(file)
     kinds = {int(section): section.name for section in Section}
     model = next((m for m in models if file.model in m.identities), None)
-    flaws: list[Exception] = []
+    tiles, flaws = _tiles(data, file, mode, model)
     fields = {
         "input": job.name,
-        **sizes(len(data), 0, 8 * len(data), file.height * file.width * mode.channels),
-        "mode": mode.name,
-        "height": file.height,
-        "width": file.width,
+        **fields_of(file, len(data)),
         "bits": mode.bits,
         "bytes": len(data),
         "model": file.model.hex() or None,
         "model_name": model.name if model else None,
         "sections": {kinds.get(k, f"kind {k}"): len(content) for k, content in file.sections},
+        **tiles,
+        "flaws": flaw_fields(flaws),
     }
-    if lossy:
-        fields |= {"lossy": True, "bpp": 8 * len(data) / (file.height * file.width)}
-        payload = file.tiles[0].check((0, 0, file.height, file.width))
-        fields |= {"payload_bytes": len(payload)}
-    else:
-        more, flaws = _tiles(data, file, mode, model)
-        fields |= more | {"flaws": flaw_fields(flaws)}
     return Outcome(_text(fields), fields, flaws)
 
 
 def _tiles(
     data: bytes, container: Container, mode: Mode, model: ModelFile | None
 ) -> tuple[dict[str, Any], list[Exception]]:
-    """Fields of a lossless file's tiles and bytes, and its flaws."""
+    """Fields of a file's tiles and bytes, and its flaws."""
     rows, cols = container.rows, container.cols
     rectangles = tile_rectangles(container.height, container.width, rows, cols)
     # How many streams a network's tile has is known from its model's card alone: without one they
@@ -124,27 +115,26 @@ def _tiles(
 def _text(fields: dict[str, Any]) -> str:
     size, model = f"{fields['width']} x {fields['height']} pixels", fields["model"]
     known = fields["model_name"] or "not here; name its weights with --model"
+    lossy, bad = "lossy" in fields, len(fields["flaws"])
+    rate = f"{fields['bpp']:.3f} bits per pixel" if lossy else f"{fields['bpsp']:.3f} bpsp"
+    tiles, (height, width) = fields["tiles"], fields["tiles"]["largest"]
+    count = f"{tiles['rows'] * tiles['cols']} ({tiles['rows']} x {tiles['cols']})"
+    by_fallback = [",".join(map(str, rectangle)) for rectangle in tiles["by_fallback"]]
+    if model and by_fallback:
+        count += f", {len(by_fallback)} by the fallback (x,y,w,h): {' '.join(by_fallback)}"
+    sections, parts = (
+        ", ".join(f"{name} {size:,}" for name, size in fields[key].items())
+        for key in ("sections", "bytes_by_part")
+    )
+    image = f"{fields['mode']}, {size}, {fields['bits']} bits a sample"
+    network = f"{model} ({known}), {fields['arithmetic']}"
     lines = {
-        "image": f"{fields['mode']}, {size}, {fields['bits']} bits a sample",
-        "file": f"{fields['bytes']:,} bytes, {fields['bpsp']:.3f} bpsp",
-        "model": f"{model} ({known})" if model else "none: coded by the fallback alone",
-        "sections": ", ".join(f"{n} {size:,}" for n, size in fields["sections"].items()) or "none",
+        "image": "a lossy reconstruction, " * lossy + image,
+        "file": f"{fields['bytes']:,} bytes, {rate}",
+        "tiles": f"{count}, up to {width} x {height} pixels",
+        "model": network if model else "none: coded by the fallback alone",
+        "sections": sections or "none",
+        "bytes": parts,
+        "checksums": f"{bad} bad, see below" if bad else "good",
     }
-    if "lossy" in fields:
-        lines["image"] = f"a lossy reconstruction, RGB, {size}"
-        lines["file"] = f"{fields['bytes']:,} bytes, {fields['bpp']:.3f} bits per pixel"
-    else:
-        tiles, (height, width) = fields["tiles"], fields["tiles"]["largest"]
-        count = f"{tiles['rows'] * tiles['cols']} ({tiles['rows']} x {tiles['cols']})"
-        by_fallback = [",".join(map(str, rectangle)) for rectangle in tiles["by_fallback"]]
-        if model and by_fallback:
-            count += f", {len(by_fallback)} by the fallback (x,y,w,h): {' '.join(by_fallback)}"
-        lines["tiles"] = f"{count}, up to {width} x {height} pixels"
-        lines["model"] += f", {fields['arithmetic']}" if model else ""
-        parts = fields["bytes_by_part"].items()
-        lines["bytes"] = ", ".join(f"{name} {size:,}" for name, size in parts)
-        bad = len(fields["flaws"])
-        lines["checksums"] = f"{bad} bad, see below" if bad else "good"
-    order = ("image", "file", "tiles", "model", "sections", "bytes", "checksums")
-    shown = (f"  {key:<10}{lines[key]}" for key in order if key in lines)
-    return "\n".join([fields["input"], *shown])
+    return "\n".join([fields["input"], *(f"  {key:<10}{line}" for key, line in lines.items())])

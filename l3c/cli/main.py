@@ -112,9 +112,9 @@ def _main(words: list[str]) -> int:
     try:
         # Imported once interrupts are handled, since they take time.
         from l3c.cli.exits import Exit, UsageError, error_fields, error_line, exit_of
-        from l3c.messages import is_ours, naming_extras
+        from l3c.messages import is_ours, naming_extra
 
-        with naming_extras("bench" if MEASURING & {*words[:1]} else None):
+        with naming_extra("bench" if MEASURING & {*words[:1]} else "train"):
             args = parse(words)
             if getattr(args, "quiet", False):
                 silence_libraries()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -109,6 +109,11 @@ class Container:
     version: int = VERSIONS[0]
     damaged_sections: tuple[int, ...] = ()
 
+    @property
+    def lossy(self) -> bool:
+        """Whether it is a `.l3y` file."""
+        return self.version == LOSSY_VERSION
+
 
 def pixels_crc(samples: npt.NDArray[Any]) -> int:
     """CRC-32 of samples of any shape in C order: uint8 as they are, uint16 with the low byte first.
@@ -155,35 +160,28 @@ def pack(container: Container) -> bytes:
     Raises:
         ValueError: a value that FORMAT.md or LOSSY.md does not allow.
     """
-    c, lossy = container, container.version == LOSSY_VERSION
-    fields = c.mode, c.height, c.width, c.arithmetic, c.model, c.rows, c.cols
-    contents = [content for _, content in sorted(c.sections)]
-    sections = [(kind, len(body), zlib.crc32(body)) for kind, body in sorted(c.sections)]
-    payloads = [tile.payload for tile in c.tiles if tile.payload is not None]
-    if len(payloads) < len(c.tiles) or not (lossy or c.version in VERSIONS):
-        raise ValueError(f"expected all payloads and a version of {VERSIONS}, got {c.version}")
-    tiles = [(len(t.payload or b""), t.payload_crc, t.pixels_crc) for t in c.tiles]
+    c = replace(container, sections=tuple(sorted(container.sections)))
+    payloads = [tile.payload or b"" for tile in c.tiles]
     try:
         kind, grid = bytes([c.mode, c.arithmetic]), leb128(c.rows, "rows") + leb128(c.cols, "cols")
         size = leb128(c.height, "height") + leb128(c.width, "width")
-        parts = [size, c.model] if lossy else [kind, size, c.model, grid]
-        parts.append(bytes([len(sections)]))
-        for section, length, crc in sections:
-            parts += [bytes([section]), leb128(length, "section"), _u32(crc)]
-        for length, payload_crc, crc in tiles:
-            parts += [leb128(length, "payload"), _u32(payload_crc), _u32(crc)]
+        parts = [size, c.model] if c.lossy else [kind, size, c.model, grid]
+        parts.append(bytes([len(c.sections)]))
+        for section, content in c.sections:
+            parts += [bytes([section]), leb128(len(content), "section"), _u32(zlib.crc32(content))]
+        for t, payload in zip(c.tiles, payloads, strict=True):
+            parts += [leb128(len(payload), "payload"), _u32(t.payload_crc), _u32(t.pixels_crc)]
         body = b"".join(parts)
-        same = _parse(body, lossy) == (fields, sections, tiles)
+        start = (LOSSY_MAGIC if c.lossy else MAGIC) + bytes([c.version])
+        head = start + leb128(len(body), "header") + body
+        contents = [content for _, content in c.sections]
+        data = b"".join([head, _u32(zlib.crc32(head)), *contents, *payloads])
+        same = unpack(data, lossy=c.lossy) == c
     except (CoderError, OverflowError) as error:
         raise ValueError(f"FORMAT.md does not allow this container: {error}") from error
     if not same:
-        raise ValueError(
-            f"the model, sections or tiles do not fit the other fields: {fields}, {sections}"
-        )
-    head = (
-        (LOSSY_MAGIC if lossy else MAGIC) + bytes([c.version]) + leb128(len(body), "header") + body
-    )
-    return b"".join([head, _u32(zlib.crc32(head)), *contents, *payloads])
+        raise ValueError("the model, sections or tiles do not fit the other fields")
+    return data
 
 
 def unpack(data: Bytes, *, damaged: bool = False, lossy: bool = False) -> Container:

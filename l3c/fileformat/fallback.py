@@ -117,7 +117,7 @@ def decode(data: bytes | memoryview, shape: Shape, bits: int) -> Samples:
         raise FallbackError("the samples are missing: no bytes")
     code, body = data[0], memoryview(data)[1:]
     if code not in _coders(shape, bits):
-        raise FallbackError(f"unknown coder {code} for {_words(*shape, bits)}")
+        raise FallbackError(f"unknown coder {code} for samples {shape} of {bits} bits")
     samples = _FUNCTIONS[Coder(code)][1](body, shape, bits)
     if bits == 1 and samples.max() > 1:
         raise FallbackError(f"a sample of {samples.max()}, expected 0 or 1")
@@ -153,7 +153,7 @@ def _from_raw(body: memoryview, shape: Shape, bits: int) -> Samples:
     expected = -(-count * bits // 8)
     if len(body) != expected:
         raise FallbackError(
-            f"{len(body)} bytes of raw samples, expected {expected} for {_words(*shape, bits)}"
+            f"{len(body)} bytes of raw samples, expected {expected} for {shape} of {bits} bits"
         )
     if bits == 1:
         return np.unpackbits(np.frombuffer(body, np.uint8), count=count).reshape(shape)
@@ -255,8 +255,3 @@ def _check(shape: tuple[int, ...], bits: int) -> None:
             f"expected shape (H, W, C), none of them 0, C up to 4, of 1, 8 or 16 bits, got {shape} "
             f"of {bits}"
         )
-
-
-def _words(*shape_and_bits: int) -> str:
-    height, width, channels, bits = shape_and_bits
-    return f"{width} x {height} pixels, {channels} channel{'s'[: channels > 1]} of {bits} bits"

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from baselines.user_files import MethodFileError, load_file
 from l3c.fileformat.errors import ModelMismatchError
-from l3c.messages import MissingExtraError, naming_extras, one_line
+from l3c.messages import MissingExtraError, naming_extra, one_line
 from l3c.models.tile_codec import KINDS, Arithmetic, Kind, TileCodec
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and some families need none to code
@@ -181,7 +181,7 @@ def open_codec(
 def _open(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> TileCodec:
     file = read_model(weights)
     try:
-        with naming_extras():
+        with naming_extra("train"):
             opener: Any = vars(_module(file.family)).get(OPENER)
             if opener is None:
                 from l3c.models.base import open_torch_codec as opener

@@ -90,15 +90,15 @@ class Mutator:
 def run(codec: TileCodec, made: tuple[Picture, bytes], salvage: bool) -> str:
     """What the decoder says, in a word. Anything but a CoderError is raised."""
     picture, data = made
+    flaws: list[Exception] = []
     try:
-        decoded = decode_picture(data, lambda *model: codec, salvage=salvage)
+        decoded = decode_picture(data, lambda *model: codec, salvaged=flaws if salvage else None)
     except CoderError as error:
         str(error)
         return type(error).__name__
-    if decoded.damaged:
+    if flaws:
         return "salvaged"
-    same = decoded.picture.mode == picture.mode
-    if not same or not (decoded.picture.samples == picture.samples).all():
+    if decoded.mode != picture.mode or not (decoded.samples == picture.samples).all():
         raise AssertionError("other pixels than were encoded")
     return "exact"
 

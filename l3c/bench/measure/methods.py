@@ -100,7 +100,7 @@ class LearnedMethod(Method):
             decoded = decode_picture(data, lambda identity, arithmetic: self.codec)
         except CoderError as error:
             raise DecodeError(self.name, str(error)) from error
-        return decoded.picture.samples
+        return decoded.samples
 
     def cross_entropy_bits(self, image: Image) -> float | None:
         """See `Method`; None where the fallback, which has no model, may have coded a part."""
