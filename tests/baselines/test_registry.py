@@ -49,11 +49,6 @@ def test_the_example_of_the_documentation():
             method.decode(method.encode(PHOTO)[:keep])
 
 
-def test_a_file_may_choose_its_instance(tmp_path):
-    text = WHOLE + "class Other(Mine):\n    key = 'other'\nMETHOD = Other()\n"
-    assert get_method(_file(tmp_path, text)).key == "other"
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
