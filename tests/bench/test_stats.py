@@ -23,13 +23,6 @@ def test_intervals_of_few_values(values, interval):
     assert mean_interval(values) == mean_interval(values[::-1]) == interval
 
 
-def test_many_values_come_close_to_the_normal_interval():
-    values = np.random.default_rng(0).normal(3.0, 0.5, 400).tolist()
-    half = 1.96 * np.std(values) / np.sqrt(len(values))
-    expected = (np.mean(values) - half, np.mean(values) + half)
-    assert mean_interval(values) == pytest.approx(expected, abs=0.1 * half)
-
-
 def test_rates_are_of_images_and_of_all_bits():
     rows = results(two_methods())
     l3c, other = rates(rows, ["key"]).to_dict("records")
