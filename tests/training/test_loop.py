@@ -286,15 +286,6 @@ def dataset(folder, images):
     return build_dataset(DatasetSpec(source=str(folder / "in")), folder / "out")
 
 
-def test_batches_depend_on_the_step_alone():
-    settings = TrainSettings(crop=16, batch=6, rotate=True)
-    crops = Crops({"a": noise(20, 30, 3), "b": noise(16, 16, 3)}, settings)
-    batch, names = crops.batch(3)
-    assert (batch.shape, set(names)) == ((6, 3, 16, 16), {"a", "b"})
-    assert not torch.equal(crops.batch(4)[0], batch)
-    assert torch.equal(crops.batch(3)[0], batch)
-
-
 def test_permuted_crops_are_the_same_in_other_colours():
     image = np.stack([np.full((16, 16), value, np.uint8) for value in (10, 20, 30)], -1)
     plain = TrainSettings(crop=16, batch=40)
