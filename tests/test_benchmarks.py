@@ -21,8 +21,6 @@ from benchmarks import (
     throughput,
     waiting,
 )
-from benchmarks.data import rgb_shape, synthetic
-from benchmarks.rate import rate_cost
 from l3c.data.datasets import DatasetSpec, build_dataset
 from l3c.data.images import store_of, write_png
 
@@ -88,13 +86,6 @@ def test_functions_are_timed_into_a_table(tmp_path):
     assert {row["param:shape"] for row in rows} == {"rgb-K5-L256", ""}
 
 
-def test_cost_in_size_keeps_the_promise():
-    cost = rate_cost(synthetic(96, 96, rgb_shape(10)))
-    assert cost.lanes == 2
-    assert 0 < cost.cost < 0.05
-    assert 0 <= cost.lanes_cost < 0.05
-
-
 def test_throughput_is_measured_and_kept(tmp_path, monkeypatch):
     monkeypatch.setitem(throughput.PEAK_SIDES, "cpu", 64)
     out = tmp_path / "throughput.csv"
@@ -146,19 +137,6 @@ def test_colour_after_green_is_trained_beside_the_released_order(tmp_path, monke
         parts = [float(part) for part in row[equals + 1 :: 2]]
         assert len(parts) == (5 if row[0] == "planes" else 1)
         assert float(row[equals - 1]) == pytest.approx(sum(parts), abs=0.003)
-
-
-def test_colour_after_green_sees_only_what_is_decoded():
-    """No part changes its bits when what is coded after it changes."""
-    method, rng = chroma.Planes(), np.random.default_rng(0)
-    crops = rng.integers(0, 256, (1, 24, 24, 3), np.uint8)
-    before, colour = method.bits(crops), (0, 2)
-    for last in range(4, 0, -1):
-        row, column = chroma.QUARTERS[last - 1]
-        crops[:, row::2, column::2, colour] ^= 255
-        after = method.bits(crops)
-        assert after[:last] == pytest.approx(before[:last])
-        assert after[last] != pytest.approx(before[last])
 
 
 def test_simulated_colour_planes_have_their_phase():

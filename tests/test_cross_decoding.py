@@ -1,44 +1,19 @@
 """The cross-decoding matrix: crops, cells, and real processes."""
 
-import numpy as np
 import pandas as pd
 import pytest
 from tiny_models import noise, smooth, write_model
 
 from benchmarks.cross_decoding import (
-    SIDES,
     Setting,
-    crops,
     engine_settings,
     main,
-    matrix_markdown,
     measure,
 )
 from coder.causal import VARIANTS
 from l3c.bench.measure.child import ChildError
 from l3c.data.images import write_png
 from l3c.models.zoo import named_model
-
-
-def test_crops_are_odd_and_always_the_same():
-    photos = [("a", noise(100, 90, 3)), ("b", smooth(30, 200))]
-    made, again = (crops(lambda: photos, 40) for _ in range(2))
-    assert {crop.shape[0] for crop in made} == {crop.shape[1] for crop in made} == {*SIDES}
-    assert all(np.array_equal(a, b) for a, b in zip(made, again, strict=True))
-
-
-def test_the_matrix_shows_the_worst_of_every_cell():
-    cell = {"encoder": "base", "decoder": "base", "exact": 0, "refused": 0, "wrong": 0}
-    rows = [
-        cell | {"arithmetic": "integer", "exact": 3, "reason": ""},
-        cell | {"arithmetic": "float", "exact": 1, "refused": 2, "reason": ""},
-    ]
-    text = matrix_markdown(pd.DataFrame(rows), ["a note"])
-    assert "3 crops in each cell" in text
-    words = " ".join(text.split())
-    assert "| 1 base | = |" in words
-    assert "| 1 base | 2 refused |" in words
-    assert "0 exact, 1 refused, 0 wrong" in words
 
 
 def test_instruction_sets_and_threads_decode_each_other():

@@ -1,7 +1,4 @@
-"""The documents: links lead somewhere, examples run, messages are ours, the site is built.
-
-The quick start is two commands.
-"""
+"""The documents: links lead somewhere, examples run, messages are ours, the site is built."""
 
 import contextlib
 import re
@@ -145,18 +142,7 @@ def test_python_example_runs(example):
     exec(compile(example, "example", "exec"), {})
 
 
-def test_quick_start_is_two_commands():
-    block = README.split("## Quick start")[1].split("```")[1]
-    commands = [line for line in block.splitlines()[1:] if line.strip()]
-    assert [command.split("#")[0].strip() for command in commands] == ["make run", "make test"]
-
-
 def test_the_table_is_that_of_the_reference_results():
     """Written anew by `python -m tools.readme_table`."""
     assert readme_table.page() == README
     assert README.count("| JPEG XL e9 ") == 1
-
-
-def test_the_readme_fits_on_two_screens():
-    before_citation = README.partition("## Licence")[0].splitlines()
-    assert len(before_citation) <= 100

@@ -7,7 +7,7 @@ import pytest
 from awkward_images import IMAGES, PHOTO
 
 from baselines.base import DecodeError
-from baselines.registry import METHODS, MethodFileError, UnknownMethodError, get_method
+from baselines.registry import METHODS, MethodFileError, get_method
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "my_method.py"
 
@@ -33,11 +33,6 @@ def test_keys_are_the_agreed_ones():
     assert [get_method(key).key for key in expected] == expected
 
 
-def test_an_unknown_key_is_answered_with_the_known_ones():
-    with pytest.raises(UnknownMethodError, match=r"'zzz': known are raw, png, .*\.py"):
-        get_method("zzz")
-
-
 def test_the_example_of_the_documentation():
     method = get_method(str(EXAMPLE))
     for image in IMAGES.values():
@@ -47,11 +42,6 @@ def test_the_example_of_the_documentation():
     for keep in (0, 5, 20, -1):
         with pytest.raises(DecodeError):
             method.decode(method.encode(PHOTO)[:keep])
-
-
-def test_a_file_may_choose_its_instance(tmp_path):
-    text = WHOLE + "class Other(Mine):\n    key = 'other'\nMETHOD = Other()\n"
-    assert get_method(_file(tmp_path, text)).key == "other"
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,9 @@ import pytest
 import yaml
 
 from l3c.bench.published import (
-    NO_VALUES,
     Counterpart,
     PublishedError,
     bpsp_of,
-    editions,
     find_counterparts,
     normalize,
     published_name,
@@ -24,18 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "results" / "published.csv"
 CATALOGUE = read_catalogue(ROOT / "config" / "datasets.tsv")
 VALUES = read_published(FILE)
-
-
-def test_values_know_edition_spelling_and_whether_they_were_verified():
-    assert "Open Images v3" in editions(VALUES)
-    assert "one Open Images example v2" not in editions(VALUES)  # parts of one file, no comparison
-    ours = bpsp_of(VALUES, "Open Images v3")
-    assert (ours.value["l3c"], ours.printed["png"]) == (2.991, "4.005")
-    assert ours.method["jpeg2000"] == "JPEG 2000"
-    assert not ours.verified["l3c"]
-    assert bpsp_of(VALUES, "Open Images v2").verified["l3c"]
-    assert bpsp_of(VALUES, None).empty
-    assert list(NO_VALUES) == list(VALUES)
 
 
 def test_methods_are_known_by_what_they_were_published_as_then_key_then_label():

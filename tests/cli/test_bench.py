@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from own_method import own_method
 from PIL import Image
 from tiny_models import smooth
 
@@ -14,19 +15,6 @@ from l3c.bench.schema import ResultRow, read, write
 from l3c.cli import main
 from l3c.models import zoo
 
-LOSSY = """
-import numpy as np
-from baselines.base import Method
-
-class Lossy(Method):
-    name, key, suffix = "Lossy", "lossy", ".bin"
-    def version(self):
-        return "1"
-    def encode(self, image):
-        return bytes(image.shape[:2])
-    def decode(self, data):
-        return np.zeros((*data, 3), np.uint8)
-"""
 GONE = """
 from baselines.raw import Raw
 class Gone(Raw):
@@ -36,7 +24,7 @@ class Gone(Raw):
 
 
 def test_a_table_of_methods(run, album, tmp_path):
-    (tmp_path / "lossy.py").write_text(LOSSY)
+    own_method(tmp_path, after="image[0, 0, 0] ^= 1")
     (tmp_path / "gone.py").write_text(GONE)
     ended = run("bench", album, "--methods", "raw,png,l3c", "--threads", 1)
     assert (ended.code, ".hidden.png" in ended.out, "1 .txt, 1 hidden" in ended.err) == (0, 0, 1)
@@ -48,15 +36,15 @@ def test_a_table_of_methods(run, album, tmp_path):
     assert lines[3].startswith("images: 1;")
     assert "left out 2020/alpha.png: alpha channel, not 8-bit RGB" in lines
     assert "left out grey.tif: greyscale, not 8-bit RGB" in lines
-    methods = f"raw,{tmp_path / 'lossy.py'},{tmp_path / 'gone.py'}"
+    methods = f"raw,{tmp_path / 'own.py'},{tmp_path / 'gone.py'}"
     ended = run("bench", album, "--methods", methods)
     assert (ended.code, "not measured: install it" in ended.out) == (1, True)
-    line, reason = [line for line in ended.out.splitlines() if line.startswith("Lossy")]
+    line, reason = [line for line in ended.out.splitlines() if line.startswith("Own")]
     assert line.endswith("NO: failed, see below")
-    assert reason.startswith("Lossy, a: ")
+    assert reason.startswith("Own, a: ")
     methods = run("bench", album, "--methods", methods, "--json").content["methods"]
     found = {m["key"]: (m["lossless"], m["reason"][:9]) for m in methods}
-    assert found == {"raw": (True, ""), "lossy": (False, "failed on"), "gone": (None, "install i")}
+    assert found == {"raw": (True, ""), "own": (False, "failed on"), "gone": (None, "install i")}
 
 
 def test_a_machine_that_was_not_quiet_is_named(run, album, monkeypatch):
@@ -100,7 +88,7 @@ def test_the_learned_method_as_it_is_written_and_otherwise(run, album):
 
 def test_methods_and_folders_are_checked_before_any_is_measured(run, album, tmp_path, monkeypatch):
     (tmp_path / "half.py").write_text("def encode(image): return b''\n")
-    (tmp_path / "raw.py").write_text(LOSSY)
+    (tmp_path / "raw.py").write_text(GONE)
     for methods in (f"raw,{tmp_path / 'half.py'}", f"raw,{tmp_path / 'raw.py'}", "pgn"):
         ended = run("bench", album, "--methods", methods)
         assert (ended.code, ended.out) == (2, "")

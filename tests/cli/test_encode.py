@@ -96,17 +96,6 @@ def test_what_a_folder_has_besides_is_named(run, album, monkeypatch):
     assert {Path(each["path"]).name for each in left_out} == set(passed)
 
 
-def test_one_bad_file_does_not_stop_the_others(run, photo, tmp_path):
-    bad = [tmp_path / name for name in ("bad.png", "nowhere.png", "x.nef")]
-    bad[0].write_bytes(b"no image")
-    ended = run("encode", *bad, photo)
-    assert ended.code == 1
-    lines = ended.err.splitlines()
-    assert all(line.startswith(f"l3c: {p}: ") for line, p in zip(lines, bad, strict=True))
-    assert ended.out.splitlines()[-1].startswith("4 files, 3 failed: ")
-    assert photo.with_suffix(".l3c").exists()
-
-
 def test_nothing_is_overwritten_unasked(run, photo, monkeypatch):
     target = photo.with_suffix(".l3c")
     target.write_bytes(b"mine")

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from golden import GOLDEN, writes
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from coder import _causal, causal, causal_reference
@@ -81,18 +81,14 @@ def test_every_variant_writes_the_reference_s_bytes(variant):
         np.testing.assert_array_equal(causal.decode_tile(payload, NETWORK, *shape), pixels)
 
 
-def comes_back(pixels):
+@settings(max_examples=60, deadline=None)
+@given(tiles)
+@example(tile(300, 5, 8, "smooth"))
+@example(tile(131, 257, 8, "smooth"))  # of many lanes
+def test_tiles_come_back(pixels):
     payload = causal.encode_tile(pixels, NETWORK)
     back = causal.decode_tile(payload, NETWORK, *pixels.shape[:2])
     np.testing.assert_array_equal(back, pixels)
-
-
-test_small_tiles_come_back = settings(max_examples=60)(given(tiles)(comes_back))
-
-
-@pytest.mark.parametrize("size", [(300, 5), (5, 300), (128, 160), (131, 257)])
-def test_tiles_of_many_lanes_come_back(size):
-    comes_back(tile(*size, 8, "smooth"))
 
 
 @settings(max_examples=80, deadline=None)

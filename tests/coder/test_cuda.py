@@ -16,7 +16,7 @@ from mixture_samples import SHAPES, WRONG, Z, any_samples, sample
 
 from coder import cuda, cuda_kernels, range_coder, reference
 from coder.errors import CorruptStreamError
-from coder.shape import MixtureShape, lane_count
+from coder.shape import MixtureShape
 
 HERE = Path(__file__).parent
 CODER = Path(cuda.__file__).parent
@@ -128,13 +128,6 @@ def test_kernels_agree_with_the_coder(shape, place):
     scaled = np.rint(parameters.double().cpu().numpy() * 2.0**bits)
     whole = np.clip(scaled, -limits, limits).astype(np.int32)
     assert compare(torch.from_numpy(whole).to(place), symbols, shape) == stream
-
-
-def test_kernels_in_many_lanes(place):
-    pixels = 2 * 4096 + 3
-    shape = MixtureShape(channels=2, levels=256, mixtures=1, coupled=True)
-    assert lane_count(pixels) == 2
-    compare(*samples(shape, pixels, place), shape)
 
 
 @settings(

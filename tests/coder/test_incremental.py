@@ -3,7 +3,6 @@
 import contextlib
 import threading
 from collections.abc import Callable
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -121,22 +120,6 @@ def test_any_bytes_are_symbols_and_finish_tells_an_encoder_s(made, noise, draw):
     else:
         with pytest.raises(CorruptStreamError):
             decoder.finish()
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("sizes", [[1] * 300, [0, 7, 0, 293]])
-def test_one_call_and_many_are_the_same_bytes(shape, sizes):
-    parameters, symbols = sample(shape, 300)
-    encoder, edges = RangeEncoder(), np.cumsum([0, *sizes])
-    parts = [start if end - start == 1 else slice(start, end) for start, end in pairwise(edges)]
-    for part in parts:  # a single position has no axis
-        encoder.encode_mixture(symbols[part], parameters[part], shape)
-    data = encoder.finish()
-    assert data == coder.encode_mixture(symbols, parameters, shape)
-    decoder = RangeDecoder(data)
-    found = [np.atleast_2d(decoder.decode_mixture(parameters[part], shape)) for part in parts]
-    assert (np.concatenate(found) == symbols).all()
-    decoder.finish()
 
 
 def test_golden_stream():

@@ -168,7 +168,8 @@ def test_the_command_knows_it(trained, run, tmp_path):
     assert (info["model_name"], info["arithmetic"]) == (trained.name, used.text)
     assert info["model"] == file.identity(kind).hex()
     parts = dict.fromkeys(["container", "sections", *file.card["streams"]])
-    assert list(info["bytes_by_part"]) == list(parts)
+    assert list(info["bytes_by_part"]) == list(parts)  # of a scale with several streams, all count
+    assert sum(info["bytes_by_part"].values()) == coded.stat().st_size
     listed = run("models", trained.weights, "--json").content["files"]
     own = [each for each in listed if Path(each["input"]) == trained.weights]
     assert [(each["name"], each["check"]) for each in own] == [(trained.name, "good")]
@@ -251,11 +252,13 @@ def test_its_points_stand_in_the_table_of_lossy_methods(trained, tmp_path):
 
 @of_lossless
 def test_tables_and_figures_take_what_it_offers(trained):
-    codec, image = zoo.open_codec(trained.weights, "cpu"), trained.images["a"]
-    bits = measure_bits("toy", trained.name, codec, [("a", image)])
+    codec, image = zoo.open_codec(trained.weights, "cpu"), trained.images["b"]  # of odd sides
+    bits = measure_bits("toy", trained.name, codec, [("b", image)])
     total = codec.cross_entropy_bits(image)
     assert sum(row.bits for row in bits) == pytest.approx(total)
-    assert cost_map(codec, image).sum() == pytest.approx(total)
+    costs = cost_map(codec, image)
+    assert (costs.shape, (costs >= 0).all()) == (image.shape[:2], True)
+    assert costs.sum() == pytest.approx(total)
     try:
         assert codec.sample_images(2, 8, 8).shape == (2, 8, 8, 3)
         assert (codec.sample_parts(image)[0].image == image).all()

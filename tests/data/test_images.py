@@ -5,7 +5,6 @@ pixels, mapped; incomplete or foreign ones are refused.
 """
 
 import errno
-import hashlib
 import os
 import re
 
@@ -20,7 +19,6 @@ from l3c.data.images import (
     Store,
     StoreError,
     file_sha256,
-    pixel_sha256,
     read_png_text,
     read_rgb,
     store_of,
@@ -33,20 +31,15 @@ RGB = Image.fromarray(noise(16, 20, 3))
 
 
 def test_everything_else_is_refused(tmp_path):
-    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
     os.mkfifo(tmp_path / "pipe.png")  # would block for ever if it were opened
-    (tmp_path / "empty.png").touch()
-    RGB.save(tmp_path / "photo.heic", format="PNG")
-    no_files = list(tmp_path.iterdir())
-    for mode in ("L", "P", "RGBA", "LA"):
-        RGB.convert(mode).save(tmp_path / f"{mode}.png")
+    with pytest.raises(PictureError):
+        file_sha256(tmp_path / "pipe.png")
+    RGB.convert("L").save(tmp_path / "grey.png")
     RGB.save(tmp_path / "key.png", transparency=(1, 2, 3))
     for path in tmp_path.iterdir():
-        for read in (read_rgb, file_sha256) if path in no_files else (read_rgb,):
-            with pytest.raises(PictureError) as caught:
-                read(path)
-            assert (caught.value.name, caught.value.reason.count("\n")) == (str(path), 0)
-            assert str(path) not in caught.value.reason
+        with pytest.raises(PictureError) as caught:
+            read_rgb(path)
+        assert (caught.value.name, caught.value.reason.count("\n")) == (str(path), 0)
 
 
 def test_png_round_trip_with_text(tmp_path):
@@ -56,13 +49,6 @@ def test_png_round_trip_with_text(tmp_path):
     assert read_png_text(path)["note"] == "größe"
     path.write_bytes(b"no")
     assert read_png_text(path) == read_png_text(tmp_path / "missing.png") == {}
-
-
-def test_pixel_hash_knows_the_shape_and_ignores_strides():
-    image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    assert pixel_sha256(image) == hashlib.sha256(b"2x4\n" + bytes(range(24))).hexdigest()
-    assert pixel_sha256(image.reshape(4, 2, 3)) != pixel_sha256(image)
-    assert pixel_sha256(np.asfortranarray(image)) == pixel_sha256(image)
 
 
 @pytest.mark.parametrize(

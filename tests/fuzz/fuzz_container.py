@@ -1,9 +1,5 @@
 """Feeds mutated files to the container's parser: only a CoderError may come out, and quickly.
 
-    PYTHONPATH=.:tests/helpers python tests/fuzz/fuzz_container.py --inputs 200000 --seed 1
-
-`--lossy` feeds `.l3y` files.
-
 Valid files are flipped, cut, spliced and filled with extreme numbers. In half of the inputs only
 the header's fields are changed, and its length and checksum made to fit, so that the parser gets
 to see them; in the others the whole file, with or without a new checksum. What is accepted is
@@ -11,13 +7,13 @@ written again, which must give the same bytes, and its tiles and parts are read.
 """
 
 import contextlib
-import random
-import sys
 import zlib
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from fuzzers import Answers, answers_to, changed, main
+from fuzzers import answers_to, changed, source
 
 from coder.errors import CoderError
 from l3c.fileformat.container import (
@@ -62,25 +58,20 @@ def lossy_corpus() -> list[bytes]:
     return [pack(each) for each in (plain, replace(plain, width=9000, sections=more))]
 
 
-class Mutator:
-    """An endless source of hostile files, given by its seed and valid ones of one kind."""
-
-    def __init__(self, seed: int, files: list[bytes]) -> None:
-        self.files = files
-        self.fields = [(f[FIELDS : FIELDS + f[FIELDS - 1]], f) for f in self.files]
-        self.random = random.Random(seed)
-
-    def __call__(self) -> bytes:
-        """The next input."""
-        pick = int(self.random.random() * 8)
+def mutated(files: list[bytes]) -> Iterator[bytes]:
+    """Hostile files without end, made of valid ones of one kind."""
+    fields = [(f[FIELDS : FIELDS + f[FIELDS - 1]], f) for f in files]
+    rng = source()
+    while True:
+        pick = int(rng.random() * 8)
         if pick < 4:
-            fields, file = self.random.choice(self.fields)
-            rest = file[FIELDS + len(fields) + 4 :]
-            return wrapped(file, changed(self.random, fields, self.files)) + (
-                rest if pick else changed(self.random, rest, self.files)
-            )
-        file = changed(self.random, self.random.choice(self.files), self.files)
-        return with_checksum(file) if pick < 6 else file
+            inside, file = rng.choice(fields)
+            rest = file[FIELDS + len(inside) + 4 :]
+            head = wrapped(file, changed(rng, inside, files))
+            yield head + (rest if pick else changed(rng, rest, files))
+        else:
+            file = changed(rng, rng.choice(files), files)
+            yield with_checksum(file) if pick < 6 else file
 
 
 def wrapped(file: bytes, fields: bytes) -> bytes:
@@ -121,10 +112,6 @@ def run(data: bytes, damaged: bool) -> str:
     return "accepted"
 
 
-def fuzz(inputs: int, seed: int, lossy: bool = False) -> Answers:
+def fuzz(inputs: int, lossy: bool = False) -> tuple[Counter[str], list[str]]:
     """Runs the inputs."""
-    return answers_to(inputs, Mutator(seed, lossy_corpus() if lossy else corpus()), run)
-
-
-if __name__ == "__main__":
-    sys.exit(main(fuzz, "--lossy"))
+    return answers_to(inputs, mutated(lossy_corpus() if lossy else corpus()), run)

@@ -1,33 +1,20 @@
 """Images on which codecs stumble: tiny, odd-sized, flat, noisy, without colour."""
 
 import numpy as np
-from numpy.typing import NDArray
-
-Image = NDArray[np.uint8]
-
-
-def _smooth(height: int, width: int) -> Image:
-    y, x = np.mgrid[0:height, 0:width]
-    return np.stack([x * 3 + y, 255 - x, x * y // 4], axis=2).astype(np.uint8)
-
-
-def _noise(height: int, width: int) -> Image:
-    rng = np.random.default_rng(height * 1000 + width)
-    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-
+from tiny_models import noise, smooth
 
 IMAGES = {
-    "1x1": _noise(1, 1),
-    "3x5": _noise(3, 5),
-    "one row": _smooth(1, 33),
-    "one column": _smooth(33, 1),
-    "odd": _smooth(31, 45),
-    "noise": _noise(37, 29),
+    "1x1": noise(1, 1, 3),
+    "3x5": noise(3, 5, 3),
+    "one row": smooth(1, 33),
+    "one column": smooth(33, 1),
+    "odd": smooth(31, 45),
+    "noise": noise(37, 29, 3),
     "black": np.zeros((16, 16, 3), np.uint8),
     "white": np.full((16, 16, 3), 255, np.uint8),
     "flat": np.full((9, 17, 3), (200, 3, 90), np.uint8),
-    "greyscale": np.repeat(_noise(12, 20)[:, :, :1], 3, axis=2),
-    "one channel": _noise(8, 8) * np.array([0, 1, 0], np.uint8),
+    "greyscale": np.repeat(noise(12, 20, 1), 3, axis=2),
+    "one channel": noise(8, 8, 3) * np.array([0, 1, 0], np.uint8),
 }
-PHOTO = (_smooth(48, 64) // 2 + _noise(48, 64) // 8).astype(np.uint8)
+PHOTO = smooth(48, 64)
 """Large enough for every format to write all its parts; smooth with some noise."""

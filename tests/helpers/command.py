@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,10 +19,6 @@ class Ended(NamedTuple):
         """What --json printed."""
         content: dict[str, Any] = json.loads(self.out)
         return content
-
-
-Run = Callable[..., Ended]
-"""Runs `l3c` with some arguments."""
 
 
 def files_in(folder: Path) -> list[str]:

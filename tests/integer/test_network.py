@@ -18,7 +18,7 @@ from golden import GOLDEN, stems
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
-from tiny_models import KINDS, integer_network, integers, noise, smooth, tiny
+from tiny_models import KINDS, integer_network, noise, smooth, tiny
 from torch.nn.functional import conv2d
 
 from l3c import torch_state
@@ -132,13 +132,6 @@ def test_a_layer_is_the_same_in_both(seed, height, width):
     assert torch.equal(got.long(), layer(x, residual))
 
 
-def test_identity_is_of_the_integers():
-    network = copy.deepcopy(integer_network())
-    assert network.identity() == integer_network().identity() != integer_network(seed=1).identity()
-    network.get_buffer("predictors.0.head.weight")[0, 0, 0, 0] += 1
-    assert network.identity() != integer_network().identity()
-
-
 def test_settings_come_back_when_the_last_thread_leaves():
     torch.set_float32_matmul_precision("medium")
     try:
@@ -180,15 +173,6 @@ def test_a_machine_that_rounds_is_refused(wrong, monkeypatch):
     monkeypatch.setattr(torch_state.functional, "conv2d", wrong)
     with pytest.raises(torch_state.InexactError):
         copy.deepcopy(integer_network()).prepare(CPU)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_stands_for_the_float_network(kind):
-    image = smooth(48, 40)
-    wanted = tiny(kind).codec().cross_entropy_bits(image)
-    codec = tiny(kind).codec("cpu", integers(kind))
-    assert codec.cross_entropy_bits(image) == pytest.approx(wanted, rel=0.01)
-    assert 8 * sum(map(len, codec.encode(image))) == pytest.approx(wanted, rel=0.03)
 
 
 def test_nothing_to_calibrate_on_is_an_error():

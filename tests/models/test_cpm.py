@@ -8,7 +8,6 @@ import torch
 import train_toy
 from PIL import Image
 from tiny_models import smooth, tiny_causal
-from torch import nn
 
 import l3c
 from coder import volume
@@ -22,7 +21,7 @@ from l3c.images.picture import Picture, PictureError, Section
 from l3c.lossy import decode_lossy, decode_symbols, encode_lossy, lossy_codec
 from l3c.models import zoo
 from l3c.models.base import load_model, write_model
-from l3c.models.cpm import CPM, Bottleneck, ContextModel, Conv, CPMSettings, cut, pad
+from l3c.models.cpm import CPM, Bottleneck, Conv, CPMSettings, cut, pad
 from l3c.models.tile_codec import UnsupportedError
 from l3c.nn.ms_ssim import ms_ssim
 from l3c.recipe import Recipe
@@ -75,22 +74,6 @@ def test_convolutions_are_aligned_as_tensorflows(kernel, up):
             ]
         )
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
-
-
-def test_the_context_model_sees_what_is_coded_before_and_no_more():
-    net = ContextModel(8, 6).double()
-    for conv in (net.first, *net.block, net.last):
-        assert int(conv.mask.sum()) == 13 + (conv is not net.first)
-        nn.init.uniform_(conv.weight, 0.1, 1)
-    values = torch.rand(1, 7, 13, 13, dtype=torch.float64, requires_grad=True)
-    logits = net(values, torch.tensor(0.5))
-    assert logits.shape == (1, 6, 7, 13, 13)
-    (gradient,) = torch.autograd.grad(logits[0, :, 5, 6, 6].sum(), values)
-    seen = np.argwhere(gradient[0].numpy() != 0)
-    before = [tuple(place) < (5, 6, 6) for place in seen]
-    assert all(before)
-    assert [seen[:, i].min() for i in range(3)] == [1, 2, 2]
-    assert [seen[:, i].max() for i in range(3)] == [5, 10, 10]
 
 
 def test_the_quantizer_is_hard_forward_and_soft_backward():

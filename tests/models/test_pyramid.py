@@ -80,22 +80,6 @@ def test_round_trip(kind, size):
     assert 8 * sum(map(len, streams)) == pytest.approx(total, rel=5e-3, abs=64 * codec.streams)
 
 
-def test_padding_is_not_coded():
-    whole = noise(64, 64, 3)
-    image = [len(CODECS["rgb"].encode(tile)[-1]) for tile in (whole, whole[:57, :57].copy())]
-    assert image[1] / image[0] == pytest.approx((57 / 64) ** 2, rel=0.03)
-
-
-def test_interlaced_scales_hold_each_pixel_once():
-    codec, tile = CODECS["interlaced"], noise(13, 21, 3)
-    image, *coarser = codec.symbols(tile)
-    for s, plane in enumerate(coarser, 1):
-        assert (plane == image[:, :, :: 1 << s, :: 1 << s]).all()
-    bits = codec.symbol_bits(tile)
-    assert (bits["x"][:, ::2, ::2] == 0).all()  # coded as z1
-    assert (bits["x"][:, 1::2, 1::2] > 0).all()
-
-
 def test_samples_follow_their_mixture():
     shape = MixtureShape(3, 256, 2, coupled=True)
     raw = torch.zeros(1, shape.parameters, 100, 100)

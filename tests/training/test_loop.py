@@ -23,7 +23,8 @@ from safetensors.torch import load_file
 from tiny_models import noise, tiny
 from train_toy import MODEL, kill_at, photographs, run, toy
 
-from l3c.data.images import IMAGES, MANIFEST, ManifestRow, pixel_sha256, write_manifest, write_png
+from l3c.data.datasets import DatasetSpec, build_dataset
+from l3c.data.images import write_png
 from l3c.models.base import load_model
 from l3c.models.l3c import L3C
 from l3c.models.zoo import read_model
@@ -279,24 +280,10 @@ def test_schedules():
 
 def dataset(folder, images):
     """Writes a data set; the path of its manifest."""
-    rows = []
-    (folder / IMAGES).mkdir()
+    (folder / "in").mkdir()
     for name, image in images.items():
-        write_png(folder / IMAGES / f"{name}.png", image)
-        height, width = image.shape[:2]
-        about = {"image": name, "source": name, "status": "kept", "height": height, "width": width}
-        rows.append(ManifestRow.model_validate(about | {"pixel_sha256": pixel_sha256(image)}))
-    write_manifest(folder / MANIFEST, rows)
-    return folder / MANIFEST
-
-
-def test_batches_depend_on_the_step_alone():
-    settings = TrainSettings(crop=16, batch=6, rotate=True)
-    crops = Crops({"a": noise(20, 30, 3), "b": noise(16, 16, 3)}, settings)
-    batch, names = crops.batch(3)
-    assert (batch.shape, set(names)) == ((6, 3, 16, 16), {"a", "b"})
-    assert not torch.equal(crops.batch(4)[0], batch)
-    assert torch.equal(crops.batch(3)[0], batch)
+        write_png(folder / "in" / f"{name}.png", image)
+    return build_dataset(DatasetSpec(source=str(folder / "in")), folder / "out")
 
 
 def test_permuted_crops_are_the_same_in_other_colours():
@@ -317,9 +304,9 @@ def test_the_middle_of_photographs_that_are_large_enough(tmp_path):
 
 
 def test_many_photographs_are_thinned_out_evenly_and_no_others_read(tmp_path):
-    images = {str(i): np.full((SIDE, SIDE, 3), i % 256, np.uint8) for i in range(2 * CROPS)}
+    images = {f"{i:03}": np.full((SIDE, SIDE, 3), i, np.uint8) for i in range(2 * CROPS)}
     manifest = dataset(tmp_path, images)
-    (tmp_path / IMAGES / "1.png").unlink()
+    (manifest.parent / "images" / "001.png").unlink()
     assert middle_crops(manifest)[:, 0, 0, 0].tolist() == list(range(0, 2 * CROPS, 2))
 
 

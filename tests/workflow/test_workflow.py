@@ -129,15 +129,6 @@ def test_report_is_made(smoke):
     assert all(len(json.loads(labels)) == 1 for labels in re.findall(r'"labels": ({.*?})', report))
 
 
-@pytest.mark.slow
-def test_lint_and_format_are_clean(make_workflow):
-    code, text = make_workflow().run("--lint")
-    assert code == 0
-    assert "Congratulations" in text, text
-    command = [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow"]
-    assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode == 0
-
-
 @pytest.mark.parametrize(
     ("target", "evaluate", "said"),
     [
@@ -281,3 +272,30 @@ def test_a_model_from_elsewhere_is_measured_by_both_rules(make_workflow, tmp_pat
     assert 0 < float(row["mean_bpsp"]) < float(row["release_bpsp"])  # which pays for its padding
     copied = workflow.folder / "out/models/rgb_shared.safetensors"
     assert copied.read_bytes() == weights.read_bytes()
+
+
+JOB = r"""
+import os, sys
+from types import SimpleNamespace
+from l3c.progress import Progress
+from l3c.workflow.job import job
+
+with job(SimpleNamespace(threads=3, log=["logs/x.log"], rule="some_rule")):
+    with Progress(2, "counting", "image") as progress:
+        progress.update()
+        progress.update()
+    print("\udcff, of a file's name", file=sys.stderr)
+    os.write(2, b"from a library\n")
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+"""
+
+
+def test_a_log_gets_whole_lines_and_the_terminal_nothing(tmp_path, monkeypatch):
+    monkeypatch.delenv("L3C_MAIN_PROCESS", raising=False)  # a job without a run is left alone
+    command = [sys.executable, "-c", JOB]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    log = (tmp_path / "logs" / "x.log").read_text()
+    assert "counting: 2/2 images" in log
+    assert "\\udcff, of a file's name\nfrom a library\n" in log
+    assert "\r" not in log

@@ -3,15 +3,12 @@
 import itertools
 from pathlib import Path
 
-import numpy as np
 import pytest
-from pandas import DataFrame
 from result_rows import failed_row, frame_of, result_row, write_results
 from tiny_models import smooth
 
 from l3c.bench.figures import models, registry
-from l3c.bench.figures.models import bits, training
-from l3c.bench.figures.rates import pareto
+from l3c.bench.figures.models import bits
 from l3c.bench.figures.registry import FigureError, load_figures, read_inputs
 from l3c.bench.figures.style import label_points, new_figure
 
@@ -99,12 +96,6 @@ def test_inputs_are_read_by_the_names_of_parameters(tmp_path):
     assert given["codec"].symbol_bits(smooth(8, 8))
 
 
-def test_pareto_front():
-    found = pareto([3, 1, 2, 2, 3, 1], [1, 3, 2, 3, 3, 3])
-    assert found.to_numpy().tolist() == [[1, 3], [2, 2], [3, 1]]
-    assert pareto([], []).empty
-
-
 def test_labels_touch_neither_each_other_nor_points():
     drawn = new_figure(7, 4)
     axes = drawn.subplots()
@@ -120,20 +111,3 @@ def test_labels_touch_neither_each_other_nor_points():
     lines = {text.xy for text in axes.texts if not text.get_text()}
     assert {points[0], points[1]} <= lines  # these touch
     assert points[4] not in lines
-
-
-def test_a_curve_looks_the_same_beside_others_and_names_do_not_touch():
-    rows = DataFrame({"step": [1, 2], "train_bpsp": [8.0, 7.0], "validation_bpsp": [np.nan] * 2})
-
-    def curves(**variants):
-        tables = dict.fromkeys(variants, rows)
-        return training(tables, dict(zip(variants, variants, strict=True)), variants).axes[0]
-
-    def looks(axes):
-        return [(line.get_color(), line.get_linestyle()) for line in axes.lines[::2]]
-
-    axes = curves(a="l3c", b="rgb", c="l3c", d="flow")
-    assert looks(axes)[1:2] == looks(curves(b="rgb"))
-    assert len(set(looks(axes))) == 4
-    boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
-    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))

@@ -7,15 +7,6 @@ from tiny_models import noise, smooth, tiny
 from l3c.bench.figures.pictures import cost_map, cost_maps, heat_maps
 from l3c.models.tile_codec import UnsupportedError
 
-
-@pytest.mark.parametrize("size", [(1, 1), (9, 25), (33, 16)])
-def test_a_map_of_any_size_adds_up_to_the_cross_entropy(size):
-    codec, image = tiny("interlaced").codec(), smooth(*size)
-    costs = cost_map(codec, image)
-    assert (costs.shape, (costs >= 0).all()) == (size, True)
-    assert costs.sum() == pytest.approx(codec.cross_entropy_bits(image))
-
-
 PHOTOGRAPHS = [("a", smooth(45, 35)), ("b", noise(32, 64, 3))]
 
 

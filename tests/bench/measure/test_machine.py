@@ -8,16 +8,13 @@ import sys
 import numpy as np
 import psutil
 import pytest
-from result_rows import result_row, results
 
 from l3c.bench.measure import machine
 from l3c.bench.measure.machine import (
-    NOISY,
     OtherLoad,
     device_name,
     environment,
     hardware,
-    noise_note,
     peak_mib,
     versions,
 )
@@ -70,11 +67,3 @@ def test_children_are_ours(monkeypatch):
     burn = "import time\nwhile time.process_time() < 0.3: pass"
     subprocess.run([sys.executable, "-c", burn], check=True)
     assert machine._read()[1] - before <= -0.25
-
-
-def test_what_is_said_names_the_methods():
-    quiet, unknown = result_row(other_load=0.02), result_row(other_load=None)
-    noisy = [result_row(method="L3C", key="l3c", other_load=NOISY + x) for x in (-0.05, 0.15)]
-    assert noise_note(results([quiet, unknown])) == ""
-    said = noise_note(results([quiet, *noisy]))
-    assert ("L3C" in said, "PNG" in said) == (True, False)

@@ -1,14 +1,22 @@
-"""What the tables of the paper stand beside; test_pages.py has them whole."""
+"""Files of the tables, character by character; what those of the paper stand beside."""
 
 from dataclasses import replace
 
 import pytest
+from golden import check_text
 from made_run import CARD, PUBLISHED, STAND_IN, kept, made_run
 from result_rows import method_record, records, result_row, results
 from table_files import cells, lines, sections, text
 
 from l3c.bench.published import Counterpart
 from l3c.bench.run import Run
+
+FILES = [f"{name}.{form}" for name in ("comparison", "paper") for form in ("md", "csv", "tex")]
+
+
+@pytest.mark.parametrize("file", [*FILES, "rates.csv", "left_out.csv"])
+def test_files_are_the_golden_ones(file):
+    check_text(f"tables/{file}", text(made_run(), *file.split(".")))
 
 
 def test_networks_that_are_the_papers_are_compared_with_published_values():
