@@ -8,6 +8,7 @@ from benchmarks.cross_decoding import (
     Setting,
     engine_settings,
     main,
+    matrix_markdown,
     measure,
 )
 from coder.causal import VARIANTS
@@ -23,6 +24,20 @@ def test_instruction_sets_and_threads_decode_each_other():
     table = measure(named_model("causal-fast").weights, [smooth(70, 37)], portable[:2])
     assert table[table.arithmetic == "integer"].exact.tolist() == [1] * 4
     assert (table[table.arithmetic == "float"].reason != "").all()
+
+
+def test_the_matrix_shows_the_worst_of_every_cell():
+    cell = {"encoder": "base", "decoder": "base", "exact": 0, "refused": 0, "wrong": 0}
+    rows = [
+        cell | {"arithmetic": "integer", "exact": 3, "reason": ""},
+        cell | {"arithmetic": "float", "exact": 1, "refused": 2, "reason": ""},
+    ]
+    text = matrix_markdown(pd.DataFrame(rows), ["a note"])
+    assert "3 crops in each cell" in text
+    words = " ".join(text.split())
+    assert "| 1 base | = |" in words
+    assert "| 1 base | 2 refused |" in words
+    assert "0 exact, 1 refused, 0 wrong" in words
 
 
 @pytest.mark.slow

@@ -142,6 +142,12 @@ def test_python_example_runs(example):
     exec(compile(example, "example", "exec"), {})
 
 
+def test_quick_start_is_two_commands():
+    block = README.split("## Quick start")[1].split("```")[1]
+    commands = [line for line in block.splitlines()[1:] if line.strip()]
+    assert [command.split("#")[0].strip() for command in commands] == ["make run", "make test"]
+
+
 def test_the_table_is_that_of_the_reference_results():
     """Written anew by `python -m tools.readme_table`."""
     assert readme_table.page() == README

@@ -47,6 +47,15 @@ def test_a_trained_model_can_be_used(run, photos, tmp_path):
     assert (content["card"]["images"], content["card"]["steps"]) == (2, 1)
 
 
+def test_a_family_that_codes_in_integers_only_is_trained(run, photos, tmp_path):
+    weights, recipe = tmp_path / "fast.safetensors", TOY.with_name("causal-fast.yaml")
+    small = ["--set", "model.width=16", "--set", "train.average=null", "--steps", 2]
+    ended = run("train", photos, "-o", weights, "--recipe", recipe, "--as-is", *small)
+    card = json.loads(weights.with_suffix(".json").read_text())
+    assert (ended.code, "identity" in card) == (0, False)
+    assert card["integer_identity"] in ended.out
+
+
 def test_an_interrupted_training_goes_on(run, photos, tmp_path, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt

@@ -2,11 +2,13 @@
 
 import zlib
 
+import numpy as np
 import pytest
 from pictures import refused
 from png_files import KINDS, SIGNATURE, chunk, noise_rows, png_file
 
-from l3c.images.picture import PictureError, Section
+from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.png import png_of
 from l3c.images.reading import read_picture
 
 EXIF = b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -138,3 +140,14 @@ GAMMA, CHROMA = chunk(b"gAMA", bytes(4)), chunk(b"cHRM", bytes(32))
 def test_what_is_not_kept_is_said(chunks, losses):
     assert plain(with_chunks(*chunks)).losses == losses
     assert plain(with_chunks() + b"more").losses == ("4 bytes behind the image",)
+
+
+@pytest.mark.parametrize("mode", [Mode.GREY, Mode.RGB, Mode.PALETTE, Mode.RGB16])
+def test_large_metadata_is_read_and_what_is_written_is_read_again(mode):
+    rng = np.random.default_rng(0)
+    sections = {Section.ICC: rng.bytes(1_500_000), Section.XMP: b"<x>" + b"e" * 2_000_000}
+    sections |= {Section.EXIF: EXIF * 90_000}
+    if mode == Mode.PALETTE:
+        sections[Section.PALETTE] = bytes(768)
+    picture = Picture(mode, np.ones((2, 3, mode.channels), mode.dtype), sections)
+    assert read_picture(png_of(picture)) == picture
