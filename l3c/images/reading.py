@@ -193,13 +193,14 @@ def _read_rgb16(image: Image.Image, data: bytes) -> Picture:
     """Pillow takes the high byte of each sample; with the other byte order, the low one."""
     high = Picture.from_pil(image)
     with Image.open(io.BytesIO(data), formats=FORMATS) as again:
-        again.tile = [tile._replace(args=_swapped(*tile.args)) for tile in again.tile]
+        again.tile = [tile._replace(args=_swapped(tile.args)) for tile in again.tile]
         low = Picture.from_pil(again)
     samples = high.samples.astype(np.uint16) << 8 | low.samples
     return Picture(Mode.RGB16, samples, high.sections, high.losses)
 
 
-def _swapped(raw_mode: str, *more: Any) -> tuple[Any, ...]:
-    """The arguments of a decoder, with the other byte order."""
+def _swapped(args: Any) -> tuple[Any, ...]:
+    """The arguments of a decoder of TIFF, with the other byte order."""
+    raw_mode, *more = args
     order = raw_mode[-1].replace("N", sys.byteorder[0].upper())  # N: the machine's
     return raw_mode[:-1] + ("B" if order == "L" else "L"), *more
