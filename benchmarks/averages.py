@@ -13,9 +13,9 @@ neither a second run nor a clock. The schedule is shortened to `--steps`; `--sma
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
+import pandas as pd
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -93,12 +93,8 @@ def main() -> None:
     for row in rows:
         print(", ".join(f"{key} {value}" for key, value in row.items()))
     if arguments.append:
-        new = not arguments.append.exists()
-        with arguments.append.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            if new:
-                writer.writeheader()
-            writer.writerows(rows)
+        header = not arguments.append.exists()
+        pd.DataFrame(rows).to_csv(arguments.append, mode="a", header=header, index=False)
 
 
 if __name__ == "__main__":

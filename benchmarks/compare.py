@@ -8,24 +8,25 @@ One thread each, all in one run, every result decoded and compared. See README.m
 from __future__ import annotations
 
 import argparse
-import csv
 import gc
 import os
 import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from benchmarks.data import Sample, of_network, rgb_shape, synthetic
 from benchmarks.methods import FROM_PARAMETERS, FROM_TABLES, Method, Parts
 from benchmarks.rate import cross_entropy, rate_cost
 from coder._range_coder import use_variant
+from l3c.messages import aligned
 
 _LEAST_S = 0.3  # a short operation is repeated within a round until it has taken so long
 
@@ -124,15 +125,6 @@ def _sizes(row: Row, parts: Parts, bits: float) -> None:
     row.over_entropy_percent = 100 * (8 * row.num_bytes / bits - 1)
 
 
-def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """The rows, with a header."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-
-
 def as_text(rows: Sequence[Row]) -> str:
     """The rows as a table to read; the ratio says how much longer a method takes than ours."""
     head = ["given", "method", "version", "bits/symbol", "over entropy"]
@@ -147,12 +139,7 @@ def as_text(rows: Sequence[Row]) -> str:
         cells += [f"{row.encode_msymbol_s:.3f}", f"{row.encode_ratio:.2f}"]
         cells += [f"{row.decode_msymbol_s:.3f}", f"{row.decode_ratio:.2f}"]
         lines.append([*cells, "yes" if row.lossless else "NO"])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    pad = [str.ljust] * 3 + [str.rjust] * 7
-    return "\n".join(
-        "  ".join(p(cell, w) for p, cell, w in zip(pad, line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return "\n".join(aligned(lines, range(3, len(head))))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -191,7 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{cost.cost:+.4f} %; {cost.lanes} lanes cost {cost.lanes_cost:.4f} %"
     )
     if chosen.out:
-        write_csv(rows, chosen.out)
+        chosen.out.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(map(asdict, rows), dtype=object).to_csv(chosen.out, index=False)
     return 0 if all(row.lossless is not False for row in rows) else 1
 
 

@@ -12,23 +12,24 @@ rest of a container (under 64 bytes) is left out. Ratios are their bytes over ou
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import random
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
 
 from l3c.fileformat import fallback
 from l3c.fileformat.fallback import Coder
 from l3c.images.picture import Mode, Picture, Section
 from l3c.images.reading import READABLE_SUFFIXES
+from l3c.messages import aligned
 
 _WORDS = ("lossless", "images", "are", "kept", "bit", "by", "or", "refused", "never", "changed")
 
@@ -189,12 +190,7 @@ def as_text(rows: Sequence[Row]) -> str:
         cells += [f"{seconds / row.images:.3f}" for seconds in (row.encode_s, row.decode_s)]
         cells += ["yes" if row.lossless else "NO", _coders(row)]
         lines.append(cells)
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    pad = [str.ljust] + [str.rjust] * 9 + [str.ljust]
-    return "\n".join(
-        "  ".join(p(cell, w) for p, cell, w in zip(pad, line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return "\n".join(aligned(lines, range(1, 10)))
 
 
 def _coders(row: Row) -> str:
@@ -203,11 +199,9 @@ def _coders(row: Row) -> str:
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
     """The rows, with a header; seconds are of the CPU, for all images together."""
+    table = pd.DataFrame([asdict(row) | {"coders": _coders(row)} for row in rows], dtype=object)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [each.name for each in fields(Row)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) | {"coders": _coders(row)} for row in rows)
+    table.to_csv(path, index=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,6 @@ differs. `pytest -m gpu` has the same kernels on small cases.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import tempfile
 import time
@@ -84,10 +83,7 @@ def exactness(weights: Iterable[Path], images: Images) -> Iterable[Mapping[str, 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Writes rows of equal keys; returns them."""
     rows = list(rows)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    pd.DataFrame(rows, dtype=object).to_csv(path, index=False)
     return rows
 
 

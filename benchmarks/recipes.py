@@ -16,12 +16,12 @@ not validated on.
 from __future__ import annotations
 
 import argparse
-import csv
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from torch import Tensor
 
 from l3c.data.images import MANIFEST, Store
@@ -108,15 +108,11 @@ def main() -> None:
                 f"{recipe.name}: {recipe.train.steps:,} steps of {one:.3f} s, "
                 f"validation {card['validation_bpsp']:.4f} bpsp"
             )
-            with weights.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-                for row in csv.DictReader(file):
-                    seconds = f"{int(row['step']) * one:.1f}"
-                    curves.append({"recipe": recipe.name} | row | {"seconds": seconds})
+            curve = pd.read_csv(weights.with_suffix(".csv"))
+            curve.insert(0, "recipe", recipe.name)
+            curves.append(curve.assign(seconds=(curve.step * one).round(1)))
     if arguments.out:
-        with arguments.out.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(curves[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(curves)
+        pd.concat(curves).to_csv(arguments.out, index=False)
 
 
 if __name__ == "__main__":

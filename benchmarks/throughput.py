@@ -14,13 +14,13 @@ convolutions, as PyTorch counts them. Weights and crops do not matter for speed:
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -146,12 +146,8 @@ def main() -> None:
     for row in rows:
         print(", ".join(f"{key} {value}" for key, value in row.items()))
     if arguments.append:
-        new = not arguments.append.exists()
-        with arguments.append.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            if new:
-                writer.writeheader()
-            writer.writerows(rows)
+        header = not arguments.append.exists()
+        pd.DataFrame(rows).to_csv(arguments.append, mode="a", header=header, index=False)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ class JpegSegments:
 
     Attributes:
         problem: what kind of JPEG it is, if none that is read; else "".
-        lacks_scans: whether the data of a component, or the last bits of some coefficients, never
-            came.
+        lacks_data: whether the end, the data of a component, or the last bits of some coefficients
+            never came.
         padded: the picture with noise behind its last scan: the same pixels, if it is not cut off.
         behind: what follows the picture: others, or a film, as phones add it.
     """
@@ -74,12 +74,12 @@ class JpegSegments:
                 found = _MARKER.search(data, end)
                 scan, scan_end = end, found.start() if found else len(data)
                 at = scan_end
-        self.lacks_scans = any(c != _ALL_COEFFICIENTS for c in components.values())
+        whole = at >= 0 and data[at : at + 2] == b"\xff\xd9"
+        self.lacks_data = not whole or any(c != _ALL_COEFFICIENTS for c in components.values())
         restarts = _RESTART.findall(data, scan, scan_end)
         awaited = bytes((0xFF, (restarts[-1][1] + 1) & 0xD7 if restarts else 0xD0))
         self.padded = data[:scan_end] + _NOISE + awaited + _NOISE + data[scan_end:]
-        whole = at >= 0 and data[at : at + 2] == b"\xff\xd9"
-        self.behind = data[at + 2 :].strip(b"\x00") if whole else b""
+        self.behind = data[at + 2 :].strip(b"\x00")
 
 
 def complete(image: Image.Image, found: dict[Section, bytes]) -> list[str]:

@@ -1,19 +1,16 @@
-"""PNG files: chunks checked and parted into those of the pixels and of metadata; and written.
+"""PNG files: each chunk checked, pixels decoded by a library, metadata collected; and written.
 
-Pillow takes text chunks of some names for settings of its own ("interlace", "transparency"),
-refuses long ones, and does not miss rows. So it is given the pixels alone.
+The library is given the pixels alone: Pillow takes text chunks of some names for settings of its
+own ("interlace", "transparency"), refuses long ones, and does not miss rows.
 """
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PIL import PngImagePlugin
 
 from l3c.images.picture import Mode, Picture, PictureError, Section
 from l3c.images.pillow import EXIF_PREFIX, raw_profile
@@ -23,76 +20,82 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IHDR_END = len(SIGNATURE) + 25
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
-_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
-_PASSES = (*_ADAM7, (0, 1, 1, 2))  # first column, first row, and the steps to the next ones
+_INDEXED = 3
+_MODES = {  # by color type and bits
+    **dict.fromkeys([(0, 2), (0, 4), (0, 8)], Mode.GREY),
+    **dict.fromkeys([(_INDEXED, bits) for bits in (1, 2, 4, 8)], Mode.PALETTE),
+    **{(0, 1): Mode.BILEVEL, (0, 16): Mode.GREY16, (4, 8): Mode.GREY_ALPHA},
+    **{(2, 8): Mode.RGB, (2, 16): Mode.RGB16, (6, 8): Mode.RGBA},
+}
+_REFUSED = {(4, 16): "grey with alpha", (6, 16): "RGBA"}
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _OF_PIXELS = (*_CRITICAL, b"tRNS", b"acTL", b"fcTL", b"fdAT")  # the last three: animations
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 # Resolution, time, and "colors are sRGB", which is what is assumed of images that do not say.
 _NOT_SAID = (b"pHYs", b"tIME", b"sRGB")
 _OVERRIDDEN = ("gAMA", "cHRM")  # where there is an ICC profile or sRGB
-_PIECE = 2**20  # bytes that are inflated together
 _MAX_METADATA = 2**28  # bytes of one profile or packet after decompression
 
 
-class PngChunks:
+class PngFile:
     """The chunks of a PNG file.
 
     Args:
         data: the file.
 
     Attributes:
-        bits: per channel, 1 to 16.
-        color_type: as in the header.
+        width, height: in pixels, as the header says.
 
     Raises:
-        PictureError: damaged, truncated, or of a kind that is no PNG.
+        PictureError: damaged, truncated, animated, or of a kind that is not read.
     """
 
     def __init__(self, data: bytes) -> None:
         self._losses: list[str] = []
         self._chunks: list[tuple[bytes, bytes]] = []  # kind and body, without IDAT
-        self._compressed: list[memoryview] = []  # bodies of IDAT
-        self._stored: list[memoryview] = []  # those of the pixels, with length, kind and checksum
+        self._compressed: list[memoryview] = []  # IDAT, with length, kind and checksum
         self._read(data)
-        kind, header = self._chunks[0]
-        first = kind == bytes(self._stored[0][4:8]) == b"IHDR"
-        if not first or len(header) != 13 or header[9] not in _CHANNELS:
+        header = self._header = self._chunks[0][1]
+        if data[12:16] != b"IHDR" or len(header) != 13:
             raise _damaged("a PNG that does not begin with its header")
-        self._width, self._height, self.bits, self.color_type = struct.unpack(">IIBB", header[:10])
-        self._interlaced = header[12]
+        self.width, self.height, self._bits, self._color = struct.unpack(">IIBB", header[:10])
+        if kind := _REFUSED.get((self._color, self._bits)):
+            raise PictureError(f"a PNG with 16-bit {kind}: convert it to 8 bits")
+        if (self._color, self._bits) not in _MODES:
+            raise _damaged(f"a PNG of {self._bits} bits and color type {self._color}")
+        frames = [kind for kind, _ in self._chunks].count(b"fcTL")
+        if frames > 1 or any(kind == b"fdAT" for kind, _ in self._chunks):
+            raise PictureError(f"animated ({frames} frames)")
 
-    def pixels(self) -> bytes:
-        """The PNG without metadata."""
-        return SIGNATURE + b"".join(self._stored)
-
-    def check_rows(self) -> None:
-        """Returns if there is as much data as the size needs.
+    def picture(self) -> Picture:
+        """Its samples, as they are stored but for grey of 2 and 4 bits, and all that it has.
 
         Raises:
-            PictureError: there is less, or it is damaged.
+            PictureError: palette or transparency do not go with the pixels.
+            imagecodecs.PngError: fewer rows than the header says, or damaged.
         """
-        bits, needed = self.bits * _CHANNELS[self.color_type], 0
-        for left, top, right, down in _PASSES if self._interlaced else ((0, 0, 1, 1),):
-            columns, rows = -(-(self._width - left) // right), -(-(self._height - top) // down)
-            if columns > 0 and rows > 0:
-                needed += rows * (1 + -(-columns * bits // 8))  # a byte before each for its filter
-        inflater, found = zlib.decompressobj(), 0
-        try:
-            for body in self._compressed:
-                rest: bytes | memoryview = body
-                # piece by piece: the image shall not take memory twice
-                while found < needed and (
-                    piece := inflater.decompress(rest, min(_PIECE, needed - found))
-                ):
-                    found, rest = found + len(piece), inflater.unconsumed_tail
-        except zlib.error as error:
-            raise _damaged(f"pixels: {error}") from None
-        if found < needed:
-            raise _damaged(f"the pixels end before the image does ({found:,} bytes of {needed:,})")
+        import imagecodecs  # takes time
 
-    def metadata(self) -> tuple[dict[Section, bytes], tuple[str, ...]]:
+        mode, top = _MODES[self._color, self._bits], 2**self._bits - 1
+        color = 0 if mode == Mode.PALETTE else self._color  # indices as if they were grey
+        header = _chunk(b"IHDR", self._header[:9] + bytes((color,)) + self._header[10:])
+        pixels = b"".join((SIGNATURE, header, *self._compressed, _chunk(b"IEND", b"")))
+        samples = imagecodecs.png_decode(pixels).reshape(self.height, self.width, mode.channels)
+        if mode in (Mode.BILEVEL, Mode.PALETTE):
+            samples //= 255 // top  # grey of few bits comes expanded to 8
+        sections, losses = self._metadata()
+        stored = dict(self._chunks)
+        if mode == Mode.PALETTE and b"PLTE" in stored:
+            sections[Section.PALETTE] = stored[b"PLTE"]
+        if (transparent := stored.get(b"tRNS")) and not mode.alpha:
+            if self._bits < 8 and mode != Mode.PALETTE:
+                value = int.from_bytes(transparent, "big") & top
+                value *= 1 if mode == Mode.BILEVEL else 255 // top
+                transparent = value.to_bytes(2, "big")
+            sections[Section.TRANSPARENCY] = transparent
+        return Picture(mode, samples, sections, losses)
+
+    def _metadata(self) -> tuple[dict[Section, bytes], tuple[str, ...]]:
         """ICC profile, EXIF and XMP, and the names of what else there is.
 
         Those in a chunk of their own count before those in a text chunk.
@@ -122,7 +125,7 @@ class PngChunks:
                     losses.append(name.split()[-1].upper())
                 else:
                     comments += 1
-            elif kind == b"sBIT" and min(body, default=0) >= self.bits:
+            elif kind == b"sBIT" and min(body, default=0) >= self._bits:
                 pass  # all bits count
             elif kind not in (*_OF_PIXELS, *_NOT_SAID):
                 losses.append(kind.decode("ascii"))
@@ -152,11 +155,9 @@ class PngChunks:
                 raise PictureError(f"a PNG with a chunk {kind.decode()}: convert it to PNG")
             else:
                 if kind == b"IDAT":
-                    self._compressed.append(body)
+                    self._compressed.append(view[at:end])
                 else:
                     self._chunks.append((kind, bytes(body)))
-                if kind in _OF_PIXELS:
-                    self._stored.append(view[at:end])
             at = end
         if data[at:].strip(b"\x00"):
             self._losses.append(f"{len(data) - at:,} bytes behind the image")
@@ -187,52 +188,46 @@ def _text(kind: bytes, content: bytes) -> bytes:
     return _inflate(text) if content[:1] == b"\x01" else text
 
 
-def png_of(picture: Picture) -> bytes | memoryview:
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    checksum = zlib.crc32(kind + body)
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
+
+
+def png_of(picture: Picture) -> memoryview:
     """The PNG file of a picture: pixels by a library, right behind the header the metadata.
 
     Metadata are of any length. Palette entries that the indices use and the palette lacks are
     added, in black.
     """
-    by_pillow = picture.mode in (Mode.BILEVEL, Mode.PALETTE)  # it would copy all samples of others
-    chunks = {
-        b"iCCP": (Section.ICC, lambda icc: b"ICC Profile\x00\x00" + zlib.compress(icc)),
-        b"eXIf": (Section.EXIF, bytes),
-        # Not compressed, no language, no translation of the keyword.
-        b"iTXt": (Section.XMP, lambda xmp: _XMP_KEYWORD + bytes(5) + xmp),
-    }
-    if not by_pillow:
-        chunks[b"tRNS"] = Section.TRANSPARENCY, bytes
-    metadata = io.BytesIO()
-    for kind, (section, body) in chunks.items():
-        if section in picture.sections:
-            PngImagePlugin.putchunk(metadata, kind, body(picture.sections[section]))
-    write = _written_by_pillow if by_pillow else _written_in_place
-    return write(picture, metadata.getvalue())
-
-
-def _written_by_pillow(picture: Picture, metadata: bytes) -> bytes:
-    bare, options = picture.strip(), {}
-    color = picture.sections.get(Section.TRANSPARENCY, b"")
-    if bare.mode == Mode.BILEVEL and color:
-        options["transparency"] = int.from_bytes(color, "big")
-    if bare.mode == Mode.PALETTE:  # PNG takes the bits of an index from the palette's size
-        entries = max(int(bare.samples.max()) + 1, len(color))
-        palette = bare.sections.get(Section.PALETTE, b"").ljust(3 * entries, b"\x00")
-        bare = replace(bare, sections={**bare.sections, Section.PALETTE: palette})
-    buffer = io.BytesIO()
-    bare.to_pil().save(buffer, format="PNG", **options)
-    pixels = buffer.getvalue()
-    return pixels[:_IHDR_END] + metadata + pixels[_IHDR_END:]
-
-
-def _written_in_place(picture: Picture, metadata: bytes) -> memoryview:
     import imagecodecs  # takes time
 
-    samples, start = np.ascontiguousarray(picture.samples), len(metadata)
+    mode, sections = picture.mode, dict(picture.sections)
+    samples, bits, options = np.ascontiguousarray(picture.samples), mode.bits, {}
+    if mode == Mode.PALETTE:
+        transparency = sections.get(Section.TRANSPARENCY, b"")
+        entries = max(int(samples.max()) + 1, len(transparency))
+        sections[Section.PALETTE] = sections.get(Section.PALETTE, b"").ljust(3 * entries, b"\x00")
+        bits = 1 if len(sections[Section.PALETTE]) <= 6 else 8
+    if bits == 1:
+        samples = np.packbits(samples[..., 0], axis=1)  # the library takes them for grey of 8 bits
+    if mode in (Mode.BILEVEL, Mode.PALETTE):
+        options["filter"] = imagecodecs.PNG.FILTER.NONE  # neighbours are not alike
+    chunks = (
+        (b"iCCP", Section.ICC, lambda icc: b"ICC Profile\x00\x00" + zlib.compress(icc)),
+        (b"eXIf", Section.EXIF, bytes),
+        # Not compressed, no language, no translation of the keyword.
+        (b"iTXt", Section.XMP, lambda xmp: _XMP_KEYWORD + bytes(5) + xmp),
+        (b"PLTE", Section.PALETTE, bytes),
+        (b"tRNS", Section.TRANSPARENCY, bytes),
+    )
+    found = [_chunk(kind, body(sections[one])) for kind, one, body in chunks if one in sections]
+    start = sum(map(len, found))
     most = samples.nbytes + len(samples)  # a byte before each row; more where nothing shrinks
     out = np.empty(start + most + most // 256 + 1024, np.uint8)  # takes memory where it is filled
     room: Any = out[start:]
-    end = start + len(imagecodecs.png_encode(samples, out=room))
-    out[:_IHDR_END] = room[:_IHDR_END].copy()
-    out[_IHDR_END : _IHDR_END + start] = np.frombuffer(metadata, np.uint8)
+    end = start + len(imagecodecs.png_encode(samples, out=room, **options))
+    color = next(color for (color, _), one in _MODES.items() if one == mode)
+    header = struct.pack(">IIBBBBB", picture.width, picture.height, bits, color, 0, 0, 0)
+    before = b"".join((SIGNATURE, _chunk(b"IHDR", header), *found))
+    out[: len(before)] = np.frombuffer(before, np.uint8)
     return out[:end].data

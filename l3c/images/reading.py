@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from l3c.images import jpeg, png
-from l3c.images.picture import Mode, Picture, PictureError, Samples, Section
+from l3c.images.picture import Mode, Picture, PictureError, Samples
 from l3c.images.pillow import bit_depth, lacks_pixels, picture_of, tiff_problem
 from l3c.messages import one_line
 
@@ -113,47 +113,38 @@ def file_problem(path: Path) -> str:
 def _opened(data: bytes, *formats: str) -> Iterator[Image.Image]:
     """By Pillow, and judged by the header before the pixels take memory."""
     with Image.open(io.BytesIO(data), formats=formats) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise PictureError(
-                f"{image.width} x {image.height} pixels, more than the {MAX_PIXELS} allowed in a "
-                "file: give it as an array"
-            )
+        _check_size(image.width, image.height)
         yield image
 
 
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise PictureError(
+            f"{width} x {height} pixels, more than the {MAX_PIXELS} allowed in a file: "
+            "give it as an array"
+        )
+
+
 def _read_png(data: bytes) -> Picture:
-    chunks = png.PngChunks(data)
-    pixels = chunks.pixels()
-    with _opened(pixels, "PNG") as image:
-        if chunks.bits == 16 and chunks.color_type in (4, 6):
-            kind = "grey with alpha" if chunks.color_type == 4 else "RGBA"
-            raise PictureError(f"a PNG with 16-bit {kind}: convert it to 8 bits")
-        chunks.check_rows()
-        if chunks.bits == 16 and image.mode == "RGB":
-            picture = _read_rgb16(image, pixels)
-        else:
-            picture = picture_of(image, _directly(image, pixels) if chunks.bits == 8 else None)
-    sections, losses = chunks.metadata()
-    sections = {**picture.sections, **sections}
-    stored, top = sections.get(Section.TRANSPARENCY), 2**chunks.bits - 1
-    if stored and picture.mode == Mode.GREY and top < 255:
-        # Pillow expands grey of 2 and 4 bits to 8, but not its transparent value.
-        value = (int.from_bytes(stored, "big") & top) * 255 // top
-        sections[Section.TRANSPARENCY] = value.to_bytes(2, "big")
-    return replace(picture, sections=sections, losses=losses)
+    file = png.PngFile(data)
+    _check_size(file.width, file.height)
+    return file.picture()
 
 
 def _read_jpeg(data: bytes) -> Picture:
     segments = jpeg.JpegSegments(data)
     if segments.problem:
         raise PictureError(f"{segments.problem}: convert it to PNG")
-    crc = _loaded_crc(data)
-    if crc != _loaded_crc(segments.padded) or segments.lacks_scans:
-        raise PictureError(f"{_DAMAGED}: the data end before the image does")
+    cut_off = PictureError(f"{_DAMAGED}: the data end before the image does")
+    if segments.lacks_data:
+        raise cut_off
+    crc = _loaded_crc(segments.padded)
     with _opened(data, "JPEG") as image:
         samples = _directly(image, data)
         alike = samples is not None and zlib.crc32(samples.data) == crc
         picture, single = picture_of(image, samples if alike else None), image.format != "MPO"
+    if zlib.crc32(picture.samples.data) != crc:
+        raise cut_off
     if segments.behind and single:
         more = f"{len(segments.behind):,} bytes behind the image"
         picture = replace(picture, losses=(*picture.losses, more))
@@ -171,23 +162,19 @@ def _loaded_crc(data: bytes) -> int:
 
 
 def _directly(image: Image.Image, data: bytes) -> Samples | None:
-    """The samples of a PNG or JPEG without Pillow, whose image takes a third more than they do.
+    """The samples of a JPEG without Pillow, whose image takes a third more than they do.
 
     None where that is not simply possible; Pillow then finds out why, or decodes.
     """
     import imagecodecs  # takes time
 
-    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}.get(image.mode)
-    if channels is None or "transparency" in image.info:
-        return None
-    decode = imagecodecs.png_decode if image.format == "PNG" else imagecodecs.jpeg8_decode
     try:
-        samples = decode(data).reshape(image.height, image.width, channels)
+        samples: Samples = imagecodecs.jpeg8_decode(data).reshape(image.height, image.width, -1)
+        return samples
     except MemoryError:
         raise
     except Exception:  # nearly anything
         return None
-    return samples if samples.dtype == np.uint8 else None
 
 
 def _read_other(data: bytes) -> Picture:
@@ -212,9 +199,8 @@ def _read_rgb16(image: Image.Image, data: bytes) -> Picture:
     return Picture(Mode.RGB16, samples, high.sections, high.losses)
 
 
-def _swapped(args: Any) -> Any:
-    """The arguments of a decoder, with the other byte order."""
-    if not isinstance(args, str):
-        return (_swapped(args[0]), *args[1:])
-    order = args[-1].replace("N", sys.byteorder[0].upper())  # N: the machine's
-    return args[:-1] + ("B" if order == "L" else "L")
+def _swapped(args: Any) -> tuple[Any, ...]:
+    """The arguments of a decoder of TIFF, with the other byte order."""
+    raw_mode, *more = args
+    order = raw_mode[-1].replace("N", sys.byteorder[0].upper())  # N: the machine's
+    return raw_mode[:-1] + ("B" if order == "L" else "L"), *more
