@@ -1,47 +1,58 @@
-"""Float network -> integer network: grids from what errors cost, weights as fine as 2^24 allows.
+"""Float network -> integer network: one grid for activations, weights as fine as 2^24 allows.
 
-An activation x of channel c becomes the integer rne(x 2^e), clipped to MARGIN times the largest on
-the calibration photographs. Rounding costs about sensitivity / 24 * 4^-e nats; every channel gets
-the e at which this is COST for a sub-pixel, so that channels that carry a mean to 1 in 2,000 have
-fine grids and all others short integers. Channels that are added have one e. Each filter then takes
-the finest power-of-two grid at which its L1 norm times the largest inputs stays within 2^24.
-docs/integer.md has the derivation and the figures.
+An activation x becomes the integer rne(x 2^FRACTION_BITS), clipped to MARGIN times the largest that
+its channel has on the calibration photographs. Each filter takes the finest power-of-two grid at
+which its L1 norm times the largest inputs stays within 2^24, and its weights are rounded in turn,
+so that later ones make up for what earlier ones lost. docs/integer.md has the derivation and the
+figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from l3c.integer.calibration import Inputs, calibrate
 from l3c.integer.convolution import CARRIER_BITS, IntegerConvolution, largest_sum
 from l3c.integer.network import IntegerNetwork, parameter_grids
 from l3c.nn.layers import Conv, Function, Units
 from l3c.nn.pyramid import CodingStep, PyramidNetwork
 
-COST = 1e-6  # nats for a sub-pixel that the rounding of one channel may cost
-FINEST, COARSEST = 12, -4  # e
+FRACTION_BITS = 10  # of an activation
 MARGIN = 2.0  # photographs differ: activations may be twice those of the calibration
 WEIGHT_LIMIT = (1 << 15) - 1
 
 
+class Statistics:
+    """What a convolution gets and gives on photographs, in double precision; zeros at first.
+
+    Attributes:
+        moment: sum over positions of x x^T, (I k k + 1, I k k + 1), for the integers x under a
+            kernel with a 1 for the bias.
+        largest: of the absolute values that it gives, the residual included, by channel (O,).
+    """
+
+    def __init__(self, convolution: Conv) -> None:
+        terms = convolution.weight[0].numel() + 1
+        self.moment = torch.zeros(terms, terms).double()
+        self.largest = torch.zeros(convolution.out_channels).double()
+
+
 @dataclass(frozen=True)
 class Grid:
-    """Which integers represent a tensor: v for the number (v - zero) / scale, clipped.
+    """Which integers represent a tensor: rne(scale value + zero).
 
     Attributes:
         scale, zero: float64 (C,).
-        bounds: int64 (2, C).
     """
 
     scale: Tensor
     zero: Tensor
-    bounds: Tensor
 
 
 def convert(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) -> IntegerNetwork:
@@ -49,112 +60,85 @@ def convert(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) ->
 
     Args:
         network: on the CPU.
-        images: photographs to calibrate on, uint8 (H, W, 3); a dozen of 128x128 are enough. They
-            should not be those that are measured.
+        images: photographs to calibrate on, uint8 (H, W, 3); sides are cut to multiples of 2^S. A
+            dozen of 128x128 are enough. They should not be those that are measured.
 
     Raises:
         BoundError: what a filter adds to its residual exceeds the bound, whatever its own grid.
         ValueError: no image is large enough, or the network is not finite on them.
     """
     network = network.eval()
-    statistics, layers = calibrate(network, images), trace(network)
-    integers = IntegerNetwork(network)
-    grids = _grids(layers, statistics)
-    symbols = {f"predictors.{step.predictor}.head": step for step in network.steps}
+    sources = {name: each for name, each in network.named_modules() if isinstance(each, Conv)}
     units = {name: each for name, each in network.named_modules() if isinstance(each, Units)}
-    for name, layer in layers.items():
-        inputs, output = grids[name]
-        if name in symbols:
-            inputs = _symbols(network, symbols[name])
+    heads = {f"predictors.{step.predictor}.head": step for step in network.steps}
+    statistics = calibrate(network, images)
+    integers, filled = IntegerNetwork(network), set[str]()
+
+    def fill(name: str, target: IntegerConvolution, inputs: Tensor, _: Tensor | None) -> None:
+        if name in filled:  # a network that serves all scales
+            return
+        filled.add(name)
+        source, known = sources[name], statistics[name]
+        moment, grid = known.moment, _activations(source.in_channels)
+        if name in heads:
+            grid = _symbols(network, heads[name])
             # All are as likely as another: nothing is known that rounding could make use of.
-            moment = torch.diag(torch.cat([inputs.bounds[1].double() ** 2, torch.ones(1)]))
-        else:
-            places = layer.source.kernel_size[0] * layer.source.kernel_size[1]
-            scale = torch.cat([inputs.scale.repeat_interleave(places), torch.ones(1)])
-            moment = statistics[name].moment * torch.outer(scale, scale)
+            moment = torch.diag(torch.cat([inputs[1].double() ** 2, torch.ones(1)]))
+        output = _activations(source.out_channels)
+        high = (MARGIN * known.largest * output.scale).ceil().clamp(1, 1 << (CARRIER_BITS - 2))
+        bounds = torch.stack([torch.zeros_like(high) if source.relu else -high, high]).long()
         if of_mixture := units.get(name.removesuffix("out") + "units"):
-            output = _parameters(of_mixture)
-        target = integers.get_submodule(name)
-        assert isinstance(target, IntegerConvolution)
-        _fill(target, layer.source, inputs, output, moment)
+            output, bounds = _parameters(of_mixture)
+        target.low.copy_(bounds[0])
+        target.high.copy_(bounds[1])
+        _fill(target, source, grid, inputs, output, moment)
+
+    integers.over_bounds(fill)
     integers.check()
     return integers
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A convolution of the decoder, with what it is connected to.
+@torch.no_grad()
+def calibrate(
+    network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]
+) -> dict[str, Statistics]:
+    """Statistics of the decoder's convolutions by their names; see `convert`."""
+    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+        raise ValueError("the network's weights are not finite: it cannot be converted")
+    statistics: dict[str, Statistics] = {}
 
-    Labels are int64 (2, C), of a channel and of the stream that it belongs to: all that is added
-    to one channel, and the sum, are one stream. The four outputs that a pixel shuffle makes one
-    channel of have one label. Those of symbols are -1.
-
-    Attributes:
-        source: the convolution.
-        inputs, outputs: labels of the channels that it gets and gives.
-        residual: labels of what is added to its result, or None.
-    """
-
-    source: Conv
-    inputs: Tensor
-    outputs: Tensor
-    residual: Tensor | None
-
-
-def trace(network: PyramidNetwork) -> dict[str, Layer]:
-    """The convolutions of the decoder by name: it runs on labels in the place of numbers."""
-    layers: dict[str, Layer] = {}
-    first = 0
-
-    def labelling(name: str, source: Conv) -> nn.Module:
-        nonlocal first
-        own = first + torch.arange(source.out_channels)
-        first += source.out_channels
-        if name.endswith("up.conv"):
-            own = own[::4].repeat_interleave(4)
+    def tapped(name: str, convolution: Conv) -> nn.Module:
+        known = statistics[name] = Statistics(convolution)
 
         def forward(x: Tensor, residual: Tensor | None = None) -> Tensor:
-            added = None if residual is None else residual[:, :, 0, 0]
-            outputs = torch.stack([own, own if added is None else added[1]])
-            layers[name] = Layer(source, x[:, :, 0, 0], outputs, added)
-            return outputs[:, :, None, None].expand(-1, -1, *x.shape[2:])
+            y: Tensor = convolution(x, residual)
+            known.largest = known.largest.maximum(y.abs().amax((0, 2, 3)))
+            how = convolution.dilation, convolution.padding
+            columns = functional.unfold(x, convolution.kernel_size, *how)[0].double()  # type: ignore[arg-type]
+            columns = torch.cat([columns * 2.0**FRACTION_BITS, torch.ones_like(columns[:1])])
+            known.moment += columns @ columns.T
+            return y
 
         return Function(forward)
 
-    decoder = network.with_modules({Conv: labelling, Units: lambda *_: nn.Identity()})
-    for _ in decoder.predictions([torch.full((2, z.channels, 2, 2), -1) for z in network.shapes]):
-        pass
-    return layers
+    decoder, multiple, count = network.with_modules({Conv: tapped}), 1 << network.scales, 0
+    for image in images:
+        height, width = (side // multiple * multiple for side in image.shape[:2])
+        if height and width:
+            x = torch.from_numpy(image[:height, :width].transpose(2, 0, 1)[None].copy())
+            pyramid = [network.values(0, x), *(z.values for z in network.bottlenecks(x))]
+            count += len([*decoder.predictions(pyramid)])
+    if not count:
+        raise ValueError(f"no image with {multiple} pixels a side to calibrate on")
+    if not all(bool(known.moment.isfinite().all()) for known in statistics.values()):
+        raise ValueError("the network's activations are not finite: it cannot be converted")
+    return statistics
 
 
-def _grids(
-    layers: Mapping[str, Layer], statistics: Mapping[str, Inputs]
-) -> dict[str, tuple[Grid, Grid]]:
-    """Grids of what each convolution gets and gives, by its name."""
-    count = 1 + int(max(layer.outputs[0, -1] for layer in layers.values()))
-    largest, sensitivity = torch.zeros(2, count, dtype=torch.float64)
-    low_is_0, seen = torch.zeros(count, dtype=torch.bool), set()
-    for name, layer in layers.items():
-        known, (channels, streams) = statistics[name], layer.inputs
-        low_is_0[layer.outputs[0]] = layer.source.relu
-        if layer.residual is not None:
-            added = layer.residual[0]
-            largest[added] = largest[added].maximum(known.largest_residual)
-        if channels[0] >= 0:
-            largest[channels] = largest[channels].maximum(known.largest)
-            if (labels := tuple(channels.tolist())) not in seen:
-                seen.add(labels)  # several convolutions may have one input
-                sensitivity.index_add_(0, streams, known.sensitivity)
-    exponent = (torch.log2(sensitivity / (24 * COST)) / 2).round().clamp(COARSEST, FINEST)
-
-    def grid(labels: Tensor) -> Grid:
-        scale = torch.exp2(exponent[labels[1]])
-        top = (MARGIN * largest[labels[0]] * scale).ceil()
-        high = top.clamp(1, 1 << (CARRIER_BITS - 2)).long()
-        low = torch.where(low_is_0[labels[0]], 0, -high)
-        return Grid(scale, torch.zeros_like(scale), torch.stack([low, high]))
-
-    return {name: (grid(layer.inputs), grid(layer.outputs)) for name, layer in layers.items()}
+def _activations(channels: int) -> Grid:
+    return Grid(
+        torch.full((channels,), 2.0**FRACTION_BITS).double(), torch.zeros(channels).double()
+    )
 
 
 def _symbols(network: PyramidNetwork, step: CodingStep) -> Grid:
@@ -163,32 +147,37 @@ def _symbols(network: PyramidNetwork, step: CodingStep) -> Grid:
     ends = torch.tensor([0, shape.levels - 1]).view(1, 1, 1, 2).expand(1, shape.channels, 1, 2)
     first, last = network.values(step.source_scale, ends)[0, :, 0].double().T
     scale = 2 * (shape.levels - 1) / (last - first)
-    top = torch.full((shape.channels,), shape.levels - 1)
-    return Grid(scale, -(first + last) / 2 * scale, torch.stack([-top, top]))
+    return Grid(scale, -(first + last) / 2 * scale)
 
 
-def _parameters(units: Units) -> Grid:
-    """The coder's grids, for the network's own units."""
+def _parameters(units: Units) -> tuple[Grid, Tensor]:
+    """The coder's grids, for the network's own units, and their bounds."""
     bits, low, high = map(torch.from_numpy, parameter_grids(units.shape))
     scale, shift, least = (
         values.flatten().double() * torch.exp2(bits.double())
         for values in (units.scale, units.shift, units.low)
     )
-    return Grid(scale, shift, torch.stack([low.maximum(least.round().long()), high]))
+    return Grid(scale, shift), torch.stack([low.maximum(least.round().long()), high])
 
 
 @torch.no_grad()
 def _fill(
-    target: IntegerConvolution, source: Conv, inputs: Grid, output: Grid, moment: Tensor
+    target: IntegerConvolution,
+    source: Conv,
+    inputs: Grid,
+    bounds: Tensor,
+    output: Grid,
+    moment: Tensor,
 ) -> None:
-    """The integers of a convolution: the largest shift that fits, weights rounded in turn.
+    """Weights, biases and shifts: the largest shift that fits, weights rounded in turn.
 
     Args:
         target: to fill.
         source: in floating point.
-        inputs: grid of the channels that it gets.
-        output: grid of those that it gives.
-        moment: of integer inputs, see `calibration.Inputs`.
+        inputs: grid of what it gets.
+        bounds: of what it gets, int64 (2, I).
+        output: grid of what it gives.
+        moment: of integer inputs, see `Statistics`.
     """
     assert source.bias is not None
     weight = source.weight.double() * output.scale[:, None, None, None]
@@ -196,7 +185,7 @@ def _fill(
     bias = source.bias.double() * output.scale + output.zero
     bias -= (weight * inputs.zero[:, None, None]).sum((1, 2, 3))
     flat = torch.cat([weight.flatten(1), bias[:, None]], dim=1)
-    magnitude = inputs.bounds.abs().amax(0)
+    magnitude = bounds.abs().amax(0)
     sums = (weight.abs() * magnitude[:, None, None]).sum((1, 2, 3)) + bias.abs()
     fits = (CARRIER_BITS - sums.log2()).minimum(
         (WEIGHT_LIMIT / weight.abs().amax((1, 2, 3))).log2()
@@ -205,14 +194,13 @@ def _fill(
     rounded = round_filters(flat, moment, torch.exp2(-shift))
     while True:
         integers, offsets = rounded[:, :-1].reshape(weight.shape).long(), rounded[:, -1].long()
-        over = largest_sum(integers, offsets, inputs.bounds) > 1 << CARRIER_BITS
+        over = largest_sum(integers, offsets, bounds) > 1 << CARRIER_BITS
         over &= shift > -CARRIER_BITS
         if not over.any():
             break
         shift[over] -= 1  # rounding moved weights: a filter or two end beyond the bound
         rounded[over] = round_filters(flat[over], moment, torch.exp2(-shift[over]))
-    values = (integers, offsets, shift, *output.bounds)
-    for name, value in zip(("weight", "bias", "shift", "low", "high"), values, strict=True):
+    for name, value in (("weight", integers), ("bias", offsets), ("shift", shift)):
         target.get_buffer(name).copy_(value)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -131,9 +131,6 @@ class IntegerNetwork(Decoder):
     def check(self) -> dict[str, int]:
         """The largest magnitude that any partial sum of each convolution can have, by its name.
 
-        The bounds of every channel run through the network in the place of an image: the smallest
-        and the largest value, as a batch of two.
-
         Raises:
             BoundError: one exceeds what float32 carries exactly.
         """
@@ -146,21 +143,40 @@ class IntegerNetwork(Decoder):
                 raise BoundError("classifier, out: clips beyond the coder's grids")
         found: dict[str, int] = {}
 
-        def checking(name: str, layer: IntegerConvolution) -> nn.Module:
+        def check(
+            name: str, layer: IntegerConvolution, inputs: Tensor, residual: Tensor | None
+        ) -> None:
+            found[_in_files(name)] = layer.check(inputs, residual, _in_files(name))
+
+        self.over_bounds(check)
+        return found
+
+    def over_bounds(
+        self, visit: Callable[[str, IntegerConvolution, Tensor, Tensor | None], None]
+    ) -> None:
+        """Calls a function on all convolutions, in the order in which a decoder runs them.
+
+        The bounds of every channel run through the network in the place of an image: the smallest
+        and the largest value, as a batch of two.
+
+        Args:
+            visit: gets a convolution's name, itself, the bounds of what it gets, and those of what
+                is added to its result or None. What it gives is bounded by its clips.
+        """
+
+        def visiting(name: str, layer: IntegerConvolution) -> nn.Module:
             def forward(x: Tensor, residual: Tensor | None = None) -> Tensor:
-                added = None if residual is None else _bounds(residual)
-                found[_in_files(name)] = layer.check(_bounds(x), added, _in_files(name))
+                visit(name, layer, _bounds(x), None if residual is None else _bounds(residual))
                 return layer.bounds[:, :, None, None].expand(-1, -1, *x.shape[2:])
 
             return Function(forward)
 
         network = self.with_modules(
-            {IntegerConvolution: checking, IntegerUnits: lambda *_: nn.Identity()}
+            {IntegerConvolution: visiting, IntegerUnits: lambda *_: nn.Identity()}
         )
         tops = [torch.full((1, z.channels, 2, 2), z.levels - 1) for z in self.shapes]
         for _ in network.predictions([torch.cat([-top, top]) for top in tops]):
             pass
-        return found
 
     def prepare(
         self,

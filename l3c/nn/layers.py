@@ -1,7 +1,7 @@
 """Convolutional building blocks, predictor D and probability classifier (L3C Fig. 2).
 
 Every convolution is a `Conv`, so that the same network also runs with others in their place
-(`Decoder.with_modules`): integers (`l3c.integer`), their bounds, or labels of their channels.
+(`Decoder.with_modules`): integers (`l3c.integer`), or their bounds.
 """
 
 from __future__ import annotations
