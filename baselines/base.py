@@ -48,7 +48,6 @@ class Method(ABC):
         suffix: of the bitstream's file, with its dot, e.g. ".jxl".
         settings: what the encoder was told, e.g. "effort=7, lossless".
         in_process: False where an external program does the work: timings include the way to it.
-        stopwatch: set by who measures; a method with stages reports to it where the time goes.
     """
 
     name: str
@@ -56,7 +55,6 @@ class Method(ABC):
     suffix: str
     settings: str = ""
     in_process: bool = True
-    stopwatch: Any = None
 
     def available(self) -> bool:
         """Whether this machine can run the method; never raises."""
