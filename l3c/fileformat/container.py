@@ -205,10 +205,10 @@ def unpack(data: Bytes, *, damaged: bool = False, lossy: bool = False) -> Contai
     fields, sections, tiles = _parse(header, lossy)
     expected = at + sum(size for _, size, _ in sections) + sum(size for size, _, _ in tiles)
     if len(view) != expected and not damaged:
-        early = len(view) < expected
+        early, hint = len(view) < expected, GET_AGAIN if lossy else f"{GET_AGAIN}, or {SALVAGE}"
         raise (errors.TruncatedError if early else errors.TrailingBytesError)(
             f"file of {len(view)} bytes {'ends early' if early else 'goes on after its end'}: its "
-            f"header announces {expected}; {GET_AGAIN}, or {SALVAGE}"
+            f"header announces {expected}; {hint}"
         )
     found, lost, made = [], [], []
     for kind, size, crc in sections:

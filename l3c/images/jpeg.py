@@ -50,13 +50,15 @@ class JpegSegments:
     def __init__(self, data: bytes) -> None:
         frame, self.problem, at, scan, scan_end = 0, "", 2, 0, 0
         components: dict[int, int] = {}  # coefficients that came in full precision, as bits
-        while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
+        while (at := data.find(b"\xff", at)) >= 0 and at + 2 <= len(data):
             marker = data[at + 1]
             if marker == _EOI:
                 break
             if marker in _NO_LENGTH:
                 at += 1 if marker == 0xFF else 2
                 continue
+            if at + 4 > len(data):
+                break
             end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
             body, at = data[at + 4 : end], end
             if (marker in _READABLE or marker in _KINDS) and not frame and len(body) >= 6:

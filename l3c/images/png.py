@@ -34,6 +34,7 @@ _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 # Resolution, time, and "colors are sRGB", which is what is assumed of images that do not say.
 _NOT_SAID = (b"pHYs", b"tIME", b"sRGB")
 _OVERRIDDEN = ("gAMA", "cHRM")  # where there is an ICC profile or sRGB
+_MAX_SIDE = 1_000_000  # libpng's limit
 _MAX_METADATA = 2**28  # bytes of one profile or packet after decompression
 
 
@@ -59,6 +60,9 @@ class PngFile:
         if data[12:16] != b"IHDR" or len(header) != 13:
             raise _damaged("a PNG that does not begin with its header")
         self.width, self.height, self._bits, self._color = struct.unpack(">IIBB", header[:10])
+        _check_sides(self.height, self.width)
+        if not self._compressed:
+            raise _damaged("a PNG without pixels")
         if kind := _REFUSED.get((self._color, self._bits)):
             raise PictureError(f"a PNG with 16-bit {kind}: convert it to 8 bits")
         if (self._color, self._bits) not in _MODES:
@@ -193,14 +197,25 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
 
 
+def _check_sides(height: int, width: int) -> None:
+    if max(height, width) > _MAX_SIDE:
+        raise PictureError(
+            f"{width} x {height} pixels: the PNG library takes no side above {_MAX_SIDE:,}"
+        )
+
+
 def png_of(picture: Picture) -> memoryview:
     """The PNG file of a picture: pixels by a library, right behind the header the metadata.
 
     Metadata are of any length. Palette entries that the indices use and the palette lacks are
     added, in black.
+
+    Raises:
+        PictureError: a side that no PNG of the library can have.
     """
     import imagecodecs  # takes time
 
+    _check_sides(picture.height, picture.width)
     mode, sections = picture.mode, dict(picture.sections)
     samples, bits, options = np.ascontiguousarray(picture.samples), mode.bits, {}
     if mode == Mode.PALETTE:

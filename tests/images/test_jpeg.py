@@ -111,6 +111,11 @@ def test_what_is_not_kept_is_said(segments, losses):
     assert (picture.samples == read_picture(jpeg()).samples).all()
 
 
+def test_bytes_that_fill_before_a_marker_are_skipped():
+    filled = jpeg()[:-2] + b"\xff\xfe\x00\x04ab\xff\xff\xd9"  # behind a comment
+    assert (read_picture(filled).samples == read_picture(jpeg()).samples).all()
+
+
 def test_what_follows_the_picture_is_said():
     assert read_picture(jpeg() + bytes(99)).losses == ()
     assert read_picture(jpeg() + b"a film").losses == ("6 bytes behind the image",)

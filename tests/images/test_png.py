@@ -15,6 +15,7 @@ EXIF = b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 XMP = b"<x:xmpmeta>\xc3\xa9</x:xmpmeta>"
 RAW_XMP = f"\nxmp\n {len(XMP)}\n{XMP.hex()}\n".encode()
 KEYWORD = b"XML:com.adobe.xmp"
+NO_IDAT = chunk(b"IDAT", zlib.compress(b"")), b""
 TAKEN = [kind for kind in KINDS if kind not in ((16, 4), (16, 6))]
 
 
@@ -69,6 +70,14 @@ def test_a_file_that_ends_early_is_refused_at_every_length():
     data = with_chunks(chunk(b"eXIf", EXIF))
     for length in range(1, len(data)):
         refused(data[:length])
+
+
+def test_a_png_without_pixels_or_of_a_side_that_the_library_does_not_take_is_refused():
+    assert "without pixels" in refused(png_file(b"", (1, 1, 8, 2, 0)).replace(*NO_IDAT))
+    wide = np.zeros((1, 1_000_001, 1), np.uint8)
+    assert "1,000,000" in refused(png_file(bytes(125_002), (1_000_001, 1, 1, 0, 0)))
+    with pytest.raises(PictureError, match="1,000,000"):
+        png_of(Picture(Mode.BILEVEL, wide))
 
 
 @pytest.mark.parametrize("first", [chunk(b"CgBI", bytes(4)), chunk(b"NeWc", b"")])

@@ -65,7 +65,7 @@ class Child:
         self._send((method, arguments))
         try:
             good, answer = self._pipe.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
             status = self.end()
             good, answer = False, f"{method}: its process ended by itself (exit status {status})"
         if not good:
