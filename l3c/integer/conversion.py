@@ -1,15 +1,14 @@
 """Float network -> integer network: one grid for activations, weights as fine as 2^24 allows.
 
-An activation x becomes the integer rne(x 2^FRACTION_BITS), clipped to MARGIN times the largest that
-its channel has on the calibration photographs. Each filter takes the finest power-of-two grid at
-which its L1 norm times the largest inputs stays within 2^24, and its weights are rounded in turn,
-so that later ones make up for what earlier ones lost. docs/integer.md has the derivation and the
-figures.
+An activation x becomes the integer rne(x 2^e), clipped to MARGIN times the largest that its channel
+has on the calibration photographs. Each filter takes the finest power-of-two grid at which its L1
+norm times the largest inputs stays within 2^24, and its weights are rounded in turn, so that later
+ones make up for what earlier ones lost. docs/integer.md has the derivation and the figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +22,7 @@ from l3c.integer.network import IntegerNetwork, parameter_grids
 from l3c.nn.layers import Conv, Function, Units
 from l3c.nn.pyramid import CodingStep, PyramidNetwork
 
-FRACTION_BITS = 10  # of an activation
+EXPONENTS = (10, 11, 12)  # e: a finer grid of activations leaves coarser ones of weights
 MARGIN = 2.0  # photographs differ: activations may be twice those of the calibration
 WEIGHT_LIMIT = (1 << 15) - 1
 
@@ -32,8 +31,8 @@ class Statistics:
     """What a convolution gets and gives on photographs, in double precision; zeros at first.
 
     Attributes:
-        moment: sum over positions of x x^T, (I k k + 1, I k k + 1), for the integers x under a
-            kernel with a 1 for the bias.
+        moment: sum over positions of x x^T, (I k k + 1, I k k + 1), for the values x under a kernel
+            with a 1 for the bias.
         largest: of the absolute values that it gives, the residual included, by channel (O,).
     """
 
@@ -55,8 +54,10 @@ class Grid:
     zero: Tensor
 
 
-def convert(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) -> IntegerNetwork:
-    """The integers of a trained network, checked.
+def conversions(
+    network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]
+) -> Iterator[IntegerNetwork]:
+    """The integers of a trained network on each of the grids, checked.
 
     Args:
         network: on the CPU.
@@ -68,41 +69,58 @@ def convert(network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]) ->
         ValueError: no image is large enough, or the network is not finite on them.
     """
     network = network.eval()
+    statistics = calibrate(network, images)
+    for exponent in EXPONENTS:
+        integers = IntegerNetwork(network)
+        _fill(integers, network, statistics, 2.0**exponent)
+        integers.check()
+        yield integers
+
+
+def _fill(
+    integers: IntegerNetwork,
+    network: PyramidNetwork,
+    statistics: Mapping[str, Statistics],
+    scale: float,
+) -> None:
+    """Fills all convolutions, for activations on a grid of 1 / `scale`."""
     sources = {name: each for name, each in network.named_modules() if isinstance(each, Conv)}
     units = {name: each for name, each in network.named_modules() if isinstance(each, Units)}
     heads = {f"predictors.{step.predictor}.head": step for step in network.steps}
-    statistics = calibrate(network, images)
-    integers, filled = IntegerNetwork(network), set[str]()
+    filled = set[str]()
+
+    def activations(channels: int) -> Grid:
+        return Grid(torch.full((channels,), scale).double(), torch.zeros(channels).double())
 
     def fill(name: str, target: IntegerConvolution, inputs: Tensor, _: Tensor | None) -> None:
         if name in filled:  # a network that serves all scales
             return
         filled.add(name)
         source, known = sources[name], statistics[name]
-        moment, grid = known.moment, _activations(source.in_channels)
+        grid, output = activations(source.in_channels), activations(source.out_channels)
+        sizes = torch.full((len(known.moment),), scale).double()
+        sizes[-1] = 1
+        moment = known.moment * torch.outer(sizes, sizes)
         if name in heads:
             grid = _symbols(network, heads[name])
             # All are as likely as another: nothing is known that rounding could make use of.
             moment = torch.diag(torch.cat([inputs[1].double() ** 2, torch.ones(1)]))
-        output = _activations(source.out_channels)
-        high = (MARGIN * known.largest * output.scale).ceil().clamp(1, 1 << (CARRIER_BITS - 2))
+        high = (MARGIN * known.largest * scale).ceil().clamp(1, 1 << (CARRIER_BITS - 2))
         bounds = torch.stack([torch.zeros_like(high) if source.relu else -high, high]).long()
         if of_mixture := units.get(name.removesuffix("out") + "units"):
             output, bounds = _parameters(of_mixture)
         target.low.copy_(bounds[0])
         target.high.copy_(bounds[1])
-        _fill(target, source, grid, inputs, output, moment)
+        _round(target, source, grid, inputs, output, moment)
 
     integers.over_bounds(fill)
-    integers.check()
-    return integers
 
 
 @torch.no_grad()
 def calibrate(
     network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]
 ) -> dict[str, Statistics]:
-    """Statistics of the decoder's convolutions by their names; see `convert`."""
+    """Statistics of the decoder's convolutions by their names; see `conversions`."""
     if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
         raise ValueError("the network's weights are not finite: it cannot be converted")
     statistics: dict[str, Statistics] = {}
@@ -115,7 +133,7 @@ def calibrate(
             known.largest = known.largest.maximum(y.abs().amax((0, 2, 3)))
             how = convolution.dilation, convolution.padding
             columns = functional.unfold(x, convolution.kernel_size, *how)[0].double()  # type: ignore[arg-type]
-            columns = torch.cat([columns * 2.0**FRACTION_BITS, torch.ones_like(columns[:1])])
+            columns = torch.cat([columns, torch.ones_like(columns[:1])])
             known.moment += columns @ columns.T
             return y
 
@@ -133,12 +151,6 @@ def calibrate(
     if not all(bool(known.moment.isfinite().all()) for known in statistics.values()):
         raise ValueError("the network's activations are not finite: it cannot be converted")
     return statistics
-
-
-def _activations(channels: int) -> Grid:
-    return Grid(
-        torch.full((channels,), 2.0**FRACTION_BITS).double(), torch.zeros(channels).double()
-    )
 
 
 def _symbols(network: PyramidNetwork, step: CodingStep) -> Grid:
@@ -161,7 +173,7 @@ def _parameters(units: Units) -> tuple[Grid, Tensor]:
 
 
 @torch.no_grad()
-def _fill(
+def _round(
     target: IntegerConvolution,
     source: Conv,
     inputs: Grid,
@@ -177,7 +189,7 @@ def _fill(
         inputs: grid of what it gets.
         bounds: of what it gets, int64 (2, I).
         output: grid of what it gives.
-        moment: of integer inputs, see `Statistics`.
+        moment: as in `Statistics`, of the integers that it gets.
     """
     assert source.bias is not None
     weight = source.weight.double() * output.scale[:, None, None, None]

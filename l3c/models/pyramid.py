@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from l3c.integer.conversion import convert
+from l3c.integer.conversion import conversions
 from l3c.integer.network import IntegerNetwork
 from l3c.models.base import Model
 from l3c.models.pyramid_codec import PyramidCodec
@@ -78,8 +79,13 @@ class PyramidModel(PyramidNetwork, Model):
         return PyramidCodec(self, device, network)
 
     def to_integers(self, images: Sequence[npt.NDArray[np.uint8]]) -> dict[str, Tensor]:
-        """See `Model`: predictors and classifiers in integers (docs/integer.md)."""
-        return convert(self, images).tensors()
+        """See `Model`: predictors and classifiers on the best of the grids (docs/integer.md)."""
+
+        def bits(tensors: Mapping[str, Tensor]) -> float:
+            codec = copy.deepcopy(self).codec("cpu", tensors)
+            return sum(map(codec.cross_entropy_bits, images))
+
+        return min((each.tensors() for each in conversions(self, images)), key=bits)
 
     def integer_facts(self, integers: Mapping[str, Tensor]) -> dict[str, Any]:
         """See `Model`: the largest partial sum of every convolution, as proved."""

@@ -24,7 +24,7 @@ from torch.nn.functional import conv2d
 from l3c import torch_state
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat.container import unpack
-from l3c.integer.conversion import convert
+from l3c.integer.conversion import conversions
 from l3c.integer.convolution import BoundError, IntegerConvolution
 from l3c.integer.network import IntegerNetwork
 from l3c.models.pyramid_codec import PyramidCodec
@@ -177,7 +177,7 @@ def test_a_machine_that_rounds_is_refused(wrong, monkeypatch):
 
 def test_nothing_to_calibrate_on_is_an_error():
     with pytest.raises(ValueError, match="8 pixels"):
-        convert(tiny(), [smooth(7, 100)])
+        next(conversions(tiny(), [smooth(7, 100)]))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_what_is_not_finite_is_refused(name, value):
     with torch.no_grad():
         network.get_parameter(name)[0] = value
     with pytest.raises(ValueError, match="finite"):
-        convert(network, [smooth(32, 32)])
+        next(conversions(network, [smooth(32, 32)]))
 
 
 MIXED_SHA256 = "d8b2ff79006051d18400840f92ab804aa6a1492931b06737d1822405c7794f29"
