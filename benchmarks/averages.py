@@ -26,7 +26,7 @@ from l3c.recipe import Recipe, load_recipe
 from l3c.threads import torch_threads
 from l3c.training.crops import Crops, middle_crops, validate
 from l3c.training.loop import loss_function
-from l3c.training.state import Optimizers
+from l3c.training.state import State
 
 
 def compare(
@@ -38,7 +38,7 @@ def compare(
     network = recipe.make_model()
     network.initialize(settings.seed)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizers = Optimizers(network, settings)
+    state = State(recipe, network, store.data_sha256)
     averages = [AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(d)) for d in decays]
     loss_of = loss_function(network)
     rows = []
@@ -47,7 +47,7 @@ def compare(
             batch, _ = crops.batch(step)
             with torch.autocast("cpu", torch.bfloat16, settings.precision == "bfloat16"):
                 loss = loss_of(batch)
-            optimizers.step(loss, step)
+            state.update(loss)
             for average in averages:
                 average.update_parameters(network)
             progress.update(1, bpsp=float(loss.detach()))

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from l3c.data.images import Store, read_rgb, write_store
+from l3c.data.datasets import DatasetSpec, build_dataset
+from l3c.data.images import read_rgb, store_of
 from l3c.data.sources import embedded_photos
 from l3c.recipe import TrainSettings
 from l3c.training.crops import Crops
@@ -32,7 +33,7 @@ class Pngs(Mapping[str, RGB]):
     """Name -> image, decoded whenever it is asked for."""
 
     def __init__(self, folder: Path) -> None:
-        self._paths = {path.name: path for path in sorted(folder.glob("*.png"))}
+        self._paths = {path.stem: path for path in sorted(folder.glob("*.png"))}
 
     def __getitem__(self, name: str) -> RGB:
         return read_rgb(self._paths[name])
@@ -55,7 +56,7 @@ def photographs(count: int, side: int) -> Iterator[tuple[str, RGB]]:
         part = Image.fromarray(photo[top : top + height, left : left + width])
         scale = side / max(part.size)
         size = (round(part.width * scale), round(part.height * scale))
-        yield f"{i:04d}.png", np.asarray(part.resize(size, Image.Resampling.BICUBIC))
+        yield f"{i:04d}", np.asarray(part.resize(size, Image.Resampling.BICUBIC))
 
 
 def crops_per_second(images: Mapping[str, RGB], settings: TrainSettings, steps: int) -> float:
@@ -78,12 +79,13 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = TrainSettings(crop=arguments.crop, batch=arguments.batch, rotate=True)
     with tempfile.TemporaryDirectory(prefix="l3c-store-") as name:
-        folder = Path(name)
+        folder, data = Path(name, "photographs"), Path(name, "data")
+        folder.mkdir()
         photos = dict(photographs(arguments.photos, arguments.side))
         for file, photo in photos.items():
-            (folder / file).write_bytes(imagecodecs.png_encode(photo))
-        write_store(folder / "store", photos.items(), "")
-        store, pngs = Store(folder / "store"), Pngs(folder)
+            (folder / f"{file}.png").write_bytes(imagecodecs.png_encode(photo))
+        manifest = build_dataset(DatasetSpec(source=str(folder)), data)
+        store, pngs = store_of(manifest, data / "store"), Pngs(folder)
         assert all(np.array_equal(store[file], pngs[file]) for file in photos)
         runs = [
             (crops_per_second(store, settings, 100), crops_per_second(pngs, settings, 2))

@@ -27,7 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from l3c.bench.measure.machine import hardware
 from l3c.recipe import Recipe, load_recipe
 from l3c.training.loop import loss_function
-from l3c.training.state import Optimizers
+from l3c.training.state import State
 
 COLUMNS = (
     "recipe", "kind", "device", "threads", "torch", "variant", "crop", "batch",
@@ -45,7 +45,7 @@ def step_of(recipe: Recipe, variant: str, device: torch.device, batch: int) -> C
     network = network.to(device)
     layout = torch.contiguous_format if "nchw" in options else torch.channels_last
     network = network.to(memory_format=layout)  # type: ignore[call-overload]
-    optimizers = Optimizers(network, settings)
+    state = State(recipe, network, "")
     loss_of: Any = loss_function(network)
     if "compile" in options:
         loss_of = torch.compile(loss_of)
@@ -56,7 +56,7 @@ def step_of(recipe: Recipe, variant: str, device: torch.device, batch: int) -> C
     def step() -> None:
         with torch.autocast(device.type, torch.bfloat16, precision == "bfloat16"):
             loss = loss_of(images)
-        optimizers.step(loss, 0)
+        state.update(loss)
 
     return step
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from l3c.files import write_whole
 from l3c.models.base import load_model, write_model
 from l3c.models.zoo import ModelFile, read_model
-from l3c.training.state import today, write
+from l3c.training.state import today
 
 LICENCE = "Apache-2.0"
 DATA_LICENCES = (
@@ -51,7 +52,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(release(arguments.weights, arguments.name, arguments.folder).weights)
     if arguments.curve:
-        write(CURVES / f"{arguments.name}.csv", arguments.curve.read_bytes())
+        write_whole(CURVES / f"{arguments.name}.csv", arguments.curve.read_bytes())
 
 
 if __name__ == "__main__":

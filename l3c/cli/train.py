@@ -94,37 +94,38 @@ def run(args: argparse.Namespace) -> Exit:
 
 def _train(args: argparse.Namespace, recipe: Recipe, weights: Path, checkpoint: Path) -> None:
     from l3c.data.datasets import DatasetSpec, Preparation, build_dataset, deviations
-    from l3c.data.images import INDEX, Store, kept_licences, store_of
+    from l3c.data.images import PIXELS, Store, kept_licences, store_of
     from l3c.training.crops import middle_crops
     from l3c.training.loop import train
 
     data = Path(args.data) if args.data else weights.with_suffix(".data")
     prepare = None if args.as_is else Preparation(min_side=args.min_side, copies=args.copies)
-    about = {"licence": args.licence, "data_licences": ["not stated"]}
-    # An absolute path, since some names, such as "embedded", mean built-in images.
-    spec = DatasetSpec(source=str(Path(args.folder).absolute()), prepare=prepare)
-    if (Path(args.folder) / INDEX).is_file():
+    about: dict[str, object] = {"licence": args.licence}
+
+    def built(photographs: str, out_dir: Path) -> Path:
+        # An absolute path, since some names, such as "embedded", mean built-in images.
+        source = str(Path(photographs).absolute())
+        return build_dataset(DatasetSpec(source=source, prepare=prepare), out_dir)
+
+    if Path(args.folder, PIXELS).is_file():
         images = Store(Path(args.folder))
     else:
-        manifest = build_dataset(spec, data)
-        images = store_of(manifest, data / "store")
-        about |= {"data_licences": kept_licences(manifest), "data_deviations": deviations(prepare)}
+        images = store_of(built(args.folder, data), data / "store")
+        about["data_deviations"] = deviations(prepare)
         print(f"the prepared images are kept in {data}", file=sys.stderr)
-    validation = None
-    if args.validation:
-        spec = spec.model_copy(update={"source": str(Path(args.validation).absolute())})
-        validation = middle_crops(build_dataset(spec, data / "validation"))
     train(
         recipe,
         images,
         data_sha256=images.data_sha256,
         weights=weights,
         checkpoint=checkpoint,
-        validation=validation,
+        validation=(
+            middle_crops(built(args.validation, data / "validation")) if args.validation else None
+        ),
         name=weights.stem,
         device=args.device,
         compiled=args.compile,
-        about=about,
+        about=about | {"data_licences": kept_licences(images.manifest)},
     )
 
 
@@ -134,7 +135,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     Raises:
         RecipeError: it cannot be used.
     """
-    overrides = [*args.set, *([] if args.steps is None else [f"train.steps={args.steps}"])]
+    overrides = [*args.set, *([f"train.steps={args.steps}"] if args.steps else [])]
     if args.recipe is not None:
         recipe = load_recipe(args.recipe, overrides)
         recipe.model_settings(args.recipe)

@@ -12,12 +12,14 @@ import json
 import sys
 import unicodedata
 import warnings
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from PIL import Image
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from l3c.data import DatasetError
 from l3c.data.images import (
@@ -25,24 +27,18 @@ from l3c.data.images import (
     MANIFEST,
     ManifestRow,
     RGBImage,
-    check_rgb,
     file_sha256,
     pixel_sha256,
-    read_png_text,
-    read_rgb,
+    read_kept,
     write_manifest,
     write_png,
 )
-from l3c.data.sources import Photo, embedded_photos, files_state, folder_photos
+from l3c.data.sources import EMBEDDED, Photo, embedded_photos, folder_photos
 from l3c.images.picture import PictureError
-from l3c.messages import one_line
+from l3c.messages import listed, one_line
 from l3c.progress import Progress
 from l3c.settings import FrozenSettings
 from l3c.threads import in_threads, thread_count
-
-
-class Dropped(PictureError):  # noqa: N818  (a verdict, not a failure)
-    """A sound image that a preparation leaves out, e.g. because it is too small."""
 
 
 class Preparation(FrozenSettings):
@@ -86,6 +82,9 @@ class Preparation(FrozenSettings):
         return self
 
 
+_AS_THEY_ARE = Preparation(full_size=True, max_saturation=1, max_value=1)
+
+
 def deviations(preparation: Preparation | None) -> list[str]:
     """How the preparation of images (None: taken as they are) differs from the paper's, by line."""
     if preparation is None:
@@ -98,12 +97,12 @@ def choose_factor(height: int, width: int, name: str, copy: int, preparation: Pr
     """The scaling factor of one copy, drawn from seed, name and copy; the same on every machine.
 
     Raises:
-        Dropped: if the image is too small.
+        PictureError: if the image is too small.
     """
     if (wanted := preparation.longer_side) is not None:
         longer = max(height, width)
         if longer < wanted:
-            raise Dropped(f"too small: longer side {longer} px < {wanted} px", name)
+            raise PictureError(f"too small: longer side {longer} px < {wanted} px", name)
         return wanted / longer
     if preparation.shorter_side is not None:
         return preparation.shorter_side / min(height, width)
@@ -115,15 +114,15 @@ def choose_factor(height: int, width: int, name: str, copy: int, preparation: Pr
     # The tolerance keeps 640 px at 0.8 (exactly 512 px) in, whatever the last bit of the product.
     if shorter * largest < least - 1e-6:
         reason = f"shorter side {shorter} px, at most {largest:g} of it must be >= {least} px"
-        raise Dropped(f"too small: {reason}", name)
+        raise PictureError(f"too small: {reason}", name)
     smallest = least / shorter
+    return smallest + _drawn(preparation.seed, copy, name) * (largest - smallest)
+
+
+def _drawn(*known: int | str) -> float:
+    """A number in 0..1 that depends on what is known alone."""
     # NFC: the same name may be stored composed or decomposed, depending on the file system.
-    text = f"{preparation.seed}\n{copy}\n{unicodedata.normalize('NFC', name)}"
-    return smallest + _drawn(text) * (largest - smallest)
-
-
-def _drawn(text: str) -> float:
-    """A number in 0..1 that depends on the text alone."""
+    text = unicodedata.normalize("NFC", "\n".join(map(str, known)))
     digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
@@ -141,18 +140,16 @@ def prepare_image(image: RGBImage, factor: float, name: str, preparation: Prepar
         uint8 (H', W', 3).
 
     Raises:
-        Dropped: if the image is too saturated or too bright, with the figures.
+        PictureError: if the image is too saturated or too bright, with the figures.
     """
-    check_rgb(image)
     height, width = image.shape[:2]
     size = max(1, round(width * factor)), max(1, round(height * factor))
     resampling = Image.Resampling.LANCZOS
     if preparation.square is not None:
         size, resampling = (preparation.square, preparation.square), Image.Resampling.BOX
         side = round(preparation.square / factor)
-        text = f"{preparation.seed}\n{unicodedata.normalize('NFC', name)}"
-        top = int(_drawn(f"{text}\ntop") * (height - side + 1))
-        left = int(_drawn(f"{text}\nleft") * (width - side + 1))
+        top = int(_drawn(preparation.seed, name, "top") * (height - side + 1))
+        left = int(_drawn(preparation.seed, name, "left") * (width - side + 1))
         image = image[top : top + side, left : left + side]
     scaled = np.array(Image.fromarray(image).resize(size, resampling), order="C")
     largest = scaled.max(axis=2).astype(np.float64)
@@ -162,13 +159,13 @@ def prepare_image(image: RGBImage, factor: float, name: str, preparation: Prepar
         ("bright", "value", largest.mean() / 255, preparation.max_value),
     ):
         if mean > limit:
-            raise Dropped(f"too {word}: mean HSV {kind} {mean:.3f} > {limit:g}", name)
+            raise PictureError(f"too {word}: mean HSV {kind} {mean:.3f} > {limit:g}", name)
     return scaled
 
 
-EMBEDDED = "embedded"
-_KEY, _ROW = "l3c-key", "l3c-row"  # texts inside each PNG: what it was made from, and its row
-_VERSION = 1  # to be raised when the same source and preparation give other pixels
+JOURNAL = "made.jsonl"  # a line for each photograph, as it is made: a hash of what from, its rows
+_ENTRY: TypeAdapter[tuple[str, list[ManifestRow]]] = TypeAdapter(tuple[str, list[ManifestRow]])
+_VERSION = 2  # to be raised when the same source and preparation give other pixels
 _LISTED = 20  # dropped images that are listed one by one
 
 
@@ -198,11 +195,6 @@ class DatasetSpec(FrozenSettings):
         return self
 
 
-def source_state(spec: DatasetSpec) -> str:
-    """What changes when the photographs of a user's folder do; else empty."""
-    return "" if spec.source == EMBEDDED else files_state(Path(spec.source).expanduser())
-
-
 def build_dataset(spec: DatasetSpec, out_dir: Path) -> Path:
     """Writes a data set: out_dir/images/<name>.png for what is kept, out_dir/manifest.csv last.
 
@@ -217,11 +209,34 @@ def build_dataset(spec: DatasetSpec, out_dir: Path) -> Path:
         Path of the manifest.
 
     Raises:
-        DatasetError: one line that names a missing or empty source, or why nothing was kept.
+        DatasetError: one line that names a missing or empty source, why nothing was kept, or what
+            cannot be written.
     """
-    photos = _photos(spec, out_dir)
-    (out_dir / MANIFEST).unlink(missing_ok=True)  # it is written again, last
-    return _finish(spec, out_dir, _make_all(photos, spec, out_dir))
+    photos, manifest, images = _photos(spec, out_dir), out_dir / MANIFEST, out_dir / IMAGES
+    earlier = _read_journal(out_dir / JOURNAL)
+    try:
+        manifest.unlink(missing_ok=True)  # it is written again, last
+        images.mkdir(parents=True, exist_ok=True)
+        rows = _make_all(photos, spec, out_dir, earlier)
+        kept = {row.image for row in rows if row.status == "kept"}
+        ours = {row.image for made in earlier.values() for row in made}
+        for path in images.iterdir():
+            unfinished = path.name.startswith(".") and path.suffix == ".part"
+            if unfinished or (path.suffix == ".png" and path.stem in ours - kept):
+                path.unlink()
+        dropped = [f"dropped {row.source}: {row.reason}" for row in rows if row.status != "kept"]
+        name = f"{spec.source} ({spec.subset})" if spec.subset else spec.source
+        if not kept:
+            raise DatasetError(f"{name}: none of {len(rows)} images kept, the first {dropped[0]}")
+        found = [f"{name}: {len(kept)} images kept, {len(dropped)} dropped", *dropped]
+        print(listed(found, ", all in the manifest", "\n  ", most=_LISTED + 1), file=sys.stderr)
+        write_manifest(manifest, rows)
+    except OSError as error:
+        raise DatasetError(
+            f"{out_dir}: cannot be written ({one_line(error)}); what was prepared is kept, and the "
+            "same command continues"
+        ) from error
+    return manifest
 
 
 def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
@@ -239,20 +254,35 @@ def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
     return photos
 
 
-def _make_all(photos: list[Photo], spec: DatasetSpec, out_dir: Path) -> list[ManifestRow]:
+def _read_journal(path: Path) -> dict[str, list[ManifestRow]]:
+    """Key -> rows of the photographs that earlier builds made."""
+    made = {}
+    for line in path.read_bytes().splitlines() if path.exists() else ():
+        with suppress(ValidationError):  # of a line that was cut off
+            key, rows = _ENTRY.validate_json(line)
+            made[key] = rows
+    return made
+
+
+def _make_all(
+    photos: list[Photo], spec: DatasetSpec, out_dir: Path, earlier: Mapping[str, list[ManifestRow]]
+) -> list[ManifestRow]:
     """The rows of photographs up to the limit, their images written."""
-    images = out_dir / IMAGES
-    images.mkdir(parents=True, exist_ok=True)
     rows: list[ManifestRow] = []
     kept = 0
+    prepare, images = spec.prepare or _AS_THEY_ARE, out_dir / IMAGES
     threads = thread_count() if spec.limit is None else 1  # with a limit none is read ahead
     with (
         warnings.catch_warnings(),  # around those of the threads, which would undo each other
         Progress(len(photos), out_dir.name, "photograph") as bar,
+        (out_dir / JOURNAL).open("ab") as journal,
     ):
         warnings.simplefilter("ignore")
-        every = in_threads(lambda photo: _make(photo, spec.prepare, images), photos, threads)
-        for index, made in enumerate(every, 1):
+        every = in_threads(lambda photo: _make(photo, prepare, images, earlier), photos, threads)
+        for index, (key, made) in enumerate(every, 1):
+            if key not in earlier or made != earlier[key]:
+                journal.write(b"\n" + _ENTRY.dump_json((key, made)))  # a cut off line ends here
+                journal.flush()
             rows += made
             bar.update()
             kept += any(row.status == "kept" for row in made)
@@ -263,85 +293,42 @@ def _make_all(photos: list[Photo], spec: DatasetSpec, out_dir: Path) -> list[Man
     return rows
 
 
-def _finish(spec: DatasetSpec, out_dir: Path, rows: list[ManifestRow]) -> Path:
-    """Removes other images, prints which photographs were dropped, and writes the manifest."""
-    kept = {f"{row.image}.png" for row in rows if row.status == "kept"}
-    for path in (out_dir / IMAGES).iterdir():
-        unfinished = path.name.startswith(".") and path.name.endswith(".part")
-        # Of other files only those that carry the mark of an earlier build.
-        if unfinished or (path.name not in kept and _KEY in read_png_text(path)):
-            path.unlink()
-    dropped = [f"{row.source}: {row.reason}" for row in rows if row.status == "dropped"]
-    name = spec.source + (f" ({spec.subset})" if spec.subset else "")
-    if not kept:
-        raise DatasetError(f"{name}: none of {len(rows)} images kept; the first is {dropped[0]}")
-    print(f"{name}: {len(kept)} images kept, {len(dropped)} dropped", file=sys.stderr)
-    for reason in dropped[:_LISTED]:
-        print(f"  dropped {reason}", file=sys.stderr)
-    if len(dropped) > _LISTED:
-        print(f"  and {len(dropped) - _LISTED} more, all in the manifest", file=sys.stderr)
-    write_manifest(out_dir / MANIFEST, rows)
-    return out_dir / MANIFEST
-
-
-def _make(photo: Photo, prepare: Preparation | None, images: Path) -> list[ManifestRow]:
-    """The rows of one photograph, its images written: one for each copy, or one if none can be."""
-    copies = prepare.copies if prepare else 1
+def _make(
+    photo: Photo,
+    prepare: Preparation,
+    images: Path,
+    earlier: Mapping[str, list[ManifestRow]],
+) -> tuple[str, list[ManifestRow]]:
+    """Key and rows of a photograph, its images written: a row for each copy, or one for all."""
     # As text that can be written as UTF-8, whatever bytes the file system holds.
-    source = photo.source.encode("utf-8", "backslashreplace").decode("utf-8")
+    source, key = photo.source.encode("utf-8", "backslashreplace").decode("utf-8"), ""
     about: dict[str, Any] = {"source": source, "licence": photo.licence}
-    pixels: RGBImage | None = None
-    rows = []
     try:
         about["source_sha256"] = file_sha256(photo.path)
-        for copy in range(copies):
-            name = photo.name if copies == 1 else f"{photo.name}__{copy}"
-            path, key = images / f"{name}.png", _key(photo.name, about, copy, prepare)
-            row = _stored_row(path, key)
-            if row is None:
-                if pixels is None:
-                    pixels = photo.read()
-                    about |= {"source_height": pixels.shape[0], "source_width": pixels.shape[1]}
-                height, width = pixels.shape[:2]
-                factor = choose_factor(height, width, photo.source, copy, prepare) if prepare else 1
-                about_copy = about | {"image": name, "factor": float(factor)}
-                try:
-                    made = prepare_image(pixels, factor, name, prepare) if prepare else pixels
-                    size = {"height": made.shape[0], "width": made.shape[1]}
-                    about_copy |= size | {"pixel_sha256": pixel_sha256(made)}
-                    row = ManifestRow(status="kept", **about_copy)
-                    write_png(path, made, {_KEY: key, _ROW: row.model_dump_json()})
-                except Dropped as error:
-                    row = ManifestRow(status="dropped", reason=error.reason, **about_copy)
-                except OSError as error:
-                    raise DatasetError(
-                        f"{path}: cannot be written ({one_line(error)}); what was prepared is "
-                        "kept, and the same command continues"
-                    ) from error
-            rows.append(row)
+        parts = json.dumps([_VERSION, photo.name, about, prepare.model_dump()], sort_keys=True)
+        key = hashlib.sha256(parts.encode("ascii")).hexdigest()
+        with suppress(DatasetError, KeyError):
+            for row in earlier[key]:
+                if row.status == "kept":
+                    read_kept(images, row)
+            return key, earlier[key]
+        pixels = photo.read()
+        height, width = pixels.shape[:2]
+        about |= {"source_height": height, "source_width": width}
+        copies = range(prepare.copies)
+        factors = [choose_factor(height, width, photo.source, i, prepare) for i in copies]
     except PictureError as error:  # unreadable, or too small, which is true of all copies
-        return [ManifestRow(image=photo.name, status="dropped", reason=error.reason, **about)]
-    return rows
-
-
-def _key(name: str, about: dict[str, Any], copy: int, prepare: Preparation | None) -> str:
-    """A hash of everything that an image and its row are made from."""
-    how = prepare.model_dump(exclude={"copies"}) if prepare else {}
-    for newer in ("full_size", "square", "shorter_side"):
-        if not how.get(newer):
-            how.pop(newer, None)  # so that images of builds before it keep their keys
-    source = [about[key] for key in ("source", "licence", "source_sha256")]
-    parts = [_VERSION, name, *source, copy, how or None]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("ascii")).hexdigest()
-
-
-def _stored_row(path: Path, key: str) -> ManifestRow | None:
-    """The row inside an image of an earlier build, if it is the image that would be made now."""
-    text = read_png_text(path)
-    if text.get(_KEY) != key:
-        return None
-    try:
-        row = ManifestRow.model_validate_json(text.get(_ROW, ""))
-        return row if pixel_sha256(read_rgb(path)) == row.pixel_sha256 else None
-    except (ValidationError, PictureError):
-        return None
+        return key, [ManifestRow(image=photo.name, status="dropped", reason=error.reason, **about)]
+    rows = []
+    for copy, factor in enumerate(factors):
+        name = photo.name if len(factors) == 1 else f"{photo.name}__{copy}"
+        about |= {"image": name, "factor": factor}
+        try:
+            made = prepare_image(pixels, factor, name, prepare)
+        except PictureError as error:
+            rows.append(ManifestRow(status="dropped", reason=error.reason, **about))
+            continue
+        size = {"height": made.shape[0], "width": made.shape[1]}
+        rows.append(ManifestRow(status="kept", pixel_sha256=pixel_sha256(made), **about, **size))
+        write_png(images / f"{name}.png", made)
+    return key, rows

@@ -32,14 +32,14 @@ from urllib3.exceptions import HTTPError
 from l3c.data import DatasetError
 from l3c.data.images import write_png
 from l3c.data.sources import FILES, ImageSet
-from l3c.files import write_whole
+from l3c.files import write_text, write_whole
 from l3c.images.reading import IMAGE_SUFFIXES
 from l3c.messages import one_line
 from l3c.progress import Progress
 
 LIST = "files.csv"  # beside the files, written last
 ORIGIN = "origin.json"  # beside the files, written first: where they come from
-_SIDES = {3 * side * side: side for side in (32, 64)}  # bytes of a row of a batch -> pixels
+_SIDES = {(3 * side * side,): side for side in (32, 64)}  # shape of a row of a batch -> pixels
 _MB = 1_000_000
 _ARCHIVE = re.compile(r"\.(zip|tar|tar\.gz|tgz)$", re.IGNORECASE)
 CHUNK = 1 << 18  # bytes that are written at once; at most so many are lost when a connection drops
@@ -69,29 +69,27 @@ def fetch_set(image_set: ImageSet, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "fetch.lock"):  # of two runs that share a folder, one waits
-        files, downloads = folder / FILES, folder / "archives"
-        _forget_others(image_set, folder)
+        files, downloads, origin = folder / FILES, folder / "archives", folder / ORIGIN
+        known = json.dumps(image_set.fetched(), indent=2) + "\n"
+        if origin.exists() and origin.read_text("utf-8") != known:
+            shutil.rmtree(files, ignore_errors=True)
+            shutil.rmtree(downloads, ignore_errors=True)
+        write_text(origin, known)
         into = downloads / "lists" if image_set.images_from else files
         _fetch_all(image_set, image_set.urls, image_set.checksums, downloads, into)
         if image_set.images_from:
             _fetch_all(image_set, _listed_urls(image_set, into), (), downloads, files)
-        found = files.rglob("*")
-        images = sorted(path for path in found if _is_image(path.name) and path.is_file())
-        if not images:
+        rows = [
+            (path.relative_to(files).as_posix(), path.stat().st_size, digest(path, "sha256"))
+            for path in sorted(files.rglob("*"))
+            if _is_image(path.name) and path.is_file()
+        ]
+        if not rows:
             raise DatasetError(f"{image_set.name}: no image file in {', '.join(image_set.urls)}")
-        _write_list(folder / LIST, files, images)
+        table = pd.DataFrame(rows, columns=["path", "bytes", "sha256"]).to_csv(index=False)
+        write_whole(folder / LIST, table.encode("utf-8", "backslashreplace"))
         shutil.rmtree(downloads, ignore_errors=True)
     return folder / LIST
-
-
-def _forget_others(image_set: ImageSet, folder: Path) -> None:
-    """Removes files of other URLs."""
-    origin = (json.dumps(image_set.fetched(), indent=2) + "\n").encode()
-    path = folder / ORIGIN
-    if path.exists() and path.read_bytes() != origin:
-        for old in (folder / FILES, folder / "archives"):
-            shutil.rmtree(old, ignore_errors=True)
-    write_whole(path, origin)
 
 
 def _fetch_all(
@@ -99,8 +97,8 @@ def _fetch_all(
 ) -> None:
     """Images and unpacked archives of some URLs, into a folder."""
     names = [PurePosixPath(unquote(urlsplit(url).path)).name or "download" for url in urls]
-    if len(set(names)) < len(names):
-        repeated, times = Counter(names).most_common(1)[0]
+    repeated, times = Counter(names).most_common(1)[0]
+    if times > 1:
         raise DatasetError(f"{image_set.name}: {times} URLs name one file, {repeated}")
     with Progress(len(urls), f"fetching {image_set.name}", "file") as bar:
         for url, name, checksum in zip_longest(urls, names, checksums):
@@ -117,25 +115,14 @@ def _fetch_all(
 
 def _listed_urls(image_set: ImageSet, lists: Path) -> list[str]:
     """The URLs in the column that the set names, each once."""
-    tables = sorted(lists.rglob("*.csv"))
-    for table in tables:
-        rows = pd.read_csv(table, dtype=str, encoding="utf-8-sig")
+    for path in sorted(lists.rglob("*.csv")):
+        rows = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
         if image_set.images_from in rows:
             return list(rows[image_set.images_from].dropna().unique())
-    found = ", ".join(table.name for table in tables) or "none"
     raise DatasetError(
-        f"{image_set.name}: no CSV file with a column {image_set.images_from} in what was "
-        f"downloaded (found: {found})"
+        f"{image_set.name}: no CSV file with URLs in a column {image_set.images_from} in "
+        f"{', '.join(image_set.urls)}"
     )
-
-
-def _write_list(path: Path, files: Path, images: list[Path]) -> None:
-    rows = [
-        (file.relative_to(files).as_posix(), file.stat().st_size, digest(file, "sha256"))
-        for file in images
-    ]
-    table = pd.DataFrame(rows, columns=["path", "bytes", "sha256"])
-    write_whole(path, table.to_csv(index=False).encode("utf-8", "backslashreplace"))
 
 
 def _is_image(name: str) -> bool:
@@ -163,53 +150,44 @@ def unpack(archive: Path, folder: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     try:
         part.mkdir(parents=True)
-        _extract(archive, part)
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as zipped:
+                zipped.extractall(part)  # of a link, a file that holds where it leads
+        else:
+            with tarfile.open(archive) as tar:
+                tar.extractall(part, filter="data")  # no device, nothing outside
+                # A damaged header is taken for the end: reading on finds more than zeros, and
+                # compares the checksum of a .gz.
+                stream = tar.fileobj
+                assert stream is not None
+                if any(map(any, iter(partial(stream.read, _MB), b""))):
+                    raise tarfile.ReadError(f"a damaged header at {tar.offset} bytes")
         for batch in sorted(part.rglob("[!.]*.npz")):
             _unpack_batch(batch)
         os.replace(part, folder)
     except MemoryError:
         raise  # a fault of the machine, not of the archive
     except Exception as error:  # zipfile, tarfile and the decompressors raise nearly anything
-        advice = "delete it so that it is fetched again, or unpack it by hand"
-        if isinstance(error, OSError) and error.errno:
-            advice = "make room below its folder, then run the same command again"
         raise DatasetError(
-            f"{archive}: cannot be unpacked ({one_line(error)}); {advice}"
+            f"{archive}: cannot be unpacked ({one_line(error)}); make room below its folder, or "
+            "delete it so that it is fetched again, or unpack it by hand"
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def _extract(archive: Path, folder: Path) -> None:
-    """Writes every file of an archive; of a link in a zip, a file that holds where it leads."""
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as zipped:
-            zipped.extractall(folder)
-        return
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")  # no device, nothing outside
-        # A damaged header is taken for the end: reading on finds more than zeros, and compares the
-        # checksum of a .gz.
-        stream = tar.fileobj
-        assert stream is not None
-        if any(map(any, iter(partial(stream.read, _MB), b""))):
-            raise tarfile.ReadError(f"a damaged header at {tar.offset} bytes")
 
 
 def _unpack_batch(path: Path) -> None:
     """Rows of a batch -> PNG files in a folder of its name, in place of the batch."""
     with path.open("rb") as file, np.load(file) as arrays:
         data, _ = arrays["data"], arrays["labels"]
-    if data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] not in _SIDES:
-        raise ValueError(
-            f"{path.name}: expected uint8 data (N, 3072) or (N, 12288), got {data.dtype} "
-            f"{data.shape}"
-        )
-    side = _SIDES[data.shape[1]]
+    if data.dtype != np.uint8 or data.shape[1:] not in _SIDES:
+        expected = "uint8 data (N, 3072) or (N, 12288)"
+        raise ValueError(f"{path.name}: expected {expected}, got {data.dtype} {data.shape}")
+    side = _SIDES[data.shape[1:]]
     folder = path.with_suffix("")
     folder.mkdir(exist_ok=True)
     for index, planes in enumerate(data.reshape(-1, 3, side, side)):
-        write_png(folder / f"{index:07}.png", planes.transpose(1, 2, 0), durable=False)
+        write_png(folder / f"{index:07}.png", planes.transpose(1, 2, 0))
     path.unlink()
 
 
@@ -217,8 +195,8 @@ def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
     """Downloads a file, unless it is there.
 
     A dropped connection and a server in trouble are tried again, with growing pauses, as long as
-    bytes come in between. What came so far is in `<target>.part`. It is continued, by a later call
-    too, if there is a checksum: without one, nothing would tell a mixture of two versions.
+    bytes come in between. What came so far is in `<target>.part`. A later call continues it if
+    there is a checksum: without one, nothing would tell a mixture of two versions.
 
     Args:
         url: http:// or https://, or the path of a file of this machine.
@@ -243,7 +221,9 @@ def fetch(url: str, target: Path, checksum: str | None = None) -> Path:
     try:
         if not target.is_file() or _mismatch(target, checksum):
             target.parent.mkdir(parents=True, exist_ok=True)
-            _download(url, part, checksum is not None)
+            if checksum is None:
+                part.unlink(missing_ok=True)
+            _download(url, part)
             if wrong := _mismatch(part, checksum):
                 part.unlink()
                 raise DatasetError(wrong)
@@ -272,28 +252,26 @@ def _mismatch(path: Path, checksum: str | None) -> str:
     return "" if got == wanted else f"another file: expected {checksum}, got {name}:{got}"
 
 
-def _size(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
-
-
-def _download(url: str, part: Path, continued: bool) -> None:
-    """Receives a file in as many tries as it takes."""
+def _download(url: str, part: Path) -> None:
+    """Receives a file, or the rest of it, in as many tries as it takes."""
     furthest, tries = -1, 0
     while True:
         try:
-            return _receive(url, part, _size(part) if continued else 0)
+            return _receive(url, part)
         except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
             # Only what no try reached before counts, or it might never end.
-            tries = 1 if _size(part) > furthest else tries + 1
-            furthest = max(_size(part), furthest)
+            size = part.stat().st_size if part.exists() else 0
+            tries = 1 if size > furthest else tries + 1
+            furthest = max(size, furthest)
             if tries == TRIES:
                 raise
             print(f"{url}: {_cause(error)}; trying again", file=sys.stderr)
             time.sleep(PAUSE_S * 2 ** (tries - 1))
 
 
-def _receive(url: str, part: Path, start: int) -> None:
-    """One try: asks for the bytes from `start` on, and appends what comes."""
+def _receive(url: str, part: Path) -> None:
+    """One try: asks for the bytes that `part` lacks, and appends what comes."""
+    start = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={start}-"} if start else {}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         status, place = response.status_code, response.headers.get("Content-Range", "")
@@ -303,7 +281,8 @@ def _receive(url: str, part: Path, start: int) -> None:
             return None  # it was complete
         continued = status == 206 and place.startswith(f"bytes {start}-")
         if start and status in (206, 416) and not continued:  # from elsewhere, or behind the end
-            return _receive(url, part, 0)
+            part.unlink()
+            return _receive(url, part)
         response.raise_for_status()
         size, label = response.raw.length_remaining or 0, f"fetching {part.stem}"
         with (

@@ -5,10 +5,9 @@ a result on the file that the user named. The manifest says what was kept, what 
 why, one CSV row each.
 
 For training, images are also kept as raw pixels in a memory-mapped file: a crop is read without
-decoding the rest. Such a store is a folder: a file of uint8 RGB rows, image after image, and an
-index with the place of each image and the hash of the manifest. The index is written last; without
-it there is no store. Pages of the file come from the system's cache, which all processes of a
-machine share.
+decoding the rest. Such a store is a folder: a file of uint8 RGB rows, image after image, and a copy
+of the manifest, whose kept images they are. The copy is written last; without it there is no store.
+Pages of the file come from the system's cache, which all processes of a machine share.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
+import math
 import os
-import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from pydantic import ValidationError
 
 from l3c.data import DatasetError
-from l3c.files import whole_file, write_whole
+from l3c.files import whole_file, write_text, write_whole
 from l3c.images.picture import Mode, PictureError, Section
 from l3c.images.reading import file_problem, read_picture
 from l3c.messages import one_line
@@ -69,53 +68,14 @@ def file_sha256(path: Path) -> str:
         raise PictureError(one_line(error), str(path)) from None
 
 
-def check_rgb(image: object) -> None:
-    """Returns if `image` is a uint8 array of shape (H, W, 3) with H, W >= 1.
-
-    Raises:
-        TypeError: if it is no array, or of another dtype.
-        ValueError: if it has another shape.
-    """
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        got = getattr(image, "dtype", type(image).__name__)
-        raise TypeError(f"expected a uint8 array, got {got}")
-    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise ValueError(f"expected shape (H, W, 3) with H, W >= 1, got {image.shape}")
-
-
-def write_png(
-    path: Path, image: RGBImage, text: Mapping[str, str] | None = None, durable: bool = True
-) -> None:
-    """Writes `image` as a PNG that appears whole or not at all.
-
-    Args:
-        path: where to; its folder exists.
-        image: uint8 (H, W, 3).
-        text: ASCII key -> text, stored in the file (read_png_text returns it).
-        durable: see `whole_file`.
-    """
-    check_rgb(image)
-    info = PngImagePlugin.PngInfo()
-    for key, value in (text or {}).items():
-        info.add_itxt(key, value)
-    with whole_file(path, durable) as file:
-        Image.fromarray(image).save(file, format="PNG", pnginfo=info)
-
-
-def read_png_text(path: Path) -> dict[str, str]:
-    """The texts that write_png stored in a PNG; empty for any other file, broken ones included."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=("PNG",)) as picture:
-                return {str(k): str(v) for k, v in picture.info.items() if isinstance(v, str)}
-    except Exception:  # any error means that this file is none of ours
-        return {}
+def write_png(path: Path, image: RGBImage) -> None:
+    """Writes uint8 (H, W, 3) as a PNG that appears whole or not at all."""
+    with whole_file(path, durable=False) as file:
+        Image.fromarray(image).save(file, format="PNG")
 
 
 def pixel_sha256(image: RGBImage) -> str:
     """SHA-256 (hex) of the size as "HxW" and a newline, then the RGB bytes row by row."""
-    check_rgb(image)
     digest = hashlib.sha256(f"{image.shape[0]}x{image.shape[1]}\n".encode("ascii"))
     digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
@@ -135,7 +95,7 @@ class ManifestRow(FrozenSettings):
         reason: why it was dropped; empty for a kept one.
         height, width: size in pixels, as kept.
         source_height, source_width: size in pixels of the source, where it could be read.
-        source_sha256: of the source's file, or what tells its pixels apart; None if unreadable.
+        source_sha256: of the source's file; None if unreadable.
         factor: scaling factor from source to image; 1 for an image taken as it is.
         pixel_sha256: l3c.data.images.pixel_sha256 of the kept image.
         licence: one line, empty where it is not known.
@@ -156,7 +116,6 @@ class ManifestRow(FrozenSettings):
 
 
 _COLUMNS = list(ManifestRow.model_fields)
-_TEXT = {"reason", "licence", "image", "source"}  # an empty cell is "" here, and None elsewhere
 
 
 def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
@@ -165,7 +124,7 @@ def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(row.model_dump() for row in rows)
-    write_whole(path, text.getvalue().encode("utf-8"))
+    write_text(path, text.getvalue())
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
@@ -179,13 +138,33 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             reader = csv.DictReader(file)
             if reader.fieldnames != _COLUMNS:
                 raise ValueError(f"its first line is not {','.join(_COLUMNS)}")
-            filled = ({k: v for k, v in row.items() if v or k in _TEXT} for row in reader)
+            filled = ({k: v for k, v in row.items() if v} for row in reader)
             return [ManifestRow.model_validate(cells) for cells in filled]
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: no such manifest; build the data set first") from None
-    except (csv.Error, ValueError) as error:  # ValueError: also of bytes that are not UTF-8
-        reason = "; ".join(problems(error)) if isinstance(error, ValidationError) else error
-        raise DatasetError(f"{path}: not a manifest: {reason}; build it again") from None
+    except (OSError, csv.Error, ValueError) as error:  # ValueError: also of bytes not in UTF-8
+        found = problems(error) if isinstance(error, ValidationError) else [one_line(error)]
+        reason = "; ".join(found)
+        raise DatasetError(f"{path}: no manifest: {reason}; build the data set again") from None
+
+
+def kept_rows(path: Path) -> list[ManifestRow]:
+    """As `read_manifest`, of the kept images alone."""
+    return [row for row in read_manifest(path) if row.status == "kept"]
+
+
+def read_kept(images: Path, row: ManifestRow) -> RGBImage:
+    """Pixels, uint8 (H, W, 3), of a kept image in the folder `images` of its data set.
+
+    Raises:
+        DatasetError: if the image is missing or is not the one that its row describes.
+    """
+    file = images / f"{row.image}.png"
+    try:
+        image = read_rgb(file)
+    except PictureError as error:
+        raise DatasetError(f"{error}; build the data set again") from None
+    if pixel_sha256(image) != row.pixel_sha256:
+        raise DatasetError(f"{file}: not the pixels of its manifest; build the data set again")
+    return image
 
 
 def kept_images(path: Path, names: Collection[str] | None = None) -> Iterator[tuple[str, RGBImage]]:
@@ -196,82 +175,50 @@ def kept_images(path: Path, names: Collection[str] | None = None) -> Iterator[tu
         names: of the images to read, if not all.
 
     Raises:
-        DatasetError: if an image is missing or is not the one that the manifest names.
+        DatasetError: as `read_manifest` and `read_kept`.
     """
-    for row in read_manifest(path):
-        if row.status == "kept" and (names is None or row.image in names):
-            file = path.parent / IMAGES / f"{row.image}.png"
-            try:
-                image = read_rgb(file)
-            except PictureError as error:
-                raise DatasetError(f"{error}; build the data set again") from None
-            if pixel_sha256(image) != row.pixel_sha256:
-                raise DatasetError(f"{file}: not the pixels of {path}; build the data set again")
-            yield row.image, image
+    for row in kept_rows(path):
+        if names is None or row.image in names:
+            yield row.image, read_kept(path.parent / IMAGES, row)
 
 
 def kept_licences(path: Path) -> list[str]:
     """Licences of the kept images, each once; where none is stated, that is said."""
-    kept = (row for row in read_manifest(path) if row.status == "kept")
-    return sorted({row.licence or "not stated" for row in kept})
+    return sorted({row.licence or "not stated" for row in kept_rows(path)})
 
 
 def manifest_sha256(path: Path) -> str:
     """SHA-256 (hex) over the kept images' pixels, whatever their names, paths and order."""
-    hashes = sorted(row.pixel_sha256 or "" for row in read_manifest(path) if row.status == "kept")
+    hashes = sorted(row.pixel_sha256 or "" for row in kept_rows(path))
     return hashlib.sha256("\n".join(hashes).encode("ascii")).hexdigest()
 
 
-INDEX, PIXELS = "index.json", "pixels.rgb"
-VERSION = 2
-
-
-class StoreError(DatasetError):
-    """A store that cannot be written, is incomplete, or holds other images than expected."""
-
-
-def write_store(folder: Path, images: Iterable[tuple[str, RGBImage]], data_sha256: str) -> None:
-    """Writes a store; one that is there is removed first.
-
-    Args:
-        folder: of the store.
-        images: name and uint8 (H, W, 3), as of `kept_images`.
-        data_sha256: of the manifest that lists the images.
-
-    Raises:
-        StoreError: the disk is full, or the folder cannot be written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / INDEX).unlink(missing_ok=True)
-        entries = []
-        with (folder / PIXELS).open("wb") as file:
-            for name, image in images:
-                entries.append((name, *image.shape[:2], file.tell()))
-                file.write(np.ascontiguousarray(image).data)
-            file.flush()
-            os.fsync(file.fileno())
-        index = {"version": VERSION, "data_sha256": data_sha256, "images": entries}
-        write_whole(folder / INDEX, json.dumps(index).encode())
-    except OSError as error:
-        raise StoreError(
-            f"{folder}: the training store cannot be written ({one_line(error)}); what was "
-            "prepared is kept: make room, and run the same command again"
-        ) from error
+PIXELS = "pixels.rgb"
 
 
 def store_of(manifest: Path, folder: Path) -> Store:
     """The store of a data set's kept images; written if it is not there, or is of other images.
 
     Raises:
-        StoreError: it cannot be written.
+        DatasetError: an image is missing, the disk is full, or the folder cannot be written to.
     """
-    data_sha256 = manifest_sha256(manifest)
+    with suppress(DatasetError):
+        return Store(folder, manifest)
     try:
-        return Store(folder, data_sha256)
-    except StoreError:
-        write_store(folder, kept_images(manifest), data_sha256)
-        return Store(folder, data_sha256)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        with (folder / PIXELS).open("wb") as file:
+            for _, image in kept_images(manifest):
+                file.write(image.data)
+            file.flush()
+            os.fsync(file.fileno())
+        write_whole(folder / MANIFEST, manifest.read_bytes())
+    except OSError as error:
+        raise DatasetError(
+            f"{folder}: the training store cannot be written ({one_line(error)}); what was "
+            "prepared is kept: make room, and run the same command again"
+        ) from error
+    return Store(folder)
 
 
 class Store(dict[str, RGBImage]):
@@ -279,25 +226,30 @@ class Store(dict[str, RGBImage]):
 
     Args:
         folder: of the store.
-        data_sha256: of the manifest that is to be trained on; not compared if None.
+        manifest: of the images that are to be trained on; None: whatever the store holds.
+
+    Attributes:
+        manifest: path of its own.
+        data_sha256: `manifest_sha256` of it.
 
     Raises:
-        StoreError: no store, an incomplete one, or one of other images.
+        DatasetError: no store, an incomplete one, or one of other images.
     """
 
-    def __init__(self, folder: Path, data_sha256: str | None = None) -> None:
+    def __init__(self, folder: Path, manifest: Path | None = None) -> None:
+        self.manifest, end = folder / MANIFEST, 0
         try:
-            index = json.loads((folder / INDEX).read_bytes())
-            self.data_sha256: str = index["data_sha256"]
             pixels = np.memmap(folder / PIXELS, np.uint8, "r")
-            for name, height, width, start in index["images"]:
-                self[name] = pixels[start : start + 3 * height * width].reshape(height, width, 3)
-            size = sum(image.size for image in self.values())
-            complete = index["version"] == VERSION and pixels.size == size
-        except (OSError, ValueError, KeyError, TypeError):
+            for row in kept_rows(self.manifest):
+                shape = (row.height or 0, row.width or 0, 3)
+                start, end = end, end + math.prod(shape)
+                self[row.image] = pixels[start:end].reshape(shape)
+            self.data_sha256 = manifest_sha256(self.manifest)
+            complete = end == pixels.size
+        except (OSError, ValueError):
             complete = False
-        if not complete or data_sha256 not in (None, self.data_sha256):
-            raise StoreError(
+        if not complete or (manifest and manifest_sha256(manifest) != self.data_sha256):
+            raise DatasetError(
                 f"{folder}: no complete training store of these images, or one of another version "
                 "of this package; delete it to have it written anew"
             )

@@ -5,8 +5,7 @@ the stereo pair train. Licences are as the packages state them: scikit-learn in 
 beside its images, scikit-image in the docstrings of `skimage.data`.
 
 The image sets of the field that can be downloaded are listed in config/datasets.tsv, one row each.
-Its columns are the attributes of an `ImageSet`; URLs and checksums are separated by spaces, and
-{0..2} in a URL stands for 0, 1, 2.
+Its columns are the attributes of an `ImageSet`; URLs and checksums are separated by spaces.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
@@ -33,6 +32,7 @@ from l3c.images.reading import IMAGE_SUFFIXES, READABLE_SUFFIXES
 from l3c.messages import PACKAGES
 from l3c.settings import FrozenSettings, problems
 
+EMBEDDED = "embedded"  # source of the photographs inside packages
 _LONGEST_NAME = 80  # of a file name's 255 bytes; leaves room for the marks of copies and suffixes
 
 
@@ -85,29 +85,26 @@ def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
     return [Photo(names[path], folder / path, path, licence) for path in paths]
 
 
-def files_state(source: Path) -> str:
-    """A hash that changes when an image file of a source is added, removed, renamed or written.
+def source_state(source: str) -> str:
+    """A hash that changes when an image file of a folder is added, removed, renamed or written.
 
     It looks at names, sizes and times alone, so that it is quick. The time of the last change of
     an inode is one of them: no program can set it back. What cannot be read counts as such.
 
     Args:
-        source: a folder, or a file.
+        source: of a data set; "" is returned of the embedded photographs.
     """
-    paths = [source]
-    if os.path.isdir(source):
-        paths = find_files(source, IMAGE_SUFFIXES).files
-    text = "\n".join(f"{path} {_file_state(path)}" for path in paths)
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _file_state(path: Path) -> str:
-    """Size and times of a file, of a link also when it was set; or why there are none."""
-    try:
-        link, file = path.lstat(), path.stat()
-    except (OSError, ValueError) as error:
-        return type(error).__name__
-    return f"{file.st_size} {file.st_mtime_ns} {file.st_ctime_ns} {link.st_ctime_ns}"
+    if source == EMBEDDED:
+        return ""
+    folder, states = Path(source).expanduser(), []
+    for path in find_files(folder, IMAGE_SUFFIXES).files if os.path.isdir(folder) else [folder]:
+        try:
+            link, file = path.lstat(), path.stat()  # of a link also when it was set
+            state = f"{file.st_size} {file.st_mtime_ns} {file.st_ctime_ns} {link.st_ctime_ns}"
+        except (OSError, ValueError) as error:
+            state = type(error).__name__
+        states.append(f"{path} {state}")
+    return hashlib.sha256("\n".join(states).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def unique_names(sources: Iterable[str]) -> dict[str, str]:
@@ -131,56 +128,38 @@ def unique_names(sources: Iterable[str]) -> dict[str, str]:
     return names
 
 
-class EmbeddedPhoto(NamedTuple):
-    """A photograph inside a package: what it shows, where it is, and under which licence."""
+def embedded_photos(which: str) -> list[Photo]:
+    """Some of the embedded photographs.
 
-    subset: str
-    scene: str
-    file: str
-    licence: str
-
-
-with Path(__file__).with_name("embedded.tsv").open(encoding="utf-8") as _file:
-    EMBEDDED = [EmbeddedPhoto(**row) for row in csv.DictReader(_file, delimiter="\t")]
-
-
-def embedded_photos(subset: Literal["train", "test"]) -> list[Photo]:
-    """The embedded photographs of one subset.
+    Args:
+        which: a subset, "train" or "test", or what a photograph shows, such as "cat".
 
     Raises:
-        DatasetError: if a package or a file of it is missing, with the package to install.
+        DatasetError: none shows that; the message lists the scenes. Or a package or a file of it
+            is missing, with the package to install.
     """
-    return [_photo(one, Path(one.file).stem) for one in EMBEDDED if one.subset == subset]
-
-
-def embedded_photo(scene: str) -> Photo:
-    """One of them by what it shows.
-
-    Raises:
-        DatasetError: none shows that; the message lists the scenes. Or as `embedded_photos`.
-    """
-    for one in EMBEDDED:
-        if one.scene == scene:
-            return _photo(one, scene)
-    scenes = ", ".join(dict.fromkeys(one.scene for one in EMBEDDED))
-    raise DatasetError(f'no embedded photograph is called "{scene}"; there are: {scenes}')
-
-
-def _photo(one: EmbeddedPhoto, name: str) -> Photo:
-    package, _, file = one.file.partition("/")
-    try:
-        path = Path(str(importlib.resources.files(package))) / file
-        path.stat()
-    except (ModuleNotFoundError, OSError):
-        raise DatasetError(
-            f"embedded photograph {one.file}: not in the installed "
-            f"{PACKAGES.get(package, package)}; install it, or another version"
-        ) from None
-    return Photo(name, path, one.file, one.licence)
+    with Path(__file__).with_name("embedded.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    chosen = [row for row in rows if which in (row["subset"], row["scene"])]
+    if not chosen:
+        scenes = ", ".join(dict.fromkeys(row["scene"] for row in rows))
+        raise DatasetError(f'no embedded photograph is called "{which}"; there are: {scenes}')
+    photos = []
+    for row in chosen:
+        package, _, inside = row["file"].partition("/")
+        try:
+            path = Path(str(importlib.resources.files(package))) / inside
+            path.stat()
+        except (ModuleNotFoundError, OSError):
+            raise DatasetError(
+                f"embedded photograph {row['file']}: not in the installed "
+                f"{PACKAGES.get(package, package)}; install it, or another version"
+            ) from None
+        photos.append(Photo(path.stem, path, row["file"], row["licence"]))
+    return photos
 
 
 FILES = "files"  # folder of the images of a set, as they were published
-_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _CHECKSUM = "(?i)^(sha256:[0-9a-f]{64}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32})$"
 Checksum = Annotated[str, StringConstraints(pattern=_CHECKSUM)]
 
@@ -214,7 +193,7 @@ class ImageSet(FrozenSettings):
     @field_validator("urls", "checksums", mode="before")
     @classmethod
     def _split(cls, cell: Any) -> Any:
-        return [url for each in cell.split() for url in expand(each)] if type(cell) is str else cell
+        return cell.split() if isinstance(cell, str) else cell
 
     @model_validator(mode="after")
     def _a_checksum_for_each(self) -> Self:
@@ -245,13 +224,3 @@ def read_catalogue(path: Path) -> dict[str, ImageSet]:
         raise DatasetError(
             f"{path}, line {reader.line_num}: {'; '.join(problems(error))}"
         ) from None
-
-
-def expand(pattern: str) -> list[str]:
-    """`a{08..10}` -> `a08`, `a09`, `a10`."""
-    found = _RANGE.search(pattern)
-    if not found:
-        return [pattern]
-    first, last = found.groups()
-    numbers = (f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1))
-    return [one for n in numbers for one in expand(pattern.replace(found.group(), n, 1))]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from l3c.data.images import RGBImage, kept_images, read_manifest
+from l3c.data.images import RGBImage, kept_images, kept_rows
 from l3c.models.base import Model
 from l3c.recipe import TrainSettings
 from l3c.training import TrainingError
@@ -28,12 +28,10 @@ class Crops:
         settings: crop, batch, rotate and seed are used.
 
     Raises:
-        TrainingError: no image, or one that is smaller than the crop.
+        TrainingError: an image is smaller than the crop.
     """
 
     def __init__(self, images: Mapping[str, RGBImage], settings: TrainSettings) -> None:
-        if not images:
-            raise TrainingError("no image to train on")
         for name, image in images.items():
             if min(image.shape[:2]) < settings.crop:
                 raise TrainingError(
@@ -87,13 +85,9 @@ def middle_crops(manifest: Path) -> Tensor:
             large as the largest photograph allows, up to SIDE; smaller ones are passed over.
 
     Raises:
-        TrainingError: no image.
         DatasetError: an image is missing or is not the one that the manifest names.
     """
-    kept = [row for row in read_manifest(manifest) if row.status == "kept"]
-    shorter = {row.image: min(row.height or 0, row.width or 0) for row in kept}
-    if not shorter:
-        raise TrainingError("no photograph to validate on")
+    shorter = {row.image: min(row.height or 0, row.width or 0) for row in kept_rows(manifest)}
     side = 1 << (min(SIDE, max(shorter.values())).bit_length() - 1)
     chosen = spread([name for name, length in shorter.items() if length >= side], CROPS)
     crops = [middle(image, side) for _, image in kept_images(manifest, set(chosen))]

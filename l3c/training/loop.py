@@ -19,7 +19,7 @@ from l3c.data.images import RGBImage
 from l3c.models.base import Model, load_model, write_model
 from l3c.models.zoo import ModelError, named_model
 from l3c.progress import Progress
-from l3c.recipe import Recipe, RecipeError
+from l3c.recipe import Recipe
 from l3c.threads import torch_threads
 from l3c.training import TrainingError
 from l3c.training.crops import Crops, middle, spread, validate
@@ -196,11 +196,8 @@ def convert_and_write(
 
 def _make_model(recipe: Recipe) -> Model:
     """The model that training starts from."""
-    try:
-        model = recipe.make_model()
-        model.initialize(recipe.train.seed)
-    except (RecipeError, ValueError) as error:
-        raise TrainingError(str(error)) from error
+    model = recipe.make_model()
+    model.initialize(recipe.train.seed)
     if recipe.init_from is None:
         return model
     try:

@@ -8,9 +8,9 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from l3c.files import write_whole
+from l3c.files import write_text, write_whole
 from l3c.messages import one_line
 from l3c.models.base import Model
 from l3c.recipe import Recipe, TrainSettings
@@ -29,7 +29,7 @@ from l3c.training import TrainingError
 MUON_RATIO = 4.0  # Muon's step is this many times the learning rate of the parameters left to Adam
 
 
-class Optimizers:
+def make_optimizers(model: Model, settings: TrainSettings) -> list[Optimizer]:
     """The optimisers that together own every parameter that learns.
 
     Parameters of a group with factor 0 stop asking for gradients.
@@ -37,62 +37,26 @@ class Optimizers:
     Raises:
         TrainingError: a factor for a group that the family does not have.
     """
-
-    def __init__(self, model: Model, settings: TrainSettings) -> None:
-        groups = model.param_groups()
-        if unknown := settings.lr_factors.keys() - groups.keys():
-            raise TrainingError(
-                f"train.lr_factors: no parameter group {', '.join(sorted(unknown))}; family "
-                f"{model.family} has {', '.join(groups)}"
-            )
-        matrices = {id(parameter) for parameter in model.muon_params()}
-        self._settings, self._model = settings, model
-        self.each: list[Optimizer] = []
-        for name, parameters in groups.items():
-            factor = settings.lr_factors.get(name, 1.0)
-            if factor == 0:
-                for parameter in parameters:
-                    parameter.requires_grad_(False)
-            elif parameters:
-                self._add(parameters, settings.learning_rate * factor, matrices)
-
-    def _add(self, parameters: list[nn.Parameter], rate: float, matrices: set[int]) -> None:
-        kind = self._settings.optimizer
-        if kind == "rmsprop":
-            self.each.append(RMSprop(parameters, lr=rate))
-            return
-        chosen = [p for p in parameters if kind == "muon" and id(p) in matrices]
-        if chosen:
-            self.each.append(Muon(chosen, lr=MUON_RATIO * rate))
-        others = [p for p in parameters if kind == "adam" or id(p) not in matrices]
-        if others:
-            self.each.append(Adam(others, lr=rate, betas=(0.9, self._settings.beta2)))
-
-    def step(self, loss: Tensor, step: int) -> None:
-        """Moves all parameters against the gradient of `loss`.
-
-        Args:
-            loss: of this step.
-            step: 0-based; the learning rate depends on it.
-        """
-        factor = lr_factor(step, self._settings)
-        self._model.zero_grad(set_to_none=True)
-        loss.backward()
-        if self._settings.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self._model.parameters(), self._settings.clip_norm)
-        for optimizer in self.each:
-            for group in optimizer.param_groups:
-                group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
-            optimizer.step()
-
-    def state_dict(self) -> list[dict[str, Any]]:
-        """What a checkpoint keeps."""
-        return [optimizer.state_dict() for optimizer in self.each]
-
-    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        """Inverse of `state_dict`."""
-        for optimizer, state in zip(self.each, states, strict=True):
-            optimizer.load_state_dict(state)
+    groups, kind = model.param_groups(), settings.optimizer
+    if unknown := settings.lr_factors.keys() - groups.keys():
+        raise TrainingError(
+            f"train.lr_factors: no parameter group {', '.join(sorted(unknown))}; family "
+            f"{model.family} has {', '.join(groups)}"
+        )
+    matrices = {id(parameter) for parameter in model.muon_params()} if kind == "muon" else set()
+    made: list[Optimizer] = []
+    for name, parameters in groups.items():
+        rate = settings.learning_rate * settings.lr_factors.get(name, 1.0)
+        if rate == 0:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+            continue
+        if chosen := [p for p in parameters if id(p) in matrices]:
+            made.append(Muon(chosen, lr=MUON_RATIO * rate))
+        if others := [p for p in parameters if id(p) not in matrices]:
+            adam = Adam(others, lr=rate, betas=(0.9, settings.beta2))
+            made.append(RMSprop(others, lr=rate) if kind == "rmsprop" else adam)
+    return made
 
 
 def lr_factor(step: int, settings: TrainSettings) -> float:
@@ -169,21 +133,30 @@ class State:
         self.step, self.seconds = 0, 0.0
         self.metrics: list[dict[str, float | None]] = []
         self.result = network
-        self._optimizers = Optimizers(network, recipe.train)
-        self._parts: dict[str, Any] = {"network": network, "optimizers": self._optimizers}
+        self._network, self._settings = network, recipe.train
+        self._optimizers = make_optimizers(network, recipe.train)
+        self._average: AveragedModel | None = None
         if (decay := recipe.train.average) is not None:
-            average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
-            self._parts["average"], self.result = average, average.module  # type: ignore[assignment]
+            self._average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+            self.result = self._average.module  # type: ignore[assignment]
         # The weights depend on all settings and images, and on nothing else; labels do not count.
         start = {"start": network.identity().hex()} if recipe.init_from else {}
         text = json.dumps(recipe.settings() | start, sort_keys=True, default=str) + data_sha256
         self._identity = hashlib.sha256(text.encode()).hexdigest()
 
     def update(self, loss: Tensor) -> None:
-        """Makes a step."""
-        self._optimizers.step(loss, self.step)
-        if "average" in self._parts:
-            self._parts["average"].update_parameters(self._parts["network"])
+        """Makes a step: moves all parameters against the gradient of `loss`."""
+        factor = lr_factor(self.step, self._settings)
+        self._network.zero_grad(set_to_none=True)
+        loss.backward()
+        if self._settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self._network.parameters(), self._settings.clip_norm)
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
+            optimizer.step()
+        if self._average is not None:
+            self._average.update_parameters(self._network)
         self.step += 1
 
     def save(self, path: Path, curve: Path | None = None) -> None:
@@ -192,14 +165,17 @@ class State:
         Raises:
             TrainingError: the disk is full, or the folder cannot be written to.
         """
-        content = {"identity": self._identity, "step": self.step, "seconds": self.seconds}
-        content |= {"metrics": self.metrics}
-        content |= {name: part.state_dict() for name, part in self._parts.items()}
+        content = {name: getattr(self, name) for name in ("step", "seconds", "metrics")}
+        content |= {"identity": self._identity, "network": self._network.state_dict()}
+        content["optimizers"] = [optimizer.state_dict() for optimizer in self._optimizers]
+        if self._average is not None:
+            content["average"] = self._average.state_dict()
         buffer = io.BytesIO()  # torch.save has errors of its own for a disk that is full
         torch.save(content, buffer)
-        write(path, buffer.getvalue())
-        if curve:
-            write(curve, pd.DataFrame(self.metrics).to_csv(index=False).encode())
+        with disk_errors(path):
+            write_whole(path, buffer.getvalue())
+            if curve:
+                write_text(curve, pd.DataFrame(self.metrics).to_csv(index=False))
 
     def load(self, path: Path) -> bool:
         """Loads a checkpoint of this recipe and these images; False if there is none.
@@ -219,21 +195,22 @@ class State:
                 f"{path}: checkpoint cannot be read ({type(error).__name__}); delete it to start "
                 "anew"
             ) from error
-        if found == self._identity:
-            for name, part in self._parts.items():
-                part.load_state_dict(saved[name])
-            self.step, self.seconds, self.metrics = (
-                saved[k] for k in ("step", "seconds", "metrics")
+        if found != self._identity:
+            aside = path.with_name(f"{path.stem}.other-{found[:8]}{path.suffix}")
+            path.replace(aside)
+            print(
+                f"{path}: of another recipe or other images; kept as {aside.name}, training starts "
+                f"anew; to go on with it, restore its recipe and rename it {path.name}",
+                file=sys.stderr,
             )
-            return True
-        aside = path.with_name(f"{path.stem}.other-{found[:8]}{path.suffix}")
-        path.replace(aside)
-        print(
-            f"{path}: of another recipe or other images; kept as {aside.name}, training starts "
-            f"anew; to go on with it, restore its recipe and rename it {path.name}",
-            file=sys.stderr,
-        )
-        return False
+            return False
+        self._network.load_state_dict(saved["network"])
+        for optimizer, state in zip(self._optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        if self._average is not None:
+            self._average.load_state_dict(saved["average"])
+        self.step, self.seconds, self.metrics = (saved[k] for k in ("step", "seconds", "metrics"))
+        return True
 
 
 @contextmanager
@@ -248,14 +225,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write(path: Path, content: bytes) -> None:
-    """Writes a file whole; its folder is made if missing. Raises TrainingError if it cannot."""
-    with disk_errors(path):
-        write_whole(path, content)
-
-
 def today() -> str:
     """The date of a card in UTC; that of SOURCE_DATE_EPOCH where a build must be repeatable."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    now = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
-    return now.date().isoformat()
+    now = os.environ.get("SOURCE_DATE_EPOCH") or time.time()
+    return time.strftime("%Y-%m-%d", time.gmtime(int(now)))

@@ -14,8 +14,7 @@ from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.methods import MethodSource
 from l3c.bench.published import PublishedError, editions, normalize, read_published
 from l3c.data import DatasetError
-from l3c.data.datasets import EMBEDDED
-from l3c.data.sources import read_catalogue
+from l3c.data.sources import EMBEDDED, read_catalogue
 from l3c.models.zoo import ModelError, ModelFile, load_family, named_model
 from l3c.recipe import Recipe, RecipeError, load_recipe, parse_recipe
 from l3c.settings import problems, unknown_name

@@ -31,7 +31,7 @@ from l3c.models.zoo import read_model
 from l3c.recipe import Recipe, TrainSettings
 from l3c.training import TrainingError, loop, state
 from l3c.training.crops import CROPS, SIDE, Crops, middle_crops, validate
-from l3c.training.state import MUON_RATIO, Muon, Optimizers, lr_factor
+from l3c.training.state import MUON_RATIO, Muon, lr_factor, make_optimizers
 
 FAST = {"optimizer": "muon", "learning_rate": 1e-3, "warmup_steps": 2, "lr_factors": {}}
 RECIPE = toy(12, **FAST, batch=2)
@@ -256,7 +256,7 @@ def test_a_group_learns_at_its_own_rate():
     network = recipe.make_model()
     rates = {
         id(parameter): group["lr"]
-        for optimizer in Optimizers(network, recipe.train).each
+        for optimizer in make_optimizers(network, recipe.train)
         for group in optimizer.param_groups
         for parameter in group["params"]
     }

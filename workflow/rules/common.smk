@@ -13,8 +13,7 @@ from l3c.bench.figures.registry import FigureError, load_figures
 from l3c.bench.measure.provenance import code_state, configuration_of
 from l3c.bench.published import find_counterparts, read_published
 from l3c.bench.tables import TABLES
-from l3c.data.sources import FILES, read_catalogue
-from l3c.data.datasets import source_state
+from l3c.data.sources import FILES, read_catalogue, source_state
 from l3c.workflow.checks import CATALOGUE, ExperimentError
 from l3c.workflow.checks import check_experiment, check_method_files, given_model
 from l3c.workflow.experiment import resolve
@@ -202,7 +201,7 @@ def get_dataset_spec(wildcards):
 
 def get_source_state(wildcards):
     """So that a photograph added to a user's folder is prepared, trained on, measured."""
-    return source_state(EXPERIMENT.datasets[wildcards.dataset])
+    return source_state(EXPERIMENT.datasets[wildcards.dataset].source)
 
 
 def get_training_data(wildcards):
@@ -212,7 +211,7 @@ def get_training_data(wildcards):
     validation = EXPERIMENT.validated_on(wildcards.model)
     return {
         "manifest": MANIFEST.format(dataset=name),
-        "store": f"{RUN}/store/{name}/index.json",
+        "store": f"{RUN}/store/{name}/manifest.csv",
         "validation": [MANIFEST.format(dataset=validation)] if validation else [],
     }
 

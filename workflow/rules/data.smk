@@ -50,7 +50,7 @@ rule build_store:
     input:
         manifest=MANIFEST,
     output:
-        index=f"{RUN}/store/{{dataset}}/index.json",
+        manifest=f"{RUN}/store/{{dataset}}/manifest.csv",
     log:
         f"{RUN}/logs/build_store/{{dataset}}.log",
     benchmark:

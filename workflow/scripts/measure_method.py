@@ -11,7 +11,7 @@ with job(snakemake):
     from l3c.bench.measure.files import measure
     from l3c.bench.measure.methods import MethodSource
     from l3c.bench.schema import MethodRecord, frame, write
-    from l3c.data.images import kept_images, read_manifest
+    from l3c.data.images import kept_images, kept_rows
     from l3c.models.tile_codec import UnsupportedError
 
     manifest = Path(snakemake.input.manifest)
@@ -25,7 +25,7 @@ with job(snakemake):
     rows, record = measure(
         source,
         kept_images(manifest),
-        sum(row.status == "kept" for row in read_manifest(manifest)),
+        len(kept_rows(manifest)),
         dataset=snakemake.wildcards.dataset,
         run=Path(snakemake.config["run"]),
         streams=Path(snakemake.output.streams),

@@ -23,11 +23,9 @@ def build_dataset(rule):
 
 def build_store(rule):
     """The training images as raw pixels, from which crops are read without decoding."""
-    from l3c.data.images import kept_images, manifest_sha256, write_store
+    from l3c.data.images import store_of
 
-    manifest = Path(rule.input.manifest)
-    folder = Path(rule.output.index).parent
-    write_store(folder, kept_images(manifest), manifest_sha256(manifest))
+    store_of(Path(rule.input.manifest), Path(rule.output.manifest).parent)
 
 
 with job(snakemake):

@@ -6,13 +6,13 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.data.datasets import DatasetSpec, deviations
-    from l3c.data.images import Store, kept_licences, manifest_sha256
+    from l3c.data.images import Store, kept_licences
     from l3c.recipe import Recipe
     from l3c.training.crops import middle_crops
     from l3c.training.loop import train
 
     manifest = Path(snakemake.input.manifest)
-    data_sha256 = manifest_sha256(manifest)
+    store = Store(Path(snakemake.input.store).parent, manifest)
     trained_on = (
         snakemake.config["models"][snakemake.wildcards.model].get("train")
         or snakemake.config["train"]
@@ -21,8 +21,8 @@ with job(snakemake):
     validation = [middle_crops(Path(path)) for path in snakemake.input.validation]
     train(
         Recipe.model_validate(snakemake.params.recipe),
-        Store(Path(snakemake.input.store).parent, data_sha256),
-        data_sha256=data_sha256,
+        store,
+        data_sha256=store.data_sha256,
         weights=Path(snakemake.output.weights),
         checkpoint=Path(snakemake.params.checkpoint),
         validation=validation[0] if validation else None,

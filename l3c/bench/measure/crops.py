@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from l3c.data import DatasetError
-from l3c.data.images import kept_images, read_manifest
+from l3c.data.images import kept_images, kept_rows
 from l3c.messages import listed
 from l3c.settings import unknown_name
 
@@ -76,7 +76,7 @@ def choose(manifest: Path, wanted: int | Sequence[str]) -> list[tuple[str, Image
     images = dict(kept_images(manifest, wanted))
     for name in wanted:
         if name not in images:
-            names = [row.image for row in read_manifest(manifest) if row.status == "kept"]
+            names = [row.image for row in kept_rows(manifest)]
             raise DatasetError(f"{manifest}: {unknown_name('image', name, [listed(names)])}")
     return [(name, images[name]) for name in wanted]
 
