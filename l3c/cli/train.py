@@ -75,12 +75,9 @@ def run(args: argparse.Namespace) -> Exit:
         try:
             _train(args, recipe, weights, checkpoint)
         except KeyboardInterrupt:
-            left = (
-                f"; the same command goes on from {checkpoint}"
-                if checkpoint.exists()
-                else ", nothing was trained yet"
-            )
-            raise KeyboardInterrupt(f"{weights}: interrupted{left}") from None
+            known = checkpoint if checkpoint.exists() else "the start"
+            message = f"{weights}: interrupted; the same command goes on from {known}"
+            raise KeyboardInterrupt(message) from None
     return print_written(
         args,
         lambda card: (
@@ -98,7 +95,7 @@ def _train(args: argparse.Namespace, recipe: Recipe, weights: Path, checkpoint: 
     from l3c.training.crops import middle_crops
     from l3c.training.loop import train
 
-    data = Path(args.data) if args.data else weights.with_suffix(".data")
+    data = Path(args.data or weights.with_suffix(".data"))
     prepare = None if args.as_is else Preparation(min_side=args.min_side, copies=args.copies)
     about: dict[str, object] = {"licence": args.licence}
 
@@ -113,15 +110,16 @@ def _train(args: argparse.Namespace, recipe: Recipe, weights: Path, checkpoint: 
         images = store_of(built(args.folder, data), data / "store")
         about["data_deviations"] = deviations(prepare)
         print(f"the prepared images are kept in {data}", file=sys.stderr)
+    validation = None
+    if args.validation:
+        validation = middle_crops(built(args.validation, data / "validation"))
     train(
         recipe,
         images,
         data_sha256=images.data_sha256,
         weights=weights,
         checkpoint=checkpoint,
-        validation=(
-            middle_crops(built(args.validation, data / "validation")) if args.validation else None
-        ),
+        validation=validation,
         name=weights.stem,
         device=args.device,
         compiled=args.compile,

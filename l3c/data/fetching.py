@@ -40,15 +40,12 @@ from l3c.progress import Progress
 LIST = "files.csv"  # beside the files, written last
 ORIGIN = "origin.json"  # beside the files, written first: where they come from
 _SIDES = {(3 * side * side,): side for side in (32, 64)}  # shape of a row of a batch -> pixels
-_MB = 1_000_000
 _ARCHIVE = re.compile(r"\.(zip|tar|tar\.gz|tgz)$", re.IGNORECASE)
 CHUNK = 1 << 18  # bytes that are written at once; at most so many are lost when a connection drops
 PAUSE_S = 1.0  # before the second try; twice as long before each further one
 TRIES = 6  # in a row that bring nothing new
 TIMEOUT_S = 60.0  # for a connection, and between two pieces of an answer
 SHOWN = 100_000_000  # bytes of a file whose progress is shown
-
-_IN_TROUBLE = (408, 429, 500, 502, 503, 504)  # of a server: worth another try
 
 
 def fetch_set(image_set: ImageSet, folder: Path) -> Path:
@@ -160,7 +157,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 # compares the checksum of a .gz.
                 stream = tar.fileobj
                 assert stream is not None
-                if any(map(any, iter(partial(stream.read, _MB), b""))):
+                if any(map(any, iter(partial(stream.read, CHUNK), b""))):
                     raise tarfile.ReadError(f"a damaged header at {tar.offset} bytes")
         for batch in sorted(part.rglob("[!.]*.npz")):
             _unpack_batch(batch)
@@ -275,7 +272,7 @@ def _receive(url: str, part: Path) -> None:
     headers = {"Range": f"bytes={start}-"} if start else {}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         status, place = response.status_code, response.headers.get("Content-Range", "")
-        if status in _IN_TROUBLE:
+        if status in (408, 429) or status >= 500:  # in trouble: worth another try
             raise requests.ConnectionError(f"{status} {response.reason}")
         if status == 416 and place == f"bytes */{start}":
             return None  # it was complete

@@ -84,7 +84,7 @@ def train(
             if settings.channels_last and weight.ndim == 4:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         state = State(recipe, network, data_sha256)
-        resumed = state.load(checkpoint)
+        state.load(checkpoint)
         loss_of = loss_function(network)
         if compiled:
             loss_of = torch.compile(loss_of)
@@ -97,9 +97,9 @@ def train(
             window: list[float] = []
             window_start = time.perf_counter()
             start = window_start - state.seconds
-            last_save = window_start if resumed else -math.inf
+            last_save = -math.inf
             for step in range(state.step, settings.steps):
-                batch, _ = coming.result()
+                batch, names = coming.result()
                 last = step + 1 == settings.steps
                 if not last:
                     coming = reader.submit(crops.batch, step + 1)
@@ -110,11 +110,11 @@ def train(
                 if not math.isfinite(value):
                     stopped = checkpoint.with_name(f"{checkpoint.stem}.stopped{checkpoint.suffix}")
                     state.save(stopped)
-                    names = ", ".join(dict.fromkeys(crops.batch(step)[1]))
                     raise TrainingError(
-                        f"{label}: loss is {value} at step {step}, on crops of {names}; the state "
-                        f"is kept in {stopped}, earlier files stay as they are; a lower "
-                        "learning_rate or clip_norm is the usual remedy"
+                        f"{label}: loss is {value} at step {step}, on crops of "
+                        f"{', '.join(dict.fromkeys(names))}; the state is kept in {stopped}, "
+                        "earlier files stay as they are; a lower learning_rate or clip_norm is the "
+                        "usual remedy"
                     )
                 state.update(loss)
                 window.append(value)
@@ -124,9 +124,12 @@ def train(
                 progress.update(1, **{"loss" if network.lossy else "bpsp": value, "img/s": speed})
                 if not last and state.step % every:
                     continue
-                row: dict[str, float | None]
-                row = {"step": state.step, "train_bpsp": float(np.mean(window))}
-                row |= {"seconds": round(state.seconds, 3), "validation_bpsp": None}
+                row: dict[str, float | None] = {
+                    "step": state.step,
+                    "train_bpsp": float(np.mean(window)),
+                    "seconds": round(state.seconds, 3),
+                    "validation_bpsp": None,
+                }
                 validates = last or state.step % (VALIDATE_ROWS * every) == 0
                 if validation is not None and validates:
                     row |= validate(state.result, validation)

@@ -93,17 +93,15 @@ class Muon(Optimizer):
             learning = [p for p in group["params"] if p.grad is not None]
             for shape in dict.fromkeys(p.shape for p in learning):
                 alike = [p for p in learning if p.shape == shape]
-                updates = torch.stack([self._update(p, group["momentum"]) for p in alike])
-                steps = _orthogonal(updates) * group["lr"]
+                updates = []
+                for parameter in alike:
+                    state, gradient = self.state[parameter], parameter.grad
+                    average = state.setdefault("average", torch.zeros_like(parameter))
+                    average.lerp_(gradient, 1 - group["momentum"])
+                    updates.append(gradient.lerp(average, group["momentum"]).flatten(1))
+                steps = _orthogonal(torch.stack(updates)) * group["lr"]
                 for parameter, step in zip(alike, steps, strict=True):
                     parameter.sub_(step.view_as(parameter))
-
-    def _update(self, parameter: nn.Parameter, momentum: float) -> Tensor:
-        """Nesterov's average of the gradients, as a matrix."""
-        assert parameter.grad is not None
-        average = self.state[parameter].setdefault("average", torch.zeros_like(parameter))
-        average.lerp_(parameter.grad, 1 - momentum)
-        return parameter.grad.lerp(average, momentum).flatten(1)
 
 
 def _orthogonal(updates: Tensor) -> Tensor:
@@ -177,10 +175,8 @@ class State:
             if curve:
                 write_text(curve, pd.DataFrame(self.metrics).to_csv(index=False))
 
-    def load(self, path: Path) -> bool:
-        """Loads a checkpoint of this recipe and these images; False if there is none.
-
-        One of another recipe or other images is renamed.
+    def load(self, path: Path) -> None:
+        """Loads a checkpoint, if there is one; that of another recipe or images is renamed.
 
         Raises:
             TrainingError: the file cannot be read.
@@ -189,7 +185,7 @@ class State:
             saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             found = str(saved["identity"])
         except FileNotFoundError:
-            return False
+            return
         except Exception as error:
             raise TrainingError(
                 f"{path}: checkpoint cannot be read ({type(error).__name__}); delete it to start "
@@ -203,14 +199,13 @@ class State:
                 f"anew; to go on with it, restore its recipe and rename it {path.name}",
                 file=sys.stderr,
             )
-            return False
+            return
         self._network.load_state_dict(saved["network"])
         for optimizer, state in zip(self._optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         if self._average is not None:
             self._average.load_state_dict(saved["average"])
         self.step, self.seconds, self.metrics = (saved[k] for k in ("step", "seconds", "metrics"))
-        return True
 
 
 @contextmanager
