@@ -104,10 +104,14 @@ def fail(server, target, checksum=SHA256):
 
 
 @pytest.mark.parametrize("name", ["sha256", "sha1", "md5"])
-def test_a_file_comes_whole(server, target, name):
+def test_a_file_comes_whole_or_not_at_all(server, target, name):
     checksum = f"{name}:{hashlib.new(name, CONTENT).hexdigest().upper()}"
+    server.content = b"x" + CONTENT[1:]
+    assert hashlib.new(name, server.content).hexdigest() in fail(server, target, checksum)
+    assert os.listdir(target.parent) == []
+    server.content = CONTENT
     assert get(server, target, checksum) == CONTENT
-    assert server.seen == [None]
+    assert server.seen == [None, None]
 
 
 def test_cuts_are_continued_as_long_as_bytes_come(server, target):
@@ -115,49 +119,35 @@ def test_cuts_are_continued_as_long_as_bytes_come(server, target):
     assert get(server, target) == CONTENT
     ranges = ["bytes=10000-", "bytes=10000-", "bytes=30000-", "bytes=35000-"]
     assert server.seen[:5] == [None, *ranges]
-
-
-def test_a_server_that_never_gets_further_is_given_up(server, target):
-    server.ranges = False
-    server.cuts = [10_000] * 20
+    target.unlink()
+    server.seen, server.ranges, server.cuts = [], False, [10_000] * 20  # it never gets further
     fail(server, target)
     assert len(server.seen) == download.TRIES
-
-
-@pytest.mark.usefixtures("part")
-def test_what_an_earlier_call_has_left_is_continued(server, target):
-    assert get(server, target) == CONTENT
-    assert server.seen == [f"bytes={PART}-"]
 
 
 @pytest.mark.usefixtures("part")
 @pytest.mark.parametrize(
     ("changes", "requests"),
     [
+        ({}, 1),
+        ({"content": CONTENT[:PART]}, 1),  # it was complete
         ({"ranges": False}, 1),
         ({"shift": 7}, 2),  # a range from elsewhere
         ({"content": CONTENT[:20_000]}, 2),  # or behind the end
     ],
 )
-def test_what_cannot_be_continued_starts_anew(server, target, changes, requests):
+def test_what_an_earlier_call_has_left_is_continued_if_it_can_be(server, target, changes, requests):
     vars(server).update(changes)
     checksum = f"md5:{hashlib.md5(server.content).hexdigest()}"
     assert get(server, target, checksum) == server.content
     assert server.seen == [f"bytes={PART}-", None][:requests]
 
 
-def test_a_wrong_checksum_removes_what_came(server, target):
-    server.content = b"x" + CONTENT[1:]
-    assert hashlib.sha256(server.content).hexdigest() in fail(server, target)
-    assert os.listdir(target.parent) == []
-
-
 def test_a_missing_file_fails_at_once_and_keeps_what_came(server, target, part):
-    server.answers = [404] * 9
+    server.answers = [404]
     said = fail(server, target)
     assert "404" in said
     assert SHA256 in said
-    assert len(server.seen) == 1
     assert part.stat().st_size == PART
 
 
