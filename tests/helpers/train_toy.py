@@ -1,12 +1,17 @@
-"""Toy trainings, which write `<recipe>.safetensors`, its card and its metrics."""
+"""Toy trainings, which write `<recipe>.safetensors`, its card and its metrics.
+
+`python -m train_toy FOLDER` is one on a thread, with a checkpoint after every step.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tiny_models import SHAPE, START, smooth
 
 from l3c.recipe import Recipe, TrainSettings
@@ -57,3 +62,9 @@ def kill_at(patch: pytest.MonkeyPatch, call: int) -> list[int]:
 
     patch.setattr(loop.Crops, "batch", killed)
     return steps
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    loop.METRICS_EVERY, loop.CHECKPOINT_EVERY_S = 1, 0.0
+    run(Path(sys.argv[1]), toy(12))

@@ -25,6 +25,7 @@ from train_toy import MODEL, kill_at, photographs, run, toy
 
 from l3c.data.datasets import DatasetSpec, build_dataset
 from l3c.data.images import write_png
+from l3c.files import write_whole
 from l3c.models.base import load_model
 from l3c.models.l3c import L3C
 from l3c.models.zoo import read_model
@@ -84,67 +85,56 @@ def test_validation_is_measured_now_and_then_and_at_the_end(tmp_path, monkeypatc
     assert all(same) == (average is None)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Weights by decay of their average, of a training that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    return {k: run(folder / str(k), changed(average=k)).read_bytes() for k in (None, 0.9)}
+
+
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("average", [None, 0.9])
-def test_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch, average):
+def test_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch, whole, average):
     recipe = changed(average=average)
-    whole = run(tmp_path / "whole", recipe).read_bytes()
     calls = kill_at(monkeypatch, 7)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, recipe)
     assert not (tmp_path / "toy.safetensors").exists()
     assert pd.read_csv(tmp_path / "toy.csv").step.tolist() == [4]
-    assert run(tmp_path, recipe).read_bytes() == whole
+    assert run(tmp_path, recipe).read_bytes() == whole[average]
     assert calls == [0, 1, 2, 3, 4, 5, 6, *range(4, 12)]
 
 
 @pytest.mark.usefixtures("often")
-def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
-    expected = run(tmp_path / "clean", RECIPE).read_bytes()
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch, whole):
     writes = []
-    real = state.write_whole
 
     def full(path, content):
         writes.append(path)
         if len(writes) == 2:  # after the first checkpoint
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(path, content)
+        write_whole(path, content)
 
     monkeypatch.setattr(state, "write_whole", full)
     with pytest.raises(TrainingError, match=r"toy\.pt: .*No space left"):
         run(tmp_path, RECIPE)
     assert torch.load(writes[0])["step"] == 4
-    assert run(tmp_path, RECIPE).read_bytes() == expected
+    assert run(tmp_path, RECIPE).read_bytes() == whole[None]
 
 
-def test_checkpoint_of_another_recipe_is_kept_aside(tmp_path):
-    expected = run(tmp_path / "clean", RECIPE).read_bytes()
+def test_checkpoint_of_another_recipe_is_kept_aside(tmp_path, whole):
     torch.save({"identity": "other", "step": 11}, tmp_path / "toy.pt")
     kept = (tmp_path / "toy.pt").read_bytes()
-    assert run(tmp_path, RECIPE).read_bytes() == expected
+    assert run(tmp_path, RECIPE).read_bytes() == whole[None]
     assert (tmp_path / "toy.other-other.pt").read_bytes() == kept
-
-
-TOY = """
-import sys
-from pathlib import Path
-import torch
-from train_toy import run, toy
-from l3c.training import loop
-
-torch.set_num_threads(1)
-loop.METRICS_EVERY, loop.CHECKPOINT_EVERY_S = 1, 0.0
-run(Path(sys.argv[1]), toy(12))
-"""
 
 
 @pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_weights(tmp_path):
     def start(name):
-        (tmp_path / name).mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "train_toy", str(tmp_path / name)]
         helpers = Path(train_toy.__file__).parent
         paths = f"{helpers.parents[1]}{os.pathsep}{helpers}"
-        command = [sys.executable, "-c", TOY, str(tmp_path / name)]
         return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths})
 
     assert start("whole").wait() == 0
@@ -159,15 +149,13 @@ def test_a_killed_training_ends_with_the_same_weights(tmp_path):
     assert resumed.read_bytes() == whole.read_bytes()
 
 
-def test_a_compiled_training_says_so(tmp_path, monkeypatch):
+def test_a_compiled_training_says_so(tmp_path, monkeypatch, whole):
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda module: compiled.append(module) or module)
-    plain = run(tmp_path / "plain", RECIPE)
-    assert not compiled
     weights = run(tmp_path, RECIPE, compiled=True)
     assert len(compiled) == 1
     assert read_model(weights).card["compiled"]
-    assert weights.read_bytes() == plain.read_bytes()  # no name of a parameter depends on it
+    assert weights.read_bytes() == whole[None]  # no name of a parameter depends on it
 
 
 def test_what_does_not_fit_is_named(tmp_path, monkeypatch):
@@ -204,49 +192,37 @@ def test_loss_that_is_not_finite_stops_with_a_saved_state(tmp_path, monkeypatch)
 @pytest.mark.parametrize("named", ["path", "released"])
 def test_a_training_starts_from_the_weights_of_another_model(named, tmp_path, monkeypatch, capsys):
     """All that fit; an extractor that does not learn shows that they were taken."""
-    start = run(tmp_path / "start", RECIPE)
+    start = run(tmp_path / "start", changed(steps=1))
     monkeypatch.setattr("l3c.models.zoo._FOLDERS", (start.parent,))
     source = str(start) if named == "path" else "toy"
     same = changed(steps=1, lr_factors={"extractors": 0.0})
     same = same.model_copy(update={"init_from": source})
     deeper = same.model_copy(update={"model": MODEL | {"blocks": 2}})
-    expected = load_file(start)
+    expected, name = load_file(start), "extractors.0.down.weight"
     total = sum(not name.startswith("integer.") for name in expected)
     for recipe, taken in ((same, f"{total} of {total} "), (deeper, f"{total} of ")):
-        found = load_file(run(tmp_path / str(recipe.model["blocks"]), recipe))
-        name = "extractors.0.down.weight"
-        assert torch.equal(found[name], expected[name])
+        weights = run(tmp_path / str(recipe.model["blocks"]), recipe)
+        assert torch.equal(load_file(weights)[name], expected[name])
         assert taken in capsys.readouterr().err
-    assert (
-        f"init_from: {Path(source).name}"
-        in read_model(tmp_path / "2" / "toy.safetensors").card["deviations"]
-    )
+        assert f"init_from: {Path(source).name}" in read_model(weights).card["deviations"]
 
 
 @pytest.mark.parametrize("source", ["nowhere", "other.safetensors", "fits not"])
 def test_a_start_that_cannot_be_taken_is_an_error(source, tmp_path):
     if source == "fits not":
         model = {"scales": 1, "features": 16, "blocks": 0, "mixtures": 3, "dilations": [1]}
-        other = RECIPE.model_copy(update={"family": "interlaced", "model": model})
+        other = changed(steps=1).model_copy(update={"family": "interlaced", "model": model})
         source = str(run(tmp_path / "other", other))
     with pytest.raises(TrainingError, match="init_from"):
         run(tmp_path, RECIPE.model_copy(update={"init_from": source}))
 
 
-def step(*shapes):
-    """What one step with rate 1 takes from zeros, for random gradients."""
-    generator = torch.Generator().manual_seed(0)
-    parameters = [torch.nn.Parameter(torch.zeros(shape)) for shape in shapes]
-    for parameter in parameters:
-        parameter.grad = torch.randn(parameter.shape, generator=generator)
-    Muon(parameters, lr=1.0).step()
-    return [-parameter.detach() for parameter in parameters]
-
-
 @pytest.mark.parametrize("shape", [(8, 4, 3, 3), (64, 2, 3, 3), (12, 20)])
 def test_singular_values_are_near_one(shape):
-    (update,) = step(shape)
-    matrix = update.flatten(1)
+    parameter = torch.nn.Parameter(torch.zeros(shape))
+    parameter.grad = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    Muon([parameter], lr=1.0).step()
+    matrix = parameter.detach().flatten(1)
     values = torch.linalg.svdvals(matrix) / max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
     assert 0.6 < values.min() < values.max() < 1.3
 
@@ -290,9 +266,7 @@ def test_permuted_crops_are_the_same_in_other_colours():
     image = np.stack([np.full((16, 16), value, np.uint8) for value in (10, 20, 30)], -1)
     plain = TrainSettings(crop=16, batch=40)
     permuted = Crops({"a": image}, plain.model_copy(update={"permute": 1.0})).batch(0)[0]
-    assert {tuple(each) for each in permuted[:, :, 0, 0].tolist()} == set(
-        permutations((10, 20, 30))
-    )
+    assert {*map(tuple, permuted[:, :, 0, 0].tolist())} == {*permutations((10, 20, 30))}
     assert (Crops({"a": image}, plain).batch(0)[0][:, :, 0, 0] == torch.tensor([10, 20, 30])).all()
 
 
@@ -314,6 +288,5 @@ def test_bpsp_counts_every_scale():
     network, crops = tiny(), torch.from_numpy(noise(9, 3, 16, 16))
     with torch.no_grad():
         bits = sum(float(sum(network.bits(crop[None]).values())) for crop in crops)
-    assert validate(network, crops) == {
-        "validation_bpsp": pytest.approx(bits / crops.numel(), rel=1e-5)
-    }
+    found = validate(network, crops)
+    assert found == {"validation_bpsp": pytest.approx(bits / crops.numel(), rel=1e-5)}
