@@ -218,8 +218,8 @@ def build_dataset(spec: DatasetSpec, out_dir: Path) -> Path:
         manifest.unlink(missing_ok=True)  # it is written again, last
         images.mkdir(parents=True, exist_ok=True)
         rows = _make_all(photos, spec, out_dir, earlier)
-        kept = {row.image for row in rows if row.status == "kept"}
-        ours = {row.image for made in earlier.values() for row in made}
+        kept = _kept(rows)
+        ours = {name for made in earlier.values() for name in _kept(made)}
         for path in images.iterdir():
             unfinished = path.name.startswith(".") and path.suffix == ".part"
             if unfinished or (path.suffix == ".png" and path.stem in ours - kept):
@@ -237,6 +237,10 @@ def build_dataset(spec: DatasetSpec, out_dir: Path) -> Path:
             "same command continues"
         ) from error
     return manifest
+
+
+def _kept(rows: list[ManifestRow]) -> set[str]:
+    return {row.image for row in rows if row.status == "kept"}
 
 
 def _photos(spec: DatasetSpec, out_dir: Path) -> list[Photo]:
@@ -280,12 +284,12 @@ def _make_all(
         warnings.simplefilter("ignore")
         every = in_threads(lambda photo: _make(photo, prepare, images, earlier), photos, threads)
         for index, (key, made) in enumerate(every, 1):
-            if key not in earlier or made != earlier[key]:
+            if key and made != earlier.get(key):
                 journal.write(b"\n" + _ENTRY.dump_json((key, made)))  # a cut off line ends here
                 journal.flush()
             rows += made
             bar.update()
-            kept += any(row.status == "kept" for row in made)
+            kept += bool(_kept(made))
             if kept == spec.limit:
                 left = len(photos) - index
                 print(f"{spec.source}: {left} beyond the limit of {kept} not read", file=sys.stderr)

@@ -127,7 +127,7 @@ def _is_image(name: str) -> bool:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks an archive into a new folder; one that is there was unpacked before, and is kept.
+    """Unpacks an archive into a new folder.
 
     A batch of downsampled ImageNet (Chrabaszcz et al., 2017), `x.npz` of uint8 `data` (N, 3 S S)
     with S = 32 or 64, each row the planes R, G and B of an image, and `labels`, becomes
@@ -141,8 +141,6 @@ def unpack(archive: Path, folder: Path) -> None:
         DatasetError: a broken archive, a tar with a device or a path that leads out of the folder,
             a batch of another kind, or a full disk.
     """
-    if folder.exists():
-        return
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -184,7 +182,7 @@ def _unpack_batch(path: Path) -> None:
     folder = path.with_suffix("")
     folder.mkdir(exist_ok=True)
     for index, planes in enumerate(data.reshape(-1, 3, side, side)):
-        write_png(folder / f"{index:07}.png", planes.transpose(1, 2, 0))
+        write_png(folder / f"{index:07}.png", planes.transpose(1, 2, 0), durable=False)
     path.unlink()
 
 

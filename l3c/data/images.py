@@ -68,9 +68,9 @@ def file_sha256(path: Path) -> str:
         raise PictureError(one_line(error), str(path)) from None
 
 
-def write_png(path: Path, image: RGBImage) -> None:
-    """Writes uint8 (H, W, 3) as a PNG that appears whole or not at all."""
-    with whole_file(path, durable=False) as file:
+def write_png(path: Path, image: RGBImage, durable: bool = True) -> None:
+    """Writes uint8 (H, W, 3) as a PNG that appears whole or not at all; see `whole_file`."""
+    with whole_file(path, durable) as file:
         Image.fromarray(image).save(file, format="PNG")
 
 

@@ -173,8 +173,6 @@ class ImageSet(FrozenSettings):
         licence: one line.
         urls: archives, image files, or one archive with a list.
         checksums: of each URL, "sha256:...", "sha1:..." or "md5:..."; none where not known.
-        gb: about what is downloaded, in 10^9 bytes.
-        images: about how many.
         images_from: column of the list, in a CSV file, that holds the URLs of the images; or "".
         published_as: name of this data set in results/published.csv, alone or with an edition,
             where results were published on these very images; or "".
@@ -185,8 +183,6 @@ class ImageSet(FrozenSettings):
     licence: str = ""
     urls: tuple[str, ...] = Field(min_length=1)
     checksums: tuple[Checksum, ...] = ()
-    gb: float = 0.0
-    images: int = 0
     images_from: str = ""
     published_as: str = ""
 

@@ -54,8 +54,10 @@ def make_optimizers(model: Model, settings: TrainSettings) -> list[Optimizer]:
         if chosen := [p for p in parameters if id(p) in matrices]:
             made.append(Muon(chosen, lr=MUON_RATIO * rate))
         if others := [p for p in parameters if id(p) not in matrices]:
-            adam = Adam(others, lr=rate, betas=(0.9, settings.beta2))
-            made.append(RMSprop(others, lr=rate) if kind == "rmsprop" else adam)
+            if kind == "rmsprop":
+                made.append(RMSprop(others, lr=rate))
+            else:
+                made.append(Adam(others, lr=rate, betas=(0.9, settings.beta2)))
     return made
 
 

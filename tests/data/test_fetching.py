@@ -169,8 +169,6 @@ def test_files_come_out_below_their_paths_or_not_at_all(tmp_path, kind):
     (tmp_path / ".out.part" / "set" / "half").touch()
     assert unpacked(archive) == MEMBERS | {"dot/x": b"", "top": b"x"}
     assert sorted(os.listdir(tmp_path)) == [archive.name, "out"]
-    archive.unlink()
-    assert unpacked(archive).keys() > MEMBERS.keys()  # there is nothing more to do
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tar", ".tgz"])

@@ -139,7 +139,6 @@ def test_every_set_of_ours_has_an_edition_a_licence_and_urls():
     for image_set in catalogue.values():
         assert image_set.title
         assert image_set.licence
-        assert image_set.gb > 0
         assert all(url.startswith(("http://", "https://")) for url in image_set.urls)
     unknown = {name for name, each in catalogue.items() if not each.checksums}
     assert unknown == {"raise-1k", "open-images-500"}
@@ -156,13 +155,12 @@ def test_every_set_of_ours_has_an_edition_a_licence_and_urls():
         {"checksums": "sha256:12"},
         {"checksums": "crc32:12345678"},
         {"urls": ""},
-        {"gb": "many"},
         {"published_as": None},
     ],
 )
 def test_a_bad_row_is_named(tmp_path, cells):
     good = {"name": "x", "title": "X", "licence": "free", "urls": "http://a/b.zip", "checksums": ""}
-    good |= {"gb": "1", "images": "1", "images_from": "", "published_as": ""}
+    good |= {"images_from": "", "published_as": ""}
     path = tmp_path / "datasets.tsv"
 
     def write(row):
@@ -177,9 +175,9 @@ def test_a_bad_row_is_named(tmp_path, cells):
     assert str(caught.value).startswith(f"{path}, line 2: ")
 
 
-def test_another_licence_or_estimate_fetches_nothing_again():
+def test_another_licence_fetches_nothing_again():
     first = ImageSet(name="toy", urls=("http://a/b.zip",), images_from="TIFF")
-    again = first.model_copy(update={"title": "Toy", "licence": "CC0", "gb": 2.0})
+    again = first.model_copy(update={"title": "Toy", "licence": "CC0"})
     assert ImageSet(**again.fetched()) == first
     changed = first.model_copy(update={"checksums": ("md5:" + "1" * 32,)})
     assert changed.fetched() != first.fetched()
