@@ -25,7 +25,7 @@ from l3c.training import TrainingError
 from l3c.training.crops import Crops, middle, spread, validate
 from l3c.training.state import State, disk_errors, today
 
-CHECKPOINT_EVERY_S = 20.0
+CHECKPOINT_EVERY_S = 20.0  # of training; validation is not counted
 METRICS_EVERY = 25  # steps that one row of the metrics averages, at least
 VALIDATE_ROWS = 20  # rows of the metrics from one validation to the next
 MOST_ROWS = 2000  # of the metrics, about; longer runs average more steps
@@ -95,9 +95,7 @@ def train(
         ):
             coming = reader.submit(crops.batch, state.step)
             window: list[float] = []
-            window_start = time.perf_counter()
-            start = window_start - state.seconds
-            last_save = -math.inf
+            start, saved_s = time.perf_counter(), -math.inf
             for step in range(state.step, settings.steps):
                 batch, names = coming.result()
                 last = step + 1 == settings.steps
@@ -118,12 +116,12 @@ def train(
                     )
                 state.update(loss)
                 window.append(value)
-                now = time.perf_counter()
-                state.seconds = now - start
-                speed = len(window) * settings.batch / (now - window_start)
+                elapsed = time.perf_counter() - start
+                speed = len(window) * settings.batch / elapsed
                 progress.update(1, **{"loss" if network.lossy else "bpsp": value, "img/s": speed})
                 if not last and state.step % every:
                     continue
+                state.seconds += elapsed
                 row: dict[str, float | None] = {
                     "step": state.step,
                     "train_bpsp": float(np.mean(window)),
@@ -134,11 +132,10 @@ def train(
                 if validation is not None and validates:
                     row |= validate(state.result, validation)
                 state.metrics.append(row)
-                if now - last_save > CHECKPOINT_EVERY_S and not last:
+                if last or state.seconds - saved_s > CHECKPOINT_EVERY_S:
                     state.save(checkpoint, weights.with_suffix(".csv"))
-                    last_save = now
-                window, window_start = [], time.perf_counter()
-        state.save(checkpoint, weights.with_suffix(".csv"))
+                    saved_s = state.seconds
+                window, start = [], time.perf_counter()
         card = {
             "name": label,
             "compiled": compiled,

@@ -123,7 +123,7 @@ class State:
 
     Attributes:
         step: number of steps done.
-        seconds: time that they took.
+        seconds: time that they took, without validation.
         metrics: rows of the learning curve.
         result: the network that is validated and written: of averaged weights, if the recipe
             averages them.
