@@ -94,8 +94,8 @@ def _fetch_all(
 ) -> None:
     """Images and unpacked archives of some URLs, into a folder."""
     names = [PurePosixPath(unquote(urlsplit(url).path)).name or "download" for url in urls]
-    repeated, times = Counter(names).most_common(1)[0]
-    if times > 1:
+    if len(set(names)) < len(names):
+        repeated, times = Counter(names).most_common(1)[0]
         raise DatasetError(f"{image_set.name}: {times} URLs name one file, {repeated}")
     with Progress(len(urls), f"fetching {image_set.name}", "file") as bar:
         for url, name, checksum in zip_longest(urls, names, checksums):

@@ -144,10 +144,10 @@ def test_an_interrupted_build_leaves_whole_files_and_continues(tmp_path, monkeyp
         written.append(path)
         write_png(path, image)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(datasets, "write_png", dying)
-        with pytest.raises((KeyboardInterrupt, DatasetError)):
-            build(folder, out, prepare=SMALL)
+    monkeypatch.setattr(datasets, "write_png", dying)
+    with pytest.raises((KeyboardInterrupt, DatasetError)):
+        build(folder, out, prepare=SMALL)
+    monkeypatch.setattr(datasets, "write_png", write_png)
     assert not (out / "manifest.csv").exists()
     seen = reads(monkeypatch)
     manifest = build(folder, out, prepare=SMALL)
