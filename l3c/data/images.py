@@ -115,13 +115,10 @@ class ManifestRow(FrozenSettings):
     licence: str = ""
 
 
-_COLUMNS = list(ManifestRow.model_fields)
-
-
 def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
     """Writes the rows as CSV; the file appears whole or not at all."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, list(ManifestRow.model_fields), lineterminator="\n")
     writer.writeheader()
     writer.writerows(row.model_dump() for row in rows)
     write_text(path, text.getvalue())
@@ -135,10 +132,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            if reader.fieldnames != _COLUMNS:
-                raise ValueError(f"its first line is not {','.join(_COLUMNS)}")
-            filled = ({k: v for k, v in row.items() if v} for row in reader)
+            filled = ({k: v for k, v in row.items() if v} for row in csv.DictReader(file))
             return [ManifestRow.model_validate(cells) for cells in filled]
     except (OSError, csv.Error, ValueError) as error:  # ValueError: also of bytes not in UTF-8
         found = problems(error) if isinstance(error, ValidationError) else [one_line(error)]

@@ -211,9 +211,7 @@ def read_catalogue(path: Path) -> dict[str, ImageSet]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            if reader.fieldnames != list(ImageSet.model_fields):
-                raise DatasetError(f"{path}: columns are not {', '.join(ImageSet.model_fields)}")
-            return {row["name"]: ImageSet.model_validate(row) for row in reader}
+            return {row.name: row for row in map(ImageSet.model_validate, reader)}
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
     except ValidationError as error:
