@@ -1,5 +1,6 @@
 """Downloads from a server that misbehaves on command: continued, checked, whole or not at all."""
 
+import copy
 import errno
 import hashlib
 import os
@@ -17,20 +18,14 @@ SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
 PART = 30_000  # bytes that an earlier call has left
 
 
-class Server(ThreadingHTTPServer):
-    """Serves one file at any path."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content = CONTENT
-        self.ranges = True  # whether this header is obeyed
-        self.cuts = []  # after so many bytes the next connections are cut
-        self.answers = []  # status of the next requests, instead of the file
-        self.shift = 0  # of the range that is sent, against the one that was asked for
-        self.seen = []  # Range of requests
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/file.zip?x=1"
+STATE = {
+    "content": CONTENT,  # at any path
+    "ranges": True,  # whether this header is obeyed
+    "cuts": [],  # after so many bytes the next connections are cut
+    "answers": [],  # status of the next requests, instead of the file
+    "shift": 0,  # of the range that is sent, against the one that was asked for
+    "seen": [],  # Range of requests
+}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -61,7 +56,9 @@ def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(download, "PAUSE_S", 0.0)
     monkeypatch.setattr(download, "CHUNK", 4096)
-    with Server() as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        vars(server).update(copy.deepcopy(STATE))
+        server.url = f"http://127.0.0.1:{server.server_address[1]}/file.zip?x=1"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
