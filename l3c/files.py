@@ -69,28 +69,19 @@ SEEN = "folder linked again"
 
 
 @dataclass(frozen=True)
-class Left:
-    """A file or folder that is passed over, and why."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True)
 class Found:
     """What is below a folder.
 
     Attributes:
         files: with a suffix that is wanted, sorted.
-        left: hidden files and folders, and links to folders that are searched anyway.
-        others: files with other suffixes.
+        left: the rest, sorted, with the reason: HIDDEN, SEEN for links to folders that are searched
+            anyway, or the suffix of a file ("no suffix" if it has none).
         locked: folders that cannot be listed, with the system's reason.
     """
 
     files: list[Path] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
-    others: list[Path] = field(default_factory=list)
-    locked: list[Left] = field(default_factory=list)
+    left: dict[Path, str] = field(default_factory=dict)
+    locked: dict[Path, str] = field(default_factory=dict)
 
 
 def find_files(folder: Path, suffixes: Collection[str]) -> Found:
@@ -100,34 +91,35 @@ def find_files(folder: Path, suffixes: Collection[str]) -> Found:
         folder: where.
         suffixes: that are wanted, lower case, with their dots.
     """
-    found = Found()
+    files, left, locked = list[Path](), dict[Path, str](), dict[Path, str]()
 
-    def locked(error: OSError) -> None:
-        found.locked.append(Left(Path(error.filename), error.strerror or str(error)))
+    def lock(error: OSError) -> None:
+        locked[Path(error.filename)] = error.strerror or str(error)
 
     root = os.path.realpath(folder)
     visited = {root}
-    for parent, folders, files in os.walk(folder, onerror=locked, followlinks=True):
-        here, inside = Path(parent), []
+    for parent, folders, names in os.walk(folder, onerror=lock, followlinks=True):
+        inside = []
         for name in sorted(folders):
-            target = os.path.realpath(here / name)
-            if name.startswith(".") or target in visited or _leads_back(here / name, target, root):
-                reason = HIDDEN if name.startswith(".") else SEEN
-                found.left.append(Left(here / name, reason))
+            path = Path(parent, name)
+            target = os.path.realpath(path)
+            if name.startswith("."):
+                left[path] = HIDDEN
+            elif target in visited or _leads_back(path, target, root):
+                left[path] = SEEN
             else:
                 visited.add(target)
                 inside.append(name)
         folders[:] = inside
-        for name in files:
-            if name.startswith("."):
-                found.left.append(Left(here / name, HIDDEN))
+        for path in (Path(parent, name) for name in names):
+            suffix = path.suffix.lower()
+            if path.name.startswith("."):
+                left[path] = HIDDEN
+            elif suffix in suffixes:
+                files.append(path)
             else:
-                wanted = Path(name).suffix.lower() in suffixes
-                (found.files if wanted else found.others).append(here / name)
-    found.files.sort()
-    found.others.sort()
-    found.left.sort(key=lambda left: left.path)
-    return found
+                left[path] = suffix or "no suffix"
+    return Found(sorted(files), dict(sorted(left.items())), locked)
 
 
 def _leads_back(path: Path, target: str, root: str) -> bool:

@@ -13,15 +13,14 @@ from functools import partial
 from typing import Any
 
 from coder.errors import CorruptStreamError
-from l3c.cli.decode import SUFFIXES, fields_of, flaw_fields, flaws_of
+from l3c.cli.decode import SUFFIXES, fields_of, flaw_fields
 from l3c.cli.exits import Exit
-from l3c.cli.files import Job, find_jobs
+from l3c.cli.files import Job
 from l3c.cli.options import add_inputs, add_shared
 from l3c.cli.report import Batch, Outcome
-from l3c.coding import mode_of
-from l3c.fileformat.container import Container, header_bytes, is_lossy, split_parts, unpack
+from l3c.coding import opened
+from l3c.fileformat.container import Container, header_bytes, split_parts
 from l3c.fileformat.errors import TileError
-from l3c.fileformat.tiles import tile_rectangles
 from l3c.images.picture import Mode, Section
 from l3c.models.tile_codec import Arithmetic
 from l3c.models.zoo import ModelError, ModelFile, named_model, released
@@ -40,20 +39,17 @@ def run(args: argparse.Namespace) -> Exit:
     models = [named_model(args.model)] if args.model else []
     with contextlib.suppress(ModelError):  # only a name and a number of scales are taken of them
         models += released()
-    jobs, left = find_jobs(args.inputs, SUFFIXES)
-    return Batch(args, jobs, left).run(partial(_describe, models=models))
+    return Batch(args, SUFFIXES).run(partial(_describe, models=models))
 
 
 def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
     data = job.read()
-    file = unpack(data, damaged=True, lossy=is_lossy(data))
-    mode = mode_of(file)
+    file, mode, _ = opened(data, damaged=True, lossy=None)
     kinds = {int(section): section.name for section in Section}
     model = next((m for m in models if file.model in m.identities), None)
     tiles, flaws = _tiles(data, file, mode, model)
     fields = {
-        "input": job.name,
-        **fields_of(file, len(data)),
+        **fields_of(file, mode, len(data)),
         "bits": mode.bits,
         "bytes": len(data),
         "model": file.model.hex() or None,
@@ -62,15 +58,13 @@ def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
         **tiles,
         "flaws": flaw_fields(flaws),
     }
-    return Outcome(_text(fields), fields, flaws)
+    return f"{job.name}\n{_text(fields)}", fields, flaws
 
 
 def _tiles(
     data: bytes, container: Container, mode: Mode, model: ModelFile | None
 ) -> tuple[dict[str, Any], list[Exception]]:
     """Fields of a file's tiles and bytes, and its flaws."""
-    rows, cols = container.rows, container.cols
-    rectangles = tile_rectangles(container.height, container.width, rows, cols)
     # How many streams a network's tile has is known from its model's card alone: without one they
     # are counted together.
     streams = model.card.get("streams") if model else None
@@ -79,8 +73,9 @@ def _tiles(
     parts = Counter(
         {"container": header_bytes(data), "sections": sum(len(c) for _, c in container.sections)}
     )
-    flaws, by_fallback = flaws_of(data, container), []
-    for tile, (y, x, h, w) in zip(container.tiles, rectangles, strict=True):
+    placed, by_fallback = container.placed(), []
+    flaws: list[Exception] = [*container.flaws]
+    for (y, x, h, w), tile in placed.items():
         try:
             tile.check((y, x, h, w))
         except TileError as error:
@@ -101,9 +96,9 @@ def _tiles(
         parts["unreadable"] = unreadable
     fields = {
         "tiles": {
-            "rows": rows,
-            "cols": cols,
-            "largest": max(([h, w] for _, _, h, w in rectangles), key=math.prod),
+            "rows": container.rows,
+            "cols": container.cols,
+            "largest": max(([h, w] for _, _, h, w in placed), key=math.prod),
             "by_fallback": by_fallback,
         },
         "arithmetic": Arithmetic(container.arithmetic).text,
@@ -137,4 +132,4 @@ def _text(fields: dict[str, Any]) -> str:
         "bytes": parts,
         "checksums": f"{bad} bad, see below" if bad else "good",
     }
-    return "\n".join([fields["input"], *(f"  {key:<10}{line}" for key, line in lines.items())])
+    return "\n".join(f"  {key:<10}{line}" for key, line in lines.items())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l3c.cli.exits import Exit, InputError, UsageError
-from l3c.cli.files import Job, find_jobs
+from l3c.cli.files import Job
 from l3c.cli.options import add_coding, add_inputs, add_shared, number_in
 from l3c.cli.report import Batch, Outcome
 from l3c.images.picture import Mode, Picture
@@ -50,8 +50,7 @@ def run(args: argparse.Namespace) -> Exit:
     if args.model is None:
         scaled = (each.name for each in released() if len(each.card.get("streams", ())) > 1)
         args.model = next(scaled, None)
-    jobs, left = find_jobs(args.inputs, IMAGE_SUFFIXES)
-    return Batch(args, jobs, left).run(partial(_sample, numbers=itertools.count()))
+    return Batch(args, IMAGE_SUFFIXES).run(partial(_sample, numbers=itertools.count()))
 
 
 def _sample(job: Job, batch: Batch, numbers: Iterator[int]) -> Outcome:
@@ -76,8 +75,7 @@ def _sample(job: Job, batch: Batch, numbers: Iterator[int]) -> Outcome:
         for target, sample in samples.items()
     ]
     lines = [f"{each['output']}: {each['stored_bpsp']:.4f} bpsp stored" for each in stored]
-    fields = {"input": job.name, "model": codec.identity.hex(), "samples": stored}
-    return Outcome("\n".join(lines), fields)
+    return "\n".join(lines), {"model": codec.identity.hex(), "samples": stored}, []
 
 
 def _name(sample: Sample) -> str:

@@ -4,7 +4,7 @@ FORMAT.md specifies every byte. Nothing here knows what a tile's bytes mean, nor
 
 A `.l3y` file (LOSSY.md) is the same without the fields that are equal in all of them: its one tile
 is the image, its "pixels" are symbols from which a lossy model reconstructs it. It has another
-signature and suffix, and readers of either kind refuse the other.
+signature and suffix; `Container.lossy` tells decoders, which refuse the other kind.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from coder.errors import CoderError, CorruptStreamError
 from coder.leb128 import leb128, read_leb128
 from l3c.fileformat import errors
 from l3c.fileformat.errors import GET_AGAIN, SALVAGE, Rectangle
-from l3c.fileformat.tiles import grid_flaw
+from l3c.fileformat.tiles import grid_flaw, tile_rectangles
 
 # Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
 MAGIC = b"\x8fL3C\r\n\x1a\n"
@@ -94,7 +94,7 @@ class Container:
         tiles: row by row.
         version: of the format, 3 where the first byte of each payload names what coded it; 1 of
             lossy files, whose mode is 4, arithmetic 3 and grid 1 x 1.
-        damaged_sections: kinds of the sections that were left out, by `unpack(damaged=True)`.
+        flaws: what `unpack(damaged=True)` found: a wrong length, sections that it left out.
     """
 
     mode: int
@@ -107,22 +107,21 @@ class Container:
     sections: tuple[tuple[int, bytes], ...]
     tiles: tuple[Tile, ...]
     version: int = VERSIONS[0]
-    damaged_sections: tuple[int, ...] = ()
+    flaws: tuple[CoderError, ...] = field(default=(), compare=False)
 
     @property
     def lossy(self) -> bool:
         """Whether it is a `.l3y` file."""
         return self.version == LOSSY_VERSION
 
+    def placed(self) -> dict[Rectangle, Tile]:
+        """The tiles by their rectangles, in their order."""
+        rectangles = tile_rectangles(self.height, self.width, self.rows, self.cols)
+        return dict(zip(rectangles, self.tiles, strict=True))
+
 
 def pixels_crc(samples: npt.NDArray[Any]) -> int:
-    """CRC-32 of samples of any shape in C order: uint8 as they are, uint16 with the low byte first.
-
-    Raises:
-        TypeError: samples of another type.
-    """
-    if samples.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
-        raise TypeError(f"samples must be uint8 or uint16, got {samples.dtype}")
+    """CRC-32 of uint8 samples of any shape in C order, or of uint16 with the low byte first."""
     little = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<"))
     return zlib.crc32(little.data)
 
@@ -149,11 +148,6 @@ def split_parts(data: Bytes, n: int) -> list[bytes]:
     return [bytes(view[start:end]) for start, end in itertools.pairwise([*ends, len(view)])]
 
 
-def is_lossy(data: Bytes) -> bool:
-    """Whether bytes begin as a lossy file."""
-    return bytes(data[: len(LOSSY_MAGIC)]) == LOSSY_MAGIC
-
-
 def pack(container: Container) -> bytes:
     """The bytes of a file; inverse of `unpack`. Sections are written in the order of their kinds.
 
@@ -176,7 +170,7 @@ def pack(container: Container) -> bytes:
         head = start + leb128(len(body), "header") + body
         contents = [content for _, content in c.sections]
         data = b"".join([head, _u32(zlib.crc32(head)), *contents, *payloads])
-        same = unpack(data, lossy=c.lossy) == c
+        same = unpack(data) == c
     except (CoderError, OverflowError) as error:
         raise ValueError(f"FORMAT.md does not allow this container: {error}") from error
     if not same:
@@ -184,60 +178,59 @@ def pack(container: Container) -> bytes:
     return data
 
 
-def unpack(data: Bytes, *, damaged: bool = False, lossy: bool = False) -> Container:
-    """Parses a file. Every length is checked against the bytes that are there.
+def unpack(data: Bytes, *, damaged: bool = False) -> Container:
+    """Parses a file of either kind. Every length is checked against the bytes that are there.
 
     Payloads are views into `data`; `Tile.check` compares their checksums.
 
     Args:
         data: the whole file.
-        lossy: expect a lossy file, not a lossless one.
-        damaged: take what is left of a file whose header is intact. Sections with wrong checksums
-            are left out and listed in `damaged_sections`; tiles that the file ends before have the
-            payload None; bytes after the last tile are ignored.
+        damaged: take what is left of a file whose header is intact, and list the `flaws` instead
+            of raising the first. Sections with wrong checksums are left out; tiles that the file
+            ends before have the payload None; bytes after the last tile are ignored.
 
     Raises:
         CoderError: its class (`l3c.fileformat.errors`) is the kind of damage. With `damaged` no
             SectionAlteredError, no TrailingBytesError, and a TruncatedError in the header alone.
     """
     view = memoryview(data).cast("B")
-    version, header, at = _header(view, lossy)
+    version, header, at = _header(view)
+    lossy = version == LOSSY_VERSION
     fields, sections, tiles = _parse(header, lossy)
     expected = at + sum(size for _, size, _ in sections) + sum(size for size, _, _ in tiles)
-    if len(view) != expected and not damaged:
+    found, made, flaws = [], [], list[CoderError]()
+    if len(view) != expected:
         early, hint = len(view) < expected, GET_AGAIN if lossy else f"{GET_AGAIN}, or {SALVAGE}"
-        raise (errors.TruncatedError if early else errors.TrailingBytesError)(
-            f"file of {len(view)} bytes {'ends early' if early else 'goes on after its end'}: its "
-            f"header announces {expected}; {hint}"
-        )
-    found, lost, made = [], [], []
+        ends = "ends early" if early else "goes on after its end"
+        text = f"file of {len(view)} bytes {ends}: its header announces {expected}; {hint}"
+        flaws.append((errors.TruncatedError if early else errors.TrailingBytesError)(text))
     for kind, size, crc in sections:
         content, at = bytes(view[at : at + size]), at + size
         if len(content) == size and zlib.crc32(content) == crc:
             found.append((kind, content))
-        elif damaged:
-            lost.append(kind)
         else:
-            raise errors.SectionAlteredError(kind)
+            flaws.append(errors.SectionAlteredError(kind))
+    if flaws and not damaged:
+        raise flaws[0]
     for size, payload_crc, crc in tiles:
         payload, at = view[at : at + size], at + size
         made.append(Tile(payload if at <= len(view) else None, payload_crc, crc))
-    return Container(*fields, tuple(found), tuple(made), version, tuple(lost))
+    return Container(*fields, tuple(found), tuple(made), version, tuple(flaws))
 
 
 def header_bytes(data: Bytes) -> int:
     """How many bytes come before the sections and tiles of a file; raises as `unpack` does."""
-    return _header(memoryview(data).cast("B"), is_lossy(data))[2]
+    return _header(memoryview(data).cast("B"))[2]
 
 
-def _header(view: memoryview, lossy: bool) -> tuple[int, bytes, int]:
+def _header(view: memoryview) -> tuple[int, bytes, int]:
     """Version, the header's fields, whose checksum fits, and where the header ends."""
+    lossy = view[: len(MAGIC)] == LOSSY_MAGIC
     magic, versions = (LOSSY_MAGIC, (LOSSY_VERSION,)) if lossy else (MAGIC, VERSIONS)
     start = len(magic) + 1
     inside = errors.TruncatedError(f"file of {len(view)} bytes ends inside the header; {GET_AGAIN}")
-    if view[: len(magic)] != magic[: len(view)]:
-        kind = "a lossy L3C" if lossy else "an L3C"
-        raise errors.NotL3CError(f"not {kind} file: it does not start with the signature")
+    if all(view[: len(known)] != known[: len(view)] for known in (MAGIC, LOSSY_MAGIC)):
+        raise errors.NotL3CError("not an L3C file: it does not start with the signature")
     if len(view) < start:
         raise inside
     version = view[start - 1]

@@ -62,13 +62,7 @@ def encode(samples: Samples, bits: int) -> bytes:
         samples: uint8 (H, W, C) for 1 and 8 bits, uint16 for 16; C from 1 to 4, the last of 2 or 4
             channels being alpha.
         bits: 1 (samples are 0 or 1), 8 or 16.
-
-    Raises:
-        ValueError: for anything else.
     """
-    _check(samples.shape, bits)
-    if samples.dtype != _DTYPES[bits] or (bits == 1 and samples.max() > 1):
-        raise ValueError(f"expected samples of {bits} bits, got {samples.dtype}, {samples.max()}")
     # min keeps the first of equals: the lowest code, since candidates come in that order.
     # The copy has the plain strides that the libraries ask for, even where a side is 1.
     return min(_candidates(samples.copy(order="C"), bits), key=len)
@@ -110,9 +104,7 @@ def decode(data: bytes | memoryview, shape: Shape, bits: int) -> Samples:
     Raises:
         FallbackError: if the bytes are no such samples. Damage that leads to other samples of the
             same shape is possible: WebP has no checksum.
-        ValueError: if there are no samples of this shape and depth.
     """
-    _check(shape, bits)
     if len(data) == 0:
         raise FallbackError("the samples are missing: no bytes")
     code, body = data[0], memoryview(data)[1:]
@@ -247,11 +239,3 @@ def _run(name: str, decoder: Any, *args: Any, **options: Any) -> None:
         raise  # a matter of the machine, not of the bytes
     except Exception as error:
         raise FallbackError(f"{name}: {one_line(error)}") from error
-
-
-def _check(shape: tuple[int, ...], bits: int) -> None:
-    if bits not in _DTYPES or len(shape) != 3 or min(shape) < 1 or shape[2] > 4:
-        raise ValueError(
-            f"expected shape (H, W, C), none of them 0, C up to 4, of 1, 8 or 16 bits, got {shape} "
-            f"of {bits}"
-        )

@@ -22,7 +22,7 @@ from l3c.data.sources import (
     read_catalogue,
     unique_names,
 )
-from l3c.files import Found, Left
+from l3c.files import Found
 
 PIXELS = np.zeros((3, 5, 3), np.uint8)
 
@@ -67,7 +67,7 @@ def test_a_useless_folder_is_one_line_that_names_it(tmp_path):
 
 
 def test_a_folder_that_cannot_be_listed_is_no_silent_gap(tmp_path, monkeypatch):
-    locked = Found([tmp_path / "a.png"], locked=[Left(tmp_path / "locked", "Permission denied")])
+    locked = Found([tmp_path / "a.png"], locked={tmp_path / "locked": "Permission denied"})
     monkeypatch.setattr(sources, "find_files", lambda *_: locked)
     with pytest.raises(DatasetError, match="locked: "):
         folder_photos(tmp_path)

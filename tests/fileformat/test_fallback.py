@@ -89,25 +89,6 @@ def test_every_candidate_decodes_and_the_smallest_is_taken(size, channels, bits,
     assert stream == min(candidates, key=len)
 
 
-@pytest.mark.parametrize(
-    ("array", "bits"),
-    [
-        (np.zeros((2, 2, 1), np.uint8), 16),
-        (np.zeros((2, 2, 1), np.uint16), 8),
-        (np.zeros((2, 2, 1), ">u2"), 16),
-        (np.zeros((2, 2, 1), np.uint8), 4),
-        (np.zeros((2, 2, 1), np.float32), 8),
-        (np.zeros((2, 2), np.uint8), 8),
-        (np.zeros((2, 0, 1), np.uint8), 8),
-        (np.zeros((2, 2, 5), np.uint8), 8),
-        (np.full((2, 2, 1), 2, np.uint8), 1),
-    ],
-)
-def test_arguments_are_checked(array, bits):
-    with pytest.raises(ValueError):
-        fallback.encode(array, bits)
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_golden_streams_decode_for_ever(case):
     coder, shape, bits = CASES[case]

@@ -21,7 +21,6 @@ from l3c.fileformat.container import (
     MAGIC,
     Container,
     Tile,
-    is_lossy,
     pack,
     pack_parts,
     split_parts,
@@ -93,14 +92,14 @@ def with_checksum(data: bytes) -> bytes:
 def run(data: bytes, damaged: bool) -> str:
     """What the parser says, in a word. Anything but a CoderError is raised."""
     try:
-        found = unpack(data, damaged=damaged, lossy=is_lossy(data))
+        found = unpack(data, damaged=damaged)
     except CoderError as error:
         str(error)
         return type(error).__name__
     if not damaged:
         if pack(found) != data:
             raise AssertionError("a file with two spellings")
-    elif found.damaged_sections or any(tile.payload is None for tile in found.tiles):
+    elif found.flaws:
         return "salvaged"
     if len(found.tiles) <= 64 and found.version != LOSSY_VERSION:
         rectangles = tile_rectangles(found.height, found.width, found.rows, found.cols)

@@ -12,8 +12,9 @@ from pictures import exif_block, noise, pictures, refused, saved
 from PIL import Image
 from png_files import png_file
 
-from l3c.images import reading
+from l3c.images import png
 from l3c.images.picture import Mode, Picture, Section
+from l3c.images.pillow import from_pil, to_pil
 from l3c.images.png import png_of
 from l3c.images.reading import read_picture
 
@@ -37,8 +38,8 @@ def test_indices_beyond_the_palette_are_kept():
     """Pillow alone would write 7 as 1, since a palette of two entries takes one bit."""
     image = Image.frombytes("P", (2, 1), b"\x01\x07")
     image.putpalette(b"abcdef")
-    picture = Picture.from_pil(image)
-    assert Picture.from_pil(picture.to_pil()) == picture
+    picture = from_pil(image)
+    assert from_pil(to_pil(picture)) == picture
     found = read_picture(png_of(picture))
     assert found.samples.tobytes() == b"\x01\x07"
     assert found.sections[Section.PALETTE] == b"abcdef" + bytes(18)
@@ -104,9 +105,9 @@ def test_paths_refused(tmp_path):
 
 def test_size_limit_is_checked_before_the_pixels(monkeypatch):
     data = saved(Image.new("L", (5, 4)), "PNG")
-    monkeypatch.setattr(reading, "MAX_PIXELS", 20)
+    monkeypatch.setattr(png, "MAX_PIXELS", 20)
     assert read_picture(data).samples.size == 20
-    monkeypatch.setattr(reading, "MAX_PIXELS", 19)
+    monkeypatch.setattr(png, "MAX_PIXELS", 19)
     assert "5 x 4 pixels" in refused(data)
 
 
