@@ -45,9 +45,15 @@ def run(args: argparse.Namespace) -> Exit:
 def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
     data = job.read()
     file, mode, _ = opened(data, damaged=True, lossy=None)
+    flaws: list[Exception] = [*file.flaws]
+    for rectangle, tile in file.placed().items():
+        try:
+            tile.check(rectangle)
+        except TileError as error:
+            flaws.append(error)
     kinds = {int(section): section.name for section in Section}
     model = next((m for m in models if file.model in m.identities), None)
-    tiles, flaws = _tiles(data, file, mode, model)
+    parts, by_fallback = _parts(data, file, mode, model)
     fields = {
         **fields_of(file, mode, len(data)),
         "bits": mode.bits,
@@ -55,35 +61,35 @@ def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
         "model": file.model.hex() or None,
         "model_name": model.name if model else None,
         "sections": {kinds.get(k, f"kind {k}"): len(content) for k, content in file.sections},
-        **tiles,
+        "tiles": {
+            "rows": file.rows,
+            "cols": file.cols,
+            "largest": max(([h, w] for _, _, h, w in file.placed()), key=math.prod),
+            "by_fallback": by_fallback,
+        },
+        "arithmetic": Arithmetic(file.arithmetic).text,
+        "bytes_by_part": parts,
         "flaws": flaw_fields(flaws),
     }
     return f"{job.name}\n{_text(fields)}", fields, flaws
 
 
-def _tiles(
-    data: bytes, container: Container, mode: Mode, model: ModelFile | None
-) -> tuple[dict[str, Any], list[Exception]]:
-    """Fields of a file's tiles and bytes, and its flaws."""
+def _parts(
+    data: bytes, file: Container, mode: Mode, model: ModelFile | None
+) -> tuple[dict[str, int], list[list[int]]]:
+    """Bytes of a file by part, and x, y, width, height of the tiles that the fallback coded."""
     # How many streams a network's tile has is known from its model's card alone: without one they
     # are counted together.
     streams = model.card.get("streams") if model else None
     alpha = ["alpha"] if mode.alpha else []
     of_network = [*streams, *alpha] if streams else ["streams"]
-    parts = Counter(
-        {"container": header_bytes(data), "sections": sum(len(c) for _, c in container.sections)}
-    )
-    placed, by_fallback = container.placed(), []
-    flaws: list[Exception] = [*container.flaws]
-    for (y, x, h, w), tile in placed.items():
-        try:
-            tile.check((y, x, h, w))
-        except TileError as error:
-            flaws.append(error)
+    sections = sum(len(content) for _, content in file.sections)
+    parts, by_fallback = Counter({"container": header_bytes(data), "sections": sections}), []
+    for (y, x, h, w), tile in file.placed().items():
         if tile.payload is None:
             continue
         try:
-            by_network, body = split_payload(container, tile.payload)
+            by_network, body = split_payload(file, tile.payload)
             names = of_network if by_network else ["fallback"]
             split = split_parts(body, len(names))
         except CorruptStreamError:  # "unreadable" below
@@ -94,17 +100,7 @@ def _tiles(
         by_fallback += [] if by_network else [[x, y, w, h]]
     if unreadable := len(data) - parts.total():
         parts["unreadable"] = unreadable
-    fields = {
-        "tiles": {
-            "rows": container.rows,
-            "cols": container.cols,
-            "largest": max(([h, w] for _, _, h, w in placed), key=math.prod),
-            "by_fallback": by_fallback,
-        },
-        "arithmetic": Arithmetic(container.arithmetic).text,
-        "bytes_by_part": dict(parts),
-    }
-    return fields, flaws
+    return dict(parts), by_fallback
 
 
 def _text(fields: dict[str, Any]) -> str:

@@ -11,20 +11,11 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from l3c.api import Model
-from l3c.cli.exits import (
-    Exit,
-    InputError,
-    UsageError,
-    combined,
-    error_fields,
-    error_line,
-    exit_of,
-)
+from l3c.cli.exits import Exit, InputError, combined, error_fields, error_line, exit_of
 from l3c.cli.files import Job, Outputs, find_jobs
 from l3c.cli.process import STDOUT
 from l3c.messages import listed
 from l3c.models.zoo import named_model, read_model
-from l3c.threads import limit_threads
 
 Outcome = tuple[str, dict[str, Any], Sequence[Exception]]
 """What came of a file: lines for people; fields for scripts, of which `sizes` are summed up; and
@@ -60,7 +51,7 @@ class Batch:
 
     Raises:
         ModelError: no such model.
-        UsageError: inputs and output do not fit, or no such device here.
+        UsageError: inputs and output do not fit.
     """
 
     model: Model
@@ -77,7 +68,9 @@ class Batch:
         self.outputs = Outputs(force=getattr(args, "force", False))
         self._jobs, self._left = find_jobs(args, suffixes, becomes, name_others=name_others)
         if "device" in args:
-            self.model = _model(args)
+            if args.model:
+                named_model(args.model)  # fails now rather than at the first file
+            self.model = Model(args.model, args.device, getattr(args, "arithmetic", None))
         quiet = getattr(args, "quiet", False)
         self._talks = not quiet and not args.json
         self._warned: set[str] = set()
@@ -183,21 +176,6 @@ class Batch:
 
     def _print(self, text: str, file: Any) -> None:
         (print if self._bar is None else self._bar.write)(text, file=file)
-
-
-def _model(args: argparse.Namespace) -> Model:
-    if args.model:
-        named_model(args.model)  # fails now rather than at the first file
-    if args.threads:
-        limit_threads(args.threads)
-    if args.device == "cuda":
-        from l3c.models.base import choose_device
-
-        try:
-            choose_device(args.device)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-    return Model(args.model, args.device, getattr(args, "arithmetic", None))
 
 
 def print_written(args: argparse.Namespace, line: Callable[[dict[str, Any]], str]) -> Exit:

@@ -30,10 +30,6 @@ Samples = NDArray[Any]
 Shape = tuple[int, int, int]
 
 
-class FallbackError(CorruptStreamError):
-    """Bytes that are no samples of the expected shape and depth."""
-
-
 class Coder(IntEnum):
     """First byte of a stream. The values are stored in files."""
 
@@ -102,17 +98,17 @@ def decode(data: bytes | memoryview, shape: Shape, bits: int) -> Samples:
         C-contiguous, writable, of this shape, uint8 or for 16 bits uint16.
 
     Raises:
-        FallbackError: if the bytes are no such samples. Damage that leads to other samples of the
-            same shape is possible: WebP has no checksum.
+        CorruptStreamError: the bytes are no such samples. Damage that leads to others of the same
+            shape is possible: WebP has no checksum.
     """
     if len(data) == 0:
-        raise FallbackError("the samples are missing: no bytes")
+        raise CorruptStreamError("the samples are missing: no bytes")
     code, body = data[0], memoryview(data)[1:]
     if code not in _coders(shape, bits):
-        raise FallbackError(f"unknown coder {code} for samples {shape} of {bits} bits")
+        raise CorruptStreamError(f"unknown coder {code} for samples {shape} of {bits} bits")
     samples = _FUNCTIONS[Coder(code)][1](body, shape, bits)
     if bits == 1 and samples.max() > 1:
-        raise FallbackError(f"a sample of {samples.max()}, expected 0 or 1")
+        raise CorruptStreamError(f"a sample of {samples.max()}, expected 0 or 1")
     return samples
 
 
@@ -144,7 +140,7 @@ def _from_raw(body: memoryview, shape: Shape, bits: int) -> Samples:
     count = shape[0] * shape[1] * shape[2]
     expected = -(-count * bits // 8)
     if len(body) != expected:
-        raise FallbackError(
+        raise CorruptStreamError(
             f"{len(body)} bytes of raw samples, expected {expected} for {shape} of {bits} bits"
         )
     if bits == 1:
@@ -165,7 +161,7 @@ def _to_jpegxl(samples: Samples, bits: int, effort: int = 7) -> bytes:
 def _from_jpegxl(body: memoryview, shape: Shape, bits: int) -> Samples:
     """The library compares shape and type with the header before it takes any memory."""
     if body[:2] != _JPEG_XL_START:
-        raise FallbackError("no JPEG XL codestream")
+        raise CorruptStreamError("no JPEG XL codestream")
     samples = np.empty(shape, _DTYPES[bits])
     out = samples[..., 0] if shape[2] == 1 else samples
     _run("JPEG XL", imagecodecs.jpegxl_decode, bytes(body), numthreads=1, out=out)
@@ -213,7 +209,7 @@ def _to_split(samples: Samples, bits: int) -> bytes:
 def _from_split(body: memoryview, shape: Shape, bits: int) -> Samples:
     length, parts = int.from_bytes(body[:4], "little"), body[4:]
     if not 0 < length < len(parts):
-        raise FallbackError("color and alpha: their lengths do not fit the bytes")
+        raise CorruptStreamError("color and alpha: their lengths do not fit the bytes")
     height, width, channels = shape
     color = decode(parts[:length], (height, width, channels - 1), bits)
     return np.concatenate([color, decode(parts[length:], (height, width, 1), bits)], axis=2)
@@ -238,4 +234,4 @@ def _run(name: str, decoder: Any, *args: Any, **options: Any) -> None:
     except MemoryError:
         raise  # a matter of the machine, not of the bytes
     except Exception as error:
-        raise FallbackError(f"{name}: {one_line(error)}") from error
+        raise CorruptStreamError(f"{name}: {one_line(error)}") from error
