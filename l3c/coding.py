@@ -20,7 +20,7 @@ from l3c.images.picture import Mode, Picture, PictureError, Samples, Section, ch
 from l3c.models.tile_codec import Arithmetic, TileCodec
 from l3c.stopwatch import is_timed, timed
 from l3c.threads import in_threads
-from l3c.tile_coding import Choice, CodedTile, decode_tiles, encode_tiles, stored_tile
+from l3c.tile_coding import Choice, CodedTile, decode_tiles, encode_tiles
 
 _RGB, _GREY = (Mode.RGB, Mode.RGBA), (Mode.GREY, Mode.GREY_ALPHA)
 
@@ -240,7 +240,7 @@ def _file(
             rows=grid[0],
             cols=grid[1],
             sections=tuple(picture.sections.items()),
-            tiles=tuple(stored_tile(tile, version) for tile in coded),
+            tiles=tuple(tile.stored(version) for tile in coded),
             version=version,
         )
     )

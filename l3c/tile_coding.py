@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 import numpy as np
 
@@ -48,20 +48,19 @@ class Choice(StrEnum):
     SMALLEST = "smallest"
 
 
-class CodedTile(NamedTuple):
+@dataclass(frozen=True)
+class CodedTile:
     """A payload as in format 2, whether the network made it, and the checksum of the samples."""
 
     payload: bytes
     by_network: bool
     crc: int
 
-
-def stored_tile(tile: CodedTile, version: int) -> Tile:
-    """A tile as a version of the container stores it."""
-    payload = tile.payload
-    if version > 2:
-        payload = (_NETWORK if tile.by_network else _FALLBACK) + payload
-    return Tile(payload, zlib.crc32(payload), tile.crc)
+    def stored(self, version: int) -> Tile:
+        """As a version of the container stores it."""
+        first = (_NETWORK if self.by_network else _FALLBACK) if version > 2 else b""
+        payload = first + self.payload
+        return Tile(payload, zlib.crc32(payload), self.crc)
 
 
 def encode_tiles(

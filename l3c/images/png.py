@@ -14,10 +14,10 @@ import numpy as np
 
 from l3c.images.picture import Mode, Picture, PictureError, Section
 from l3c.images.pillow import EXIF_PREFIX, raw_profile
-from l3c.messages import counted
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
+_IHDR_END = len(SIGNATURE) + 25
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 
 _INDEXED = 3
@@ -35,128 +35,133 @@ _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _NOT_SAID = (b"pHYs", b"tIME", b"sRGB")
 _OVERRIDDEN = ("gAMA", "cHRM")  # where there is an ICC profile or sRGB
 _MAX_SIDE = 1_000_000  # libpng's limit
-# Where Pillow calls files of other formats a decompression bomb. Larger images can be given as
-# arrays.
-MAX_PIXELS = 178_956_970
 _MAX_METADATA = 2**28  # bytes of one profile or packet after decompression
 
 
-def read_png(data: bytes) -> Picture:
-    """The picture in a PNG file: samples as they are stored, but for grey of 2 and 4 bits.
+class PngFile:
+    """The chunks of a PNG file.
+
+    Args:
+        data: the file.
+
+    Attributes:
+        width, height: in pixels, as the header says.
 
     Raises:
-        PictureError: damaged, truncated, animated, too large, or of a kind that is not read.
-        imagecodecs.PngError: fewer rows than the header says, or damaged.
+        PictureError: damaged, truncated, animated, or of a kind that is not read.
     """
-    import imagecodecs  # takes time
 
-    chunks, compressed, losses = _chunks(data)
-    header, kinds = chunks[0][1], [kind for kind, _ in chunks]
-    if data[12:16] != b"IHDR" or len(header) != 13:
-        raise _damaged("a PNG that does not begin with its header")
-    width, height, bits, color = struct.unpack(">IIBB", header[:10])
-    _check_sides(height, width)
-    if width * height > MAX_PIXELS:
-        raise PictureError(
-            f"{width} x {height} pixels, more than the {MAX_PIXELS} allowed in a file: "
-            "give it as an array"
-        )
-    if not compressed:
-        raise _damaged("a PNG without pixels")
-    if kind := _REFUSED.get((color, bits)):
-        raise PictureError(f"a PNG with 16-bit {kind}: convert it to 8 bits")
-    if (color, bits) not in _MODES:
-        raise _damaged(f"a PNG of {bits} bits and color type {color}")
-    if (frames := kinds.count(b"fcTL")) > 1 or b"fdAT" in kinds:
-        raise PictureError(f"animated ({frames} frames)")
-    mode, top = _MODES[color, bits], 2**bits - 1
-    shown = 0 if mode == Mode.PALETTE else color  # indices as if they were grey
-    header = _chunk(b"IHDR", header[:9] + bytes((shown,)) + header[10:])
-    pixels = b"".join((SIGNATURE, header, *compressed, _chunk(b"IEND", b"")))
-    samples = imagecodecs.png_decode(pixels).reshape(height, width, mode.channels)
-    if mode in (Mode.BILEVEL, Mode.PALETTE):
-        samples //= 255 // top  # grey of few bits comes expanded to 8
-    sections, stored = _metadata(chunks, bits, losses), dict(chunks)
-    if mode == Mode.PALETTE and b"PLTE" in stored:
-        sections[Section.PALETTE] = stored[b"PLTE"]
-    if (transparent := stored.get(b"tRNS")) and not mode.alpha:
-        if bits < 8 and mode != Mode.PALETTE:
-            value = int.from_bytes(transparent, "big") & top
-            value *= 1 if mode == Mode.BILEVEL else 255 // top
-            transparent = value.to_bytes(2, "big")
-        sections[Section.TRANSPARENCY] = transparent
-    return Picture(mode, samples, sections, tuple(dict.fromkeys(losses)))
+    def __init__(self, data: bytes) -> None:
+        self._losses: list[str] = []
+        self._chunks: list[tuple[bytes, bytes]] = []  # kind and body, without IDAT
+        self._compressed: list[memoryview] = []  # IDAT, with length, kind and checksum
+        self._read(data)
+        header = self._header = self._chunks[0][1]
+        if data[12:16] != b"IHDR" or len(header) != 13:
+            raise _damaged("a PNG that does not begin with its header")
+        self.width, self.height, self._bits, self._color = struct.unpack(">IIBB", header[:10])
+        _check_sides(self.height, self.width)
+        if not self._compressed:
+            raise _damaged("a PNG without pixels")
+        if kind := _REFUSED.get((self._color, self._bits)):
+            raise PictureError(f"a PNG with 16-bit {kind}: convert it to 8 bits")
+        if (self._color, self._bits) not in _MODES:
+            raise _damaged(f"a PNG of {self._bits} bits and color type {self._color}")
+        frames = [kind for kind, _ in self._chunks].count(b"fcTL")
+        if frames > 1 or any(kind == b"fdAT" for kind, _ in self._chunks):
+            raise PictureError(f"animated ({frames} frames)")
 
+    def picture(self) -> Picture:
+        """Its samples, as they are stored but for grey of 2 and 4 bits, and all that it has.
 
-_Chunks = list[tuple[bytes, bytes]]  # kind and body
+        Raises:
+            PictureError: palette or transparency do not go with the pixels.
+            imagecodecs.PngError: fewer rows than the header says, or damaged.
+        """
+        import imagecodecs  # takes time
 
+        mode, top = _MODES[self._color, self._bits], 2**self._bits - 1
+        color = 0 if mode == Mode.PALETTE else self._color  # indices as if they were grey
+        header = _chunk(b"IHDR", self._header[:9] + bytes((color,)) + self._header[10:])
+        pixels = b"".join((SIGNATURE, header, *self._compressed, _chunk(b"IEND", b"")))
+        samples = imagecodecs.png_decode(pixels).reshape(self.height, self.width, mode.channels)
+        if mode in (Mode.BILEVEL, Mode.PALETTE):
+            samples //= 255 // top  # grey of few bits comes expanded to 8
+        sections, losses = self._metadata()
+        stored = dict(self._chunks)
+        if mode == Mode.PALETTE and b"PLTE" in stored:
+            sections[Section.PALETTE] = stored[b"PLTE"]
+        if (transparent := stored.get(b"tRNS")) and not mode.alpha:
+            if self._bits < 8 and mode != Mode.PALETTE:
+                value = int.from_bytes(transparent, "big") & top
+                value *= 1 if mode == Mode.BILEVEL else 255 // top
+                transparent = value.to_bytes(2, "big")
+            sections[Section.TRANSPARENCY] = transparent
+        return Picture(mode, samples, sections, losses)
 
-def _chunks(data: bytes) -> tuple[_Chunks, list[memoryview], list[str]]:
-    """All chunks but IDAT; IDAT, with length, kind and checksum; names of what is not kept."""
-    chunks: _Chunks = []
-    compressed, losses = list[memoryview](), list[str]()
-    at, kind, view = len(SIGNATURE), b"", memoryview(data)
-    while kind != b"IEND":
-        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        kind, body = data[at + 4 : at + 8], view[at + 8 : end - 4]
-        critical = kind[:1].isupper()
-        if kind == b"CgBI":
-            raise PictureError("a PNG as Apple stores it for iPhones (CgBI): convert it to PNG")
-        if end > len(data):
-            raise _damaged("a PNG that ends before its last chunk")
-        if not kind.isalpha():
-            raise _damaged(f"a PNG with a chunk {kind!r}")
-        if zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(data[end - 4 : end], "big"):
-            if critical or kind in _OF_PIXELS:
-                raise _damaged(f"the checksum of {kind.decode()} does not fit")
-            losses.append(f"{kind.decode()}, which is damaged")
-        elif critical and kind not in _CRITICAL:
-            raise PictureError(f"a PNG with a chunk {kind.decode()}: convert it to PNG")
-        elif kind == b"IDAT":
-            compressed.append(view[at:end])
-        else:
-            chunks.append((kind, bytes(body)))
-        at = end
-    if data[at:].strip(b"\x00"):
-        losses.append(f"{len(data) - at:,} bytes behind the image")
-    return chunks, compressed, losses
+    def _metadata(self) -> tuple[dict[Section, bytes], tuple[str, ...]]:
+        """ICC profile, EXIF and XMP, and the names of what else there is.
 
+        Those in a chunk of their own count before those in a text chunk.
+        """
+        found: dict[Section, bytes] = {}
+        losses, comments = self._losses.copy(), 0
+        for kind, body in sorted(self._chunks, key=lambda chunk: chunk[0] in _TEXTS):
+            keyword, _, content = body.partition(b"\x00")
+            if kind == b"iCCP":
+                if profile := _inflate(content[1:]):
+                    found.setdefault(Section.ICC, profile)
+                else:
+                    losses.append("ICC profile, which is damaged")
+            elif kind == b"eXIf":
+                found.setdefault(Section.EXIF, body.removeprefix(EXIF_PREFIX))
+            elif kind + keyword == b"iTXt" + _XMP_KEYWORD and (packet := _text(kind, content)):
+                found[Section.XMP] = packet
+            elif kind in _TEXTS:
+                name = keyword.decode("latin-1")
+                known = raw_profile(name, _text(kind, content).decode("latin-1"))
+                if known and known[0]:
+                    found.setdefault(known[0], known[1])
+                elif known:
+                    losses.append(name.split()[-1].upper())
+                else:
+                    comments += 1
+            elif kind == b"sBIT" and min(body, default=0) >= self._bits:
+                pass  # all bits count
+            elif kind not in (*_OF_PIXELS, *_NOT_SAID):
+                losses.append(kind.decode("ascii"))
+        if Section.ICC in found or any(kind == b"sRGB" for kind, _ in self._chunks):
+            losses = [name for name in losses if name not in _OVERRIDDEN]
+        if comments:
+            losses.append("1 comment" if comments == 1 else f"{comments} comments")
+        return {kind: body for kind, body in found.items() if body}, tuple(dict.fromkeys(losses))
 
-def _metadata(chunks: _Chunks, bits: int, losses: list[str]) -> dict[Section, bytes]:
-    """ICC profile, EXIF and XMP; adds the names of what else there is to the losses.
-
-    Those in a chunk of their own count before those in a text chunk.
-    """
-    found: dict[Section, bytes] = {}
-    comments = 0
-    for kind, body in sorted(chunks, key=lambda chunk: chunk[0] in _TEXTS):
-        keyword, _, content = body.partition(b"\x00")
-        if kind == b"iCCP":
-            if profile := _inflate(content[1:]):
-                found.setdefault(Section.ICC, profile)
+    def _read(self, data: bytes) -> None:
+        at, kind, view = len(SIGNATURE), b"", memoryview(data)
+        while kind != b"IEND":
+            end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+            kind, body = data[at + 4 : at + 8], view[at + 8 : end - 4]
+            critical = kind[:1].isupper()
+            if kind == b"CgBI":
+                raise PictureError("a PNG as Apple stores it for iPhones (CgBI): convert it to PNG")
+            if end > len(data):
+                raise _damaged("a PNG that ends before its last chunk")
+            if not kind.isalpha():
+                raise _damaged(f"a PNG with a chunk {kind!r}")
+            if zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(data[end - 4 : end], "big"):
+                if critical or kind in _OF_PIXELS:
+                    raise _damaged(f"the checksum of {kind.decode()} does not fit")
+                self._losses.append(f"{kind.decode()}, which is damaged")
+            elif critical and kind not in _CRITICAL:
+                raise PictureError(f"a PNG with a chunk {kind.decode()}: convert it to PNG")
             else:
-                losses.append("ICC profile, which is damaged")
-        elif kind == b"eXIf":
-            found.setdefault(Section.EXIF, body.removeprefix(EXIF_PREFIX))
-        elif kind + keyword == b"iTXt" + _XMP_KEYWORD and (packet := _text(kind, content)):
-            found[Section.XMP] = packet
-        elif kind in _TEXTS:
-            known = raw_profile(keyword.decode("latin-1"), _text(kind, content).decode("latin-1"))
-            if known and known[0]:
-                found.setdefault(known[0], known[1])
-            elif known:
-                losses.append(keyword.decode("latin-1").split()[-1].upper())
-            else:
-                comments += 1
-        elif kind == b"sBIT" and min(body, default=0) >= bits:
-            pass  # all bits count
-        elif kind not in (*_OF_PIXELS, *_NOT_SAID):
-            losses.append(kind.decode("ascii"))
-    if Section.ICC in found or b"sRGB" in dict(chunks):
-        losses[:] = [name for name in losses if name not in _OVERRIDDEN]
-    if comments:
-        losses.append(counted(comments, "comment"))
-    return {kind: body for kind, body in found.items() if body}
+                if kind == b"IDAT":
+                    self._compressed.append(view[at:end])
+                else:
+                    self._chunks.append((kind, bytes(body)))
+            at = end
+        if data[at:].strip(b"\x00"):
+            self._losses.append(f"{len(data) - at:,} bytes behind the image")
 
 
 def _damaged(problem: str) -> PictureError:

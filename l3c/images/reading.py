@@ -36,6 +36,10 @@ FOREIGN_SUFFIXES = frozenset(
 )
 IMAGE_SUFFIXES = READABLE_SUFFIXES | FOREIGN_SUFFIXES  # what counts as a picture in a folder
 
+# Where Pillow calls files of other formats a decompression bomb. Larger images can be given as
+# arrays.
+MAX_PIXELS = 178_956_970
+
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _BAND = 64  # rows that are compared at a time
 _DAMAGED = "unreadable or truncated"
@@ -74,7 +78,7 @@ def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if data.startswith(png.SIGNATURE):
-                return png.read_png(data)
+                return _read_png(data)
             return _read_jpeg(data) if data.startswith(jpeg.SIGNATURE) else _read_other(data)
     except PictureError as error:
         raise PictureError(error.reason, name) from None
@@ -102,6 +106,16 @@ def file_problem(path: Path) -> str:
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait forever
         return "not a regular file"
     return "" if status.st_size else "empty file"
+
+
+def _read_png(data: bytes) -> Picture:
+    file = png.PngFile(data)
+    if file.width * file.height > MAX_PIXELS:
+        raise PictureError(
+            f"{file.width} x {file.height} pixels, more than the {MAX_PIXELS} allowed in a file: "
+            "give it as an array"
+        )
+    return file.picture()
 
 
 def _read_jpeg(data: bytes) -> Picture:

@@ -12,7 +12,7 @@ from pictures import exif_block, noise, pictures, refused, saved
 from PIL import Image
 from png_files import png_file
 
-from l3c.images import png
+from l3c.images import reading
 from l3c.images.picture import Mode, Picture, Section
 from l3c.images.pillow import from_pil, to_pil
 from l3c.images.png import png_of
@@ -105,9 +105,9 @@ def test_paths_refused(tmp_path):
 
 def test_size_limit_is_checked_before_the_pixels(monkeypatch):
     data = saved(Image.new("L", (5, 4)), "PNG")
-    monkeypatch.setattr(png, "MAX_PIXELS", 20)
+    monkeypatch.setattr(reading, "MAX_PIXELS", 20)
     assert read_picture(data).samples.size == 20
-    monkeypatch.setattr(png, "MAX_PIXELS", 19)
+    monkeypatch.setattr(reading, "MAX_PIXELS", 19)
     assert "5 x 4 pixels" in refused(data)
 
 
