@@ -14,7 +14,7 @@ from l3c.cli.files import Job, OutputError, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_inputs, add_output
 from l3c.cli.report import Batch, Outcome, conversion, sizes
 from l3c.coding import decode_picture, mode_of, region_of
-from l3c.fileformat.container import LOSSY_SUFFIX, Container, is_lossy, unpack
+from l3c.fileformat.container import LOSSY_SUFFIX, Bytes, Container, is_lossy, unpack
 from l3c.fileformat.errors import Rectangle, SectionAlteredError
 from l3c.images.picture import Picture
 from l3c.images.png import png_of
@@ -60,16 +60,14 @@ def _decode(job: Job, batch: Batch) -> Outcome:
     if args.salvage and is_lossy(data):
         raise InputError("lossy files have no tiles that could be salvaged")
     picture, flaws, fields = read_back(job, batch, data, args.region, salvage=args.salvage)
-    del data  # its memory is of use for the PNG
-    png = png_of(picture)
-    batch.write(job, png)
-    fields |= {"output_bytes": len(png), "lost": flaw_fields(flaws)}
+    written = batch.write(job, png_of(picture))
+    fields |= {"output_bytes": written, "lost": flaw_fields(flaws)}
     text, fields = conversion(job, fields, start)
     return Outcome(text + ", lossy" * ("lossy" in fields), fields, flaws, salvaged=True)
 
 
 def read_back(
-    job: Job, batch: Batch, data: bytes, region: Rectangle | None = None, *, salvage: bool
+    job: Job, batch: Batch, data: Bytes, region: Rectangle | None = None, *, salvage: bool
 ) -> tuple[Picture, list[Exception], dict[str, Any]]:
     """The picture of a file or of a region, what is wrong with the file, and its fields.
 
@@ -107,7 +105,7 @@ def fields_of(container: Container, num_bytes: int) -> dict[str, Any]:
     return fields | ({"lossy": True, "bpp": bits / pixels} if c.lossy else {})
 
 
-def flaws_of(data: bytes, container: Container) -> list[Exception]:
+def flaws_of(data: Bytes, container: Container) -> list[Exception]:
     """What is wrong with a file's bytes as a whole: its length, and its metadata.
 
     Args:

@@ -16,8 +16,8 @@ from l3c.cli.exits import Exit, UsageError
 from l3c.cli.files import Job, OutputError, find_jobs, with_targets
 from l3c.cli.options import add_coding, add_inputs, add_output, number_in
 from l3c.cli.report import Batch, Outcome, conversion
-from l3c.coding import decodes_to, encode_picture, uses_network
-from l3c.fileformat.container import LOSSY_SUFFIX, unpack
+from l3c.coding import container_of, decodes_to, uses_network
+from l3c.fileformat.container import LOSSY_SUFFIX, Bytes, pieces, unpack
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
 from l3c.lossy import decode_symbols, encode_lossy, lossy_codec
 from l3c.models.tile_codec import KINDS, Arithmetic
@@ -94,23 +94,16 @@ def _encode(job: Job, batch: Batch, *, is_lossy: bool) -> Outcome:
         reason = f"lossless files end in {SUFFIX}, lossy ones in {LOSSY_SUFFIX}"
         raise OutputError(job.target, reason)
     batch.outputs.check(job.target, job.path)
-    content = job.path or job.read()
+    content = job.path or bytes(job.read())
     picture = read_picture(content, job.name)
     if args.strip:
         picture = picture.strip()
     pixels = picture.height * picture.width
     moved = batch.steps(job, pixels * (1 + args.verify))
     codec: Any = batch.model.codec if is_lossy or uses_network(picture.mode) else None
-    if is_lossy:
-        data = encode_lossy(picture, lossy_codec(codec))
-    else:
-        how = {"choice": args.choice, "tile_side": args.tile_side}
-        data = encode_picture(picture, codec, **how, progress=moved)
-    container = unpack(data, lossy=is_lossy)
-    fields, arithmetic = fields_of(container, len(data)), Arithmetic(container.arithmetic)
-    encode_s = time.perf_counter() - start
+    how = {"choice": args.choice, "tile_side": args.tile_side, "progress": moved}
 
-    def verify(stored: bytes | memoryview) -> None:
+    def verify(stored: Bytes) -> None:
         if args.verify and is_lossy:
             decode_symbols(stored, lambda *_: codec)
         elif args.verify and not decodes_to(stored, picture, lambda *_: codec, progress=moved):
@@ -118,12 +111,19 @@ def _encode(job: Job, batch: Batch, *, is_lossy: bool) -> Outcome:
                 "does not decode to the same image; nothing was kept, please report this"
             )
 
-    batch.write(job, data, verify)
+    with batch.outputs.aside(job.target) as keep:
+        if is_lossy:
+            container = unpack(encode_lossy(picture, lossy_codec(codec)), lossy=True)
+        else:
+            container = container_of(picture, codec, **how, keep=keep)
+        encode_s = time.perf_counter() - start
+        written = batch.write(job, pieces(container), verify)
+    fields, arithmetic = fields_of(container, written), Arithmetic(container.arithmetic)
     read = len(content) if isinstance(content, bytes) else content.stat().st_size
     verify_s = time.perf_counter() - start - encode_s
     fields |= {
         "input_bytes": read,
-        "output_bytes": len(data),
+        "output_bytes": written,
         "model": container.model.hex() or None,
         "arithmetic": arithmetic.text if arithmetic else None,
         "encode_s": round(encode_s, 3),

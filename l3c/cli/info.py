@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> Exit:
 
 
 def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
-    data = job.read()
+    data = bytes(job.read())
     file = unpack(data, damaged=True, lossy=is_lossy(data))
     mode = mode_of(file)
     kinds = {int(section): section.name for section in Section}

@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from l3c.cli.exits import (
 )
 from l3c.cli.files import Job, Outputs
 from l3c.cli.process import STDOUT
+from l3c.fileformat.container import Bytes
 from l3c.files import Left
 from l3c.messages import listed
 from l3c.models.zoo import named_model, read_model
@@ -129,12 +130,12 @@ class Batch:
     def write(
         self,
         job: Job,
-        data: bytes | memoryview,
-        verify: Callable[[bytes | memoryview], None] | None = None,
-    ) -> None:
+        data: Iterable[Bytes],
+        verify: Callable[[Bytes], None] | None = None,
+    ) -> int:
         """Writes what a file became; see `Outputs.write`."""
         times = self.args.keep_times
-        self.outputs.write(job.target, data, job.path, keep_times=times, verify=verify)
+        return self.outputs.write(job.target, data, job.path, keep_times=times, verify=verify)
 
     def run(self, work: Callable[[Job, Batch], Outcome], *, summary: bool = False) -> Exit:
         """Works on all files, prints a summary if there are several, and gives the exit code.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -66,20 +66,27 @@ def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
         if problem := file_problem(Path(source)):
             raise PictureError(problem, name)
         try:
-            # All of it: Pillow would map some files into memory, and shears some of those.
-            data = Path(source).read_bytes()
+            file: BinaryIO = Path(source).open("rb")
         except OSError as error:
             raise PictureError(one_line(error), name) from error
     else:
-        name, data = name or "<stdin>", bytes(source)
-    if not data:
-        raise PictureError("empty file", name)
+        name, file = name or "<stdin>", io.BytesIO(source)
+    with file:
+        return _read(file, name)
+
+
+def _read(file: BinaryIO, name: str) -> Picture:
+    data = b""
     try:
         # Pillow warns about EXIF and large images. What matters of it is decided here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if data.startswith(png.SIGNATURE):
-                return _read_png(data)
+            if file.read(len(png.SIGNATURE)) == png.SIGNATURE:
+                return _read_png(file)
+            file.seek(0)
+            # All of it: Pillow would map some files into memory, and shears some of those.
+            if not (data := file.read()):
+                raise PictureError("empty file")
             return _read_jpeg(data) if data.startswith(jpeg.SIGNATURE) else _read_other(data)
     except PictureError as error:
         raise PictureError(error.reason, name) from None
@@ -125,10 +132,10 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _read_png(data: bytes) -> Picture:
-    file = png.PngFile(data)
-    _check_size(file.width, file.height)
-    return file.picture()
+def _read_png(file: BinaryIO) -> Picture:
+    opened = png.PngFile(file)
+    _check_size(opened.width, opened.height)
+    return opened.picture()
 
 
 def _read_jpeg(data: bytes) -> Picture:
