@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from coder.errors import CoderError, CorruptStreamError
 from l3c.fileformat.container import Bytes, Container, pack, unpack
 from l3c.fileformat.errors import ModelMismatchError, NewerFormatError, NotL3CError, Rectangle
 from l3c.fileformat.tiles import tile_grid, tile_rectangles
+from l3c.files import FilePart
 from l3c.images.picture import Mode, Picture, PictureError, Samples, Section, check_sections
 from l3c.models.tile_codec import Arithmetic, TileCodec
 from l3c.stopwatch import is_timed, timed
@@ -45,7 +47,22 @@ def encode_picture(
     tile_side: int | None = None,
     progress: Progress = lambda pixels: None,
 ) -> bytes:
-    """The `.l3c` file of a picture.
+    """The `.l3c` file of a picture; its arguments are those of `container_of`."""
+    container = container_of(picture, codec, choice=choice, tile_side=tile_side, progress=progress)
+    with timed("container"):
+        return pack(container)
+
+
+def container_of(
+    picture: Picture,
+    codec: TileCodec | None,
+    *,
+    choice: Choice = Choice.SMALLEST,
+    tile_side: int | None = None,
+    progress: Progress = lambda pixels: None,
+    keep: Callable[[bytes], bytes | FilePart] = bytes,
+) -> Container:
+    """What the `.l3c` file of a picture holds.
 
     Args:
         picture: of any mode.
@@ -54,6 +71,7 @@ def encode_picture(
         choice: what may code tiles of RGB.
         tile_side: tiles have at most the pixels of a square of this side; see `tile_grid`.
         progress: see `Progress`.
+        keep: is given each payload, and returns it or where it has put it.
     """
     height, width = picture.samples.shape[:2]
     used = codec if codec and uses_network(picture.mode, codec.arithmetic) else None
@@ -64,9 +82,10 @@ def encode_picture(
             samples = _cut(picture.samples, rectangle)
         return encode_tiles([samples], picture.mode.bits, used, choice)[0]
 
-    coded = [*_of_tiles(encode, tile_rectangles(height, width, *grid), used, progress)]
+    tiles = _of_tiles(encode, tile_rectangles(height, width, *grid), used, progress)
+    coded = [replace(tile, payload=keep(tile.payload)) for tile in tiles]
     with timed("container"):
-        return _file(picture, used, grid, coded)
+        return _container(picture, used, grid, coded)
 
 
 def encode_pictures(
@@ -91,12 +110,12 @@ def encode_pictures(
     for numbers in alike.values():
         tiles = [pictures[number].samples for number in numbers]
         for number, coded in zip(numbers, encode_tiles(tiles, 8, codec, choice), strict=True):
-            files[number] = _file(pictures[number], codec, (1, 1), [coded])
+            files[number] = pack(_container(pictures[number], codec, (1, 1), [coded]))
     return [files[number] for number in range(len(pictures))]
 
 
 def decode_picture(
-    data: bytes,
+    data: Bytes,
     find_codec: FindCodec,
     *,
     region: Rectangle | None = None,
@@ -175,7 +194,9 @@ def decodes_to(
 
     def same(rectangle: Rectangle) -> bool:
         samples = decode_tiles([(container, tiles[rectangle])], rectangle, mode, codec)[0]
-        return np.array_equal(samples, _cut(picture.samples, rectangle))
+        y, x, height, width = rectangle
+        rows = zip(samples, picture.samples[y : y + height, x : x + width], strict=True)
+        return all(np.array_equal(*both) for both in rows)  # without a copy of the tile
 
     return all(_of_tiles(same, [*tiles], codec, progress))
 
@@ -224,25 +245,23 @@ def cross_entropy_bits(picture: Picture, codec: TileCodec) -> float:
     return sum(codec.cross_entropy_bits(_cut(picture.samples, each)) for each in rectangles)
 
 
-def _file(
+def _container(
     picture: Picture, codec: TileCodec | None, grid: tuple[int, int], coded: Sequence[CodedTile]
-) -> bytes:
-    """The file of a picture whose tiles are coded; format 3 if both network and fallback did."""
+) -> Container:
+    """Of a picture whose tiles are coded; format 3 if both network and fallback did."""
     used = codec if any(tile.by_network for tile in coded) else None
     version = 3 if used and not all(tile.by_network for tile in coded) else 2
-    return pack(
-        Container(
-            mode=picture.mode,
-            height=picture.height,
-            width=picture.width,
-            arithmetic=used.arithmetic if used else Arithmetic.NONE,
-            model=used.identity if used else b"",
-            rows=grid[0],
-            cols=grid[1],
-            sections=tuple(picture.sections.items()),
-            tiles=tuple(tile.stored(version) for tile in coded),
-            version=version,
-        )
+    return Container(
+        mode=picture.mode,
+        height=picture.height,
+        width=picture.width,
+        arithmetic=used.arithmetic if used else Arithmetic.NONE,
+        model=used.identity if used else b"",
+        rows=grid[0],
+        cols=grid[1],
+        sections=tuple(picture.sections.items()),
+        tiles=tuple(tile.stored(version) for tile in coded),
+        version=version,
     )
 
 

@@ -4,11 +4,63 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """Bytes of a file, in memory only while `bytes(part)` is used; slices are parts, too."""
+
+    path: Path
+    where: range
+
+    def __len__(self) -> int:
+        return len(self.where)
+
+    def __getitem__(self, within: slice) -> FilePart:
+        return FilePart(self.path, self.where[within])
+
+    def __bytes__(self) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(self.where.start)
+            return file.read(len(self.where))
+
+
+def whole_part(path: Path) -> FilePart:
+    """All of a file as it is now."""
+    return FilePart(path, range(path.stat().st_size))
+
+
+def hidden_beside(path: Path) -> Path:
+    """A free name in the same folder; that of the file itself may be as long as can be."""
+    return path.with_name(f".{os.urandom(8).hex()}.part")
+
+
+@contextmanager
+def kept_aside(path: Path | None) -> Iterator[Callable[[bytes], bytes | FilePart]]:
+    """A function that moves bytes out of memory, into a hidden file beside `path`, for a while.
+
+    Without a path they stay in memory.
+    """
+    if path is None:
+        yield bytes
+        return
+    aside = hidden_beside(path)
+    try:
+        with aside.open("xb", buffering=0) as file:
+
+            def keep(content: bytes) -> FilePart:
+                start = file.tell()
+                file.write(content)
+                return FilePart(aside, range(start, file.tell()))
+
+            yield keep
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -26,7 +78,7 @@ def whole_file(path: Path, durable: bool = True, *, replace: bool = True) -> Ite
     Raises:
         FileExistsError: there is such a file, and it is not to be replaced.
     """
-    part = path.with_name(f".{os.urandom(8).hex()}.part")  # the name may be as long as can be
+    part = hidden_beside(path)
     try:
         with part.open("xb") as file:
             yield file

@@ -73,7 +73,7 @@ def decode_symbols(data: Bytes, find_codec: FindCodec) -> NDArray[np.uint8]:
     return _symbols(opened(data, lossy=True)[0], find_codec)[0]
 
 
-def decode_lossy(data: bytes, find_codec: FindCodec) -> Picture:
+def decode_lossy(data: Bytes, find_codec: FindCodec) -> Picture:
     """The reconstruction of a `.l3y` file.
 
     Args:

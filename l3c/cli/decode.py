@@ -12,7 +12,7 @@ from l3c.cli.files import Job, OutputError
 from l3c.cli.options import add_coding, add_inputs, add_output
 from l3c.cli.report import Batch, Outcome, sizes
 from l3c.coding import decode_picture, opened, region_of
-from l3c.fileformat.container import LOSSY_SUFFIX, Container, unpack
+from l3c.fileformat.container import LOSSY_SUFFIX, Bytes, Container, unpack
 from l3c.fileformat.errors import Rectangle
 from l3c.images.picture import Mode, Picture
 from l3c.images.png import png_of
@@ -56,13 +56,12 @@ def _decode(job: Job, batch: Batch) -> Outcome:
     if args.salvage and unpack(data, damaged=True).lossy:
         raise InputError("lossy files have no tiles that could be salvaged")
     picture, flaws, fields = read_back(job, batch, data, args.region, salvage=args.salvage)
-    del data  # its memory is of use for the PNG
     fields["lost"] = flaw_fields(flaws)
     return batch.write(job, png_of(picture), fields), fields, flaws
 
 
 def read_back(
-    job: Job, batch: Batch, data: bytes, region: Rectangle | None = None, *, salvage: bool
+    job: Job, batch: Batch, data: Bytes, region: Rectangle | None = None, *, salvage: bool
 ) -> tuple[Picture, list[Exception], dict[str, Any]]:
     """The picture of a file or of a region, what is wrong with the file, and its fields.
 

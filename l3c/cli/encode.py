@@ -16,8 +16,8 @@ from l3c.cli.exits import Exit, UsageError
 from l3c.cli.files import Job, OutputError
 from l3c.cli.options import add_coding, add_inputs, add_output, number_in
 from l3c.cli.report import Batch, Outcome
-from l3c.coding import decodes_to, encode_picture, uses_network
-from l3c.fileformat.container import LOSSY_SUFFIX, unpack
+from l3c.coding import container_of, decodes_to, uses_network
+from l3c.fileformat.container import LOSSY_SUFFIX, Bytes, pieces, unpack
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
 from l3c.lossy import decode_symbols, encode_lossy, lossy_codec
 from l3c.models.tile_codec import KINDS, Arithmetic
@@ -90,20 +90,14 @@ def _encode(job: Job, batch: Batch, *, lossy: bool) -> Outcome:
     if job.target and job.target.suffix.lower() == (SUFFIX if lossy else LOSSY_SUFFIX):
         reason = f"lossless files end in {SUFFIX}, lossy ones in {LOSSY_SUFFIX}"
         raise OutputError(job.target, reason)
-    content = job.path or job.read()
+    content = job.path or bytes(job.read())
     picture = read_picture(content, job.name)
     if args.strip:
         picture = picture.strip()
     moved = batch.steps(job, picture.height * picture.width * (1 + args.verify))
     codec: Any = batch.model.codec if lossy or uses_network(picture.mode) else None
-    if lossy:
-        data = encode_lossy(picture, lossy_codec(codec))
-    else:
-        how = {"choice": args.choice, "tile_side": args.tile_side}
-        data = encode_picture(picture, codec, **how, progress=moved)
-    encode_s = time.perf_counter() - start
 
-    def verify(stored: bytes | memoryview) -> None:
+    def verify(stored: Bytes) -> None:
         if args.verify and lossy:
             decode_symbols(stored, lambda *_: codec)
         elif args.verify and not decodes_to(stored, picture, lambda *_: codec, progress=moved):
@@ -111,10 +105,18 @@ def _encode(job: Job, batch: Batch, *, lossy: bool) -> Outcome:
                 "does not decode to the same image; nothing was kept, please report this"
             )
 
-    container = unpack(data)
-    fields = fields_of(container, picture.mode, len(data))
-    fields["input_bytes"] = len(content) if isinstance(content, bytes) else content.stat().st_size
-    text = batch.write(job, data, fields, verify)
+    with batch.outputs.aside(job.target) as keep:
+        if lossy:
+            container = unpack(encode_lossy(picture, lossy_codec(codec)))
+        else:
+            how = {"choice": args.choice, "tile_side": args.tile_side, "progress": moved}
+            container = container_of(picture, codec, **how, keep=keep)
+        encode_s = time.perf_counter() - start
+        data = pieces(container)
+        fields = fields_of(container, picture.mode, sum(map(len, data)))
+        read = len(content) if isinstance(content, bytes) else content.stat().st_size
+        fields["input_bytes"] = read
+        text = batch.write(job, data, fields, verify)
     verify_s = time.perf_counter() - start - encode_s
     arithmetic = Arithmetic(container.arithmetic)
     fields |= {

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from l3c.cli.exits import UsageError
 from l3c.cli.process import STDOUT
-from l3c.files import HIDDEN, SEEN, find_files, whole_file
+from l3c.fileformat.container import Bytes
+from l3c.files import HIDDEN, SEEN, FilePart, find_files, kept_aside, whole_file, whole_part
 from l3c.messages import one_line
 from l3c.pillow_plugin import SUFFIX
 
@@ -38,8 +40,10 @@ class Job:
         """The input, as messages call it."""
         return str(self.path) if self.path else "standard input"
 
-    def read(self) -> bytes:
-        """All bytes of the input."""
+    def read(self) -> bytes | FilePart:
+        """All bytes of the input; of a plain file, where they are."""
+        if self.path and self.path.is_file():
+            return whole_part(self.path)
         return self.path.read_bytes() if self.path else sys.stdin.buffer.read()
 
 
@@ -177,46 +181,66 @@ class Outputs:
     def write(
         self,
         target: Path | None,
-        data: bytes | memoryview,
+        data: Iterable[Bytes],
         source: Path | None = None,
         *,
         keep_times: bool = False,
-        verify: Callable[[bytes | memoryview], None] | None = None,
-    ) -> None:
+        verify: Callable[[Bytes], None] | None = None,
+    ) -> int:
         """Writes a file; after any error, an interrupt included, there is none.
 
         Args:
             target: its folder is made if missing; None for standard output.
-            data: what to write.
+            data: what to write, piece by piece.
             source: what it is made from.
             keep_times: give it the modification time of its source.
-            verify: is given what was read back before the file gets its name.
+            verify: is given the written file before it gets its name.
+
+        Returns:
+            Number of bytes.
 
         Raises:
             OutputError: it cannot be written, or a file of that name has appeared in the meantime.
         """
-        try:
+        with _as_output_error(target):
             if target is None:
                 if verify:
-                    verify(data)
+                    data = [b"".join(map(bytes, data))]
+                    verify(data[0])
                 sys.stdout.flush()
-                sys.stdout.buffer.write(data)
+                size = sum(sys.stdout.buffer.write(bytes(piece)) for piece in data)
                 sys.stdout.flush()
-                return
+                return size
             target.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(target, replace=self._force) as file:
-                file.write(data)
+                size = sum(file.write(bytes(piece)) for piece in data)
                 file.flush()
                 if verify:
-                    verify(Path(file.name).read_bytes())
+                    verify(whole_part(Path(file.name)))
                 if keep_times and source is not None:
                     status = source.stat()
                     os.utime(file.name, ns=(status.st_atime_ns, status.st_mtime_ns))
             written = target.lstat()
             self._written[written.st_dev, written.st_ino] = source
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            taken = isinstance(error, FileExistsError) and target and os.path.lexists(target)
-            reason = _EXISTS if taken else f"cannot be written: {one_line(error)}"
-            raise OutputError(target or STDOUT, reason) from error
+            return size
+
+    @contextmanager
+    def aside(self, target: Path | None) -> Iterator[Callable[[bytes], bytes | FilePart]]:
+        """See `kept_aside`; an OSError inside becomes an OutputError."""
+        with _as_output_error(target):
+            if target is not None:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            with kept_aside(target) as keep:
+                yield keep
+
+
+@contextmanager
+def _as_output_error(target: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        taken = isinstance(error, FileExistsError) and target and os.path.lexists(target)
+        reason = _EXISTS if taken else f"cannot be written: {one_line(error)}"
+        raise OutputError(target or STDOUT, reason) from error

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> Exit:
 
 
 def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
-    data = job.read()
+    data = bytes(job.read())
     file, mode, _ = opened(data, damaged=True, lossy=None)
     flaws: list[Exception] = [*file.flaws]
     for rectangle, tile in file.placed().items():

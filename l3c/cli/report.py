@@ -7,13 +7,14 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from l3c.api import Model
 from l3c.cli.exits import Exit, InputError, combined, error_fields, error_line, exit_of
 from l3c.cli.files import Job, Outputs, find_jobs
 from l3c.cli.process import STDOUT
+from l3c.fileformat.container import Bytes
 from l3c.messages import listed
 from l3c.models.zoo import named_model, read_model
 
@@ -94,9 +95,9 @@ class Batch:
     def write(
         self,
         job: Job,
-        data: bytes | memoryview,
+        data: Iterable[Bytes],
         fields: dict[str, Any],
-        verify: Callable[[bytes | memoryview], None] | None = None,
+        verify: Callable[[Bytes], None] | None = None,
     ) -> str:
         """Writes what a file became, adds that to its fields, and returns the line about it.
 
@@ -107,8 +108,8 @@ class Batch:
             verify: see `Outputs.write`.
         """
         times, target = self.args.keep_times, job.target and str(job.target)
-        self.outputs.write(job.target, data, job.path, keep_times=times, verify=verify)
-        fields |= {"output": target, "output_bytes": len(data)}
+        written = self.outputs.write(job.target, data, job.path, keep_times=times, verify=verify)
+        fields |= {"output": target, "output_bytes": written}
         seconds = time.perf_counter() - self._began
         text = f"{job.name} -> {target or STDOUT}: {_sizes_text(fields)}, {seconds:.1f} s"
         return text + ", lossy" * ("lossy" in fields)

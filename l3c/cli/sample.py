@@ -57,7 +57,7 @@ def _sample(job: Job, batch: Batch, numbers: Iterator[int]) -> Outcome:
     number, args = next(numbers), batch.args
     if job.path and job.path.suffix == SUFFIX:
         raise InputError(f"samples are drawn for images: decode it first (l3c decode {job.name})")
-    picture = read_picture(job.path or job.read(), job.name)
+    picture = read_picture(job.path or bytes(job.read()), job.name)
     if picture.mode != Mode.RGB:
         raise InputError(f"{picture.mode.name}: only 8-bit RGB can be sampled")
     codec = batch.model.codec

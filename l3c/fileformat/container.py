@@ -23,6 +23,7 @@ from coder.leb128 import leb128, read_leb128
 from l3c.fileformat import errors
 from l3c.fileformat.errors import GET_AGAIN, SALVAGE, Rectangle
 from l3c.fileformat.tiles import grid_flaw, tile_rectangles
+from l3c.files import FilePart
 
 # Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
 MAGIC = b"\x8fL3C\r\n\x1a\n"
@@ -35,7 +36,7 @@ MODEL_BYTES = 8
 ARITHMETICS = (0, 1, 2, 3, 4)
 CRITICAL_SECTION = 128  # a reader may skip kinds below it, and has to know the others
 
-Bytes = bytes | bytearray | memoryview
+Bytes = bytes | bytearray | memoryview | FilePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +44,21 @@ class Tile:
     """The coded pixels of one rectangle.
 
     Attributes:
-        payload: the bytes; None if the file ends before they do.
+        payload: the bytes, or where they are; None if the file ends before they do.
         payload_crc: the CRC-32 that they should have.
         pixels_crc: the CRC-32 that the decoded pixels should have, see `pixels_crc`.
     """
 
-    payload: bytes | memoryview | None
+    payload: Bytes | None
     payload_crc: int
     pixels_crc: int
 
     @classmethod
-    def of(cls, payload: bytes | memoryview, samples: npt.NDArray[Any]) -> Tile:
+    def of(cls, payload: bytes, samples: npt.NDArray[Any]) -> Tile:
         """The tile of samples (h, w, c), uint8 or uint16, that were coded as `payload`."""
         return cls(payload, zlib.crc32(payload), pixels_crc(samples))
 
-    def check(self, rectangle: Rectangle) -> bytes | memoryview:
+    def check(self, rectangle: Rectangle) -> bytes:
         """The payload, whose checksum fits.
 
         Raises:
@@ -65,9 +66,10 @@ class Tile:
         """
         if self.payload is None:
             raise errors.TileMissingError(rectangle)
-        if zlib.crc32(self.payload) != self.payload_crc:
+        payload = bytes(self.payload)
+        if zlib.crc32(payload) != self.payload_crc:
             raise errors.TileAlteredError(rectangle)
-        return self.payload
+        return payload
 
     def check_pixels(self, samples: npt.NDArray[Any], rectangle: Rectangle) -> None:
         """Compares decoded samples (h, w, c), uint8 or uint16, with the encoded ones.
@@ -149,13 +151,18 @@ def split_parts(data: Bytes, n: int) -> list[bytes]:
 
 
 def pack(container: Container) -> bytes:
-    """The bytes of a file; inverse of `unpack`. Sections are written in the order of their kinds.
+    """The bytes of a file; inverse of `unpack`. Raises as `pieces` does."""
+    return b"".join(map(bytes, pieces(container)))
+
+
+def pieces(container: Container) -> list[Bytes]:
+    """The bytes of a file, one piece after the other; sections in the order of their kinds.
 
     Raises:
         ValueError: a value that FORMAT.md or LOSSY.md does not allow.
     """
     c = replace(container, sections=tuple(sorted(container.sections)))
-    payloads = [tile.payload or b"" for tile in c.tiles]
+    payloads = [tile.payload for tile in c.tiles if tile.payload is not None]
     try:
         kind, grid = bytes([c.mode, c.arithmetic]), leb128(c.rows, "rows") + leb128(c.cols, "cols")
         size = leb128(c.height, "height") + leb128(c.width, "width")
@@ -168,20 +175,20 @@ def pack(container: Container) -> bytes:
         body = b"".join(parts)
         start = (LOSSY_MAGIC if c.lossy else MAGIC) + bytes([c.version])
         head = start + leb128(len(body), "header") + body
-        contents = [content for _, content in c.sections]
-        data = b"".join([head, _u32(zlib.crc32(head)), *contents, *payloads])
-        same = unpack(data) == c
+        head += _u32(zlib.crc32(head))
+        fields, _, _ = _parse(_header(head)[1], c.lossy)
+        same = c == Container(*fields, c.sections, c.tiles, c.version)
     except (CoderError, OverflowError) as error:
         raise ValueError(f"FORMAT.md does not allow this container: {error}") from error
     if not same:
         raise ValueError("the model, sections or tiles do not fit the other fields")
-    return data
+    return [head, *(content for _, content in c.sections), *payloads]
 
 
 def unpack(data: Bytes, *, damaged: bool = False) -> Container:
     """Parses a file of either kind. Every length is checked against the bytes that are there.
 
-    Payloads are views into `data`; `Tile.check` compares their checksums.
+    Payloads are views into `data`, or parts of a file; `Tile.check` compares their checksums.
 
     Args:
         data: the whole file.
@@ -193,7 +200,7 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
         CoderError: its class (`l3c.fileformat.errors`) is the kind of damage. With `damaged` no
             SectionAlteredError, no TrailingBytesError, and a TruncatedError in the header alone.
     """
-    view = memoryview(data).cast("B")
+    view = data if isinstance(data, FilePart) else memoryview(data).cast("B")
     version, header, at = _header(view)
     lossy = version == LOSSY_VERSION
     fields, sections, tiles = _parse(header, lossy)
@@ -220,20 +227,20 @@ def unpack(data: Bytes, *, damaged: bool = False) -> Container:
 
 def header_bytes(data: Bytes) -> int:
     """How many bytes come before the sections and tiles of a file; raises as `unpack` does."""
-    return _header(memoryview(data).cast("B"))[2]
+    return _header(data)[2]
 
 
-def _header(view: memoryview) -> tuple[int, bytes, int]:
+def _header(data: Bytes) -> tuple[int, bytes, int]:
     """Version, the header's fields, whose checksum fits, and where the header ends."""
-    lossy = view[: len(MAGIC)] == LOSSY_MAGIC
-    magic, versions = (LOSSY_MAGIC, (LOSSY_VERSION,)) if lossy else (MAGIC, VERSIONS)
-    start = len(magic) + 1
-    inside = errors.TruncatedError(f"file of {len(view)} bytes ends inside the header; {GET_AGAIN}")
+    start = len(MAGIC) + 1
+    view = bytes(data[: start + 5])  # as far as the length of the header can go
+    inside = errors.TruncatedError(f"file of {len(data)} bytes ends inside the header; {GET_AGAIN}")
     if all(view[: len(known)] != known[: len(view)] for known in (MAGIC, LOSSY_MAGIC)):
         raise errors.NotL3CError("not an L3C file: it does not start with the signature")
     if len(view) < start:
         raise inside
     version = view[start - 1]
+    versions = (LOSSY_VERSION,) if view.startswith(LOSSY_MAGIC) else VERSIONS
     if version > versions[-1]:
         raise errors.NewerFormatError(f"container format {version} (up to {versions[-1]} are read)")
     if version < versions[0]:
@@ -243,13 +250,14 @@ def _header(view: memoryview) -> tuple[int, bytes, int]:
         )
     size, start = read_leb128(view, start, errors.HeaderAlteredError, errors.TruncatedError)
     end = start + size
-    if len(view) < end + 4:
+    if len(data) < end + 4:
         raise inside
+    view = bytes(data[: end + 4])
     if _u32(zlib.crc32(view[:end])) != view[end : end + 4]:
         raise errors.HeaderAlteredError(
             f"the header was altered: its checksum does not fit; {GET_AGAIN}"
         )
-    return version, bytes(view[start:end]), end + 4
+    return version, view[start:end], end + 4
 
 
 _Fields = tuple[int, int, int, int, bytes, int, int]

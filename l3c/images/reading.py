@@ -9,7 +9,7 @@ import warnings
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -65,20 +65,27 @@ def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
         if problem := file_problem(Path(source)):
             raise PictureError(problem, name)
         try:
-            # All of it: Pillow would map some files into memory, and shears some of those.
-            data = Path(source).read_bytes()
+            file: BinaryIO = Path(source).open("rb")
         except OSError as error:
             raise PictureError(one_line(error), name) from error
     else:
-        name, data = name or "<stdin>", bytes(source)
-    if not data:
-        raise PictureError("empty file", name)
+        name, file = name or "<stdin>", io.BytesIO(source)
+    with file:
+        return _read(file, name)
+
+
+def _read(file: BinaryIO, name: str) -> Picture:
+    data = b""
     try:
         # Pillow warns about EXIF and large images. What matters of it is decided here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if data.startswith(png.SIGNATURE):
-                return _read_png(data)
+            if file.read(len(png.SIGNATURE)) == png.SIGNATURE:
+                return _read_png(file)
+            file.seek(0)
+            # All of it: Pillow would map some files into memory, and shears some of those.
+            if not (data := file.read()):
+                raise PictureError("empty file")
             return _read_jpeg(data) if data.startswith(jpeg.SIGNATURE) else _read_other(data)
     except PictureError as error:
         raise PictureError(error.reason, name) from None
@@ -108,14 +115,14 @@ def file_problem(path: Path) -> str:
     return "" if status.st_size else "empty file"
 
 
-def _read_png(data: bytes) -> Picture:
-    file = png.PngFile(data)
-    if file.width * file.height > MAX_PIXELS:
+def _read_png(file: BinaryIO) -> Picture:
+    opened = png.PngFile(file)
+    if opened.width * opened.height > MAX_PIXELS:
         raise PictureError(
-            f"{file.width} x {file.height} pixels, more than the {MAX_PIXELS} allowed in a file: "
-            "give it as an array"
+            f"{opened.width} x {opened.height} pixels, more than the {MAX_PIXELS} allowed in a "
+            "file: give it as an array"
         )
-    return file.picture()
+    return opened.picture()
 
 
 def _read_jpeg(data: bytes) -> Picture:

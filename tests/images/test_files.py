@@ -30,7 +30,7 @@ def blank(mode, shape=(5, 6), **sections):
 def test_a_file_holds_all(mode, data):
     picture = data.draw(pictures((mode,)))
     for one in (picture, picture.strip(), blank(mode)):
-        found = read_picture(png_of(one))
+        found = read_picture(b"".join(png_of(one)))
         assert found == one or (mode, one.sections) == (Mode.PALETTE, {})
 
 
@@ -40,7 +40,7 @@ def test_indices_beyond_the_palette_are_kept():
     image.putpalette(b"abcdef")
     picture = from_pil(image)
     assert from_pil(to_pil(picture)) == picture
-    found = read_picture(png_of(picture))
+    found = read_picture(b"".join(png_of(picture)))
     assert found.samples.tobytes() == b"\x01\x07"
     assert found.sections[Section.PALETTE] == b"abcdef" + bytes(18)
 
