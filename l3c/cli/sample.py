@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from l3c.cli.exits import Exit, InputError, UsageError
 from l3c.cli.files import Job
@@ -22,11 +21,9 @@ from l3c.cli.report import Batch, Outcome
 from l3c.images.picture import Mode, Picture
 from l3c.images.png import png_of
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
+from l3c.models.tile_codec import Sample
 from l3c.models.zoo import released
 from l3c.pillow_plugin import SUFFIX
-
-if TYPE_CHECKING:
-    from l3c.models.tile_codec import Sample
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,13 +65,12 @@ def _sample(job: Job, batch: Batch, numbers: Iterator[int]) -> Outcome:
     }
     for target in samples:
         batch.outputs.check(target, job.path)
+    lines, stored = [], []
     for target, sample in samples.items():
         batch.outputs.write(target, png_of(Picture.from_array(sample.image)))
-    stored = [
-        {"name": sample.name, "output": str(target), "stored_bpsp": sample.bpsp}
-        for target, sample in samples.items()
-    ]
-    lines = [f"{each['output']}: {each['stored_bpsp']:.4f} bpsp stored" for each in stored]
+        lines.append(f"{target}: {sample.bpsp:.4f} bpsp stored")
+        about = {"name": sample.name, "output": str(target), "stored_bpsp": sample.bpsp}
+        stored.append(about)
     return "\n".join(lines), {"model": codec.identity.hex(), "samples": stored}, []
 
 

@@ -133,6 +133,8 @@ def test_lossy_files_are_never_taken_for_others():
     assert data[:8] == b"\x8fL3Y\r\n\x1a\n"
     assert unpack(data) == LOSSY
     assert (LOSSY.lossy, SAMPLE.lossy) == (True, False)
+    large = dataclasses.replace(LOSSY, height=3000, width=2000)  # more pixels than other tiles have
+    assert unpack(pack(large)).placed() == {(0, 0, 3000, 2000): a_tile()}
     for decode in (decode_picture, decode_lossy):
         with pytest.raises(errors.NotL3CError):
             decode(pack(LOSSY if decode == decode_picture else SAMPLE), None)
