@@ -269,60 +269,49 @@ def _parse(header: bytes, lossy: bool) -> tuple[_Fields, _Triples, _Triples]:
 
     The checksum of the header fits, so that only a writer's mistake, or malice, is found here.
     """
-    reader = _Reader(header)
-    mode, arithmetic = (4, 3) if lossy else (reader.byte(), reader.byte())
+    at = 0
+
+    def take(count: int) -> bytes:
+        nonlocal at
+        start, at = at, at + count
+        refuse("it ends early" if at > len(header) else "")
+        return header[start:at]
+
+    def number() -> int:
+        nonlocal at
+        value, at = read_leb128(header, at, errors.HeaderAlteredError)
+        return value
+
+    def u32() -> int:
+        return int.from_bytes(take(4), "big")
+
+    def refuse(flaw: str) -> None:
+        if flaw:
+            where = f"the header is not valid at byte {at} of {len(header)}"
+            raise errors.HeaderAlteredError(f"{where}: {flaw}; {GET_AGAIN}")
+
+    mode, arithmetic = (4, 3) if lossy else take(2)
     if arithmetic not in ARITHMETICS:
         raise errors.NewerFormatError(f"pixels coded with arithmetic {arithmetic}")
-    height, width = reader.number(), reader.number()
-    model = reader.take(MODEL_BYTES if arithmetic else 0)
-    rows, cols = (1, 1) if lossy else (reader.number(), reader.number())
+    height, width = number(), number()
+    model = take(MODEL_BYTES if arithmetic else 0)
+    rows, cols = (1, 1) if lossy else (number(), number())
     if not lossy:
-        reader.refuse(grid_flaw(height, width, rows, cols))
+        refuse(grid_flaw(height, width, rows, cols))
     elif not 0 < height * width <= MAX_LOSSY_PIXELS:
-        reader.refuse(f"{height}x{width} pixels, expected 1..2^26")
+        refuse(f"{height}x{width} pixels, expected 1..2^26")
     sections: _Triples = []
-    for _ in range(reader.byte()):
-        kind, before = reader.byte(), sections[-1][0] if sections else -1
+    for _ in range(take(1)[0]):
+        kind, before = take(1)[0], sections[-1][0] if sections else -1
         if kind >= CRITICAL_SECTION:
             raise errors.NewerFormatError(f"an image that depends on a section of kind {kind}")
         if kind <= before:
-            reader.refuse(f"section of kind {kind} after one of kind {before}")
-        sections.append((kind, reader.number(), reader.u32()))
-    tiles = [(reader.number(), reader.u32(), reader.u32()) for _ in range(rows * cols)]
-    if reader.at < len(header):
-        reader.refuse("it goes on after its last tile")
+            refuse(f"section of kind {kind} after one of kind {before}")
+        sections.append((kind, number(), u32()))
+    tiles = [(number(), u32(), u32()) for _ in range(rows * cols)]
+    if at < len(header):
+        refuse("it goes on after its last tile")
     return (mode, height, width, arithmetic, model, rows, cols), sections, tiles
-
-
-class _Reader:
-    """Takes the fields of a header one after the other."""
-
-    def __init__(self, header: bytes) -> None:
-        self.header, self.at = header, 0
-
-    def take(self, count: int) -> bytes:
-        start, self.at = self.at, self.at + count
-        if self.at > len(self.header):
-            raise errors.HeaderAlteredError(
-                f"the header of {len(self.header)} bytes ends early; {GET_AGAIN}"
-            )
-        return self.header[start : self.at]
-
-    def byte(self) -> int:
-        return self.take(1)[0]
-
-    def u32(self) -> int:
-        return int.from_bytes(self.take(4), "big")
-
-    def number(self) -> int:
-        """LEB128."""
-        value, self.at = read_leb128(self.header, self.at, errors.HeaderAlteredError)
-        return value
-
-    def refuse(self, flaw: str) -> None:
-        if flaw:
-            where = f"the header is not valid at byte {self.at} of {len(self.header)}"
-            raise errors.HeaderAlteredError(f"{where}: {flaw}; {GET_AGAIN}")
 
 
 def _u32(value: int) -> bytes:
