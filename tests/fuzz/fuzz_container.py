@@ -26,7 +26,6 @@ from l3c.fileformat.container import (
     split_parts,
     unpack,
 )
-from l3c.fileformat.tiles import tile_rectangles
 
 FIELDS = len(MAGIC) + 2  # where the fields of a header start whose length has one byte
 
@@ -101,9 +100,8 @@ def run(data: bytes, damaged: bool) -> str:
             raise AssertionError("a file with two spellings")
     elif found.flaws:
         return "salvaged"
-    if len(found.tiles) <= 64 and found.version != LOSSY_VERSION:
-        rectangles = tile_rectangles(found.height, found.width, found.rows, found.cols)
-        for tile, rectangle in zip(found.tiles[-3:], rectangles[-3:], strict=True):
+    if len(found.tiles) <= 64:
+        for rectangle, tile in [*found.placed().items()][-3:]:
             with contextlib.suppress(CoderError):
                 tile.check(rectangle)
             with contextlib.suppress(CoderError):
