@@ -48,9 +48,7 @@ def encode_picture(
     progress: Progress = lambda pixels: None,
 ) -> bytes:
     """The `.l3c` file of a picture; its arguments are those of `container_of`."""
-    container = container_of(
-        picture, codec, choice=choice, tile_side=tile_side, progress=progress
-    )
+    container = container_of(picture, codec, choice=choice, tile_side=tile_side, progress=progress)
     with timed("container"):
         return pack(container)
 

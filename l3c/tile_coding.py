@@ -164,9 +164,7 @@ def _rgb(samples: Samples) -> Samples:
     return colors if colors.shape[2] == 3 else np.repeat(colors, 3, 2)
 
 
-def split_payload(
-    container: Container, payload: Bytes
-) -> tuple[bool, Bytes]:
+def split_payload(container: Container, payload: Bytes) -> tuple[bool, Bytes]:
     """Whether a network coded a tile, and its payload without the byte that says so.
 
     Raises:
