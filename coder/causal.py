@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coder import _causal
+from coder._causal import sha256 as sha256
 from coder.errors import CorruptStreamError
 from coder.leb128 import leb128
 from coder.range_coder import _split_lanes

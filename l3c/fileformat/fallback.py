@@ -74,7 +74,8 @@ def estimate(samples: Samples) -> tuple[int, int]:
         JPEG XL's bytes, and WebP's; JPEG XL's for both where WebP cannot hold the image.
     """
     height, width = samples.shape[:2]
-    image = samples.copy(order="C")
+    # A copy where needed, and the plain strides that the libraries ask for, even where a side is 1.
+    image = samples.reshape(-1).reshape(samples.shape)
     jpegxl = len(_to_jpegxl(image, 8, effort=1))
     if max(height, width) > _WEBP_SIDE:
         return jpegxl, jpegxl

@@ -117,9 +117,8 @@ class PngFile:
 
     def _blocks(self) -> Iterator[bytes]:
         """What IDAT chunks hold."""
-        return (
-            block for at, size in self._compressed for block in _read_blocks(self._file, at, size)
-        )
+        for at, size in self._compressed:
+            yield from _read_blocks(self._file, at, size)
 
     def _samples(self, mode: Mode) -> Samples:
         """Strip by strip, where rows lie one behind the other in whole bytes."""

@@ -65,7 +65,7 @@ def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
         if problem := file_problem(Path(source)):
             raise PictureError(problem, name)
         try:
-            file: BinaryIO = Path(source).open("rb")
+            file: BinaryIO = Path(source).open("rb")  # noqa: SIM115 - below
         except OSError as error:
             raise PictureError(one_line(error), name) from error
     else:
