@@ -71,19 +71,18 @@ def error_line(error: BaseException, name: str = "") -> str:
         error: of an output that cannot be written, it names the output.
         name: of the input.
     """
-    message = error_fields(error, name)["message"]
-    subject = _subject(error, name)
-    return f"{subject}: {message}" if subject else message
+    return ": ".join(filter(None, _subject_and_reason(error, name)))
 
 
 def error_fields(error: BaseException, name: str = "") -> dict[str, Any]:
     """The same for scripts; with `output` if the output is at fault."""
-    reason = "not enough memory" if isinstance(error, MemoryError) else one_line(error)
-    message = reason.removeprefix(f"{_subject(error, name)}: ")
+    _, message = _subject_and_reason(error, name)
     fields = {"message": message, "exit_code": int(exit_of(error)), "type": type(error).__name__}
     output = getattr(error, "output", None)
     return fields if output is None else fields | {"output": output}
 
 
-def _subject(error: BaseException, name: str) -> str:
-    return str(getattr(error, "output", None) or name or getattr(error, "filename", None) or "")
+def _subject_and_reason(error: BaseException, name: str) -> tuple[str, str]:
+    subject = getattr(error, "output", None) or name or getattr(error, "filename", None) or ""
+    reason = "not enough memory" if isinstance(error, MemoryError) else one_line(error)
+    return str(subject), reason.removeprefix(f"{subject}: ")
