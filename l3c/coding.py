@@ -143,32 +143,29 @@ def decode_picture(
     codec = codec_of(container, find_codec)
     y, x, height, width = region_of(container.height, container.width, region)
     out = np.zeros((height, width, mode.channels), mode.dtype)
-
     tiles = container.placed()
 
-    def decode(rectangle: Rectangle) -> Samples | CoderError:
+    def decode(rectangle: Rectangle) -> CoderError | None:
+        top, left, _, _ = rectangle
         try:
-            return decode_tiles([(container, tiles[rectangle])], rectangle, mode, codec)[0]
+            samples = decode_tiles([(container, tiles[rectangle])], rectangle, mode, codec)[0]
         except CoderError as error:
             return error
+        inside = samples[max(y - top, 0) : y + height - top, max(x - left, 0) : x + width - left]
+        row, column = max(top - y, 0), max(left - x, 0)
+        with timed("container"):
+            out[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
+        return None
 
     touched = [
         (top, left, h, w)
         for top, left, h, w in tiles
         if top < y + height and top + h > y and left < x + width and left + w > x
     ]
-    decoded = _of_tiles(decode, touched, codec, progress)
-    for (top, left, _, _), samples in zip(touched, decoded, strict=True):
-        if isinstance(samples, CoderError):
-            if salvaged is None:
-                raise samples
-            salvaged.append(samples)
-            continue
-        with timed("container"):
-            rows = slice(max(y - top, 0), y + height - top)
-            inside = samples[rows, max(x - left, 0) : x + width - left]
-            row, column = max(top - y, 0), max(left - x, 0)
-            out[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
+    for flaw in filter(None, _of_tiles(decode, touched, codec, progress)):
+        if salvaged is None:
+            raise flaw
+        salvaged.append(flaw)
     return Picture(mode, out, sections)
 
 
@@ -189,7 +186,6 @@ def decodes_to(
     size = (container.height, container.width)
     if (mode, size, sections) != (picture.mode, picture.samples.shape[:2], dict(picture.sections)):
         return False
-
     tiles = container.placed()
 
     def same(rectangle: Rectangle) -> bool:
