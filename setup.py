@@ -97,6 +97,7 @@ EXTENSIONS = [
             "coder/mixture_lanes.h",
             "coder/mixture_steps.h",
             "coder/range_coder.h",
+            "coder/sha256.h",
         ],
         include_dirs=["coder"],
     ),

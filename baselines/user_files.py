@@ -1,6 +1,5 @@
 """Python files of users: methods, families of models, figures."""
 
-import hashlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -25,6 +24,8 @@ def load_file(path: Path) -> ModuleType:
     Raises:
         MethodFileError: it is missing, or fails to import.
     """
+    import hashlib  # takes memory
+
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -27,7 +27,8 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from l3c.fileformat import fallback
 from l3c.fileformat.fallback import Coder
-from l3c.images.picture import Mode, Picture, Section
+from l3c.images.picture import Mode, Section
+from l3c.images.pillow import from_pil
 from l3c.images.reading import READABLE_SUFFIXES
 from l3c.messages import aligned
 
@@ -150,7 +151,7 @@ def measure(photographs: Sequence[Path], say: Callable[[str], None]) -> Iterator
 
 
 def _add(row: Row, image: Image.Image) -> None:
-    picture = Picture.from_pil(image)
+    picture = from_pil(image)
     samples, mode = picture.samples, picture.mode
     start = time.process_time()
     stream = fallback.encode(samples, mode.bits)

@@ -6,6 +6,7 @@ import numpy.typing as npt
 
 FIT_BLOCK: int
 
+def sha256(data: bytes) -> bytes: ...
 def use_variant(wanted: int = -1) -> int: ...
 
 class Network:

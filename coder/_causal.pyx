@@ -32,6 +32,9 @@ cdef extern from "causal.h":
     int causal_crop_inputs(const uint8_t *, int64_t, int64_t, int64_t, int16_t *, int16_t *, uint8_t *) nogil
     int causal_variant(int) nogil
 
+cdef extern from "sha256.h":
+    void c_sha256 "sha256"(const uint8_t *, size_t, uint8_t *) nogil
+
 cdef extern from "causal_loss.h":
     enum: CAUSAL_FIT_BLOCK
     double causal_loss(const float *, const int16_t *, const uint8_t *, int64_t, int32_t, float *) nogil
@@ -39,6 +42,13 @@ cdef extern from "causal_loss.h":
 
 
 FIT_BLOCK = CAUSAL_FIT_BLOCK
+
+
+def sha256(const uint8_t[::1] data not None):
+    """The 32 bytes of SHA-256."""
+    cdef uint8_t digest[32]
+    c_sha256(&data[0] if data.shape[0] else NULL, <size_t>data.shape[0], digest)
+    return digest[:32]
 
 
 def use_variant(int wanted=-1):

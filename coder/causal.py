@@ -10,6 +10,7 @@ NumPy and C only. The bytes depend on nothing but the pixels and the network's i
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coder import _causal
+from coder._causal import sha256 as sha256
 from coder.errors import CorruptStreamError
 from coder.leb128 import leb128
 from coder.range_coder import _split_lanes
@@ -247,7 +249,9 @@ def encode_tile(
     height, width, _ = pixels.shape
     lanes = lanes_of(height, width)
     longest = height * width // lanes + width + 4 * height  # at most: each step ends in lane 0
-    out = np.empty((lanes, 12 * longest + 16), np.uint8)
+    # A mapping of its own: most of it stays untouched and takes no memory, in no huge page either.
+    room = (lanes, 12 * longest + 16)
+    out = np.frombuffer(mmap.mmap(-1, math.prod(room)), np.uint8).reshape(room)
     sizes = np.empty(lanes, np.uintp)
     network.engine.encode(np.ascontiguousarray(pixels), _on_grids(bias), lanes, out, sizes)
     head = b"\1" + bias.tobytes() if bias.any() else b"\0"

@@ -21,6 +21,7 @@ from PIL import Image
 
 from l3c import coding, lossy
 from l3c.images.picture import Picture
+from l3c.images.pillow import from_pil, to_pil
 from l3c.models import zoo
 from l3c.models.tile_codec import Arithmetic, Kind, TileCodec
 from l3c.tile_coding import Choice
@@ -104,8 +105,8 @@ class Model:
         Args:
             image: a NumPy array, uint8 or uint16, (H, W) or (H, W, C): grey, grey + alpha, RGB or
                 RGBA in 8 bits, grey or RGB in 16; a Pillow image, whose profile, EXIF and XMP
-                are kept (`Picture.from_pil(image).losses` names what is not); or a uint8 torch
-                tensor (3, H, W).
+                are kept (`l3c.images.pillow.from_pil(image).losses` names what is not); or a uint8
+                torch tensor (3, H, W).
             tile_side: 8..1024; the image is cut into tiles of at most the pixels of a square of
                 this side, which are coded alone. Memory grows with it, the file shrinks. By default
                 tiles have up to 2^19 pixels.
@@ -201,7 +202,7 @@ def _bytes(data: Any) -> bytes:
 
 def _as(output: Output, picture: Picture) -> Any:
     if output == "pil":
-        return picture.to_pil()
+        return to_pil(picture)
     if output == "torch":
         import torch
 
@@ -215,7 +216,7 @@ def _picture(image: Any) -> Picture:
     if isinstance(image, (str, bytes, Path)):
         raise TypeError("expected an image, got a path or bytes: open it with PIL.Image.open")
     if isinstance(image, Image.Image):
-        return Picture.from_pil(image)
+        return from_pil(image)
     if hasattr(image, "detach") and hasattr(image, "permute"):  # a tensor, without importing torch
         if image.ndim != 3 or image.shape[0] not in (1, 3, 4):
             raise ValueError(

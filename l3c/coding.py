@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 
 from coder.errors import CoderError, CorruptStreamError
-from l3c.fileformat.container import Bytes, Container, Tile, pack, unpack
-from l3c.fileformat.errors import ModelMismatchError, NewerFormatError, Rectangle
+from l3c.fileformat.container import Bytes, Container, pack, unpack
+from l3c.fileformat.errors import ModelMismatchError, NewerFormatError, NotL3CError, Rectangle
 from l3c.fileformat.tiles import tile_grid, tile_rectangles
+from l3c.files import FilePart
 from l3c.images.picture import Mode, Picture, PictureError, Samples, Section, check_sections
 from l3c.models.tile_codec import Arithmetic, TileCodec
 from l3c.stopwatch import is_timed, timed
@@ -45,7 +47,22 @@ def encode_picture(
     tile_side: int | None = None,
     progress: Progress = lambda pixels: None,
 ) -> bytes:
-    """The `.l3c` file of a picture.
+    """The `.l3c` file of a picture; its arguments are those of `container_of`."""
+    container = container_of(picture, codec, choice=choice, tile_side=tile_side, progress=progress)
+    with timed("container"):
+        return pack(container)
+
+
+def container_of(
+    picture: Picture,
+    codec: TileCodec | None,
+    *,
+    choice: Choice = Choice.SMALLEST,
+    tile_side: int | None = None,
+    progress: Progress = lambda pixels: None,
+    keep: Callable[[bytes], bytes | FilePart] = bytes,
+) -> Container:
+    """What the `.l3c` file of a picture holds.
 
     Args:
         picture: of any mode.
@@ -54,6 +71,7 @@ def encode_picture(
         choice: what may code tiles of RGB.
         tile_side: tiles have at most the pixels of a square of this side; see `tile_grid`.
         progress: see `Progress`.
+        keep: is given each payload, and returns it or where it has put it.
     """
     height, width = picture.samples.shape[:2]
     used = codec if codec and uses_network(picture.mode, codec.arithmetic) else None
@@ -64,9 +82,10 @@ def encode_picture(
             samples = _cut(picture.samples, rectangle)
         return encode_tiles([samples], picture.mode.bits, used, choice)[0]
 
-    coded = [*_of_tiles(encode, tile_rectangles(height, width, *grid), used, progress)]
+    tiles = _of_tiles(encode, tile_rectangles(height, width, *grid), used, progress)
+    coded = [replace(tile, payload=keep(tile.payload)) for tile in tiles]
     with timed("container"):
-        return _file(picture, used, grid, coded)
+        return _container(picture, used, grid, coded)
 
 
 def encode_pictures(
@@ -91,12 +110,12 @@ def encode_pictures(
     for numbers in alike.values():
         tiles = [pictures[number].samples for number in numbers]
         for number, coded in zip(numbers, encode_tiles(tiles, 8, codec, choice), strict=True):
-            files[number] = _file(pictures[number], codec, (1, 1), [coded])
+            files[number] = pack(_container(pictures[number], codec, (1, 1), [coded]))
     return [files[number] for number in range(len(pictures))]
 
 
 def decode_picture(
-    data: bytes,
+    data: Bytes,
     find_codec: FindCodec,
     *,
     region: Rectangle | None = None,
@@ -120,20 +139,17 @@ def decode_picture(
         ValueError: a region that is not inside the picture.
     """
     with timed("container"):
-        container = unpack(data, damaged=salvaged is not None)
-        mode = mode_of(container)
-        sections = known_sections(container, mode)
+        container, mode, sections = opened(data, damaged=salvaged is not None)
     codec = codec_of(container, find_codec)
     y, x, height, width = region_of(container.height, container.width, region)
     out = np.zeros((height, width, mode.channels), mode.dtype)
+    tiles = container.placed()
 
     def decode(rectangle: Rectangle) -> CoderError | None:
         top, left, _, _ = rectangle
         try:
             samples = decode_tiles([(container, tiles[rectangle])], rectangle, mode, codec)[0]
         except CoderError as error:
-            if salvaged is None:
-                raise
             return error
         inside = samples[max(y - top, 0) : y + height - top, max(x - left, 0) : x + width - left]
         row, column = max(top - y, 0), max(left - x, 0)
@@ -141,15 +157,15 @@ def decode_picture(
             out[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
         return None
 
-    tiles = _tiles_of(container)
     touched = [
         (top, left, h, w)
         for top, left, h, w in tiles
         if top < y + height and top + h > y and left < x + width and left + w > x
     ]
-    flaws = [flaw for flaw in _of_tiles(decode, touched, codec, progress) if flaw]
-    if salvaged is not None:
-        salvaged += flaws
+    for flaw in filter(None, _of_tiles(decode, touched, codec, progress)):
+        if salvaged is None:
+            raise flaw
+        salvaged.append(flaw)
     return Picture(mode, out, sections)
 
 
@@ -165,17 +181,19 @@ def decodes_to(
     Raises:
         CoderError: as `decode_picture`.
     """
-    container = unpack(data)
-    mode, codec = mode_of(container), codec_of(container, find_codec)
-    whole = (mode, container.height, container.width, known_sections(container, mode))
-    if whole != (picture.mode, picture.height, picture.width, dict(picture.sections)):
+    container, mode, sections = opened(data)
+    codec = codec_of(container, find_codec)
+    size = (container.height, container.width)
+    if (mode, size, sections) != (picture.mode, picture.samples.shape[:2], dict(picture.sections)):
         return False
+    tiles = container.placed()
 
     def same(rectangle: Rectangle) -> bool:
         samples = decode_tiles([(container, tiles[rectangle])], rectangle, mode, codec)[0]
-        return np.array_equal(samples, _cut(picture.samples, rectangle))
+        y, x, height, width = rectangle
+        rows = zip(samples, picture.samples[y : y + height, x : x + width], strict=True)
+        return all(np.array_equal(*both) for both in rows)  # without a copy of the tile
 
-    tiles = _tiles_of(container)
     return all(_of_tiles(same, [*tiles], codec, progress))
 
 
@@ -186,19 +204,19 @@ def decode_pictures(files: Sequence[bytes], find_codec: FindCodec) -> list[Pictu
         CoderError: as `decode_picture`, for any of the files.
     """
     pictures: dict[int, Picture] = {}
-    alike = defaultdict[tuple[bytes, int, Mode, int, int], list[tuple[int, Container]]](list)
-    for number, data in enumerate(files):
-        c = unpack(data)
-        if c.arithmetic != Arithmetic.NONE and len(c.tiles) == 1:
-            alike[c.model, c.arithmetic, mode_of(c), c.height, c.width].append((number, c))
+    unpacked = [opened(data) for data in files]
+    alike = defaultdict[tuple[bytes, int, Mode, int, int], list[int]](list)
+    for number, (c, mode, _) in enumerate(unpacked):
+        if c.arithmetic and len(c.tiles) == 1:
+            alike[c.model, c.arithmetic, mode, c.height, c.width].append(number)
         else:
-            pictures[number] = decode_picture(data, find_codec)
-    for (_, _, mode, height, width), members in alike.items():
-        codec = codec_of(members[0][1], find_codec)
-        tiles = [(container, container.tiles[0]) for _, container in members]
+            pictures[number] = decode_picture(files[number], find_codec)
+    for (_, _, mode, height, width), numbers in alike.items():
+        codec = codec_of(unpacked[numbers[0]][0], find_codec)
+        tiles = [(unpacked[number][0], unpacked[number][0].tiles[0]) for number in numbers]
         decoded = decode_tiles(tiles, (0, 0, height, width), mode, codec)
-        for (number, container), samples in zip(members, decoded, strict=True):
-            pictures[number] = Picture(mode, samples, known_sections(container, mode))
+        for number, samples in zip(numbers, decoded, strict=True):
+            pictures[number] = Picture(mode, samples, unpacked[number][2])
     return [pictures[number] for number in range(len(files))]
 
 
@@ -216,12 +234,6 @@ def _of_tiles(
         yield result
 
 
-def _tiles_of(container: Container) -> dict[Rectangle, Tile]:
-    c = container
-    rectangles = tile_rectangles(c.height, c.width, c.rows, c.cols)
-    return dict(zip(rectangles, c.tiles, strict=True))
-
-
 def cross_entropy_bits(picture: Picture, codec: TileCodec) -> float:
     """Cross-entropy of an RGB picture in bits, cut into the same tiles."""
     size = (picture.height, picture.width)
@@ -229,26 +241,23 @@ def cross_entropy_bits(picture: Picture, codec: TileCodec) -> float:
     return sum(codec.cross_entropy_bits(_cut(picture.samples, each)) for each in rectangles)
 
 
-def _file(
+def _container(
     picture: Picture, codec: TileCodec | None, grid: tuple[int, int], coded: Sequence[CodedTile]
-) -> bytes:
-    """The file of a picture whose tiles are coded; format 3 if both network and fallback did."""
-    height, width = picture.samples.shape[:2]
+) -> Container:
+    """Of a picture whose tiles are coded; format 3 if both network and fallback did."""
     used = codec if any(tile.by_network for tile in coded) else None
     version = 3 if used and not all(tile.by_network for tile in coded) else 2
-    return pack(
-        Container(
-            mode=int(picture.mode),
-            height=height,
-            width=width,
-            arithmetic=used.arithmetic if used else Arithmetic.NONE,
-            model=used.identity if used else b"",
-            rows=grid[0],
-            cols=grid[1],
-            sections=tuple((int(kind), content) for kind, content in picture.sections.items()),
-            tiles=tuple(tile.stored(version) for tile in coded),
-            version=version,
-        )
+    return Container(
+        mode=picture.mode,
+        height=picture.height,
+        width=picture.width,
+        arithmetic=used.arithmetic if used else Arithmetic.NONE,
+        model=used.identity if used else b"",
+        rows=grid[0],
+        cols=grid[1],
+        sections=tuple(picture.sections.items()),
+        tiles=tuple(tile.stored(version) for tile in coded),
+        version=version,
     )
 
 
@@ -274,30 +283,38 @@ def _cut(samples: Samples, rectangle: Rectangle) -> Samples:
     return np.ascontiguousarray(samples[y : y + height, x : x + width])
 
 
-def mode_of(container: Container) -> Mode:
-    """The mode of the picture in a file.
+def opened(
+    data: Bytes, *, damaged: bool = False, lossy: bool | None = False
+) -> tuple[Container, Mode, dict[Section, bytes]]:
+    """What a file holds, the mode of its picture, and those sections that this release knows.
+
+    Later releases may add sections, which are left alone.
+
+    Args:
+        data: a whole file.
+        damaged: see `unpack`.
+        lossy: whether it has to be a `.l3y` or a `.l3c` file; None for either.
 
     Raises:
-        CoderError: a mode that is not known, or that does not go with the rest.
+        CoderError: one of its classes says what is wrong with the bytes.
     """
+    container = unpack(data, damaged=damaged)
+    if lossy not in (None, container.lossy):
+        raise NotL3CError(f"a {'lossy' if container.lossy else 'lossless'} L3C file")
     try:
         mode = Mode(container.mode)
     except ValueError:
         raise NewerFormatError(f"image mode {container.mode}") from None
-    if container.arithmetic and not uses_network(mode, Arithmetic(container.arithmetic)):
+    arithmetic = Arithmetic(container.arithmetic)
+    if arithmetic and not uses_network(mode, arithmetic):
         raise CorruptStreamError(f"a model is named, but {mode.name} is coded without one")
-    return mode
-
-
-def known_sections(container: Container, mode: Mode) -> dict[Section, bytes]:
-    """The sections that this release knows; later ones may add others, which are left alone."""
-    known = frozenset(int(section) for section in Section)
+    known = {int(section) for section in Section}
     found = {Section(kind): content for kind, content in container.sections if kind in known}
     try:
         check_sections(mode, found)
     except PictureError as error:
         raise CorruptStreamError(f"sections that do not go with the image: {error}") from None
-    return found
+    return container, mode, found
 
 
 def region_of(height: int, width: int, region: Rectangle | None) -> Rectangle:

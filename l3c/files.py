@@ -4,11 +4,63 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """Bytes of a file, in memory only while `bytes(part)` is used; slices are parts, too."""
+
+    path: Path
+    where: range
+
+    def __len__(self) -> int:
+        return len(self.where)
+
+    def __getitem__(self, within: slice) -> FilePart:
+        return FilePart(self.path, self.where[within])
+
+    def __bytes__(self) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(self.where.start)
+            return file.read(len(self.where))
+
+
+def whole_part(path: Path) -> FilePart:
+    """All of a file as it is now."""
+    return FilePart(path, range(path.stat().st_size))
+
+
+def hidden_beside(path: Path) -> Path:
+    """A free name in the same folder; that of the file itself may be as long as can be."""
+    return path.with_name(f".{os.urandom(8).hex()}.part")
+
+
+@contextmanager
+def kept_aside(path: Path | None) -> Iterator[Callable[[bytes], bytes | FilePart]]:
+    """A function that moves bytes out of memory, into a hidden file beside `path`, for a while.
+
+    Without a path they stay in memory.
+    """
+    if path is None:
+        yield bytes
+        return
+    aside = hidden_beside(path)
+    try:
+        with aside.open("xb", buffering=0) as file:
+
+            def keep(content: bytes) -> FilePart:
+                start = file.tell()
+                file.write(content)
+                return FilePart(aside, range(start, file.tell()))
+
+            yield keep
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -26,7 +78,7 @@ def whole_file(path: Path, durable: bool = True, *, replace: bool = True) -> Ite
     Raises:
         FileExistsError: there is such a file, and it is not to be replaced.
     """
-    part = path.with_name(f".{os.urandom(8).hex()}.part")  # the name may be as long as can be
+    part = hidden_beside(path)
     try:
         with part.open("xb") as file:
             yield file
@@ -69,28 +121,19 @@ SEEN = "folder linked again"
 
 
 @dataclass(frozen=True)
-class Left:
-    """A file or folder that is passed over, and why."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True)
 class Found:
     """What is below a folder.
 
     Attributes:
         files: with a suffix that is wanted, sorted.
-        left: hidden files and folders, and links to folders that are searched anyway.
-        others: files with other suffixes.
+        left: the rest, sorted, with the reason: HIDDEN, SEEN for links to folders that are searched
+            anyway, or the suffix of a file ("no suffix" if it has none).
         locked: folders that cannot be listed, with the system's reason.
     """
 
     files: list[Path] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
-    others: list[Path] = field(default_factory=list)
-    locked: list[Left] = field(default_factory=list)
+    left: dict[Path, str] = field(default_factory=dict)
+    locked: dict[Path, str] = field(default_factory=dict)
 
 
 def find_files(folder: Path, suffixes: Collection[str]) -> Found:
@@ -100,34 +143,35 @@ def find_files(folder: Path, suffixes: Collection[str]) -> Found:
         folder: where.
         suffixes: that are wanted, lower case, with their dots.
     """
-    found = Found()
+    files, left, locked = list[Path](), dict[Path, str](), dict[Path, str]()
 
-    def locked(error: OSError) -> None:
-        found.locked.append(Left(Path(error.filename), error.strerror or str(error)))
+    def lock(error: OSError) -> None:
+        locked[Path(error.filename)] = error.strerror or str(error)
 
     root = os.path.realpath(folder)
     visited = {root}
-    for parent, folders, files in os.walk(folder, onerror=locked, followlinks=True):
-        here, inside = Path(parent), []
+    for parent, folders, names in os.walk(folder, onerror=lock, followlinks=True):
+        inside = []
         for name in sorted(folders):
-            target = os.path.realpath(here / name)
-            if name.startswith(".") or target in visited or _leads_back(here / name, target, root):
-                reason = HIDDEN if name.startswith(".") else SEEN
-                found.left.append(Left(here / name, reason))
+            path = Path(parent, name)
+            target = os.path.realpath(path)
+            if name.startswith("."):
+                left[path] = HIDDEN
+            elif target in visited or _leads_back(path, target, root):
+                left[path] = SEEN
             else:
                 visited.add(target)
                 inside.append(name)
         folders[:] = inside
-        for name in files:
-            if name.startswith("."):
-                found.left.append(Left(here / name, HIDDEN))
+        for path in (Path(parent, name) for name in names):
+            suffix = path.suffix.lower()
+            if path.name.startswith("."):
+                left[path] = HIDDEN
+            elif suffix in suffixes:
+                files.append(path)
             else:
-                wanted = Path(name).suffix.lower() in suffixes
-                (found.files if wanted else found.others).append(here / name)
-    found.files.sort()
-    found.others.sort()
-    found.left.sort(key=lambda left: left.path)
-    return found
+                left[path] = suffix or "no suffix"
+    return Found(sorted(files), dict(sorted(left.items())), locked)
 
 
 def _leads_back(path: Path, target: str, root: str) -> bool:

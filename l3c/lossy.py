@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from l3c.coding import FindCodec, codec_of, known_sections
+from l3c.coding import FindCodec, codec_of, opened
 from l3c.fileformat.container import (
     LOSSY_VERSION,
     MAX_LOSSY_PIXELS,
@@ -20,7 +20,6 @@ from l3c.fileformat.container import (
     pack,
     pack_parts,
     split_parts,
-    unpack,
 )
 from l3c.images.picture import Mode, Picture, PictureError
 from l3c.models.tile_codec import Arithmetic, LossyCodec, TileCodec, UnsupportedError
@@ -71,10 +70,10 @@ def decode_symbols(data: Bytes, find_codec: FindCodec) -> NDArray[np.uint8]:
     Raises:
         CoderError, ModelMismatchError: as `decode_lossy`.
     """
-    return _symbols(unpack(data, lossy=True), find_codec)[0]
+    return _symbols(opened(data, lossy=True)[0], find_codec)[0]
 
 
-def decode_lossy(data: bytes, find_codec: FindCodec) -> Picture:
+def decode_lossy(data: Bytes, find_codec: FindCodec) -> Picture:
     """The reconstruction of a `.l3y` file.
 
     Args:
@@ -87,10 +86,10 @@ def decode_lossy(data: bytes, find_codec: FindCodec) -> Picture:
         NotExactError: the bytes are intact, and decode to other symbols.
     """
     with timed("container"):
-        file = unpack(data, lossy=True)
+        file, mode, sections = opened(data, lossy=True)
     symbols, codec = _symbols(file, find_codec)
     samples = codec.reconstruct(symbols, file.height, file.width)
-    return Picture(Mode.RGB, samples, known_sections(file, Mode.RGB))
+    return Picture(mode, samples, sections)
 
 
 def _symbols(file: Container, find_codec: FindCodec) -> tuple[NDArray[np.uint8], LossyCodec]:

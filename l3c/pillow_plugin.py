@@ -22,17 +22,14 @@ class L3CImageFile(ImageFile.ImageFile):
     format_description = "learned lossless image compression (L3C)"
 
     def _open(self) -> None:
-        from l3c.coding import known_sections, mode_of
-        from l3c.fileformat.container import unpack
+        from l3c.coding import opened
         from l3c.images.picture import Mode
         from l3c.images.pillow import info_of
 
         assert self.fp is not None
         data = self.fp.read()
         try:
-            container = unpack(data)
-            mode = mode_of(container)
-            sections = known_sections(container, mode)
+            container, mode, sections = opened(data)
         except ValueError as error:  # CoderError is one
             raise SyntaxError(str(error)) from error  # what Pillow expects of a plugin
         if mode == Mode.RGB16:
@@ -71,10 +68,9 @@ def register() -> None:
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Writes the image with its metadata, or that of `exif=`, `icc_profile=` and `xmp=`."""
     from l3c.api import encode
-    from l3c.images.picture import Picture
-    from l3c.images.pillow import EXIF_PREFIX, INFO_KEYS
+    from l3c.images.pillow import EXIF_PREFIX, INFO_KEYS, from_pil
 
-    picture = Picture.from_pil(image)
+    picture = from_pil(image)
     sections = dict(picture.sections)
     for section, key in INFO_KEYS.items():
         if key in image.encoderinfo:

@@ -23,8 +23,9 @@ import numpy as np
 
 from coder.errors import CorruptStreamError
 from l3c.fileformat import fallback
-from l3c.fileformat.container import Container, Tile, pack_parts, pixels_crc, split_parts
+from l3c.fileformat.container import Bytes, Container, Tile, pack_parts, pixels_crc, split_parts
 from l3c.fileformat.errors import NotExactError, Rectangle
+from l3c.files import FilePart
 from l3c.images.picture import Mode, Samples
 from l3c.models.tile_codec import TileCodec, UnsupportedError
 from l3c.stopwatch import timed
@@ -50,17 +51,17 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True)
 class CodedTile:
-    """A payload as in format 2, whether the network made it, and the checksum of the samples."""
+    """A payload as in format 3, whether the network made it, and the checksum of the samples."""
 
-    payload: bytes
+    payload: bytes | FilePart
     by_network: bool
     crc: int
 
     def stored(self, version: int) -> Tile:
         """As a version of the container stores it."""
-        first = (_NETWORK if self.by_network else _FALLBACK) if version > 2 else b""
-        payload = first + self.payload
-        return Tile(payload, zlib.crc32(payload), self.crc)
+        whole = self.payload if isinstance(self.payload, FilePart) else memoryview(self.payload)
+        payload = whole[version < 3 :]
+        return Tile(payload, zlib.crc32(bytes(payload)), self.crc)
 
 
 def encode_tiles(
@@ -87,7 +88,7 @@ def encode_tiles(
         crcs = [pixels_crc(samples) for samples in tiles]
     if not codec:
         return [
-            CodedTile(fallback.encode(samples, bits), False, crc)
+            CodedTile(_FALLBACK + fallback.encode(samples, bits), False, crc)
             for samples, crc in zip(tiles, crcs, strict=True)
         ]
     results = []
@@ -95,9 +96,9 @@ def encode_tiles(
     for samples, crc, streams in zip(tiles, crcs, coded, strict=True):
         alpha = samples[:, :, _colors(samples) :]
         parts = [*streams, fallback.encode(alpha, 8)] if alpha.size else streams
-        found = [CodedTile(pack_parts(parts), True, crc)]
+        found = [CodedTile(_NETWORK + pack_parts(parts), True, crc)]
         if len(pack_parts(streams)) >= _limit(samples, codec, choice):
-            found.append(CodedTile(fallback.encode(samples, bits), False, crc))
+            found.append(CodedTile(_FALLBACK + fallback.encode(samples, bits), False, crc))
         results.append(min(found, key=lambda tile: len(tile.payload)))
     return results
 
@@ -163,9 +164,7 @@ def _rgb(samples: Samples) -> Samples:
     return colors if colors.shape[2] == 3 else np.repeat(colors, 3, 2)
 
 
-def split_payload(
-    container: Container, payload: bytes | memoryview
-) -> tuple[bool, bytes | memoryview]:
+def split_payload(container: Container, payload: Bytes) -> tuple[bool, Bytes]:
     """Whether a network coded a tile, and its payload without the byte that says so.
 
     Raises:

@@ -68,14 +68,14 @@ class LearnedLossy(LossyMethod):
         """See `LossyMethod`; the model is found by its identity in the file."""
         codecs = {codec.identity: codec for codec in map(self.codec, self.points)}
         try:
-            model = unpack(data, lossy=True).model
+            model = unpack(data).model
             return decode_lossy(data, lambda *_: codecs[model]).samples
         except (CoderError, KeyError) as error:
             raise DecodeError(self.name, str(error)) from error
 
     def header_bytes(self, data: bytes) -> int:
         """See `LossyMethod`."""
-        return len(data) - len(unpack(data, lossy=True).tiles[0].payload or b"")
+        return len(data) - len(unpack(data).tiles[0].payload or b"")
 
 
 def measure_lossy(

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from coder.errors import CorruptStreamError
 from l3c.cli.exits import Exit, InputError, error_fields
-from l3c.cli.files import Job, OutputError, find_jobs, with_targets
+from l3c.cli.files import Job, OutputError
 from l3c.cli.options import add_coding, add_inputs, add_output
-from l3c.cli.report import Batch, Outcome, conversion, sizes
-from l3c.coding import decode_picture, mode_of, region_of
-from l3c.fileformat.container import LOSSY_SUFFIX, Container, is_lossy, unpack
-from l3c.fileformat.errors import Rectangle, SectionAlteredError
-from l3c.images.picture import Picture
+from l3c.cli.report import Batch, Outcome, sizes
+from l3c.coding import decode_picture, opened, region_of
+from l3c.fileformat.container import LOSSY_SUFFIX, Bytes, Container, unpack
+from l3c.fileformat.errors import Rectangle
+from l3c.images.picture import Mode, Picture
 from l3c.images.png import png_of
 from l3c.lossy import decode_lossy
 from l3c.pillow_plugin import SUFFIX
@@ -47,29 +45,23 @@ def _region(text: str) -> Rectangle:
 
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
-    found, left = find_jobs(args.inputs, SUFFIXES)
-    return Batch(args, with_targets(args, found, PNG), left).run(_decode, summary=True)
+    return Batch(args, SUFFIXES, PNG).run(_decode, summary=True)
 
 
 def _decode(job: Job, batch: Batch) -> Outcome:
-    start, args = time.perf_counter(), batch.args
+    args = batch.args
     if job.target and job.target.suffix.lower() not in ("", PNG):
         raise OutputError(job.target, f"{job.target.suffix} is not written: name it {PNG}")
-    batch.outputs.check(job.target, job.path)
     data = job.read()
-    if args.salvage and is_lossy(data):
+    if args.salvage and unpack(data, damaged=True).lossy:
         raise InputError("lossy files have no tiles that could be salvaged")
     picture, flaws, fields = read_back(job, batch, data, args.region, salvage=args.salvage)
-    del data  # its memory is of use for the PNG
-    png = png_of(picture)
-    batch.write(job, png)
-    fields |= {"output_bytes": len(png), "lost": flaw_fields(flaws)}
-    text, fields = conversion(job, fields, start)
-    return Outcome(text + ", lossy" * ("lossy" in fields), fields, flaws, salvaged=True)
+    fields["lost"] = flaw_fields(flaws)
+    return batch.write(job, png_of(picture), fields), fields, flaws
 
 
 def read_back(
-    job: Job, batch: Batch, data: bytes, region: Rectangle | None = None, *, salvage: bool
+    job: Job, batch: Batch, data: Bytes, region: Rectangle | None = None, *, salvage: bool
 ) -> tuple[Picture, list[Exception], dict[str, Any]]:
     """The picture of a file or of a region, what is wrong with the file, and its fields.
 
@@ -78,15 +70,15 @@ def read_back(
         batch: its model and its bar are used.
         data: the file.
         region: rows and columns to decode; all by default.
-        salvage: list what is wrong, and put zeros where a tile is damaged, instead of raising.
+        salvage: list what is wrong, and put zeros where a tile is damaged, instead of raising; but
+            for lossy files, which have one tile.
 
     Raises:
         CoderError: nothing can be decoded, or without `salvage` something is wrong.
     """
-    lossy = is_lossy(data)
-    container = unpack(data, damaged=salvage and not lossy, lossy=lossy)
-    flaws = flaws_of(data, container) if salvage else []
-    if lossy:
+    container, mode, _ = opened(data, damaged=salvage, lossy=None)
+    flaws: list[Exception] = [*container.flaws]
+    if container.lossy:
         y, x, height, width = region_of(container.height, container.width, region)
         picture = decode_lossy(data, batch.model.find_codec)
         picture = replace(picture, samples=picture.samples[y : y + height, x : x + width])
@@ -95,33 +87,15 @@ def read_back(
         how["progress"] = batch.steps(job, container.height * container.width)
         picture = decode_picture(data, batch.model.find_codec, **how)
     size = {"height": picture.height, "width": picture.width}
-    return picture, flaws, fields_of(container, len(data)) | size
+    return picture, flaws, fields_of(container, mode, len(data)) | size
 
 
-def fields_of(container: Container, num_bytes: int) -> dict[str, Any]:
+def fields_of(container: Container, mode: Mode, num_bytes: int) -> dict[str, Any]:
     """What all commands tell of a file: its sizes and its mode, and bits per pixel if lossy."""
-    c, mode = container, mode_of(container)
-    pixels, bits = c.height * c.width, 8 * num_bytes
+    pixels, bits = container.height * container.width, 8 * num_bytes
     fields = sizes(num_bytes, 0, bits, pixels * mode.channels)
-    fields |= {"mode": mode.name, "height": c.height, "width": c.width}
-    return fields | ({"lossy": True, "bpp": bits / pixels} if c.lossy else {})
-
-
-def flaws_of(data: bytes, container: Container) -> list[Exception]:
-    """What is wrong with a file's bytes as a whole: its length, and its metadata.
-
-    Args:
-        data: the file.
-        container: unpacked from it with `damaged=True`.
-    """
-    flaws: list[Exception] = [SectionAlteredError(kind) for kind in container.damaged_sections]
-    try:
-        unpack(data, lossy=container.lossy)
-    except SectionAlteredError:
-        pass
-    except CorruptStreamError as error:
-        flaws.insert(0, error)
-    return flaws
+    fields |= {"mode": mode.name, "height": container.height, "width": container.width}
+    return fields | ({"lossy": True, "bpp": bits / pixels} if container.lossy else {})
 
 
 def flaw_fields(flaws: Sequence[Exception]) -> list[dict[str, Any]]:

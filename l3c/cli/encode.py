@@ -13,11 +13,11 @@ from typing import Any
 
 from l3c.cli.decode import fields_of
 from l3c.cli.exits import Exit, UsageError
-from l3c.cli.files import Job, OutputError, find_jobs, with_targets
+from l3c.cli.files import Job, OutputError
 from l3c.cli.options import add_coding, add_inputs, add_output, number_in
-from l3c.cli.report import Batch, Outcome, conversion
-from l3c.coding import decodes_to, encode_picture, uses_network
-from l3c.fileformat.container import LOSSY_SUFFIX, unpack
+from l3c.cli.report import Batch, Outcome
+from l3c.coding import container_of, decodes_to, uses_network
+from l3c.fileformat.container import LOSSY_SUFFIX, Bytes, pieces, unpack
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
 from l3c.lossy import decode_symbols, encode_lossy, lossy_codec
 from l3c.models.tile_codec import KINDS, Arithmetic
@@ -77,53 +77,49 @@ def run(args: argparse.Namespace) -> Exit:
     Raises:
         UsageError: an option that does not go with a lossy model.
     """
-    found, left = find_jobs(args.inputs, IMAGE_SUFFIXES, name_others=True)
-    is_lossy = bool(args.model and named_model(args.model).card.get("lossy"))
-    if is_lossy and (
-        args.tile_side or args.arithmetic == "float" or args.choice != Choice.SMALLEST
-    ):
+    lossy = bool(args.model and named_model(args.model).card.get("lossy"))
+    if lossy and (args.tile_side or args.arithmetic == "float" or args.choice != Choice.SMALLEST):
         raise UsageError(f"{args.model} is lossy: its files have no tiles or fallback, no floats")
-    jobs = with_targets(args, found, LOSSY_SUFFIX if is_lossy else SUFFIX)
-    return Batch(args, jobs, left).run(partial(_encode, is_lossy=is_lossy), summary=True)
+    batch = Batch(args, IMAGE_SUFFIXES, LOSSY_SUFFIX if lossy else SUFFIX, name_others=True)
+    return batch.run(partial(_encode, lossy=lossy), summary=True)
 
 
-def _encode(job: Job, batch: Batch, *, is_lossy: bool) -> Outcome:
+def _encode(job: Job, batch: Batch, *, lossy: bool) -> Outcome:
     """Of a lossy model the symbols are verified."""
     start, args = time.perf_counter(), batch.args
-    if job.target and job.target.suffix.lower() == (SUFFIX if is_lossy else LOSSY_SUFFIX):
+    if job.target and job.target.suffix.lower() == (SUFFIX if lossy else LOSSY_SUFFIX):
         reason = f"lossless files end in {SUFFIX}, lossy ones in {LOSSY_SUFFIX}"
         raise OutputError(job.target, reason)
-    batch.outputs.check(job.target, job.path)
-    content = job.path or job.read()
+    content = job.path or bytes(job.read())
     picture = read_picture(content, job.name)
     if args.strip:
         picture = picture.strip()
-    pixels = picture.height * picture.width
-    moved = batch.steps(job, pixels * (1 + args.verify))
-    codec: Any = batch.model.codec if is_lossy or uses_network(picture.mode) else None
-    if is_lossy:
-        data = encode_lossy(picture, lossy_codec(codec))
-    else:
-        how = {"choice": args.choice, "tile_side": args.tile_side}
-        data = encode_picture(picture, codec, **how, progress=moved)
-    container = unpack(data, lossy=is_lossy)
-    fields, arithmetic = fields_of(container, len(data)), Arithmetic(container.arithmetic)
-    encode_s = time.perf_counter() - start
+    moved = batch.steps(job, picture.height * picture.width * (1 + args.verify))
+    codec: Any = batch.model.codec if lossy or uses_network(picture.mode) else None
 
-    def verify(stored: bytes | memoryview) -> None:
-        if args.verify and is_lossy:
+    def verify(stored: Bytes) -> None:
+        if args.verify and lossy:
             decode_symbols(stored, lambda *_: codec)
         elif args.verify and not decodes_to(stored, picture, lambda *_: codec, progress=moved):
             raise VerifyError(
                 "does not decode to the same image; nothing was kept, please report this"
             )
 
-    batch.write(job, data, verify)
-    read = len(content) if isinstance(content, bytes) else content.stat().st_size
+    with batch.outputs.aside(job.target) as keep:
+        if lossy:
+            container = unpack(encode_lossy(picture, lossy_codec(codec)))
+        else:
+            how = {"choice": args.choice, "tile_side": args.tile_side, "progress": moved}
+            container = container_of(picture, codec, **how, keep=keep)
+        encode_s = time.perf_counter() - start
+        data = pieces(container)
+        fields = fields_of(container, picture.mode, sum(map(len, data)))
+        read = len(content) if isinstance(content, bytes) else content.stat().st_size
+        fields["input_bytes"] = read
+        text = batch.write(job, data, fields, verify)
     verify_s = time.perf_counter() - start - encode_s
+    arithmetic = Arithmetic(container.arithmetic)
     fields |= {
-        "input_bytes": read,
-        "output_bytes": len(data),
         "model": container.model.hex() or None,
         "arithmetic": arithmetic.text if arithmetic else None,
         "encode_s": round(encode_s, 3),
@@ -131,8 +127,8 @@ def _encode(job: Job, batch: Batch, *, is_lossy: bool) -> Outcome:
         "verified": args.verify,
         "not_kept": list(picture.losses),
     }
-    floating = arithmetic and arithmetic.kind == "float" and not args.arithmetic
-    warnings = [_FLOAT_NOTE] if floating else []
-    warnings += [f"{job.name}: not kept: {', '.join(picture.losses)}"] if picture.losses else []
-    text, fields = conversion(job, fields, start)
-    return Outcome(text + ", lossy" * is_lossy, fields, warnings=warnings)
+    if arithmetic and arithmetic.kind == "float" and not args.arithmetic:
+        batch.warn(_FLOAT_NOTE)
+    if picture.losses:
+        batch.warn(f"{job.name}: not kept: {', '.join(picture.losses)}")
+    return text, fields, []

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from l3c.cli.exits import UsageError
 from l3c.cli.process import STDOUT
-from l3c.files import Left, find_files, whole_file
+from l3c.fileformat.container import Bytes
+from l3c.files import HIDDEN, SEEN, FilePart, find_files, kept_aside, whole_file, whole_part
 from l3c.messages import one_line
 from l3c.pillow_plugin import SUFFIX
 
@@ -25,25 +27,23 @@ class Job:
 
     Attributes:
         path: None for standard input.
-        inside: its path inside the folder that the command line names, or its name.
-        problem: why it cannot be read, if that is known already.
         target: path of the result; None for standard output, or if there is none.
-        to_stdout: the result is written to standard output.
+        problem: why it cannot be read, if that is known already.
     """
 
     path: Path | None
-    inside: Path = Path()
-    problem: str = ""
     target: Path | None = None
-    to_stdout: bool = False
+    problem: str = ""
 
     @property
     def name(self) -> str:
         """The input, as messages call it."""
         return str(self.path) if self.path else "standard input"
 
-    def read(self) -> bytes:
-        """All bytes of the input."""
+    def read(self) -> bytes | FilePart:
+        """All bytes of the input; of a plain file, where they are."""
+        if self.path and self.path.is_file():
+            return whole_part(self.path)
         return self.path.read_bytes() if self.path else sys.stdin.buffer.read()
 
 
@@ -60,58 +60,57 @@ class OutputError(ValueError):
 
 
 def find_jobs(
-    names: list[str], suffixes: Collection[str], *, name_others: bool = False
-) -> tuple[list[Job], list[Left]]:
+    args: argparse.Namespace,
+    suffixes: Collection[str],
+    becomes: str = "",
+    *,
+    name_others: bool = False,
+) -> tuple[list[Job], dict[Path, str]]:
     """The files that are named, and those in the folders that are named, in a fixed order.
-
-    Args:
-        names: paths, or "-" alone for standard input.
-        suffixes: of the files to take from folders, lower case, with their dots.
-        name_others: list files with other suffixes, our own apart, as passed over.
-
-    Returns:
-        The jobs; a folder that cannot be listed is one with a problem. And what was passed over in
-        folders: hidden, linked twice, of another suffix.
-
-    Raises:
-        UsageError: "-" beside other inputs.
-    """
-    if names == [PIPE]:
-        return [Job(None)], []
-    if PIPE in names:
-        raise UsageError("- (standard input) must be the only input")
-    jobs: list[Job] = []
-    left: list[Left] = []
-    for name in names:
-        path = Path(name)
-        if not os.path.isdir(name):  # unlike Path.is_dir, no error where it may not be looked at
-            jobs.append(Job(path, Path(path.name)))
-            continue
-        found = find_files(path, suffixes)
-        jobs += [Job(file, file.relative_to(path)) for file in found.files]
-        jobs += [Job(e.path, problem=f"cannot list this folder: {e.reason}") for e in found.locked]
-        if not found.files and not found.locked:
-            wanted = " ".join(sorted(suffixes))
-            jobs.append(Job(path, problem=f"a folder without files that end in {wanted}"))
-        others = [Left(file, file.suffix.lower() or "no suffix") for file in found.others]
-        left += [*found.left, *(each for each in others if name_others and each.reason != SUFFIX)]
-    return jobs, left
-
-
-def with_targets(args: argparse.Namespace, jobs: Sequence[Job], suffix: str) -> list[Job]:
-    """Jobs with their targets.
 
     A target lies beside its source, or below the folder `args.output` as its source lies below the
     one that was named.
 
     Args:
-        args: its inputs, and as output a file, a folder, "-", or None.
-        jobs: of these inputs.
-        suffix: of the targets, with its dot, where `args.output` does not name the file.
+        args: as inputs paths, or "-" alone for standard input. If they become others, as output a
+            file, a folder, "-", or None.
+        suffixes: of the files to take from folders, lower case, with their dots.
+        becomes: suffix of the targets, with its dot, where `args.output` does not name the file;
+            "" if the command has none.
+        name_others: list files with other suffixes, our own apart, as passed over.
+
+    Returns:
+        The jobs; a folder that cannot be listed is one with a problem. And what was passed over in
+        folders, with the reason: hidden, linked twice, of another suffix.
 
     Raises:
-        UsageError: an output that does not fit the inputs.
+        UsageError: "-" beside other inputs, or an output that does not fit the inputs.
     """
+    if PIPE in args.inputs and len(args.inputs) > 1:
+        raise UsageError("- (standard input) must be the only input")
+    target_of = _targets(args, becomes) if becomes else lambda path, inside: None
+    jobs: list[Job] = []
+    left: dict[Path, str] = {}
+    for name in args.inputs:
+        path = Path(name)
+        if name == PIPE:
+            jobs.append(Job(None, target_of(None, Path())))
+        elif not os.path.isdir(name):  # unlike Path.is_dir, no error where it may not be looked at
+            jobs.append(Job(path, target_of(path, Path(path.name))))
+        else:
+            found = find_files(path, suffixes)
+            jobs += [Job(file, target_of(file, file.relative_to(path))) for file in found.files]
+            left |= found.left
+            problems = {p: f"cannot list this folder: {why}" for p, why in found.locked.items()}
+            if not found.files and not problems:
+                problems[path] = f"a folder without files that end in {' '.join(sorted(suffixes))}"
+            jobs += [Job(folder, problem=problem) for folder, problem in problems.items()]
+    said = {why for why in left.values() if why in (HIDDEN, SEEN) or name_others} - {SUFFIX}
+    return jobs, {path: why for path, why in left.items() if why in said}
+
+
+def _targets(args: argparse.Namespace, becomes: str) -> Callable[[Path | None, Path], Path | None]:
+    """A function of an input and its path inside the folder that was named: its target."""
     output, from_stdin = args.output, args.inputs == [PIPE]
     one_file = from_stdin or (len(args.inputs) == 1 and not os.path.isdir(args.inputs[0]))
     folder = output is not None and (output.endswith(os.sep) or os.path.isdir(output))
@@ -127,15 +126,15 @@ def with_targets(args: argparse.Namespace, jobs: Sequence[Job], suffix: str) -> 
     if folder and from_stdin:
         raise UsageError(f"-o {output} is a folder; standard input has no name: name a file")
 
-    def target(job: Job) -> Path | None:
-        if job.problem or to_stdout:
+    def target(path: Path | None, inside: Path) -> Path | None:
+        if to_stdout:
             return None
         if output is None:
-            return job.path and job.path.with_suffix(suffix)
+            return path and path.with_suffix(becomes)
         in_folder = folder or not one_file
-        return Path(output) / job.inside.with_suffix(suffix) if in_folder else Path(output)
+        return Path(output) / inside.with_suffix(becomes) if in_folder else Path(output)
 
-    return [replace(job, target=target(job), to_stdout=to_stdout) for job in jobs]
+    return target
 
 
 class Outputs:
@@ -182,46 +181,66 @@ class Outputs:
     def write(
         self,
         target: Path | None,
-        data: bytes | memoryview,
+        data: Iterable[Bytes],
         source: Path | None = None,
         *,
         keep_times: bool = False,
-        verify: Callable[[bytes | memoryview], None] | None = None,
-    ) -> None:
+        verify: Callable[[Bytes], None] | None = None,
+    ) -> int:
         """Writes a file; after any error, an interrupt included, there is none.
 
         Args:
             target: its folder is made if missing; None for standard output.
-            data: what to write.
+            data: what to write, piece by piece.
             source: what it is made from.
             keep_times: give it the modification time of its source.
-            verify: is given what was read back before the file gets its name.
+            verify: is given the written file before it gets its name.
+
+        Returns:
+            Number of bytes.
 
         Raises:
             OutputError: it cannot be written, or a file of that name has appeared in the meantime.
         """
-        try:
+        with _as_output_error(target):
             if target is None:
                 if verify:
-                    verify(data)
+                    data = [b"".join(map(bytes, data))]
+                    verify(data[0])
                 sys.stdout.flush()
-                sys.stdout.buffer.write(data)
+                size = sum(sys.stdout.buffer.write(bytes(piece)) for piece in data)
                 sys.stdout.flush()
-                return
+                return size
             target.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(target, replace=self._force) as file:
-                file.write(data)
+                size = sum(file.write(bytes(piece)) for piece in data)
                 file.flush()
                 if verify:
-                    verify(Path(file.name).read_bytes())
+                    verify(whole_part(Path(file.name)))
                 if keep_times and source is not None:
                     status = source.stat()
                     os.utime(file.name, ns=(status.st_atime_ns, status.st_mtime_ns))
             written = target.lstat()
             self._written[written.st_dev, written.st_ino] = source
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            taken = isinstance(error, FileExistsError) and target and os.path.lexists(target)
-            reason = _EXISTS if taken else f"cannot be written: {one_line(error)}"
-            raise OutputError(target or STDOUT, reason) from error
+            return size
+
+    @contextmanager
+    def aside(self, target: Path | None) -> Iterator[Callable[[bytes], bytes | FilePart]]:
+        """See `kept_aside`; an OSError inside becomes an OutputError."""
+        with _as_output_error(target):
+            if target is not None:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            with kept_aside(target) as keep:
+                yield keep
+
+
+@contextmanager
+def _as_output_error(target: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        taken = isinstance(error, FileExistsError) and target and os.path.lexists(target)
+        reason = _EXISTS if taken else f"cannot be written: {one_line(error)}"
+        raise OutputError(target or STDOUT, reason) from error

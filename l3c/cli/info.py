@@ -13,15 +13,14 @@ from functools import partial
 from typing import Any
 
 from coder.errors import CorruptStreamError
-from l3c.cli.decode import SUFFIXES, fields_of, flaw_fields, flaws_of
+from l3c.cli.decode import SUFFIXES, fields_of, flaw_fields
 from l3c.cli.exits import Exit
-from l3c.cli.files import Job, find_jobs
+from l3c.cli.files import Job
 from l3c.cli.options import add_inputs, add_shared
 from l3c.cli.report import Batch, Outcome
-from l3c.coding import mode_of
-from l3c.fileformat.container import Container, header_bytes, is_lossy, split_parts, unpack
+from l3c.coding import opened
+from l3c.fileformat.container import Container, header_bytes, split_parts
 from l3c.fileformat.errors import TileError
-from l3c.fileformat.tiles import tile_rectangles
 from l3c.images.picture import Mode, Section
 from l3c.models.tile_codec import Arithmetic
 from l3c.models.zoo import ModelError, ModelFile, named_model, released
@@ -40,55 +39,57 @@ def run(args: argparse.Namespace) -> Exit:
     models = [named_model(args.model)] if args.model else []
     with contextlib.suppress(ModelError):  # only a name and a number of scales are taken of them
         models += released()
-    jobs, left = find_jobs(args.inputs, SUFFIXES)
-    return Batch(args, jobs, left).run(partial(_describe, models=models))
+    return Batch(args, SUFFIXES).run(partial(_describe, models=models))
 
 
 def _describe(job: Job, batch: Batch, models: list[ModelFile]) -> Outcome:
-    data = job.read()
-    file = unpack(data, damaged=True, lossy=is_lossy(data))
-    mode = mode_of(file)
+    data = bytes(job.read())
+    file, mode, _ = opened(data, damaged=True, lossy=None)
+    flaws: list[Exception] = [*file.flaws]
+    for rectangle, tile in file.placed().items():
+        try:
+            tile.check(rectangle)
+        except TileError as error:
+            flaws.append(error)
     kinds = {int(section): section.name for section in Section}
     model = next((m for m in models if file.model in m.identities), None)
-    tiles, flaws = _tiles(data, file, mode, model)
+    parts, by_fallback = _parts(data, file, mode, model)
     fields = {
-        "input": job.name,
-        **fields_of(file, len(data)),
+        **fields_of(file, mode, len(data)),
         "bits": mode.bits,
         "bytes": len(data),
         "model": file.model.hex() or None,
         "model_name": model.name if model else None,
         "sections": {kinds.get(k, f"kind {k}"): len(content) for k, content in file.sections},
-        **tiles,
+        "tiles": {
+            "rows": file.rows,
+            "cols": file.cols,
+            "largest": max(([h, w] for _, _, h, w in file.placed()), key=math.prod),
+            "by_fallback": by_fallback,
+        },
+        "arithmetic": Arithmetic(file.arithmetic).text,
+        "bytes_by_part": parts,
         "flaws": flaw_fields(flaws),
     }
-    return Outcome(_text(fields), fields, flaws)
+    return f"{job.name}\n{_text(fields)}", fields, flaws
 
 
-def _tiles(
-    data: bytes, container: Container, mode: Mode, model: ModelFile | None
-) -> tuple[dict[str, Any], list[Exception]]:
-    """Fields of a file's tiles and bytes, and its flaws."""
-    rows, cols = container.rows, container.cols
-    rectangles = tile_rectangles(container.height, container.width, rows, cols)
+def _parts(
+    data: bytes, file: Container, mode: Mode, model: ModelFile | None
+) -> tuple[dict[str, int], list[list[int]]]:
+    """Bytes of a file by part, and x, y, width, height of the tiles that the fallback coded."""
     # How many streams a network's tile has is known from its model's card alone: without one they
     # are counted together.
     streams = model.card.get("streams") if model else None
     alpha = ["alpha"] if mode.alpha else []
     of_network = [*streams, *alpha] if streams else ["streams"]
-    parts = Counter(
-        {"container": header_bytes(data), "sections": sum(len(c) for _, c in container.sections)}
-    )
-    flaws, by_fallback = flaws_of(data, container), []
-    for tile, (y, x, h, w) in zip(container.tiles, rectangles, strict=True):
-        try:
-            tile.check((y, x, h, w))
-        except TileError as error:
-            flaws.append(error)
+    sections = sum(len(content) for _, content in file.sections)
+    parts, by_fallback = Counter({"container": header_bytes(data), "sections": sections}), []
+    for (y, x, h, w), tile in file.placed().items():
         if tile.payload is None:
             continue
         try:
-            by_network, body = split_payload(container, tile.payload)
+            by_network, body = split_payload(file, tile.payload)
             names = of_network if by_network else ["fallback"]
             split = split_parts(body, len(names))
         except CorruptStreamError:  # "unreadable" below
@@ -99,17 +100,7 @@ def _tiles(
         by_fallback += [] if by_network else [[x, y, w, h]]
     if unreadable := len(data) - parts.total():
         parts["unreadable"] = unreadable
-    fields = {
-        "tiles": {
-            "rows": rows,
-            "cols": cols,
-            "largest": max(([h, w] for _, _, h, w in rectangles), key=math.prod),
-            "by_fallback": by_fallback,
-        },
-        "arithmetic": Arithmetic(container.arithmetic).text,
-        "bytes_by_part": dict(parts),
-    }
-    return fields, flaws
+    return dict(parts), by_fallback
 
 
 def _text(fields: dict[str, Any]) -> str:
@@ -137,4 +128,4 @@ def _text(fields: dict[str, Any]) -> str:
         "bytes": parts,
         "checksums": f"{bad} bad, see below" if bad else "good",
     }
-    return "\n".join([fields["input"], *(f"  {key:<10}{line}" for key, line in lines.items())])
+    return "\n".join(f"  {key:<10}{line}" for key, line in lines.items())

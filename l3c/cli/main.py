@@ -113,11 +113,14 @@ def _main(words: list[str]) -> int:
         # Imported once interrupts are handled, since they take time.
         from l3c.cli.exits import Exit, UsageError, error_fields, error_line, exit_of
         from l3c.messages import is_ours, naming_extra
+        from l3c.threads import limit_threads
 
         with naming_extra("bench" if MEASURING & {*words[:1]} else "train"):
             args = parse(words)
             if getattr(args, "quiet", False):
                 silence_libraries()
+            if getattr(args, "threads", None):
+                limit_threads(args.threads)
             code = int(command_module(args.command).run(args))
     except KeyboardInterrupt as interrupt:
         print(f"l3c: {str(interrupt) or 'interrupted'}", file=sys.stderr)

@@ -6,10 +6,11 @@ Each is loaded, and its identity compared with its card.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
-from l3c.cli.exits import Exit, InputError
-from l3c.cli.files import Job, find_jobs
+from l3c.cli.exits import Exit
+from l3c.cli.files import Job
 from l3c.cli.options import WEIGHTS_SUFFIX, add_shared
 from l3c.cli.report import Batch, Outcome
 from l3c.messages import aligned
@@ -26,7 +27,7 @@ _HEAD = ["name", *_FACTS[:3], "steps", "validation bpsp", "trained on", "check"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument(
-        "paths", nargs="*", metavar="MODEL", help=".safetensors files or folders of them"
+        "inputs", nargs="*", metavar="MODEL", help=".safetensors files or folders of them"
     )
     add_shared(parser, "--json")
 
@@ -35,20 +36,19 @@ def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
     known = {model.weights: model for model in released()}
     names = {model.name for model in known.values()}
-    named, left = find_jobs([path for path in args.paths if path not in names], {WEIGHTS_SUFFIX})
+    args.inputs = [*map(str, known), *(each for each in args.inputs if each not in names)]
     rows = [_HEAD]
 
     def describe(job: Job, batch: Batch) -> Outcome:
-        if job.path is None:
-            raise InputError("a model is read from its file and the card beside it")
-        fields = _fields(known.get(job.path) or read_model(job.path))
+        path = Path(job.name)
+        fields = _fields(known.get(path) or read_model(path))
         rows.append(_cells(fields))
-        return Outcome("", fields)
+        return "", fields, []
 
-    code = Batch(args, [*map(Job, known), *named], left).run(describe)
+    code = Batch(args, {WEIGHTS_SUFFIX}).run(describe)
     if not args.json:
         lines = aligned(rows, right=(2, 4, 5))
-        print("\n".join(lines) if known or named else "no model comes with this installation")
+        print("\n".join(lines) if args.inputs else "no model comes with this installation")
     return code
 
 
@@ -60,7 +60,6 @@ def _fields(model: ModelFile) -> dict[str, Any]:
     """
     codec = open_codec(model, "cpu")
     return {
-        "input": str(model.weights),
         "name": model.name,
         "default": model.name == DEFAULT,
         **{key: model.card.get(key) for key in (*_FACTS, "versions")},

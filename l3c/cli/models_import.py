@@ -22,7 +22,6 @@ from l3c.data.sources import folder_photos
 from l3c.images.picture import PictureError
 from l3c.models.authors_checkpoints import LICENCE, SHARED_SCALES, read_checkpoint
 from l3c.recipe import Recipe
-from l3c.threads import limit_threads
 from l3c.training.crops import middle
 from l3c.training.loop import CALIBRATION_CROP, CALIBRATION_IMAGES, convert_and_write
 from l3c.training.state import today
@@ -52,8 +51,6 @@ def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
     target = args.output
     Outputs(force=args.force).check(target)
-    if args.threads:
-        limit_threads(args.threads)
     images = _calibration(Path(args.calibrate))
     found = read_checkpoint(Path(args.checkpoint), args.scales)
     recipe = Recipe(

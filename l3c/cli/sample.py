@@ -13,20 +13,17 @@ import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from l3c.cli.exits import Exit, InputError, UsageError
-from l3c.cli.files import Job, find_jobs
+from l3c.cli.files import Job
 from l3c.cli.options import add_coding, add_inputs, add_shared, number_in
 from l3c.cli.report import Batch, Outcome
 from l3c.images.picture import Mode, Picture
 from l3c.images.png import png_of
 from l3c.images.reading import IMAGE_SUFFIXES, read_picture
+from l3c.models.tile_codec import Sample
 from l3c.models.zoo import released
 from l3c.pillow_plugin import SUFFIX
-
-if TYPE_CHECKING:
-    from l3c.models.tile_codec import Sample
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,15 +47,14 @@ def run(args: argparse.Namespace) -> Exit:
     if args.model is None:
         scaled = (each.name for each in released() if len(each.card.get("streams", ())) > 1)
         args.model = next(scaled, None)
-    jobs, left = find_jobs(args.inputs, IMAGE_SUFFIXES)
-    return Batch(args, jobs, left).run(partial(_sample, numbers=itertools.count()))
+    return Batch(args, IMAGE_SUFFIXES).run(partial(_sample, numbers=itertools.count()))
 
 
 def _sample(job: Job, batch: Batch, numbers: Iterator[int]) -> Outcome:
     number, args = next(numbers), batch.args
     if job.path and job.path.suffix == SUFFIX:
         raise InputError(f"samples are drawn for images: decode it first (l3c decode {job.name})")
-    picture = read_picture(job.path or job.read(), job.name)
+    picture = read_picture(job.path or bytes(job.read()), job.name)
     if picture.mode != Mode.RGB:
         raise InputError(f"{picture.mode.name}: only 8-bit RGB can be sampled")
     codec = batch.model.codec
@@ -69,15 +65,13 @@ def _sample(job: Job, batch: Batch, numbers: Iterator[int]) -> Outcome:
     }
     for target in samples:
         batch.outputs.check(target, job.path)
+    lines, stored = [], []
     for target, sample in samples.items():
         batch.outputs.write(target, png_of(Picture.from_array(sample.image)))
-    stored = [
-        {"name": sample.name, "output": str(target), "stored_bpsp": sample.bpsp}
-        for target, sample in samples.items()
-    ]
-    lines = [f"{each['output']}: {each['stored_bpsp']:.4f} bpsp stored" for each in stored]
-    fields = {"input": job.name, "model": codec.identity.hex(), "samples": stored}
-    return Outcome("\n".join(lines), fields)
+        lines.append(f"{target}: {sample.bpsp:.4f} bpsp stored")
+        about = {"name": sample.name, "output": str(target), "stored_bpsp": sample.bpsp}
+        stored.append(about)
+    return "\n".join(lines), {"model": codec.identity.hex(), "samples": stored}, []
 
 
 def _name(sample: Sample) -> str:

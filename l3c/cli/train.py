@@ -17,7 +17,6 @@ from l3c.cli.process import hushed
 from l3c.cli.report import print_written
 from l3c.models.zoo import ModelError, named_model
 from l3c.recipe import Recipe, RecipeError, load_recipe, overridden, parse_recipe
-from l3c.threads import limit_threads
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +68,6 @@ def run(args: argparse.Namespace) -> Exit:
     # Beside a checkpoint are the weights of a training that was interrupted at its end.
     Outputs(force=args.force or checkpoint.exists()).check(weights)
     recipe = _recipe(args)
-    if args.threads:
-        limit_threads(args.threads)
     with hushed(args.quiet):
         try:
             _train(args, recipe, weights, checkpoint)

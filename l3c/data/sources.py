@@ -69,11 +69,10 @@ def folder_photos(folder: Path, licence: str = "") -> list[Photo]:
     if not os.path.isdir(folder):
         raise DatasetError(f"{folder}: no such folder; name an existing folder of images")
     found = find_files(folder, IMAGE_SUFFIXES)
-    for locked in found.locked:
-        raise DatasetError(f"{locked.path}: cannot list this folder: {locked.reason}")
-    kinds = [left.reason for left in found.left]
-    kinds += [path.suffix.lower() or "no suffix" for path in found.others]
-    shown = [f"{count} {kind}" for kind, count in Counter(sorted(kinds)).most_common()]
+    for path, reason in found.locked.items():
+        raise DatasetError(f"{path}: cannot list this folder: {reason}")
+    kinds = Counter(sorted(found.left.values()))
+    shown = [f"{count} {kind}" for kind, count in kinds.most_common()]
     left_out = f"left out: {', '.join(shown) or 'nothing'}"
     if not found.files:
         known = " ".join(sorted(READABLE_SUFFIXES))

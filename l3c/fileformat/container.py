@@ -4,7 +4,7 @@ FORMAT.md specifies every byte. Nothing here knows what a tile's bytes mean, nor
 
 A `.l3y` file (LOSSY.md) is the same without the fields that are equal in all of them: its one tile
 is the image, its "pixels" are symbols from which a lossy model reconstructs it. It has another
-signature and suffix, and readers of either kind refuse the other.
+signature and suffix; `Container.lossy` tells decoders, which refuse the other kind.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from coder.errors import CoderError, CorruptStreamError
 from coder.leb128 import leb128, read_leb128
 from l3c.fileformat import errors
 from l3c.fileformat.errors import GET_AGAIN, SALVAGE, Rectangle
-from l3c.fileformat.tiles import grid_flaw
+from l3c.fileformat.tiles import grid_flaw, tile_rectangles
+from l3c.files import FilePart
 
 # Like PNG's: a non-ASCII byte and line ends that a text transfer would change.
 MAGIC = b"\x8fL3C\r\n\x1a\n"
@@ -35,7 +36,7 @@ MODEL_BYTES = 8
 ARITHMETICS = (0, 1, 2, 3, 4)
 CRITICAL_SECTION = 128  # a reader may skip kinds below it, and has to know the others
 
-Bytes = bytes | bytearray | memoryview
+Bytes = bytes | bytearray | memoryview | FilePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +44,21 @@ class Tile:
     """The coded pixels of one rectangle.
 
     Attributes:
-        payload: the bytes; None if the file ends before they do.
+        payload: the bytes, or where they are; None if the file ends before they do.
         payload_crc: the CRC-32 that they should have.
         pixels_crc: the CRC-32 that the decoded pixels should have, see `pixels_crc`.
     """
 
-    payload: bytes | memoryview | None
+    payload: Bytes | None
     payload_crc: int
     pixels_crc: int
 
     @classmethod
-    def of(cls, payload: bytes | memoryview, samples: npt.NDArray[Any]) -> Tile:
+    def of(cls, payload: bytes, samples: npt.NDArray[Any]) -> Tile:
         """The tile of samples (h, w, c), uint8 or uint16, that were coded as `payload`."""
         return cls(payload, zlib.crc32(payload), pixels_crc(samples))
 
-    def check(self, rectangle: Rectangle) -> bytes | memoryview:
+    def check(self, rectangle: Rectangle) -> bytes:
         """The payload, whose checksum fits.
 
         Raises:
@@ -65,9 +66,10 @@ class Tile:
         """
         if self.payload is None:
             raise errors.TileMissingError(rectangle)
-        if zlib.crc32(self.payload) != self.payload_crc:
+        payload = bytes(self.payload)
+        if zlib.crc32(payload) != self.payload_crc:
             raise errors.TileAlteredError(rectangle)
-        return self.payload
+        return payload
 
     def check_pixels(self, samples: npt.NDArray[Any], rectangle: Rectangle) -> None:
         """Compares decoded samples (h, w, c), uint8 or uint16, with the encoded ones.
@@ -94,7 +96,7 @@ class Container:
         tiles: row by row.
         version: of the format, 3 where the first byte of each payload names what coded it; 1 of
             lossy files, whose mode is 4, arithmetic 3 and grid 1 x 1.
-        damaged_sections: kinds of the sections that were left out, by `unpack(damaged=True)`.
+        flaws: what `unpack(damaged=True)` found: a wrong length, sections that it left out.
     """
 
     mode: int
@@ -107,22 +109,21 @@ class Container:
     sections: tuple[tuple[int, bytes], ...]
     tiles: tuple[Tile, ...]
     version: int = VERSIONS[0]
-    damaged_sections: tuple[int, ...] = ()
+    flaws: tuple[CoderError, ...] = field(default=(), compare=False)
 
     @property
     def lossy(self) -> bool:
         """Whether it is a `.l3y` file."""
         return self.version == LOSSY_VERSION
 
+    def placed(self) -> dict[Rectangle, Tile]:
+        """The tiles by their rectangles, in their order."""
+        rectangles = tile_rectangles(self.height, self.width, self.rows, self.cols)
+        return dict(zip(rectangles, self.tiles, strict=True))
+
 
 def pixels_crc(samples: npt.NDArray[Any]) -> int:
-    """CRC-32 of samples of any shape in C order: uint8 as they are, uint16 with the low byte first.
-
-    Raises:
-        TypeError: samples of another type.
-    """
-    if samples.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
-        raise TypeError(f"samples must be uint8 or uint16, got {samples.dtype}")
+    """CRC-32 of uint8 samples of any shape in C order, or of uint16 with the low byte first."""
     little = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<"))
     return zlib.crc32(little.data)
 
@@ -149,19 +150,19 @@ def split_parts(data: Bytes, n: int) -> list[bytes]:
     return [bytes(view[start:end]) for start, end in itertools.pairwise([*ends, len(view)])]
 
 
-def is_lossy(data: Bytes) -> bool:
-    """Whether bytes begin as a lossy file."""
-    return bytes(data[: len(LOSSY_MAGIC)]) == LOSSY_MAGIC
-
-
 def pack(container: Container) -> bytes:
-    """The bytes of a file; inverse of `unpack`. Sections are written in the order of their kinds.
+    """The bytes of a file; inverse of `unpack`. Raises as `pieces` does."""
+    return b"".join(map(bytes, pieces(container)))
+
+
+def pieces(container: Container) -> list[Bytes]:
+    """The bytes of a file, one piece after the other; sections in the order of their kinds.
 
     Raises:
         ValueError: a value that FORMAT.md or LOSSY.md does not allow.
     """
     c = replace(container, sections=tuple(sorted(container.sections)))
-    payloads = [tile.payload or b"" for tile in c.tiles]
+    payloads = [tile.payload for tile in c.tiles if tile.payload is not None]
     try:
         kind, grid = bytes([c.mode, c.arithmetic]), leb128(c.rows, "rows") + leb128(c.cols, "cols")
         size = leb128(c.height, "height") + leb128(c.width, "width")
@@ -174,73 +175,72 @@ def pack(container: Container) -> bytes:
         body = b"".join(parts)
         start = (LOSSY_MAGIC if c.lossy else MAGIC) + bytes([c.version])
         head = start + leb128(len(body), "header") + body
-        contents = [content for _, content in c.sections]
-        data = b"".join([head, _u32(zlib.crc32(head)), *contents, *payloads])
-        same = unpack(data, lossy=c.lossy) == c
+        head += _u32(zlib.crc32(head))
+        fields, _, _ = _parse(_header(head)[1], c.lossy)
+        same = c == Container(*fields, c.sections, c.tiles, c.version)
     except (CoderError, OverflowError) as error:
         raise ValueError(f"FORMAT.md does not allow this container: {error}") from error
     if not same:
         raise ValueError("the model, sections or tiles do not fit the other fields")
-    return data
+    return [head, *(content for _, content in c.sections), *payloads]
 
 
-def unpack(data: Bytes, *, damaged: bool = False, lossy: bool = False) -> Container:
-    """Parses a file. Every length is checked against the bytes that are there.
+def unpack(data: Bytes, *, damaged: bool = False) -> Container:
+    """Parses a file of either kind. Every length is checked against the bytes that are there.
 
-    Payloads are views into `data`; `Tile.check` compares their checksums.
+    Payloads are views into `data`, or parts of a file; `Tile.check` compares their checksums.
 
     Args:
         data: the whole file.
-        lossy: expect a lossy file, not a lossless one.
-        damaged: take what is left of a file whose header is intact. Sections with wrong checksums
-            are left out and listed in `damaged_sections`; tiles that the file ends before have the
-            payload None; bytes after the last tile are ignored.
+        damaged: take what is left of a file whose header is intact, and list the `flaws` instead
+            of raising the first. Sections with wrong checksums are left out; tiles that the file
+            ends before have the payload None; bytes after the last tile are ignored.
 
     Raises:
         CoderError: its class (`l3c.fileformat.errors`) is the kind of damage. With `damaged` no
             SectionAlteredError, no TrailingBytesError, and a TruncatedError in the header alone.
     """
-    view = memoryview(data).cast("B")
-    version, header, at = _header(view, lossy)
+    view = data if isinstance(data, FilePart) else memoryview(data).cast("B")
+    version, header, at = _header(view)
+    lossy = version == LOSSY_VERSION
     fields, sections, tiles = _parse(header, lossy)
     expected = at + sum(size for _, size, _ in sections) + sum(size for size, _, _ in tiles)
-    if len(view) != expected and not damaged:
+    found, made, flaws = [], [], list[CoderError]()
+    if len(view) != expected:
         early, hint = len(view) < expected, GET_AGAIN if lossy else f"{GET_AGAIN}, or {SALVAGE}"
-        raise (errors.TruncatedError if early else errors.TrailingBytesError)(
-            f"file of {len(view)} bytes {'ends early' if early else 'goes on after its end'}: its "
-            f"header announces {expected}; {hint}"
-        )
-    found, lost, made = [], [], []
+        ends = "ends early" if early else "goes on after its end"
+        text = f"file of {len(view)} bytes {ends}: its header announces {expected}; {hint}"
+        flaws.append((errors.TruncatedError if early else errors.TrailingBytesError)(text))
     for kind, size, crc in sections:
         content, at = bytes(view[at : at + size]), at + size
         if len(content) == size and zlib.crc32(content) == crc:
             found.append((kind, content))
-        elif damaged:
-            lost.append(kind)
         else:
-            raise errors.SectionAlteredError(kind)
+            flaws.append(errors.SectionAlteredError(kind))
+    if flaws and not damaged:
+        raise flaws[0]
     for size, payload_crc, crc in tiles:
         payload, at = view[at : at + size], at + size
         made.append(Tile(payload if at <= len(view) else None, payload_crc, crc))
-    return Container(*fields, tuple(found), tuple(made), version, tuple(lost))
+    return Container(*fields, tuple(found), tuple(made), version, tuple(flaws))
 
 
 def header_bytes(data: Bytes) -> int:
     """How many bytes come before the sections and tiles of a file; raises as `unpack` does."""
-    return _header(memoryview(data).cast("B"), is_lossy(data))[2]
+    return _header(data)[2]
 
 
-def _header(view: memoryview, lossy: bool) -> tuple[int, bytes, int]:
+def _header(data: Bytes) -> tuple[int, bytes, int]:
     """Version, the header's fields, whose checksum fits, and where the header ends."""
-    magic, versions = (LOSSY_MAGIC, (LOSSY_VERSION,)) if lossy else (MAGIC, VERSIONS)
-    start = len(magic) + 1
-    inside = errors.TruncatedError(f"file of {len(view)} bytes ends inside the header; {GET_AGAIN}")
-    if view[: len(magic)] != magic[: len(view)]:
-        kind = "a lossy L3C" if lossy else "an L3C"
-        raise errors.NotL3CError(f"not {kind} file: it does not start with the signature")
+    start = len(MAGIC) + 1
+    view = bytes(data[: start + 5])  # as far as the length of the header can go
+    inside = errors.TruncatedError(f"file of {len(data)} bytes ends inside the header; {GET_AGAIN}")
+    if all(view[: len(known)] != known[: len(view)] for known in (MAGIC, LOSSY_MAGIC)):
+        raise errors.NotL3CError("not an L3C file: it does not start with the signature")
     if len(view) < start:
         raise inside
     version = view[start - 1]
+    versions = (LOSSY_VERSION,) if view.startswith(LOSSY_MAGIC) else VERSIONS
     if version > versions[-1]:
         raise errors.NewerFormatError(f"container format {version} (up to {versions[-1]} are read)")
     if version < versions[0]:
@@ -250,13 +250,14 @@ def _header(view: memoryview, lossy: bool) -> tuple[int, bytes, int]:
         )
     size, start = read_leb128(view, start, errors.HeaderAlteredError, errors.TruncatedError)
     end = start + size
-    if len(view) < end + 4:
+    if len(data) < end + 4:
         raise inside
+    view = bytes(data[: end + 4])
     if _u32(zlib.crc32(view[:end])) != view[end : end + 4]:
         raise errors.HeaderAlteredError(
             f"the header was altered: its checksum does not fit; {GET_AGAIN}"
         )
-    return version, bytes(view[start:end]), end + 4
+    return version, view[start:end], end + 4
 
 
 _Fields = tuple[int, int, int, int, bytes, int, int]
@@ -268,60 +269,49 @@ def _parse(header: bytes, lossy: bool) -> tuple[_Fields, _Triples, _Triples]:
 
     The checksum of the header fits, so that only a writer's mistake, or malice, is found here.
     """
-    reader = _Reader(header)
-    mode, arithmetic = (4, 3) if lossy else (reader.byte(), reader.byte())
+    at = 0
+
+    def take(count: int) -> bytes:
+        nonlocal at
+        start, at = at, at + count
+        refuse("it ends early" if at > len(header) else "")
+        return header[start:at]
+
+    def number() -> int:
+        nonlocal at
+        value, at = read_leb128(header, at, errors.HeaderAlteredError)
+        return value
+
+    def u32() -> int:
+        return int.from_bytes(take(4), "big")
+
+    def refuse(flaw: str) -> None:
+        if flaw:
+            where = f"the header is not valid at byte {at} of {len(header)}"
+            raise errors.HeaderAlteredError(f"{where}: {flaw}; {GET_AGAIN}")
+
+    mode, arithmetic = (4, 3) if lossy else take(2)
     if arithmetic not in ARITHMETICS:
         raise errors.NewerFormatError(f"pixels coded with arithmetic {arithmetic}")
-    height, width = reader.number(), reader.number()
-    model = reader.take(MODEL_BYTES if arithmetic else 0)
-    rows, cols = (1, 1) if lossy else (reader.number(), reader.number())
+    height, width = number(), number()
+    model = take(MODEL_BYTES if arithmetic else 0)
+    rows, cols = (1, 1) if lossy else (number(), number())
     if not lossy:
-        reader.refuse(grid_flaw(height, width, rows, cols))
+        refuse(grid_flaw(height, width, rows, cols))
     elif not 0 < height * width <= MAX_LOSSY_PIXELS:
-        reader.refuse(f"{height}x{width} pixels, expected 1..2^26")
+        refuse(f"{height}x{width} pixels, expected 1..2^26")
     sections: _Triples = []
-    for _ in range(reader.byte()):
-        kind, before = reader.byte(), sections[-1][0] if sections else -1
+    for _ in range(take(1)[0]):
+        kind, before = take(1)[0], sections[-1][0] if sections else -1
         if kind >= CRITICAL_SECTION:
             raise errors.NewerFormatError(f"an image that depends on a section of kind {kind}")
         if kind <= before:
-            reader.refuse(f"section of kind {kind} after one of kind {before}")
-        sections.append((kind, reader.number(), reader.u32()))
-    tiles = [(reader.number(), reader.u32(), reader.u32()) for _ in range(rows * cols)]
-    if reader.at < len(header):
-        reader.refuse("it goes on after its last tile")
+            refuse(f"section of kind {kind} after one of kind {before}")
+        sections.append((kind, number(), u32()))
+    tiles = [(number(), u32(), u32()) for _ in range(rows * cols)]
+    if at < len(header):
+        refuse("it goes on after its last tile")
     return (mode, height, width, arithmetic, model, rows, cols), sections, tiles
-
-
-class _Reader:
-    """Takes the fields of a header one after the other."""
-
-    def __init__(self, header: bytes) -> None:
-        self.header, self.at = header, 0
-
-    def take(self, count: int) -> bytes:
-        start, self.at = self.at, self.at + count
-        if self.at > len(self.header):
-            raise errors.HeaderAlteredError(
-                f"the header of {len(self.header)} bytes ends early; {GET_AGAIN}"
-            )
-        return self.header[start : self.at]
-
-    def byte(self) -> int:
-        return self.take(1)[0]
-
-    def u32(self) -> int:
-        return int.from_bytes(self.take(4), "big")
-
-    def number(self) -> int:
-        """LEB128."""
-        value, self.at = read_leb128(self.header, self.at, errors.HeaderAlteredError)
-        return value
-
-    def refuse(self, flaw: str) -> None:
-        if flaw:
-            where = f"the header is not valid at byte {self.at} of {len(self.header)}"
-            raise errors.HeaderAlteredError(f"{where}: {flaw}; {GET_AGAIN}")
 
 
 def _u32(value: int) -> bytes:

@@ -30,10 +30,6 @@ Samples = NDArray[Any]
 Shape = tuple[int, int, int]
 
 
-class FallbackError(CorruptStreamError):
-    """Bytes that are no samples of the expected shape and depth."""
-
-
 class Coder(IntEnum):
     """First byte of a stream. The values are stored in files."""
 
@@ -62,13 +58,7 @@ def encode(samples: Samples, bits: int) -> bytes:
         samples: uint8 (H, W, C) for 1 and 8 bits, uint16 for 16; C from 1 to 4, the last of 2 or 4
             channels being alpha.
         bits: 1 (samples are 0 or 1), 8 or 16.
-
-    Raises:
-        ValueError: for anything else.
     """
-    _check(samples.shape, bits)
-    if samples.dtype != _DTYPES[bits] or (bits == 1 and samples.max() > 1):
-        raise ValueError(f"expected samples of {bits} bits, got {samples.dtype}, {samples.max()}")
     # min keeps the first of equals: the lowest code, since candidates come in that order.
     # The copy has the plain strides that the libraries ask for, even where a side is 1.
     return min(_candidates(samples.copy(order="C"), bits), key=len)
@@ -84,7 +74,8 @@ def estimate(samples: Samples) -> tuple[int, int]:
         JPEG XL's bytes, and WebP's; JPEG XL's for both where WebP cannot hold the image.
     """
     height, width = samples.shape[:2]
-    image = samples.copy(order="C")
+    # A copy where needed, and the plain strides that the libraries ask for, even where a side is 1.
+    image = samples.reshape(-1).reshape(samples.shape)
     jpegxl = len(_to_jpegxl(image, 8, effort=1))
     if max(height, width) > _WEBP_SIDE:
         return jpegxl, jpegxl
@@ -108,19 +99,17 @@ def decode(data: bytes | memoryview, shape: Shape, bits: int) -> Samples:
         C-contiguous, writable, of this shape, uint8 or for 16 bits uint16.
 
     Raises:
-        FallbackError: if the bytes are no such samples. Damage that leads to other samples of the
-            same shape is possible: WebP has no checksum.
-        ValueError: if there are no samples of this shape and depth.
+        CorruptStreamError: the bytes are no such samples. Damage that leads to others of the same
+            shape is possible: WebP has no checksum.
     """
-    _check(shape, bits)
     if len(data) == 0:
-        raise FallbackError("the samples are missing: no bytes")
+        raise CorruptStreamError("the samples are missing: no bytes")
     code, body = data[0], memoryview(data)[1:]
     if code not in _coders(shape, bits):
-        raise FallbackError(f"unknown coder {code} for samples {shape} of {bits} bits")
+        raise CorruptStreamError(f"unknown coder {code} for samples {shape} of {bits} bits")
     samples = _FUNCTIONS[Coder(code)][1](body, shape, bits)
     if bits == 1 and samples.max() > 1:
-        raise FallbackError(f"a sample of {samples.max()}, expected 0 or 1")
+        raise CorruptStreamError(f"a sample of {samples.max()}, expected 0 or 1")
     return samples
 
 
@@ -152,7 +141,7 @@ def _from_raw(body: memoryview, shape: Shape, bits: int) -> Samples:
     count = shape[0] * shape[1] * shape[2]
     expected = -(-count * bits // 8)
     if len(body) != expected:
-        raise FallbackError(
+        raise CorruptStreamError(
             f"{len(body)} bytes of raw samples, expected {expected} for {shape} of {bits} bits"
         )
     if bits == 1:
@@ -173,7 +162,7 @@ def _to_jpegxl(samples: Samples, bits: int, effort: int = 7) -> bytes:
 def _from_jpegxl(body: memoryview, shape: Shape, bits: int) -> Samples:
     """The library compares shape and type with the header before it takes any memory."""
     if body[:2] != _JPEG_XL_START:
-        raise FallbackError("no JPEG XL codestream")
+        raise CorruptStreamError("no JPEG XL codestream")
     samples = np.empty(shape, _DTYPES[bits])
     out = samples[..., 0] if shape[2] == 1 else samples
     _run("JPEG XL", imagecodecs.jpegxl_decode, bytes(body), numthreads=1, out=out)
@@ -221,7 +210,7 @@ def _to_split(samples: Samples, bits: int) -> bytes:
 def _from_split(body: memoryview, shape: Shape, bits: int) -> Samples:
     length, parts = int.from_bytes(body[:4], "little"), body[4:]
     if not 0 < length < len(parts):
-        raise FallbackError("color and alpha: their lengths do not fit the bytes")
+        raise CorruptStreamError("color and alpha: their lengths do not fit the bytes")
     height, width, channels = shape
     color = decode(parts[:length], (height, width, channels - 1), bits)
     return np.concatenate([color, decode(parts[length:], (height, width, 1), bits)], axis=2)
@@ -246,12 +235,4 @@ def _run(name: str, decoder: Any, *args: Any, **options: Any) -> None:
     except MemoryError:
         raise  # a matter of the machine, not of the bytes
     except Exception as error:
-        raise FallbackError(f"{name}: {one_line(error)}") from error
-
-
-def _check(shape: tuple[int, ...], bits: int) -> None:
-    if bits not in _DTYPES or len(shape) != 3 or min(shape) < 1 or shape[2] > 4:
-        raise ValueError(
-            f"expected shape (H, W, C), none of them 0, C up to 4, of 1, 8 or 16 bits, got {shape} "
-            f"of {bits}"
-        )
+        raise CorruptStreamError(f"{name}: {one_line(error)}") from error

@@ -27,15 +27,13 @@ def tile_grid(height: int, width: int, side: int | None = None) -> tuple[int, in
     13 x 15 of 776x672 have a quarter of the cuts.) Of equal cuts, the fewest and squarest tiles.
 
     Args:
-        height: of the image, pixels.
-        width: of the image, pixels.
+        height: of the image, 1..MAX_SIDE pixels.
+        width: of the image, 1..MAX_SIDE pixels.
         side: instead of TILE_PIXELS, tiles have at most the pixels of a square of this side.
 
     Raises:
-        ValueError: height or width is not in 1..MAX_SIDE, side not in TILE_MULTIPLE..MAX_TILE_SIDE.
+        ValueError: side is not in TILE_MULTIPLE..MAX_TILE_SIDE.
     """
-    if flaw := grid_flaw(height, width, _blocks(height), _blocks(width)):
-        raise ValueError(flaw)
     if side is not None and not TILE_MULTIPLE <= side <= MAX_TILE_SIDE:
         raise ValueError(
             f"the side of a tile must be {TILE_MULTIPLE}..{MAX_TILE_SIDE} pixels, got {side}"
@@ -62,13 +60,9 @@ def tile_grid(height: int, width: int, side: int | None = None) -> tuple[int, in
 def tile_rectangles(height: int, width: int, rows: int, cols: int) -> list[Rectangle]:
     """y, x, height and width in pixels of each tile, row by row; together they are the image.
 
-    All start at multiples of 8, and none is empty.
-
-    Raises:
-        ValueError: no such image, or a grid that does not suit it (`grid_flaw`).
+    All start at multiples of 8, and none is empty, if the grid has no more rows and columns than
+    the image has starts.
     """
-    if flaw := grid_flaw(height, width, rows, cols):
-        raise ValueError(flaw)
     ys, xs = (
         [TILE_MULTIPLE * (i * _blocks(side) // count) for i in range(count)] + [side]
         for side, count in ((height, rows), (width, cols))

@@ -9,9 +9,10 @@ import re
 
 from PIL import Image
 
-from l3c.images.picture import Section
+from l3c.images.picture import PictureError, Section
 
 SIGNATURE = b"\xff\xd8\xff"
+CUT_OFF = "unreadable or truncated: the data end before the image does"
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"
 
 _EOI, _SOS = 0xD9, 0xDA
@@ -33,55 +34,55 @@ _TECHNICAL = (b"JFIF\x00", b"JFXX\x00", b"Adobe", b"ICC_PROFILE\x00", b"MPF\x00"
 _NO_LOSS = (*_TECHNICAL, b"Exif\x00\x00", XMP_PREFIX, _MORE_XMP_PREFIX)
 
 
-class JpegSegments:
-    """The segments of the first picture in a JPEG file; it may be damaged.
+def inspect(data: bytes) -> tuple[bytes, bytes]:
+    """The first picture in a JPEG file with noise behind its last scan, and what follows it.
+
+    With noise the pixels are the same, if the scan is not cut off. Others, or a film, follow the
+    picture, as phones add them.
 
     Args:
-        data: the file.
+        data: the file, which may be damaged.
 
-    Attributes:
-        problem: what kind of JPEG it is, if none that is read; else "".
-        lacks_data: whether the end, the data of a component, or the last bits of some coefficients
-            never came.
-        padded: the picture with noise behind its last scan: the same pixels, if it is not cut off.
-        behind: what follows the picture: others, or a film, as phones add it.
+    Raises:
+        PictureError: a kind of JPEG that is not read, or one that lacks its end, the data of a
+            component, or the last bits of some coefficients.
     """
-
-    def __init__(self, data: bytes) -> None:
-        frame, self.problem, at, scan, scan_end = 0, "", 2, 0, 0
-        components: dict[int, int] = {}  # coefficients that came in full precision, as bits
-        while (at := data.find(b"\xff", at)) >= 0 and at + 2 <= len(data):
-            marker = data[at + 1]
-            if marker == _EOI:
-                break
-            if marker in _NO_LENGTH:
-                at += 1 if marker == 0xFF else 2
-                continue
-            if at + 4 > len(data):
-                break
-            end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-            body, at = data[at + 4 : end], end
-            if (marker in _READABLE or marker in _KINDS) and not frame and len(body) >= 6:
-                frame, bits = marker, body[0]
-                components = dict.fromkeys(body[6::3], 0)
-                if frame in _KINDS or bits != 8:
-                    self.problem = f"a {bits}-bit {_KINDS.get(frame, 'JPEG')} file"
-            elif marker == _SOS and len(body) >= 4:
-                first, last, precision = body[-3:]
-                coefficients = _ALL_COEFFICIENTS
-                if frame in _PROGRESSIVE:
-                    coefficients = (2 << last) - (1 << first) if precision & 15 == 0 else 0
-                for component in body[1 : 1 + 2 * body[0] : 2]:
-                    components[component] = components.get(component, 0) | coefficients
-                found = _MARKER.search(data, end)
-                scan, scan_end = end, found.start() if found else len(data)
-                at = scan_end
-        whole = at >= 0 and data[at : at + 2] == b"\xff\xd9"
-        self.lacks_data = not whole or any(c != _ALL_COEFFICIENTS for c in components.values())
-        restarts = _RESTART.findall(data, scan, scan_end)
-        awaited = bytes((0xFF, (restarts[-1][1] + 1) & 0xD7 if restarts else 0xD0))
-        self.padded = data[:scan_end] + _NOISE + awaited + _NOISE + data[scan_end:]
-        self.behind = data[at + 2 :].strip(b"\x00")
+    frame, at, scan, scan_end = 0, 2, 0, 0
+    components: dict[int, int] = {}  # coefficients that came in full precision, as bits
+    while (at := data.find(b"\xff", at)) >= 0 and at + 2 <= len(data):
+        marker = data[at + 1]
+        if marker == _EOI:
+            break
+        if marker in _NO_LENGTH:
+            at += 1 if marker == 0xFF else 2
+            continue
+        if at + 4 > len(data):
+            break
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        body, at = data[at + 4 : end], end
+        if (marker in _READABLE or marker in _KINDS) and not frame and len(body) >= 6:
+            frame, bits = marker, body[0]
+            components = dict.fromkeys(body[6::3], 0)
+            if frame in _KINDS or bits != 8:
+                kind = _KINDS.get(frame, "JPEG")
+                raise PictureError(f"a {bits}-bit {kind} file: convert it to PNG")
+        elif marker == _SOS and len(body) >= 4:
+            first, last, precision = body[-3:]
+            coefficients = _ALL_COEFFICIENTS
+            if frame in _PROGRESSIVE:
+                coefficients = (2 << last) - (1 << first) if precision & 15 == 0 else 0
+            for component in body[1 : 1 + 2 * body[0] : 2]:
+                components[component] = components.get(component, 0) | coefficients
+            found = _MARKER.search(data, end)
+            scan, scan_end = end, found.start() if found else len(data)
+            at = scan_end
+    whole = at >= 0 and data[at : at + 2] == b"\xff\xd9"
+    if not whole or any(c != _ALL_COEFFICIENTS for c in components.values()):
+        raise PictureError(CUT_OFF)
+    restarts = _RESTART.findall(data, scan, scan_end)
+    awaited = bytes((0xFF, (restarts[-1][1] + 1) & 0xD7 if restarts else 0xD0))
+    padded = data[:scan_end] + _NOISE + awaited + _NOISE + data[scan_end:]
+    return padded, data[at + 2 :].strip(b"\x00")
 
 
 def complete(image: Image.Image, found: dict[Section, bytes]) -> list[str]:

@@ -10,14 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from PIL import Image
-
 
 Samples = NDArray[Any]
 """uint8 or uint16 (H, W, C)."""
@@ -183,32 +179,6 @@ class Picture:
                 f"got {array.dtype} {array.shape}"
             )
         return cls(mode, samples.astype(mode.dtype, copy=False))
-
-    @classmethod
-    def from_pil(cls, image: Image.Image) -> Picture:
-        """A copy of a Pillow image with its palette, transparency, profile, EXIF and XMP.
-
-        Pillow itself turns a TIFF by its orientation.
-
-        Raises:
-            PictureError: an image of another mode, by name, or of several frames.
-            OSError: raised by Pillow where a file is broken.
-        """
-        from l3c.images import pillow
-
-        return pillow.picture_of(image)
-
-    def to_pil(self) -> Image.Image:
-        """A Pillow image with the same palette, transparency, profile, EXIF and XMP in its info.
-
-        16-bit grey has mode "I;16"; a palette's alpha is in `info["transparency"]`.
-
-        Raises:
-            PictureError: for RGB16, which Pillow does not have.
-        """
-        from l3c.images import pillow
-
-        return pillow.image_of(self)
 
 
 def check_sections(mode: Mode, sections: Mapping[Section, bytes]) -> None:

@@ -31,6 +31,7 @@ _REFUSED = {
 }
 _BLOCK_BYTES = 2**22  # samples taken from Pillow at a time; it makes two more copies of these
 _EXIF_STARTS = (EXIF_PREFIX, b"II*\x00", b"MM\x00*")
+_RAW_KEYWORD = "Raw profile type "
 _RAW_PROFILE = re.compile(r"\s*\S+\s+(\d+)\s+([0-9a-fA-F\s]*)")
 _RAW_KINDS = {"exif": Section.EXIF, "app1": Section.EXIF, "xmp": Section.XMP}
 _RAW_KINDS |= {"icc": Section.ICC, "icm": Section.ICC}
@@ -46,8 +47,19 @@ _TECHNICAL = frozenset(
 )
 
 
-def picture_of(image: Image.Image, samples: Samples | None = None) -> Picture:
-    """See `Picture.from_pil`; with the samples (H, W, C), if given, the image is not loaded."""
+def from_pil(image: Image.Image, samples: Samples | None = None) -> Picture:
+    """A copy of a Pillow image with its palette, transparency, profile, EXIF and XMP.
+
+    Pillow itself turns a TIFF by its orientation.
+
+    Args:
+        image: of a mode that pictures have.
+        samples: (H, W, C), of an image that is not to be loaded.
+
+    Raises:
+        PictureError: an image of another mode, by name, or of several frames.
+        OSError: raised by Pillow where a file is broken.
+    """
     if image.mode not in _MODES:
         kind, target = _REFUSED.get(image.mode, (image.mode, "RGB"))
         raise PictureError(f"{kind}: convert it to {target} first")
@@ -70,8 +82,14 @@ def picture_of(image: Image.Image, samples: Samples | None = None) -> Picture:
     return Picture(mode, samples, found | _colors(image), losses)
 
 
-def image_of(picture: Picture) -> Image.Image:
-    """See `Picture.to_pil`."""
+def to_pil(picture: Picture) -> Image.Image:
+    """A Pillow image with the same palette, transparency, profile, EXIF and XMP in its info.
+
+    16-bit grey has mode "I;16"; a palette's alpha is in `info["transparency"]`.
+
+    Raises:
+        PictureError: for RGB16, which Pillow does not have.
+    """
     mode = picture.mode
     if mode == Mode.RGB16:
         raise PictureError("16-bit RGB: Pillow has no such mode; take the array")
@@ -108,21 +126,21 @@ def raw_profile(keyword: str, text: str) -> tuple[Section | None, bytes] | None:
     """What a text chunk of a PNG holds that ImageMagick made of metadata.
 
     Args:
-        keyword: "Raw profile type " and the kind.
+        keyword: "Raw profile type " and the kind, if it is such a chunk.
         text: kind, number of bytes, and the bytes as hexadecimal digits.
 
     Returns:
         Where it belongs and its bytes; no section for a kind that is not kept, such as IPTC; None
         if it is no such text: then it is a comment.
     """
-    match = _RAW_PROFILE.fullmatch(text)
+    match = keyword.startswith(_RAW_KEYWORD) and _RAW_PROFILE.fullmatch(text)
     digits = "".join(match[2].split()) if match else ""
     if not match or len(digits) < 2 * int(match[1]):
         return None
     data = bytes.fromhex(digits[: 2 * int(match[1])])
     if data.startswith(jpeg.XMP_PREFIX):
         return Section.XMP, data.removeprefix(jpeg.XMP_PREFIX)
-    kind = keyword.removeprefix("Raw profile type ").lower()
+    kind = keyword.removeprefix(_RAW_KEYWORD).lower()
     return _RAW_KINDS.get(kind), data.removeprefix(EXIF_PREFIX)
 
 
@@ -141,8 +159,8 @@ def _metadata(image: Image.Image) -> tuple[dict[Section, bytes], tuple[str, ...]
             found[section] = bytes(content)
     if not found.get(Section.EXIF, b"").startswith(_EXIF_STARTS):
         found.pop(Section.EXIF, None)
-    for key in map(str, info):
-        known = raw_profile(key, str(info[key])) if key.startswith("Raw profile type ") else None
+    for keyword, text in info.items():
+        known = raw_profile(str(keyword), str(text))
         if known and known[0]:
             found.setdefault(known[0], known[1])
     if image.format == "TIFF":

@@ -6,13 +6,16 @@ own ("interlace", "transparency"), refuses long ones, and does not miss rows.
 
 from __future__ import annotations
 
+import io
+import os
 import struct
 import zlib
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.picture import Mode, Picture, PictureError, Samples, Section
 from l3c.images.pillow import EXIF_PREFIX, raw_profile
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -34,6 +37,8 @@ _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 # Resolution, time, and "colors are sRGB", which is what is assumed of images that do not say.
 _NOT_SAID = (b"pHYs", b"tIME", b"sRGB")
 _OVERRIDDEN = ("gAMA", "cHRM")  # where there is an ICC profile or sRGB
+_STRIP_BYTES = 2**19  # of samples
+_BLOCK_BYTES = 2**16  # of a file
 _MAX_SIDE = 1_000_000  # libpng's limit
 _MAX_METADATA = 2**28  # bytes of one profile or packet after decompression
 
@@ -42,7 +47,7 @@ class PngFile:
     """The chunks of a PNG file.
 
     Args:
-        data: the file.
+        file: open, at any place; it is read in blocks, so that it takes little memory.
 
     Attributes:
         width, height: in pixels, as the header says.
@@ -51,13 +56,16 @@ class PngFile:
         PictureError: damaged, truncated, animated, or of a kind that is not read.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self._losses: list[str] = []
         self._chunks: list[tuple[bytes, bytes]] = []  # kind and body, without IDAT
-        self._compressed: list[memoryview] = []  # IDAT, with length, kind and checksum
-        self._read(data)
-        header = self._header = self._chunks[0][1]
-        if data[12:16] != b"IHDR" or len(header) != 13:
+        self._compressed: list[tuple[int, int]] = []  # of IDAT: where its body is, and how long
+        self._read()
+        first, header = self._chunks[0]
+        self._header = header
+        late = any(at < _IHDR_END for at, _ in self._compressed[:1])
+        if late or first != b"IHDR" or len(header) != 13:
             raise _damaged("a PNG that does not begin with its header")
         self.width, self.height, self._bits, self._color = struct.unpack(">IIBB", header[:10])
         _check_sides(self.height, self.width)
@@ -78,13 +86,8 @@ class PngFile:
             PictureError: palette or transparency do not go with the pixels.
             imagecodecs.PngError: fewer rows than the header says, or damaged.
         """
-        import imagecodecs  # takes time
-
         mode, top = _MODES[self._color, self._bits], 2**self._bits - 1
-        color = 0 if mode == Mode.PALETTE else self._color  # indices as if they were grey
-        header = _chunk(b"IHDR", self._header[:9] + bytes((color,)) + self._header[10:])
-        pixels = b"".join((SIGNATURE, header, *self._compressed, _chunk(b"IEND", b"")))
-        samples = imagecodecs.png_decode(pixels).reshape(self.height, self.width, mode.channels)
+        samples = self._samples(mode)
         if mode in (Mode.BILEVEL, Mode.PALETTE):
             samples //= 255 // top  # grey of few bits comes expanded to 8
         sections, losses = self._metadata()
@@ -98,6 +101,53 @@ class PngFile:
                 transparent = value.to_bytes(2, "big")
             sections[Section.TRANSPARENCY] = transparent
         return Picture(mode, samples, sections, losses)
+
+    def inflated(self, size: int) -> Iterator[bytes]:
+        """All rows, filtered, each behind a byte that names its filter; so many bytes at a time."""
+        inflater, found = zlib.decompressobj(), b""
+        for block in self._blocks():
+            left = block
+            while left:
+                found += inflater.decompress(left, size - len(found))
+                left = inflater.unconsumed_tail
+                if len(found) == size:
+                    yield found
+                    found = b""
+        yield found + inflater.flush()
+
+    def _blocks(self) -> Iterator[bytes]:
+        """What IDAT chunks hold."""
+        for at, size in self._compressed:
+            yield from _read_blocks(self._file, at, size)
+
+    def _samples(self, mode: Mode) -> Samples:
+        """Strip by strip, where rows lie one behind the other in whole bytes."""
+        if self._bits < 8 or self._header[-1]:
+            return self._decoded(mode, self.height, self._blocks())
+        samples = np.empty((self.height, self.width, mode.channels), mode.dtype)
+        row = 1 + samples[0].nbytes
+        rows, above = -(-_STRIP_BYTES // row), b""
+        for top, strip in zip(range(0, self.height, rows), self.inflated(rows * row), strict=False):
+            found = samples[top : top + rows]
+            if len(strip) < len(found) * row:
+                raise _damaged("a PNG that ends before its last row")
+            content = zlib.compress(above + strip[: len(found) * row], 0)
+            found[:] = self._decoded(mode, len(found) + bool(top), [content])[bool(top) :]
+            # Not filtered. The next strip begins with it, by which its first row may be filtered.
+            above = b"\0" + found[-1].astype(mode.dtype.newbyteorder(">")).tobytes()
+        return samples
+
+    def _decoded(self, mode: Mode, height: int, compressed: Iterable[bytes]) -> Samples:
+        """By the library, as a file that holds nothing else."""
+        import imagecodecs  # takes time
+
+        color = 0 if mode == Mode.PALETTE else self._color  # indices as if they were grey
+        kind = bytes((self._bits, color)) + self._header[10:]
+        header = _chunk(b"IHDR", struct.pack(">II", self.width, height) + kind)
+        chunks = (_chunk(b"IDAT", each) for each in compressed)
+        pixels = b"".join((SIGNATURE, header, *chunks, _chunk(b"IEND", b"")))
+        samples: Samples = imagecodecs.png_decode(pixels)
+        return samples.reshape(height, self.width, mode.channels)
 
     def _metadata(self) -> tuple[dict[Section, bytes], tuple[str, ...]]:
         """ICC profile, EXIF and XMP, and the names of what else there is.
@@ -119,10 +169,7 @@ class PngFile:
                 found[Section.XMP] = packet
             elif kind in _TEXTS:
                 name = keyword.decode("latin-1")
-                is_raw = name.startswith("Raw profile type ")
-                known = (
-                    raw_profile(name, _text(kind, content).decode("latin-1")) if is_raw else None
-                )
+                known = raw_profile(name, _text(kind, content).decode("latin-1"))
                 if known and known[0]:
                     found.setdefault(known[0], known[1])
                 elif known:
@@ -139,32 +186,43 @@ class PngFile:
             losses.append("1 comment" if comments == 1 else f"{comments} comments")
         return {kind: body for kind, body in found.items() if body}, tuple(dict.fromkeys(losses))
 
-    def _read(self, data: bytes) -> None:
-        at, kind, view = len(SIGNATURE), b"", memoryview(data)
+    def _read(self) -> None:
+        file, kind, crc = self._file, b"", 0
+        size = file.seek(0, os.SEEK_END)
+        file.seek(len(SIGNATURE))
         while kind != b"IEND":
-            end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-            kind, body = data[at + 4 : at + 8], view[at + 8 : end - 4]
+            start = file.read(8)
+            at, length, kind = file.tell(), int.from_bytes(start[:4], "big"), start[4:]
             critical = kind[:1].isupper()
             if kind == b"CgBI":
                 raise PictureError("a PNG as Apple stores it for iPhones (CgBI): convert it to PNG")
-            if end > len(data):
+            if at + length + 4 > size:
                 raise _damaged("a PNG that ends before its last chunk")
             if not kind.isalpha():
                 raise _damaged(f"a PNG with a chunk {kind!r}")
-            if zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(data[end - 4 : end], "big"):
+            body, crc = [], zlib.crc32(kind)
+            for block in _read_blocks(file, at, length):
+                body += [block] if kind != b"IDAT" else []
+                crc = zlib.crc32(block, crc)
+            if crc != int.from_bytes(file.read(4), "big"):
                 if critical or kind in _OF_PIXELS:
                     raise _damaged(f"the checksum of {kind.decode()} does not fit")
                 self._losses.append(f"{kind.decode()}, which is damaged")
             elif critical and kind not in _CRITICAL:
                 raise PictureError(f"a PNG with a chunk {kind.decode()}: convert it to PNG")
+            elif kind == b"IDAT":
+                self._compressed.append((at, length))
             else:
-                if kind == b"IDAT":
-                    self._compressed.append(view[at:end])
-                else:
-                    self._chunks.append((kind, bytes(body)))
-            at = end
-        if data[at:].strip(b"\x00"):
-            self._losses.append(f"{len(data) - at:,} bytes behind the image")
+                self._chunks.append((kind, b"".join(body)))
+        if (behind := file.read()).strip(b"\x00"):
+            self._losses.append(f"{len(behind):,} bytes behind the image")
+
+
+def _read_blocks(file: BinaryIO, at: int, size: int) -> Iterator[bytes]:
+    """The bytes from a place of a file on, which are there."""
+    file.seek(at)
+    for done in range(0, size, _BLOCK_BYTES):
+        yield file.read(min(_BLOCK_BYTES, size - done))
 
 
 def _damaged(problem: str) -> PictureError:
@@ -204,11 +262,11 @@ def _check_sides(height: int, width: int) -> None:
         )
 
 
-def png_of(picture: Picture) -> memoryview:
-    """The PNG file of a picture: pixels by a library, right behind the header the metadata.
+def png_of(picture: Picture) -> Iterator[bytes]:
+    """The PNG file of a picture in pieces: metadata right behind the header, strips of pixels.
 
     Metadata are of any length. Palette entries that the indices use and the palette lacks are
-    added, in black.
+    added, in black. A library filters the rows.
 
     Raises:
         PictureError: a side that no PNG of the library can have.
@@ -217,7 +275,7 @@ def png_of(picture: Picture) -> memoryview:
 
     _check_sides(picture.height, picture.width)
     mode, sections = picture.mode, dict(picture.sections)
-    samples, bits, options = np.ascontiguousarray(picture.samples), mode.bits, {}
+    samples, bits, options = picture.samples, mode.bits, {"level": 0}
     if mode == Mode.PALETTE:
         transparency = sections.get(Section.TRANSPARENCY, b"")
         entries = max(int(samples.max()) + 1, len(transparency))
@@ -236,13 +294,17 @@ def png_of(picture: Picture) -> memoryview:
         (b"tRNS", Section.TRANSPARENCY, bytes),
     )
     found = [_chunk(kind, body(sections[one])) for kind, one, body in chunks if one in sections]
-    start = sum(map(len, found))
-    most = samples.nbytes + len(samples)  # a byte before each row; more where nothing shrinks
-    out = np.empty(start + most + most // 256 + 1024, np.uint8)  # takes memory where it is filled
-    room: Any = out[start:]
-    end = start + len(imagecodecs.png_encode(samples, out=room, **options))
     color = next(color for (color, _), one in _MODES.items() if one == mode)
     header = struct.pack(">IIBBBBB", picture.width, picture.height, bits, color, 0, 0, 0)
-    before = b"".join((SIGNATURE, _chunk(b"IHDR", header), *found))
-    out[: len(before)] = np.frombuffer(before, np.uint8)
-    return out[:end].data
+    yield b"".join((SIGNATURE, _chunk(b"IHDR", header), *found))
+    deflater, rows = zlib.compressobj(), max(1, _STRIP_BYTES * len(samples) // samples.nbytes)
+    for top in range(0, len(samples), rows):
+        # With the row above, by which its first row may be filtered.
+        strip = np.ascontiguousarray(samples[max(top - 1, 0) : top + rows])
+        most = strip.nbytes + len(strip)  # a byte before each row
+        room: Any = bytearray(most + most // 256 + 1024)
+        file = io.BytesIO(imagecodecs.png_encode(strip, out=room, **options))
+        filtered = next(PngFile(file).inflated(most))
+        body = deflater.compress(filtered[len(filtered) // len(strip) * (top > 0) :])
+        yield _chunk(b"IDAT", body + (deflater.flush() if top + rows >= len(samples) else b""))
+    yield _chunk(b"IEND", b"")

@@ -7,18 +7,16 @@ import stat
 import sys
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from l3c.images import jpeg, png
 from l3c.images.picture import Mode, Picture, PictureError, Samples
-from l3c.images.pillow import bit_depth, lacks_pixels, picture_of, tiff_problem
+from l3c.images.pillow import bit_depth, from_pil, lacks_pixels, tiff_problem
 from l3c.messages import one_line
 
 # Pillow knows many more formats. These are the ones whose bit depth is checked below, so that no
@@ -37,8 +35,9 @@ FOREIGN_SUFFIXES = frozenset(
     | {".raf", ".rw2", ".srw", ".svg", ".tga"}
 )
 IMAGE_SUFFIXES = READABLE_SUFFIXES | FOREIGN_SUFFIXES  # what counts as a picture in a folder
-# Where Pillow itself calls a file a decompression bomb (it warns at half of it). Larger images can
-# be given as arrays.
+
+# Where Pillow calls files of other formats a decompression bomb. Larger images can be given as
+# arrays.
 MAX_PIXELS = 178_956_970
 
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -66,20 +65,27 @@ def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
         if problem := file_problem(Path(source)):
             raise PictureError(problem, name)
         try:
-            # All of it: Pillow would map some files into memory, and shears some of those.
-            data = Path(source).read_bytes()
+            file: BinaryIO = Path(source).open("rb")  # noqa: SIM115 - below
         except OSError as error:
             raise PictureError(one_line(error), name) from error
     else:
-        name, data = name or "<stdin>", bytes(source)
-    if not data:
-        raise PictureError("empty file", name)
+        name, file = name or "<stdin>", io.BytesIO(source)
+    with file:
+        return _read(file, name)
+
+
+def _read(file: BinaryIO, name: str) -> Picture:
+    data = b""
     try:
         # Pillow warns about EXIF and large images. What matters of it is decided here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if data.startswith(png.SIGNATURE):
-                return _read_png(data)
+            if file.read(len(png.SIGNATURE)) == png.SIGNATURE:
+                return _read_png(file)
+            file.seek(0)
+            # All of it: Pillow would map some files into memory, and shears some of those.
+            if not (data := file.read()):
+                raise PictureError("empty file")
             return _read_jpeg(data) if data.startswith(jpeg.SIGNATURE) else _read_other(data)
     except PictureError as error:
         raise PictureError(error.reason, name) from None
@@ -109,56 +115,33 @@ def file_problem(path: Path) -> str:
     return "" if status.st_size else "empty file"
 
 
-@contextmanager
-def _opened(data: bytes, *formats: str) -> Iterator[Image.Image]:
-    """By Pillow, and judged by the header before the pixels take memory."""
-    with Image.open(io.BytesIO(data), formats=formats) as image:
-        _check_size(image.width, image.height)
-        yield image
-
-
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
+def _read_png(file: BinaryIO) -> Picture:
+    opened = png.PngFile(file)
+    if opened.width * opened.height > MAX_PIXELS:
         raise PictureError(
-            f"{width} x {height} pixels, more than the {MAX_PIXELS} allowed in a file: "
-            "give it as an array"
+            f"{opened.width} x {opened.height} pixels, more than the {MAX_PIXELS} allowed in a "
+            "file: give it as an array"
         )
-
-
-def _read_png(data: bytes) -> Picture:
-    file = png.PngFile(data)
-    _check_size(file.width, file.height)
-    return file.picture()
+    return opened.picture()
 
 
 def _read_jpeg(data: bytes) -> Picture:
-    segments = jpeg.JpegSegments(data)
-    if segments.problem:
-        raise PictureError(f"{segments.problem}: convert it to PNG")
-    cut_off = PictureError(f"{_DAMAGED}: the data end before the image does")
-    if segments.lacks_data:
-        raise cut_off
-    crc = _loaded_crc(segments.padded)
-    with _opened(data, "JPEG") as image:
-        samples = _directly(image, data)
-        alike = samples is not None and zlib.crc32(samples.data) == crc
-        picture, single = picture_of(image, samples if alike else None), image.format != "MPO"
-    if zlib.crc32(picture.samples.data) != crc:
-        raise cut_off
-    if segments.behind and single:
-        more = f"{len(segments.behind):,} bytes behind the image"
-        picture = replace(picture, losses=(*picture.losses, more))
-    return picture
-
-
-def _loaded_crc(data: bytes) -> int:
-    """CRC-32 of the samples of a JPEG as Pillow decodes it."""
-    crc = 0
-    with _opened(data, "JPEG") as image:
+    padded, behind = jpeg.inspect(data)
+    with Image.open(io.BytesIO(padded), formats=("JPEG",)) as image:
+        crc = 0  # of the samples as Pillow decodes them
         for top in range(0, image.height, _BAND):
             band = image.crop((0, top, image.width, min(image.height, top + _BAND)))
             crc = zlib.crc32(np.asarray(band).data, crc)
-    return crc
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        samples = _directly(image, data)
+        alike = samples is not None and zlib.crc32(samples.data) == crc
+        picture, single = from_pil(image, samples if alike else None), image.format != "MPO"
+    if zlib.crc32(picture.samples.data) != crc:
+        raise PictureError(jpeg.CUT_OFF)
+    if behind and single:
+        more = f"{len(behind):,} bytes behind the image"
+        picture = replace(picture, losses=(*picture.losses, more))
+    return picture
 
 
 def _directly(image: Image.Image, data: bytes) -> Samples | None:
@@ -178,7 +161,7 @@ def _directly(image: Image.Image, data: bytes) -> Samples | None:
 
 
 def _read_other(data: bytes) -> Picture:
-    with _opened(data, *FORMATS) as image:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         if image.format == "TIFF":
             if problem := tiff_problem(image):
                 raise PictureError(f"{problem}: convert it to PNG")
@@ -186,15 +169,15 @@ def _read_other(data: bytes) -> Picture:
                 raise PictureError(f"{_DAMAGED}: a TIFF without the data of all its rows")
             if image.mode == "RGB" and bit_depth(image) == 16:
                 return _read_rgb16(image, data)
-        return Picture.from_pil(image)
+        return from_pil(image)
 
 
 def _read_rgb16(image: Image.Image, data: bytes) -> Picture:
     """Pillow takes the high byte of each sample; with the other byte order, the low one."""
-    high = Picture.from_pil(image)
+    high = from_pil(image)
     with Image.open(io.BytesIO(data), formats=FORMATS) as again:
         again.tile = [tile._replace(args=_swapped(tile.args)) for tile in again.tile]
-        low = Picture.from_pil(again)
+        low = from_pil(again)
     samples = high.samples.astype(np.uint16) << 8 | low.samples
     return Picture(Mode.RGB16, samples, high.sections, high.losses)
 

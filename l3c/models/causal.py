@@ -5,7 +5,6 @@ It codes with NumPy and C alone (coder/causal.py); only `FAMILY`, which trains, 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,11 +62,11 @@ class CausalCodec(TileCodec):
 
 def identity(arrays: Mapping[str, npt.NDArray[Any]], start: bytes = NAME.encode()) -> bytes:
     """8 bytes of a SHA-256 over what a model depends on besides, and all integers of a network."""
-    digest = hashlib.sha256(start)
+    parts = [start]
     for name, array in sorted(arrays.items()):
-        digest.update(f" {name} {array.dtype.name} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
-    return digest.digest()[:8]
+        parts.append(f" {name} {array.dtype.name} {array.shape} ".encode())
+        parts.append(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
+    return causal.sha256(b"".join(parts))[:8]
 
 
 def open_tile_codec(file: ModelFile, device: str, arithmetic: Kind) -> CausalCodec:

@@ -14,7 +14,6 @@ Nothing here imports PyTorch; most families do, once a model of theirs is opened
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import pkgutil
@@ -251,6 +250,8 @@ def family_name(name: str) -> str:
     """
     if not name.endswith(SUFFIX):
         return name
+    import hashlib  # takes memory
+
     try:
         return f"{Path(name).name} {hashlib.sha256(Path(name).read_bytes()).hexdigest()[:12]}"
     except OSError as error:

@@ -1,5 +1,6 @@
 """The causal codec: the same bits from every variant, and weights that cannot overflow."""
 
+import hashlib
 from itertools import pairwise
 
 import numpy as np
@@ -243,3 +244,9 @@ def test_golden_tile_is_decoded_and_written_for_ever(variant):
     bias = np.frombuffer(payload[1 : 1 + 12 * net.mixtures], np.int8)
     assert causal.encode_tile(pixels, net, bias) == payload
     assert causal.fit_bias(pixels, net).tobytes() == GOLDEN_FIT
+
+
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 119, 120, 1000])
+def test_sha256_is_that_of_hashlib(size):
+    data = np.random.default_rng(size).bytes(size)
+    assert causal.sha256(data) == hashlib.sha256(data).digest()

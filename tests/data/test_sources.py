@@ -20,7 +20,7 @@ from l3c.data.sources import (
     source_state,
     unique_names,
 )
-from l3c.files import Found, Left
+from l3c.files import Found
 
 PIXELS = np.zeros((3, 5, 3), np.uint8)
 
@@ -56,7 +56,7 @@ def test_a_useless_folder_is_one_line_that_names_it(tmp_path, monkeypatch):
             found(tmp_path / name)
         assert re.match(f"{tmp_path / name}: .*{words}", str(caught.value))
         assert "\n" not in str(caught.value)
-    locked = Found([tmp_path / "a.png"], locked=[Left(tmp_path / "locked", "Permission denied")])
+    locked = Found([tmp_path / "a.png"], locked={tmp_path / "locked": "Permission denied"})
     monkeypatch.setattr(sources, "find_files", lambda *_: locked)
     with pytest.raises(DatasetError, match="locked: "):  # no silent gap
         found(tmp_path)

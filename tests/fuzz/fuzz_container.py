@@ -21,13 +21,11 @@ from l3c.fileformat.container import (
     MAGIC,
     Container,
     Tile,
-    is_lossy,
     pack,
     pack_parts,
     split_parts,
     unpack,
 )
-from l3c.fileformat.tiles import tile_rectangles
 
 FIELDS = len(MAGIC) + 2  # where the fields of a header start whose length has one byte
 
@@ -93,18 +91,17 @@ def with_checksum(data: bytes) -> bytes:
 def run(data: bytes, damaged: bool) -> str:
     """What the parser says, in a word. Anything but a CoderError is raised."""
     try:
-        found = unpack(data, damaged=damaged, lossy=is_lossy(data))
+        found = unpack(data, damaged=damaged)
     except CoderError as error:
         str(error)
         return type(error).__name__
     if not damaged:
         if pack(found) != data:
             raise AssertionError("a file with two spellings")
-    elif found.damaged_sections or any(tile.payload is None for tile in found.tiles):
+    elif found.flaws:
         return "salvaged"
-    if len(found.tiles) <= 64 and found.version != LOSSY_VERSION:
-        rectangles = tile_rectangles(found.height, found.width, found.rows, found.cols)
-        for tile, rectangle in zip(found.tiles[-3:], rectangles[-3:], strict=True):
+    if len(found.tiles) <= 64:
+        for rectangle, tile in [*found.placed().items()][-3:]:
             with contextlib.suppress(CoderError):
                 tile.check(rectangle)
             with contextlib.suppress(CoderError):

@@ -9,7 +9,8 @@ from pictures import refused, saved
 from PIL import Image
 from tiny_models import smooth
 
-from l3c.images.picture import Picture, Section
+from l3c.images.picture import Section
+from l3c.images.pillow import from_pil
 from l3c.images.reading import read_picture
 
 RDF = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="r">%s</rdf:RDF></x:xmpmeta>'
@@ -89,7 +90,7 @@ def test_a_long_xmp_packet_is_kept_whole():
     expected = MAIN.replace(b"</rdf:RDF>", note + b"</rdf:RDF>")
     assert read_picture(data).sections == {Section.XMP: expected}
     with Image.open(io.BytesIO(data)) as image:
-        assert Picture.from_pil(image).sections == {Section.XMP: expected}
+        assert from_pil(image).sections == {Section.XMP: expected}
     loose = b"<x>" + GUID + b"</x>"  # no RDF
     assert read_picture(extended(note, loose)).sections == {Section.XMP: loose + note}
 

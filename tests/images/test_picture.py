@@ -7,14 +7,15 @@ from pictures import pictures
 from PIL import Image
 
 from l3c.images.picture import Mode, Picture, PictureError, Section
+from l3c.images.pillow import from_pil, to_pil
 
 
 @settings(max_examples=60, deadline=None)
 @given(picture=pictures(tuple(set(Mode) - {Mode.RGB16})))
 def test_round_trip_through_pillow(picture):
-    image = picture.to_pil()
+    image = to_pil(picture)
     assert (image.mode, image.size) == (picture.mode.pil, (picture.width, picture.height))
-    assert Picture.from_pil(image) == picture
+    assert from_pil(image) == picture
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_pillow_images_refused(mode, transparency):
     image = Image.new(mode, (2, 2))
     image.info["transparency"] = transparency
     with pytest.raises(PictureError):
-        Picture.from_pil(image)
+        from_pil(image)
 
 
 def palette_image(entries):
@@ -118,7 +119,7 @@ def test_palettes_of_any_length(entries, transparency):
     image = palette_image(entries)
     if transparency is not None:
         image.info["transparency"] = transparency
-    found = Picture.from_pil(image).to_pil()
+    found = to_pil(from_pil(image))
     assert (found.mode, found.tobytes()) == ("P", image.tobytes())
     assert found.getpalette() == image.getpalette()
     assert found.info.get("transparency") == transparency
@@ -127,4 +128,4 @@ def test_palettes_of_any_length(entries, transparency):
 def test_transparency_left_over_beside_alpha_does_not_count():
     image = Image.new("RGBA", (2, 2))
     image.info["transparency"] = 3
-    assert Picture.from_pil(image).sections == {}
+    assert from_pil(image).sections == {}

@@ -9,7 +9,8 @@ from pictures import refused, saved
 from PIL import Image
 
 from l3c.data.images import read_rgb
-from l3c.images.picture import Picture, PictureError, Section
+from l3c.images.picture import PictureError, Section
+from l3c.images.pillow import from_pil, to_pil
 from l3c.images.reading import read_picture
 
 TURNS = {
@@ -88,7 +89,7 @@ def test_the_pixels_are_those_that_another_reader_finds(kind, layout, tmp_path):
             assert (read_rgb(path) == expected).all()
         elif dtype != np.uint16 or not more:
             with Image.open(path) as image:  # mapped into memory, if one only lets Pillow
-                assert (Picture.from_pil(image).samples == expected).all()
+                assert (from_pil(image).samples == expected).all()
                 assert image.filename == str(path)
 
 
@@ -122,7 +123,7 @@ def test_what_describes_the_photograph_is_kept():
     photo = Image.fromarray(noise(np.uint8, (3,)))
     picture = read_picture(saved(photo, "TIFF", exif=exif.tobytes()))
     assert (picture.height, picture.width) == (21, 13)  # turned by Pillow
-    found = picture.to_pil().getexif()
+    found = to_pil(picture).getexif()
     assert (found.get(274), found[271]) == (None, "Maker")
     assert found.get_ifd(34665)[36867] == "2020:01:02 03:04:05"
 

@@ -219,7 +219,7 @@ def test_a_file_holds_symbols_and_metadata(codec):
     assert decoded.sections == picture.sections
     assert (decoded.samples == codec.decode(codec.encode(picture.samples), 203, 250)).all()
     assert (decode_symbols(data, lambda *model: codec) == codec.symbols(picture.samples)).all()
-    file = unpack(data, lossy=True)
+    file = unpack(data)
     tile = file.tiles[0]
     longer = Tile.of(bytes(tile.payload or b"") + b"\0", codec.symbols(picture.samples))
     changes = [
