@@ -83,7 +83,7 @@ def container_of(
         return encode_tiles([samples], picture.mode.bits, used, choice)[0]
 
     tiles = _of_tiles(encode, tile_rectangles(height, width, *grid), used, progress)
-    coded = [replace(tile, payload=keep(tile.payload)) for tile in tiles]
+    coded = [replace(tile, payload=keep(bytes(tile.payload))) for tile in tiles]
     with timed("container"):
         return _container(picture, used, grid, coded)
 

@@ -51,11 +51,12 @@ def kept_aside(path: Path | None) -> Iterator[Callable[[bytes], bytes | FilePart
         return
     aside = hidden_beside(path)
     try:
-        with aside.open("xb", buffering=0) as file:
+        with aside.open("xb") as file:
 
             def keep(content: bytes) -> FilePart:
                 start = file.tell()
                 file.write(content)
+                file.flush()
                 return FilePart(aside, range(start, file.tell()))
 
             yield keep

@@ -164,15 +164,16 @@ def _rgb(samples: Samples) -> Samples:
     return colors if colors.shape[2] == 3 else np.repeat(colors, 3, 2)
 
 
-def split_payload(container: Container, payload: Bytes) -> tuple[bool, Bytes]:
+def split_payload(container: Container, payload: Bytes) -> tuple[bool, bytes]:
     """Whether a network coded a tile, and its payload without the byte that says so.
 
     Raises:
         CorruptStreamError: a first byte that no writer makes.
     """
+    payload = bytes(payload)
     if container.version < 3 or not container.arithmetic:
         return bool(container.arithmetic), payload
-    first = bytes(payload[:1])
+    first = payload[:1]
     if first not in (_FALLBACK, _NETWORK):
         raise CorruptStreamError(f"a tile coded by {first.hex() or 'nothing'}, expected 00 or 01")
     return first == _NETWORK, payload[1:]

@@ -139,7 +139,7 @@ def split_parts(data: Bytes, n: int) -> list[bytes]:
     Raises:
         CorruptStreamError: their lengths do not fit the data.
     """
-    view = memoryview(data).cast("B")
+    view = memoryview(bytes(data))
     at, sizes = 0, []
     for _ in range(n - 1):
         size, at = read_leb128(view, at, CorruptStreamError)
