@@ -1,20 +1,18 @@
 """Many calls on one stream: equal to one call and to the reference, hostile bytes, misuse."""
 
 import contextlib
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixture_samples import RGB, SHAPES, TOTAL, Z, random_cdfs, run_example, sample
+from mixture_samples import SHAPES, TOTAL, Z, random_cdfs, sample
 
 import coder
 from coder import CorruptStreamError, RangeDecoder, RangeEncoder, StreamEndedError, reference
-from coder import incremental as module
-from coder.shape import MixtureShape
 
 
 class Call(NamedTuple):
@@ -122,29 +120,6 @@ def test_any_bytes_are_symbols_and_finish_tells_an_encoder_s(made, noise, draw):
             decoder.finish()
 
 
-def test_golden_stream():
-    """Bytes written once; they stay for ever, as those of test_range_coder.py."""
-    golden = bytes.fromhex("09f430a7950b93a1ec6154861106ada0916927197be47bd3")
-    shape = MixtureShape(channels=3, levels=256, mixtures=2, coupled=True)
-    grid = (np.arange(2 * shape.parameters) * 7919 % 2048 - 1024).astype(np.int32)
-    parameters = grid.reshape(2, -1)
-    parameters[:, 6:12] += 30_000  # means near 117
-    pixels = np.array([[117, 120, 90], [100, 131, 200]])
-    cdf = np.array([0, 1, 9_000_000, 9_000_001, TOTAL])
-    encoder = RangeEncoder()
-    encoder.encode_uniform([0, 24, 7], 25)
-    encoder.encode([3, 1, 0, 2, 3], cdf)
-    encoder.encode_mixture(pixels, parameters, shape)
-    encoder.encode_uniform(65_535, 1 << 16)
-    assert encoder.finish() == golden
-    decoder = RangeDecoder(golden)
-    assert decoder.decode_uniform(25, 3).tolist() == [0, 24, 7]
-    assert [int(decoder.decode(cdf)) for _ in range(5)] == [3, 1, 0, 2, 3]
-    assert (decoder.decode_mixture(parameters, shape) == pixels).all()
-    assert decoder.decode_uniform(1 << 16) == 65_535
-    decoder.finish()
-
-
 @pytest.mark.parametrize("make", [RangeEncoder, lambda: RangeDecoder(b"abc")])
 def test_an_ended_stream_is_not_used_again(make):
     coder = make()
@@ -221,21 +196,9 @@ def test_threads_take_turns_at_a_stream():
             for _ in range(20):
                 encoder.encode_uniform(np.full(count, value), 4)
 
-    threads = [threading.Thread(target=work, args=(value,)) for value in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
     decoder = RangeDecoder(encoder.finish())
     found = decoder.decode_uniform(4, 4 * 20 * 2004)
     decoder.finish()
     assert np.bincount(found).tolist() == [20 * 2004] * 4
-
-
-def test_example_of_the_docstring_runs():
-    parameters, symbols = sample(RGB, 100)
-    names = {"first": 3, "symbols": symbols, "shape": RGB}
-    found = run_example(module, predict=lambda before: parameters[len(before)], **names)
-    decoder = RangeDecoder(found["data"])
-    assert decoder.decode_uniform(256) == 3
-    assert (decoder.decode_mixture(parameters, RGB) == symbols).all()
