@@ -1,9 +1,9 @@
 """Many calls on one stream: equal to one call and to the reference, hostile bytes, misuse."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -16,12 +16,19 @@ from coder import CorruptStreamError, RangeDecoder, RangeEncoder, StreamEndedErr
 
 
 class Call(NamedTuple):
-    """One call: its symbols, and how to encode, decode and look them up."""
+    """Symbols; "", "_mixture" or "_uniform"; what both methods of that name get, or one alone."""
 
     symbols: np.ndarray
-    encode: Callable[[RangeEncoder, np.ndarray], None]
-    decode: Callable[[RangeDecoder], np.ndarray]
-    intervals: Callable[[], list[tuple[int, int]]]  # for the reference
+    name: str
+    given: tuple[Any, ...]
+    of_decoder: dict[str, Any]
+    intervals: Iterable[tuple[int, int]]  # for the reference, once
+
+    def encode(self, encoder, symbols):
+        getattr(encoder, f"encode{self.name}")(symbols, *self.given)
+
+    def decode(self, decoder):
+        return getattr(decoder, f"decode{self.name}")(*self.given, **self.of_decoder)
 
 
 def make(kind, count, seed):
@@ -29,38 +36,27 @@ def make(kind, count, seed):
     if kind == "uniform":
         levels = int(rng.choice([1, 2, 5, 25, 256, 65_535, 65_536]))
         symbols = rng.integers(0, levels, count)
-        return Call(
-            symbols,
-            lambda e, x: e.encode_uniform(x, levels),
-            lambda d: d.decode_uniform(levels, count),
-            lambda: [(v * TOTAL // levels, (v + 1) * TOTAL // levels) for v in symbols.tolist()],
-        )
+        cuts = [(v * TOTAL // levels, (v + 1) * TOTAL // levels) for v in symbols.tolist()]
+        return Call(symbols, "_uniform", (levels,), {"count": count}, cuts)
     if kind == "mixture":
         shape = SHAPES[rng.integers(5)]
         parameters, symbols = sample(shape, count, seed)
-        return Call(
-            symbols,
-            lambda e, x: e.encode_mixture(x, parameters, shape),
-            lambda d: d.decode_mixture(parameters, shape),
-            lambda: [
-                (mixture.cdf(v), mixture.cdf(v + 1))
-                for x, row in zip(symbols.tolist(), parameters, strict=True)
-                for c, v in enumerate(x)
-                for mixture in [reference.Pixel(row, shape).mixture(c, x[:c])]
-            ],
+        cuts = (
+            (mixture.cdf(v), mixture.cdf(v + 1))
+            for x, row in zip(symbols.tolist(), parameters, strict=True)
+            for c, v in enumerate(x)
+            for mixture in [reference.Pixel(row, shape).mixture(c, x[:c])]
         )
+        return Call(symbols, "_mixture", (parameters, shape), {}, cuts)
     levels = int(rng.integers(1, 40))
     symbols = rng.integers(0, levels, count)
     cdf = random_cdfs(rng, {"one": 1, "rows": 3}.get(kind, count), levels)
     rows = rng.integers(0, 3, count) if kind == "rows" else None
     each = cdf.repeat(count, 0) if kind == "one" else cdf if rows is None else cdf[rows]
-    given = cdf[0] if kind == "one" else cdf
-    return Call(
-        symbols,
-        lambda e, x: e.encode(x, given, rows),
-        lambda d: d.decode(given, rows, count=count if kind == "one" else None),
-        lambda: [(int(row[v]), int(row[v + 1])) for row, v in zip(each, symbols, strict=True)],
-    )
+    cuts = [(int(row[v]), int(row[v + 1])) for row, v in zip(each, symbols, strict=True)]
+    if kind == "one":
+        return Call(symbols, "", (cdf[0],), {"count": count}, cuts)
+    return Call(symbols, "", (cdf, rows), {}, cuts)
 
 
 calls = st.lists(
@@ -87,7 +83,7 @@ def test_mixed_calls_are_the_reference_s_bytes_and_decode(made):
     data = encode(made, [call.symbols for call in made])
     plain = reference.RangeEncoder()
     for call in made:
-        for start, end in call.intervals():
+        for start, end in call.intervals:
             plain.encode(start, end)
     assert data == plain.finish()
     decoder = RangeDecoder(data)
