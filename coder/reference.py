@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coder import tables as grid
+from coder.leb128 import leb128, read_leb128
 from coder.shape import MixtureShape, lane_count
 
 TOTAL = 1 << grid.FREQUENCY_BITS
@@ -117,11 +118,6 @@ def sigmoid(t: int) -> int:
     return low + (((int(table[entry + 1]) - low) * part) >> grid.SIGMOID_STEP_BITS)
 
 
-def to_grid(values: npt.NDArray[np.float32], bits: int, limit: int) -> npt.NDArray[np.int64]:
-    """Float parameters as integers: round(value * 2^bits), ties to even, within +- limit."""
-    return np.rint(np.clip(values.astype(np.float64) * 2**bits, -limit, limit)).astype(np.int64)
-
-
 class Pixel:
     """One pixel's parameters on the grids, and the mixtures of its channels one after another.
 
@@ -132,26 +128,15 @@ class Pixel:
 
     def __init__(self, parameters: npt.NDArray[np.generic], shape: MixtureShape) -> None:
         self.shape = shape
-        each = shape.channels * shape.mixtures
-        edges = [0, each, 2 * each, 3 * each, shape.parameters]
-        limits = [
-            (grid.LOGIT_BITS, grid.LOGIT_LIMIT),
-            (grid.MU_BITS, grid.MU_LIMIT),
-            (grid.LOG_SIGMA_BITS, grid.LOG_SIGMA_MAX << grid.LOG_SIGMA_BITS),
-            (
-                grid.LAMBDA_BITS,
-                grid.LAMBDA_RAW_LIMIT if shape.sigmoid else grid.LAMBDA_LIMIT,
-            ),
-        ]
-        kinds = []
-        for (start, end), (bits, limit) in zip(itertools.pairwise(edges), limits, strict=True):
-            part = parameters[start:end]
-            if part.dtype == np.float32:
-                whole = to_grid(part, bits, limit)  # type: ignore[arg-type]
-            else:
-                whole = np.clip(part.astype(np.int64), -limit, limit)
-            kinds.append(whole.reshape(-1, shape.mixtures).tolist())
-        self.logits, self.mu, self.log_sigma, self.lam = kinds
+        bits, low, high = grid.parameter_grids(shape)
+        if parameters.dtype == np.float32:  # ties go to even
+            scaled = np.clip(parameters.astype(np.float64) * 2.0**bits, low, high)
+            whole = np.rint(scaled).astype(np.int64)
+        else:
+            whole = np.clip(parameters.astype(np.int64), low, high)
+        rows, c = whole.reshape(-1, shape.mixtures).tolist(), shape.channels
+        self.logits, self.mu, self.log_sigma = rows[:c], rows[c : 2 * c], rows[2 * c : 3 * c]
+        self.lam = rows[3 * c :]
 
     def mixture(self, channel: int, before: list[int]) -> Mixture:
         """The mixture of a channel, given the symbols of the channels before it."""
@@ -215,29 +200,14 @@ def encode(symbols: npt.NDArray[np.integer], cdf: npt.NDArray[np.integer]) -> by
 
 
 def _join(lanes: list[bytes]) -> bytes:
-    lengths = bytearray()
-    for lane in lanes[:-1]:
-        size = len(lane)
-        while size >= 0x80:
-            lengths.append(size & 0x7F | 0x80)
-            size >>= 7
-        lengths.append(size)
-    return bytes(lengths) + b"".join(lanes)
+    return b"".join([*(leb128(len(lane)) for lane in lanes[:-1]), *lanes])
 
 
 def _split(data: bytes, lanes: int) -> list[bytes]:
-    sizes, position = [], 0
+    sizes, position, parts = [], 0, []
     for _ in range(lanes - 1):
-        size = shift = 0
-        while True:
-            byte = data[position]
-            position += 1
-            size |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
+        size, position = read_leb128(data, position)
         sizes.append(size)
-    parts = []
     for size in sizes:
         parts.append(data[position : position + size])
         position += size

@@ -15,6 +15,7 @@ from mixture_samples import CASES, SHAPES, WRONG, Z, any_samples, golden_stream,
 from coder import cuda, cuda_kernels, range_coder, reference
 from coder.errors import CorruptStreamError
 from coder.shape import MixtureShape
+from coder.tables import parameter_grids
 
 HERE = Path(__file__).parent
 CODER = Path(cuda.__file__).parent
@@ -118,11 +119,9 @@ def test_kernels_agree_with_the_coder(shape, place):
         assert compare(parameters.T.contiguous().T, symbols, shape) == stream
     parameters, symbols = samples(shape, 130, place)
     stream = compare(parameters, symbols, shape)
-    grids = [(6, 1 << 20), (8, 1 << 26), (6, 512), (12, 1 << (16 if shape.sigmoid else 14))]
-    kinds = np.repeat(range(4), [shape.channels] * 3 + [shape.coefficients])
-    bits, limits = np.array(grids)[np.repeat(kinds, shape.mixtures)].T
-    scaled = np.rint(parameters.double().cpu().numpy() * 2.0**bits)
-    whole = np.clip(scaled, -limits, limits).astype(np.int32)
+    bits, low, high = parameter_grids(shape)
+    scaled = parameters.double().cpu().numpy() * 2.0**bits
+    whole = np.rint(np.clip(scaled, low, high)).astype(np.int32)
     assert compare(torch.from_numpy(whole).to(place), symbols, shape) == stream
 
 
