@@ -117,7 +117,7 @@ def test_its_recipe_and_its_configuration_can_be_used(tmp_path):
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ON_PYTHON = [(DOCS / name).read_text("utf-8") for name in ("python.md", "quick_start.md")]
-EXAMPLES = re.findall(r"```python\n(.*?)```", "".join([README, *ON_PYTHON]), re.DOTALL)
+EXAMPLES = blocks("python", "".join([README, *ON_PYTHON]))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
