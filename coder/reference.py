@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coder import tables as grid
-from coder.leb128 import leb128, read_leb128
+from coder.leb128 import join, split
 from coder.shape import MixtureShape, lane_count
 
 TOTAL = 1 << grid.FREQUENCY_BITS
@@ -162,7 +162,7 @@ def encode_mixture(
         for c, v in enumerate(values):
             mixture = pixel.mixture(c, values[:c])
             lanes[p % len(lanes)].encode(mixture.cdf(v), mixture.cdf(v + 1))
-    return _join([lane.finish() for lane in lanes])
+    return join([lane.finish() for lane in lanes])
 
 
 def decode_mixture(
@@ -172,7 +172,8 @@ def decode_mixture(
     symbols = np.zeros((len(parameters), shape.channels), np.uint16)
     if not len(symbols):
         return symbols
-    lanes = [RangeDecoder(part) for part in _split(data, lane_count(len(symbols)))]
+    starts = split(data, lane_count(len(symbols)))
+    lanes = [RangeDecoder(data[start:end]) for start, end in itertools.pairwise(starts)]
     for p in range(len(symbols)):
         pixel = Pixel(parameters[p], shape)
         lane = lanes[p % len(lanes)]
@@ -196,19 +197,4 @@ def encode(symbols: npt.NDArray[np.integer], cdf: npt.NDArray[np.integer]) -> by
     lanes = [RangeEncoder() for _ in range(lane_count(len(symbols)))]
     for i, v in enumerate(symbols.tolist()):
         lanes[i % len(lanes)].encode(int(cdf[i, v]), int(cdf[i, v + 1]))
-    return _join([lane.finish() for lane in lanes])
-
-
-def _join(lanes: list[bytes]) -> bytes:
-    return b"".join([*(leb128(len(lane)) for lane in lanes[:-1]), *lanes])
-
-
-def _split(data: bytes, lanes: int) -> list[bytes]:
-    sizes, position, parts = [], 0, []
-    for _ in range(lanes - 1):
-        size, position = read_leb128(data, position)
-        sizes.append(size)
-    for size in sizes:
-        parts.append(data[position : position + size])
-        position += size
-    return [*parts, data[position:]]
+    return join([lane.finish() for lane in lanes])

@@ -29,7 +29,7 @@ typedef struct {
 
 /* All calls. */
 typedef struct {
-  step steps[8];
+  step steps[4];
   int number;
   int32_t lanes, cut; /* where two threads divide the lanes */
   uint8_t variants;   /* bits: each direction and part by the portable variant or by AVX2's */
@@ -60,8 +60,8 @@ static void choose_mixtures(source *s, step *made) {
   uint8_t first = byte(s), large = byte(s); /* the largest numbers, seldom and one at a time: they are slow */
   mix_shape *shape = &made->shape;
   *shape = (mix_shape){1 + (first & 3), choose_levels(s), 1 + (first >> 2 & 3), (first >> 4) % 3};
-  if (large % 32 == 7) shape->channels = 31, shape->mixtures = 1; /* coupled means of 32 would not fit 32 bits */
-  if (large % 32 == 8) shape->channels = 1, shape->mixtures = 64;
+  if (large % 128 == 7) shape->channels = 31, shape->mixtures = 1; /* coupled means of 32 would not fit 32 bits */
+  if (large % 128 == 8) shape->channels = 1, shape->mixtures = 64;
   made->levels = (uint32_t)shape->levels;
   made->pixels = byte(s) % (shape->channels == 31 ? 2 : 13);
   made->count = (size_t)made->pixels * (size_t)shape->channels;
@@ -114,7 +114,7 @@ static calls choose_calls(source *s) {
   c.lanes = byte(s) & 1 ? 1 : 1 + byte(s) % 20;
   c.cut = byte(s) % (c.lanes + 1);
   c.variants = byte(s);
-  c.number = byte(s) % (c.lanes > 1 ? 3 : 9);
+  c.number = byte(s) % (c.lanes > 1 ? 3 : 5);
   c.capacity = 8;
   for (int i = 0; i < c.number; i++) {
     step *made = &c.steps[i];
