@@ -13,8 +13,10 @@ Image = NDArray[np.uint8]
 _KEY = re.compile(r"[a-z0-9_]+")
 
 
-class DecodeError(ValueError):
-    """Bytes that a method cannot turn into an image; nothing was decoded from them."""
+class MethodError(Exception):
+    """Something is wrong with a method or what it was given; str() tells of both."""
+
+    text = "{method}: {reason}"
 
     def __init__(self, method: str, reason: str) -> None:
         super().__init__(method, reason)  # both in args, so that the error survives pickling
@@ -22,39 +24,33 @@ class DecodeError(ValueError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.method}: cannot decode: {self.reason}"
+        return self.text.format(method=self.method, reason=self.reason)
 
 
-class UnavailableError(RuntimeError):
+class DecodeError(MethodError, ValueError):
+    """Bytes that a method cannot turn into an image; nothing was decoded from them."""
+
+    text = "{method}: cannot decode: {reason}"
+
+
+class UnavailableError(MethodError, RuntimeError):
     """A method was used on a machine that lacks the library or program it needs."""
 
-    def __init__(self, method: str, reason: str) -> None:
-        super().__init__(method, reason)
-        self.method = method
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.method} is not available: {self.reason}"
+    text = "{method} is not available: {reason}"
 
 
-class Method(ABC):
-    """A lossless image compressor, learned or classical: one row of the table per image.
-
-    A subclass names itself with the attributes below and defines `encode`, `decode` and `version`.
+class Compressor(ABC):
+    """What lossless and lossy methods have in common.
 
     Attributes:
         name: label of the table row, e.g. "JPEG XL e7".
         key: identifier in configuration and file names, lower case `[a-z0-9_]+`.
         suffix: of the bitstream's file, with its dot, e.g. ".jxl".
-        settings: what the encoder was told, e.g. "effort=7, lossless".
-        in_process: False where an external program does the work: timings include the way to it.
     """
 
     name: str
     key: str
     suffix: str
-    settings: str = ""
-    in_process: bool = True
 
     def available(self) -> bool:
         """Whether this machine can run the method; never raises."""
@@ -64,9 +60,28 @@ class Method(ABC):
         """One line on what is missing and how to get it; empty when available. Never raises."""
         return ""
 
+    def require(self) -> None:
+        """Raises UnavailableError if this machine cannot run the method."""
+        if reason := self.why_unavailable():
+            raise UnavailableError(self.name, reason)
+
     @abstractmethod
     def version(self) -> str:
         """Library or program and its version, e.g. "imagecodecs 2026.3.6, libjxl 0.11.2"."""
+
+
+class Method(Compressor):
+    """A lossless image compressor, learned or classical: one row of the table per image.
+
+    A subclass names itself with the attributes and defines `encode`, `decode` and `version`.
+
+    Attributes:
+        settings: what the encoder was told, e.g. "effort=7, lossless".
+        in_process: False where an external program does the work: timings include the way to it.
+    """
+
+    settings: str = ""
+    in_process: bool = True
 
     @abstractmethod
     def encode(self, image: Image) -> bytes:

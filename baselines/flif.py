@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from baselines.base import DecodeError, Image, Method, UnavailableError, check_image
+from baselines.base import DecodeError, Image, Method, check_image
 from baselines.flif_tool import FlifNotFoundError, FlifTool, find_flif
 from baselines.ppm import from_ppm, to_ppm
 
@@ -47,12 +47,13 @@ class Flif(Method):
         return ""
 
     def version(self) -> str:
-        self._require()
+        self.require()
         return self._version
 
     def encode(self, image: Image) -> bytes:
         check_image(image)
-        tool = self._require()
+        self.require()
+        tool = self._find()
         with tempfile.TemporaryDirectory(prefix="flif-") as name:
             folder = Path(name)
             (folder / "image.ppm").write_bytes(to_ppm(image))
@@ -63,7 +64,8 @@ class Flif(Method):
             return stream.read_bytes()
 
     def decode(self, data: bytes) -> Image:
-        tool = self._require()
+        self.require()
+        tool = self._find()
         with tempfile.TemporaryDirectory(prefix="flif-") as name:
             folder = Path(name)
             (folder / "image.flif").write_bytes(data)
@@ -88,12 +90,6 @@ class Flif(Method):
             self._version = tool.version()
             self._tool = tool
         return self._tool
-
-    def _require(self) -> FlifTool:
-        try:
-            return self._find()
-        except FlifNotFoundError as error:
-            raise UnavailableError(self.name, str(error)) from error
 
 
 def _last_line(result: subprocess.CompletedProcess[str]) -> str:

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from benchmarks.data import Sample
 from coder import encode_mixture
-from coder._range_coder import encode_mixture as encode_lanes
 from coder.shape import lane_count
 
 _Floats = npt.NDArray[np.float64]
@@ -40,23 +39,14 @@ class RateCost(NamedTuple):
 
 def rate_cost(sample: Sample) -> RateCost:
     """Codes a sample and compares."""
+    given = sample.symbols, sample.parameters, sample.shape, 1
     return RateCost(
         symbols=sample.symbols.size,
         lanes=lane_count(len(sample.symbols)),
         cross_entropy=cross_entropy(sample),
-        coded=8 * len(encode_mixture(sample.symbols, sample.parameters, sample.shape, threads=1)),
-        one_lane=8 * coded_in_lanes(sample, 1),
+        coded=8 * len(encode_mixture(*given)),
+        one_lane=8 * len(encode_mixture(*given, lanes=1)),
     )
-
-
-def coded_in_lanes(sample: Sample, lanes: int) -> int:
-    """Bytes of the stream if it had `lanes` lanes, each length but the last as LEB128."""
-    pixels, channels = sample.symbols.shape
-    out = np.empty((lanes, 4 * -(-pixels // lanes) * channels + 16), np.uint8)
-    sizes = np.empty(lanes, np.uintp)
-    encode_lanes(sample.shape, sample.parameters, sample.symbols, lanes, 0, lanes, out, sizes)
-    lengths = sum(max(1, -(-int(size).bit_length() // 7)) for size in sizes[:-1])
-    return int(sizes.sum()) + lengths
 
 
 def cross_entropy(sample: Sample) -> float:

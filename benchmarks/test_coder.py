@@ -18,7 +18,6 @@ from coder import (
     encode,
     encode_mixture,
 )
-from coder import _range_coder as lanes_c
 
 SIDES = [64, 256, 512]
 SHAPES = {
@@ -59,17 +58,10 @@ def test_decode_mixture(benchmark: Any, sample: Sample, threads: int) -> None:
 def test_lanes(benchmark: Any, lanes: int) -> None:
     """Decoding 256x256 pixels, had the format so many lanes; below 8, vectors are not full."""
     sample = synthetic(256, 256, rgb_shape(10))
-    pixels = len(sample.symbols)
-    out = np.empty((lanes, 4 * -(-pixels // lanes) * 3 + 16), np.uint8)
-    sizes = np.empty(lanes, np.uintp)
-    given = (sample.shape, sample.parameters)
-    lanes_c.encode_mixture(*given, sample.symbols, lanes, 0, lanes, out, sizes)
-    data = np.concatenate([out[i, : sizes[i]] for i in range(lanes)])
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.uintp)
-    found = np.empty_like(sample.symbols)
-    benchmark.extra_info.update(symbols=found.size, num_bytes=len(data))
-    benchmark(lanes_c.decode_mixture, *given, data, offsets, lanes, 0, lanes, found)
-    assert (found == sample.symbols).all()
+    given = sample.parameters, sample.shape, 1, lanes
+    data = encode_mixture(sample.symbols, *given)
+    benchmark.extra_info.update(symbols=sample.symbols.size, num_bytes=len(data))
+    assert (benchmark(decode_mixture, data, *given) == sample.symbols).all()
 
 
 @pytest.mark.parametrize("check", [False, True], ids=["unchecked", "checked"])

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from coder import _causal
 from coder._causal import sha256 as sha256
 from coder.errors import CorruptStreamError
-from coder.leb128 import leb128
-from coder.range_coder import _split_lanes
+from coder.leb128 import join
+from coder.range_coder import split_lanes
 from coder.shape import lane_count
 from coder.tables import (
     FREQUENCY_BITS,
@@ -255,8 +255,7 @@ def encode_tile(
     sizes = np.empty(lanes, np.uintp)
     network.engine.encode(np.ascontiguousarray(pixels), _on_grids(bias), lanes, out, sizes)
     head = b"\1" + bias.tobytes() if bias.any() else b"\0"
-    lengths = b"".join(leb128(int(size)) for size in sizes[:-1])
-    return head + lengths + b"".join(out[i, : sizes[i]].tobytes() for i in range(lanes))
+    return head + join([lane[:size].tobytes() for lane, size in zip(out, sizes, strict=True)])
 
 
 def decode_tile(
@@ -278,7 +277,7 @@ def decode_tile(
             raise CorruptStreamError(f"{len(payload)} bytes, but {end} of bias")
         bias = np.frombuffer(payload[1:end], np.int8)
     lanes = lanes_of(height, width)
-    body, offsets = _split_lanes(payload[end:], lanes)
+    body, offsets = split_lanes(payload[end:], lanes)
     pixels = np.empty((height, width, 3), np.uint8)
     network.engine.decode(body, offsets, _on_grids(bias), lanes, pixels)
     return pixels

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coder.causal import BIAS_BITS, GRID_BITS, SLOPE, CausalNetwork, Layer, lanes_of
-from coder.leb128 import leb128
+from coder.leb128 import join
 from coder.reference import Pixel, RangeEncoder
 from coder.shape import MixtureShape
 from coder.tables import LAMBDA_BITS, LAMBDA_LIMIT, MU_BITS
@@ -129,6 +129,5 @@ def encode_tile(
         for c, v in enumerate(symbols[i]):
             mixture = pixel.mixture(c, symbols[i][:c])
             lanes[number[i] % len(lanes)].encode(mixture.cdf(v), mixture.cdf(v + 1))
-    streams = [lane.finish() for lane in lanes]
     head = b"\1" + bias.tobytes() if bias.any() else b"\0"
-    return head + b"".join([*(leb128(len(s)) for s in streams[:-1]), *streams])
+    return head + join([lane.finish() for lane in lanes])

@@ -18,8 +18,8 @@ import numpy as np
 
 from coder.cuda_kernels import Kernels, cuda_kernels, nvrtc_version
 from coder.errors import CorruptStreamError
-from coder.leb128 import leb128
-from coder.range_coder import _split_lanes
+from coder.leb128 import join
+from coder.range_coder import split_lanes
 from coder.shape import MixtureShape, lane_count
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ def encode_mixture(symbols: Tensor, parameters: Tensor, shape: MixtureShape) -> 
     )
     lengths = sizes.tolist()
     coded = out[:, : max(lengths)].cpu().numpy()
-    head = b"".join(leb128(size) for size in lengths[:-1])
-    return head + b"".join(row[:size].tobytes() for row, size in zip(coded, lengths, strict=True))
+    return join([row[:size].tobytes() for row, size in zip(coded, lengths, strict=True)])
 
 
 def decode_mixture(data: bytes, parameters: Tensor, shape: MixtureShape) -> Tensor:
@@ -142,7 +141,7 @@ def decode_mixture(data: bytes, parameters: Tensor, shape: MixtureShape) -> Tens
             raise CorruptStreamError(f"stream of no symbols has {len(data)} bytes")
         return symbols
     lanes = lane_count(pixels)
-    body, offsets = _split_lanes(data, lanes)
+    body, offsets = split_lanes(data, lanes)
     status = torch.zeros(1, dtype=torch.int32, device=place)
     kernels.launch(
         "l3c_decode",

@@ -5,6 +5,9 @@ At most five bytes, and always the shortest form, so that a length has one spell
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 from coder.errors import CorruptStreamError
 
 _MOST_BYTES = 5
@@ -56,3 +59,24 @@ def read_leb128(
     if shift == 7 * _MOST_BYTES:
         raise error(f"a number has more than five bytes; {_GET_AGAIN}")
     raise (ended or error)(f"the bytes end inside a number; {_GET_AGAIN}")
+
+
+def join(parts: Sequence[bytes | memoryview]) -> bytes:
+    """Byte strings as one: the lengths of all but the last, then the strings."""
+    return b"".join([*(leb128(len(part), "part") for part in parts[:-1]), *parts])
+
+
+def split(data: bytes | memoryview, count: int) -> list[int]:
+    """Where each of `count` joined byte strings, at least one, starts; and where the last ends.
+
+    Raises:
+        CorruptStreamError: the lengths do not fit the data.
+    """
+    at, sizes = 0, []
+    for _ in range(count - 1):
+        size, at = read_leb128(data, at)
+        sizes.append(size)
+    starts = list(itertools.accumulate(sizes, initial=at))
+    if starts[-1] > len(data):
+        raise CorruptStreamError(f"parts of {sum(sizes)} bytes where {len(data) - at} are there")
+    return [*starts, len(data)]

@@ -30,7 +30,7 @@ from coder.arguments import (
     not_increasing,
 )
 from coder.errors import CorruptStreamError
-from coder.leb128 import leb128, read_leb128
+from coder.leb128 import join, split
 from coder.shape import MAX_LANES, MixtureShape, lane_count
 
 _LOCKSTEP = 8  # lanes that lanes.c runs together: the unit of work of a thread
@@ -101,7 +101,7 @@ def decode_mixture(
         _expect_empty(data)
         return symbols
     lanes = _lanes(lanes, len(symbols))
-    body, offsets = _split_lanes(data, lanes)
+    body, offsets = split_lanes(data, lanes)
 
     def work(first: int, last: int) -> None:
         if not _range_coder.decode_mixture(
@@ -198,7 +198,7 @@ def decode(
         _expect_empty(data)
         return symbols
     lanes = _lanes(lanes, len(symbols))
-    body, offsets = _split_lanes(data, lanes)
+    body, offsets = split_lanes(data, lanes)
 
     def work(first: int, last: int) -> None:
         wrong = _range_coder.decode_tables(table, which, body, offsets, lanes, first, last, symbols)
@@ -227,8 +227,7 @@ def _encode_lanes(
     out = np.empty((lanes, 4 * longest + 16), np.uint8)
     sizes = np.empty(lanes, np.uintp)
     _in_threads(lambda first, last: work(first, last, out, sizes), lanes, threads)
-    lengths = b"".join(leb128(int(size)) for size in sizes[:-1])
-    return lengths + b"".join(out[i, : sizes[i]].tobytes() for i in range(lanes))
+    return join([lane[:size].tobytes() for lane, size in zip(out, sizes, strict=True)])
 
 
 def _in_threads(work: Callable[[int, int], None], lanes: int, threads: int | None) -> None:
@@ -248,18 +247,9 @@ def _in_threads(work: Callable[[int, int], None], lanes: int, threads: int | Non
             done.result()
 
 
-def _split_lanes(data: bytes, lanes: int) -> tuple[Array, Array]:
-    """The lanes' bytes, at least one, and their lanes + 1 offsets; lengths are checked first."""
-    position, end = 0, [0]
-    for _ in range(lanes - 1):
-        size, position = read_leb128(data, position)
-        end.append(end[-1] + size)
-    left = len(data) - position
-    if end[-1] > left:
-        raise CorruptStreamError(f"lanes of {end[-1]} bytes in a stream that holds {left}")
-    end.append(left)
-    body = np.frombuffer(data, np.uint8, offset=position) if left else np.zeros(1, np.uint8)
-    return body, np.array(end, np.uintp)
+def split_lanes(data: bytes, lanes: int) -> tuple[Array, Array]:
+    """The bytes, at least one, and where in them the lanes start; lengths are checked first."""
+    return np.frombuffer(data or b"\0", np.uint8), np.array(split(data, lanes), np.uintp)
 
 
 def _expect_empty(data: bytes) -> None:

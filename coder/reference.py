@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coder import tables as grid
+from coder.leb128 import join, split
 from coder.shape import MixtureShape, lane_count
 
 TOTAL = 1 << grid.FREQUENCY_BITS
@@ -117,11 +118,6 @@ def sigmoid(t: int) -> int:
     return low + (((int(table[entry + 1]) - low) * part) >> grid.SIGMOID_STEP_BITS)
 
 
-def to_grid(values: npt.NDArray[np.float32], bits: int, limit: int) -> npt.NDArray[np.int64]:
-    """Float parameters as integers: round(value * 2^bits), ties to even, within +- limit."""
-    return np.rint(np.clip(values.astype(np.float64) * 2**bits, -limit, limit)).astype(np.int64)
-
-
 class Pixel:
     """One pixel's parameters on the grids, and the mixtures of its channels one after another.
 
@@ -132,26 +128,15 @@ class Pixel:
 
     def __init__(self, parameters: npt.NDArray[np.generic], shape: MixtureShape) -> None:
         self.shape = shape
-        each = shape.channels * shape.mixtures
-        edges = [0, each, 2 * each, 3 * each, shape.parameters]
-        limits = [
-            (grid.LOGIT_BITS, grid.LOGIT_LIMIT),
-            (grid.MU_BITS, grid.MU_LIMIT),
-            (grid.LOG_SIGMA_BITS, grid.LOG_SIGMA_MAX << grid.LOG_SIGMA_BITS),
-            (
-                grid.LAMBDA_BITS,
-                grid.LAMBDA_RAW_LIMIT if shape.sigmoid else grid.LAMBDA_LIMIT,
-            ),
-        ]
-        kinds = []
-        for (start, end), (bits, limit) in zip(itertools.pairwise(edges), limits, strict=True):
-            part = parameters[start:end]
-            if part.dtype == np.float32:
-                whole = to_grid(part, bits, limit)  # type: ignore[arg-type]
-            else:
-                whole = np.clip(part.astype(np.int64), -limit, limit)
-            kinds.append(whole.reshape(-1, shape.mixtures).tolist())
-        self.logits, self.mu, self.log_sigma, self.lam = kinds
+        bits, low, high = grid.parameter_grids(shape)
+        if parameters.dtype == np.float32:  # ties go to even
+            scaled = np.clip(parameters.astype(np.float64) * 2.0**bits, low, high)
+            whole = np.rint(scaled).astype(np.int64)
+        else:
+            whole = np.clip(parameters.astype(np.int64), low, high)
+        rows, c = whole.reshape(-1, shape.mixtures).tolist(), shape.channels
+        self.logits, self.mu, self.log_sigma = rows[:c], rows[c : 2 * c], rows[2 * c : 3 * c]
+        self.lam = rows[3 * c :]
 
     def mixture(self, channel: int, before: list[int]) -> Mixture:
         """The mixture of a channel, given the symbols of the channels before it."""
@@ -177,7 +162,7 @@ def encode_mixture(
         for c, v in enumerate(values):
             mixture = pixel.mixture(c, values[:c])
             lanes[p % len(lanes)].encode(mixture.cdf(v), mixture.cdf(v + 1))
-    return _join([lane.finish() for lane in lanes])
+    return join([lane.finish() for lane in lanes])
 
 
 def decode_mixture(
@@ -187,7 +172,8 @@ def decode_mixture(
     symbols = np.zeros((len(parameters), shape.channels), np.uint16)
     if not len(symbols):
         return symbols
-    lanes = [RangeDecoder(part) for part in _split(data, lane_count(len(symbols)))]
+    starts = split(data, lane_count(len(symbols)))
+    lanes = [RangeDecoder(data[start:end]) for start, end in itertools.pairwise(starts)]
     for p in range(len(symbols)):
         pixel = Pixel(parameters[p], shape)
         lane = lanes[p % len(lanes)]
@@ -211,34 +197,4 @@ def encode(symbols: npt.NDArray[np.integer], cdf: npt.NDArray[np.integer]) -> by
     lanes = [RangeEncoder() for _ in range(lane_count(len(symbols)))]
     for i, v in enumerate(symbols.tolist()):
         lanes[i % len(lanes)].encode(int(cdf[i, v]), int(cdf[i, v + 1]))
-    return _join([lane.finish() for lane in lanes])
-
-
-def _join(lanes: list[bytes]) -> bytes:
-    lengths = bytearray()
-    for lane in lanes[:-1]:
-        size = len(lane)
-        while size >= 0x80:
-            lengths.append(size & 0x7F | 0x80)
-            size >>= 7
-        lengths.append(size)
-    return bytes(lengths) + b"".join(lanes)
-
-
-def _split(data: bytes, lanes: int) -> list[bytes]:
-    sizes, position = [], 0
-    for _ in range(lanes - 1):
-        size = shift = 0
-        while True:
-            byte = data[position]
-            position += 1
-            size |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        sizes.append(size)
-    parts = []
-    for size in sizes:
-        parts.append(data[position : position + size])
-        position += size
-    return [*parts, data[position:]]
+    return join([lane.finish() for lane in lanes])

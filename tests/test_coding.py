@@ -3,7 +3,7 @@
 What codes a tile of RGB: the network where it suits, the fallback where it does not.
 """
 
-import fuzz_decoder
+import fuzz_files
 import numpy as np
 import pytest
 from autoregressive import Autoregressive, AutoregressiveSettings
@@ -96,7 +96,7 @@ def test_streams_that_floating_point_cannot_follow_are_not_damaged():
 
 @pytest.mark.parametrize("family", CODECS)
 def test_fuzzing_the_decoder_finds_nothing(family):
-    answers, findings = fuzz_decoder.fuzz(400, CODECS[family])
+    answers, findings = fuzz_files.fuzz(400, *fuzz_files.decoder(CODECS[family]))
     assert findings == []
     assert {"NotExactError", "TileAlteredError", "CorruptStreamError", "salvaged"} <= set(answers)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,33 +12,19 @@ import PIL
 from PIL import Image as Images
 from PIL import features
 
-from baselines.base import DecodeError, Image, UnavailableError, check_image
+from baselines.base import Compressor, DecodeError, Image, check_image
 
 
-class LossyMethod(ABC):
+class LossyMethod(Compressor):
     """A lossy image compressor over its range of rates.
 
     Attributes:
-        name: label, e.g. "JPEG 4:2:0".
-        key: identifier in configuration and file names, lower case `[a-z0-9_]+`.
-        suffix: of the bitstream's file, with its dot.
         quality: what its settings are called, e.g. "quality".
         points: settings of the operating points, from the lowest rate to the highest.
     """
 
-    name: ClassVar[str]
-    key: ClassVar[str]
-    suffix: ClassVar[str]
     quality: ClassVar[str] = "quality"
     points: ClassVar[tuple[float, ...]]
-
-    def why_unavailable(self) -> str:
-        """One line on what is missing and how to get it; empty when available. Never raises."""
-        return ""
-
-    @abstractmethod
-    def version(self) -> str:
-        """Library or program and its version."""
 
     @abstractmethod
     def encode(self, image: Image, point: float) -> bytes:
@@ -68,11 +54,6 @@ class LossyMethod(ABC):
         if not min(self.points) <= point <= max(self.points):
             low, high = sorted((self.points[0], self.points[-1]))
             raise ValueError(f"{self.name}: {self.quality} {point:g}, not {low:g} to {high:g}")
-
-    def require(self) -> None:
-        """Raises UnavailableError if this machine cannot run the method."""
-        if reason := self.why_unavailable():
-            raise UnavailableError(self.name, reason)
 
 
 class PillowMethod(LossyMethod):

@@ -46,8 +46,8 @@ class LearnedLossy(LossyMethod):
     quality = "model"
 
     def __init__(self, name: str, weights: Sequence[Path | str]) -> None:
-        self.name = name  # type: ignore[misc]
-        self.key = lossy_key(name)  # type: ignore[misc]
+        self.name = name
+        self.key = lossy_key(name)
         self.points = tuple(range(1, len(weights) + 1))  # type: ignore[misc]
         self._weights = weights
 

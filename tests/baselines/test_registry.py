@@ -1,15 +1,9 @@
 import hashlib
 import re
-from pathlib import Path
 
-import numpy as np
 import pytest
-from awkward_images import IMAGES, PHOTO
 
-from baselines.base import DecodeError
 from baselines.registry import METHODS, MethodFileError, get_method
-
-EXAMPLE = Path(__file__).parents[2] / "docs" / "my_method.py"
 
 HEAD = """
 from baselines.base import Method
@@ -31,17 +25,6 @@ def test_keys_are_the_agreed_ones():
     expected = ["raw", "png", "webp", "jpeg2000", "jpegxl_e7", "jpegxl_e9", "flif"]
     assert list(METHODS) == expected
     assert [get_method(key).key for key in expected] == expected
-
-
-def test_the_example_of_the_documentation():
-    method = get_method(str(EXAMPLE))
-    for image in IMAGES.values():
-        assert np.array_equal(method.decode(method.encode(image)), image)
-    assert (method.key, method.available()) == ("my_method", True)
-    assert method.version().startswith("Python 3.")
-    for keep in (0, 5, 20, -1):
-        with pytest.raises(DecodeError):
-            method.decode(method.encode(PHOTO)[:keep])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from golden import GOLDEN, writes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from mixture_samples import each_variant
 
 from coder import _causal, causal, causal_reference
 from coder.causal import CausalNetwork, Layer, WeightError, no_bias
@@ -34,14 +35,7 @@ def network(seed=0, dims=DIMS, scale=300):
 NETWORK = network()
 
 
-@pytest.fixture(params=causal.VARIANTS)
-def variant(request):
-    before = causal.use_variant()
-    if causal.use_variant(request.param) != request.param:
-        causal.use_variant(before)
-        pytest.skip(f"this processor has no {request.param}")
-    yield request.param
-    causal.use_variant(before)
+variant = each_variant(causal.use_variant, causal.VARIANTS)
 
 
 def some_bias(net, seed):
@@ -55,19 +49,42 @@ def tile(height, width, seed, kind):
         return np.full((height, width, 3), seed % 256, np.uint8)
     if kind == "noise":
         return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    if kind == "black and white":
+        return 255 * rng.integers(0, 2, (height, width, 3), dtype=np.uint8)
     ramp = np.arange(width)[:, None] + 2 * np.arange(height)[:, None, None] + [0, 20, 50]
     return (ramp + rng.integers(0, 6, (height, width, 3))).astype(np.uint8)
 
 
 sides = st.integers(1, 12)
-kinds = st.sampled_from(["flat", "noise", "smooth"])
+kinds = st.sampled_from(["flat", "noise", "black and white", "smooth"])
 tiles = st.builds(tile, sides, sides, st.integers(0, 2**32 - 1), kinds)
 
 
-@pytest.mark.parametrize("dims", [DIMS, (86, 112, 80, 12), (86, 16, 96), (86, 64, 144, 32, 48)])
-def test_every_variant_computes_the_reference(variant, dims):
-    net = network(1, dims)
-    for seed, kind in enumerate(["noise", "smooth", "flat"]):
+def int32(value, size=16):
+    return np.full(size, value, np.int32)
+
+
+def layer(inputs=causal.INPUTS, outputs=16, weight=1, **changes):
+    made = {"weights": np.full((outputs, inputs), weight, np.int16), "bias": int32(0, outputs)}
+    return Layer(**(made | {"shift": int32(4, outputs)} | changes))
+
+
+def extreme():
+    """A network with sums at the limits of 32 bits and units at those of 16."""
+    rng = np.random.default_rng(4)
+    signs = [rng.choice([-1, 1], size).astype(np.int16) for size in ((16, 86), (12, 16))]
+    first = layer(weights=32767 * signs[0], shift=int32(1), top=32767)
+    net = CausalNetwork([first, layer(16, 12, weights=4090 * signs[1], shift=int32(1, 12))])
+    assert net.largest_sums[1] > 0.99 * 2**31
+    return net
+
+
+OTHER_DIMS = [(86, 112, 80, 12), (86, 16, 96), (86, 64, 144, 32, 48)]
+
+
+@pytest.mark.parametrize("net", [NETWORK, extreme(), *(network(1, dims) for dims in OTHER_DIMS)])
+def test_every_variant_computes_the_reference(variant, net):
+    for seed, kind in enumerate(["noise", "smooth", "flat", "black and white"]):
         pixels, bias = tile(23, 31, 5, kind), some_bias(net, seed)
         expected = causal_reference.parameters(pixels, net, bias)
         np.testing.assert_array_equal(causal.parameters(pixels, net, bias), expected)
@@ -158,15 +175,6 @@ def test_lanes_that_do_not_fit_are_refused():
             causal.decode_tile(damaged, NETWORK, 128, 128)
 
 
-def int32(value, size=16):
-    return np.full(size, value, np.int32)
-
-
-def layer(inputs=causal.INPUTS, outputs=16, weight=1, **changes):
-    made = {"weights": np.full((outputs, inputs), weight, np.int16), "bias": int32(0, outputs)}
-    return Layer(**(made | {"shift": int32(4, outputs)} | changes))
-
-
 WRONG_LAYERS = [
     {"weights": np.ones((16, causal.INPUTS + 2), np.int16)},
     {"weights": np.ones((16, causal.INPUTS), np.int32)},
@@ -200,20 +208,6 @@ def test_sums_that_could_leave_32_bits_are_refused():
     assert CausalNetwork([layer(top=4095), wide]).largest_sums[1] == 16 * 32767 * 4096
     with pytest.raises(WeightError):
         CausalNetwork([layer(top=4097), wide])
-
-
-def test_extreme_weights_give_the_reference_s_integers(variant):
-    """Sums at the limits of 32 bits and units at those of 16."""
-    rng = np.random.default_rng(4)
-    signs = [rng.choice([-1, 1], size).astype(np.int16) for size in ((16, 86), (12, 16))]
-    first = layer(weights=32767 * signs[0], shift=int32(1), top=32767)
-    last = layer(16, 12, weights=4090 * signs[1], shift=int32(1, 12))
-    net = CausalNetwork([first, last])
-    assert net.largest_sums[1] > 0.99 * 2**31
-    pixels = (255 * rng.integers(0, 2, (9, 13, 3))).astype(np.uint8)
-    np.testing.assert_array_equal(
-        causal.parameters(pixels, net), causal_reference.parameters(pixels, net, no_bias(net))
-    )
 
 
 @pytest.mark.parametrize(

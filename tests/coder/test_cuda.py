@@ -1,7 +1,6 @@
 """The CUDA path: compiled by nvcc and NVRTC, run on the CPU, and compared on a GPU where one is."""
 
 import ctypes
-import json
 import shutil
 import subprocess
 import sys
@@ -10,18 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from golden import GOLDEN
 from hypothesis import HealthCheck, given, settings
-from mixture_samples import SHAPES, WRONG, Z, any_samples, sample
+from mixture_samples import CASES, SHAPES, WRONG, Z, any_samples, golden_stream, sample
 
 from coder import cuda, cuda_kernels, range_coder, reference
 from coder.errors import CorruptStreamError
 from coder.shape import MixtureShape
+from coder.tables import parameter_grids
 
 HERE = Path(__file__).parent
 CODER = Path(cuda.__file__).parent
-
-MANY = MixtureShape(channels=2, levels=300, mixtures=64, coupled=True)
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not on the PATH")
@@ -114,7 +111,7 @@ def compare(parameters, symbols, shape):
     return stream
 
 
-@pytest.mark.parametrize("shape", [*SHAPES, MANY])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_kernels_agree_with_the_coder(shape, place):
     for pixels in (0, 1, 2, 130) if place == "cpu" else (0, 1, 2, 5000, 40_000):
         parameters, symbols = samples(shape, pixels, place)
@@ -122,11 +119,9 @@ def test_kernels_agree_with_the_coder(shape, place):
         assert compare(parameters.T.contiguous().T, symbols, shape) == stream
     parameters, symbols = samples(shape, 130, place)
     stream = compare(parameters, symbols, shape)
-    grids = [(6, 1 << 20), (8, 1 << 26), (6, 512), (12, 1 << (16 if shape.sigmoid else 14))]
-    kinds = np.repeat(range(4), [shape.channels] * 3 + [shape.coefficients])
-    bits, limits = np.array(grids)[np.repeat(kinds, shape.mixtures)].T
-    scaled = np.rint(parameters.double().cpu().numpy() * 2.0**bits)
-    whole = np.clip(scaled, -limits, limits).astype(np.int32)
+    bits, low, high = parameter_grids(shape)
+    scaled = parameters.double().cpu().numpy() * 2.0**bits
+    whole = np.rint(np.clip(scaled, low, high)).astype(np.int32)
     assert compare(torch.from_numpy(whole).to(place), symbols, shape) == stream
 
 
@@ -154,17 +149,14 @@ def test_kernels_and_hostile_bytes(place):
 
 
 def test_kernels_decode_the_golden_streams(place):
-    shapes = json.loads((GOLDEN / "coder.json").read_text(encoding="utf-8"))
-    for case in shapes:
-        if not shapes[case]:
-            continue  # plain tables
-        with np.load(GOLDEN / f"coder-{case}.npz") as stored:
-            arrays = stored["parameters"], stored["symbols"]
-        parameters, symbols = (torch.from_numpy(array).to(place) for array in arrays)
-        stream, shape = (GOLDEN / f"coder-{case}.bin").read_bytes(), MixtureShape(**shapes[case])
-        decoded = cuda.decode_mixture(stream, parameters, shape)
-        assert torch.equal(decoded, symbols.to(torch.int32))
-        assert cuda.encode_mixture(symbols, parameters, shape) == stream
+    for case, fields in CASES.items():
+        if fields:
+            known, file = golden_stream(case)
+            parameters, symbols = (
+                torch.from_numpy(known[name]).to(place) for name in ("parameters", "symbols")
+            )
+            stream = file.read_bytes()
+            assert compare(parameters, symbols, MixtureShape(**fields)) == stream
 
 
 @pytest.mark.parametrize(("symbols", "parameters", "named"), WRONG)

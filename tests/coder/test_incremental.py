@@ -1,29 +1,34 @@
 """Many calls on one stream: equal to one call and to the reference, hostile bytes, misuse."""
 
 import contextlib
-import threading
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixture_samples import RGB, SHAPES, TOTAL, Z, random_cdfs, run_example, sample
+from mixture_samples import SHAPES, TOTAL, Z, random_cdfs, sample
 
 import coder
 from coder import CorruptStreamError, RangeDecoder, RangeEncoder, StreamEndedError, reference
-from coder import incremental as module
-from coder.shape import MixtureShape
 
 
 class Call(NamedTuple):
-    """One call: its symbols, and how to encode, decode and look them up."""
+    """Symbols; "", "_mixture" or "_uniform"; what both methods of that name get, or one alone."""
 
     symbols: np.ndarray
-    encode: Callable[[RangeEncoder, np.ndarray], None]
-    decode: Callable[[RangeDecoder], np.ndarray]
-    intervals: Callable[[], list[tuple[int, int]]]  # for the reference
+    name: str
+    given: tuple[Any, ...]
+    of_decoder: dict[str, Any]
+    intervals: Iterable[tuple[int, int]]  # for the reference, once
+
+    def encode(self, encoder, symbols):
+        getattr(encoder, f"encode{self.name}")(symbols, *self.given)
+
+    def decode(self, decoder):
+        return getattr(decoder, f"decode{self.name}")(*self.given, **self.of_decoder)
 
 
 def make(kind, count, seed):
@@ -31,38 +36,27 @@ def make(kind, count, seed):
     if kind == "uniform":
         levels = int(rng.choice([1, 2, 5, 25, 256, 65_535, 65_536]))
         symbols = rng.integers(0, levels, count)
-        return Call(
-            symbols,
-            lambda e, x: e.encode_uniform(x, levels),
-            lambda d: d.decode_uniform(levels, count),
-            lambda: [(v * TOTAL // levels, (v + 1) * TOTAL // levels) for v in symbols.tolist()],
-        )
+        cuts = [(v * TOTAL // levels, (v + 1) * TOTAL // levels) for v in symbols.tolist()]
+        return Call(symbols, "_uniform", (levels,), {"count": count}, cuts)
     if kind == "mixture":
         shape = SHAPES[rng.integers(5)]
         parameters, symbols = sample(shape, count, seed)
-        return Call(
-            symbols,
-            lambda e, x: e.encode_mixture(x, parameters, shape),
-            lambda d: d.decode_mixture(parameters, shape),
-            lambda: [
-                (mixture.cdf(v), mixture.cdf(v + 1))
-                for x, row in zip(symbols.tolist(), parameters, strict=True)
-                for c, v in enumerate(x)
-                for mixture in [reference.Pixel(row, shape).mixture(c, x[:c])]
-            ],
+        cuts = (
+            (mixture.cdf(v), mixture.cdf(v + 1))
+            for x, row in zip(symbols.tolist(), parameters, strict=True)
+            for c, v in enumerate(x)
+            for mixture in [reference.Pixel(row, shape).mixture(c, x[:c])]
         )
+        return Call(symbols, "_mixture", (parameters, shape), {}, cuts)
     levels = int(rng.integers(1, 40))
     symbols = rng.integers(0, levels, count)
     cdf = random_cdfs(rng, {"one": 1, "rows": 3}.get(kind, count), levels)
     rows = rng.integers(0, 3, count) if kind == "rows" else None
     each = cdf.repeat(count, 0) if kind == "one" else cdf if rows is None else cdf[rows]
-    given = cdf[0] if kind == "one" else cdf
-    return Call(
-        symbols,
-        lambda e, x: e.encode(x, given, rows),
-        lambda d: d.decode(given, rows, count=count if kind == "one" else None),
-        lambda: [(int(row[v]), int(row[v + 1])) for row, v in zip(each, symbols, strict=True)],
-    )
+    cuts = [(int(row[v]), int(row[v + 1])) for row, v in zip(each, symbols, strict=True)]
+    if kind == "one":
+        return Call(symbols, "", (cdf[0],), {"count": count}, cuts)
+    return Call(symbols, "", (cdf, rows), {}, cuts)
 
 
 calls = st.lists(
@@ -89,7 +83,7 @@ def test_mixed_calls_are_the_reference_s_bytes_and_decode(made):
     data = encode(made, [call.symbols for call in made])
     plain = reference.RangeEncoder()
     for call in made:
-        for start, end in call.intervals():
+        for start, end in call.intervals:
             plain.encode(start, end)
     assert data == plain.finish()
     decoder = RangeDecoder(data)
@@ -120,29 +114,6 @@ def test_any_bytes_are_symbols_and_finish_tells_an_encoder_s(made, noise, draw):
     else:
         with pytest.raises(CorruptStreamError):
             decoder.finish()
-
-
-def test_golden_stream():
-    """Bytes written once; they stay for ever, as those of test_range_coder.py."""
-    golden = bytes.fromhex("09f430a7950b93a1ec6154861106ada0916927197be47bd3")
-    shape = MixtureShape(channels=3, levels=256, mixtures=2, coupled=True)
-    grid = (np.arange(2 * shape.parameters) * 7919 % 2048 - 1024).astype(np.int32)
-    parameters = grid.reshape(2, -1)
-    parameters[:, 6:12] += 30_000  # means near 117
-    pixels = np.array([[117, 120, 90], [100, 131, 200]])
-    cdf = np.array([0, 1, 9_000_000, 9_000_001, TOTAL])
-    encoder = RangeEncoder()
-    encoder.encode_uniform([0, 24, 7], 25)
-    encoder.encode([3, 1, 0, 2, 3], cdf)
-    encoder.encode_mixture(pixels, parameters, shape)
-    encoder.encode_uniform(65_535, 1 << 16)
-    assert encoder.finish() == golden
-    decoder = RangeDecoder(golden)
-    assert decoder.decode_uniform(25, 3).tolist() == [0, 24, 7]
-    assert [int(decoder.decode(cdf)) for _ in range(5)] == [3, 1, 0, 2, 3]
-    assert (decoder.decode_mixture(parameters, shape) == pixels).all()
-    assert decoder.decode_uniform(1 << 16) == 65_535
-    decoder.finish()
 
 
 @pytest.mark.parametrize("make", [RangeEncoder, lambda: RangeDecoder(b"abc")])
@@ -221,21 +192,9 @@ def test_threads_take_turns_at_a_stream():
             for _ in range(20):
                 encoder.encode_uniform(np.full(count, value), 4)
 
-    threads = [threading.Thread(target=work, args=(value,)) for value in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
     decoder = RangeDecoder(encoder.finish())
     found = decoder.decode_uniform(4, 4 * 20 * 2004)
     decoder.finish()
     assert np.bincount(found).tolist() == [20 * 2004] * 4
-
-
-def test_example_of_the_docstring_runs():
-    parameters, symbols = sample(RGB, 100)
-    names = {"first": 3, "symbols": symbols, "shape": RGB}
-    found = run_example(module, predict=lambda before: parameters[len(before)], **names)
-    decoder = RangeDecoder(found["data"])
-    assert decoder.decode_uniform(256) == 3
-    assert (decoder.decode_mixture(parameters, RGB) == symbols).all()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mixture_samples import each_variant
 
 from coder import _volume, volume
 from coder.errors import CorruptStreamError
@@ -23,12 +24,8 @@ from coder.volume import (
 SHAPES = [(1, 1, 1), (3, 1, 7), (4, 9, 2), (2, 12, 11)]
 
 
-@pytest.fixture(autouse=True, params=[0, 1], ids=["portable", "avx2"])
-def variant(request):
-    if _volume.use_avx2(request.param) != bool(request.param):
-        pytest.skip("no AVX2 here")
-    yield
-    _volume.use_avx2(1)
+variant = each_variant(_volume.use_avx2, [False, True])
+pytestmark = pytest.mark.usefixtures("variant")
 
 
 def network(features=24, levels=6, seed=0):

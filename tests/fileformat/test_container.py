@@ -13,7 +13,7 @@ import tracemalloc
 import zlib
 from pathlib import Path
 
-import fuzz_container
+import fuzz_files
 import numpy as np
 import pytest
 from golden import GOLDEN, stems, writes
@@ -363,8 +363,8 @@ def test_hostile_files_cost_nothing(expected, case):
     assert seconds < 0.1  # microseconds, but the machine may be busy
 
 
-@pytest.mark.parametrize("kind", ["lossless", "lossy"])
-def test_fuzzing_finds_nothing(kind):
-    answers, findings = fuzz_container.fuzz(5000, kind == "lossy")
+@pytest.mark.parametrize("files", [GOLDEN_CASES.values(), [LOSSY]], ids=["lossless", "lossy"])
+def test_fuzzing_finds_nothing(files):
+    answers, findings = fuzz_files.fuzz(5000, [pack(file) for file in files], fuzz_files.parse)
     assert findings == []
     assert {"accepted", "salvaged", "HeaderAlteredError", "NewerFormatError"} <= set(answers)

@@ -9,17 +9,17 @@
  *   - what was coded, with bits changed and lanes cut elsewhere, decodes to pixels;
  *   - sampling and fitting end in a bias.
  *
- * Buffers have their exact sizes; build with -fsanitize=address,undefined. `fuzz_causal SECONDS [SEED [MUTATIONS [TINY]]]`
- * makes inputs itself; with TINY of 1 the networks have at most two layers of 16 outputs, the tiles at most 20 pixels.
+ * Buffers have their exact sizes. Every other network is tiny, of at most two layers of 16 outputs, its tile of at most 20
+ * pixels, and gets most of the mutated streams.
  */
 #include "causal.h"
 #include "causal_loss.h"
 #include "fuzz.h"
 
 extern const mix_tables fuzz_tables;
-static uint64_t state;
+static source input;
 
-static uint32_t any(void) { return (uint32_t)(random_bits(&state) >> 32); }
+static uint32_t any(void) { return word(&input); }
 
 static int32_t upto(int32_t limit) { return (int32_t)(any() % ((uint32_t)limit + 1)); }
 
@@ -44,16 +44,12 @@ static causal_layer make_layer(int32_t inputs, int32_t outputs, int32_t limit, i
   return (causal_layer){inputs, outputs, weights, bias, shift, 1 + upto(INT16_MAX - 1)};
 }
 
-static long streams;
-static int mutations = 4; /* of what each input codes */
-static int tiny, best; /* best: the variant that is used by default, and for most mutated streams */
-
-/* Decodes what was coded with a few bits changed and, of every other one, the ends of its lanes moved. */
+/* Decodes, mostly with the best variant, what was coded with a few bits changed and, of every other one, the ends of its lanes moved. */
 static void mutated(const causal_network *network, const int32_t *shifts, const uint8_t *coded, const size_t *from,
-                    int64_t height, int64_t width, int32_t lanes, uint8_t *pixels) {
+                    int64_t height, int64_t width, int32_t lanes, int times, int best, uint8_t *pixels) {
   const size_t length = from[lanes];
   uint8_t *bytes = room(length);
-  for (int m = 0; m < mutations; m++, streams++) {
+  for (int m = 0; m < times; m++) {
     size_t ends[CAUSAL_MAX_LANES + 1];
     memcpy(ends, from, sizeof(size_t) * ((size_t)lanes + 1));
     memcpy(bytes, coded, length);
@@ -68,7 +64,11 @@ static void mutated(const causal_network *network, const int32_t *shifts, const 
   free(bytes);
 }
 
-static void once(void) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static int best = -1; /* the variant that is used by default */
+  if (best < 0) best = causal_variant(-1);
+  input = begin(data, size);
+  const int tiny = any() & 1;
   causal_network network = {1 + upto(tiny ? 1 : 3), tiny ? 1 : 1 << upto(3), {{0}}};
   int32_t inputs = CAUSAL_INPUTS, limit = 255;
   for (int l = 0; l < network.layers; l++) {
@@ -109,7 +109,7 @@ static void once(void) {
     for (int l = 0; l < lanes; l++) memcpy(packed + from[l], first + l * capacity, first_sizes[l]);
     check(!causal_decode(&network, shifts, &fuzz_tables, packed, from, height, width, lanes, again), "memory");
     check(!memcmp(pixels, again, 3 * (size_t)count), "what was coded decodes to itself");
-    if (!begun) mutated(&network, shifts, packed, from, height, width, lanes, again);
+    if (!begun) mutated(&network, shifts, packed, from, height, width, lanes, tiny ? 64 : 4, best, again);
     free(packed);
     begun = 1;
   }
@@ -128,17 +128,5 @@ static void once(void) {
   void *made[] = {bytes, pixels, again, out, first, places, outputs, med, x, work, bias};
   for (size_t i = 0; i < sizeof made / sizeof *made; i++) free(made[i]);
   while (keeping) free(kept[--keeping]);
-}
-
-int main(int argc, char **argv) {
-  const double seconds = argc > 1 ? atof(argv[1]) : 2;
-  state = 0x9E3779B97F4A7C15u ^ (argc > 2 ? strtoull(argv[2], NULL, 10) : 1);
-  if (argc > 3) mutations = atoi(argv[3]);
-  if (argc > 4) tiny = atoi(argv[4]);
-  const time_t end = time(NULL) + (time_t)(seconds + 0.5);
-  long inputs = 0;
-  best = causal_variant(-1);
-  for (; time(NULL) < end; inputs++) once();
-  printf("%ld inputs, %ld mutated streams\n", inputs, streams);
   return 0;
 }

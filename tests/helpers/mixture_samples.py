@@ -1,9 +1,13 @@
-"""Shapes of mixtures, and parameters with symbols for any of them; tables for the same coder."""
+"""What tests of the coders share: shapes of mixtures, parameters and symbols for any of them."""
 
-from types import ModuleType
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from golden import GOLDEN
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -15,7 +19,32 @@ SIGMOID = MixtureShape(channels=3, levels=256, mixtures=2, coupled=True, sigmoid
 Z = MixtureShape(channels=5, levels=25, mixtures=3)
 WIDE = MixtureShape(channels=1, levels=65_535, mixtures=2)
 ONE = MixtureShape(channels=2, levels=1, mixtures=1)
-SHAPES = [RGB, SIGMOID, Z, WIDE, ONE]
+MANY = MixtureShape(channels=2, levels=300, mixtures=64, coupled=True)
+SHAPES = [RGB, SIGMOID, Z, WIDE, ONE, MANY]
+
+CASES: dict[str, dict[str, Any]] = json.loads((GOLDEN / "coder.json").read_text(encoding="utf-8"))
+"""The shapes of golden streams, empty for those of plain tables."""
+
+
+def golden_stream(case: str) -> tuple[dict[str, np.ndarray], Path]:
+    """What both sides of a golden stream know, with the symbols; and the stream's file."""
+    with np.load(GOLDEN / f"coder-{case}.npz") as stored:
+        return dict(stored), GOLDEN / f"coder-{case}.bin"
+
+
+def each_variant(use: Callable[..., Any], variants: Sequence[Any]) -> Any:
+    """A fixture: tests run once for each instruction set that the processor has."""
+
+    @pytest.fixture(scope="module", params=variants, ids=str)
+    def variant(request):
+        before = use()
+        if use(request.param) == request.param:
+            yield
+        else:
+            pytest.skip(f"this processor has no variant {request.param}")
+        use(before)
+
+    return variant
 
 
 def sample(shape: MixtureShape, pixels: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +69,10 @@ def random_cdfs(rng: np.random.Generator, rows: int, levels: int) -> np.ndarray:
 @st.composite
 def any_samples(draw: st.DrawFn, most: int = 6) -> tuple[np.ndarray, np.ndarray, MixtureShape]:
     """Any finite parameters, or any integers for those on the grids; any symbols; their shape."""
-    shape, pixels = draw(st.sampled_from([RGB, SIGMOID, Z, ONE])), draw(st.integers(1, most))
+    few, some = st.integers(1, 5), st.sampled_from([1, 2, 3, 4, 5, 10])
+    levels = st.sampled_from([1, 2, 25, 256, 300])
+    shape = draw(st.builds(MixtureShape, few, levels, some, st.booleans(), st.booleans()))
+    pixels = draw(st.integers(1, most))
     real = st.floats(width=32, allow_nan=False, allow_infinity=False)
     whole = st.integers(-(2**31), 2**31 - 1)
     kind, elements = draw(st.sampled_from([(np.float32, real), (np.int32, whole)]))
@@ -68,12 +100,3 @@ WRONG = [  # symbols and parameters that Z cannot have, and how the element is n
     (SYMBOLS, PARAMETERS[:, 1:], r"\(4, 44\)"),
     (SYMBOLS[1:], PARAMETERS, r"\(3, 5\)"),
 ]
-
-
-def run_example(module: ModuleType, **scope: Any) -> dict[str, Any]:
-    """Runs the example of a module's docstring; returns its names."""
-    assert module.__doc__ is not None
-    lines = [line[4:] for line in module.__doc__.splitlines() if line.startswith("    ")]
-    names = vars(module) | scope
-    exec("\n".join(lines), names)
-    return names
