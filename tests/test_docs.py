@@ -18,6 +18,7 @@ from result_rows import frame_of, result_row
 from baselines.registry import get_method
 from l3c.bench.figures import registry
 from l3c.cli.main import parse
+from l3c.models.zoo import load_family
 from l3c.recipe import load_recipe
 from l3c.workflow.experiment import Experiment
 from tools import readme_table
@@ -92,6 +93,21 @@ def test_the_codec_of_the_page_on_adding_one_is_a_method(tmp_path):
     assert (method.decode(method.encode(image)) == image).all()
 
 
+def test_the_page_on_adding_a_model_is_the_tested_file(tmp_path):
+    page = tmp_path / "page.py"
+    page.write_text("\n".join(blocks("python")))
+    file = Path(autoregressive.__file__).read_text(encoding="utf-8")
+    code = file[file.index("from __future__ import annotations") :]
+    assert filled_lines(page.read_text()) == filled_lines(code)
+    family = load_family(str(page))
+    codec, tile = family(family.Settings()).codec(), np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    assert (codec.decode(codec.encode(tile), 2, 3) == tile).all()
+
+
+def filled_lines(code):
+    return [line for line in code.splitlines() if line.strip()]
+
+
 def test_the_figure_of_the_page_on_design_is_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "FIGURES", dict(registry.load_figures()))
     page = (DOCS / "design.md").read_text(encoding="utf-8")
@@ -104,7 +120,7 @@ def test_the_figure_of_the_page_on_design_is_drawn(tmp_path, monkeypatch):
 
 def test_its_recipe_and_its_configuration_can_be_used(tmp_path):
     recipe, configuration = blocks("yaml")
-    shutil.copy(autoregressive.FILE, tmp_path)
+    shutil.copy(autoregressive.__file__, tmp_path)
     path = tmp_path / "recipe.yaml"
     path.write_text(textwrap.dedent(recipe))
     assert load_recipe(path).make_model().family == "autoregressive"

@@ -35,7 +35,7 @@ def test_bases_chain_and_overrides_come_last(write):
 
 
 def test_paths_are_relative_to_the_recipe_that_has_them(write, tmp_path, monkeypatch):
-    shutil.copy(autoregressive.FILE, tmp_path / "mine.py")
+    shutil.copy(autoregressive.__file__, tmp_path / "mine.py")
     write("a/base.yaml", name="mine", family="../mine.py", init_from="start.safetensors")
     inherits = write("mine.yaml", base="a/base.yaml")
     monkeypatch.chdir("/")

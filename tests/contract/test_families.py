@@ -53,7 +53,7 @@ GAP_BYTES, GAP_PER_STREAM = 60, 8  # of a file above its cross-entropy: containe
 FAMILIES = {  # name -> `family` and `model` of its recipe
     **{kind: recipe(kind).model_dump(mode="json", include={"family", "model"}) for kind in KINDS},
     "causal": {"family": "causal", "model": {"width": 16, "hidden": 2, "mixtures": 1}},
-    "autoregressive": {"family": str(autoregressive.FILE), "model": {}},
+    "autoregressive": {"family": autoregressive.__file__, "model": {}},
     "cpm": {
         "family": "cpm",
         "model": {"bottleneck": 4, "features": 16, "groups": 1, "context": 8, "target": 0.2},
