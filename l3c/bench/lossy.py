@@ -19,15 +19,14 @@ from PIL import Image as Pictures
 from baselines.base import DecodeError, Image
 from baselines.lossy.base import LossyMethod, lossy_key
 from coder.errors import CoderError
+from l3c.api import open_model
 from l3c.bench.measure.child import Child
 from l3c.bench.measure.files import round_trip
 from l3c.bench.measure.methods import ServedMethod
 from l3c.bench.schema import LossyRow, Row, frame
 from l3c.fileformat.container import LOSSY_SUFFIX, unpack
-from l3c.images.picture import Picture
-from l3c.lossy import decode_lossy, encode_lossy, lossy_codec
-from l3c.models import zoo
-from l3c.models.tile_codec import LossyCodec
+from l3c.lossy import decode_lossy
+from l3c.models.zoo import find_codec
 
 RATES = np.linspace(0.1, 1.4, 50)
 """bpp at which curves of codecs are compared."""
@@ -49,28 +48,23 @@ class LearnedLossy(LossyMethod):
         self.name = name  # type: ignore[misc]
         self.key = lossy_key(name)  # type: ignore[misc]
         self.points = tuple(range(1, len(weights) + 1))  # type: ignore[misc]
-        self._weights = weights
-
-    def codec(self, point: float) -> LossyCodec:
-        """Of the model with this number."""
-        return lossy_codec(zoo.open_codec(self._weights[int(point) - 1], "cpu"))
+        self._weights = tuple(weights)
 
     def version(self) -> str:
         """See `LossyMethod`: the models' identities."""
-        return "models " + " ".join(self.codec(p).identity.hex() for p in self.points)
+        models = [open_model(path, "cpu") for path in self._weights]
+        return "models " + " ".join(model.identity.hex() for model in models)
 
     def encode(self, image: Image, point: float) -> bytes:
         """See `LossyMethod`."""
         self.check(image, point)
-        return encode_lossy(Picture.from_array(image), self.codec(point))
+        return open_model(self._weights[int(point) - 1], "cpu").encode_lossy(image)
 
     def decode(self, data: bytes) -> Image:
         """See `LossyMethod`; the model is found by its identity in the file."""
-        codecs = {codec.identity: codec for codec in map(self.codec, self.points)}
         try:
-            model = unpack(data, lossy=True).model
-            return decode_lossy(data, lambda *_: codecs[model]).samples
-        except (CoderError, KeyError) as error:
+            return decode_lossy(data, partial(find_codec, device="cpu", more=self._weights)).samples
+        except CoderError as error:
             raise DecodeError(self.name, str(error)) from error
 
     def header_bytes(self, data: bytes) -> int:
