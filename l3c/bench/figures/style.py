@@ -73,7 +73,8 @@ def show(axes: Axes, picture: npt.ArrayLike, **look: Any) -> AxesImage:
 
 def color_bar(picture: AxesImage, axes: Any, label: str) -> None:
     """What the colours of a picture mean, beside these axes."""
-    bar = picture.figure.colorbar(picture, ax=axes, fraction=0.04, pad=0.02, label=label)
+    look: Any = {"fraction": 0.04, "pad": 0.02, "panchor": False}
+    bar = picture.figure.colorbar(picture, ax=axes, label=label, **look)
     bar.outline.set_visible(False)
 
 
