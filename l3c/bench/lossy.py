@@ -98,8 +98,7 @@ def measure_lossy(
     serve = partial(ServedMethod, method)
     with Child(serve) as encoder, Child(serve) as decoder:
         for number, (name, image) in enumerate(images):
-            height, width = image.shape[:2]
-            of_image = {"image": name, "height": height, "width": width}
+            about |= {"image": name, "height": image.shape[0], "width": image.shape[1]}
             for point in method.points:
                 stream = stream_path(streams, method.key, name, point, method.suffix)
                 made, decoded, data = round_trip(encoder, decoder, image, stream, 1, point)
@@ -108,7 +107,7 @@ def measure_lossy(
                     Pictures.fromarray(decoded).save(picture)
                 made |= {"bpp": 3 * made["bpsp"], "header_bytes": method.header_bytes(data)}
                 made |= {"psnr": psnr(image, decoded), "ms_ssim": similarity(image, decoded)}
-                rows.append(LossyRow(**about, **of_image, point=point, **made))
+                rows.append(LossyRow(**about, point=point, **made))
     return frame(rows, LossyRow)
 
 
@@ -166,16 +165,15 @@ def at_rates(
     Returns:
         Columns dataset, method, key, bpp and `value`.
     """
-    curves = []
-    for (dataset, method, key), group in rows.groupby(["dataset", "method", "key"], sort=False):
-        lines = []
-        for _, image in group.sort_values("bpp").groupby("image", sort=False):
-            lines.append(np.interp(rates, image.bpp, image[value], left=np.nan, right=np.nan))
+    found: list[tuple[Any, ...]] = []
+    for names, group in rows.groupby(["dataset", "method", "key"], sort=False):
+        images = group.sort_values("bpp").groupby("image", sort=False)
+        ends = {"left": np.nan, "right": np.nan}
+        lines = np.array([np.interp(rates, one.bpp, one[value], **ends) for _, one in images])
         reached = np.mean(~np.isnan(lines), axis=0) > REACHED_BY
-        means = np.nanmean(np.array(lines)[:, reached], axis=0)
-        names = {"dataset": dataset, "method": method, "key": key}
-        curves.append(pd.DataFrame({**names, "bpp": rates[reached], value: means}))
-    return pd.concat(curves, ignore_index=True)
+        means = np.nanmean(lines[:, reached], axis=0)
+        found += [(*names, *point) for point in zip(rates[reached], means, strict=True)]
+    return pd.DataFrame(found, columns=["dataset", "method", "key", "bpp", value])
 
 
 def read_published(path: Path) -> pd.DataFrame:

@@ -47,6 +47,7 @@ VIEWS = {
 """Pages by their names; one without content is left out."""
 SHOWN = 48  # images of a data set that have a card; rows.csv has all
 _SIDE = 360  # pixels of the longer side of a picture on a card
+_COLOURS = matplotlib.colormaps[style.BITS_MAP]
 _HERE = Path(__file__).parent
 _JSON: Any = {"orient": "records", "double_precision": 15}
 _METHOD = ["dataset", "key", "method", "run"]
@@ -97,7 +98,6 @@ def write_site(
     rows["label"] = rows.method + (", run " + rows.run if several else "")
     rows["machine"] = rows.hardware + (", run " + rows.run if several else "")
     rows["kind"] = np.where(rows.cross_entropy_bits.notna(), "learned", "classical")
-    rows["order"] = rows.groupby(["dataset", "label"]).bpsp.transform("mean")
     lines = methods(rows, runs)
     tables = {"rows": rows, "methods": lines, "lossy": lossy(runs)}
     for name, table in tables.items():
@@ -184,18 +184,19 @@ def _pictures(dataset: str, runs: Sequence[RunFolder], folder: Path) -> dict[str
     there = [(run, run.path / "data" / dataset / MANIFEST) for run in runs]
     for run, manifest in [each for each in there if each[1].is_file()][:1]:
         (folder / "images" / dataset).mkdir(parents=True)
-        model, codec = _codec(run)
+        files = {key: run.path / "models" / f"{key}.safetensors" for key in run.rows.key.unique()}
+        models = [key for key, weights in files.items() if weights.is_file()][:1]
         licences = {row.image: row.licence for row in read_manifest(manifest)}
         cards = {}
         for name, image in islice(kept_images(manifest), SHOWN):
             path = f"images/{dataset}/{name}"
             cards[name] = {"thumbnail": f"{path}.webp", "licence": licences[name]}
             _save(folder / f"{path}.webp", image)
-            if codec is not None:
-                costs = local_means(cost_map(codec, image)) / MOST_BITS
-                colours = matplotlib.colormaps[style.BITS_MAP](costs, bytes=True)[..., :3]
-                cards[name] |= {"cost_map": f"{path}-cost.webp", "model": model}
-                _save(folder / f"{path}-cost.webp", colours)
+            for key in models:
+                with suppress(UnsupportedError):
+                    bits = local_means(cost_map(open_codec(files[key], "cpu"), image)) / MOST_BITS
+                    _save(folder / f"{path}-cost.webp", _COLOURS(bits, bytes=True)[..., :3])
+                    cards[name] |= {"cost_map": f"{path}-cost.webp", "model": key}
         return cards
     return {}
 
@@ -204,18 +205,6 @@ def _save(path: Path, image: np.ndarray) -> None:
     picture = Image.fromarray(np.ascontiguousarray(image))
     picture.thumbnail((_SIDE, _SIDE))
     picture.save(path, quality=85)
-
-
-def _codec(run: RunFolder) -> tuple[str, Any]:
-    """Label and codec of the first model of a run that reports bits of symbols."""
-    for key, method in run.rows.drop_duplicates("key")[["key", "method"]].to_numpy():
-        weights = run.path / "models" / f"{key}.safetensors"
-        with suppress(UnsupportedError):
-            if weights.is_file():
-                codec = open_codec(weights, "cpu")
-                codec.symbol_bits(np.zeros((32, 32, 3), np.uint8))
-                return method, codec
-    return "", None
 
 
 def outputs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib
@@ -34,9 +35,10 @@ def rate_distortion(lossy: pd.DataFrame, lossy_published: pd.DataFrame) -> Figur
     drawn = style.new_figure(10.6, 0.9 + 4.2 * len(datasets))
     grid = drawn.subplots(len(datasets), len(_AXES), squeeze=False)
     blue, _, *others = matplotlib.colormaps["tab10"].colors  # without orange, as models are
-    palette = [blue, *others]
     learned = set(lossy.key[lossy.version.str.startswith("models ")])
-    colors = dict(zip((key for key in lossy.key.unique() if key not in learned), palette))  # noqa: B905 - more colours
+    codecs = [key for key in lossy.key.unique() if key not in learned]
+    colors = dict(zip(codecs, cycle([blue, *others]), strict=False))
+    colors |= dict.fromkeys(learned, style.LEARNED)
     for line, dataset in zip(grid, datasets, strict=True):
         rows = lossy[lossy.dataset == dataset]
         points = operating_points(rows)
@@ -47,13 +49,11 @@ def rate_distortion(lossy: pd.DataFrame, lossy_published: pd.DataFrame) -> Figur
                 axes.plot(curve.bpp, curve[value], "--", color=style.PUBLISHED, lw=1)
                 look = {"marker": "D", "ls": "", "mfc": "white", "color": style.PUBLISHED}
                 axes.plot(crosses.bpp, crosses[value], label="CPM, published (Kodak)", **look)
-            for key, curve in at_rates(rows[~rows.key.isin(learned)], value).groupby(
-                "key", sort=False
-            ):
-                axes.plot(curve.bpp, curve[value], color=colors[key], label=curve.method.iloc[0])
-            for _, group in points[points.key.isin(learned)].groupby("key", sort=False):
-                look = {"color": style.LEARNED, "marker": "o", "label": group.method.iloc[0]}
-                axes.plot(group.bpp, group[value], **look)
+            curves = at_rates(rows[~rows.key.isin(learned)], value)
+            for lines, marker in ((curves, ""), (points[points.key.isin(learned)], "o")):
+                for (key, label), of in lines.groupby(["key", "method"], sort=False):
+                    look = {"color": colors[key], "marker": marker, "label": label}
+                    axes.plot(of.bpp, of[value], **look)
             axes.set(xlim=(0, 1.4), ylim=limits, xlabel="bits per pixel", ylabel=title)
             axes.set_title(f"{dataset}, {counted(rows.image.nunique(), 'image')}")
             axes.grid()

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from pandas import DataFrame
 
@@ -89,27 +88,20 @@ def training(
     """
     drawn = style.new_figure(7.6, 4.8)
     axes = drawn.subplots()
-    axes.margins(y=0.12)  # room for names above and below
     axes.set(xlabel="training steps", ylabel="bits per sub-pixel (less is better)")
     style.quiet_axis(axes, "y")
-    ends = []
     for (key, rows), color, line in zip(metrics.items(), cycle(COLORS), cycle(LINES), strict=False):
         part = np.arange(len(rows)) * min(POINTS, len(rows)) // len(rows)
         curve = rows.groupby(part).agg(step=("step", "last"), bpsp=("train_bpsp", "mean"))
         validated = rows.dropna(subset="validation_bpsp")
+        name = labels[key] + (", finest scale alone" if variants[key] == PARTIAL else "")
         single = "_" if len(curve) == 1 else ""  # a line of one point shows nothing
-        look = {"color": color, "linestyle": line, "linewidth": 1.6, "marker": single}
+        look = {"color": color, "linestyle": line, "marker": single, "label": name}
         axes.plot(curve.step, curve.bpsp, **look)
         axes.plot(validated.step, validated.validation_bpsp, "o", color=color, markersize=4)
-        name = labels[key] + (", finest scale alone" if variants[key] == PARTIAL else "")
-        ends.append((curve.step.iloc[-1], curve.bpsp.iloc[-1], name, color))
-    axes.set_xlim(0, 1.3 * max((step for step, *_ in ends), default=1))
-    handles = [Line2D([], [], color=style.QUIET, linewidth=1.6, label="crops trained on, means")]
+    axes.set_xlim(left=0)
+    handles, _ = axes.get_legend_handles_labels()
     if any(rows.validation_bpsp.notna().any() for rows in metrics.values()):
         handles.append(style.dot(style.QUIET, "validation crops, all scales", "o"))
-        handles[-1].set_markersize(4)
-    style.legend(drawn, handles)
-    points = [(step, bpsp) for step, bpsp, *_ in ends]
-    names, colors = [name for *_, name, _ in ends], [color for *_, color in ends]
-    style.label_points(axes, points, names, colors)
+    style.legend(drawn, handles, columns=4)
     return drawn
