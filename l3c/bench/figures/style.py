@@ -144,7 +144,7 @@ def label_points(
     """Writes a label beside each point that covers neither points, lines nor other labels.
 
     The longest chooses first, of 32 places around its point, the one that covers least. A thin line
-    leads to a label that is not close by.
+    leads to a label that is not close by, and to those of points that touch.
 
     Args:
         axes: with final limits and lines, in a figure whose layout is final but for the labels.
@@ -175,7 +175,8 @@ def label_points(
             outside = size.prod() - _common(box, frame)
             places.append((10 * covered + 40 * outside + 4 * rank, rank, box))
         _, rank, box = min(places, key=lambda place: place[:2])
-        if label.arrow_patch and rank < len(_SIDES):
+        crowded = sum(taken[i].overlaps(mark) for mark in taken[: len(pixels)]) > 1
+        if label.arrow_patch and rank < len(_SIDES) and not crowded:
             label.arrow_patch.set_visible(False)
         taken.append(box.padded(_GAP))
         # Offsets in points, unlike pixels, hold for every resolution.
