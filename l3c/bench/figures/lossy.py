@@ -52,8 +52,7 @@ def rate_distortion(lossy: pd.DataFrame, lossy_published: pd.DataFrame) -> Figur
             curves = at_rates(rows[~rows.key.isin(learned)], value)
             for lines, marker in ((curves, ""), (points[points.key.isin(learned)], "o")):
                 for (key, label), of in lines.groupby(["key", "method"], sort=False):
-                    look = {"color": colors[key], "marker": marker, "label": label}
-                    axes.plot(of.bpp, of[value], **look)
+                    axes.plot(of.bpp, of[value], color=colors[key], marker=marker, label=label)
             axes.set(xlim=(0, 1.4), ylim=limits, xlabel="bits per pixel", ylabel=title)
             axes.set_title(f"{dataset}, {counted(rows.image.nunique(), 'image')}")
             axes.grid()
