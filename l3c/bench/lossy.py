@@ -19,15 +19,14 @@ from PIL import Image as Pictures
 from baselines.base import DecodeError, Image
 from baselines.lossy.base import LossyMethod, lossy_key
 from coder.errors import CoderError
+from l3c.api import open_model
 from l3c.bench.measure.child import Child
 from l3c.bench.measure.files import round_trip
 from l3c.bench.measure.methods import ServedMethod
 from l3c.bench.schema import LossyRow, Row, frame
 from l3c.fileformat.container import LOSSY_SUFFIX, unpack
-from l3c.images.picture import Picture
-from l3c.lossy import decode_lossy, encode_lossy, lossy_codec
-from l3c.models import zoo
-from l3c.models.tile_codec import LossyCodec
+from l3c.lossy import decode_lossy
+from l3c.models.zoo import find_codec
 
 RATES = np.linspace(0.1, 1.4, 50)
 """bpp at which curves of codecs are compared."""
@@ -49,28 +48,23 @@ class LearnedLossy(LossyMethod):
         self.name = name
         self.key = lossy_key(name)
         self.points = tuple(range(1, len(weights) + 1))  # type: ignore[misc]
-        self._weights = weights
-
-    def codec(self, point: float) -> LossyCodec:
-        """Of the model with this number."""
-        return lossy_codec(zoo.open_codec(self._weights[int(point) - 1], "cpu"))
+        self._weights = tuple(weights)
 
     def version(self) -> str:
         """See `LossyMethod`: the models' identities."""
-        return "models " + " ".join(self.codec(p).identity.hex() for p in self.points)
+        models = [open_model(path, "cpu") for path in self._weights]
+        return "models " + " ".join(model.identity.hex() for model in models)
 
     def encode(self, image: Image, point: float) -> bytes:
         """See `LossyMethod`."""
         self.check(image, point)
-        return encode_lossy(Picture.from_array(image), self.codec(point))
+        return open_model(self._weights[int(point) - 1], "cpu").encode_lossy(image)
 
     def decode(self, data: bytes) -> Image:
         """See `LossyMethod`; the model is found by its identity in the file."""
-        codecs = {codec.identity: codec for codec in map(self.codec, self.points)}
         try:
-            model = unpack(data).model
-            return decode_lossy(data, lambda *_: codecs[model]).samples
-        except (CoderError, KeyError) as error:
+            return decode_lossy(data, partial(find_codec, device="cpu", more=self._weights)).samples
+        except CoderError as error:
             raise DecodeError(self.name, str(error)) from error
 
     def header_bytes(self, data: bytes) -> int:
@@ -104,8 +98,7 @@ def measure_lossy(
     serve = partial(ServedMethod, method)
     with Child(serve) as encoder, Child(serve) as decoder:
         for number, (name, image) in enumerate(images):
-            height, width = image.shape[:2]
-            of_image = {"image": name, "height": height, "width": width}
+            about |= {"image": name, "height": image.shape[0], "width": image.shape[1]}
             for point in method.points:
                 stream = stream_path(streams, method.key, name, point, method.suffix)
                 made, decoded, data = round_trip(encoder, decoder, image, stream, 1, point)
@@ -114,7 +107,7 @@ def measure_lossy(
                     Pictures.fromarray(decoded).save(picture)
                 made |= {"bpp": 3 * made["bpsp"], "header_bytes": method.header_bytes(data)}
                 made |= {"psnr": psnr(image, decoded), "ms_ssim": similarity(image, decoded)}
-                rows.append(LossyRow(**about, **of_image, point=point, **made))
+                rows.append(LossyRow(**about, point=point, **made))
     return frame(rows, LossyRow)
 
 
@@ -172,16 +165,15 @@ def at_rates(
     Returns:
         Columns dataset, method, key, bpp and `value`.
     """
-    curves = []
-    for (dataset, method, key), group in rows.groupby(["dataset", "method", "key"], sort=False):
-        lines = []
-        for _, image in group.sort_values("bpp").groupby("image", sort=False):
-            lines.append(np.interp(rates, image.bpp, image[value], left=np.nan, right=np.nan))
+    found: list[tuple[Any, ...]] = []
+    for names, group in rows.groupby(["dataset", "method", "key"], sort=False):
+        images = group.sort_values("bpp").groupby("image", sort=False)
+        ends = {"left": np.nan, "right": np.nan}
+        lines = np.array([np.interp(rates, one.bpp, one[value], **ends) for _, one in images])
         reached = np.mean(~np.isnan(lines), axis=0) > REACHED_BY
-        means = np.nanmean(np.array(lines)[:, reached], axis=0)
-        names = {"dataset": dataset, "method": method, "key": key}
-        curves.append(pd.DataFrame({**names, "bpp": rates[reached], value: means}))
-    return pd.concat(curves, ignore_index=True)
+        means = np.nanmean(lines[:, reached], axis=0)
+        found += [(*names, *point) for point in zip(rates[reached], means, strict=True)]
+    return pd.DataFrame(found, columns=["dataset", "method", "key", "bpp", value])
 
 
 def read_published(path: Path) -> pd.DataFrame:

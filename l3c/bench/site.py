@@ -24,8 +24,7 @@ from PIL import Image
 
 from l3c.bench.compare import alarms, merged, named
 from l3c.bench.figures import style
-from l3c.bench.figures.pictures import cost_map, local_means
-from l3c.bench.figures.rates import pareto
+from l3c.bench.figures.pictures import brightest, cost_map, local_means
 from l3c.bench.figures.registry import load_figures
 from l3c.bench.lossy import operating_points
 from l3c.bench.run import RunFolder
@@ -35,6 +34,8 @@ from l3c.bench.tables import TABLES
 from l3c.bench.tables.layout import plain
 from l3c.data.images import MANIFEST, kept_images, read_manifest
 from l3c.files import write_text
+from l3c.models.tile_codec import UnsupportedError
+from l3c.models.zoo import open_codec
 
 VIEWS = {
     "index": "Methods",
@@ -46,18 +47,18 @@ VIEWS = {
 """Pages by their names; one without content is left out."""
 SHOWN = 48  # images of a data set that have a card; rows.csv has all
 _SIDE = 360  # pixels of the longer side of a picture on a card
-_BRIGHTEST = 99.5  # percentile of the costs that the brightest colour stands for
+_COLOURS = matplotlib.colormaps[style.BITS_MAP]
 _HERE = Path(__file__).parent
 _JSON: Any = {"orient": "records", "double_precision": 15}
 _METHOD = ["dataset", "key", "method", "run"]
 _DETAILS = ["label", "kind", "machine", "version", "settings"]
-_MARKS = {"exact": "\N{CHECK MARK}", "refused": "\N{EN DASH}", "wrong": "\N{BALLOT X}"}
 _FORMATS = {".md": "Markdown", ".tex": "LaTeX"}
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE),
     autoescape=jinja2.select_autoescape(["html.j2"]),
     trim_blocks=True,
 )
+_MATRIX = "cross_decoding/matrix"
 # Path in the run, without its suffix -> what it is called; others are called by their path.
 _TITLES = {
     "rows": "Rows",
@@ -66,7 +67,7 @@ _TITLES = {
     "lossy": "Rows of lossy methods",
     "provenance": "Provenance",
     "bits": "Bits by scale and channel, in numbers",
-    "cross_decoding/matrix": "Which settings decode each other's files",
+    _MATRIX: "Which settings decode each other's files",
     **{f"tables/{name}": spec.title for name, spec in TABLES.items()},
 }
 
@@ -97,13 +98,9 @@ def write_site(
     rows["label"] = rows.method + (", run " + rows.run if several else "")
     rows["machine"] = rows.hardware + (", run " + rows.run if several else "")
     rows["kind"] = np.where(rows.cross_entropy_bits.notna(), "learned", "classical")
-    rows["order"] = rows.groupby(["dataset", "label"]).bpsp.transform("mean")
     lines = methods(rows, runs)
-    files = {name: run.path / "cross_decoding/matrix.csv" for name, run in named(runs).items()}
-    parts = [pd.read_csv(path).assign(run=name) for name, path in files.items() if path.is_file()]
-    matrix = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    tables = {"rows": rows, "methods": lines, "tradeoff": tradeoff(lines), "lossy": lossy(runs)}
-    for name, table in {**tables, "matrix": matrix}.items():
+    tables = {"rows": rows, "methods": lines, "lossy": lossy(runs)}
+    for name, table in tables.items():
         if len(table):
             write_text(folder / "data" / f"{name}.csv", table.to_csv(index=False))
     shown = {name: outputs(run, results, captions) for name, run in named(runs).items()}
@@ -115,7 +112,12 @@ def write_site(
         "index": lines.to_dict("records"),
         "images": list(_cards(rows, runs, folder)),
         "lossy": tables["lossy"].to_dict("records"),
-        "decoding": matrices(matrix),
+        "decoding": {
+            name: each["text"].partition("\n\n")[2]
+            for name, found in shown.items()
+            for each in found
+            if each["name"] == _MATRIX
+        },
         "results": shown,
     }
     write_text(folder / "vega.js", javascript_bundle())  # type: ignore[call-arg]
@@ -159,18 +161,6 @@ def methods(rows: pd.DataFrame, runs: Sequence[RunFolder]) -> pd.DataFrame:
     return table.merge(memory, how="left").sort_values(["dataset", "mean_bpsp"], kind="stable")
 
 
-def tradeoff(lines: pd.DataFrame) -> pd.DataFrame:
-    """Rate and speed of each method, by direction; `front`: no other one beats it in both."""
-    about = [*_METHOD, "mean_bpsp", *_DETAILS]
-    named_speeds = {"encode_mb_s": "encode", "decode_mb_s": "decode"}
-    long = lines.rename(columns=named_speeds).melt(about, ["encode", "decode"], "direction", "mb_s")
-    long = long[np.isfinite(long.mb_s)].assign(front=False)
-    for _, part in long.groupby(["dataset", "run", "direction"]):
-        best = pareto((1 / part.mb_s).tolist(), part.mean_bpsp.tolist()).index
-        long.loc[part.index[best], "front"] = True
-    return long
-
-
 def lossy(runs: Sequence[RunFolder]) -> pd.DataFrame:
     """Operating points of lossy methods (`l3c.bench.lossy`); empty if no run has any."""
     points = [operating_points(run.lossy).assign(run=name) for name, run in named(runs).items()]
@@ -178,25 +168,10 @@ def lossy(runs: Sequence[RunFolder]) -> pd.DataFrame:
     return table.assign(label=table.method + (", run " + table.run if len(runs) > 1 else ""))
 
 
-def matrices(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Encoders by decoders, for each run and arithmetic: marks and how many files of each."""
-    if table.empty:
-        return {}
-    counts = table[[*_MARKS]].to_dict("records")
-    marked = [[f"{_MARKS[str(m)]} {n}" for m, n in each.items() if n] for each in counts]
-    table = table.assign(text=[", ".join(texts) or "n/a" for texts in marked])
-    return {
-        f"Run {run}, {arithmetic}": part.pivot(index="encoder", columns="decoder", values="text")
-        .reindex(index=part.encoder.unique(), columns=part.decoder.unique())
-        .fillna("n/a")
-        for (run, arithmetic), part in table.groupby(["run", "arithmetic"], sort=False)
-    }
-
-
 def _cards(rows: pd.DataFrame, runs: Sequence[RunFolder], folder: Path) -> Iterator[dict[str, Any]]:
     """Of each image the bytes of every method, and pictures where a run has the image."""
     for dataset, part in rows.groupby("dataset", sort=False):
-        pictures = _pictures(str(dataset), runs, folder / "images" / str(dataset))
+        pictures = _pictures(str(dataset), runs, folder)
         for image, of in [*part.groupby("image", sort=False)][:SHOWN]:
             sizes = of.drop_duplicates(["method", "num_bytes"]).sort_values("num_bytes")
             sizes["label"] = sizes.method.mask(sizes.method.duplicated(keep=False), sizes.label)
@@ -206,50 +181,33 @@ def _cards(rows: pd.DataFrame, runs: Sequence[RunFolder], folder: Path) -> Itera
 
 def _pictures(dataset: str, runs: Sequence[RunFolder], folder: Path) -> dict[str, dict[str, Any]]:
     """Writes thumbnails and cost maps; returns what a card has of them, by image."""
-    paths = [(run, run.path / "data" / dataset / MANIFEST) for run in runs]
-    run, manifest = next(((r, path) for r, path in paths if path.is_file()), (runs[0], None))
-    if manifest is None:
-        return {}
-    folder.mkdir(parents=True)
-    model, codec = _codec(run)
-    licences = {row.image: row.licence for row in read_manifest(manifest)}
-    cards: dict[str, dict[str, Any]] = {}
-    costs = {}
-    for name, image in islice(kept_images(manifest), SHOWN):
-        _save(folder / f"{name}.webp", image)
-        cards[name] = {"thumbnail": f"images/{dataset}/{name}.webp", "licence": licences[name]}
-        if codec is not None:
-            costs[name] = local_means(cost_map(codec, image))
-    brightest = max((float(np.percentile(cost, _BRIGHTEST)) for cost in costs.values()), default=1)
-    for name, cost in costs.items():
-        colours = matplotlib.colormaps[style.BITS_MAP](cost / brightest, bytes=True)
-        _save(folder / f"{name}-cost.webp", colours[..., :3])
-        path = f"images/{dataset}/{name}-cost.webp"
-        cards[name] |= {"cost_map": path, "model": model, "brightest": brightest}
-    return cards
+    there = [(run, run.path / "data" / dataset / MANIFEST) for run in runs]
+    for run, manifest in [each for each in there if each[1].is_file()][:1]:
+        (folder / "images" / dataset).mkdir(parents=True)
+        files = {key: run.path / "models" / f"{key}.safetensors" for key in run.rows.key.unique()}
+        models = [key for key, weights in files.items() if weights.is_file()][:1]
+        licences = {row.image: row.licence for row in read_manifest(manifest)}
+        cards: dict[str, dict[str, Any]] = {}
+        costs = {}
+        for name, image in islice(kept_images(manifest), SHOWN):
+            path = f"images/{dataset}/{name}"
+            cards[name] = {"thumbnail": f"{path}.webp", "licence": licences[name]}
+            _save(folder / f"{path}.webp", image)
+            for key in models:
+                with suppress(UnsupportedError):
+                    costs[name] = local_means(cost_map(open_codec(files[key], "cpu"), image))
+        for name, bits in costs.items():
+            most, path = brightest(costs.values()), f"images/{dataset}/{name}-cost.webp"
+            _save(folder / path, _COLOURS(bits / most, bytes=True)[..., :3])
+            cards[name] |= {"cost_map": path, "model": models[0], "brightest": most}
+        return cards
+    return {}
 
 
 def _save(path: Path, image: np.ndarray) -> None:
     picture = Image.fromarray(np.ascontiguousarray(image))
     picture.thumbnail((_SIDE, _SIDE))
     picture.save(path, quality=85)
-
-
-def _codec(run: RunFolder) -> tuple[str, Any]:
-    """Label and codec of the first model of a run that reports bits of symbols."""
-    from l3c.models.tile_codec import UnsupportedError
-    from l3c.models.zoo import open_codec
-
-    configuration = run.provenance.configuration if run.provenance else {}
-    chosen = (configuration.get("visualizations") or {}).get("model")
-    for key, method in dict(zip(run.rows.key, run.rows.method, strict=True)).items():
-        weights = run.path / "models" / f"{key}.safetensors"
-        if chosen in (None, key) and weights.is_file():
-            codec = open_codec(weights, "cpu")
-            with suppress(UnsupportedError):
-                codec.symbol_bits(np.zeros((32, 32, 3), np.uint8))
-                return method, codec
-    return "", None
 
 
 def outputs(

@@ -9,7 +9,8 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from baselines.registry import METHODS
-from l3c.bench.figures.registry import FigureError, load_figures
+from baselines.user_files import MethodFileError
+from l3c.bench.figures.registry import load_figures
 from l3c.bench.measure.provenance import code_state, configuration_of
 from l3c.bench.published import find_counterparts, read_published
 from l3c.bench.tables import TABLES
@@ -30,7 +31,7 @@ try:
         check_method_files(EXPERIMENT)
     FIGURE_MODULES = [str(resolve(path, ROOT)) for path in EXPERIMENT.figures]
     ALL_FIGURES = load_figures(FIGURE_MODULES)
-except (ExperimentError, FigureError) as error:
+except (ExperimentError, MethodFileError) as error:
     raise WorkflowError(str(error)) from None
 
 RUN = EXPERIMENT.run.rstrip("/")

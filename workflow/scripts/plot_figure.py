@@ -6,7 +6,7 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench.figures import style
-    from l3c.bench.figures.registry import load_figures, read_inputs
+    from l3c.bench.figures.registry import draw_figure, load_figures
     from l3c.bench.measure.provenance import read_provenance
 
     spec = load_figures([snakemake.input.module])[snakemake.wildcards.figure]
@@ -16,9 +16,8 @@ with job(snakemake):
     }
     files = {name: [Path(path) for path in paths] for name, paths in named.items()}
     style.save(
-        spec.draw(**read_inputs(spec.reads, files, snakemake.params.facts)),
+        draw_figure(spec, files, snakemake.params.facts),
         Path(snakemake.output.svg),
         Path(snakemake.output.png),
         read_provenance(files["provenance"][0]).stamp,
-        style.PHOTOGRAPH_DPI if spec.photographs else style.DPI,
     )

@@ -90,26 +90,24 @@ def inspect_pixel(
         s: 0 for the image, up to S; symbols of the coarsest scale are uniform, without a mixture.
 
     Raises:
-        ValueError: there is no such pixel; the message says how many there are.
+        ValueError: there is no such pixel; the message has the sizes of all scales.
     """
     import torch
 
     from l3c.models.pyramid_codec import parameters
     from l3c.nn.mixture import couple
 
-    scales = codec.network.scales
-    if not 0 <= s <= scales:
-        raise ValueError(f"s must be in 0..{scales}, got {s}: there is no z^({s})")
     with torch.inference_mode():
         planes = codec.symbols(image)
-        height, width = planes[s].shape[2:]
+        sizes = {number: tuple(plane.shape[2:]) for number, plane in enumerate(planes)}
+        height, width = sizes.get(s, (0, 0))
         if not (0 <= row < height and 0 <= column < width):
             raise ValueError(
-                f"no pixel at row {row}, column {column}: z^({s}) has {height} x {width}"
+                f"no pixel at row {row}, column {column} of z^({s}); sizes by scale: {sizes}"
             )
         shape, symbols = codec.network.shape(s), planes[s][0, :, row, column]
-        names = [*"RGB"] if s == 0 else [str(c + 1) for c in range(len(symbols))]
-        if s == scales:
+        names = codec.channel_names(codec.network.parts[s], len(symbols))
+        if s == codec.network.scales:
             none = np.zeros(0)
             cdf = (np.arange(shape.levels + 1) << FREQUENCY_BITS) // shape.levels
             known = zip(names, symbols.tolist(), strict=True)
@@ -132,7 +130,7 @@ def inspect_pixel(
     return list(map(SubPixel, names, symbols.tolist(), *by_channel, cdfs))
 
 
-@figure(photographs=True)
+@figure()
 def coding(codec: TileCodec, photographs: Photographs, label: str) -> Figure:
     """Coding step by step.
 
@@ -140,108 +138,70 @@ def coding(codec: TileCodec, photographs: Photographs, label: str) -> Figure:
     symbols of a scale, of z those of its first channel; the probabilities of the framed symbol and
     the components of their mixture, uniform at the coarsest scale, then made by a predictor D from
     the scales on the left; the cumulative distribution, whose interval at the symbol the encoder
-    writes and the decoder finds in its bytes. Below, the streams of the range coder, to scale, with
-    the first bytes of the long ones.
+    writes and the decoder finds in its bytes, of which the first and their number are below.
 
-    Args:
-        codec: of a model; the figure is a note if it has no scales.
-        photographs: the first one is shown.
-        label: of the model.
+    Raises:
+        UnsupportedError: a model without scales.
     """
     from l3c.models.pyramid_codec import as_pyramid_codec
-    from l3c.models.tile_codec import UnsupportedError
 
-    try:
-        pyramid = as_pyramid_codec(codec)
-    except UnsupportedError:
-        return style.nothing(f"{label} has no scales")
+    pyramid = as_pyramid_codec(codec)
     name, image = photographs[0][0], cut(photographs[0][1], MULTIPLE)
     planes = [plane[0].numpy() for plane in pyramid.symbols(image)]
     streams = dict.fromkeys(pyramid.stream_parts, b"")
     for part, stream in zip(pyramid.stream_parts, pyramid.encode(image), strict=True):
         streams[part] += stream
-    top, heights = len(planes) - 1, [_WIDTH * image.shape[0] / image.shape[1] + 0.3, 1.6, 1.6, 1.1]
-    drawn = style.new_figure((top + 1) * (_WIDTH + 0.35), sum(heights) + 1)
-    grid = drawn.add_gridspec(4, top + 1, height_ratios=heights)
-    last: Axes | None = None
-    for column, s in enumerate(range(top, -1, -1)):
-        plane, levels = planes[s], pyramid.network.shape(s).levels
+    heights = [_WIDTH * image.shape[0] / image.shape[1] + 0.3, 1.6, 1.9]
+    drawn = style.new_figure(len(planes) * (_WIDTH + 0.35), sum(heights) + 1)
+    grid = drawn.subplots(3, len(planes), height_ratios=heights)
+    for (symbols, above, below), s in zip(grid.T, reversed(range(len(planes))), strict=True):
+        plane, shape = planes[s], pyramid.network.shape(s)
         # Odd, since interlaced networks have even pixels from the scale before.
         row, place = (min(length // 2 | 1, length - 1) for length in plane.shape[1:])
-        pixel = inspect_pixel(pyramid, image, row, place, s)[0]
-        symbols, probabilities, cumulative = (drawn.add_subplot(grid[i, column]) for i in range(3))
-        if len(plane) == 3:
-            style.show(symbols, plane.transpose(1, 2, 0) / (levels - 1))
-        else:
-            style.show(symbols, plane[0], cmap=style.VALUE_MAP, vmin=0, vmax=levels - 1)
-        scale = style.scale_label(f"z{s}" if s else "x")
-        symbols.set_title(f"{scale}: {' × '.join(map(str, plane.shape))}", fontsize=10)
+        shown = plane.transpose(1, 2, 0) / (shape.levels - 1) if len(plane) == 3 else plane[0]
+        style.show(symbols, shown, cmap=style.VALUE_MAP, vmin=0, vmax=shape.levels - 1)
+        part = pyramid.network.parts[s]
+        scale, sizes = style.scale_label(part), " × ".join(map(str, plane.shape))
+        symbols.set_title(f"{scale}: {sizes}", fontsize=10)
         side = max(1.0, 0.03 * plane.shape[2])  # at least 3 % of the picture are framed
         corner = (place - side / 2, row - side / 2)
         symbols.add_patch(Rectangle(corner, side, side, fill=False, ec=style.LEARNED, lw=1.6))
-        _probabilities(probabilities, pixel)
-        _cumulative(cumulative, pixel)
-        if last:  # an arrow from the scale on the left to what its predictor makes of it
-            arrow = {"arrowstyle": "-|>", "color": style.QUIET, "lw": 1.4}
-            where = {"xycoords": "axes fraction", "textcoords": last.transAxes}
-            lead = f"$D^{{({s + 1})}}$", (0.0, 0.9), (1.03, 0.5)
-            probabilities.annotate(*lead, **where, arrowprops=arrow).set_in_layout(False)
-        last = symbols
-    _file(drawn.add_subplot(grid[3, :]), streams)
-    title = f"{name}, {image.shape[1]} × {image.shape[0]}, coded by {label}"
+        predictor = f"$D^{{({s + 1})}}$, " if s + 1 < len(planes) else ""
+        _draw_pixel(above, below, inspect_pixel(pyramid, image, row, place, s)[0], predictor)
+        start = streams[part][:_BYTES].hex(" ")
+        written = f"symbol\n{scale}: {len(streams[part]):,} bytes\n{start} …"
+        below.set_xlabel(written, fontsize=9)
+    total = sum(map(len, streams.values()))
+    title = f"{name}, {image.shape[1]} × {image.shape[0]}, coded by {label} in {total:,} bytes"
     drawn.suptitle(title, fontsize=11, x=0.01, ha="left")
     return drawn
 
 
-def _window(axes: Axes, pixel: SubPixel, text: str) -> None:
-    """Limits around almost all of the probability and the symbol."""
+def _draw_pixel(above: Axes, below: Axes, pixel: SubPixel, predictor: str) -> None:
+    """Probabilities of a symbol with their components, and the cumulative distribution."""
+    edges, (low, high) = np.arange(len(pixel.cdf)), pixel.interval
+    bars = above.bar(edges[:-1], pixel.pmf, 1, color=style.PALE[style.CLASSICAL], linewidth=0)
+    bars[pixel.symbol].set_color(style.LEARNED)
+    look = {"baseline": None, "color": style.INK, "linewidth": 1, "linestyle": ":"}
+    for part in pixel.components:
+        above.stairs(part, edges - 0.5, **look)
+    above.set_ylim(0, 1.15 * pixel.pmf.max())
+    name = pixel.name if pixel.name.isalpha() else f"channel {pixel.name}"
+    text = f"{predictor}{name}, symbol {pixel.symbol}:\n{pixel.bits:.2f} bits"
+    above.set_title(text, fontsize=9, fontweight="normal")
+    below.axhspan(low, high, color=style.LEARNED, alpha=0.35, linewidth=0)
+    # The step at v is the interval of v.
+    below.stairs(pixel.cdf[1:], edges, baseline=None, color=style.CLASSICAL, linewidth=1.2)
+    below.plot([pixel.symbol] * 2, [low, high], color=style.LEARNED, linewidth=2.4)
+    half = FREQUENCY_BITS - 1
+    below.set_ylim(0, 2 << half)
+    below.set_yticks([0, 1 << half, 2 << half], ["0", f"$2^{{{half}}}$", f"$2^{{{half + 1}}}$"])
+    below.set_title(f"{low:,} to {high:,}", fontsize=9, fontweight="normal")
+    # Around almost all of the probability and the symbol.
     first, last = np.searchsorted(pixel.cdf, np.array([0.002, 0.998]) * pixel.cdf[-1])
     left, right = min(first - 1, pixel.symbol), max(last, pixel.symbol)
     margin = 0.15 * (right - left) + 2
-    axes.set_xlim(max(left - margin, -0.5), min(right + margin, len(pixel.pmf) - 0.5))
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.set_title(text, fontsize=9, fontweight="normal")
-    style.quiet_axis(axes, "y")
-
-
-def _probabilities(axes: Axes, pixel: SubPixel) -> None:
-    color = style.pale(style.CLASSICAL)
-    bars = axes.bar(range(len(pixel.pmf)), pixel.pmf, 1, color=color, linewidth=0)
-    bars[pixel.symbol].set_color(style.LEARNED)
-    for part in pixel.components:
-        edges = np.arange(len(pixel.cdf)) - 0.5
-        axes.stairs(part, edges, baseline=None, color=style.INK, linewidth=1, linestyle=":")
-    axes.set_ylim(0, 1.15 * pixel.pmf.max())
-    name = pixel.name if pixel.name.isalpha() else f"channel {pixel.name}"
-    _window(axes, pixel, f"{name}, symbol {pixel.symbol}:\n{pixel.bits:.2f} bits")
-
-
-def _cumulative(axes: Axes, pixel: SubPixel) -> None:
-    low, high = pixel.interval
-    axes.axhspan(low, high, color=style.LEARNED, alpha=0.35, linewidth=0)
-    edges = np.arange(len(pixel.cdf))  # the step at v is the interval of v
-    axes.stairs(pixel.cdf[1:], edges, baseline=None, color=style.CLASSICAL, linewidth=1.2)
-    axes.plot([pixel.symbol] * 2, [low, high], color=style.LEARNED, linewidth=2.4)
-    half = FREQUENCY_BITS - 1
-    axes.set_ylim(0, 2 << half)
-    axes.set_yticks([0, 1 << half, 2 << half], ["0", f"$2^{{{half}}}$", f"$2^{{{half + 1}}}$"])
-    axes.set_xlabel("symbol", fontsize=9)
-    _window(axes, pixel, f"{low:,} to {high:,}")
-
-
-def _file(axes: Axes, streams: dict[str, bytes]) -> None:
-    """The streams one after another, to scale."""
-    total, start = sum(map(len, streams.values())), 0
-    for number, (part, stream) in enumerate(streams.items()):
-        color = style.pale(style.CLASSICAL if number % 2 else style.LEARNED)
-        axes.barh(0, len(stream), left=start, height=1, color=color, ec="white")
-        text = f"{style.scale_label(part)}: {len(stream):,} bytes"
-        if len(stream) > 0.2 * total:
-            text += "\n" + " ".join(f"{byte:02x}" for byte in stream[:_BYTES]) + " …"
-        short = len(stream) < 0.12 * total
-        place = (start + (0 if short else len(stream) / 2), -0.85 - 0.5 * number if short else 0)
-        axes.text(*place, text, ha="left" if short else "center", va="center", fontsize=9)
-        start += len(stream)
-    axes.set(xlim=(0, total), ylim=(-2.2, 0.5))
-    axes.axis("off")
-    axes.set_title(f"{total:,} bytes", fontsize=10)
+    for axes in (above, below):
+        axes.set_xlim(max(left - margin, -0.5), min(right + margin, len(pixel.pmf) - 0.5))
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        style.quiet_axis(axes, "y")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +16,7 @@ from l3c.bench.lossy import at_rates, operating_points, stream_path
 from l3c.bench.schema import rows_of
 from l3c.data.images import read_rgb
 from l3c.messages import counted
-from l3c.models.tile_codec import LossyCodec, TileCodec
+from l3c.models.tile_codec import RGB, LossyCodec, TileCodec, UnsupportedError
 
 _WINDOW = 192  # pixels a side that are shown of a photograph
 _AXES = {"ms_ssim": ("MS-SSIM", (0.85, 1.0)), "psnr": ("PSNR in dB", None)}
@@ -30,15 +31,14 @@ def rate_distortion(lossy: pd.DataFrame, lossy_published: pd.DataFrame) -> Figur
     over the images at fixed rates. Marks of models: means over the images at each operating point.
     Dashed, with diamonds: published by the CPM paper, on the 24 Kodak images and without headers.
     """
-    if lossy.empty:
-        return style.nothing("no lossy method was measured")
     datasets = lossy.dataset.unique()
     drawn = style.new_figure(10.6, 0.9 + 4.2 * len(datasets))
     grid = drawn.subplots(len(datasets), len(_AXES), squeeze=False)
     blue, _, *others = matplotlib.colormaps["tab10"].colors  # without orange, as models are
-    palette = [blue, *others]
     learned = set(lossy.key[lossy.version.str.startswith("models ")])
-    colors = dict(zip((key for key in lossy.key.unique() if key not in learned), palette))  # noqa: B905 - more colours
+    codecs = [key for key in lossy.key.unique() if key not in learned]
+    colors = dict(zip(codecs, cycle([blue, *others]), strict=False))
+    colors |= dict.fromkeys(learned, style.LEARNED)
     for line, dataset in zip(grid, datasets, strict=True):
         rows = lossy[lossy.dataset == dataset]
         points = operating_points(rows)
@@ -49,13 +49,10 @@ def rate_distortion(lossy: pd.DataFrame, lossy_published: pd.DataFrame) -> Figur
                 axes.plot(curve.bpp, curve[value], "--", color=style.PUBLISHED, lw=1)
                 look = {"marker": "D", "ls": "", "mfc": "white", "color": style.PUBLISHED}
                 axes.plot(crosses.bpp, crosses[value], label="CPM, published (Kodak)", **look)
-            for key, curve in at_rates(rows[~rows.key.isin(learned)], value).groupby(
-                "key", sort=False
-            ):
-                axes.plot(curve.bpp, curve[value], color=colors[key], label=curve.method.iloc[0])
-            for _, group in points[points.key.isin(learned)].groupby("key", sort=False):
-                look = {"color": style.LEARNED, "marker": "o", "label": group.method.iloc[0]}
-                axes.plot(group.bpp, group[value], **look)
+            curves = at_rates(rows[~rows.key.isin(learned)], value)
+            for lines, marker in ((curves, ""), (points[points.key.isin(learned)], "o")):
+                for (key, label), of in lines.groupby(["key", "method"], sort=False):
+                    axes.plot(of.bpp, of[value], color=colors[key], marker=marker, label=label)
             axes.set(xlim=(0, 1.4), ylim=limits, xlabel="bits per pixel", ylabel=title)
             axes.set_title(f"{dataset}, {counted(rows.image.nunique(), 'image')}")
             axes.grid()
@@ -64,43 +61,47 @@ def rate_distortion(lossy: pd.DataFrame, lossy_published: pd.DataFrame) -> Figur
     return drawn
 
 
-@figure(photographs=True)
+@figure()
 def reconstructions(lossy: pd.DataFrame, lossy_folder: Path, photographs: Photographs) -> Figure:
     """Reconstructions at equal rate.
 
     The middle of photographs, and what lossy methods make of it: of each method the operating point
     whose rate on this image is nearest to that of the first method's middle one.
+
+    Raises:
+        UnsupportedError: no reconstruction of one of the photographs was kept.
     """
-    pictures = [
+    files = [
         stream_path(lossy_folder / row.dataset, row.key, row.image, row.point, ".png")
         for row in rows_of(lossy)
     ]
-    lossy = lossy.assign(picture=pictures)[[path.is_file() for path in pictures]]
+    lossy = lossy.assign(file=files)[[path.is_file() for path in files]]
     shown = [(name, image) for name, image in photographs if name in set(lossy.image)]
     if not shown:
-        return style.nothing("no reconstruction of a photograph that is shown was kept")
-    methods = lossy.drop_duplicates("key")
-    drawn = style.new_figure(2.1 * (len(methods) + 1), 2.5 * len(shown))
-    grid = drawn.subplots(len(shown), len(methods) + 1, squeeze=False)
-    for line, (name, image) in zip(grid, shown, strict=True):
-        height, width, _ = image.shape
-        top, left = max(0, (height - _WINDOW) // 2), max(0, (width - _WINDOW) // 2)
-        window = slice(top, top + _WINDOW), slice(left, left + _WINDOW)
-        style.show(line[0], image[window])
+        raise UnsupportedError("no reconstruction of a photograph that is shown was kept")
+    methods = lossy.key.unique()
+    middles = [_middle(image) for _, image in shown]
+    drawn, grid = style.picture_rows(middles, len(methods) + 1, 2.05, 0.4)
+    for line, (name, _), middle in zip(grid, shown, middles, strict=True):
+        of_image = lossy[lossy.image == name].sort_values("bpp")
+        rate = of_image.bpp[of_image.key == methods[0]].quantile(interpolation="higher")
+        style.show(line[0], middle)
         line[0].set_title(name, fontsize=8)
-        of_image = lossy[lossy.image == name]
-        first = of_image[of_image.key == methods.key.iloc[0]].sort_values("bpp")
-        rate = first.bpp.iloc[len(first) // 2]
-        for axes, key in zip(line[1:], methods.key, strict=True):
+        for axes, key in zip(line[1:], methods, strict=True):
             rows = of_image[of_image.key == key]
             row = rows.loc[(rows.bpp - rate).abs().idxmin()]
-            style.show(axes, read_rgb(row.picture)[window])
+            style.show(axes, _middle(read_rgb(row.file)))
             text = f"{row.method}\n{row.bpp:.2f} bpp, MS-SSIM {row.ms_ssim:.3f}"
             axes.set_title(text, fontsize=8)
     return drawn
 
 
-@figure(photographs=True)
+def _middle(image: RGB) -> RGB:
+    top, left = (max(0, (side - _WINDOW) // 2) for side in image.shape[:2])
+    return image[top : top + _WINDOW, left : left + _WINDOW]
+
+
+@figure()
 def importance(photographs: Photographs, lossy_codec: TileCodec) -> Figure:
     """Importance maps and bits of CPM.
 
@@ -109,22 +110,16 @@ def importance(photographs: Photographs, lossy_codec: TileCodec) -> Figure:
     channel of the bottleneck, in bits per pixel of the image.
     """
     assert isinstance(lossy_codec, LossyCodec)
-    drawn = style.new_figure(11.6, 2.6 * len(photographs))
-    grid = drawn.subplots(len(photographs), 4, squeeze=False)
-    for line, (name, image) in zip(grid, photographs, strict=True):
+    drawn, grid = style.picture_rows([image for _, image in photographs], 4, 2.5, 0.4, 1.4)
+    for (left, *maps, right), (name, image) in zip(grid, photographs, strict=True):
         (bits,) = lossy_codec.symbol_bits(image).values()
-        kept, costs = lossy_codec.importance(image), bits.sum(0) / 64
-        style.show(line[0], image)
-        line[0].set_title(name, fontsize=9)
-        for axes, plane, title in (
-            (line[1], kept, "channels kept"),
-            (line[2], costs, "bits per pixel"),
-        ):
-            drawn.colorbar(style.show(axes, plane, cmap=style.BITS_MAP, vmin=0), ax=axes)
-            axes.set_title(title, fontsize=9)
-        height, width, _ = image.shape
-        line[3].bar(
-            range(1, len(bits) + 1), bits.sum((1, 2)) / (height * width), color=style.LEARNED
-        )
-        line[3].set_title("bits per pixel by channel", fontsize=9)
+        style.show(left, image)
+        left.set_title(name, fontsize=9)
+        planes = lossy_codec.importance(image), bits.sum(0) / 64
+        labels = "channels kept", "bits per pixel"
+        for axes, plane, label in zip(maps, planes, labels, strict=True):
+            style.color_bar(style.show(axes, plane, cmap=style.BITS_MAP, vmin=0), axes, label)
+        costs = 3 * bits.sum((1, 2)) / image.size
+        right.bar(range(1, len(bits) + 1), costs, color=style.LEARNED)
+        right.set_title("bits per pixel by channel", fontsize=9)
     return drawn

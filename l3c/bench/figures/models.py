@@ -5,15 +5,14 @@ Curves are over steps, not over seconds, which depend on the machine and on what
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
+from itertools import cycle
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from pandas import DataFrame
 
@@ -26,11 +25,9 @@ _SHADES = ("#33526e", "#d55e00", "#f0a94e", "#f5ddbf", "#1c1c1c", "#989898")
 _NARROW = 0.03  # of the longest bar: without the name of the channel
 POINTS = 60  # of a curve: each is the mean of so many steps that this many are left
 PARTIAL = "rgb_shared"  # a variant that is trained on its finest scale alone
-# Of each variant; further models of a variant take the lines and markers that follow.
-COLORS = {"l3c": style.LEARNED, "rgb": style.CLASSICAL, PARTIAL: "#8f6a00"}
-OTHER = "#5d3a9b"  # of other families
+# Colours and lines of curves, one after another: of four and three, so that twelve differ.
+COLORS = (style.LEARNED, style.CLASSICAL, "#8f6a00", "#5d3a9b")
 LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
-MARKERS = ("o", "s", "^", "D")
 
 
 @figure()
@@ -42,13 +39,7 @@ def bits(bits: DataFrame, labels: Mapping[str, str] = MappingProxyType({})) -> F
     is coded as R, G given R, B given both; channels of L3C's bottlenecks are numbered, the
     scales of RGB, RGB Shared and interlaced networks are smaller images with colours; the coarsest
     scale is uniform.
-
-    Args:
-        bits: rows of one data set; none give a note instead.
-        labels: key of a model -> its name.
     """
-    if bits.empty:
-        return style.nothing("no measured model reports bits of its symbols")
     images = bits.groupby("model").image.transform("nunique")
     bpsp = bits.bits / (3 * bits.height * bits.width) / images
     means = bpsp.groupby([bits.model, bits.scale, bits.channel], sort=False).sum()
@@ -94,49 +85,23 @@ def training(
     coarsest scale. RGB Shared is trained on its finest scale alone, so its line must not be
     compared with the others. Where photographs are set aside for validation, dots are crops of
     those, with all scales of every model counted.
-
-    Args:
-        metrics: key of a model -> step, train_bpsp, and validation_bpsp at some of the steps.
-        labels: key -> name, at the end of its curve.
-        variants: key -> which network of its family it is.
     """
     drawn = style.new_figure(7.6, 4.8)
     axes = drawn.subplots()
-    axes.margins(y=0.12)  # room for names above and below
     axes.set(xlabel="training steps", ylabel="bits per sub-pixel (less is better)")
     style.quiet_axis(axes, "y")
-    looks, ends = _looks(variants), []
-    for key, rows in metrics.items():
-        color, line, marker = looks[key]
+    for (key, rows), color, line in zip(metrics.items(), cycle(COLORS), cycle(LINES), strict=False):
         part = np.arange(len(rows)) * min(POINTS, len(rows)) // len(rows)
         curve = rows.groupby(part).agg(step=("step", "last"), bpsp=("train_bpsp", "mean"))
         validated = rows.dropna(subset="validation_bpsp")
-        single = "_" if len(curve) == 1 else ""  # a line of one point shows nothing
-        look = {"color": color, "linestyle": line, "linewidth": 1.6, "marker": single}
-        axes.plot(curve.step, curve.bpsp, **look)
-        look = {"color": color, "linestyle": "", "marker": marker, "markersize": 4}
-        axes.plot(validated.step, validated.validation_bpsp, **look)
         name = labels[key] + (", finest scale alone" if variants[key] == PARTIAL else "")
-        ends.append((curve.step.iloc[-1], curve.bpsp.iloc[-1], name, color))
-    axes.set_xlim(0, 1.3 * max((step for step, *_ in ends), default=1))
-    handles = [Line2D([], [], color=style.QUIET, linewidth=1.6, label="crops trained on, means")]
+        single = "_" if len(curve) == 1 else ""  # a line of one point shows nothing
+        look = {"color": color, "linestyle": line, "marker": single, "label": name}
+        axes.plot(curve.step, curve.bpsp, **look)
+        axes.plot(validated.step, validated.validation_bpsp, "o", color=color, markersize=4)
+    axes.set_xlim(left=0)
+    handles, _ = axes.get_legend_handles_labels()
     if any(rows.validation_bpsp.notna().any() for rows in metrics.values()):
         handles.append(style.dot(style.QUIET, "validation crops, all scales", "o"))
-        handles[-1].set_markersize(4)
-    style.legend(drawn, handles)
-    points = [(step, bpsp) for step, bpsp, *_ in ends]
-    names, colors = [name for *_, name, _ in ends], [color for *_, color in ends]
-    style.label_points(axes, points, names, colors, [line.get_xydata() for line in axes.lines])
+    style.legend(drawn, handles, columns=4)
     return drawn
-
-
-def _looks(variants: Mapping[str, str]) -> dict[str, tuple[str, Any, str]]:
-    """Colour, line and marker by key: the same in every run with the same variants of models."""
-    looks = {}
-    used: Counter[str] = Counter()
-    for key, variant in variants.items():
-        place = [*COLORS, variant].index(variant) + used[variant]
-        used[variant] += 1
-        line, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
-        looks[key] = COLORS.get(variant, OTHER), line, marker
-    return looks

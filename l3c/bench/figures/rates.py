@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -19,7 +18,7 @@ from l3c.bench.figures import style
 from l3c.bench.figures.registry import figure
 from l3c.bench.measure.machine import noise_note
 from l3c.bench.published import NO_VALUES, bpsp_of, published_name
-from l3c.bench.stats import speeds
+from l3c.bench.stats import rates, speeds
 from l3c.messages import counted
 
 RAW = "raw"  # the control, 8 bpsp by definition
@@ -29,17 +28,16 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 def _summarize(rows: DataFrame) -> DataFrame:
     """A line for each data set and method, best mean first; times are in seconds per megapixel."""
     by = ["dataset", "key", "method"]
-    groups = rows.groupby(by, sort=False)
-    learned = groups.cross_entropy_bits.count() > 0
-    means = groups.agg(bpsp=("bpsp", "mean"), images=("image", "nunique")).assign(learned=learned)
-    table = means.join(speeds(rows, by).set_index(by)).reset_index().sort_values(["bpsp", "key"])
+    table = rates(rows, by).merge(speeds(rows, by)).sort_values(["mean_bpsp", "key"])
+    learned = table.cross_entropy_bpsp.notna()
     most = table.dataset.map(rows.groupby("dataset").image.nunique())
     some = table.method + ", " + table.images.astype(str) + " of " + most.astype(str) + " images"
     return table.assign(
         encode=3 / table.encode_mb_s,
         decode=3 / table.decode_mb_s,
         threads=table.threads.where(~table.key.isin(METHODS), 1).astype(int),
-        color=np.where(table.learned, style.LEARNED, style.CLASSICAL),
+        learned=learned,
+        color=np.where(learned, style.LEARNED, style.CLASSICAL),
         label=table.method.where(table.images == most, some),
     )
 
@@ -62,15 +60,7 @@ def bpsp(
 
     Bits per sub-pixel, 8 × bytes of the whole file / (3 · H · W), lower is better: small dots
     are images, bars their mean, diamonds the published mean on the paper's own images.
-
-    Args:
-        rows: of any number of data sets.
-        published: values of any data sets.
-        editions: data set -> label of the published values beside it, for those that have any.
-        published_as: key -> name in the paper, for methods that are called otherwise here.
     """
-    if rows.empty:
-        return style.nothing("no method was measured")
     table = _summarize(rows)
     datasets = rows.dataset.unique()
     counts = [int((table.dataset == dataset).sum()) for dataset in datasets]
@@ -91,8 +81,8 @@ def bpsp(
                 axes.set_title(about, loc="right", fontsize=8.5, fontweight="normal")
     grid[-1, 0].set_xlabel("bits per sub-pixel, whole file (less is better)")
     handles: list[Line2D | Patch] = [
-        Patch(color=style.pale(style.LEARNED), label="learned (mean)"),
-        Patch(color=style.pale(style.CLASSICAL), label="classical (mean)"),
+        Patch(color=style.PALE[style.LEARNED], label="learned (mean)"),
+        Patch(color=style.PALE[style.CLASSICAL], label="classical (mean)"),
         style.dot(style.QUIET, "one image", "."),
     ]
     if verified:
@@ -105,15 +95,14 @@ def bpsp(
 def _draw_bars(axes: Axes, bars: DataFrame, rows: DataFrame) -> None:
     """A bar for each method, and a dot for each of its images."""
     places, half = bars.index, 0.31
-    axes.barh(places, bars.bpsp, 2 * half, color=list(map(style.pale, bars.color)))
-    axes.vlines(bars.bpsp, places - half, places + half, colors=bars.color, linewidth=2.4)
+    axes.barh(places, bars.mean_bpsp, 2 * half, color=bars.color.map(style.PALE))
+    axes.vlines(bars.mean_bpsp, places - half, places + half, colors=bars.color, linewidth=2.4)
     # A fixed zigzag, so that near dots are seen apart.
-    number = rows.groupby("key").cumcount()
-    heights = np.take([0.0, 0.16, -0.16, 0.08, -0.08], number % 5)
-    place = rows.key.map(dict(zip(bars.key, places, strict=True)))
-    colors = rows.key.map(bars.set_index("key").color)
-    axes.scatter(rows.bpsp, place + heights, s=11, c=colors, alpha=0.75, linewidth=0, zorder=3)
-    for at, mean in bars.bpsp.items():  # at the left end of the bar, where dots do not come
+    heights = np.take([0.0, 0.16, -0.16, 0.08, -0.08], rows.groupby("key").cumcount() % 5)
+    of = bars.reset_index().set_index("key").loc[rows.key]
+    look = {"s": 11, "c": of.color, "alpha": 0.75, "linewidth": 0, "zorder": 3}
+    axes.scatter(rows.bpsp, of["index"] + heights, **look)
+    for at, mean in bars.mean_bpsp.items():  # at the left end of the bar, where dots do not come
         axes.text(0.08, at, f"{mean:.2f}", va="center", fontsize=9)
     axes.set_yticks(places, bars.label)
     for tick, learned in zip(axes.get_yticklabels(), bars.learned, strict=True):
@@ -130,16 +119,12 @@ def speed(rows: DataFrame, repeats: int | None = None) -> Figure:
     Mean bits per sub-pixel against the time to encode and to decode in seconds per megapixel,
     lower is better in all. Lines join the methods that no other one beats in both. The legend
     gives the threads of each group: learned methods have those of the machine, the codecs here
-    one. Times are medians over the clocked runs of each image, whose number is below.
-
-    Args:
-        rows: of any number of data sets, two panels each.
-        repeats: clocked runs of each image.
+    one; ‡ marks external programs. Raw pixels, at 8 bpsp, are left out. Times are medians over the
+    clocked runs of each image, whose number is below.
     """
-    if rows.empty:
-        return style.nothing("no method was measured")
     table = _summarize(rows)
-    datasets = rows.dataset.unique()
+    table = table[(table.key != RAW) | (table.key == RAW).all()]
+    datasets = table.dataset.unique()
     drawn = style.new_figure(11.6, 0.6 + 4.4 * len(datasets))
     grid = drawn.subplots(len(datasets), 2, squeeze=False, sharey="row")
     handles: list[Line2D] = []
@@ -153,50 +138,41 @@ def speed(rows: DataFrame, repeats: int | None = None) -> Figure:
     style.legend(drawn, handles)
     runs = "one run" if repeats == 1 else f"median of {repeats} runs"
     clocked = f"times: {runs} of each image, after a warm-up" if repeats else ""
-    panels = []
+    style.note_below(drawn, clocked, noise_note(rows))
     for line, dataset in zip(grid, datasets, strict=True):
-        every = table[table.dataset == dataset]
-        shown = every[every.key != RAW] if (every.key != RAW).any() else every
-        absent = every[~every.key.isin(shown.key)]
-        rates = zip(absent.method, absent.bpsp, strict=True)
-        notes = [f"not shown: {method} ({rate:.2f} bpsp)" for method, rate in rates]
-        notes += [] if shown.in_process.all() else [f"{style.EXTERNAL_MARK} an external program"]
         line[0].set(title=dataset, ylabel="bits per sub-pixel (less is better)")
-        line[1].set_title("; ".join(notes), loc="right", fontsize=8.5, fontweight="normal")
         for axes, what in zip(line, ("encode", "decode"), strict=True):
             axes.set_xlabel(f"{what[:-1]}ing time in seconds per megapixel (less is better)")
-            panels.append((axes, shown, shown[what], _draw_points(axes, shown, shown[what])))
-    style.note_below(drawn, clocked, noise_note(rows))
-    for axes, shown, seconds, corners in panels:  # last, in the final layout
-        points = list(zip(seconds, shown.bpsp, strict=True))
-        marks = np.where(shown.in_process.astype(bool), "", f" {style.EXTERNAL_MARK}")
-        style.label_points(axes, points, list(shown.label + marks), list(shown.color), [corners])
+            _draw_points(axes, table[table.dataset == dataset], what)
+    marks = np.where(table.in_process.astype(bool), "", " ‡")
+    for line, dataset in zip(grid, datasets, strict=True):  # last, in the final layout
+        shown = table.assign(label=table.label + marks)[table.dataset == dataset]
+        for axes, what in zip(line, ("encode", "decode"), strict=True):
+            points = list(zip(shown[what], shown.mean_bpsp, strict=True))
+            style.label_points(axes, points, [*shown.label], [*shown.color])
     return drawn
 
 
-def _draw_points(axes: Axes, shown: DataFrame, seconds: Sequence[float]) -> npt.NDArray[np.float64]:
-    """A marker for each method, and their Pareto front, whose corners are returned."""
-    rates, low, high = shown.bpsp, min(seconds), max(seconds)
+def _draw_points(axes: Axes, shown: DataFrame, what: str) -> None:
+    """A marker for each method, and their Pareto front."""
+    seconds, rates = shown[what], shown.mean_bpsp
     for time, rate, color in zip(seconds, rates, shown.color, strict=True):
         above = 4 if color == style.LEARNED else 3  # corners of squares show under circles
         look = {"color": color, "marker": style.MARKERS[color], "zorder": above}
         axes.scatter(time, rate, s=58, edgecolor="white", linewidth=0.8, **look)
-    margin = 0.12 * (max(rates) - min(rates)) or 0.5
+    low, high, margin = min(seconds), max(seconds), 0.12 * (max(rates) - min(rates)) or 0.5
     room = max((high / low) ** 0.28, 1.5)  # for labels at both ends
-    axes.set(xscale="log", xlim=(low / room, high * room))
-    axes.set_ylim(min(rates) - margin, max(rates) + margin)
+    right, top = high * room, max(rates) + margin
+    axes.set(xscale="log", xlim=(low / room, right), ylim=(min(rates) - margin, top))
     # A step: between two methods of the front only the slower one's rate can be had at its time.
     front = pareto(seconds, rates)
-    right, top = high * room, max(rates) + margin
-    times = [*np.repeat(front.seconds, 2), right]
-    corners = np.column_stack([times, [top, *np.repeat(front.bpsp, 2)]])
-    axes.plot(*corners.T, color=style.QUIET, linewidth=1.2, zorder=1)
+    corners = [*np.repeat(front.seconds, 2), right], [top, *np.repeat(front.bpsp, 2)]
+    axes.plot(*corners, color=style.QUIET, linewidth=1.2, zorder=1)
     axes.grid(axis="both", which="major")
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", which="both", length=3, pad=3, labelsize=9)
-    named = (1, 2, 5) if high * room**2 < 1000 * low else (1,)  # of each power of ten
+    named = (1, 2, 5) if right * room < 1000 * low else (1,)  # of each power of ten
     axes.xaxis.set_major_locator(LogLocator(subs=named))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(LogLocator(subs=range(2, 10)))
     axes.xaxis.set_minor_formatter("")
-    return corners

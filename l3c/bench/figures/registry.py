@@ -12,17 +12,18 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from baselines.user_files import MethodFileError, load_file
+from baselines.user_files import load_file
 from l3c.bench import lossy, schema
+from l3c.bench.figures.style import note
 from l3c.bench.measure.crops import choose
 from l3c.bench.published import read_published
+from l3c.models.tile_codec import UnsupportedError
 from l3c.models.zoo import open_codec
 from l3c.settings import unknown_name
 
@@ -37,31 +38,22 @@ INPUTS = [
 """What parameters of figures can be called; docs/design.md says what each is."""
 
 
-class FigureError(ValueError):
-    """A figure that cannot be used; the message names it and says why."""
-
-
-@dataclass(frozen=True)
-class FigureSpec:
+class FigureSpec(NamedTuple):
     """A registered figure.
 
     Attributes:
-        name: of its files.
         title: for lists and headings.
         caption: what it shows, one paragraph of plain text.
         draw: the function, of keyword arguments.
         file: the module that defines it.
-        photographs: it holds photographs, which are written with fewer pixels per inch.
         reads: names of everything it can be given.
         needs: those without which it cannot be drawn.
     """
 
-    name: str
     title: str
     caption: str
     draw: Draw
     file: Path
-    photographs: bool
     reads: tuple[str, ...]
     needs: frozenset[str]
 
@@ -69,29 +61,28 @@ class FigureSpec:
 FIGURES: dict[str, FigureSpec] = {}
 
 
-def figure(*, photographs: bool = False) -> Callable[[Draw], Draw]:
+def figure() -> Callable[[Draw], Draw]:
     """Registers a function as a figure; what it returns is written as SVG and PNG.
 
     Raises:
-        FigureError: its docstring, a parameter or its name cannot be used.
+        ValueError: its docstring, a parameter or its name cannot be used.
     """
 
     def register(draw: Draw) -> Draw:
         name, file = draw.__name__, Path(draw.__code__.co_filename)
-        title, *rest = (inspect.getdoc(draw) or "").split("\n\n")
-        if not rest:
-            raise FigureError(
-                f"figure {name}: its docstring needs a title line, an empty line, and a caption"
-            )
         parameters = inspect.signature(draw).parameters
-        for each in parameters:
-            if each not in INPUTS:
-                raise FigureError(f"figure {name}: {unknown_name('parameter', each, INPUTS)}")
+        title, _, text = (inspect.getdoc(draw) or "").partition("\n\n")
+        caption = " ".join(text.partition("\n\n")[0].split())
+        flaws = [unknown_name("parameter", p, INPUTS) for p in parameters if p not in INPUTS]
+        if not caption:
+            flaws.append("its docstring needs a title line, an empty line, and a caption")
         if name in FIGURES and FIGURES[name].file != file:
-            raise FigureError(f"figure {name}: {FIGURES[name].file} has one of this name already")
+            flaws.append(f"{FIGURES[name].file} has one of this name already")
+        if flaws:
+            raise ValueError(f"figure {name}: {'; '.join(flaws)}")
         needs = frozenset(name for name, each in parameters.items() if each.default is each.empty)
-        about = title.rstrip("."), " ".join(rest[0].split()), draw, file, photographs
-        FIGURES[name] = FigureSpec(name, *about, tuple(parameters), needs)
+        about = title.rstrip("."), caption, draw, file, tuple(parameters), needs
+        FIGURES[name] = FigureSpec(*about)
         return draw
 
     return register
@@ -104,33 +95,40 @@ def load_figures(files: Iterable[str | Path] = ()) -> dict[str, FigureSpec]:
         files: Python files; those of this folder are there anyway.
 
     Raises:
-        FigureError: a file or a figure in it cannot be used.
+        MethodFileError: a file or a figure in it cannot be used.
     """
-    package = importlib.import_module(__package__ or "")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    here = Path(__file__).resolve().parent
+    for module in pkgutil.iter_modules([str(here)]):
+        importlib.import_module(f"{__package__}.{module.name}")
     for path in map(Path, files):
-        if path.resolve().parent != Path(__file__).resolve().parent:
-            try:
-                load_file(path)
-            except MethodFileError as error:
-                raise FigureError(str(error)) from None
+        if path.resolve().parent != here:
+            load_file(path)
     return FIGURES
 
 
-def read_inputs(
-    reads: tuple[str, ...], files: Mapping[str, list[Path]], facts: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Values of the parameters of a figure.
+def draw_figure(
+    spec: FigureSpec, files: Mapping[str, list[Path]], facts: Mapping[str, Any]
+) -> Figure:
+    """A figure of the files of a run.
+
+    Where a table that it needs is empty, or the family of a model does not offer what it shows,
+    it is a note that says so.
 
     Args:
-        reads: names of the parameters.
-        files: name -> its files: CSV of tables and of "metrics", "published" values, a
-            "sample_folder", the manifest of "photographs", the weights of a "codec".
-        facts: name -> value in the configuration.
+        spec: the figure.
+        files: name of a parameter -> its files: CSV of tables and of "metrics", "published" values,
+            a "sample_folder", the manifest of "photographs", the weights of a "codec".
+        facts: name of a parameter -> value in the configuration.
     """
-    given = {name: facts[name] for name in reads if name in facts}
-    return given | {name: _read(name, files[name], facts) for name in reads if name in files}
+    given = {name: facts[name] for name in spec.reads if name in facts}
+    given |= {name: _read(name, files[name], facts) for name in spec.reads if name in files}
+    tables = {name: given[name] for name in spec.needs if isinstance(given[name], pd.DataFrame)}
+    if empty := [name for name, table in tables.items() if table.empty]:
+        return note(f"no {' and no '.join(empty)} were measured")
+    try:
+        return spec.draw(**given)
+    except UnsupportedError as error:
+        return note(str(error))
 
 
 def _read(name: str, files: list[Path], facts: Mapping[str, Any]) -> Any:

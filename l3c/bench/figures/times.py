@@ -18,6 +18,7 @@ from l3c.bench.measure.machine import noise_note
 from l3c.bench.published import NO_VALUES, UNVERIFIED
 from l3c.bench.stats import repeated
 from l3c.messages import counted
+from l3c.models.tile_codec import UnsupportedError
 
 TOTAL, REST, ALL = "total", "rest", "all scales"
 # Colour and label of a phase. By lightness as much as by hue: neighbours differ in grey too.
@@ -64,17 +65,16 @@ def phases(timing: DataFrame) -> Figure:
     extractors make all scales at once; the container is header, checksums and tiles. Models in
     float32 are among the methods only where timing.methods names them.
 
-    Args:
-        timing: rows of any methods; a column of panels for each that has phases, a row for each
-            device and direction.
+    Raises:
+        UnsupportedError: no method has phases.
     """
     times = _mean_times(timing)
     if times.empty:
-        return style.nothing("no learned method was timed")
+        raise UnsupportedError("no learned method was timed")
     methods, computers = (times.index.unique(name) for name in ("method", "computer"))
     scales = [*sorted(set(times.index.unique("scale")) - {ALL}), ALL]  # of all methods
     rows = [(computer, way) for computer in computers for way in ("encode", "decode")]
-    height = 1.1 + len(rows) * (0.15 + 0.19 * len(scales))
+    height = 0.9 + len(rows) * (0.55 + 0.19 * len(scales))
     drawn = style.new_figure(max(7.6, 0.6 + 2.45 * len(methods)), height)
     grid = drawn.subplots(len(rows), len(methods), squeeze=False, sharex=True, sharey=True)
     panels = dict([*times.groupby(level=["method", "computer", "direction"], sort=False)])
@@ -83,11 +83,8 @@ def phases(timing: DataFrame) -> Figure:
             axes.set_visible((method, computer, way) in panels)
             if axes.get_visible():
                 panel = panels[method, computer, way].droplevel([0, 1, 2])
+                axes.set_title(f"{method}\n{way}, {computer}", fontsize=9)
                 _draw_phases(axes, panel.unstack("phase").reindex(scales).fillna(0.0))
-        first = next(filter(Axes.get_visible, line), line[0])
-        first.set_ylabel(f"{way}\n{computer}", fontweight="bold")
-    for column, method in zip(grid.T, methods, strict=True):
-        next(filter(Axes.get_visible, column)).set_title(method)
     sizes = " or ".join((timing.height.map("{}x".format) + timing.width.map(str)).unique())
     about = f"seconds of a crop of {sizes} pixels (less is better)"
     style.note_below(drawn, about, noise_note(timing))
@@ -100,13 +97,13 @@ def phases(timing: DataFrame) -> Figure:
 def _draw_phases(axes: Axes, wide: DataFrame) -> None:
     """A bar for each scale of its phases, with their sum."""
     names = [scale if scale == ALL else style.scale_label(scale) for scale in wide.index]
-    left = pd.Series(0.0, wide.index)
-    for phase in [phase for phase in PHASES if phase in wide]:
-        look = {"color": PHASES[phase][0], "edgecolor": "white", "linewidth": 0.4}
-        bars = axes.barh(range(len(wide)), wide[phase], 0.74, left, **look)
-        left += wide[phase]
+    parts = wide[[phase for phase in PHASES if phase in wide]]
+    colors = [PHASES[str(phase)][0] for phase in parts]
+    look = {"width": 0.74, "color": colors, "edgecolor": "white", "linewidth": 0.4}
+    parts.plot.barh(stacked=True, ax=axes, legend=False, xlabel="", ylabel="", **look)
+    left = parts.sum(axis=1)
     texts = [_text(seconds) if seconds else "" for seconds in left]  # not every method has each
-    axes.bar_label(bars, texts, padding=3, fontsize=7.5)
+    axes.bar_label(axes.containers[-1], texts, padding=3, fontsize=7.5)
     about = f"{_text(wide.at[ALL, TOTAL])} in all"
     axes.text(0.99, 0.5, about, transform=axes.transAxes, ha="right", fontsize=9)
     axes.set_yticks(range(len(wide)), names)
@@ -130,13 +127,7 @@ def batches(batches: DataFrame, published: DataFrame = NO_VALUES) -> Figure:
     file of its own and decoded from it; a network in integers, whose results no batch changes,
     predicts them together, the extractors and the range coder go image by image. Diamonds are the
     paper's values (Table A3, on a Titan X (Pascal)).
-
-    Args:
-        batches: rows; a panel for each model and device.
-        published: values of any kind.
     """
-    if batches.empty:
-        return style.nothing("no model was timed")
     of_table = published.quantity.where(published.table == TABLE)
     sizes = of_table.str.extract(r"^sample_s bs(\d+)$")[0].dropna().astype(int)
     theirs = published.loc[sizes.index].set_index(sizes)

@@ -11,7 +11,7 @@ from l3c.bench.figures.models import bits, training
 from l3c.bench.figures.rates import bpsp, speed
 from l3c.bench.figures.style import save
 from l3c.bench.figures.times import batches, phases
-from l3c.bench.schema import BatchRow, ChannelBits, ResultRow, frame
+from l3c.bench.schema import ChannelBits
 
 L3C = {"key": "l3c", "method": "L3C", "cross_entropy_bits": 2000.0}
 RAW = {"key": "raw", "method": "Raw pixels", "num_bytes": 600, "decode_s": 1e-4}
@@ -72,13 +72,6 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures_show_what_they_did(name):
     check_text(f"figures/{name}.txt", described(FIGURES[name]()))
-
-
-def test_nothing_measured_is_said():
-    empty = {bpsp: ResultRow, speed: ResultRow, batches: BatchRow, bits: ChannelBits}
-    drawn = [draw(frame([], kind)) for draw, kind in empty.items()]
-    for figure in (*drawn, phases(frame_of(TIMES[:1]))):
-        assert (len(figure.texts), figure.axes) == (1, [])
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path):
