@@ -24,7 +24,6 @@ from torch.nn.functional import conv2d
 from l3c import torch_state
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat.container import unpack
-from l3c.integer.conversion import conversions
 from l3c.integer.convolution import BoundError, IntegerConvolution
 from l3c.integer.network import IntegerNetwork
 from l3c.models.pyramid_codec import PyramidCodec
@@ -45,9 +44,9 @@ def test_float32_carries_what_int64_says(kind, memory_format):
     symbols = tiny(kind).codec().symbols(np.concatenate([smooth(21, 27), noise(20, 27, 3)]))
     features = wanted_features = None
     for step in fast.steps:
-        inputs = step.inputs(symbols)
-        outputs, features = fast.predict(step, inputs, features)
-        wanted, wanted_features = slow.predict(step, inputs, wanted_features)
+        inputs, s = step.inputs(symbols), step.source_scale
+        outputs, features = fast.predict(step, fast.values(s, inputs), features)
+        wanted, wanted_features = slow.predict(step, slow.values(s, inputs), wanted_features)
         for params, expected in zip(outputs, wanted, strict=True):
             assert params.dtype == torch.int32
             assert torch.equal(params, expected)
@@ -177,7 +176,7 @@ def test_a_machine_that_rounds_is_refused(wrong, monkeypatch):
 
 def test_nothing_to_calibrate_on_is_an_error():
     with pytest.raises(ValueError, match="8 pixels"):
-        next(conversions(tiny(), [smooth(7, 100)]))
+        tiny().to_integers([smooth(7, 100)])
 
 
 @pytest.mark.parametrize(
@@ -193,7 +192,7 @@ def test_what_is_not_finite_is_refused(name, value):
     with torch.no_grad():
         network.get_parameter(name)[0] = value
     with pytest.raises(ValueError, match="finite"):
-        next(conversions(network, [smooth(32, 32)]))
+        network.to_integers([smooth(32, 32)])
 
 
 MIXED_SHA256 = "d8b2ff79006051d18400840f92ab804aa6a1492931b06737d1822405c7794f29"

@@ -137,7 +137,7 @@ def test_release_halves_the_weights(tmp_path):
     assert card["identity"] == codec.identity.hex() != tiny().identity().hex()
     assert released.stat().st_size < 0.75 * weights.stat().st_size
     whole = dict(tiny().named_parameters())
-    for name, value in codec.network.named_parameters():
+    for name, value in codec.model.named_parameters():
         assert np.allclose(value.detach(), whole[name].detach(), rtol=1e-3, atol=1e-4)
 
 

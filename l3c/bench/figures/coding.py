@@ -97,7 +97,7 @@ def inspect_pixel(
     from l3c.models.pyramid_codec import parameters
     from l3c.nn.mixture import couple
 
-    scales = codec.network.scales
+    scales = codec.model.scales
     if not 0 <= s <= scales:
         raise ValueError(f"s must be in 0..{scales}, got {s}: there is no z^({s})")
     with torch.inference_mode():
@@ -107,7 +107,7 @@ def inspect_pixel(
             raise ValueError(
                 f"no pixel at row {row}, column {column}: z^({s}) has {height} x {width}"
             )
-        shape, symbols = codec.network.shape(s), planes[s][0, :, row, column]
+        shape, symbols = codec.model.shapes[s], planes[s][0, :, row, column]
         names = [*"RGB"] if s == 0 else [str(c + 1) for c in range(len(symbols))]
         if s == scales:
             none = np.zeros(0)
@@ -120,7 +120,7 @@ def inspect_pixel(
                 j, out_j = divmod(column - group.column, group.step)
                 if (step.s - 1, out_i, out_j) == (s, 0, 0):
                     here = params[:, :, i : i + 1, j : j + 1]
-        mixture = codec.network.split(s, codec.reals(s, here))
+        mixture = codec.mixtures(s, here)
         means = mixture.mu
         if mixture.lam is not None:
             means = couple(mixture.mu, mixture.lam, symbols.view(1, 1, 1, -1, 1).float())
@@ -165,7 +165,7 @@ def coding(codec: TileCodec, photographs: Photographs, label: str) -> Figure:
     grid = drawn.add_gridspec(4, top + 1, height_ratios=heights)
     last: Axes | None = None
     for column, s in enumerate(range(top, -1, -1)):
-        plane, levels = planes[s], pyramid.network.shape(s).levels
+        plane, levels = planes[s], pyramid.model.shapes[s].levels
         # Odd, since interlaced networks have even pixels from the scale before.
         row, place = (min(length // 2 | 1, length - 1) for length in plane.shape[1:])
         pixel = inspect_pixel(pyramid, image, row, place, s)[0]
