@@ -128,21 +128,23 @@ class SettingCodec(PyramidCodec):
         if not setting.channels_last:
             self.memory_format = torch.contiguous_format
         super().__init__(model, setting.device, integers if kind == "integer" else None)
-        self._batch = setting.batch
-        self._onednn = setting.onednn
+        self._batch, self._onednn = setting.batch, setting.onednn
+        decoder = integers if kind == "integer" else model
+        self._outputs = decoder.outputs
+        vars(decoder)["outputs"] = self.outputs_as_set
 
-    def predict(self, step: CodingStep, values: Tensor, features: Tensor | None) -> Outputs:
-        """See `PyramidCodec.predict`: as one of a batch."""
-        # The whole batch of features is passed on, but the parameters of one image only. oneDNN is
+    def outputs_as_set(self, step: CodingStep, values: Tensor, features: Tensor | None) -> Outputs:
+        """See `Decoder.outputs`: as one of a batch."""
+        # The whole batch of features is passed on, but the outputs of one image only. oneDNN is
         # chosen here, because the codec fixes it (`l3c.torch_state`).
-        batch = values.expand(self._batch, -1, -1, -1)
+        batch = values.expand(self._batch, -1, -1, -1).contiguous(memory_format=self.memory_format)
         mkldnn: Any = torch.backends.mkldnn
         before, mkldnn.enabled = mkldnn.enabled, self._onednn
         try:
-            params, f = super().predict(step, batch, features)
+            outputs, f = self._outputs(step, batch, features)
         finally:
             mkldnn.enabled = before
-        return [each[-1:] for each in params], f
+        return [each[-1:] for each in outputs], f
 
 
 class Worker:

@@ -199,7 +199,7 @@ class IntegerNetwork(Decoder):
                 for shape in self.shapes
             ],
         }
-        if any(step.number for step in self.steps):
+        if any(step.source for step in self.steps):
             facts["interlaced"] = True
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         for name, value in sorted(self.tensors().items()):

@@ -61,7 +61,7 @@ class Interlaced(PyramidModel):
         start.noise(self)
         for step in self.steps:
             predictor, classifiers = self.modules_of(step)
-            head, first = predictor.head.weight, 3 * step.number
+            head, first = predictor.head.weight, 0 if step.source is None else 3
             head[: start.CARRIERS] = 0
             head[first : first + 3, :3, 0, 0] = torch.eye(3)
             if predictor.up is not None:

@@ -70,16 +70,14 @@ class CodingStep:
 
     Attributes:
         s: 1..S; pixels of z^(s-1) are predicted.
-        number: of the step among those of its scale, from 0.
         targets: the pixels of z^(s-1) that are predicted, independent of each other.
-        source: the pixels of z^(s-1) that it gets, which the step before predicted; None: it gets
-            z^(s).
+        source: the pixels of z^(s-1) that it gets, which the step before predicted; None of the
+            first step of a scale, which gets z^(s).
         predictor: index of its predictor in the network.
         classifiers: indices of its classifiers, one for each target.
     """
 
     s: int
-    number: int
     targets: tuple[PixelGroup, ...]
     source: PixelGroup | None
     predictor: int
@@ -94,7 +92,7 @@ class CodingStep:
         """Where its predictor upsamples, in a pyramid of S scales: see `layers.Predictor`."""
         if self.targets == (ALL,):
             return "after"
-        return "before" if self.number == 0 and self.s < scales else "none"
+        return "before" if self.source is None and self.s < scales else "none"
 
     def inputs(self, symbols: Sequence[Tensor]) -> Tensor:
         """The symbols that the predictor gets, of those of z^(0), ..., z^(S): (N, C, H, W).
@@ -125,15 +123,15 @@ def make_steps(
         groups: targets of the steps of each scale; a step gets the first target of the one before.
         shared: one set of predictors and classifiers serves all scales.
     """
-    steps, counts = [], [len(targets) for targets in groups]
+    steps: list[CodingStep] = []
     for s in range(scales, 0, -1):
         finer = 0 if shared else s - 1  # scales
-        for number, targets in enumerate(groups):
-            source = groups[number - 1][0] if number else None
-            first = finer * sum(counts) + sum(counts[:number])
-            classifiers = tuple(range(first, first + counts[number]))
-            predictor = finer * len(groups) + number
-            steps.append(CodingStep(s, number, targets, source, predictor, classifiers))
+        predictor, first = finer * len(groups), finer * sum(map(len, groups))
+        source = None
+        for targets in groups:
+            classifiers = tuple(range(first, first + len(targets)))
+            steps.append(CodingStep(s, targets, source, predictor, classifiers))
+            predictor, first, source = predictor + 1, first + len(targets), targets[0]
     return tuple(steps)
 
 
