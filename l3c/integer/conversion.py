@@ -8,8 +8,7 @@ ones make up for what earlier ones lost. docs/integer.md has the derivation and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -25,18 +24,10 @@ MARGIN = 2.0  # photographs differ: activations may be twice those of the calibr
 WEIGHT_LIMIT = (1 << 15) - 1
 
 
-@dataclass
-class Statistics:
-    """What a convolution gets and gives on photographs, in double precision.
-
-    Attributes:
-        moment: sum over positions of x x^T, (I k k + 1, I k k + 1), for the values x under a kernel
-            with a 1 for the bias.
-        largest: of the absolute values that it gives, the residual included, by channel (O,).
-    """
-
-    moment: Tensor
-    largest: Tensor
+Statistics = dict[str, tuple[Tensor, Tensor]]
+"""What each convolution, by its name, gets and gives on photographs, in double precision: the sum
+over positions of x x^T, (I k k + 1, I k k + 1), for the values x under a kernel with a 1 for the
+bias; and the largest of the absolute values that it gives, the residual included, (O,)."""
 
 
 @torch.no_grad()
@@ -59,35 +50,32 @@ def conversions(network: Decoder, photographs: Sequence[list[Tensor]]) -> Iterat
         yield integers
 
 
-def calibrate(network: Decoder, photographs: Sequence[list[Tensor]]) -> dict[str, Statistics]:
-    """Statistics of the decoder's convolutions by their names; see `conversions`."""
-    statistics: dict[str, Statistics] = {}
+def calibrate(network: Decoder, photographs: Sequence[list[Tensor]]) -> Statistics:
+    """Of all convolutions that a decoder runs; see `conversions`."""
+    found: Statistics = {}
 
     def forward(name: str, convolution: Conv, x: Tensor, residual: Tensor | None = None) -> Tensor:
         y = Conv.forward(convolution, x, residual)
         how = convolution.dilation, convolution.padding
         columns = functional.unfold(x, convolution.kernel_size, *how)[0].double()  # type: ignore[arg-type]
         columns = torch.cat([columns, torch.ones_like(columns[:1])])
-        found = Statistics(columns @ columns.T, y.abs().amax((0, 2, 3)).double())
-        known = statistics.setdefault(name, found)
-        if known is not found:
-            known.moment += found.moment
-            known.largest = known.largest.maximum(found.largest)
+        moment, largest = columns @ columns.T, y.abs().amax((0, 2, 3)).double()
+        if name in found:
+            moment, largest = found[name][0] + moment, found[name][1].maximum(largest)
+        found[name] = moment, largest
         return y
 
     with replaced(network, Conv, forward):
         for symbols in photographs:
             for _ in network.predictions(symbols):
                 pass
-    found = [*network.parameters(), *(known.moment for known in statistics.values())]
-    if not all(bool(each.isfinite().all()) for each in found):
+    checked = [*network.parameters(), *(moment for moment, _ in found.values())]
+    if not all(bool(each.isfinite().all()) for each in checked):
         raise ValueError("weights or activations are not finite: the network cannot be converted")
-    return statistics
+    return found
 
 
-def _fill(
-    integers: IntegerNetwork, network: Decoder, statistics: Mapping[str, Statistics], scale: float
-) -> None:
+def _fill(integers: IntegerNetwork, network: Decoder, statistics: Statistics, scale: float) -> None:
     """Fills all convolutions, for activations on a grid of 1 / `scale`.
 
     Grids are pairs: the integers rne(scale value + zero) represent a tensor, float64 (C,) each.
@@ -97,21 +85,21 @@ def _fill(
     left = dict(statistics)
 
     def fill(name: str, target: IntegerConvolution, inputs: Tensor, _: Tensor | None) -> None:
-        known = left.pop(name, None)
-        if known is None:  # filled already, of a network that serves all scales
+        if name not in left:  # filled already, of a network that serves all scales
             return
+        moment, largest = left.pop(name)
         source = network.get_submodule(name)
         assert isinstance(source, Conv)
         assert source.bias is not None
-        sizes = torch.full((len(known.moment),), scale).double()
+        sizes = torch.full((len(moment),), scale).double()
         sizes[-1] = 1
-        moment = known.moment * torch.outer(sizes, sizes)
+        moment = moment * torch.outer(sizes, sizes)
         by, less = times, plus = activations  # of what it gets, and of what it gives
         if name in heads:
             by, less = _symbols(network, heads[name].source_scale)
             # All are as likely as another: nothing is known that rounding could make use of.
             moment = torch.diag(torch.cat([inputs[1].double() ** 2, torch.ones(1)]))
-        high = (MARGIN * known.largest * scale).ceil().clamp(1, 1 << (CARRIER_BITS - 2))
+        high = (MARGIN * largest * scale).ceil().clamp(1, 1 << (CARRIER_BITS - 2))
         low = torch.zeros_like(high) if source.relu else -high
         if name.startswith("classifiers") and name.endswith("out"):
             units = network.get_submodule(name.removesuffix("out") + "units")

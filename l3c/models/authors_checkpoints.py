@@ -62,10 +62,6 @@ _THEIRS = (  # our names -> the release's, one after the other; B blocks
 _MEAN, _FIRST = "sub_rgb_mean", "heads.0.head.0"  # the two 1x1 convolutions
 
 
-class CheckpointError(ModelError):
-    """A file that is no checkpoint of the release; one line with the file and the reason."""
-
-
 @dataclass(frozen=True)
 class Checkpoint:
     """A network of the release in our form.
@@ -90,7 +86,7 @@ def read_checkpoint(path: Path, scales: int | None = None) -> Checkpoint:
         scales: of RGB Shared, how often its predictor is applied; as in the release by default.
 
     Raises:
-        CheckpointError: it cannot be read, holds code, or is not of the release's shape.
+        ModelError: it cannot be read, holds code, or is not of the release's shape.
     """
     try:
         name, content, archive = _content(path)
@@ -98,12 +94,12 @@ def read_checkpoint(path: Path, scales: int | None = None) -> Checkpoint:
         tensors = {str(key): value for key, value in loaded["net"].items()}
         model = _model(tensors, _settings(tensors, scales))
     except ValidationError as error:
-        raise CheckpointError(f"{path}: {'; '.join(problems(error))}") from None
+        raise ModelError(f"{path}: {'; '.join(problems(error))}") from None
     except ValueError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+        raise ModelError(f"{path}: {error}") from None
     except Exception as error:  # a damaged archive or pickle raises nearly anything
         reason = one_line(error).partition(". ")[0]
-        raise CheckpointError(f"{path}: no checkpoint that can be read ({reason})") from None
+        raise ModelError(f"{path}: no checkpoint that can be read ({reason})") from None
     source: dict[str, Any] = {"file": path.name, "checkpoint": name.name}
     if archive is not None:
         source["archive_sha256"] = archive

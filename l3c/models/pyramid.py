@@ -130,12 +130,13 @@ class PyramidModel(Decoder, Model):
             BoundError: what a filter adds to its residual exceeds the bound, whatever its own grid.
             ValueError: no image is large enough, or the network is not finite on them.
         """
+        self.eval()
         side, pyramids = 1 << self.scales, []
         for image in images:
             height, width = (length // side * side for length in image.shape[:2])
             if height and width:
                 pixels = image[:height, :width].transpose(2, 0, 1)[None].copy()
-                pyramids.append(self.eval().symbols(torch.from_numpy(pixels)))
+                pyramids.append(self.symbols(torch.from_numpy(pixels)))
         if not pyramids:
             raise ValueError(f"no image with {side} pixels a side to calibrate on")
 

@@ -105,56 +105,57 @@ class PyramidCodec(TorchTileCodec["PyramidModel"]):
         with timed("network"):
             # Extractors are in floating point: one tile at a time gives z that no batch changes.
             symbols = [torch.cat(s) for s in zip(*map(self.symbols, tiles), strict=True)]
-        with timed("range_coder", self.parts[-1]):
-            rows = [_rows([plane]).flatten().numpy() for plane in symbols[-1].cpu()]
-            threads = torch.get_num_threads()
-            streams = [
-                [range_coder.encode(each, *_uniform(self.coarsest, len(each)), threads)]
-                for each in rows
-            ]
-        for step, predicted in self.predictions(symbols):
-            shape = self.model.shapes[step.s - 1]
-            with timed("coder", self.parts[step.s - 1]):
-                for number, of_tile in enumerate(streams):
-                    wanted = [target.select(symbols[step.s - 1])[number] for target, _ in predicted]
-                    params = [each[number] for _, each in predicted]
-                    of_tile.append(self._encode_mixture(wanted, params, shape))
+        streams: list[list[bytes]] = [[] for _ in tiles]
+        for tile, planes, params, shape in self._walk(symbols):
+            rows, threads = _rows(planes), torch.get_num_threads()
+            if not params:
+                indices = rows.flatten().cpu().numpy()
+                data = range_coder.encode(indices, *_uniform(shape, len(indices)), threads)
+            elif self.device.type == "cuda":
+                data = cuda.encode_mixture(rows, _rows(params), shape)
+            else:
+                data = range_coder.encode_mixture(rows.numpy(), parameters(params), shape, threads)
+            streams[tile].append(data)
         return streams
 
     def _decode(self, tiles: Sequence[list[bytes]], height: int, width: int) -> list[RGB]:
         symbols = self.blank_symbols(height, width, len(tiles))
-        with timed("range_coder", self.parts[-1]):
-            for streams, plane in zip(tiles, symbols[-1], strict=True):
-                uniform = _uniform(self.coarsest, plane.numel())
-                rows = range_coder.decode(streams[0], *uniform, torch.get_num_threads())
-                plane.copy_(_plane(torch.from_numpy(rows), plane))
-        for number, (step, predicted) in enumerate(self.predictions(symbols), 1):
-            shape = self.model.shapes[step.s - 1]
-            with timed("coder", self.parts[step.s - 1]):
-                for tile, streams in enumerate(tiles):
-                    params = [each[tile] for _, each in predicted]
-                    decoded = self._decode_mixture(streams[number], params, shape)
-                    for target, _ in predicted:
-                        plane = target.select(symbols[step.s - 1])[tile]
-                        count = plane[0].numel()
-                        plane.copy_(_plane(decoded[:count], plane))
-                        decoded = decoded[count:]
+        left = [iter(streams) for streams in tiles]
+        for tile, planes, params, shape in self._walk(symbols):
+            data, threads = next(left[tile]), torch.get_num_threads()
+            if not params:
+                uniform = _uniform(shape, planes[0].numel())
+                rows = torch.from_numpy(range_coder.decode(data, *uniform, threads))
+            elif self.device.type == "cuda":
+                rows = cuda.decode_mixture(data, _rows(params), shape)
+            else:
+                decoded = range_coder.decode_mixture(data, parameters(params), shape, threads)
+                rows = torch.from_numpy(decoded)
+            parts = rows.flatten().to(self.device).long().split([each.numel() for each in planes])
+            for plane, part in zip(planes, parts, strict=True):
+                channels, *sides = plane.shape
+                plane.copy_(part.view(*sides, channels).permute(2, 0, 1))
         return [*_pixels(symbols[0])]
 
-    def _encode_mixture(
-        self, symbols: list[Tensor], params: list[Tensor], shape: MixtureShape
-    ) -> bytes:
-        if self.device.type == "cuda":
-            return cuda.encode_mixture(_rows(symbols), _rows(params), shape)
-        rows, threads = _rows(symbols).numpy(), torch.get_num_threads()
-        return range_coder.encode_mixture(rows, parameters(params), shape, threads)
+    def _walk(
+        self, symbols: list[Tensor]
+    ) -> Iterator[tuple[int, list[Tensor], list[Tensor], MixtureShape]]:
+        """What each stream holds, those of all tiles in turn, in the order of decoding.
 
-    def _decode_mixture(self, data: bytes, params: list[Tensor], shape: MixtureShape) -> Tensor:
-        if self.device.type == "cuda":
-            return cuda.decode_mixture(data, _rows(params), shape)
-        threads = torch.get_num_threads()
-        symbols = range_coder.decode_mixture(data, parameters(params), shape, threads)
-        return torch.from_numpy(symbols)
+        Yields:
+            The number of the tile; the planes (C, H, W), views of the symbols, that the stream
+            holds one after the other; the parameters (P, H, W) of each, none of z^(S), whose
+            symbols are equally likely; and the shape of their mixtures.
+        """
+        with timed("range_coder", self.parts[-1]):
+            for tile, plane in enumerate(symbols[-1]):
+                yield tile, [plane], [], self.coarsest
+        for step, predicted in self.predictions(symbols):
+            with timed("coder", self.parts[step.s - 1]):
+                for tile in range(len(symbols[0])):
+                    planes = [target.select(symbols[step.s - 1])[tile] for target, _ in predicted]
+                    params = [each[tile] for _, each in predicted]
+                    yield tile, planes, params, self.model.shapes[step.s - 1]
 
     def symbols(self, tile: RGB) -> list[Tensor]:
         """Symbols of x, z^(1), ..., z^(S): int64 (1, C, H, W), x without padding.
@@ -287,13 +288,6 @@ def _rows(planes: list[Tensor]) -> Tensor:
     """Each (C, H, W) -> all (pixels, C), one after the other; a single one is not copied."""
     rows = [plane.permute(1, 2, 0).flatten(0, 1) for plane in planes]
     return rows[0] if len(rows) == 1 else torch.cat(rows)
-
-
-def _plane(rows: Tensor, like: Tensor) -> Tensor:
-    """Inverse of `_rows` for one plane: any integers -> int64 (C, H, W)."""
-    channels, height, width = like.shape
-    symbols = rows.to(like.device).view(height, width, channels)
-    return symbols.permute(2, 0, 1).long()
 
 
 def _uniform(shape: MixtureShape, count: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[Any]]:
