@@ -37,11 +37,7 @@ class Interlaced(PyramidModel):
     def __init__(self, settings: PyramidSettings) -> None:
         colours = [settings.colours()] * (settings.scales + 1)
         super().__init__(settings, make_steps(settings.scales, GROUPS), colours, unit=True)
-
-    @property
-    def multiple(self) -> int:
-        """Images of any size are coded as they are."""
-        return 1
+        self.multiple = 1  # images of any size are coded as they are
 
     def symbols(self, images: Tensor) -> list[Tensor]:
         """See `PyramidModel`; sides are rounded up at every scale."""

@@ -129,6 +129,7 @@ class L3C(PyramidModel):
     """L3C, RGB or RGB Shared, by `settings.kind`.
 
     Attributes:
+        learned: whether z is learned.
         mean: of R, G and B, float32 (1, 3, 1, 1).
         input_weight: float32 (3, 3, 1, 1), and
         input_bias: float32 (3,): with `input_map` "stored", E^(1) gets weight x + bias.
@@ -153,6 +154,7 @@ class L3C(PyramidModel):
             unit=settings.parametrization == "unit",
             shared=shared,
         )
+        self.learned = learned
         self.extractors = nn.ModuleList(
             Extractor(3 if s == 1 else features, features, settings.blocks, channels)
             for s in range(1, scales + 1 if learned else 1)
@@ -161,11 +163,6 @@ class L3C(PyramidModel):
         if settings.input_map == "stored":  # buffers: no optimiser changes them
             self.register_buffer("input_weight", torch.eye(3).view(3, 3, 1, 1) / RGB_SCALE)
             self.register_buffer("input_bias", -torch.tensor(RGB_MEAN) / RGB_SCALE)
-
-    @property
-    def learned(self) -> bool:
-        """Whether z is learned."""
-        return self.settings.kind == "l3c"
 
     def symbols(self, images: Tensor) -> list[Tensor]:
         """See `PyramidModel`; H and W divisible by 2^S."""

@@ -35,6 +35,7 @@ class PyramidModel(Decoder, Model):
     Attributes:
         known: the pixels of z^(s-1) that z^(s) holds already, if there are any; no step has them
             among its targets.
+        multiple: sides of an image are padded to multiples of this before `symbols`.
     """
 
     settings: PyramidSettings
@@ -49,6 +50,7 @@ class PyramidModel(Decoder, Model):
         shared: bool = False,
     ) -> None:
         super().__init__(settings, steps, shapes, shared)
+        self.multiple = 1 << self.scales
         self.parts = ("x", *(f"z{s}" for s in range(1, self.scales + 1)))
         centred = settings.channel_coefficients == "centred"
         finest = {step.predictor: step for step in steps}  # the last step that uses a predictor
@@ -77,11 +79,6 @@ class PyramidModel(Decoder, Model):
         Args:
             images: uint8 (N, 3, H, W); H and W divisible by `multiple`.
         """
-
-    @property
-    def multiple(self) -> int:
-        """The sides of an image are padded to multiples of this before `symbols`."""
-        return 1 << self.scales
 
     def loss(self, images: Tensor) -> dict[str, Tensor]:
         """See `Model`: Eq. 10, without z^(S), whose uniform cost is a constant.
