@@ -42,7 +42,7 @@ from l3c.models.pyramid import PyramidModel
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.tile_codec import Kind, TileCodec
 from l3c.models.zoo import open_codec, read_model
-from l3c.nn.pyramid import CodingStep
+from l3c.nn.pyramid import CodingStep, Outputs
 from l3c.tile_coding import Choice
 
 _ENGINE_TILE = 32  # side of their tiles for the causal engine, which has a thread for each tile
@@ -125,26 +125,26 @@ class SettingCodec(PyramidCodec):
             raise RuntimeError(f"{weights} has no integers")
         integers = IntegerNetwork.load(model, tensors)
         integers.carrier = getattr(torch, setting.carrier)
-        layout = torch.channels_last if setting.channels_last else torch.contiguous_format
-        used = integers if kind == "integer" else None
-        super().__init__(model, setting.device, used, layout)
-        self._batch = setting.batch
-        self._onednn = setting.onednn
+        if not setting.channels_last:
+            self.memory_format = torch.contiguous_format
+        super().__init__(model, setting.device, integers if kind == "integer" else None)
+        self._batch, self._onednn = setting.batch, setting.onednn
+        decoder = integers if kind == "integer" else model
+        self._outputs = decoder.outputs
+        vars(decoder)["outputs"] = self.outputs_as_set
 
-    def predict(
-        self, step: CodingStep, symbols: Tensor, coarser_features: Any
-    ) -> tuple[list[Tensor], Any]:
-        """See `PyramidCodec.predict`: as one of a batch."""
-        # The whole batch of features is passed on, but the parameters of one image only. oneDNN is
+    def outputs_as_set(self, step: CodingStep, values: Tensor, features: Tensor | None) -> Outputs:
+        """See `Decoder.outputs`: as one of a batch."""
+        # The whole batch of features is passed on, but the outputs of one image only. oneDNN is
         # chosen here, because the codec fixes it (`l3c.torch_state`).
-        batch = symbols.expand(self._batch, -1, -1, -1)
+        batch = values.expand(self._batch, -1, -1, -1).contiguous(memory_format=self.memory_format)
         mkldnn: Any = torch.backends.mkldnn
         before, mkldnn.enabled = mkldnn.enabled, self._onednn
         try:
-            params, f = super().predict(step, batch, coarser_features)
+            outputs, f = self._outputs(step, batch, features)
         finally:
             mkldnn.enabled = before
-        return [each[-1:] for each in params], f
+        return [each[-1:] for each in outputs], f
 
 
 class Worker:

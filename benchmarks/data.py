@@ -90,7 +90,7 @@ def of_network(weights: Path, image: Path, size: int = 512) -> Sample:
     count = sum(map(len, symbols))
     return Sample(
         f"{weights.stem} on {image.name} {height}x{width}",
-        codec.network.shape(0),
+        codec.model.shapes[0],
         count // width,
         width,
         np.concatenate(symbols).astype(np.uint16),

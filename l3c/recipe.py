@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from l3c.messages import one_line
-from l3c.models.zoo import SUFFIX, FamilyError, family_name, load_family
+from l3c.models.zoo import SUFFIX, ModelError, family_name, load_family
 from l3c.settings import FrozenSettings, problems
 
 if TYPE_CHECKING:  # families import PyTorch, which takes seconds
@@ -119,7 +119,7 @@ class Recipe(FrozenSettings):
         """
         try:
             return load_family(self.family).Settings.model_validate(self.model)
-        except FamilyError as error:
+        except ModelError as error:
             raise RecipeError(f"{where or self.name}: {error}") from None
         except ValidationError as error:
             reason = "; ".join(problems(error, "model."))

@@ -63,7 +63,7 @@ def test_other_arithmetic_is_told_from_altered_bytes():
     picture = Picture.from_array(smooth(64, 64))
     data = encode_picture(picture, CODEC)
     other = tiny().codec()
-    for parameter in other.network.predictors.parameters():
+    for parameter in other.model.predictors.parameters():
         parameter.mul_(1 + 1e-3)
     other.identity = CODEC.identity
     with pytest.raises(NotExactError):

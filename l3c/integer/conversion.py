@@ -8,68 +8,41 @@ ones make up for what earlier ones lost. docs/integer.md has the derivation and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from l3c.integer.convolution import CARRIER_BITS, IntegerConvolution, largest_sum
 from l3c.integer.network import IntegerNetwork, parameter_grids
-from l3c.nn.layers import Conv, Function, Units
-from l3c.nn.pyramid import CodingStep, PyramidNetwork
+from l3c.nn.layers import Conv, Units, replaced
+from l3c.nn.pyramid import Decoder
 
 EXPONENTS = (10, 11, 12)  # e: a finer grid of activations leaves coarser ones of weights
 MARGIN = 2.0  # photographs differ: activations may be twice those of the calibration
 WEIGHT_LIMIT = (1 << 15) - 1
 
 
-class Statistics:
-    """What a convolution gets and gives on photographs, in double precision; zeros at first.
-
-    Attributes:
-        moment: sum over positions of x x^T, (I k k + 1, I k k + 1), for the values x under a kernel
-            with a 1 for the bias.
-        largest: of the absolute values that it gives, the residual included, by channel (O,).
-    """
-
-    def __init__(self, convolution: Conv) -> None:
-        terms = convolution.weight[0].numel() + 1
-        self.moment = torch.zeros(terms, terms).double()
-        self.largest = torch.zeros(convolution.out_channels).double()
+Statistics = dict[str, tuple[Tensor, Tensor]]
+"""What each convolution, by its name, gets and gives on photographs, in double precision: the sum
+over positions of x x^T, (I k k + 1, I k k + 1), for the values x under a kernel with a 1 for the
+bias; and the largest of the absolute values that it gives, the residual included, (O,)."""
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Which integers represent a tensor: rne(scale value + zero).
-
-    Attributes:
-        scale, zero: float64 (C,).
-    """
-
-    scale: Tensor
-    zero: Tensor
-
-
-def conversions(
-    network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]
-) -> Iterator[IntegerNetwork]:
+@torch.no_grad()
+def conversions(network: Decoder, photographs: Sequence[list[Tensor]]) -> Iterator[IntegerNetwork]:
     """The integers of a trained network on each of the grids, checked.
 
     Args:
-        network: on the CPU.
-        images: photographs to calibrate on, uint8 (H, W, 3); sides are cut to multiples of 2^S. A
-            dozen of 128x128 are enough. They should not be those that are measured.
+        network: on the CPU, in evaluation mode.
+        photographs: symbols of each, see `Decoder`. They should not be those that are measured.
 
     Raises:
         BoundError: what a filter adds to its residual exceeds the bound, whatever its own grid.
-        ValueError: no image is large enough, or the network is not finite on them.
+        ValueError: the network is not finite on them.
     """
-    network = network.eval()
-    statistics = calibrate(network, images)
+    statistics = calibrate(network, photographs)
     for exponent in EXPONENTS:
         integers = IntegerNetwork(network)
         _fill(integers, network, statistics, 2.0**exponent)
@@ -77,125 +50,97 @@ def conversions(
         yield integers
 
 
-def _fill(
-    integers: IntegerNetwork,
-    network: PyramidNetwork,
-    statistics: Mapping[str, Statistics],
-    scale: float,
-) -> None:
-    """Fills all convolutions, for activations on a grid of 1 / `scale`."""
-    sources = {name: each for name, each in network.named_modules() if isinstance(each, Conv)}
-    units = {name: each for name, each in network.named_modules() if isinstance(each, Units)}
-    heads = {f"predictors.{step.predictor}.head": step for step in network.steps}
-    filled = set[str]()
+def calibrate(network: Decoder, photographs: Sequence[list[Tensor]]) -> Statistics:
+    """Of all convolutions that a decoder runs; see `conversions`."""
+    found: Statistics = {}
 
-    def activations(channels: int) -> Grid:
-        return Grid(torch.full((channels,), scale).double(), torch.zeros(channels).double())
+    def forward(name: str, convolution: Conv, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        y = Conv.forward(convolution, x, residual)
+        how = convolution.dilation, convolution.padding
+        columns = functional.unfold(x, convolution.kernel_size, *how)[0].double()  # type: ignore[arg-type]
+        columns = torch.cat([columns, torch.ones_like(columns[:1])])
+        moment, largest = columns @ columns.T, y.abs().amax((0, 2, 3)).double()
+        if name in found:
+            moment, largest = found[name][0] + moment, found[name][1].maximum(largest)
+        found[name] = moment, largest
+        return y
+
+    with replaced(network, Conv, forward):
+        for symbols in photographs:
+            for _ in network.predictions(symbols):
+                pass
+    checked = [*network.parameters(), *(moment for moment, _ in found.values())]
+    if not all(bool(each.isfinite().all()) for each in checked):
+        raise ValueError("weights or activations are not finite: the network cannot be converted")
+    return found
+
+
+def _fill(integers: IntegerNetwork, network: Decoder, statistics: Statistics, scale: float) -> None:
+    """Fills all convolutions, for activations on a grid of 1 / `scale`.
+
+    Grids are pairs: the integers rne(scale value + zero) represent a tensor, float64 (C,) each.
+    """
+    heads = {f"predictors.{step.predictor}.head": step for step in network.steps}
+    activations = torch.tensor([scale]).double(), torch.zeros(1).double()
+    left = dict(statistics)
 
     def fill(name: str, target: IntegerConvolution, inputs: Tensor, _: Tensor | None) -> None:
-        if name in filled:  # a network that serves all scales
+        if name not in left:  # filled already, of a network that serves all scales
             return
-        filled.add(name)
-        source, known = sources[name], statistics[name]
-        grid, output = activations(source.in_channels), activations(source.out_channels)
-        sizes = torch.full((len(known.moment),), scale).double()
+        moment, largest = left.pop(name)
+        source = network.get_submodule(name)
+        assert isinstance(source, Conv)
+        assert source.bias is not None
+        sizes = torch.full((len(moment),), scale).double()
         sizes[-1] = 1
-        moment = known.moment * torch.outer(sizes, sizes)
+        moment = moment * torch.outer(sizes, sizes)
+        by, less = times, plus = activations  # of what it gets, and of what it gives
         if name in heads:
-            grid = _symbols(network, heads[name])
+            by, less = _symbols(network, heads[name].source_scale)
             # All are as likely as another: nothing is known that rounding could make use of.
             moment = torch.diag(torch.cat([inputs[1].double() ** 2, torch.ones(1)]))
-        high = (MARGIN * known.largest * scale).ceil().clamp(1, 1 << (CARRIER_BITS - 2))
-        bounds = torch.stack([torch.zeros_like(high) if source.relu else -high, high]).long()
-        if of_mixture := units.get(name.removesuffix("out") + "units"):
-            output, bounds = _parameters(of_mixture)
-        target.low.copy_(bounds[0])
-        target.high.copy_(bounds[1])
-        _round(target, source, grid, inputs, output, moment)
+        high = (MARGIN * largest * scale).ceil().clamp(1, 1 << (CARRIER_BITS - 2))
+        low = torch.zeros_like(high) if source.relu else -high
+        if name.startswith("classifiers") and name.endswith("out"):
+            units = network.get_submodule(name.removesuffix("out") + "units")
+            assert isinstance(units, Units)
+            bits, least, high = map(torch.from_numpy, parameter_grids(units.shape))
+            times, plus, lowest = (
+                values.flatten().double() * torch.exp2(bits.double())
+                for values in (units.scale, units.shift, units.low)
+            )
+            low = least.maximum(lowest.round().long())
+        target.low.copy_(low)
+        target.high.copy_(high)
+        weight = source.weight.double() * times[:, None, None, None] / by[:, None, None]
+        bias = source.bias.double() * times + plus
+        bias -= (weight * less[:, None, None]).sum((1, 2, 3))
+        _round(target, weight, bias, inputs, moment)
 
     integers.over_bounds(fill)
 
 
-@torch.no_grad()
-def calibrate(
-    network: PyramidNetwork, images: Sequence[npt.NDArray[np.uint8]]
-) -> dict[str, Statistics]:
-    """Statistics of the decoder's convolutions by their names; see `conversions`."""
-    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
-        raise ValueError("the network's weights are not finite: it cannot be converted")
-    statistics: dict[str, Statistics] = {}
-
-    def tapped(name: str, convolution: Conv) -> nn.Module:
-        known = statistics[name] = Statistics(convolution)
-
-        def forward(x: Tensor, residual: Tensor | None = None) -> Tensor:
-            y: Tensor = convolution(x, residual)
-            known.largest = known.largest.maximum(y.abs().amax((0, 2, 3)))
-            how = convolution.dilation, convolution.padding
-            columns = functional.unfold(x, convolution.kernel_size, *how)[0].double()  # type: ignore[arg-type]
-            columns = torch.cat([columns, torch.ones_like(columns[:1])])
-            known.moment += columns @ columns.T
-            return y
-
-        return Function(forward)
-
-    decoder, multiple, count = network.with_modules({Conv: tapped}), 1 << network.scales, 0
-    for image in images:
-        height, width = (side // multiple * multiple for side in image.shape[:2])
-        if height and width:
-            x = torch.from_numpy(image[:height, :width].transpose(2, 0, 1)[None].copy())
-            pyramid = [network.values(0, x), *(z.values for z in network.bottlenecks(x))]
-            count += len([*decoder.predictions(pyramid)])
-    if not count:
-        raise ValueError(f"no image with {multiple} pixels a side to calibrate on")
-    if not all(bool(known.moment.isfinite().all()) for known in statistics.values()):
-        raise ValueError("the network's activations are not finite: it cannot be converted")
-    return statistics
-
-
-def _symbols(network: PyramidNetwork, step: CodingStep) -> Grid:
-    """How 2 symbol - (L - 1) represents what the float network takes for a symbol."""
-    shape = network.shape(step.source_scale)
+def _symbols(network: Decoder, s: int) -> tuple[Tensor, Tensor]:
+    """The grid on which 2 symbol - (L - 1) represents what the float network takes for a symbol."""
+    shape = network.shapes[s]
     ends = torch.tensor([0, shape.levels - 1]).view(1, 1, 1, 2).expand(1, shape.channels, 1, 2)
-    first, last = network.values(step.source_scale, ends)[0, :, 0].double().T
+    first, last = network.values(s, ends)[0, :, 0].double().T
     scale = 2 * (shape.levels - 1) / (last - first)
-    return Grid(scale, -(first + last) / 2 * scale)
+    return scale, -(first + last) / 2 * scale
 
 
-def _parameters(units: Units) -> tuple[Grid, Tensor]:
-    """The coder's grids, for the network's own units, and their bounds."""
-    bits, low, high = map(torch.from_numpy, parameter_grids(units.shape))
-    scale, shift, least = (
-        values.flatten().double() * torch.exp2(bits.double())
-        for values in (units.scale, units.shift, units.low)
-    )
-    return Grid(scale, shift), torch.stack([low.maximum(least.round().long()), high])
-
-
-@torch.no_grad()
 def _round(
-    target: IntegerConvolution,
-    source: Conv,
-    inputs: Grid,
-    bounds: Tensor,
-    output: Grid,
-    moment: Tensor,
+    target: IntegerConvolution, weight: Tensor, bias: Tensor, bounds: Tensor, moment: Tensor
 ) -> None:
     """Weights, biases and shifts: the largest shift that fits, weights rounded in turn.
 
     Args:
         target: to fill.
-        source: in floating point.
-        inputs: grid of what it gets.
+        weight: float64 (O, I, k, k), of the integers that it gets and gives.
+        bias: float64 (O,).
         bounds: of what it gets, int64 (2, I).
-        output: grid of what it gives.
         moment: as in `Statistics`, of the integers that it gets.
     """
-    assert source.bias is not None
-    weight = source.weight.double() * output.scale[:, None, None, None]
-    weight = weight / inputs.scale[:, None, None]
-    bias = source.bias.double() * output.scale + output.zero
-    bias -= (weight * inputs.zero[:, None, None]).sum((1, 2, 3))
     flat = torch.cat([weight.flatten(1), bias[:, None]], dim=1)
     magnitude = bounds.abs().amax(0)
     sums = (weight.abs() * magnitude[:, None, None]).sum((1, 2, 3)) + bias.abs()

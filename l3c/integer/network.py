@@ -5,6 +5,7 @@ Its outputs are the parameters of the mixtures on the coder's grids (coder/CDF.m
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -17,12 +18,12 @@ from coder.shape import MixtureShape
 from coder.tables import LAMBDA_BITS
 from l3c import torch_state
 from l3c.integer.convolution import BoundError, IntegerConvolution
-from l3c.nn.layers import Conv, Function, Units
-from l3c.nn.pyramid import CodingStep, Decoder, PyramidNetwork
+from l3c.nn.layers import Conv, Units, replaced
+from l3c.nn.pyramid import CodingStep, Decoder, Outputs
 
 IDENTITY_BYTES = 8
 VERSION = 1  # of the arithmetic: another definition of any operation is another identity
-MU_LIMIT = (1 << 17) - 1  # 512 symbols: products with lambda fit 32 bits, see `uncentre`
+MU_LIMIT = (1 << 17) - 1  # 512 symbols: products with lambda fit 32 bits, see `IntegerUnits`
 
 _TYPES = (torch.int8, torch.int16, torch.int32)
 
@@ -47,31 +48,24 @@ class IntegerUnits(nn.Module):
         self.shape, self.centred = units.shape, units.centred
 
     def forward(self, x: Tensor) -> Tensor:
-        """Integers (N, P, H, W), int64 or carried in float32 -> int64 or int32."""
+        """Integers (N, P, H, W), carried in float32 or in int64 -> int32 on the coder's grids.
+
+        Where lambda multiplies residuals (`Units`), means of G and B become those for lambdas that
+        multiply values: |mu| < 2^17 and |lambda| <= 2^14, so that products fit 32 bits.
+        """
         parameters = x if x.dtype == torch.int64 else x.int()
-        return uncentre(parameters, self.shape) if self.centred else parameters
-
-
-def uncentre(parameters: Tensor, shape: MixtureShape) -> Tensor:
-    """Means of G and B for lambdas that multiply values, not residuals; see `Units`.
-
-    Args:
-        parameters: integers (N, P, H, W), changed in place. |mu| < 2^17 and |lambda| <= 2^14, so
-            that products fit 32 bits.
-        shape: of three coupled channels.
-    """
-    k = shape.mixtures
-    r, g, b = (parameters[:, (3 + c) * k : (4 + c) * k] for c in range(3))
-    g_r, b_r, b_g = (parameters[:, (9 + c) * k : (10 + c) * k] for c in range(3))
-    half = 1 << (LAMBDA_BITS - 1)
-    by_g = (b_g * g).add_(half).bitwise_right_shift_(LAMBDA_BITS)  # while g is the centred mean
-    b.sub_((b_r * r).add_(half).bitwise_right_shift_(LAMBDA_BITS)).sub_(by_g)
-    g.sub_((g_r * r).add_(half).bitwise_right_shift_(LAMBDA_BITS))
-    return parameters
+        if self.centred:
+            k, half = self.shape.mixtures, 1 << (LAMBDA_BITS - 1)
+            r, g, b = (parameters[:, (3 + c) * k : (4 + c) * k] for c in range(3))
+            g_r, b_r, b_g = (parameters[:, (9 + c) * k : (10 + c) * k] for c in range(3))
+            by_g = (b_g * g).add_(half).bitwise_right_shift_(LAMBDA_BITS)  # while g is centred
+            b.sub_((b_r * r).add_(half).bitwise_right_shift_(LAMBDA_BITS)).sub_(by_g)
+            g.sub_((g_r * r).add_(half).bitwise_right_shift_(LAMBDA_BITS))
+        return parameters.int()
 
 
 class IntegerNetwork(Decoder):
-    """The predictors and classifiers of a pyramid network.
+    """The predictors and classifiers of a network, with integer convolutions in their places.
 
     One grid serves the residual stream of a predictor from its head to its end, and what is added
     to its start: adding is exact. The state is integers only. Before use it must be filled,
@@ -84,31 +78,20 @@ class IntegerNetwork(Decoder):
         carrier: type of the integers in between: float32, or int64 for the slow reference.
     """
 
-    def __init__(self, network: PyramidNetwork) -> None:
-        super().__init__(network.steps, network.shapes, network.shared)
-        copied = network.with_modules(
-            {Conv: lambda _, conv: IntegerConvolution(conv), Units: lambda _, u: IntegerUnits(u)}
-        )
-        self.predictors, self.classifiers = copied.predictors, copied.classifiers
-        self.features = network.settings.features
-        self._facts = {
-            "version": VERSION,
-            "scales": network.scales,
-            "shared": network.shared,
-            "dilations": network.settings.dilations,
-            "centred": network.settings.channel_coefficients == "centred",
-            "shapes": [
-                (shape.channels, shape.levels, shape.mixtures, shape.coupled, shape.sigmoid)
-                for shape in network.shapes
-            ],
-        }
-        if any(step.number for step in network.steps):
-            self._facts["interlaced"] = True
-        self._memory_format = torch.channels_last
+    def __init__(self, network: Decoder) -> None:
+        super().__init__(network.settings, network.steps, network.shapes, network.shared)
+        places: dict[int, nn.Module] = {}  # what is copied as something else
+        for module in [*network.predictors.modules(), *network.classifiers.modules()]:
+            if isinstance(module, Conv):
+                places[id(module)] = IntegerConvolution(module)
+            elif isinstance(module, Units):
+                places[id(module)] = IntegerUnits(module)
+        self.predictors = copy.deepcopy(network.predictors, places)
+        self.classifiers = copy.deepcopy(network.classifiers, places)
         self.carrier = torch.float32
 
     @classmethod
-    def load(cls, network: PyramidNetwork, tensors: Mapping[str, Tensor]) -> IntegerNetwork:
+    def load(cls, network: Decoder, tensors: Mapping[str, Tensor]) -> IntegerNetwork:
         """The integers of a network from the tensors of its file, checked.
 
         Raises:
@@ -164,19 +147,18 @@ class IntegerNetwork(Decoder):
                 is added to its result or None. What it gives is bounded by its clips.
         """
 
-        def visiting(name: str, layer: IntegerConvolution) -> nn.Module:
-            def forward(x: Tensor, residual: Tensor | None = None) -> Tensor:
-                visit(name, layer, _bounds(x), None if residual is None else _bounds(residual))
-                return layer.bounds[:, :, None, None].expand(-1, -1, *x.shape[2:])
+        def forward(
+            name: str, layer: IntegerConvolution, x: Tensor, residual: Tensor | None = None
+        ) -> Tensor:
+            visit(name, layer, _bounds(x), None if residual is None else _bounds(residual))
+            return layer.bounds[:, :, None, None].expand(-1, -1, *x.shape[2:])
 
-            return Function(forward)
-
-        network = self.with_modules(
-            {IntegerConvolution: visiting, IntegerUnits: lambda *_: nn.Identity()}
-        )
-        tops = [torch.full((1, z.channels, 2, 2), z.levels - 1) for z in self.shapes]
-        for _ in network.predictions([torch.cat([-top, top]) for top in tops]):
-            pass
+        symbols = [torch.zeros(2, z.channels, 2, 2, dtype=torch.int64) for z in self.shapes]
+        for plane, z in zip(symbols, self.shapes, strict=True):
+            plane[1] = z.levels - 1
+        with replaced(self, IntegerConvolution, forward):
+            for _ in self.predictions(symbols, self.outputs):
+                pass
 
     def prepare(
         self,
@@ -188,30 +170,38 @@ class IntegerNetwork(Decoder):
         Raises:
             torch_state.InexactError: this machine rounds where it must not.
         """
-        torch_state.check_exact(device, self.features)
+        torch_state.check_exact(device, self.settings.features)
         self.to(device)
-        self._memory_format = memory_format
         for layer in self.modules():
             if isinstance(layer, IntegerConvolution):
                 layer.prepare(memory_format)
         return self
 
-    def predict(
-        self, step: CodingStep, values: Tensor, coarser_features: Tensor | None
-    ) -> tuple[list[Tensor], Tensor | None]:
-        """See `Decoder.predict`; of symbols, int64 (N, C, H, W), each in 0..L-1.
+    def values(self, s: int, symbols: Tensor) -> Tensor:
+        """-(L - 1)..L - 1 for symbols 0..L - 1 of z^(s), in their carrier."""
+        return (2 * symbols - (self.shapes[s].levels - 1)).to(self.carrier)
 
-        Parameters are int32 on the coder's grids, features integers in their carrier.
-        """
+    def predict(self, step: CodingStep, values: Tensor, features: Tensor | None) -> Outputs:
+        """See `Decoder`: int32 on the coder's grids; features are integers in their carrier."""
         with torch_state.exact_arithmetic():
-            z = 2 * values - (self.shape(step.source_scale).levels - 1)  # -(L - 1)..L - 1
-            z = z.to(self.carrier).contiguous(memory_format=self._memory_format)
-            outputs, f = super().predict(step, z, coarser_features)
-            return [params.int() for params in outputs], f
+            return super().predict(step, values, features)
 
     def identity(self) -> bytes:
         """8 bytes of a SHA-256 over all that the parameters depend on, and nothing else."""
-        digest = hashlib.sha256(json.dumps(self._facts, sort_keys=True).encode())
+        facts = {
+            "version": VERSION,
+            "scales": self.scales,
+            "shared": self.shared,
+            "dilations": self.settings.dilations,
+            "centred": self.settings.channel_coefficients == "centred",
+            "shapes": [
+                (shape.channels, shape.levels, shape.mixtures, shape.coupled, shape.sigmoid)
+                for shape in self.shapes
+            ],
+        }
+        if any(step.source for step in self.steps):
+            facts["interlaced"] = True
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         for name, value in sorted(self.tensors().items()):
             digest.update(f"{name} {tuple(value.shape)}".encode())
             digest.update(value.cpu().numpy().astype("<i8").tobytes())
@@ -219,7 +209,7 @@ class IntegerNetwork(Decoder):
 
 
 def _bounds(x: Tensor) -> Tensor:
-    return torch.stack([x[0].amin((1, 2)), x[1].amax((1, 2))])
+    return torch.stack([x[0].amin((1, 2)), x[1].amax((1, 2))]).long()
 
 
 def _in_files(name: str) -> str:

@@ -62,10 +62,6 @@ _THEIRS = (  # our names -> the release's, one after the other; B blocks
 _MEAN, _FIRST = "sub_rgb_mean", "heads.0.head.0"  # the two 1x1 convolutions
 
 
-class CheckpointError(ModelError):
-    """A file that is no checkpoint of the release; one line with the file and the reason."""
-
-
 @dataclass(frozen=True)
 class Checkpoint:
     """A network of the release in our form.
@@ -90,25 +86,20 @@ def read_checkpoint(path: Path, scales: int | None = None) -> Checkpoint:
         scales: of RGB Shared, how often its predictor is applied; as in the release by default.
 
     Raises:
-        CheckpointError: it cannot be read, holds code, or is not of the release's shape.
+        ModelError: it cannot be read, holds code, or is not of the release's shape.
     """
     try:
         name, content, archive = _content(path)
-    except (OSError, EOFError, tarfile.TarError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({one_line(error)})") from None
-    except ValueError as error:
-        raise CheckpointError(f"{path}: {error}") from None
-    try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         tensors = {str(key): value for key, value in loaded["net"].items()}
         model = _model(tensors, _settings(tensors, scales))
-    except Exception as error:  # a damaged pickle raises nearly anything
-        reason = one_line(error)
-        if isinstance(error, ValidationError):
-            reason = "; ".join(problems(error))
-        elif not isinstance(error, ValueError):
-            reason = f"no checkpoint of the release ({reason.partition('. ')[0]})"
-        raise CheckpointError(f"{path}: {name.name}: {reason}") from None
+    except ValidationError as error:
+        raise ModelError(f"{path}: {'; '.join(problems(error))}") from None
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}") from None
+    except Exception as error:  # a damaged archive or pickle raises nearly anything
+        reason = one_line(error).partition(". ")[0]
+        raise ModelError(f"{path}: no checkpoint that can be read ({reason})") from None
     source: dict[str, Any] = {"file": path.name, "checkpoint": name.name}
     if archive is not None:
         source["archive_sha256"] = archive
@@ -167,33 +158,30 @@ def _settings(tensors: Mapping[str, Tensor], scales: int | None) -> L3CSettings:
     """The settings that keys and shapes tell.
 
     Raises:
-        ValueError: they are not those of the release.
+        KeyError: what tells them is missing.
+        ValueError: scales of a network that has its own.
     """
 
     def count(pattern: str) -> int:
         return len({match[0] for match in map(re.compile(pattern).match, tensors) if match})
 
-    nets, levels = count(r"nets\.\d+\."), 0
+    nets = count(r"nets\.\d+\.")
     kind = "l3c" if count(r"heads\.") else "rgb" if nets > 1 else "rgb_shared"
-    try:
-        features, bottleneck, *_ = tensors["nets.0.dec.head.weight"].shape
-        outputs = len(tensors["prob_clfs.0.atrous.lin.weight"])
-        if kind == "l3c":
-            levels = tensors["nets.0.enc.levels"].numel()
-    except (KeyError, AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"no network of the release: {one_line(error)}") from None
     if kind == "rgb_shared":
         nets, scales = scales or SHARED_SCALES, None
     if scales is not None:
         raise ValueError(f"scales: {kind} has {nets}, only RGB Shared has a choice")
+    features, bottleneck, *_ = tensors["nets.0.dec.head.weight"].shape
     found: dict[str, Any] = {
         "kind": kind,
         "features": features,
         "blocks": count(r"nets\.0\.dec\.body\.\d+\.body\.0\.bias"),
-        "mixtures": outputs // 12,  # logits, mu, log sigma, lambda of R, G, B
+        # logits, mu, log sigma, lambda of R, G, B
+        "mixtures": len(tensors["prob_clfs.0.atrous.lin.weight"]) // 12,
         "scales": nets,
     }
     if kind == "l3c":
+        levels = tensors["nets.0.enc.levels"].numel()
         found |= {"bottleneck": bottleneck, "levels": levels, "input_map": "stored"}
     return L3CSettings(**found)
 

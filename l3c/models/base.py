@@ -10,7 +10,8 @@ import copy
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -20,12 +21,13 @@ import torch
 from torch import Tensor, nn
 
 from l3c.files import write_whole
+from l3c.integer.convolution import BoundError
 from l3c.messages import one_line
 from l3c.models.tile_codec import KINDS, RGB, Arithmetic, Kind, TileCodec, UnsupportedError
 from l3c.models.zoo import INTEGER_PREFIX, ModelError, ModelFile, NoArithmeticError
 from l3c.recipe import RecipeError, parse_recipe
 from l3c.settings import FrozenSettings
-from l3c.torch_state import fixed_state
+from l3c.torch_state import InexactError, fixed_state
 
 IDENTITY_BYTES = 8
 
@@ -170,7 +172,6 @@ def load_model(file: ModelFile) -> tuple[Model, dict[str, Tensor] | None]:
     Raises:
         ModelError: weights and card do not fit each other, or the weights are not safetensors.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     file.family  # noqa: B018 - raises where the card has no recipe
@@ -178,16 +179,12 @@ def load_model(file: ModelFile) -> tuple[Model, dict[str, Tensor] | None]:
         model = parse_recipe(file.card["recipe"], str(file.card_path)).make_model()
     except RecipeError as error:
         raise ModelError(f"{file.card_path}: not a model card with a recipe ({error})") from None
-    try:
+    with _fitting(file):
         tensors = load_file(file.weights)
         weights = {k: v for k, v in tensors.items() if not k.startswith(INTEGER_PREFIX)}
         if tensors and not weights:
             raise ModelError(f"{file.weights}: holds only integers, which code but do not train")
         model.load_state_dict(weights)
-    except OSError as error:
-        raise ModelError(f"{file.weights}: cannot be read ({one_line(error)})") from None
-    except (SafetensorError, RuntimeError) as error:
-        raise _misfit(file, error) from None
     integers = {k.removeprefix(INTEGER_PREFIX): v for k, v in tensors.items() if k not in weights}
     return model, integers or None
 
@@ -248,29 +245,31 @@ def write_model(
 
 def open_torch_codec(file: ModelFile, device: str, arithmetic: Kind) -> TileCodec:
     """The codec of a model whose family computes with PyTorch; see `l3c.models.zoo.open_codec`."""
-    from l3c.integer.convolution import BoundError
-    from l3c.torch_state import InexactError
-
     device = choose_device(device)
     model, integers = load_model(file)
     if arithmetic == "integer" and integers is None:
         raise NoArithmeticError(
             f"{file.weights}: has no integers; it codes in floating point (--arithmetic float)"
         )
+    with _fitting(file), fixed_state(inference=False):
+        return model.codec(device, integers if arithmetic == "integer" else None)
+
+
+@contextmanager
+def _fitting(file: ModelFile) -> Iterator[None]:
+    """Raises what is wrong with the weights of a file as `ModelError`."""
+    from safetensors import SafetensorError
+
     try:
-        with fixed_state(inference=False):
-            return model.codec(device, integers if arithmetic == "integer" else None)
-    except BoundError as error:
-        raise ModelError(
-            f"{file.weights}: its integers are not exact, or the card's recipe is another model's: "
-            f"{error}"
-        ) from None
-    except InexactError:
+        yield
+    except InexactError:  # nothing is wrong with them
         raise
     except UnsupportedError as error:
         raise NoArithmeticError(f"{file.weights}: {error}") from None
-    except RuntimeError as error:
-        raise _misfit(file, error) from None
+    except OSError as error:
+        raise ModelError(f"{file.weights}: cannot be read ({one_line(error)})") from None
+    except (SafetensorError, RuntimeError, BoundError) as error:
+        raise ModelError(f"{file.weights}: weights do not fit their card ({error})") from None
 
 
 def choose_device(device: str) -> str:
@@ -286,7 +285,3 @@ def choose_device(device: str) -> str:
     if device == "cuda" and (reason := cuda.why_unavailable()):
         raise ValueError(f"device cuda cannot be used: {reason}")
     return device
-
-
-def _misfit(file: ModelFile, error: Exception) -> ModelError:
-    return ModelError(f"{file.weights}: weights do not fit their card ({error})")

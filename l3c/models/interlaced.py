@@ -20,7 +20,7 @@ from torch import Tensor
 
 from l3c.models.pyramid import PyramidModel
 from l3c.nn import start
-from l3c.nn.pyramid import Bottleneck, PixelGroup, PyramidSettings, make_steps
+from l3c.nn.pyramid import PixelGroup, PyramidSettings, make_steps
 
 A, B = PixelGroup(0, 0, 2), PixelGroup(1, 1, 2)
 C_RIGHT, C_BELOW = PixelGroup(0, 1, 2), PixelGroup(1, 0, 2)
@@ -37,16 +37,11 @@ class Interlaced(PyramidModel):
     def __init__(self, settings: PyramidSettings) -> None:
         colours = [settings.colours()] * (settings.scales + 1)
         super().__init__(settings, make_steps(settings.scales, GROUPS), colours, unit=True)
+        self.multiple = 1  # images of any size are coded as they are
 
-    @property
-    def multiple(self) -> int:
-        """Images of any size are coded as they are."""
-        return 1
-
-    def bottlenecks(self, images: Tensor) -> list[Bottleneck]:
-        """z^(1), ..., z^(S) of images uint8 (N, 3, H, W): sides are rounded up at every scale."""
-        planes = [images[:, :, :: 1 << s, :: 1 << s] for s in range(1, self.scales + 1)]
-        return [Bottleneck(plane.long(), self.values(0, plane)) for plane in planes]
+    def symbols(self, images: Tensor) -> list[Tensor]:
+        """See `PyramidModel`; sides are rounded up at every scale."""
+        return [images[:, :, :: 1 << s, :: 1 << s].float() for s in range(self.scales + 1)]
 
     def values(self, s: int, symbols: Tensor) -> Tensor:
         """The input of a predictor, of any scale: float32 on [-1, 1]."""
@@ -62,7 +57,7 @@ class Interlaced(PyramidModel):
         start.noise(self)
         for step in self.steps:
             predictor, classifiers = self.modules_of(step)
-            head, first = predictor.head.weight, 3 * step.number
+            head, first = predictor.head.weight, 0 if step.source is None else 3
             head[: start.CARRIERS] = 0
             head[first : first + 3, :3, 0, 0] = torch.eye(3)
             if predictor.up is not None:

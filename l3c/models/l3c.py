@@ -27,7 +27,7 @@ from coder.shape import MixtureShape
 from l3c.models.pyramid import PyramidModel
 from l3c.nn import start
 from l3c.nn.layers import Conv, Predictor, ProbabilityClassifier, ResidualStack
-from l3c.nn.pyramid import Bottleneck, PyramidSettings, make_steps
+from l3c.nn.pyramid import PyramidSettings, make_steps
 
 RGB_MEAN = (255 * 0.4488, 255 * 0.4371, 255 * 0.4040)  # of Open Images, as published
 RGB_SCALE = 128  # L3C's first head divides by it
@@ -66,39 +66,25 @@ class L3CSettings(PyramidSettings):
         return self
 
 
-def quantize(z: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+def quantize(z: Tensor, levels: int) -> Tensor:
     """Q: the nearest level forward, the gradient of the soft assignment backward (Sec. 3.2).
 
     Args:
-        z: float (N, C, H, W).
+        z: float (N, C, H, W), any value; levels are evenly spaced on [-1, 1].
         levels: L >= 2.
 
     Returns:
-        Values (N, C, H, W) that carry the gradient of sum_l level_l softmax_l(-sigma_q (z -
-        level_l)^2), and symbols, int64 (N, C, H, W).
+        Symbols in 0..L-1, float32 (N, C, H, W), inverse of `to_values`: values made of them carry
+        the gradient of sum_l level_l softmax_l(-sigma_q (z - level_l)^2).
     """
     z = z.float()  # in bfloat16, which autocast gives, many halves would fall on even levels
-    symbols = to_symbols(z.detach(), levels)
-    hard = to_values(symbols, levels)
+    symbols = torch.round((z.detach().clamp(-1, 1) + 1) * ((levels - 1) / 2))
     if not (torch.is_grad_enabled() and z.requires_grad):
-        return hard, symbols
+        return symbols
     centres = to_values(torch.arange(levels, device=z.device), levels)
     distance = z.unsqueeze(-1) - centres
     soft = (torch.softmax(-SOFTNESS * distance**2, dim=-1) * centres).sum(-1)
-    return hard + (soft - soft.detach()), symbols
-
-
-def to_symbols(z: Tensor, levels: int) -> Tensor:
-    """Index of the nearest of `levels` values evenly spaced on [-1, 1]; inverse of `to_values`.
-
-    Args:
-        z: float (N, C, H, W), any value.
-        levels: L >= 2.
-
-    Returns:
-        int64 (N, C, H, W) in 0..L-1.
-    """
-    return torch.round((z.clamp(-1, 1) + 1) * ((levels - 1) / 2)).long()
+    return symbols + (soft - soft.detach()) * ((levels - 1) / 2)
 
 
 def to_values(symbols: Tensor, levels: int) -> Tensor:
@@ -143,6 +129,7 @@ class L3C(PyramidModel):
     """L3C, RGB or RGB Shared, by `settings.kind`.
 
     Attributes:
+        learned: whether z is learned.
         mean: of R, G and B, float32 (1, 3, 1, 1).
         input_weight: float32 (3, 3, 1, 1), and
         input_bias: float32 (3,): with `input_map` "stored", E^(1) gets weight x + bias.
@@ -167,6 +154,7 @@ class L3C(PyramidModel):
             unit=settings.parametrization == "unit",
             shared=shared,
         )
+        self.learned = learned
         self.extractors = nn.ModuleList(
             Extractor(3 if s == 1 else features, features, settings.blocks, channels)
             for s in range(1, scales + 1 if learned else 1)
@@ -176,25 +164,19 @@ class L3C(PyramidModel):
             self.register_buffer("input_weight", torch.eye(3).view(3, 3, 1, 1) / RGB_SCALE)
             self.register_buffer("input_bias", -torch.tensor(RGB_MEAN) / RGB_SCALE)
 
-    @property
-    def learned(self) -> bool:
-        """Whether z is learned."""
-        return self.settings.kind == "l3c"
-
-    def bottlenecks(self, images: Tensor) -> list[Bottleneck]:
-        """z^(1), ..., z^(S) of images uint8 (N, 3, H, W), H and W divisible by 2^S."""
-        pyramid: list[Bottleneck] = []
+    def symbols(self, images: Tensor) -> list[Tensor]:
+        """See `PyramidModel`; H and W divisible by 2^S."""
+        symbols = [images.float()]
         if self.learned:
             features = self._normalized(images).contiguous(memory_format=torch.channels_last)
             for extractor in self.extractors:
                 features, z = extractor(features)
-                values, symbols = quantize(z, self.settings.levels)
-                pyramid.append(Bottleneck(symbols, values))
+                symbols.append(quantize(z, self.settings.levels))
         else:
-            for s in range(1, self.scales + 1):
+            for _ in range(self.scales):
                 images = downsample(images)
-                pyramid.append(Bottleneck(images.long(), self.values(s, images)))
-        return pyramid
+                symbols.append(images.float())
+        return symbols
 
     def _normalized(self, images: Tensor) -> Tensor:
         """The input of E^(1)."""
@@ -210,12 +192,6 @@ class L3C(PyramidModel):
         if self.settings.parametrization == "unit":
             return symbols.float() / 127.5 - 1
         return symbols.float() - self.mean
-
-    def differentiable_symbols(self, s: int, bottleneck: Bottleneck) -> Tensor:
-        """Symbols of z^(s): made of its values where it is learned, which carry its gradient."""
-        if self.learned:
-            return (bottleneck.values + 1) * ((self.settings.levels - 1) / 2)
-        return super().differentiable_symbols(s, bottleneck)
 
     @torch.no_grad()
     def initialize(self, seed: int) -> None:

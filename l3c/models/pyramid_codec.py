@@ -29,8 +29,14 @@ from coder.tables import FREQUENCY_BITS
 from l3c.integer.network import IntegerNetwork, parameter_grids
 from l3c.models.base import TorchTileCodec
 from l3c.models.tile_codec import RGB, Arithmetic, Bits, Sample, TileCodec, UnsupportedError
-from l3c.nn.mixture import negative_log_likelihood, sample, with_probability_floor
-from l3c.nn.pyramid import CodingStep, PixelGroup, scale_name
+from l3c.nn.mixture import (
+    Mixture,
+    negative_log_likelihood,
+    sample,
+    split,
+    with_probability_floor,
+)
+from l3c.nn.pyramid import CodingStep, Outputs, PixelGroup
 from l3c.stopwatch import timed
 from l3c.threads import torch_threads
 from l3c.torch_state import fixed_state
@@ -41,40 +47,36 @@ if TYPE_CHECKING:
 SMALL = 2048  # positions that one thread predicts: little work, far above those seen
 TOGETHER = 1 << 17  # pixels of the tiles that are predicted at once; more would only take memory
 
-Predicted = list[tuple[PixelGroup, Tensor]]
-"""The targets of a step with their mixture parameters, (N, P, H, W)."""
-
 
 class PyramidCodec(TorchTileCodec["PyramidModel"]):
     """Encodes and decodes RGB tiles with one network.
 
     Args:
-        network: with its weights.
+        model: with its weights.
         device: "cpu" or "cuda".
-        integers: the decoder in integers, checked; without it the network predicts in float32.
+        integers: the decoder in integers, checked; without it the model predicts in float32.
+
+    Attributes:
         memory_format: of activations and weights.
 
     Raises:
         l3c.torch_state.InexactError: with integers, on a machine that cannot run them exactly.
     """
 
+    memory_format = torch.channels_last
+
     @fixed_state(inference=False)
     def __init__(
-        self,
-        network: PyramidModel,
-        device: str = "cpu",
-        integers: IntegerNetwork | None = None,
-        memory_format: torch.memory_format = torch.channels_last,
+        self, model: PyramidModel, device: str = "cpu", integers: IntegerNetwork | None = None
     ) -> None:
-        super().__init__(network, device)
-        self.network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
-        self.coarsest = network.shape(network.scales)
-        scales = [network.scales, *(step.s - 1 for step in network.steps)]
-        self.stream_parts = tuple(map(scale_name, scales))
-        self._memory_format, self._integers = memory_format, integers
+        super().__init__(model, device)
+        model.to(memory_format=self.memory_format)  # type: ignore[call-overload]
+        self.parts, self.coarsest = model.parts, model.shapes[-1]
+        self.stream_parts = (self.parts[-1], *(self.parts[step.s - 1] for step in model.steps))
+        self._integers = integers
         if integers:
             self.arithmetic, self.identity = Arithmetic.INTEGER, integers.identity()
-            integers.prepare(self.device, memory_format)
+            integers.prepare(self.device, self.memory_format)
 
     def encode(self, tile: RGB) -> list[bytes]:
         """Streams of z^(S), and of every step in the order of decoding; see `TileCodec`."""
@@ -103,136 +105,125 @@ class PyramidCodec(TorchTileCodec["PyramidModel"]):
         with timed("network"):
             # Extractors are in floating point: one tile at a time gives z that no batch changes.
             symbols = [torch.cat(s) for s in zip(*map(self.symbols, tiles), strict=True)]
-        with timed("range_coder", scale_name(self.network.scales)):
-            rows = [_rows([plane]).flatten().numpy() for plane in symbols[-1].cpu()]
-            threads = torch.get_num_threads()
-            streams = [
-                [range_coder.encode(each, *_uniform(self.coarsest, len(each)), threads)]
-                for each in rows
-            ]
-        for step, predicted in self.predictions(symbols):
-            shape = self.network.shape(step.s - 1)
-            with timed("coder", scale_name(step.s - 1)):
-                for number, of_tile in enumerate(streams):
-                    wanted = [target.select(symbols[step.s - 1])[number] for target, _ in predicted]
-                    params = [each[number] for _, each in predicted]
-                    of_tile.append(self._encode_mixture(wanted, params, shape))
+        streams: list[list[bytes]] = [[] for _ in tiles]
+        for tile, planes, params, shape in self._walk(symbols):
+            rows, threads = _rows(planes), torch.get_num_threads()
+            if not params:
+                indices = rows.flatten().cpu().numpy()
+                data = range_coder.encode(indices, *_uniform(shape, len(indices)), threads)
+            elif self.device.type == "cuda":
+                data = cuda.encode_mixture(rows, _rows(params), shape)
+            else:
+                data = range_coder.encode_mixture(rows.numpy(), parameters(params), shape, threads)
+            streams[tile].append(data)
         return streams
 
     def _decode(self, tiles: Sequence[list[bytes]], height: int, width: int) -> list[RGB]:
         symbols = self.blank_symbols(height, width, len(tiles))
-        with timed("range_coder", scale_name(self.network.scales)):
-            for streams, plane in zip(tiles, symbols[-1], strict=True):
-                uniform = _uniform(self.coarsest, plane.numel())
-                rows = range_coder.decode(streams[0], *uniform, torch.get_num_threads())
-                plane.copy_(_plane(torch.from_numpy(rows), plane))
-        for number, (step, predicted) in enumerate(self.predictions(symbols), 1):
-            shape = self.network.shape(step.s - 1)
-            with timed("coder", scale_name(step.s - 1)):
-                for tile, streams in enumerate(tiles):
-                    params = [each[tile] for _, each in predicted]
-                    decoded = self._decode_mixture(streams[number], params, shape)
-                    for target, _ in predicted:
-                        plane = target.select(symbols[step.s - 1])[tile]
-                        count = plane[0].numel()
-                        plane.copy_(_plane(decoded[:count], plane))
-                        decoded = decoded[count:]
+        left = [iter(streams) for streams in tiles]
+        for tile, planes, params, shape in self._walk(symbols):
+            data, threads = next(left[tile]), torch.get_num_threads()
+            if not params:
+                uniform = _uniform(shape, planes[0].numel())
+                rows = torch.from_numpy(range_coder.decode(data, *uniform, threads))
+            elif self.device.type == "cuda":
+                rows = cuda.decode_mixture(data, _rows(params), shape)
+            else:
+                decoded = range_coder.decode_mixture(data, parameters(params), shape, threads)
+                rows = torch.from_numpy(decoded)
+            parts = rows.flatten().to(self.device).long().split([each.numel() for each in planes])
+            for plane, part in zip(planes, parts, strict=True):
+                channels, *sides = plane.shape
+                plane.copy_(part.view(*sides, channels).permute(2, 0, 1))
         return [*_pixels(symbols[0])]
 
-    def _encode_mixture(
-        self, symbols: list[Tensor], params: list[Tensor], shape: MixtureShape
-    ) -> bytes:
-        if self.device.type == "cuda":
-            return cuda.encode_mixture(_rows(symbols), _rows(params), shape)
-        rows, threads = _rows(symbols).numpy(), torch.get_num_threads()
-        return range_coder.encode_mixture(rows, parameters(params), shape, threads)
+    def _walk(
+        self, symbols: list[Tensor]
+    ) -> Iterator[tuple[int, list[Tensor], list[Tensor], MixtureShape]]:
+        """What each stream holds, those of all tiles in turn, in the order of decoding.
 
-    def _decode_mixture(self, data: bytes, params: list[Tensor], shape: MixtureShape) -> Tensor:
-        if self.device.type == "cuda":
-            return cuda.decode_mixture(data, _rows(params), shape)
-        threads = torch.get_num_threads()
-        symbols = range_coder.decode_mixture(data, parameters(params), shape, threads)
-        return torch.from_numpy(symbols)
+        Yields:
+            The number of the tile; the planes (C, H, W), views of the symbols, that the stream
+            holds one after the other; the parameters (P, H, W) of each, none of z^(S), whose
+            symbols are equally likely; and the shape of their mixtures.
+        """
+        with timed("range_coder", self.parts[-1]):
+            for tile, plane in enumerate(symbols[-1]):
+                yield tile, [plane], [], self.coarsest
+        for step, predicted in self.predictions(symbols):
+            with timed("coder", self.parts[step.s - 1]):
+                for tile in range(len(symbols[0])):
+                    planes = [target.select(symbols[step.s - 1])[tile] for target, _ in predicted]
+                    params = [each[tile] for _, each in predicted]
+                    yield tile, planes, params, self.model.shapes[step.s - 1]
 
     def symbols(self, tile: RGB) -> list[Tensor]:
         """Symbols of x, z^(1), ..., z^(S): int64 (1, C, H, W), x without padding.
 
         The last row and column are repeated up to the sides that the network needs.
         """
-        missing = [(0, -side % self.network.multiple) for side in tile.shape[:2]]
+        missing = [(0, -side % self.model.multiple) for side in tile.shape[:2]]
         padded = np.pad(tile, [*missing, (0, 0)], mode="edge")
-        pyramid = self.network.bottlenecks(self.images(padded))
-        return [self.images(tile).long(), *(bottleneck.symbols for bottleneck in pyramid)]
+        planes = [self.images(tile), *self.model.symbols(self.images(padded))[1:]]
+        return [plane.long() for plane in planes]
 
     def blank_symbols(self, height: int, width: int, batch: int = 1) -> list[Tensor]:
         """Zeros of the same sizes, of `batch` images."""
-        network, sizes = self.network, [(height, width)]
-        padded = [side + -side % network.multiple for side in (height, width)]
-        sizes += [(-(-padded[0] >> s), -(-padded[1] >> s)) for s in range(1, network.scales + 1)]
-        return [
-            torch.zeros(batch, shape.channels, *size, dtype=torch.int64, device=self.device)
-            for shape, size in zip(network.shapes, sizes, strict=True)
-        ]
+        padded = [side + -side % self.model.multiple for side in (height, width)]
+        planes = []
+        for s, shape in enumerate(self.model.shapes):
+            size = [-(-side >> s) for side in padded] if s else (height, width)
+            plane = torch.zeros(batch, shape.channels, *size, dtype=torch.int64)
+            planes.append(plane.to(self.device))
+        return planes
 
-    def predictions(self, symbols: list[Tensor]) -> Iterator[tuple[CodingStep, Predicted]]:
-        """Every step with its targets and as many mixture parameters as there are pixels.
+    def predictions(
+        self, symbols: list[Tensor]
+    ) -> Iterator[tuple[CodingStep, list[tuple[PixelGroup, Tensor]]]]:
+        """See `Decoder.predictions`; of symbols int64, which a decoder fills in on the way.
 
-        Args:
-            symbols: of x, z^(1), ..., z^(S), int64 (N, C, H, W). They are read step by step: a
-                decoder fills in what it was given before it asks for the next.
+        Parameters are float32, or int32 on the coder's grids with integers: see `mixtures`.
         """
-        features, known = None, self.network.known
-        for step in self.network.steps:
-            plane = symbols[step.s - 1]
-            if known is not None and step.number == 0:
-                known.select(plane).copy_(symbols[step.s])
-            with timed("network", scale_name(step.s - 1)):
-                outputs, features = self.predict(step, step.inputs(symbols), features)
-            predicted = []
-            for target, params in zip(step.targets, outputs, strict=True):
-                height, width = target.select(plane).shape[2:]
-                predicted.append((target, params[:, :, :height, :width]))
+        known, decoder = self.model.known, self._integers or self.model
+        for step, predicted in decoder.predictions(symbols, self.predict):
+            if known is not None:
+                known.select(symbols[step.s - 1]).copy_(symbols[step.s])
             yield step, predicted
 
-    def predict(
-        self, step: CodingStep, symbols: Tensor, coarser_features: Tensor | None
-    ) -> tuple[list[Tensor], Any]:
-        """See `Decoder.predict`; of symbols, int64 (N, C, H, W).
+    def predict(self, step: CodingStep, values: Tensor, features: Tensor | None) -> Outputs:
+        """See `Decoder.predict`."""
+        values = values.contiguous(memory_format=self.memory_format)
+        with timed("network", self.parts[step.s - 1]):
+            if self._integers:
+                return self._integers.predict(step, values, features)
+            with torch_threads(1 if values[:, 0].numel() <= SMALL else None):
+                return self.model.predict(step, values, features)
 
-        Parameters are float32, or int32 on the coder's grids with integers.
-        """
-        if self._integers is not None:
-            return self._integers.predict(step, symbols, coarser_features)
-        with torch_threads(1 if symbols[:, 0].numel() <= SMALL else None):
-            values = self.network.values(step.source_scale, symbols)
-            values = values.contiguous(memory_format=self._memory_format)
-            return self.network.predict(step, values, coarser_features)
-
-    def reals(self, s: int, mixture_params: Tensor) -> Tensor:
-        """The parameters of z^(s) as float32, as the float network gives them."""
-        if self._integers is None:
-            return mixture_params
-        bits = torch.from_numpy(parameter_grids(self.network.shape(s))[0]).to(self.device)
-        return mixture_params / torch.exp2(bits.float()).view(1, -1, 1, 1)
+    def mixtures(self, s: int, params: Tensor) -> Mixture:
+        """Those of z^(s) in float32, of `predictions` (N, P, H, W)."""
+        shape = self.model.shapes[s]
+        if self._integers:
+            bits = torch.from_numpy(parameter_grids(shape)[0]).to(self.device)
+            params = params / torch.exp2(bits.float()).view(1, -1, 1, 1)
+        return split(params, shape)
 
     def symbol_bits(self, tile: RGB) -> Mapping[str, Bits]:
         """See `TileCodec`; x without padding, z^(s) with it (`mixture.with_probability_floor`)."""
-        network, symbols = self.network, self.symbols(tile)
+        symbols = self.symbols(tile)
         bits = [torch.zeros_like(plane[0], dtype=torch.float64) for plane in symbols]
         bits[-1].fill_(float(np.log2(self.coarsest.levels)))
         for step, predicted in self.predictions(symbols):
-            s = step.s - 1
+            s, levels = step.s - 1, self.model.shapes[step.s - 1].levels
             for target, params in predicted:
-                mixture, levels = network.split(s, self.reals(s, params)), network.shape(s).levels
                 pixels = target.select(symbols[s]).float()
-                nats = negative_log_likelihood(pixels, mixture, levels)
+                nats = negative_log_likelihood(pixels, self.mixtures(s, params), levels)
                 floored = with_probability_floor(nats, levels)[0].permute(2, 0, 1)
                 target.select(bits[s]).copy_(floored / float(np.log(2)))
-        return {scale_name(s): plane.cpu().numpy() for s, plane in enumerate(bits)}
+        return {part: plane.cpu().numpy() for part, plane in zip(self.parts, bits, strict=True)}
 
     def channel_names(self, part: str, channels: int) -> list[str]:
         """See `TileCodec`; scales that are smaller images have colours too."""
-        colours = self.network.shape(self.network.parts.index(part)).coupled
+        colours = self.model.shapes[self.parts.index(part)].coupled
         return [*"RGB"] if colours else super().channel_names(part, channels)
 
     def sample_parts(self, tile: RGB, seed: int = 0) -> list[Sample]:
@@ -242,7 +233,7 @@ class PyramidCodec(TorchTileCodec["PyramidModel"]):
             tile: uint8 (H, W, 3).
             seed: of the random numbers; each sample has its own stream of them.
         """
-        stored, parts = self.symbols(tile), self.network.parts
+        stored, parts = self.symbols(tile), self.parts
         bits = [part.sum() / tile.size for part in self.symbol_bits(tile).values()]
         samples = [Sample("truth", tile, sum(bits))]
         for finest in range(1, len(parts)):  # z^(finest) and above are stored
@@ -260,15 +251,15 @@ class PyramidCodec(TorchTileCodec["PyramidModel"]):
         generator = torch.Generator(self.device).manual_seed(seed)
         symbols = self.blank_symbols(height, width, count)
         symbols[-1].random_(0, self.coarsest.levels, generator=generator)
-        return self._drawn(symbols, self.network.scales, generator)
+        return self._drawn(symbols, self.model.scales, generator)
 
     def _drawn(self, symbols: list[Tensor], finest: int, generator: torch.Generator) -> RGB:
         """Images whose scales below `finest`, filled in, are drawn from their mixtures."""
         for step, predicted in self.predictions(symbols):
             s = step.s - 1
             for target, params in predicted if s < finest else ():
-                mixture = self.network.split(s, self.reals(s, params))
-                pixels = sample(mixture, self.network.shape(s).levels, generator)
+                levels = self.model.shapes[s].levels
+                pixels = sample(self.mixtures(s, params), levels, generator)
                 target.select(symbols[s]).copy_(pixels)
         return _pixels(symbols[0])
 
@@ -297,13 +288,6 @@ def _rows(planes: list[Tensor]) -> Tensor:
     """Each (C, H, W) -> all (pixels, C), one after the other; a single one is not copied."""
     rows = [plane.permute(1, 2, 0).flatten(0, 1) for plane in planes]
     return rows[0] if len(rows) == 1 else torch.cat(rows)
-
-
-def _plane(rows: Tensor, like: Tensor) -> Tensor:
-    """Inverse of `_rows` for one plane: any integers -> int64 (C, H, W)."""
-    channels, height, width = like.shape
-    symbols = rows.to(like.device).view(height, width, channels)
-    return symbols.permute(2, 0, 1).long()
 
 
 def _uniform(shape: MixtureShape, count: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[Any]]:

@@ -51,10 +51,6 @@ class NoArithmeticError(ModelError):
     """The model does not code in the arithmetic, or on the device, that was asked for."""
 
 
-class FamilyError(ModelError):
-    """No such family, or a file that does not define one."""
-
-
 @dataclass(frozen=True)
 class ModelFile:
     """A model as files: its name, the path of its weights, and its card."""
@@ -129,12 +125,14 @@ def read_model(weights: Path | str) -> ModelFile:
     return ModelFile(weights.stem, weights, content if isinstance(content, dict) else {})
 
 
-def named_model(model: str | Path | None = None) -> ModelFile:
+def named_model(model: ModelFile | str | Path | None = None) -> ModelFile:
     """A released model by its name, or a file by its path; the package's default for None.
 
     Raises:
         ModelError: neither; the message lists the names.
     """
+    if isinstance(model, ModelFile):
+        return model
     name = str(model or DEFAULT)
     there = {candidate.name: candidate for candidate in released()}
     if name in there:
@@ -168,7 +166,7 @@ def open_codec(
         raise ValueError(f"arithmetic must be one of {', '.join(KINDS)}, got {arithmetic!r}")
     if device not in DEVICES:
         raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device!r}")
-    file = model if isinstance(model, ModelFile) else named_model(model)
+    file = named_model(model)
     try:
         modified = file.weights.stat().st_mtime_ns
     except OSError as error:
@@ -179,12 +177,13 @@ def open_codec(
 @lru_cache(maxsize=4)
 def _open(weights: Path, modified_ns: int, device: str, arithmetic: Kind) -> TileCodec:
     file = read_model(weights)
+    family = file.family
     try:
         with naming_extra("train"):
-            opener: Any = vars(_module(file.family)).get(OPENER)
+            opener: Any = vars(_module(family)).get(OPENER)
             if opener is None:
                 from l3c.models.base import open_torch_codec as opener
-    except (FamilyError, MissingExtraError) as error:
+    except (ModelError, MissingExtraError) as error:
         raise ModelError(f"{file.card_path}: {error}") from None
     codec: TileCodec = opener(file, device, arithmetic)
     if codec.identity != file.identity(arithmetic):
@@ -215,7 +214,7 @@ def find_codec(
     if device == "auto" and arithmetic == Arithmetic.FLOAT_CPU:
         device = "cpu"
     kind = arithmetic.kind
-    named = [model if isinstance(model, ModelFile) else named_model(model) for model in more]
+    named = [named_model(model) for model in more]
     candidates = named + [model for model in released() if model not in named]
     for model in candidates:
         if model.identity(kind) == identity:
@@ -234,19 +233,18 @@ def load_family(name: str) -> type[Model]:
         name: of a file in this folder, such as "l3c", or the path of a Python file.
 
     Raises:
-        FamilyError: naming what there is, or what is wrong with the file.
+        ModelError: naming what there is, or what is wrong with the file.
     """
-    family = _class_of(_module(name))
-    if family is None:
-        raise FamilyError(f"{name}: defines no FAMILY, a subclass of l3c.models.base.Model")
-    return family
+    if family := _class_of(_module(name)):
+        return family
+    raise ModelError(f"{name}: defines no FAMILY, a subclass of l3c.models.base.Model")
 
 
 def family_name(name: str) -> str:
     """What to publish of a family: a file by its name and the start of its SHA-256, not its path.
 
     Raises:
-        FamilyError: the file cannot be read.
+        ModelError: the file cannot be read.
     """
     if not name.endswith(SUFFIX):
         return name
@@ -255,7 +253,7 @@ def family_name(name: str) -> str:
     try:
         return f"{Path(name).name} {hashlib.sha256(Path(name).read_bytes()).hexdigest()[:12]}"
     except OSError as error:
-        raise FamilyError(f"{name}: cannot be read ({one_line(error)})") from None
+        raise ModelError(f"{name}: cannot be read ({one_line(error)})") from None
 
 
 def _module(name: str) -> ModuleType:
@@ -263,7 +261,7 @@ def _module(name: str) -> ModuleType:
         try:
             return load_file(Path(name))
         except MethodFileError as error:
-            raise FamilyError(str(error)) from error
+            raise ModelError(str(error)) from error
     found = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
     if name in found:
         module = importlib.import_module(f"l3c.models.{name}")
@@ -271,7 +269,7 @@ def _module(name: str) -> ModuleType:
             return module
     modules = {each: importlib.import_module(f"l3c.models.{each}") for each in found}
     names = ", ".join(each for each, module in modules.items() if _class_of(module))
-    raise FamilyError(
+    raise ModelError(
         f"no family of models is called {name!r}; there are: {names}; or name a {SUFFIX} file"
     )
 

@@ -1,13 +1,14 @@
 """Convolutional building blocks, predictor D and probability classifier (L3C Fig. 2).
 
-Every convolution is a `Conv`, so that the same network also runs with others in their place
-(`Decoder.with_modules`): integers (`l3c.integer`), or their bounds.
+Every convolution is a `Conv`, in whose place `l3c.integer` puts one of integers.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Literal
 
 import torch
@@ -142,12 +143,7 @@ class ProbabilityClassifier(nn.Module):
         self.units = units
 
     def forward(self, f: Tensor) -> Tensor:
-        """(N, Cf, H, W) -> (N, P, H, W), see `Units`."""
-        parameters: Tensor = self.units(self.outputs(f))
-        return parameters
-
-    def outputs(self, f: Tensor) -> Tensor:
-        """The same in the network's own units."""
+        """(N, Cf, H, W) -> (N, P, H, W) in the network's own units: what `units` takes."""
         outputs: Tensor = self.out(torch.cat([b(f) for b in self.branches], dim=1))
         return outputs
 
@@ -216,13 +212,16 @@ class Units(nn.Module):
         )
 
 
-class Function(nn.Module):
-    """A function in the place of a module."""
-
-    def __init__(self, function: Callable[..., Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, *arguments: Tensor | None) -> Tensor:
-        """What the function gives."""
-        return self.function(*arguments)
+@contextmanager
+def replaced(
+    network: nn.Module, kind: type[nn.Module], forward: Callable[..., Tensor]
+) -> Iterator[None]:
+    """In this context the modules of a kind compute with a function of name, module and inputs."""
+    modules = [(name, each) for name, each in network.named_modules() if isinstance(each, kind)]
+    for name, module in modules:
+        vars(module)["forward"] = partial(forward, name, module)
+    try:
+        yield
+    finally:
+        for _, module in modules:
+            del vars(module)["forward"]

@@ -25,7 +25,7 @@ from l3c.nn.layers import (
     ResidualBlock,
     ResidualStack,
 )
-from l3c.nn.pyramid import PyramidNetwork
+from l3c.nn.pyramid import Decoder
 
 FOLLOW = 0.9  # lambda of G from R and of B from G at the start
 CHROMA_GAIN = 1.0  # z of colour differences; more would clip strong colours
@@ -44,7 +44,7 @@ CONTRAST_CARRIERS = 6.0  # and on a predictor's carriers
 
 
 @torch.no_grad()
-def noise(network: PyramidNetwork) -> None:
+def noise(network: Decoder) -> None:
     """Kaiming noise everywhere; residual branches damped, carriers left out of them.
 
     The first block of each predictor sees contrasts of the carriers.

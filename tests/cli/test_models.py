@@ -63,7 +63,7 @@ def test_nothing_is_imported_without_photographs_or_from_other_files(run, photog
     assert run(*command, tmp_path / "x.pt", "--calibrate", photographs).code == 2
     other = ("models", "import", photographs / "crop.png", "-o", weights)
     ended = run(*other, "--calibrate", photographs, "--json")
-    assert (ended.code, ended.content["error"]["type"]) == (4, "CheckpointError")
+    assert (ended.code, ended.content["error"]["type"]) == (4, "ModelError")
     assert (files_in(empty), weights.exists()) == (["grey.png"], False)
 
 

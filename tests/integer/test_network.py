@@ -24,7 +24,6 @@ from torch.nn.functional import conv2d
 from l3c import torch_state
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat.container import unpack
-from l3c.integer.conversion import conversions
 from l3c.integer.convolution import BoundError, IntegerConvolution
 from l3c.integer.network import IntegerNetwork
 from l3c.models.pyramid_codec import PyramidCodec
@@ -45,9 +44,9 @@ def test_float32_carries_what_int64_says(kind, memory_format):
     symbols = tiny(kind).codec().symbols(np.concatenate([smooth(21, 27), noise(20, 27, 3)]))
     features = wanted_features = None
     for step in fast.steps:
-        inputs = step.inputs(symbols)
-        outputs, features = fast.predict(step, inputs, features)
-        wanted, wanted_features = slow.predict(step, inputs, wanted_features)
+        inputs, s = step.inputs(symbols), step.source_scale
+        outputs, features = fast.predict(step, fast.values(s, inputs), features)
+        wanted, wanted_features = slow.predict(step, slow.values(s, inputs), wanted_features)
         for params, expected in zip(outputs, wanted, strict=True):
             assert params.dtype == torch.int32
             assert torch.equal(params, expected)
@@ -132,19 +131,21 @@ def test_a_layer_is_the_same_in_both(seed, height, width):
     assert torch.equal(got.long(), layer(x, residual))
 
 
-def test_settings_come_back_when_the_last_thread_leaves():
+def test_one_thread_at_a_time_changes_the_settings_of_the_process():
+    def precision():
+        with torch_state.exact_arithmetic():
+            return torch.backends.mkldnn.matmul.fp32_precision
+
     torch.set_float32_matmul_precision("medium")
     try:
-        matmul = torch.backends.mkldnn.matmul
-        before = matmul.fp32_precision
-        first, second = torch_state.exact_arithmetic(), torch_state.exact_arithmetic()
-        first.__enter__()
+        before = torch.backends.mkldnn.matmul.fp32_precision
         with ThreadPoolExecutor(1) as other:
-            other.submit(second.__enter__).result()
-            first.__exit__(None, None, None)
-            assert matmul.fp32_precision == "ieee" != before
-            other.submit(second.__exit__, None, None, None).result()
-        assert matmul.fp32_precision == before
+            with torch_state.exact_arithmetic():
+                waiting = other.submit(precision)
+                assert precision() == "ieee" != before
+                assert not waiting.done()
+            assert waiting.result() == "ieee"
+        assert torch.backends.mkldnn.matmul.fp32_precision == before
     finally:
         torch.set_float32_matmul_precision("highest")
 
@@ -177,7 +178,7 @@ def test_a_machine_that_rounds_is_refused(wrong, monkeypatch):
 
 def test_nothing_to_calibrate_on_is_an_error():
     with pytest.raises(ValueError, match="8 pixels"):
-        next(conversions(tiny(), [smooth(7, 100)]))
+        tiny().to_integers([smooth(7, 100)])
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_what_is_not_finite_is_refused(name, value):
     with torch.no_grad():
         network.get_parameter(name)[0] = value
     with pytest.raises(ValueError, match="finite"):
-        next(conversions(network, [smooth(32, 32)]))
+        network.to_integers([smooth(32, 32)])
 
 
 MIXED_SHA256 = "d8b2ff79006051d18400840f92ab804aa6a1492931b06737d1822405c7794f29"
@@ -208,20 +209,16 @@ def codec_of(case, carrier=torch.float32):
     return PyramidCodec(model, "cpu", integers)
 
 
-def decoded(codec, data):
-    return decode_picture(data, lambda identity, arithmetic: codec).samples
-
-
 @pytest.mark.parametrize("carrier", [torch.float32, torch.int64])
 @pytest.mark.parametrize("case", CASES)
 def test_golden_files_decode_for_ever(case, carrier):
     codec = codec_of(case, carrier)
     assert codec.identity.hex() == CASES[case]["identity"]
     data = (GOLDEN / f"integer-{case}.l3c").read_bytes()
-    pixels = decoded(codec, data)
-    assert hashlib.sha256(pixels.tobytes()).hexdigest() == CASES[case]["pixel_sha256"]
+    picture = decode_picture(data, lambda identity, arithmetic: codec)
+    pixels = picture.samples.tobytes()
+    assert hashlib.sha256(pixels).hexdigest() == CASES[case]["pixel_sha256"]
     if "l3c" not in case and case != "paper":  # z is made in floating point, and may differ
-        picture = decode_picture(data, lambda identity, arithmetic: codec)
         assert encode_picture(picture, codec, choice=Choice.NETWORK) == data
 
 
@@ -231,7 +228,8 @@ def test_a_golden_file_of_format_3_decodes_for_ever():
     assert container.version == 3
     found = [split_payload(container, tile.payload or b"")[0] for tile in container.tiles]
     assert found == [True, False, True]
-    assert hashlib.sha256(decoded(codec, data).tobytes()).hexdigest() == MIXED_SHA256
+    pixels = decode_picture(data, lambda identity, arithmetic: codec).samples.tobytes()
+    assert hashlib.sha256(pixels).hexdigest() == MIXED_SHA256
 
 
 def test_golden_files_are_those_listed():

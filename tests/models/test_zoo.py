@@ -19,7 +19,7 @@ from tiny_models import integer_network, integers, tiny, write_model
 from l3c.fileformat.errors import ModelMismatchError
 from l3c.models import zoo
 from l3c.models.tile_codec import KINDS, Arithmetic
-from l3c.models.zoo import FamilyError, load_family
+from l3c.models.zoo import ModelError, load_family
 from tools.release import DATA_LICENCES, release
 
 
@@ -137,7 +137,7 @@ def test_release_halves_the_weights(tmp_path):
     assert card["identity"] == codec.identity.hex() != tiny().identity().hex()
     assert released.stat().st_size < 0.75 * weights.stat().st_size
     whole = dict(tiny().named_parameters())
-    for name, value in codec.network.named_parameters():
+    for name, value in codec.model.named_parameters():
         assert np.allclose(value.detach(), whole[name].detach(), rtol=1e-3, atol=1e-4)
 
 
@@ -164,7 +164,7 @@ def test_a_file_without_a_family_is_refused(text, reason, tmp_path):
     path = tmp_path / "mine.py"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(FamilyError) as error:
+    with pytest.raises(ModelError) as error:
         load_family(str(path))
     assert str(path) in str(error.value)
     assert reason in str(error.value)
@@ -172,7 +172,7 @@ def test_a_file_without_a_family_is_refused(text, reason, tmp_path):
 
 @pytest.mark.parametrize("name", ["l3d", "zoo", "base"])
 def test_an_unknown_name_is_answered_by_those_there_are(name):
-    with pytest.raises(FamilyError) as error:
+    with pytest.raises(ModelError) as error:
         load_family(name)
     names = str(error.value).partition("there are: ")[2].partition(";")[0]
     assert {"causal", "interlaced", "l3c"} <= {*names.split(", ")}

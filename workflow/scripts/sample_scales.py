@@ -20,7 +20,7 @@ with job(snakemake):
     try:
         codec = as_pyramid_codec(open_codec(Path(snakemake.input.weights), "cpu"))
         for name, image in choose(Path(snakemake.input.manifest), params.images):
-            part = cut(image, 1 << codec.network.scales)
+            part = cut(image, 1 << codec.model.scales)
             rows += write_samples(folder, params.dataset, params.model, codec, name, part)
     except UnsupportedError as error:  # the figure will say so
         print(f"{params.model}: {error}", file=sys.stderr)

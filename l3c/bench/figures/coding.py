@@ -105,9 +105,9 @@ def inspect_pixel(
             raise ValueError(
                 f"no pixel at row {row}, column {column} of z^({s}); sizes by scale: {sizes}"
             )
-        shape, symbols = codec.network.shape(s), planes[s][0, :, row, column]
-        names = codec.channel_names(codec.network.parts[s], len(symbols))
-        if s == codec.network.scales:
+        shape, symbols = codec.model.shapes[s], planes[s][0, :, row, column]
+        names = codec.channel_names(codec.model.parts[s], len(symbols))
+        if s == codec.model.scales:
             none = np.zeros(0)
             cdf = (np.arange(shape.levels + 1) << FREQUENCY_BITS) // shape.levels
             known = zip(names, symbols.tolist(), strict=True)
@@ -118,7 +118,7 @@ def inspect_pixel(
                 j, out_j = divmod(column - group.column, group.step)
                 if (step.s - 1, out_i, out_j) == (s, 0, 0):
                     here = params[:, :, i : i + 1, j : j + 1]
-        mixture = codec.network.split(s, codec.reals(s, here))
+        mixture = codec.mixtures(s, here)
         means = mixture.mu
         if mixture.lam is not None:
             means = couple(mixture.mu, mixture.lam, symbols.view(1, 1, 1, -1, 1).float())
@@ -155,12 +155,12 @@ def coding(codec: TileCodec, photographs: Photographs, label: str) -> Figure:
     drawn = style.new_figure(len(planes) * (_WIDTH + 0.35), sum(heights) + 1)
     grid = drawn.subplots(3, len(planes), height_ratios=heights)
     for (symbols, above, below), s in zip(grid.T, reversed(range(len(planes))), strict=True):
-        plane, shape = planes[s], pyramid.network.shape(s)
+        plane, shape = planes[s], pyramid.model.shapes[s]
         # Odd, since interlaced networks have even pixels from the scale before.
         row, place = (min(length // 2 | 1, length - 1) for length in plane.shape[1:])
         shown = plane.transpose(1, 2, 0) / (shape.levels - 1) if len(plane) == 3 else plane[0]
         style.show(symbols, shown, cmap=style.VALUE_MAP, vmin=0, vmax=shape.levels - 1)
-        part = pyramid.network.parts[s]
+        part = pyramid.model.parts[s]
         scale, sizes = style.scale_label(part), " × ".join(map(str, plane.shape))
         symbols.set_title(f"{scale}: {sizes}", fontsize=10)
         side = max(1.0, 0.03 * plane.shape[2])  # at least 3 % of the picture are framed

@@ -26,7 +26,7 @@ from l3c.models.l3c import L3C
 from l3c.models.pyramid_codec import PyramidCodec
 from l3c.models.tile_codec import RGB, TileCodec, UnsupportedError
 from l3c.models.zoo import read_model
-from l3c.nn.mixture import Mixture, couple
+from l3c.nn.mixture import Mixture, couple, split
 from l3c.torch_state import fixed_state
 
 LARGEST = 2000 * 1500  # pixels; above, an image is cut into quarters
@@ -76,7 +76,7 @@ def write_samples(
         name: of the photograph.
         image: uint8 (H, W, 3).
     """
-    names, rows, samples = codec.network.parts, [], codec.sample_parts(image)
+    names, rows, samples = codec.parts, [], codec.sample_parts(image)
     for count, sample in enumerate(samples):
         file = f"{name}-{sample.name}.png"
         write_png(folder / file, sample.image)
@@ -154,13 +154,11 @@ def padded(image: RGB, multiple: int) -> Tensor:
 @fixed_state()
 def rate(model: L3C, image: RGB) -> float:
     """Cross-entropy in bits, padding included, as the release computes it in float32."""
-    batch = padded(image, model.multiple)
-    pyramid = model.bottlenecks(batch)
-    values = [model.values(0, batch), *(each.values for each in pyramid)]
-    symbols = [batch, *(each.symbols for each in pyramid)]
-    bits = model.uniform_bits(pyramid)
-    for s, _, params in model.predictions(values):
-        nats = release_nats(symbols[s].float(), model.split(s, params), model.shape(s).levels)
+    symbols = model.symbols(padded(image, model.multiple))
+    bits = model.uniform_bits(symbols)
+    for step, ((_, params),) in model.predictions(symbols):
+        shape = model.shapes[step.s - 1]
+        nats = release_nats(symbols[step.s - 1], split(params, shape), shape.levels)
         bits += float(nats.double().sum()) / math.log(2)
     return bits
 
