@@ -265,12 +265,12 @@ def get_lossy_weights(wildcards):
 
 
 def get_method(wildcards):
-    """What makes a method, besides its weights (l3c.bench.measure.methods.MethodSource)."""
+    """The entry of a method; of a model what makes it, besides its weights
+    (l3c.bench.measure.methods.LearnedMethod)."""
     key = wildcards.method
-    about = {"key": key, "entry": EXPERIMENT.method_entries()[key]}
     if model := EXPERIMENT.models.get(key):
-        about |= {"name": model.name, "arithmetic": model.arithmetic}
-    return about
+        return {"key": key, "name": model.name, "arithmetic": model.arithmetic}
+    return EXPERIMENT.method_entries()[key]
 
 
 def is_available(wildcards):
