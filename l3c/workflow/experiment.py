@@ -1,6 +1,7 @@
 """The workflow's configuration: what is prepared, trained, measured.
 
-It is checked by `l3c.workflow.checks`; docs/configuration.md describes every key.
+It is checked by `l3c.workflow.checks`, which also gives the names that others may refer to;
+docs/configuration.md describes every key.
 """
 
 from __future__ import annotations
@@ -9,20 +10,37 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
 
 from baselines.lossy import LOSSY_METHODS
 from baselines.lossy.base import lossy_key
 from baselines.registry import method_key
 from l3c.data.datasets import DatasetSpec
 from l3c.models.tile_codec import Kind
-from l3c.settings import FrozenSettings
+from l3c.settings import FrozenSettings, unknown_name
 
 MAX_PICTURES = 8  # photographs of a figure
+
+
+def _known(kind: str) -> AfterValidator:
+    """Refuses a name that is not among those of a kind in the context, if there is a context."""
+
+    def check(name: str, info: ValidationInfo) -> str:
+        if info.context is not None and name not in info.context[kind]:
+            raise ValueError(unknown_name(kind, name, info.context[kind]))
+        return name
+
+    return AfterValidator(check)
+
 
 # Names become files and wildcards of the workflow.
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 MethodKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+Dataset = Annotated[DatasetName, _known("data set")]
+MeasuredDataset = Annotated[DatasetName, _known("measured data set")]
+Model = Annotated[MethodKey, _known("model")]
+Method = Annotated[str, _known("method")]
+MeasuredMethod = Annotated[str, _known("measured method")]
 Notebook = Annotated[str, StringConstraints(pattern=r"^(.*/)?[A-Za-z0-9][A-Za-z0-9_.-]*\.ipynb$")]
 PythonFile = Annotated[str, StringConstraints(pattern=r"\.py$")]
 Count = Annotated[int, Field(ge=1)]
@@ -54,13 +72,13 @@ class ModelSpec(FrozenSettings):
     recipe: str | None = Field(
         None, description="YAML file; relative to the working directory or the workflow"
     )
-    train: DatasetName | None = Field(
+    train: Dataset | None = Field(
         None, description="the key of `datasets` this model is trained on; by default that of all"
     )
-    validation: DatasetName | None = Field(
+    validation: Dataset | None = Field(
         None, description="the key of `datasets` it is validated on; by default that of all"
     )
-    weights_from: MethodKey | None = Field(
+    weights_from: Annotated[MethodKey, _known("model with weights of its own")] | None = Field(
         None, description="instead of a recipe: the key of another model, whose weights are used"
     )
     weights: str | None = Field(
@@ -73,7 +91,7 @@ class ModelSpec(FrozenSettings):
         description="of the network: integer decodes exactly on every machine; by default integers "
         "where the model has them",
     )
-    published_as: str | None = Field(
+    published_as: Annotated[str, _known("published method")] | None = Field(
         None, description="its method in results/published.csv, where neither key nor name says it"
     )
 
@@ -89,21 +107,21 @@ class ModelSpec(FrozenSettings):
 class Evaluation(FrozenSettings):
     """What is measured on what, and which published values stand beside it."""
 
-    datasets: Distinct[DatasetName] = Field(min_length=1, description="keys of `datasets`")
-    methods: Distinct[str] = Field(
+    datasets: Distinct[Dataset] = Field(min_length=1, description="keys of `datasets`")
+    methods: Distinct[Method] = Field(
         min_length=1,
         description="keys of `models`, keys of classical codecs, or paths of Python files",
     )
-    methods_on: dict[DatasetName, Distinct[str]] = Field(
+    methods_on: dict[MeasuredDataset, Distinct[MeasuredMethod]] = Field(
         {}, description="for some of the data sets, fewer of `methods` than all"
     )
-    published: dict[DatasetName, str] = Field(
+    published: dict[Dataset, Annotated[str, _known("edition")]] = Field(
         {},
         description="for some of `datasets`, which data set and edition of results/published.csv "
         "stands beside it, e.g. Open Images v3",
     )
     repeats: Repeats = Field(1, description="timed runs per image; the median is kept")
-    as_published: Distinct[MethodKey] = Field(
+    as_published: Distinct[Model] = Field(
         (),
         description="keys of `models` of the paper's family whose rates are also given by the "
         "rules of the authors' release: zero padding that is paid for, quarters, cross-entropy",
@@ -118,10 +136,10 @@ class Evaluation(FrozenSettings):
 class Visualizations(FrozenSettings):
     """Figures of photographs, and of what a model makes of them: samples, z, where bits go."""
 
-    model: MethodKey | None = Field(
+    model: Annotated[MethodKey, _known("measured model")] | None = Field(
         None, description="key of a measured model; by default the first of `evaluate.methods`"
     )
-    dataset: DatasetName | None = Field(
+    dataset: MeasuredDataset | None = Field(
         None, description="one of `evaluate.datasets`, whose photographs are shown; the first"
     )
     images: (
@@ -135,7 +153,7 @@ class Visualizations(FrozenSettings):
 class Batches(FrozenSettings):
     """What is measured by batch size (Table A3)."""
 
-    models: Distinct[MethodKey] = Field(
+    models: Distinct[Model] = Field(
         min_length=1, description="keys of `models`; those that are not measured are left out"
     )
     side: Pixels = Field(32, description="height and width of the images, pixels")
@@ -160,12 +178,12 @@ class Batches(FrozenSettings):
 class Lossy(FrozenSettings):
     """Rate and distortion of lossy codecs and models."""
 
-    datasets: Distinct[DatasetName] = Field(min_length=1, description="keys of `datasets`")
-    codecs: Distinct[str] = Field(
+    datasets: Distinct[Dataset] = Field(min_length=1, description="keys of `datasets`")
+    codecs: Distinct[Annotated[str, _known("lossy codec")]] = Field(
         tuple(LOSSY_METHODS),
         description="keys of lossy codecs; those that are missing are left out",
     )
-    models: Distinct[MethodKey] = Field(
+    models: Distinct[Model] = Field(
         (),
         description="keys of lossy `models`, from the lowest rate to the highest: one method",
     )
@@ -186,10 +204,10 @@ class Lossy(FrozenSettings):
 class Timing(FrozenSettings):
     """Speed: crops encoded and decoded, by phase (Tables 3 and A1), and by batch size."""
 
-    dataset: DatasetName | None = Field(
+    dataset: Dataset | None = Field(
         None, description="the key of `datasets` whose images are cut; the first of `evaluate`"
     )
-    methods: Distinct[str] | None = Field(
+    methods: Distinct[MeasuredMethod] | None = Field(
         None, description="of evaluate.methods; by default all but models with arithmetic float"
     )
     crops: int = Field(2, ge=1, le=100_000, description="one of each image, then a second, ...")
@@ -211,10 +229,10 @@ class Experiment(FrozenSettings):
         description="folder that the target `reference` copies tables, figures and rows to",
     )
     datasets: dict[DatasetName, DatasetSpec] = Field(min_length=1)
-    train: DatasetName | None = Field(
+    train: Dataset | None = Field(
         None, description="the key of `datasets` the models are trained on; some may have their own"
     )
-    validation: DatasetName | None = Field(
+    validation: Dataset | None = Field(
         None,
         description="the key of `datasets` whose photographs tell how training goes; or null",
     )
@@ -298,15 +316,12 @@ class Experiment(FrozenSettings):
         """The first measured data set with a model: its bits are shown by scale and channel."""
         return next(filter(self.measured_models, self.evaluate.datasets), None)
 
-    def trained_on(self, key: str) -> str | None:
-        """Key of the data set a model is trained on; None if it was trained elsewhere."""
+    def data_of(self, key: str) -> tuple[str | None, str | None]:
+        """Keys of the data sets that a model is trained and validated on here, if it is."""
         model = self.models[self.trained_as(key)]
-        return None if model.weights else model.train or self.train
-
-    def validated_on(self, key: str) -> str | None:
-        """Key of the data set a model is validated on, if it is."""
-        model = self.models[self.trained_as(key)]
-        return None if model.weights else model.validation or self.validation
+        if model.weights:
+            return None, None
+        return model.train or self.train, model.validation or self.validation
 
     def published_as(self) -> dict[str, str]:
         """Key of a model -> its method in results/published.csv, where its settings say so."""
@@ -322,8 +337,8 @@ class Experiment(FrozenSettings):
             return []
         if self.timing.methods is not None:
             return [*map(method_key, self.timing.methods)]
-        exact = [key for key, model in self.models.items() if model.arithmetic != "float"]
-        return [key for key in self.method_entries() if key in exact or key not in self.models]
+        floats = {key for key, model in self.models.items() if model.arithmetic == "float"}
+        return [key for key in self.method_entries() if key not in floats]
 
     def timed_dataset(self) -> str | None:
         """Key of the data set whose crops are timed, if there are any."""
@@ -340,7 +355,7 @@ class Experiment(FrozenSettings):
         names = [*self.evaluate.datasets, self.timed_dataset()]
         names += self.lossy.datasets if self.lossy else ()
         for key in self.trained():
-            names += [self.trained_on(key), self.validated_on(key)]
+            names += self.data_of(key)
         return [name for name in unique(names) if name]
 
 

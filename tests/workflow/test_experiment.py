@@ -30,7 +30,7 @@ def config(tmp_path, monkeypatch):
     """A small valid configuration; the working directory has images/, own.py and a recipe."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "images").mkdir()
-    (tmp_path / "own.py").write_text("")
+    (tmp_path / "own.py").write_text("encode = decode = bytes\n")
     (tmp_path / "r.yaml").write_text("name: r\nmodel: {kind: rgb}\n")
     return {
         "run": "out",
