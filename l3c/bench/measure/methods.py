@@ -123,7 +123,7 @@ class ServedMethod:
             are coded one after the other.
     """
 
-    def __init__(self, method: Method | LossyMethod | str, phases: bool) -> None:
+    def __init__(self, method: Method | LossyMethod | str, phases: bool = False) -> None:
         self.method: Any = get_method(method) if isinstance(method, str) else method
         if isinstance(method, LearnedMethod):
             assert method.codec  # is loaded now, while other processes start
