@@ -58,8 +58,8 @@ def test_a_machine_that_was_not_quiet_is_named(run, album, monkeypatch):
 
 
 def test_several_models_and_folders(run, album, other_model, photo, tmp_path):
-    more = tmp_path / "more"
-    more.mkdir()
+    more = tmp_path / "of the same name" / album.name
+    more.mkdir(parents=True)
     shutil.copy(photo, more / "b.png")
     models = ["--model", zoo.DEFAULT, "--model", other_model]
     content = run("bench", more, "--methods", "l3c", *models, "--json").content
