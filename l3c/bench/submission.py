@@ -16,9 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from baselines.registry import method_key
 from l3c.bench.measure.child import ChildError
-from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.methods import WHOLE, key_of, served
 from l3c.bench.run import RunFolder
 from l3c.bench.schema import failure_texts, rows_of
 from l3c.bench.stats import rates
@@ -64,12 +63,12 @@ def check_submission(folder: RunFolder, reference: RunFolder) -> Verdict:
     if len(files) != 1:
         found.problems.append(f"{len(files)} Python files; expected one, that of the method")
         return found
-    source = MethodSource(method_key(files[0].name), str(files[0]))
+    method = str(files[0])
     hashes = reference.rows.drop_duplicates(_IMAGE).set_index(_IMAGE).pixel_sha256.to_dict()
     known: set[Any] = {*hashes}
     there: set[Any] = {*zip(rows.dataset, rows.image, strict=True)}
     missing = sorted({each for each in known if each[0] in {*rows.dataset}} - there)
-    found.problems += _unlike(rows, source)
+    found.problems += _unlike(rows, method)
     found.problems += [f"{image} of {dataset}: missing" for dataset, image in missing]
     for dataset, image in sorted(there - known):
         found.problems.append(f"{image} of {dataset}: no such image in {reference.path}")
@@ -85,12 +84,12 @@ def check_submission(folder: RunFolder, reference: RunFolder) -> Verdict:
                 with tempfile.TemporaryDirectory(prefix="l3c-check-") as scratch:
                     copy = Path(scratch) / "stream"  # a name that tells nothing
                     shutil.copyfile(path, copy)
-                    with source.process() as process:
+                    with served(method) as process:
                         decoded, seconds = process.call("decode", copy, 0)
             except ChildError as error:
                 found.problems.append(f"{where}: {error}")
                 continue
-            found.decode_s += seconds
+            found.decode_s += seconds[WHOLE]
             plain = decoded.dtype == "uint8" and decoded.ndim == 3 and decoded.shape[2] == 3
             sha256 = pixel_sha256(decoded) if plain else ""
             expected = hashes.get((row.dataset, row.image), row.pixel_sha256)
@@ -109,12 +108,12 @@ def check_submission(folder: RunFolder, reference: RunFolder) -> Verdict:
     return found
 
 
-def _unlike(rows: pd.DataFrame, source: MethodSource) -> Iterator[str]:
+def _unlike(rows: pd.DataFrame, file: str) -> Iterator[str]:
     """What the method's file says of itself otherwise than the rows."""
-    name = Path(source.entry).name
+    name = Path(file).name
     try:
-        with source.process() as process:
-            method = process.call("describe") | {"key": source.key}
+        with served(file) as process:
+            method = process.call("describe") | {"key": key_of(file)}
     except ChildError as error:
         method = {"unavailable": str(error)}
     if method["unavailable"]:

@@ -58,8 +58,8 @@ def test_a_machine_that_was_not_quiet_is_named(run, album, monkeypatch):
 
 
 def test_several_models_and_folders(run, album, other_model, photo, tmp_path):
-    more = tmp_path / "more"
-    more.mkdir()
+    more = tmp_path / "of the same name" / album.name
+    more.mkdir(parents=True)
     shutil.copy(photo, more / "b.png")
     models = ["--model", zoo.DEFAULT, "--model", other_model]
     content = run("bench", more, "--methods", "l3c", *models, "--json").content
@@ -92,7 +92,7 @@ def test_methods_and_folders_are_checked_before_any_is_measured(run, album, tmp_
     for methods in (f"raw,{tmp_path / 'half.py'}", f"raw,{tmp_path / 'raw.py'}", "pgn"):
         ended = run("bench", album, "--methods", methods)
         assert (ended.code, ended.out) == (2, "")
-    assert "known are raw, png" in ended.err
+    assert "there are: raw, png" in ended.err
     assert run("bench", tmp_path / "nowhere").code == 1
     monkeypatch.setattr("l3c.models.zoo._FOLDERS", ())
     assert run("bench", album).code == 4

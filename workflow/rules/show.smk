@@ -64,7 +64,7 @@ rule make_tables:
         used=EXPERIMENT.used_datasets(),
         timed_on=EXPERIMENT.timed_dataset(),
         models=EXPERIMENT.trained(),
-        trained_on={key: EXPERIMENT.trained_on(key) for key in TRAINED_HERE},
+        trained_on={key: EXPERIMENT.data_of(key)[0] for key in TRAINED_HERE},
         trained_as={
             key: EXPERIMENT.trained_as(key)
             for key in [*EXPERIMENT.learned(), *EXPERIMENT.lossy_models()]
