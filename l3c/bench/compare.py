@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from l3c.bench.measure.crops import image_of
-from l3c.bench.run import RunFolder
+from l3c.bench.run import Run
 from l3c.bench.schema import TOTAL
 from l3c.bench.stats import mean_interval
 from l3c.messages import counted
@@ -52,12 +52,12 @@ class Comparison:
     changes: pd.DataFrame
 
 
-def named(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
+def named(runs: Sequence[Run]) -> dict[str, Run]:
     """The runs by their letters."""
     return {chr(ord("A") + i): run for i, run in enumerate(runs)}
 
 
-def merged(runs: Sequence[RunFolder]) -> pd.DataFrame:
+def merged(runs: Sequence[Run]) -> pd.DataFrame:
     """The rows of all runs, with `run` and `codec`: equal ones make equal files of equal pixels."""
     rows = pd.concat([run.rows.assign(run=name) for name, run in named(runs).items()])
     # A network in integers computes the same under every PyTorch and on every machine; one in
@@ -79,7 +79,7 @@ def alarms(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def compare(runs: Sequence[RunFolder]) -> Comparison:
+def compare(runs: Sequence[Run]) -> Comparison:
     """Compares each run with the first that has the same method.
 
     Raises:
@@ -100,7 +100,7 @@ def compare(runs: Sequence[RunFolder]) -> Comparison:
     return Comparison(differences, _partial(values), alarms(rows), _changes(named(runs)))
 
 
-def _crops(name: str, run: RunFolder) -> pd.DataFrame:
+def _crops(name: str, run: Run) -> pd.DataFrame:
     """A line for each crop and setting of a run, medians of its runs."""
     clocked = run.timing[run.timing.phase == TOTAL].groupby(_SETTING, as_index=False)
     crops = clocked.agg(method=("method", "first"), value=("seconds", "median"))
@@ -173,7 +173,7 @@ def _partial(values: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["what", "name", "runs"])
 
 
-def _settings(run: RunFolder) -> pd.Series:
+def _settings(run: Run) -> pd.Series:
     """What a run was made from: text of each innermost setting, by its dotted path."""
     by_key: Any = run.rows.groupby("key", sort=False)[["method", "settings", "version"]]
     machine: Any = run.rows[["hardware", "environment", "threads"]].apply(_all)
@@ -196,7 +196,7 @@ def _all(values: pd.Series) -> str:
     return " | ".join(dict.fromkeys(map(str, values)))
 
 
-def _changes(runs: Mapping[str, RunFolder]) -> pd.DataFrame:
+def _changes(runs: Mapping[str, Run]) -> pd.DataFrame:
     """Settings that differ; nothing of methods that some runs lack, or of runs that say nothing."""
     table = pd.DataFrame({name: _settings(run) for name, run in runs.items()})
     methods = table.index.str.startswith("methods.") & table.isna().any(axis=1)

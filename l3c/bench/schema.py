@@ -3,7 +3,8 @@
 A file of rows is CSV with the columns of its kind, which `rows.tsv` describes: a line for each
 column with its kinds (with a star where it is part of the key, which no two rows have in common),
 type (with a question mark where it may be empty), limits and description. Where a method failed on
-an image, its row has a `reason` and leaves the columns of results empty.
+an image, its row has a `reason` and leaves the columns of results empty; where it could not run at
+all, it has one such row without an image.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ in the process after a warm-up."""
 TimingRow = _kind("TimingRow", "timing")
 """How long one method took for one crop once, in all or in one phase, see `l3c.stopwatch`."""
 FailedRow = _kind("FailedRow", "failed")
-"""A method that failed on an image or a crop: it raised an error, or is not lossless. It is a row
-of results without these, and is in no mean."""
+"""A method that failed on an image or a crop: an error, or not lossless; or one that is not there.
+It is a row of results without these, and is in no mean."""
 BatchRow = _kind("BatchRow", "batches")
 """How long a model took for one batch once."""
 ChannelBits = _kind("ChannelBits", "bits")
@@ -90,8 +91,6 @@ AsPublished = _kind("AsPublished", "as_published")
 """The rate of an image under a model by the rules of the authors' release."""
 LossyRow = _kind("LossyRow", "lossy")
 """What a lossy method did with one image at one operating point."""
-MethodRecord = _kind("MethodRecord", "methods")
-"""Whether and how a method was measured on a data set."""
 KINDS = {
     "rows": ResultRow,
     "timing": TimingRow,
@@ -153,7 +152,7 @@ def _validated(path: Path, kind: type[Row]) -> Iterator[Row]:
         found, wanted = ",".join(names), ",".join(expected)
         raise RowError(f"{path}: the columns are {found}, expected {wanted}; {_REMEDY}")
     for number, cells in enumerate(table.to_dict("records"), start=2):
-        of_row = FailedRow if cells.get("reason") and kind is not MethodRecord else kind
+        of_row = FailedRow if cells.get("reason") else kind
         fields = of_row.model_fields
         known = {str(name): cell for name, cell in cells.items() if name in fields}
         given = {name: cell for name, cell in known.items() if cell or fields[name].is_required()}
@@ -175,8 +174,8 @@ def measured(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def failed(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of failures."""
-    return table[table.reason != ""]
+    """The rows of failures on an image or a crop."""
+    return table[(table.reason != "") & (table.image != "")]
 
 
 def write(path: Path, table: pd.DataFrame) -> None:
@@ -219,15 +218,18 @@ def check(table: pd.DataFrame, kind: type[Row]) -> None:
 
 
 def failure_texts(table: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Data set and key of each method that failed -> on which of its images, and why.
+    """Data set and key of each method that has no result of an image -> of which, and why.
 
     Args:
         table: rows of images, failures among them.
     """
     texts = {}
-    for (dataset, key), rows in failed(table).groupby(["dataset", "key"], sort=False):
-        total = int(((table.dataset == dataset) & (table.key == key)).sum())
-        named = listed([*(rows.image + ": " + rows.reason)], " in rows.csv", "; ")
-        of = f"failed on {len(rows)} of {counted(total, 'image')}"
-        texts[str(dataset), str(key)] = f"{of}: {named}"
+    for (dataset, key), rows in table.groupby(["dataset", "key"], sort=False):
+        lost = failed(rows)
+        named = listed([*(lost.image + ": " + lost.reason)], " in rows.csv", "; ")
+        if len(lost):
+            of = f"failed on {len(lost)} of {counted(len(rows), 'image')}"
+            texts[str(dataset), str(key)] = f"{of}: {named}"
+        elif len(rows) and not rows.image.iloc[0]:
+            texts[str(dataset), str(key)] = f"not measured: {rows.reason.iloc[0]}"
     return texts

@@ -28,7 +28,7 @@ from l3c.bench.figures.pictures import cost_map, local_means
 from l3c.bench.figures.rates import pareto
 from l3c.bench.figures.registry import load_figures
 from l3c.bench.lossy import operating_points
-from l3c.bench.run import RunFolder
+from l3c.bench.run import Run
 from l3c.bench.schema import TOTAL, failure_texts
 from l3c.bench.stats import rates, speeds
 from l3c.bench.tables import TABLES
@@ -72,7 +72,7 @@ _TITLES = {
 
 
 def write_site(
-    runs: Sequence[RunFolder],
+    runs: Sequence[Run],
     folder: Path,
     results: Collection[str] | None = None,
     captions: Mapping[str, str] | None = None,
@@ -86,7 +86,7 @@ def write_site(
         captions: see `outputs`.
 
     Raises:
-        RowError, ProvenanceError, DatasetError: what a run holds cannot be read.
+        DatasetError: a manifest of a run cannot be read.
     """
     from nbconvert.filters.markdown import markdown2html
     from vl_convert import javascript_bundle
@@ -144,7 +144,7 @@ def write_site(
         write_text(folder / f"{view}.html", text + "\n")
 
 
-def methods(rows: pd.DataFrame, runs: Sequence[RunFolder]) -> pd.DataFrame:
+def methods(rows: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     """A line for each data set, method and run, the smallest mean first.
 
     Returns:
@@ -171,7 +171,7 @@ def tradeoff(lines: pd.DataFrame) -> pd.DataFrame:
     return long
 
 
-def lossy(runs: Sequence[RunFolder]) -> pd.DataFrame:
+def lossy(runs: Sequence[Run]) -> pd.DataFrame:
     """Operating points of lossy methods (`l3c.bench.lossy`); empty if no run has any."""
     points = [operating_points(run.lossy).assign(run=name) for name, run in named(runs).items()]
     table = pd.concat(points, ignore_index=True)
@@ -193,7 +193,7 @@ def matrices(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def _cards(rows: pd.DataFrame, runs: Sequence[RunFolder], folder: Path) -> Iterator[dict[str, Any]]:
+def _cards(rows: pd.DataFrame, runs: Sequence[Run], folder: Path) -> Iterator[dict[str, Any]]:
     """Of each image the bytes of every method, and pictures where a run has the image."""
     for dataset, part in rows.groupby("dataset", sort=False):
         pictures = _pictures(str(dataset), runs, folder / "images" / str(dataset))
@@ -204,7 +204,7 @@ def _cards(rows: pd.DataFrame, runs: Sequence[RunFolder], folder: Path) -> Itera
             yield about | pictures.get(str(image), {}) | {"sizes": sizes.to_dict("records")}
 
 
-def _pictures(dataset: str, runs: Sequence[RunFolder], folder: Path) -> dict[str, dict[str, Any]]:
+def _pictures(dataset: str, runs: Sequence[Run], folder: Path) -> dict[str, dict[str, Any]]:
     """Writes thumbnails and cost maps; returns what a card has of them, by image."""
     paths = [(run, run.path / "data" / dataset / MANIFEST) for run in runs]
     run, manifest = next(((r, path) for r, path in paths if path.is_file()), (runs[0], None))
@@ -235,7 +235,7 @@ def _save(path: Path, image: np.ndarray) -> None:
     picture.save(path, quality=85)
 
 
-def _codec(run: RunFolder) -> tuple[str, Any]:
+def _codec(run: Run) -> tuple[str, Any]:
     """Label and codec of the first model of a run that reports bits of symbols."""
     from l3c.models.tile_codec import UnsupportedError
     from l3c.models.zoo import open_codec
@@ -253,7 +253,7 @@ def _codec(run: RunFolder) -> tuple[str, Any]:
 
 
 def outputs(
-    run: RunFolder,
+    run: Run,
     results: Collection[str] | None = None,
     captions: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
@@ -300,7 +300,7 @@ def outputs(
     return found
 
 
-def readme(run: RunFolder, results: Collection[str], captions: Mapping[str, str]) -> str:
+def readme(run: Run, results: Collection[str], captions: Mapping[str, str]) -> str:
     """The page; the same run gives the same bytes. Arguments are those of `outputs`."""
     shown = outputs(run, results, captions)
     tables = {each["name"]: each["text"].partition("\n\n")[2] for each in shown}

@@ -19,7 +19,7 @@ import pandas as pd
 from baselines.registry import method_key
 from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.methods import MethodSource
-from l3c.bench.run import RunFolder
+from l3c.bench.run import Run
 from l3c.bench.schema import failure_texts, rows_of
 from l3c.bench.stats import rates
 from l3c.data.images import pixel_sha256
@@ -46,7 +46,7 @@ class Verdict:
     other_bytes: int = 0
 
 
-def check_submission(folder: RunFolder, reference: RunFolder) -> Verdict:
+def check_submission(folder: Run, reference: Run) -> Verdict:
     """Decodes every stream, each in a fresh process, and compares it with rows and reference.
 
     This runs the method's file, with all that this process may do.
@@ -54,9 +54,6 @@ def check_submission(folder: RunFolder, reference: RunFolder) -> Verdict:
     Args:
         folder: of the submission.
         reference: a run of any methods on the same images, whose hashes are right.
-
-    Raises:
-        RunFolderError, RowError: a folder has no rows, or its rows contradict each other.
     """
     rows, root, found = folder.rows, folder.path.resolve(), Verdict()
     found.problems += [f"{k} on {d} {t}" for (d, k), t in failure_texts(folder.attempts).items()]

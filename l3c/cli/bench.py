@@ -27,9 +27,7 @@ from l3c.bench.measure.methods import MethodSource
 from l3c.bench.run import Run
 from l3c.bench.schema import (
     LossyRow,
-    MethodRecord,
     ResultRow,
-    Row,
     failed,
     frame,
     rows_of,
@@ -114,11 +112,12 @@ def run(args: argparse.Namespace) -> Exit:
                     shutil.copy(source.entry, root)
     totals = pd.concat([each for _, each in benches.values()])
     if args.json:
+        rows = table[table.image != ""]
         content = {
             "command": "bench",
             "folders": [*found],
-            "methods": _records(totals.drop(columns=["dataset", "failed", "failure"])),
-            "rows": _records(table.drop(columns=["dataset", "stream"]).fillna({"lossless": False})),
+            "methods": _records(totals.drop(columns=["dataset", "failed"])),
+            "rows": _records(rows.drop(columns=["dataset", "stream"]).fillna({"lossless": False})),
             "not_quiet": noise_note(table),
             "left_out": left,
         }
@@ -157,10 +156,10 @@ def _measure(
     root: Path,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of a folder, with `folder` and `by_fallback`, and `_totals`; files go below `root`."""
-    every, records, dataset = [], [], Path(folder).resolve().name or "images"
+    every, dataset = [], Path(folder).resolve().name or "images"
     for source in sources if photos else ():
         with hushed(args.quiet or not sys.stderr.isatty()):
-            rows, record = measure(
+            rows = measure(
                 source,
                 ((photo.name, photo.read()) for photo in photos),
                 len(photos),
@@ -175,9 +174,8 @@ def _measure(
             for row in rows_of(rows)
         ]
         every.append(rows.assign(folder=folder, by_fallback=np.array(alone, bool)))
-        records.append(record)
     table = _joined(every)
-    return table, _totals(dataset, table, records).assign(folder=folder)
+    return table, _totals(dataset, table).assign(folder=folder)
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -186,20 +184,19 @@ def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([rows for rows in tables if len(rows)] or [empty], ignore_index=True)
 
 
-def _totals(dataset: str, attempts: pd.DataFrame, records: list[Row]) -> pd.DataFrame:
+def _totals(dataset: str, attempts: pd.DataFrame) -> pd.DataFrame:
     """A line for each method on a folder, the smallest files first, those without any last.
 
     Returns:
         Columns of `comparison.methods`; the size relative to PNG's as `of_png`, NaN if one of the
-        two failed on an image; where and why it failed, or why it is not there, as `reason`.
+        two failed on an image.
     """
-    table = methods(Run(attempts, frame(records, MethodRecord)), dataset, ())
-    table = table.set_index("key", drop=False).drop(columns=["name", "release_bpsp", "released"])
+    table = methods(Run(attempts), dataset, ()).set_index("key", drop=False)
+    table = table.drop(columns=["name", "release_bpsp", "released"])
     good = table.failed == 0
     whole = table.total_bpsp.where(good)
     table["of_png"] = whole / whole.get(_REFERENCE, float("nan"))
-    table["lossless"] = good.where(table.reason == "")
-    table["reason"] = table.reason.where(good, table.failure)
+    table["lossless"] = good.where((table.failed > 0) | (table.reason == ""))
     return table.sort_values("total_bpsp", kind="stable")
 
 
@@ -213,11 +210,11 @@ def _lines(attempts: pd.DataFrame, totals: pd.DataFrame) -> Iterator[str]:
             (method.encode_s, f"{method.encode_s:.4f}"),
             (method.decode_s, f"{method.decode_s:.4f}"),
         ]
-        verdict = "NO: failed, see below" if method.failed else f"not measured: {method.reason}"
+        verdict = "NO: failed, see below" if method.failed else method.reason
         cells = [text if number == number else "-" for number, text in numbers]
         rows.append([method.method, *cells, verdict if method.reason else "yes"])
     yield from aligned(rows, right=range(1, 5))
-    count = attempts.image.nunique()
+    count = attempts.image[attempts.image != ""].nunique()
     yield f"images: {count}; seconds are means per image"
     for label, of in attempts[attempts.by_fallback].groupby("method", sort=False):
         yield (

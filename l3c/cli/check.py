@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from l3c.bench.run import RunFolder, open_run
+from l3c.bench.run import open_run, read_run
 from l3c.bench.schema import rows_of
 from l3c.bench.submission import check_submission
 from l3c.cli.exits import Exit
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Exit:
     """Runs the command; a refused submission is a failure."""
     with hushed(args.quiet or not sys.stderr.isatty()):
-        verdict = check_submission(RunFolder(args.folder), open_run(args.against))
+        verdict = check_submission(read_run(args.folder), open_run(args.against))
     code = Exit.FAILED if verdict.problems else Exit.GOOD
     if args.json:
         found = vars(verdict) | {"rates": verdict.rates.to_dict("records")}

@@ -7,7 +7,7 @@ from result_rows import failed_row, provenance, result_row, timing_row, write_re
 
 from l3c.bench.compare import NothingSharedError, compare, difference, merged
 from l3c.bench.measure.provenance import write_provenance
-from l3c.bench.run import RunFolder
+from l3c.bench.run import read_run
 
 IMAGES = "abcdefgh"
 
@@ -31,7 +31,7 @@ def make(tmp_path):
             write_results(folder / "timing.csv", timing)
         if origin:
             write_provenance(folder / "provenance.json", origin)
-        return RunFolder(folder)
+        return read_run(folder)
 
     return make
 

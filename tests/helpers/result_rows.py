@@ -14,7 +14,6 @@ from l3c.bench.schema import (
     BatchRow,
     FailedRow,
     LossyRow,
-    MethodRecord,
     ResultRow,
     Row,
     TimingRow,
@@ -58,7 +57,6 @@ _COLUMNS: dict[str, Any] = {
     "point": 20.0,
     "psnr": 30.0,
     "ms_ssim": 0.9,
-    "measured": True,
 }
 
 
@@ -96,9 +94,10 @@ def failed_row(**fields: Any) -> Row:
     return row(FailedRow, **_PNG | {"reason": "encode: RuntimeError: no idea"} | fields)
 
 
-def method_record(**fields: Any) -> Row:
-    """The record of a measured method; keywords replace fields."""
-    return row(MethodRecord, **_PNG | fields)
+def missing_row(**fields: Any) -> Row:
+    """A method that is not there; keywords replace fields."""
+    about = {"image": "", "height": None, "width": None, "reason": "not installed"}
+    return failed_row(**about | fields)
 
 
 def frame_of(rows: Iterable[Any]) -> pd.DataFrame:
@@ -115,11 +114,6 @@ def results(rows: Iterable[Row]) -> pd.DataFrame:
 def write_results(path: Path, rows: Iterable[Row]) -> None:
     """A file of a run, of the kind of rows that its name tells."""
     write(path, frame(rows, KINDS[path.stem]))
-
-
-def records(*found: Row) -> pd.DataFrame:
-    """The records of methods, as tables read them."""
-    return frame(found, MethodRecord)
 
 
 def rows_in(path: Path, kind: type[Row] = ResultRow) -> list[Any]:

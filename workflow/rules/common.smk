@@ -83,7 +83,6 @@ TIMES = {
     name: [COLLECTED[name]] if name in COLLECTED else []
     for name in ("timing", "batches")
 }
-RECORDS = [path.replace(f"{RUN}/rows/", f"{RUN}/records/") for path in ROWS["rows"]]
 AS_PUBLISHED = [
     f"{RUN}/as_published/{dataset}/{model}.csv"
     for dataset in EXPERIMENT.evaluate.datasets
@@ -97,7 +96,9 @@ ABSENT += [] if LOSSY else ["rate_distortion"]
 BESIDE = set(EXPERIMENT.evaluate.published) & set(EXPERIMENT.evaluate.datasets)
 ABSENT += [] if BESIDE or EXPERIMENT.timed() else ["paper"]
 TABLE_NAMES = [name for name in TABLES if name not in ABSENT]
-TABLE_FILES = [path for name in TABLE_NAMES for path in TABLES[name].files()]
+TABLE_FILES = [
+    f"{name}.{form}" for name in TABLE_NAMES for form in TABLES[name].formats
+]
 
 # What a figure can read of this run: name of its parameter -> files; see l3c.bench.figures.
 FIGURE_FILES = {"published": PUBLISHED, **COLLECTED}

@@ -1,4 +1,4 @@
-"""One method on one data set: bitstreams, rows, and the record of how it was measured."""
+"""One method on one data set: bitstreams and rows."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -10,7 +10,7 @@ with job(snakemake):
     from coder import cuda
     from l3c.bench.measure.files import measure
     from l3c.bench.measure.methods import MethodSource
-    from l3c.bench.schema import MethodRecord, frame, write
+    from l3c.bench.schema import write
     from l3c.data.images import kept_images, read_manifest
     from l3c.models.tile_codec import UnsupportedError
 
@@ -22,7 +22,7 @@ with job(snakemake):
         with suppress(UnsupportedError):  # of a family that codes on the CPU only
             on_gpu.load()
             source = on_gpu
-    rows, record = measure(
+    rows = measure(
         source,
         kept_images(manifest),
         sum(row.status == "kept" for row in read_manifest(manifest)),
@@ -33,4 +33,3 @@ with job(snakemake):
         repeats=params.repeats,
     )
     write(Path(snakemake.output.rows), rows)
-    write(Path(snakemake.output.record), frame([record], MethodRecord))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from golden import check_text
 from made_run import CARD, PUBLISHED, STAND_IN, kept, made_run
-from result_rows import method_record, records, result_row, results
+from result_rows import result_row, results
 from table_files import cells, lines, sections, text
 
 from l3c.bench.published import Counterpart
@@ -41,8 +41,7 @@ def test_the_published_images_themselves_are_no_stand_in_but_for_other_editions(
 def test_a_model_published_as_l3c_is_in_its_line_and_others_are_compared_with_it():
     own = {"key": "l3c_small", "method": "L3C (ImageNet32)"}
     run = made_run(
-        rows=results([result_row(**own, num_bytes=300), result_row(num_bytes=450)]),
-        records=records(method_record(**own), method_record()),
+        attempts=results([result_row(**own, num_bytes=300), result_row(num_bytes=450)]),
         counterparts={"toy": Counterpart("ImageNet32 v2", True, "")},
         published_as={"l3c_small": "L3C"},
     )
@@ -59,5 +58,5 @@ def test_crops_of_smaller_images_are_said_to_be_mirrored(side):
 
 
 def test_a_run_of_nothing_has_a_page():
-    nothing = Run(results([]), records(), published=PUBLISHED, counterparts={"toy": STAND_IN})
+    nothing = Run(results([]), published=PUBLISHED, counterparts={"toy": STAND_IN})
     assert len(sections(text(nothing, "paper"))) == 1
