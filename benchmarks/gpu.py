@@ -30,7 +30,7 @@ import torch
 
 from benchmarks import compare_cuda, throughput
 from l3c.bench.measure.crops import crops_of
-from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.methods import LearnedMethod
 from l3c.bench.measure.timing import devices, measure_batches, measure_timing
 from l3c.bench.schema import write
 from l3c.data.sources import embedded_photos
@@ -118,9 +118,9 @@ def main() -> None:
             differs |= bool(row["differs_from_cpu"] or row["wrong_subpixels"])
         done("exact.csv")
         keys = {label: path.stem.replace("-", "_") for label, path in weights.items()}
-        sources = [MethodSource(k, k, label, weights[label]) for label, k in keys.items()]
+        learned = [LearnedMethod(k, label, weights[label]) for label, k in keys.items()]
         how: dict[str, Any] = {"repeats": repeats, "threads": [torch.get_num_threads()]}
-        timed = [measure_timing(s, "crops", lambda: crops, len(crops), **how) for s in sources]
+        timed = [measure_timing(s, "crops", lambda: crops, len(crops), **how) for s in learned]
         write(out / "timing.csv", pd.concat(timed))
         done("timing.csv")
         sizes = [1, 4] if quick else [1, 30, 60, 120, 240, 480, 960]
@@ -129,7 +129,7 @@ def main() -> None:
             sizes = sizes[:2]  # a GPU's batches take a CPU hours
         sampled = [(32, size) for size in sizes] + [(320, 1)]
         batches: dict[str, Any] = {"sampled": sampled, "coded": sizes, "repeats": repeats}
-        write(out / "batches.csv", measure_batches(sources[0], small, **batches))
+        write(out / "batches.csv", measure_batches(learned[0], small, **batches))
         done("batches.csv")
     recipe = recipe_of("paper-l3c", quick)
     variants = ["float32", "bfloat16"] + ([] if quick else ["bfloat16+compile"])

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from l3c.bench.measure.crops import image_of
 from l3c.bench.run import Run
 from l3c.bench.schema import TOTAL
 from l3c.bench.stats import mean_interval
@@ -23,7 +22,8 @@ from l3c.messages import counted
 
 # Signs of n differences that are due to chance agree with probability 2^(1-n): below 5 % from here.
 FEWEST_IMAGES = 6
-_SETTING = ["dataset", "key", "device", "threads", "direction", "image", "width", "height"]
+_SETTING = ["dataset", "key", "method", "device", "threads", "direction"]
+_SETTING += ["image", "width", "height"]
 
 
 class NothingSharedError(ValueError):
@@ -91,8 +91,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
     images = rows.assign(of="image", still=still, pixels=rows.pixel_sha256)
     about = ["run", "dataset", "key", "method", "image", "pixels", "of", "still"]
     images = images.melt(about, ["bpsp", "encode_s", "decode_s"], var_name="quantity")
-    crops = [_crops(name, run) for name, run in named(runs).items()]
-    values = pd.concat([images, *crops], ignore_index=True)
+    values = pd.concat([images, _crops(runs)], ignore_index=True)
     differences = pd.DataFrame(_differences(values))
     if differences.empty:
         places = " and ".join(f"{r.path} ({', '.join(r.rows.dataset.unique())})" for r in runs)
@@ -100,21 +99,19 @@ def compare(runs: Sequence[Run]) -> Comparison:
     return Comparison(differences, _partial(values), alarms(rows), _changes(named(runs)))
 
 
-def _crops(name: str, run: Run) -> pd.DataFrame:
-    """A line for each crop and setting of a run, medians of its runs."""
-    clocked = run.timing[run.timing.phase == TOTAL].groupby(_SETTING, as_index=False)
-    crops = clocked.agg(method=("method", "first"), value=("seconds", "median"))
-    rows = run.rows.set_index(["dataset", "image"]).pixel_sha256.to_dict()
-    places = zip(crops.dataset, map(image_of, crops.image), strict=True)
-    threads = crops.threads.map(lambda count: counted(count, "thread"))
+def _crops(runs: Sequence[Run]) -> pd.DataFrame:
+    """A line for each run, crop and setting: the median of its clocked runs."""
+    clocked = pd.concat([run.timing.assign(name=name) for name, run in named(runs).items()])
+    totals = clocked[clocked.phase == TOTAL].groupby(["name", *_SETTING], as_index=False)
+    crops = totals.seconds.median().rename(columns={"name": "run", "seconds": "value"})
     sizes = crops.width.astype(str) + " x " + crops.height.astype(str)
+    threads = crops.threads.map(lambda count: counted(count, "thread"))
     return crops.assign(
-        run=name,
         of="crop",
-        image=crops.image + " (" + sizes + ")",
         still=np.nan,
+        pixels="",
+        image=crops.image + " (" + sizes + ")",
         quantity=crops.direction + ", " + crops.device + ", " + threads,
-        pixels=[rows.get(place, "") for place in places],
     )
 
 
@@ -136,12 +133,11 @@ def difference(a: pd.Series, b: pd.Series, quantity: str, of: str = "image") -> 
     """Compares two series of numbers above 0, paired; see `Comparison` for the names."""
     mean, other = a.mean() or np.nan, b.mean()
     percent = 100 * (other / mean - 1)
-    low = high = np.nan
     # Around the ratio of the means, so that a change of equal percents has a narrow interval
     # whatever the images are (linearised ratio estimator).
     residuals = (b.to_numpy() - other / mean * a.to_numpy()).tolist()
-    if interval := mean_interval(residuals) if len(a) >= FEWEST_IMAGES else None:
-        low, high = (percent + 100 * each / mean for each in interval)
+    ends = mean_interval(residuals if len(a) >= FEWEST_IMAGES else [])
+    low, high = (percent + 100 * each / mean for each in ends)
     less, more, same = "faster", "slower", "same time"
     if quantity == "bpsp":
         less, more, same = "smaller", "larger", "same bytes"
@@ -178,11 +174,8 @@ def _settings(run: Run) -> pd.Series:
     by_key: Any = run.rows.groupby("key", sort=False)[["method", "settings", "version"]]
     machine: Any = run.rows[["hardware", "environment", "threads"]].apply(_all)
     found = {"methods": by_key.agg(_all).to_dict("index"), "machine": machine.to_dict()}
-    if origin := run.provenance:
-        changed = "with changes" if origin.code.changed else "as committed"
-        found["code"] = {"commit": origin.code.commit or "none", "working tree": changed}
-        names = ("configuration", "models", "data", "versions")
-        found |= {name: getattr(origin, name) for name in names}
+    if run.provenance:
+        found |= run.provenance.model_dump(exclude={"configuration_sha256"})
     (flat,) = pd.json_normalize(found).to_dict("records")
     texts = {
         path: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -54,6 +54,10 @@ def rows_of(table: pd.DataFrame) -> Iterator[Any]:
     yield from table.itertuples()
 
 
+KINDS: dict[str, type[Row]] = {}
+"""Kinds of rows by the name of their file."""
+
+
 def _kind(title: str, kind: str) -> type[Row]:
     own = _COLUMNS[_COLUMNS.kind.str.rstrip("*") == kind].set_index("column")
     fields: dict[str, Any] = {}
@@ -70,6 +74,7 @@ def _kind(title: str, kind: str) -> type[Row]:
         fields[column.Index] = of_type, Field(default, description=column.description, **limits)
     made = create_model(title, __base__=Row, __module__=__name__, **fields)
     made.KEY = tuple(own.index[own.kind.str.endswith("*")])
+    KINDS[kind] = made
     return made
 
 
@@ -91,16 +96,6 @@ AsPublished = _kind("AsPublished", "as_published")
 """The rate of an image under a model by the rules of the authors' release."""
 LossyRow = _kind("LossyRow", "lossy")
 """What a lossy method did with one image at one operating point."""
-KINDS = {
-    "rows": ResultRow,
-    "timing": TimingRow,
-    "batches": BatchRow,
-    "bits": ChannelBits,
-    "samples": SampleRow,
-    "as_published": AsPublished,
-    "lossy": LossyRow,
-}
-"""Kinds of rows by the name of their file."""
 
 
 def bits_per_subpixel(bits: Any, height: Any, width: Any) -> Any:
@@ -126,18 +121,14 @@ def frame(rows: Iterable[Row], kind: type[Row]) -> pd.DataFrame:
     return table
 
 
-def read(path: Path, kind: type[Row]) -> pd.DataFrame:
-    """Reads rows and checks each against its schema; failures are among them.
+def read(paths: Path | Iterable[Path], kind: type[Row]) -> pd.DataFrame:
+    """Reads rows of a file, or of several, and checks each against its schema; failures, too.
 
     Raises:
         RowError: naming file, line, column and what is wrong.
     """
-    return read_all([path], kind)
-
-
-def read_all(paths: Iterable[Path], kind: type[Row]) -> pd.DataFrame:
-    """The rows of several files, as `read`; an empty table of none."""
-    return frame((row for path in paths for row in _validated(path, kind)), kind)
+    files = [paths] if isinstance(paths, Path) else paths
+    return frame((row for path in files for row in _validated(path, kind)), kind)
 
 
 def _validated(path: Path, kind: type[Row]) -> Iterator[Row]:

@@ -14,25 +14,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from baselines.lossy import LOSSY_METHODS, LossyMethod
-from baselines.registry import METHODS, UnknownMethodError, get_method, method_key
+from baselines.registry import METHODS
 from l3c.bench.lossy import LearnedLossy, measure_lossy, operating_points
 from l3c.bench.measure.child import ChildError
 from l3c.bench.measure.files import measure
 from l3c.bench.measure.machine import noise_note
-from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.methods import LearnedMethod, key_of, served
 from l3c.bench.run import Run
-from l3c.bench.schema import (
-    LossyRow,
-    ResultRow,
-    failed,
-    frame,
-    rows_of,
-    write,
-)
+from l3c.bench.schema import LossyRow, ResultRow, failed, frame, rows_of, write
 from l3c.bench.tables.comparison import methods
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.options import add_shared, positive
@@ -91,112 +83,130 @@ def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
     args.threads = args.threads or len(usable_cores())
     limit_threads(args.threads)
+    photos: dict[str, list[Photo]] = {folder: [] for folder in args.folders}
+    left = []
     with hushed(args.quiet):
-        found = {folder: _readable(folder) for folder in args.folders}
-    photos = {folder: readable for folder, (readable, _) in found.items()}
-    if args.lossy:
-        return _run_lossy(args, photos)
-    left = [each for _, others in found.values() for each in others]
-    sources = _sources(args)
+        for folder, readable in photos.items():
+            for photo in folder_photos(Path(folder)):
+                try:
+                    photo.read()
+                    readable.append(photo)
+                except PictureError as error:
+                    left.append({"folder": folder, "image": photo.source, "reason": error.reason})
+    measure_all = _lossy if args.lossy else _lossless
+    content, lines, code = measure_all(args, photos, left)
+    if args.json:
+        print_json({"command": "bench"} | content)
+    else:
+        print("".join(f"{line}\n" for line in lines), end="")
+    return code
+
+
+def _entries(args: argparse.Namespace, known: Sequence[str], default: Sequence[str]) -> list[str]:
+    """The items of --methods, each once.
+
+    Raises:
+        UsageError: one of them is neither known nor, of lossless methods, a Python file.
+    """
+    entries = [entry.strip() for entry in args.methods.split(",")] if args.methods else default
+    files = [] if args.lossy else [entry for entry in entries if entry.endswith(".py")]
+    if unknown := [entry for entry in entries if entry not in (*known, *files)]:
+        there = ", ".join(known) + ("" if args.lossy else ", or a Python file (.py)")
+        raise UsageError(f"--methods: no method {', '.join(unknown)}; there are: {there}")
+    return list(dict.fromkeys(entries))
+
+
+def _named(args: argparse.Namespace) -> list[ModelFile]:
+    """The models that are named, each once.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    return [named_model(model) for model in dict.fromkeys(args.model or [])]
+
+
+def _lossless(
+    args: argparse.Namespace, photos: dict[str, list[Photo]], left: list[dict[str, str]]
+) -> tuple[dict[str, Any], list[str], Exit]:
+    """Measures lossless methods.
+
+    Returns:
+        What JSON holds; the lines that are printed without it; how the command ends.
+    """
+    asked = _lossless_methods(args)
+    learned = {method.key for method in asked if isinstance(method, LearnedMethod)}
+    folders: dict[str, str] = {}
+    tables = [frame([], ResultRow)]
     with tempfile.TemporaryDirectory(prefix="l3c-bench-") as scratch:
         root = Path(args.keep or scratch)
         root.mkdir(parents=True, exist_ok=not args.keep)
-        benches = {
-            folder: _measure(args, folder, photos[folder], sources, root) for folder in found
-        }
-        table = _joined([rows for rows, _ in benches.values()])
+        for folder, readable in photos.items():
+            dataset = Path(folder).resolve().name or "images"
+            dataset += f"_{len(folders) + 1}" if dataset in folders else ""
+            folders[dataset] = folder
+            for method in asked if readable else ():
+                with hushed(args.quiet or not sys.stderr.isatty()):
+                    rows = measure(
+                        method,
+                        ((photo.name, photo.read()) for photo in readable),
+                        len(readable),
+                        dataset=dataset,
+                        run=root,
+                        streams=root / "streams" / dataset / key_of(method),
+                        threads=args.threads,
+                        repeats=args.repeats,
+                    )
+                tables.append(rows)
+        table = pd.concat(tables, ignore_index=True)
         if args.keep:  # all that others need to check the result
-            write(root / "rows.csv", table.drop(columns=["folder", "by_fallback"]))
-            for source in sources:
-                if source.entry.endswith(".py"):
-                    shutil.copy(source.entry, root)
-    totals = pd.concat([each for _, each in benches.values()])
-    if args.json:
-        rows = table[table.image != ""]
-        content = {
-            "command": "bench",
-            "folders": [*found],
-            "methods": _records(totals.drop(columns=["dataset", "failed"])),
-            "rows": _records(rows.drop(columns=["dataset", "stream"]).fillna({"lossless": False})),
-            "not_quiet": noise_note(table),
-            "left_out": left,
-        }
-        print_json(content)
-    for folder, (rows, of) in {} if args.json else benches.items():
-        if folder != args.folders[0]:
-            print("\n")
-        print("\n".join([f"{folder}:"] * (len(found) > 1) + [*_lines(rows, of)]))
-        for each in left:
-            if each["folder"] == folder:
-                print(f"left out {each['image']}: {each['reason']}")
+            write(root / "rows.csv", table)
+            for file in (method for method in asked if isinstance(method, str)):
+                if file.endswith(".py"):
+                    shutil.copy(file, root)
+        table["folder"] = table.dataset.map(folders)
+        table["by_fallback"] = [
+            row.key in learned and not row.reason and _by_fallback(root / row.stream)
+            for row in rows_of(table)
+        ]
+    totals = pd.concat([_totals(Run(table), dataset, folders[dataset]) for dataset in folders])
+    rows = table[table.image != ""]
+    content = {
+        "folders": [*photos],
+        "methods": _records(totals.drop(columns=["dataset", "failed"])),
+        "rows": _records(rows.drop(columns=["dataset", "stream"]).fillna({"lossless": False})),
+        "not_quiet": noise_note(table),
+        "left_out": left,
+    }
+    lines: list[str] = []
+    for folder in photos:
+        lines += ["\n"] * bool(lines) + [f"{folder}:"] * (len(photos) > 1)
+        lines += _lines(table[table.folder == folder], totals[totals.folder == folder])
+        lines += [
+            f"left out {each['image']}: {each['reason']}"
+            for each in left
+            if each["folder"] == folder
+        ]
     # Methods that are not there are no failure, unless they were asked for.
     lacking = {*totals.key[totals.lossless.isna()]}
-    learned = {source.key for source in sources if source.weights}
-    asked = lacking if args.methods else lacking & learned if args.model else set()
-    return Exit.FAILED if asked or len(failed(table)) or not all(photos.values()) else Exit.GOOD
+    wanted = lacking if args.methods else lacking & learned if args.model else set()
+    good = not wanted and failed(table).empty and all(photos.values())
+    return content, lines, Exit.GOOD if good else Exit.FAILED
 
 
-def _readable(folder: str) -> tuple[list[Photo], list[dict[str, str]]]:
-    """Photographs of a folder, and those that are left out, with the reason."""
-    good, left = [], []
-    for photo in folder_photos(Path(folder)):
-        try:
-            photo.read()
-            good.append(photo)
-        except PictureError as error:
-            left.append({"folder": folder, "image": photo.source, "reason": error.reason})
-    return good, left
-
-
-def _measure(
-    args: argparse.Namespace,
-    folder: str,
-    photos: list[Photo],
-    sources: list[MethodSource],
-    root: Path,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of a folder, with `folder` and `by_fallback`, and `_totals`; files go below `root`."""
-    every, dataset = [], Path(folder).resolve().name or "images"
-    for source in sources if photos else ():
-        with hushed(args.quiet or not sys.stderr.isatty()):
-            rows = measure(
-                source,
-                ((photo.name, photo.read()) for photo in photos),
-                len(photos),
-                dataset=dataset,
-                run=root,
-                streams=root / "streams" / dataset / source.key,
-                threads=args.threads,
-                repeats=args.repeats,
-            )
-        alone = [
-            bool(source.weights) and not row.reason and _by_fallback(root / row.stream)
-            for row in rows_of(rows)
-        ]
-        every.append(rows.assign(folder=folder, by_fallback=np.array(alone, bool)))
-    table = _joined(every)
-    return table, _totals(dataset, table).assign(folder=folder)
-
-
-def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Rows of `_measure` in one table."""
-    empty = frame([], ResultRow).assign(folder="", by_fallback=False)
-    return pd.concat([rows for rows in tables if len(rows)] or [empty], ignore_index=True)
-
-
-def _totals(dataset: str, attempts: pd.DataFrame) -> pd.DataFrame:
+def _totals(run: Run, dataset: str, folder: str) -> pd.DataFrame:
     """A line for each method on a folder, the smallest files first, those without any last.
 
     Returns:
         Columns of `comparison.methods`; the size relative to PNG's as `of_png`, NaN if one of the
         two failed on an image.
     """
-    table = methods(Run(attempts), dataset, ()).set_index("key", drop=False)
-    table = table.drop(columns=["name", "release_bpsp", "released"])
+    table = methods(run, dataset, ())
+    table = table.set_index("key", drop=False).drop(columns=["name", "release_bpsp", "released"])
     good = table.failed == 0
     whole = table.total_bpsp.where(good)
     table["of_png"] = whole / whole.get(_REFERENCE, float("nan"))
     table["lossless"] = good.where((table.failed > 0) | (table.reason == ""))
+    table["folder"] = folder
     return table.sort_values("total_bpsp", kind="stable")
 
 
@@ -239,67 +249,58 @@ def _by_fallback(path: Path) -> bool:
     return not any(split_payload(file, tile.payload or b"")[0] for tile in file.tiles)
 
 
-def _sources(args: argparse.Namespace) -> list[MethodSource]:
+def _lossless_methods(args: argparse.Namespace) -> list[LearnedMethod | str]:
     """The methods to measure.
 
     Raises:
-        UsageError: an unknown method.
+        UsageError: an unknown method, a file that defines none, or two of one key.
         ModelError: the model of a learned method is not here.
     """
-    sources: list[MethodSource] = []
-    for entry in _entries(args, ["l3c", *METHODS]):
+    found: list[LearnedMethod | str] = []
+    for entry in _entries(args, [*METHODS, *LEARNED], ["l3c", *METHODS]):
         if entry in LEARNED:
-            models = [named_model(model) for model in dict.fromkeys(args.model or [None])]
-            sources += _learned(entry, models)
-        else:
-            sources.append(_classical(entry, {source.key for source in sources}))
-    return sources
-
-
-def _entries(args: argparse.Namespace, default: list[str]) -> list[str]:
-    """The items of --methods, each once."""
-    entries = args.methods.split(",") if args.methods else default
-    return list(dict.fromkeys(entry.strip() for entry in entries))
-
-
-def _classical(entry: str, taken: set[str]) -> MethodSource:
-    source = MethodSource(method_key(entry), entry)
-    try:
+            found += _learned(entry, _named(args) or [named_model()])
+            continue
+        if key_of(entry) in map(key_of, found):
+            raise UsageError(f"--methods: rename {entry}; another one has its key {key_of(entry)}")
         if entry.endswith(".py"):
-            with source.process() as process:  # now, not when its turn comes
-                process.call("describe")
-        else:
-            get_method(entry)
-    except (UnknownMethodError, ChildError) as error:
-        more = f", {', '.join(LEARNED)}" if isinstance(error, UnknownMethodError) else ""
-        raise UsageError(f"--methods: {error}{more}") from None
-    if source.key in taken:
-        raise UsageError(f"--methods: rename {entry}; another method has its key {source.key}")
-    return source
+            try:
+                with served(entry) as process:  # now, not when its turn comes
+                    process.call("describe")
+            except ChildError as error:
+                raise UsageError(f"--methods: {error}") from None
+        found.append(entry)
+    return found
 
 
-def _learned(entry: str, models: list[ModelFile]) -> list[MethodSource]:
+def _learned(entry: str, models: list[ModelFile]) -> list[LearnedMethod]:
     """A learned method with each model; keys and labels tell several models from each other."""
-    choice, names, sources = LEARNED[entry], [model.name for model in models], []
+    choice, names, found = LEARNED[entry], [model.name for model in models], []
     for index, model in enumerate(models, start=1):
         name = model.name if names.count(model.name) == 1 else str(model.weights)
         name += "" if choice is Choice.SMALLEST else f" {choice}"
         key = entry if len(models) == 1 else f"{entry}_{index}"
-        sources.append(MethodSource(key, entry, name, model.weights.resolve(), choice=choice))
-    return sources
+        found.append(LearnedMethod(key, name, model.weights.resolve(), choice=choice))
+    return found
 
 
-def _run_lossy(args: argparse.Namespace, photos: dict[str, list[Photo]]) -> Exit:
-    """Measures lossy methods, and prints the means at each operating point."""
+def _lossy(
+    args: argparse.Namespace, photos: dict[str, list[Photo]], _: list[dict[str, str]]
+) -> tuple[dict[str, Any], list[str], Exit]:
+    """Measures lossy methods, of which the means at each operating point are printed.
+
+    Returns:
+        As of `_lossless`.
+    """
     from l3c.nn.ms_ssim import MIN_SIDE  # imports PyTorch
 
-    lossy, asked = _lossy_methods(args), bool(args.methods)
+    asked, wanted = _lossy_methods(args), bool(args.methods)
     tables, failures, left = [frame([], LossyRow)], [], []
-    for folder, found in photos.items():
-        images = [(photo.name, photo.read()) for photo in found]
+    for folder, readable in photos.items():
+        images = [(photo.name, photo.read()) for photo in readable]
         left += [name for name, image in images if min(image.shape[:2]) < MIN_SIDE]
-        images = [(name, image) for name, image in images if name not in left]
-        for method in lossy:
+        images = [(name, image) for name, image in images if min(image.shape[:2]) >= MIN_SIDE]
+        for method in asked:
             reason = method.why_unavailable()
             try:
                 if not reason:
@@ -307,33 +308,27 @@ def _run_lossy(args: argparse.Namespace, photos: dict[str, list[Photo]]) -> Exit
                     with tempfile.TemporaryDirectory(prefix="l3c-bench-") as streams:
                         tables.append(measure_lossy(dataset, images, method, Path(streams)))
             except (ChildError, ValueError) as error:
-                reason, asked = str(error), True
+                reason, wanted = str(error), True
             failures += [f"{method.name}, {folder}: {reason}"] if reason else []
-    table = pd.concat(tables[1:] or tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
     points = operating_points(table)
     if args.keep:
         write(Path(args.keep) / "lossy.csv", table)
-    if args.json:
-        content = {"command": "bench", "lossy": True, "failures": failures, "left_out": left}
-        records = {"points": points.to_dict("records"), "rows": table.to_dict("records")}
-        print_json(content | records)
-        return Exit.FAILED if table.empty or (asked and failures) else Exit.GOOD
-    if left:
-        print(f"left out, less than {MIN_SIDE} pixels a side: {', '.join(left)}")
+    content = {"lossy": True, "failures": failures, "left_out": left}
+    content |= {"points": points.to_dict("records"), "rows": table.to_dict("records")}
+    lines = [f"left out, less than {MIN_SIDE} pixels a side: {', '.join(left)}"] if left else []
     for dataset in points.dataset.unique():
-        group = points[points.dataset == dataset]
-        if points.dataset.nunique() > 1:
-            print(f"{dataset}:")
+        lines += [f"{dataset}:"] * (points.dataset.nunique() > 1)
         rows = [["method", "point", "bpp", "PSNR dB", "MS-SSIM", "encode s", "decode s"]]
-        for row in rows_of(group):
+        for row in rows_of(points[points.dataset == dataset]):
             numbers = (f"{row.bpp:.3f}", f"{row.psnr:.2f}", f"{row.ms_ssim:.4f}")
             seconds = (f"{row.encode_s:.3f}", f"{row.decode_s:.3f}")
             rows.append([row.method, f"{row.point:g}", *numbers, *seconds])
-        print("\n".join(aligned(rows, right=range(1, 7))))
+        lines += aligned(rows, right=range(1, 7))
         count = table[table.dataset == dataset].image.nunique()
-        print(f"images: {count}; all numbers are means over them, bytes of whole files")
-    print(*failures, sep="\n", end="\n" if failures else "")
-    return Exit.FAILED if table.empty or (asked and failures) else Exit.GOOD
+        lines.append(f"images: {count}; all numbers are means over them, bytes of whole files")
+    good = not table.empty and not (wanted and failures)
+    return content, lines + failures, Exit.GOOD if good else Exit.FAILED
 
 
 def _lossy_methods(args: argparse.Namespace) -> list[LossyMethod]:
@@ -343,15 +338,12 @@ def _lossy_methods(args: argparse.Namespace) -> list[LossyMethod]:
         UsageError: no or an unknown method, or a model that is lossless.
         ModelError: no such model.
     """
-    keys = [key for key in _entries(args, [*LOSSY_METHODS]) if key != _MODELS]
-    if unknown := [key for key in keys if key not in LOSSY_METHODS]:
-        known = ", ".join([*LOSSY_METHODS, _MODELS])
-        raise UsageError(f"--methods: no lossy method {', '.join(unknown)}; there are: {known}")
-    files = [named_model(model) for model in dict.fromkeys(args.model or [])]
+    keys = _entries(args, [*LOSSY_METHODS, _MODELS], [*LOSSY_METHODS])
+    found = [LOSSY_METHODS[key]() for key in keys if key != _MODELS]
+    files = _named(args)
     for file in files:
         if not file.card.get("lossy"):
             raise UsageError(f"--model {file.name}: is lossless; without --lossy it is measured")
-    found = [LOSSY_METHODS[key]() for key in keys]
     if files:
         families = " ".join(dict.fromkeys(file.family for file in files))
         found.insert(0, LearnedLossy(families, [file.weights.resolve() for file in files]))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from baselines.lossy import LOSSY_METHODS
 from baselines.registry import METHODS, method_key
 from l3c.bench.measure.child import ChildError
-from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.methods import served
 from l3c.bench.published import PublishedError, editions, normalize, read_published
 from l3c.data import DatasetError
 from l3c.data.datasets import EMBEDDED
@@ -101,11 +101,11 @@ def check_method_files(experiment: Experiment) -> None:
         ExperimentError: listing those that cannot be used, and labels that are not theirs alone.
     """
     found, labels = [], _labels(experiment)
-    for key, entry in experiment.method_entries().items():
+    for entry in experiment.evaluate.methods:
         if not entry.endswith(".py"):
             continue
         try:
-            with MethodSource(key, entry).process() as process:
+            with served(entry) as process:
                 label = process.call("describe")["method"]
                 labels.append((label, f"evaluate.methods: {entry}"))
         except ChildError as error:

@@ -31,7 +31,6 @@ from l3c.bench.schema import (
     frame,
     measured,
     read,
-    read_all,
     write,
 )
 
@@ -58,7 +57,7 @@ def test_rows_come_back_exactly(tmp_path, kind):
         pd.testing.assert_frame_equal(read(path, kind), table)
         assert path.read_text().splitlines()[0] == ",".join(kind.model_fields)
         assert [file.name for file in path.parent.iterdir()] == ["rows.csv"]  # no part file stays
-        assert len(read_all([path, path], kind)) == 2 * len(rows)
+        assert len(read([path, path], kind)) == 2 * len(rows)
         check(table, kind)
 
 

@@ -32,7 +32,7 @@ from l3c.bench.figures.lossy import importance
 from l3c.bench.figures.pictures import cost_map, samples
 from l3c.bench.lossy import LearnedLossy, measure_lossy, read_published
 from l3c.bench.measure.files import measure
-from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.methods import LearnedMethod
 from l3c.bench.measure.models import measure_bits
 from l3c.bench.schema import LossyRow, ResultRow, read, rows_of, write
 from l3c.bench.tables import write_table
@@ -116,9 +116,9 @@ def by_the_network(monkeypatch):
 def measured(trained):
     """Rows of its images: decoded in a process of their own, which never saw them."""
     run = trained.weights.parent / "run"
-    source = MethodSource(trained.name, trained.name, trained.name.title(), trained.weights)
+    method = LearnedMethod(trained.name, trained.name.title(), trained.weights)
     place = {"dataset": "toy", "run": run, "streams": run / "streams"}
-    return measure(source, trained.images.items(), len(trained.images), **place)
+    return measure(method, trained.images.items(), len(trained.images), **place)
 
 
 def test_it_learns(trained):

@@ -24,7 +24,7 @@ L3C: dict[str, Any] = {"key": "l3c", "method": "L3C", "version": "l3c 0.1"}
 JPEG2000: dict[str, Any] = {"key": "jpeg2000", "method": "JPEG 2000"}
 FLIF: dict[str, Any] = {"key": "flif", "method": "FLIF"}
 CUDA = {"device": "cuda", "device_name": "a GPU"}
-STAND_IN = Counterpart("Open Images v2", False, "")
+STAND_IN = Counterpart("Open Images v2", False)
 CARD: dict[str, Any] = {
     "name": "L3C",
     "parameters": 1234567,

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from l3c.bench.measure.methods import MethodSource
-
 _TEXT = """
 import sys, os
 import numpy as np
@@ -33,8 +31,8 @@ class Own(Method):
 
 def own_method(
     folder: Path, before: str = "pass", after: str = "pass", missing: str = "", text: str = _TEXT
-) -> MethodSource:
-    """The method, or that of another text."""
+) -> str:
+    """Path of the file, or of one with another text."""
     path = folder / "own.py"
     path.write_text(text.format(before=before, after=after, missing=missing))
-    return MethodSource("own", str(path))
+    return str(path)

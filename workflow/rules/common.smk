@@ -266,12 +266,12 @@ def get_lossy_weights(wildcards):
 
 
 def get_method(wildcards):
-    """What makes a method, besides its weights (l3c.bench.measure.methods.MethodSource)."""
+    """The entry of a method; of a model what makes it, besides its weights
+    (l3c.bench.measure.methods.LearnedMethod)."""
     key = wildcards.method
-    about = {"key": key, "entry": EXPERIMENT.method_entries()[key]}
     if model := EXPERIMENT.models.get(key):
-        about |= {"name": model.name, "arithmetic": model.arithmetic}
-    return about
+        return {"key": key, "name": model.name, "arithmetic": model.arithmetic}
+    return EXPERIMENT.method_entries()[key]
 
 
 def is_available(wildcards):
@@ -313,14 +313,14 @@ def get_configuration():
 def get_counterparts():
     """Key of a measured data set -> the published one it stands for, for those that have one."""
     published = EXPERIMENT.evaluate.published
-    measured = [name for name in EXPERIMENT.evaluate.datasets if name in published]
-    found = find_counterparts(
-        EXPERIMENT.datasets,
-        {name: published[name] for name in measured},
-        IMAGE_SETS,
-        read_published(Path(PUBLISHED)),
-    )
-    return {name: asdict(counterpart) for name, counterpart in found.items()}
+    labels = {
+        name: published[name]
+        for name in EXPERIMENT.evaluate.datasets
+        if name in published
+    }
+    values = read_published(Path(PUBLISHED))
+    found = find_counterparts(EXPERIMENT.datasets, labels, IMAGE_SETS, values)
+    return {name: tuple(counterpart) for name, counterpart in found.items()}
 
 
 def get_figure_files(wildcards):

@@ -24,7 +24,7 @@ with job(snakemake):
         for key, path in zip(params.models, given.cards, strict=True)
     }
     further = {
-        name: schema.measured(schema.read_all(map(Path, given[name]), schema.KINDS[name]))
+        name: schema.measured(schema.read(map(Path, given[name]), schema.KINDS[name]))
         for name in ("timing", "batches", "as_published", "samples", "lossy")
     }
     run = replace(
@@ -34,7 +34,7 @@ with job(snakemake):
         lossy_published=read_published_cpm(Path(given.published_cpm)),
         manifests=manifests,
         counterparts={
-            name: Counterpart(**fields).beside(manifests[name])
+            name: Counterpart(*fields).beside(manifests[name])
             for name, fields in params.counterparts.items()
         },
         published_as=params.published_as,

@@ -9,21 +9,20 @@ from l3c.workflow.job import job
 with job(snakemake):
     from coder import cuda
     from l3c.bench.measure.files import measure
-    from l3c.bench.measure.methods import MethodSource
+    from l3c.bench.measure.methods import LearnedMethod
     from l3c.bench.schema import write
     from l3c.data.images import kept_images, read_manifest
-    from l3c.models.tile_codec import UnsupportedError
+    from l3c.models.zoo import NoArithmeticError, open_codec
 
     manifest = Path(snakemake.input.manifest)
     params, weights = snakemake.params, snakemake.input.get("weights")
-    source = MethodSource(**params.method, weights=Path(weights) if weights else None)
+    method = LearnedMethod(**params.method, weights=Path(weights)) if weights else params.method
     if weights and params.device == "cuda" and cuda.available():
-        on_gpu = replace(source, device="cuda")
-        with suppress(UnsupportedError):  # of a family that codes on the CPU only
-            on_gpu.load()
-            source = on_gpu
+        with suppress(NoArithmeticError):  # of a family that codes on the CPU only
+            open_codec(method.weights, "cuda", method.arithmetic)
+            method = replace(method, device="cuda")
     rows = measure(
-        source,
+        method,
         kept_images(manifest),
         sum(row.status == "kept" for row in read_manifest(manifest)),
         dataset=snakemake.wildcards.dataset,

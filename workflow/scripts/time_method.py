@@ -8,13 +8,13 @@ with job(snakemake):
     import numpy as np
 
     from l3c.bench.measure.crops import crops_of
-    from l3c.bench.measure.methods import MethodSource
+    from l3c.bench.measure.methods import LearnedMethod
     from l3c.bench.measure.timing import measure_batches, measure_timing
     from l3c.bench.schema import write
     from l3c.data.images import kept_images
 
     params, weights = snakemake.params, snakemake.input.get("weights")
-    source = MethodSource(**params.method, weights=Path(weights) if weights else None)
+    method = LearnedMethod(**params.method, weights=Path(weights)) if weights else params.method
 
     def crops(side: int, count: int):
         """The same ones at every call."""
@@ -25,7 +25,7 @@ with job(snakemake):
         side, coded = batches["side"], batches["encode_batch_sizes"]
         sampled = [(side, size) for size in batches["sample_batch_sizes"]]
         rows = measure_batches(
-            source,
+            method,
             np.stack([crop for _, crop in crops(side, max(coded, default=1))]),
             sampled=sampled + ([(batches["single"], 1)] if batches["single"] else []),
             coded=coded,
@@ -34,7 +34,7 @@ with job(snakemake):
     else:
         timing = params.timing
         rows = measure_timing(
-            source,
+            method,
             params.dataset,
             lambda: crops(timing["side"], timing["crops"]),
             timing["crops"],

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from l3c.bench.measure.child import Child, ChildError
 from l3c.bench.measure.machine import OtherLoad, machine
-from l3c.bench.measure.methods import MethodSource
+from l3c.bench.measure.methods import WHOLE, LearnedMethod, key_of, served
 from l3c.bench.schema import FailedRow, ResultRow, Row, bits_per_subpixel, frame
 from l3c.data.images import pixel_sha256
 from l3c.files import write_whole
@@ -29,7 +29,7 @@ _JOURNAL = "rows.jsonl"
 
 
 def measure(
-    source: MethodSource,
+    method: LearnedMethod | str,
     images: Iterable[tuple[str, np.ndarray]],
     count: int,
     *,
@@ -42,7 +42,7 @@ def measure(
     """Measures one method on some images. One that fails on an image goes on with the next one.
 
     Args:
-        source: the method.
+        method: a model, or an entry that `get_method` takes.
         images: (name, uint8 (H, W, 3)) pairs, read one at a time.
         count: how many there are, for the progress report.
         dataset: key of the data set.
@@ -58,24 +58,24 @@ def measure(
     """
     rows: list[Row] = []
     failures: list[Row] = []
-    with source.process() as encoder, source.process() as decoder:
+    with served(method) as encoder, served(method) as decoder:
         try:
-            method = encoder.call("describe")
+            told = encoder.call("describe")
             decoder.call("describe")
         except ChildError as error:
-            label = source.name or source.key
-            method = {"method": label, "settings": "", "version": "", "unavailable": str(error)}
-        about: dict[str, Any] = {"dataset": dataset, "key": source.key}
-        about |= {name: method[name] for name in ("method", "settings", "version")}
+            label = key_of(method) if isinstance(method, str) else method.name
+            told = {"method": label, "settings": "", "version": "", "unavailable": str(error)}
+        about: dict[str, Any] = {"dataset": dataset, "key": key_of(method)}
+        about |= {name: told[name] for name in ("method", "settings", "version")}
         about |= machine() | {"threads": threads}
-        if reason := method["unavailable"]:
-            print(f"{method['method']} is not measured: {reason}", file=sys.stderr)
+        if reason := told["unavailable"]:
+            print(f"{told['method']} is not measured: {reason}", file=sys.stderr)
             streams.mkdir(parents=True, exist_ok=True)
             return frame([FailedRow(**about, image="", reason=reason)], ResultRow)
         partial = streams.with_name(f"{streams.name}.partial")
         partial.mkdir(parents=True, exist_ok=True)
         known = _known(partial, about)
-        label, others = f"{method['method']} on {dataset}", OtherLoad()
+        label, others = f"{told['method']} on {dataset}", OtherLoad()
         with Progress(count, label, "image") as progress:
             for name, image in images:
                 sha256 = pixel_sha256(image)
@@ -84,7 +84,7 @@ def measure(
                     progress.update(bpsp=found.bpsp)
                     continue
                 row = about | {"image": name, "height": image.shape[0], "width": image.shape[1]}
-                stream = partial / f"{name}{method['suffix']}"
+                stream = partial / f"{name}{told['suffix']}"
                 try:
                     row |= round_trip(encoder, decoder, image, stream, repeats)[0]
                     row["cross_entropy_bits"] = encoder.call("cross_entropy_bits", image)
@@ -94,7 +94,7 @@ def measure(
                     progress.update()
                     continue
                 row |= {"lossless": True, "other_load": others.share()}
-                row["in_process"] = method["in_process"]
+                row["in_process"] = told["in_process"]
                 row["stream"] = (streams / stream.name).relative_to(run).as_posix()
                 rows.append(ResultRow(**row, pixel_sha256=sha256))
                 with (partial / _JOURNAL).open("a", encoding="utf-8") as journal:
@@ -138,13 +138,13 @@ def round_trip(
     Raises:
         ChildError: encoding or decoding failed, or gave another image back.
     """
-    data, encode_s = encoder.call("encode", image, repeats, *point)
+    data, encoding = encoder.call("encode", image, repeats, *point)
     write_whole(stream, data)
-    decoded, decode_s = decoder.call("decode", stream, repeats)
+    decoded, decoding = decoder.call("decode", stream, repeats)
     if not point and (difference := describe_difference(image, decoded)):
         raise ChildError(f"not lossless: {difference}")
     size = {"num_bytes": len(data), "bpsp": bits_per_subpixel(8 * len(data), *image.shape[:2])}
-    return size | {"encode_s": encode_s, "decode_s": decode_s}, decoded, data
+    return size | {"encode_s": encoding[WHOLE], "decode_s": decoding[WHOLE]}, decoded, data
 
 
 def describe_difference(image: np.ndarray, decoded: np.ndarray) -> str:

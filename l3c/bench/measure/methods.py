@@ -1,12 +1,13 @@
-"""From an entry of the configuration to a method, in this process or in one of its own."""
+"""Models behind the interface of a method, and methods in a process of their own."""
 
 from __future__ import annotations
 
 import statistics
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,79 +16,68 @@ import numpy.typing as npt
 
 from baselines.base import DecodeError, Image, Method, check_image
 from baselines.lossy.base import LossyMethod
-from baselines.registry import get_method
+from baselines.registry import get_method, method_key
 from coder.errors import CoderError
 from l3c.bench.measure.child import Child
-from l3c.bench.measure.machine import versions
+from l3c.bench.measure.machine import peak_mib, versions
 from l3c.coding import cross_entropy_bits, decode_picture, encode_picture
 from l3c.images.picture import Picture
-from l3c.models.tile_codec import Kind
+from l3c.models.tile_codec import Kind, TileCodec
 from l3c.models.zoo import family_name, open_codec, read_model
+from l3c.stopwatch import Stopwatch
+from l3c.threads import limit_threads
 from l3c.tile_coding import Choice
+
+WHOLE = ("total", "")
+"""Phase and scale of all seconds together."""
 
 
 @dataclass(frozen=True)
-class MethodSource:
-    """How to make a method; unlike the method itself it can be handed to another process.
-
-    Attributes:
-        key: the method's key in rows and file names.
-        entry: key of a classical codec, or path of a user's Python file.
-        name: label of a learned method; "" for the others, which bring theirs.
-        weights: of a learned method, None for the others.
-        arithmetic: of a learned method; None for integers where the model has them.
-        device: of a learned method, "cpu" or "cuda".
-        choice: of a learned method, what codes a tile.
-    """
-
-    key: str
-    entry: str
-    name: str = ""
-    weights: Path | None = None
-    arithmetic: Kind | None = None
-    device: str = "cpu"
-    choice: Choice = Choice.NETWORK
-
-    def load(self) -> Method:
-        """Makes the method. Only some learned ones import PyTorch.
-
-        Raises:
-            ValueError: the key, the file or the weights are not usable; the message names them.
-        """
-        return get_method(self.entry) if self.weights is None else LearnedMethod(self)
-
-    def process(self) -> Child:
-        """The method in a process of its own, behind the calls of `ServedMethod`."""
-        return Child(partial(ServedMethod, self))
-
-
 class LearnedMethod(Method):
     """A model of any family behind the `Method` interface.
 
+    It is loaded where it is first used, so that it can be handed to another process before.
+
     Attributes:
-        codec: of the model.
+        key: in rows and file names.
+        name: label of the table row.
+        weights: of the model.
+        arithmetic: None for integers where the model has them.
+        device: "cpu" or "cuda".
+        choice: what codes a tile.
 
     Raises:
-        l3c.models.zoo.ModelError: naming the file that cannot be used.
+        l3c.models.zoo.ModelError: from the first use, naming the file that cannot be used.
     """
 
+    key: str
+    name: str
+    weights: Path
+    arithmetic: Kind | None = None
+    device: str = "cpu"
+    choice: Choice = Choice.NETWORK
     suffix = ".l3c"
 
-    def __init__(self, source: MethodSource) -> None:
-        assert source.weights is not None
-        self.key, self.name, self.choice = source.key, source.name, source.choice
-        self.codec = open_codec(source.weights, source.device, source.arithmetic)
-        file = read_model(source.weights)
+    @cached_property
+    def codec(self) -> TileCodec:
+        """Of the model."""
+        return open_codec(self.weights, self.device, self.arithmetic)
+
+    @property
+    def settings(self) -> str:  # type: ignore[override]
+        """Family, its settings that are not the default, arithmetic, and what codes a tile."""
+        file = read_model(self.weights)
         settings = file.card["recipe"].get("model", {})
         parts = [family_name(file.family), *(f"{name}={value}" for name, value in settings.items())]
         parts.append(self.codec.arithmetic.text)
         parts += [] if self.choice == Choice.NETWORK else [f"network or fallback: {self.choice}"]
-        self.settings = ", ".join(parts)
+        return ", ".join(parts)
 
     def version(self) -> str:
         """PyTorch's version, if the model needs it, and its identity in the container."""
+        identity = self.codec.identity.hex()  # loads what it needs
         used = f"torch {versions()['torch']}, " if "torch" in sys.modules else ""
-        return f"{used}model {self.codec.identity.hex()}"
+        return f"{used}model {identity}"
 
     def encode(self, image: Image) -> bytes:
         """See `Method`."""
@@ -110,16 +100,35 @@ class LearnedMethod(Method):
         return cross_entropy_bits(Picture.from_array(image), self.codec)
 
 
+def key_of(method: LearnedMethod | str) -> str:
+    """The key in rows and file names of a model, or of an entry that `get_method` takes."""
+    return method_key(method) if isinstance(method, str) else method.key
+
+
+def served(method: Method | LossyMethod | str, *, phases: bool = False) -> Child:
+    """The method in a process of its own, behind the calls of `ServedMethod`."""
+    return Child(partial(ServedMethod, method, phases))
+
+
 class ServedMethod:
     """A method in its own process: it answers with plain bytes, plain arrays and numbers.
 
     The parent keeps the image; the process gets a copy of it, or a file to decode. The first call
     of each kind, of a lossy method at each operating point, is made once more: a warm-up, in no
     time unless there are no repeats.
+
+    Args:
+        method: or its entry, see `get_method`.
+        phases: whether seconds are also told by phase and scale (`l3c.stopwatch`), for which tiles
+            are coded one after the other.
     """
 
-    def __init__(self, source: MethodSource | LossyMethod) -> None:
-        self.method: Any = source.load() if isinstance(source, MethodSource) else source
+    def __init__(self, method: Method | LossyMethod | str, phases: bool) -> None:
+        self.method: Any = get_method(method) if isinstance(method, str) else method
+        if isinstance(method, LearnedMethod):
+            assert method.codec  # is loaded now, while other processes start
+        self._device = getattr(method, "device", "cpu")
+        self._phases = phases
         self._warm: set[Any] = set()
 
     def describe(self) -> dict[str, Any]:
@@ -135,25 +144,63 @@ class ServedMethod:
             "unavailable": unavailable,
         }
 
-    def encode(self, image: Image, repeats: int, *point: float) -> tuple[bytes, float]:
-        """The bytes of an image, uint8 (H, W, 3), and the median of the seconds that it took."""
+    def use_threads(self, count: int) -> None:
+        """The method computes with so many threads from now on, and warms up again."""
+        limit_threads(count)
+        self._warm.clear()
+
+    def peak_mib(self) -> float:
+        """See `machine.peak_mib`: of this process, its GPU, or the programs that it started."""
+        return peak_mib(self._device, children=not self.method.in_process)
+
+    def encode(self, image: Image, repeats: int, *point: float) -> tuple[bytes, dict[Any, float]]:
+        """The bytes of an image, uint8 (H, W, 3), and the seconds that it took.
+
+        Returns:
+            Seconds by phase and scale, each the median of the runs.
+
+        Raises:
+            TypeError, ValueError: the method made no bytes.
+        """
         data, seconds = self._repeated("encode", image.copy, repeats, *point)
-        return plain_bytes(data), seconds
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"encode returned {type(data).__name__}, not bytes")
+        if not len(data):
+            raise ValueError("encode returned no bytes")
+        return bytes(data), seconds
 
-    def decode(self, stream: Path, repeats: int) -> tuple[npt.NDArray[Any], float]:
-        """The array that a file decodes to, and the median of the seconds without reading."""
-        image, seconds = self._repeated("decode", stream.read_bytes, repeats)
-        return plain_array(image), seconds
+    def decode(
+        self, stream: Path | bytes, repeats: int
+    ) -> tuple[npt.NDArray[Any], dict[Any, float]]:
+        """The array that a file or its bytes decode to, and the seconds without reading.
 
-    def _repeated(self, what: str, read: Any, repeats: int, *point: float) -> tuple[Any, float]:
-        seconds = []
+        Returns:
+            An array of no class of its own; seconds as of `encode`.
+
+        Raises:
+            TypeError: the method made no array of numbers.
+        """
+        read = stream.read_bytes if isinstance(stream, Path) else lambda: stream
+        image, seconds = self._repeated("decode", read, repeats)
+        if not isinstance(image, np.ndarray) or image.dtype.hasobject:
+            kind = "array of objects" if isinstance(image, np.ndarray) else type(image).__name__
+            raise TypeError(f"decode returned {kind}, not an array of numbers")
+        return np.array(image, order="C", subok=False), seconds
+
+    def _repeated(
+        self, what: str, read: Any, repeats: int, *point: float
+    ) -> tuple[Any, dict[Any, float]]:
+        runs: list[dict[Any, float]] = []
         for _ in range(repeats + ((what, *point) not in self._warm)):
-            given = read()
+            given, stopwatch = read(), Stopwatch(self._device)
             start = time.perf_counter()
-            made = getattr(self.method, what)(given, *point)
-            seconds.append(time.perf_counter() - start)
+            with stopwatch if self._phases else nullcontext():
+                made = getattr(self.method, what)(given, *point)
+            stopwatch.synchronize()
+            runs.append(stopwatch.seconds | {WHOLE: time.perf_counter() - start})
         self._warm.add((what, *point))
-        return made, statistics.median(seconds[-repeats:])
+        names = runs[-1]
+        return made, {n: statistics.median(run[n] for run in runs[-repeats:]) for n in names}
 
     def cross_entropy_bits(self, image: Image) -> float | None:
         """Cross-entropy of an image, uint8 (H, W, 3), in bits; None without a model."""
@@ -161,29 +208,3 @@ class ServedMethod:
         if bits is not None and not 0 < bits < float("inf"):
             raise ValueError(f"expected a positive number of bits, got {bits}")
         return None if bits is None else float(bits)
-
-
-def plain_bytes(data: object) -> bytes:
-    """What `encode` returned, as bytes that it cannot change any more.
-
-    Raises:
-        TypeError: it is not bytes, bytearray or memoryview.
-        ValueError: it is empty.
-    """
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise TypeError(f"encode returned {type(data).__name__}, not bytes")
-    if not len(data):
-        raise ValueError("encode returned no bytes")
-    return bytes(data)
-
-
-def plain_array(image: object) -> npt.NDArray[Any]:
-    """What `decode` returned, as an array that it cannot change any more, of no class of its own.
-
-    Raises:
-        TypeError: it is not an array of numbers.
-    """
-    if not isinstance(image, np.ndarray) or image.dtype.hasobject:
-        kind = "array of objects" if isinstance(image, np.ndarray) else type(image).__name__
-        raise TypeError(f"decode returned {kind}, not an array of numbers")
-    return np.array(image, order="C", subok=False)

@@ -1,10 +1,9 @@
 """Seconds of methods on crops, by phase and scale where they have any, and of models in batches.
 
-Every run is from memory to memory in one process, after a warm-up that is dropped, with the
-device synchronized before the clock is read; then every decoded crop is compared with the original.
-`l3c.bench.measure.files` decodes in a process that never saw the image; here the clock matters.
-
-A process should measure one method only: peak memory is that of the whole process.
+Every run is from memory to memory, after a warm-up that is dropped, with the device synchronized
+before the clock is read; then what was decoded is compared with the original. Encoder and decoder
+are one process. `l3c.bench.measure.files` decodes in a process that never saw the image; here the
+clock matters.
 """
 
 from __future__ import annotations
@@ -12,32 +11,26 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from baselines.base import Method
-from l3c.bench.measure.child import ChildError
+from l3c.bench.measure.child import Child, ChildError
 from l3c.bench.measure.files import describe_difference
-from l3c.bench.measure.machine import OtherLoad, device_name, machine, peak_mib
-from l3c.bench.measure.methods import MethodSource, plain_array, plain_bytes
+from l3c.bench.measure.machine import OtherLoad, device_name, machine
+from l3c.bench.measure.methods import LearnedMethod, key_of, served
 from l3c.bench.schema import BatchRow, FailedRow, Row, TimingRow, frame
 from l3c.coding import decode_pictures, encode_pictures
 from l3c.images.picture import Picture
-from l3c.messages import typed_line
 from l3c.models.tile_codec import TileCodec, UnsupportedError
-from l3c.models.zoo import NoArithmeticError, open_codec
 from l3c.progress import Progress
-from l3c.stopwatch import Part, Stopwatch, timed
-from l3c.threads import torch_threads
 from l3c.tile_coding import Choice
 
 Image = npt.NDArray[np.uint8]
-T = TypeVar("T")
 
 
 def devices() -> list[str]:
@@ -48,7 +41,7 @@ def devices() -> list[str]:
 
 
 def measure_timing(
-    source: MethodSource,
+    method: LearnedMethod | str,
     dataset: str,
     crops: Callable[[], Iterable[tuple[str, Image]]],
     count: int,
@@ -59,7 +52,7 @@ def measure_timing(
     """Measures one method on all crops, a learned one on every device there is.
 
     Args:
-        source: the method.
+        method: a model, or an entry that `get_method` takes.
         dataset: key of the data set, for the rows.
         crops: gives the crops, (name, uint8 (H, W, 3)), as often as it is called.
         count: how many there are.
@@ -68,83 +61,64 @@ def measure_timing(
 
     Returns:
         Rows, none if the method is not available here; a device on which the method fails on a
-        crop has none but that one failure.
+        crop has none but that one failure. Peak memory is that of the method's process.
     """
     rows: list[Row] = []
-    learned = source.weights is not None
-    for device in devices() if learned else ["cpu"]:
-        try:
-            method = replace(source, device=device).load()
-        except NoArithmeticError as error:
-            print(f"{source.name} is not timed on {device}: {error}", file=sys.stderr)
-            continue
-        if not method.available():
-            print(f"{method.name} is not timed: {method.why_unavailable()}", file=sys.stderr)
-            break
-        about: dict[str, Any] = machine() | {
-            "dataset": dataset,
-            "method": method.name,
-            "key": source.key,
-            "settings": method.settings,
-            "version": method.version(),
-        }
-        runs, warm, others = [], set(), OtherLoad()
+    places: dict[str, LearnedMethod | str] = {"cpu": method}
+    if isinstance(method, LearnedMethod):
+        places = {device: replace(method, device=device) for device in devices()}
+    else:
+        threads = (1,)
+    for device, here in places.items():
+        about: dict[str, Any] = machine() | {"dataset": dataset, "key": key_of(method)}
         crop: dict[str, Any] = {}
-        try:
-            with Progress(count, f"{method.name} on {device}", "crop") as progress:
-                for name, image in crops():
-                    height, width = image.shape[:2]
-                    for number in threads if learned else (1,):
-                        crop = {"image": name, "height": height, "width": width, "threads": number}
-                        for run in range(0 if number in warm else -1, repeats):
-                            made = _round_trip(method, image, number, device, learned)
-                            of_run = crop | {"run": run, "other_load": others.share()}
-                            runs += [of_run | of_call for of_call in made if run >= 0]
-                        warm.add(number)
-                    progress.update()
-        except (Exception, SystemExit) as error:  # whatever a user's method raises
-            rows.append(FailedRow(**about, **crop, reason=f"{device}: {typed_line(error)}"))
-            print(f"{method.name} is not timed: {rows[-1].reason}", file=sys.stderr)
-            continue
-        about |= {
-            "device": device,
-            "device_name": device_name(device),
-            "in_process": method.in_process,
-            "peak_mib": round(peak_mib(device, children=not method.in_process), 1),
-        }
+        runs: list[dict[str, Any]] = []
+        with served(here, phases=True) as process:
+            try:
+                told = process.call("describe")
+                if told["unavailable"]:
+                    raise ChildError(told["unavailable"])
+                about |= {name: told[name] for name in ("method", "settings", "version")}
+                label, others = f"{told['method']} on {device}", OtherLoad()
+                with Progress(count * len(threads), label, "crop") as progress:
+                    for number in threads:
+                        process.call("use_threads", number)
+                        for name, image in crops():
+                            crop = {"image": name, "height": image.shape[0]}
+                            crop |= {"width": image.shape[1], "threads": number}
+                            for run in range(repeats):
+                                parts = _round_trip(process, image)
+                                of_run = crop | {"run": run, "other_load": others.share()}
+                                runs += [of_run | part for part in parts]
+                            progress.update()
+                peak = round(process.call("peak_mib"), 1)
+            except ChildError as error:
+                print(f"{about['key']} is not timed on {device}: {error}", file=sys.stderr)
+                if crop:
+                    rows.append(FailedRow(**about, **crop, reason=f"{device}: {error}"))
+                continue
+        about |= {"device": device, "device_name": device_name(device)}
+        about |= {"in_process": told["in_process"], "peak_mib": peak}
         rows += [TimingRow(**about, **run) for run in runs]
     return frame(rows, TimingRow)
 
 
-def _round_trip(
-    method: Method, image: Image, threads: int, device: str, learned: bool
-) -> list[dict[str, Any]]:
+def _round_trip(process: Child, image: Image) -> list[dict[str, Any]]:
     """Columns of the total and of each phase, of encoding and of decoding."""
-    given = image.copy()  # the method may write to it
-    with torch_threads(threads) if learned else nullcontext():
-        made, encoded = _clocked(lambda: method.encode(given), device)
-        data = plain_bytes(made)
-        back, decoded = _clocked(lambda: method.decode(data), device)
-    if difference := describe_difference(image, plain_array(back)):
+    data, encoding = process.call("encode", image, 1)
+    decoded, decoding = process.call("decode", data, 1)
+    if difference := describe_difference(image, decoded):
         raise ChildError(f"not lossless: {difference}")
-    spent = {"encode": encoded, "decode": decoded}
     return [
         {"direction": direction, "phase": phase, "scale": scale, "num_bytes": len(data)}
         | {"seconds": round(seconds, 9)}
-        for direction, phases in spent.items()
+        for direction, phases in (("encode", encoding), ("decode", decoding))
         for (phase, scale), seconds in phases.items()
     ]
 
 
-def _clocked(call: Callable[[], T], device: str) -> tuple[T, dict[tuple[Part, str], float]]:
-    """What a call returns, and the seconds that it took: by phase and scale, and in all."""
-    with Stopwatch(device) as stopwatch, timed("total"):
-        made = call()
-    return made, stopwatch.seconds
-
-
 def measure_batches(
-    source: MethodSource,
+    method: LearnedMethod,
     images: npt.NDArray[np.uint8],
     *,
     sampled: Sequence[tuple[int, int]],
@@ -159,7 +133,7 @@ def measure_batches(
     if not. Each image is coded into a file of its own, the same as without the others.
 
     Args:
-        source: the model.
+        method: the model.
         images: uint8 (N, side, side, 3) to encode and decode, at least as many as `coded` asks for.
         sampled: (side, batch) of the images to sample.
         coded: sizes of the batches to encode and decode.
@@ -170,37 +144,33 @@ def measure_batches(
     """
     import torch
 
-    assert source.weights is not None
     rows, found, others = [], devices(), OtherLoad()
     todo = [("sample", *size) for size in sampled]
     todo += [("code", images.shape[1], batch) for batch in coded]
-    with Progress(len(found) * len(todo), f"{source.name} in batches", "measurement") as progress:
+    with Progress(len(found) * len(todo), f"{method.name} in batches", "measurement") as progress:
         for device in found:
             about: dict[str, Any] = machine() | {
-                "key": source.key,
-                "method": source.name,
+                "key": method.key,
+                "method": method.name,
                 "device": device,
                 "device_name": device_name(device),
                 "threads": torch.get_num_threads(),
             }
-            codec = open_codec(source.weights, device, source.arithmetic)
+            codec = replace(method, device=device).codec
             for what, side, batch in todo:
                 about |= {"side": side, "batch": batch}
-                runs: list[dict[str, float]] = []
                 with suppress(UnsupportedError):  # a family that cannot be sampled
-                    for seed in range(repeats + 1):
+                    for run in range(-1, repeats):
                         if what == "sample":
                             start = time.perf_counter()
-                            codec.sample_images(batch, side, side, seed)
-                            runs.append({what: time.perf_counter() - start})
+                            codec.sample_images(batch, side, side, seed=run + 1)
+                            spent = {what: time.perf_counter() - start}
                         else:
-                            runs.append(_coded(codec, images[:batch]))
-                about["other_load"] = others.share()
-                rows += [
-                    BatchRow(**about, operation=name, run=run, seconds=round(seconds, 9))
-                    for name in (runs[0] if runs else ())
-                    for run, seconds in enumerate(each[name] for each in runs[1:])  # one is warm-up
-                ]
+                            spent = _coded(codec, images[:batch])
+                        of_run: dict[str, Any] = {"run": run, "other_load": others.share()}
+                        for name, seconds in spent.items() if run >= 0 else ():
+                            of_run |= {"operation": name, "seconds": round(seconds, 9)}
+                            rows.append(BatchRow(**about, **of_run))
                 progress.update()
     return frame(rows, BatchRow)
 

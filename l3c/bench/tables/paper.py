@@ -166,12 +166,11 @@ def _rates(run: Run, values: pd.DataFrame) -> Iterator[pd.DataFrame]:
                 found = found[found.name.isin(theirs.name)]
             same = counterpart.same and own
             images = counted(int(found.images.max()) if len(found) else 0, "image")
-            title = f"{dataset} ({counterpart.title})" if counterpart.title else dataset
             yield from _beside(
                 theirs,
                 _rated(run, found),
                 section=f"{label}{'' if same else f', {dataset} stands in'}",
-                remark=f"Measured on {title}, {images}: {SAME if same else STAND_IN}",
+                remark=f"Measured on {dataset}, {images}: {SAME if same else STAND_IN}",
                 dataset=dataset,
                 published_images=same,
             )

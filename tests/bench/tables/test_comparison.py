@@ -18,7 +18,7 @@ def printed(run):
 
 
 def test_values_that_were_not_read_in_the_paper_are_not_beside_ours():
-    run = made_run(counterparts={"toy": Counterpart("Open Images v3", False, "")})
+    run = made_run(counterparts={"toy": Counterpart("Open Images v3", False)})
     assert "published bpsp" not in printed(run)["L3C"]
     assert "\n## toy\n" in text(run, "comparison")
 
@@ -69,7 +69,7 @@ def test_values_that_the_authors_weights_reproduce_are_marked(second, card, same
     authors = CARD | {"source": {"released_as": "L3C"}, "deviations": []} | card
     run = made_run(
         published=published({"value": "2.991"}),
-        counterparts={"toy": Counterpart("Set v3", same, "")},
+        counterparts={"toy": Counterpart("Set v3", same)},
         cards={"l3c": authors},
         as_published=frame(rates, AsPublished),
     )
