@@ -103,7 +103,7 @@ def _crops(runs: Sequence[Run]) -> pd.DataFrame:
     """A line for each run, crop and setting: the median of its clocked runs."""
     clocked = pd.concat([run.timing.assign(name=name) for name, run in named(runs).items()])
     totals = clocked[clocked.phase == TOTAL].groupby(["name", *_SETTING], as_index=False)
-    crops = totals.seconds.median().rename(columns={"name": "run", "seconds": "value"})
+    crops = totals[["seconds"]].median().rename(columns={"name": "run", "seconds": "value"})
     sizes = crops.width.astype(str) + " x " + crops.height.astype(str)
     threads = crops.threads.map(lambda count: counted(count, "thread"))
     return crops.assign(

@@ -117,11 +117,7 @@ def about(run: Run, rows: pd.DataFrame) -> list[str]:
         rows: of images, crops or batches.
     """
     labels = dict(zip(rows.key, rows.method, strict=True))
-    # Batches have no versions; those of crops and images are the same.
-    versions = pd.concat([rows.astype(object), run.attempts.astype(object)]).dropna(
-        subset="version"
-    )
-    known = rows_of(versions.drop_duplicates("key"))
+    known = rows_of(run.attempts.drop_duplicates("key"))
     texts = {row.key: row.version + f" ({row.settings})" * bool(row.settings) for row in known}
     noise = noise_note(rows)
     machines = dict.fromkeys(rows.hardware + "; " + rows.environment)
@@ -199,7 +195,7 @@ def left_out(run: Run) -> Table:
 def comparison(run: Run) -> Table:
     """One section for each data set, then the models."""
     threads = ", ".join(map(str, sorted(run.rows.threads.unique()))) or "none"
-    cards = ["The cards, `models/*.json` of the run, list the rest."] if run.cards else []
+    cards = ["The cards, JSON files in `models/` of the run, list the rest."] if run.cards else []
     return Table(
         sections=[*(_section(run, dataset) for dataset in run.datasets), *_models(run)],
         data=_data(run, [*_RATES, *_TIMES, *_STATUS, "settings", "version"]),
@@ -279,8 +275,6 @@ def _remarks(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
                 f"**Images of this data set are also in the training set {train}:** the learned "
                 "methods have seen them."
             )
-    if only := [*found.method[found.key == ""]]:
-        yield f"Only published, not measured here: {', '.join(only)}."
 
 
 def _models(run: Run) -> Iterator[Section]:

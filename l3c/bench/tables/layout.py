@@ -165,6 +165,7 @@ def _latex(name: str, table: Table) -> Iterator[str]:
             f"\\caption{{{tex(caption)}}}\n\\label{{tab:{name}-{number}}}\n"
             "\\begin{adjustbox}{max width=\\textwidth}\n"
             f"{cells.to_latex(hrules=True, column_format=''.join(sides))}\\end{{adjustbox}}"
+            "\\par\\raggedright"
         )
         yield from map(tex, section.remarks)
         yield "\\end{table}"

@@ -152,28 +152,21 @@ def _seconds(row: Any) -> str:
 
 
 def _rates(run: Run, values: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Each published data set and edition beside each of ours that stands for it."""
-    values = values[values.quantity == BPSP]
-    for label, theirs in values.groupby("label", sort=False):
-        for dataset, counterpart in run.counterparts.items():
-            # Our data set beside this edition, or the very images of another one.
-            own = counterpart.label == label
-            other = values.dataset[values.label == counterpart.label]
-            if not own and not (counterpart.same and theirs.dataset.iloc[0] in set(other)):
-                continue
-            found = methods(run, dataset, set(theirs.name))
-            if not own:  # what the paper lacks is beside its own edition
-                found = found[found.name.isin(theirs.name)]
-            same = counterpart.same and own
-            images = counted(int(found.images.max()) if len(found) else 0, "image")
-            yield from _beside(
-                theirs,
-                _rated(run, found),
-                section=f"{label}{'' if same else f', {dataset} stands in'}",
-                remark=f"Measured on {dataset}, {images}: {SAME if same else STAND_IN}",
-                dataset=dataset,
-                published_images=same,
-            )
+    """Each of our data sets beside the published one that it is, or stands for."""
+    for dataset, (label, same) in run.counterparts.items():
+        theirs = values[(values.quantity == BPSP) & (values.label == label)]
+        found = methods(run, dataset, set(theirs.name))
+        if theirs.empty or found.empty:
+            continue
+        images = counted(int(found.images.max()), "image")
+        yield from _beside(
+            theirs,
+            _rated(run, found),
+            section=f"{label}{'' if same else f', {dataset} stands in'}",
+            remark=f"Measured on {dataset}, {images}: {SAME if same else STAND_IN}",
+            dataset=dataset,
+            published_images=same,
+        )
 
 
 def _rated(run: Run, found: pd.DataFrame) -> pd.DataFrame:
@@ -205,22 +198,21 @@ def _times(run: Run, number: str, values: pd.DataFrame) -> Iterator[pd.DataFrame
         names = "s=" + scales.scale.str.replace("x", "z0").str.removeprefix("z")
         both = pd.concat([scales.assign(name=names), rows.assign(name="total")])
         ours = _clocked(both.assign(line=both.name), "image")
-        yield from _of_crops(run, "Seconds to decode a crop", values, ours, rows, "Scale")
+        yield from _of_crops("Seconds to decode a crop", values, ours, rows, "Scale")
     elif number == "3":
         totals = crops[crops.phase == TOTAL]
         for way in ("encode", "decode"):
             theirs, rows = values[values.quantity == f"{way}_s"], totals[totals.direction == way]
             ours = _clocked(named(run, rows, set(theirs.name)).assign(line=rows.method), "image")
-            yield from _of_crops(run, f"Seconds to {way} a crop", theirs, ours, rows)
+            yield from _of_crops(f"Seconds to {way} a crop", theirs, ours, rows)
         theirs = values[values.quantity == BPSP]
         once = totals[totals.direction == "encode"].drop_duplicates(["key", "image"])
         found = rates(once.assign(cross_entropy_bits=np.nan), ["key", "method"])
         ours = _rated(run, named(run, found.assign(reason=""), set(theirs.name)))
-        yield from _of_crops(run, "Bits per sub-pixel of the crops", theirs, ours, once)
+        yield from _of_crops("Bits per sub-pixel of the crops", theirs, ours, once)
 
 
 def _of_crops(
-    run: Run,
     title: str,
     theirs: pd.DataFrame,
     ours: pd.DataFrame,
@@ -231,17 +223,14 @@ def _of_crops(
     if not len(rows):
         return
     first: Any = rows.iloc[0]
-    kept = [row for row in run.manifests.get(first.dataset, ()) if row.status == "kept"]
-    smaller = any(min(row.height or 0, row.width or 0) < first.height for row in kept)
-    mirrored = ", smaller ones continued by mirroring" if smaller else ""
     crops = f"{counted(rows.image.nunique(), 'crop')} of {first.width}x{first.height}"
-    remark = f"Measured on {crops} from images of {first.dataset}{mirrored}: {STAND_IN}"
+    of = f"images of {first.dataset}, smaller ones continued by mirroring"
     yield from _beside(
         theirs,
         ours,
         head,
         section=f"{title}, {first.dataset} stands in for {theirs.label.iloc[0]}",
-        remark=remark + _gpu(rows),
+        remark=f"Measured on {crops} from {of}: {STAND_IN}{_gpu(rows)}",
         dataset=first.dataset,
         published_images=False,
     )
