@@ -210,15 +210,10 @@ def comparison(run: Run) -> Table:
 
 def _section(run: Run, dataset: str) -> Section:
     found = compare_methods(run, dataset)
-    means = [
-        (fixed(row.mean_bpsp) + (f" ({row.lossless} images)" if row.failed else ""))
-        if row.images
-        else ("failed" if row.failed else NOT_MEASURED)
-        for row in rows_of(found)
-    ]
+    lacking = found.failed.gt(0).map({True: "failed", False: NOT_MEASURED})
     cells = {
         "Method": found.method + found.in_process.map({False: EXTERNAL_MARK}).fillna(""),
-        "bpsp": means,
+        "bpsp": found.mean_bpsp.map(fixed).where(found.images > 0, lacking),
         f"{LEVEL:.0f} % interval": list(map(span, found.mean_bpsp_low, found.mean_bpsp_high)),
         "vs. L3C": found.vs_l3c_percent.map(percent),
         "published bpsp": found.printed,

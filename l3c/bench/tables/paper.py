@@ -70,7 +70,14 @@ def paper(run: Run) -> Table:
 
 
 def _beside(
-    theirs: pd.DataFrame, ours: pd.DataFrame, head: str = "Method", **of: Any
+    theirs: pd.DataFrame,
+    ours: pd.DataFrame,
+    head: str = "Method",
+    *,
+    section: str,
+    remark: str,
+    dataset: str = "",
+    same: bool = False,
 ) -> Iterator[pd.DataFrame]:
     """A line for each method and setting, as the CSV has it, if anything was measured.
 
@@ -79,8 +86,10 @@ def _beside(
         ours: of the columns `_OURS` those that there are; `low` and `high` are quartiles over runs,
             or the interval of a mean.
         head: what the lines are: methods in the paper's order, or scales or batch sizes, sorted.
-        of: `section`, its title; `remark`, what was measured; our `dataset`, "" for none;
-            `published_images`, whether that is the published one.
+        section: its title.
+        remark: what was measured.
+        dataset: ours, "" for none.
+        same: whether that is the published one.
     """
     if not len(ours) or ours.measured.isna().all():
         return
@@ -92,15 +101,19 @@ def _beside(
     if head != "Method":  # scales from the coarsest on, all together last
         ranks = grid.name.replace("total", "1").str.replace("s=", "-").astype(int)
         grid = grid.iloc[np.argsort(ranks, kind="stable")]
-    of |= {name: theirs[name].iloc[0] for name in ("table", "quantity", "unit")}
-    of |= {"published_on": theirs.label.iloc[0], "head": head}
     status = grid.measured.notna().map({True: "measured", False: NOT_MEASURED})
     yield grid.assign(
-        **of,
+        **{name: theirs[name].iloc[0] for name in ("table", "quantity", "unit")},
+        section=section,
+        published_on=theirs.label.iloc[0],
         line=grid.line.fillna(grid.method),
+        dataset=dataset,
+        published_images=same,
         count=grid["count"].astype("Int64"),
         status=grid.reason.where(grid.reason.fillna("") != "", status),
-        reproduced=reproduced(grid, "published", of["published_images"]),
+        reproduced=reproduced(grid, "published", same),
+        head=head,
+        remark=remark,
     )
 
 
@@ -165,7 +178,7 @@ def _rates(run: Run, values: pd.DataFrame) -> Iterator[pd.DataFrame]:
             section=f"{label}{'' if same else f', {dataset} stands in'}",
             remark=f"Measured on {dataset}, {images}: {SAME if same else STAND_IN}",
             dataset=dataset,
-            published_images=same,
+            same=same,
         )
 
 
@@ -180,10 +193,25 @@ def _rated(run: Run, found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _times(run: Run, number: str, values: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """What was clocked: crops (Tables 3 and A1), or batches (2 and A3)."""
-    crops = run.timing
-    if number in ("2", "A3"):
-        yield from _of_batches(run, number, values[values.unit == "s"])
+    """What was clocked: crops (Tables 3 and A1), or batches that were sampled (2 and A3)."""
+    crops, batches = run.timing, run.batches[run.batches.operation == "sample"]
+    batches = batches.assign(seconds=batches.seconds / batches.batch)
+    if number == "2":
+        for quantity, theirs in values[values.unit == "s"].groupby("quantity", sort=False):
+            size, batch = str(quantity).removeprefix("sample_s ").split(" bs")
+            sides = batches.side == int(size.split("x")[0])
+            title = f"Seconds to sample an image of {size}, batch size {batch}"
+            rows = batches[sides & (batches.batch == int(batch))]
+            yield from _clocked(run, title, theirs, rows)
+    elif number == "A3":
+        sizes = values.quantity.str.split("bs").str[1]
+        values = values.assign(name=sizes, method=sizes, quantity="sample_s by batch size")
+        rows = batches[
+            (batches.side == _BATCH_SIDE) & batches.key.map(run.is_reference).astype(bool)
+        ]
+        rows = rows.assign(name=rows.batch.astype(str))
+        title = f"Seconds to sample an image of {_BATCH_SIDE}x{_BATCH_SIDE}"
+        yield from _clocked(run, title, values, rows, "Batch size")
     elif number == "A1":  # the paper's columns of a scale together, named by the scale
         step, scale = (values.quantity.str.split().str[n] for n in (0, 1))
         each = step.str.removesuffix("_s").str.replace("_", " ") + " " + values.printed
@@ -192,94 +220,63 @@ def _times(run: Run, number: str, values: pd.DataFrame) -> Iterator[pd.DataFrame
         values = steps.first().assign(
             value=steps.value.sum().value, note=steps.note.agg(", ".join).note
         )
-        of_l3c = crops.key.map(run.is_reference).astype(bool)
-        rows = crops[of_l3c & (crops.direction == "decode") & crops.phase.isin(_PHASES)]
+        decoded = crops[(crops.direction == "decode") & crops.phase.isin(_PHASES)]
+        rows = decoded[decoded.key.map(run.is_reference).astype(bool)]
         scales = rows[rows.scale != ""]
         names = "s=" + scales.scale.str.replace("x", "z0").str.removeprefix("z")
-        both = pd.concat([scales.assign(name=names), rows.assign(name="total")])
-        ours = _clocked(both.assign(line=both.name), "image")
-        yield from _of_crops("Seconds to decode a crop", values, ours, rows, "Scale")
+        rows = pd.concat([scales.assign(name=names), rows.assign(name="total")])
+        yield from _clocked(run, "Seconds to decode a crop", values, rows, "Scale")
     elif number == "3":
         totals = crops[crops.phase == TOTAL]
         for way in ("encode", "decode"):
             theirs, rows = values[values.quantity == f"{way}_s"], totals[totals.direction == way]
-            ours = _clocked(named(run, rows, set(theirs.name)).assign(line=rows.method), "image")
-            yield from _of_crops(f"Seconds to {way} a crop", theirs, ours, rows)
-        theirs = values[values.quantity == BPSP]
-        once = totals[totals.direction == "encode"].drop_duplicates(["key", "image"])
-        found = rates(once.assign(cross_entropy_bits=np.nan), ["key", "method"])
-        ours = _rated(run, named(run, found.assign(reason=""), set(theirs.name)))
-        yield from _of_crops("Bits per sub-pixel of the crops", theirs, ours, once)
+            yield from _clocked(run, f"Seconds to {way} a crop", theirs, rows)
+        theirs, once = values[values.quantity == BPSP], totals[totals.direction == "encode"]
+        once = once.drop_duplicates(["key", "image"]).assign(cross_entropy_bits=np.nan)
+        found = rates(once, ["key", "method"]).assign(reason="")
+        ours = _rated(run, named(run, found, set(theirs.name)))
+        yield from _beside(theirs, ours, **_about("Bits per sub-pixel of the crops", theirs, once))
 
 
-def _of_crops(
-    title: str,
-    theirs: pd.DataFrame,
-    ours: pd.DataFrame,
-    rows: pd.DataFrame,
-    head: str = "Method",
+def _clocked(
+    run: Run, title: str, theirs: pd.DataFrame, rows: pd.DataFrame, head: str = "Method"
 ) -> Iterator[pd.DataFrame]:
-    """What was clocked on crops, if there are any."""
-    if not len(rows):
-        return
+    """Seconds of crops or batches by line and setting: the device and threads.
+
+    Args:
+        run: of the rows.
+        title: of the section.
+        theirs: published values.
+        rows: what was clocked; lines that are no methods have a `name`, and settings for each
+            model if there are several.
+        head: what the lines are.
+    """
+    several = head != "Method" and rows.key.nunique() > 1
+    if head == "Method":
+        rows = named(run, rows, set(theirs.name))
+    device = rows.device.map({"cuda": "GPU", "cpu": "CPU"}).astype(object)
+    threads = rows.threads.map(lambda count: f", {counted(count, 'thread')}")
+    setting = (rows.method + ", " if several else "") + device + threads
+    rows = rows.assign(setting=setting, line=rows.method if head == "Method" else rows.name)
+    by, item = [*_LINE, "setting"], "image" if "image" in rows else "batch"
+    sums = rows.groupby([*by, item, "run"], sort=False)[["seconds"]].sum().reset_index()
+    ours = repeated(sums, by, item, "seconds").rename(columns={"seconds": "measured"})
+    outside = rows.name[~rows.in_process.astype(bool)] if "in_process" in rows else ()
+    ours = ours.drop(columns="count").assign(external=ours.name.isin(outside))
+    yield from _beside(theirs, ours, head, **_about(title, theirs, rows))
+
+
+def _about(title: str, theirs: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
+    """What `_beside` says of crops or batches."""
+    label = theirs.label.iloc[0]
+    gpu = "" if (rows.device == "cuda").any() else " GPU: not measured here."
+    if "image" not in rows or rows.empty:
+        return {"section": title, "remark": f"The paper's are of images of {label}.{gpu}"}
     first: Any = rows.iloc[0]
     crops = f"{counted(rows.image.nunique(), 'crop')} of {first.width}x{first.height}"
     of = f"images of {first.dataset}, smaller ones continued by mirroring"
-    yield from _beside(
-        theirs,
-        ours,
-        head,
-        section=f"{title}, {first.dataset} stands in for {theirs.label.iloc[0]}",
-        remark=f"Measured on {crops} from {of}: {STAND_IN}{_gpu(rows)}",
-        dataset=first.dataset,
-        published_images=False,
-    )
-
-
-def _of_batches(run: Run, number: str, values: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Seconds to sample an image: of one size of batch by method, or of L3C by size of batch."""
-    rows = run.batches[run.batches.operation == "sample"]
-    rows = rows.assign(seconds=rows.seconds / rows.batch).sort_values("batch", kind="stable")
-    if number == "A3":
-        sizes = values.quantity.str.split("bs").str[1]
-        values = values.assign(name=sizes, method=sizes, quantity="sample_s by batch size")
-        rows = rows[(rows.side == _BATCH_SIDE) & rows.key.map(run.is_reference).astype(bool)]
-        rows = rows.assign(name=rows.batch.astype(str), line=rows.batch.astype(str))
-    for quantity, theirs in values.groupby("quantity", sort=False):
-        size, batch, chosen, head = f"{_BATCH_SIDE}x{_BATCH_SIDE}", "", rows, "Batch size"
-        if number == "2":
-            size, batch = str(quantity).removeprefix("sample_s ").split(" bs")
-            chosen = rows[(rows.side == int(size.split("x")[0])) & (rows.batch == int(batch))]
-            chosen = named(run, chosen, set(theirs.name)).assign(line=chosen.method)
-            batch, head = f", batch size {batch}", "Method"
-        yield from _beside(
-            theirs,
-            _clocked(chosen, "batch"),
-            head,
-            section=f"Seconds to sample an image of {size}{batch}",
-            remark=f"The paper's are of images of {theirs.label.iloc[0]}.{_gpu(chosen)}",
-            dataset="",
-            published_images=False,
-        )
-
-
-def _clocked(rows: pd.DataFrame, item: str) -> pd.DataFrame:
-    """Times by line and setting: the device and threads, and where lines are no methods the model.
-
-    Args:
-        rows: with `name` and `line`.
-        item: column of what was clocked several times.
-    """
-    several = rows.key.nunique() > 1 and (rows.line != rows.method).any()
-    device = rows.device.map({"cuda": "GPU", "cpu": "CPU"}).astype(object)
-    threads = rows.threads.map(lambda count: f", {counted(count, 'thread')}")
-    rows = rows.assign(setting=(rows.method + ", " if several else "") + device + threads)
-    by = [*_LINE, "setting"]
-    sums = rows.groupby([*by, item, "run"], sort=False)[["seconds"]].sum().reset_index()
-    found = repeated(sums, by, item, "seconds").rename(columns={"seconds": "measured"})
-    outside = rows.name[~rows.in_process.astype(bool)] if "in_process" in rows else ()
-    return found.drop(columns="count").assign(external=found.name.isin(outside))
-
-
-def _gpu(rows: pd.DataFrame) -> str:
-    return "" if (rows.device == "cuda").any() else " GPU: not measured here."
+    return {
+        "section": f"{title}, {first.dataset} stands in for {label}",
+        "remark": f"Measured on {crops} from {of}: {STAND_IN}{gpu}",
+        "dataset": first.dataset,
+    }
