@@ -85,7 +85,7 @@ def made_run(**parts: Any) -> Run:
     timing = [*timed(**L3C), *_phases(), *timed(key="jxl", method="JPEG XL")]
     timing += timed(**FLIF, version="FLIF 0.4", in_process=False)
     run = Run(
-        results([*two_methods(), missing_row(**FLIF, reason="no node", version="")]),
+        results([*two_methods(), missing_row(**FLIF, reason="no node", version="FLIF 0.4")]),
         provenance=provenance(),
         published=PUBLISHED,
         manifests={
