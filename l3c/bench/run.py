@@ -111,7 +111,7 @@ def read_run(path: Path | str) -> Run:
     Raises:
         RunFolderError, RowError, ProvenanceError: a file of it is missing or malformed.
     """
-    folder, names = Path(path), ("rows", "timing", "batches", "lossy")
+    folder, names = Path(path), ("rows", "timing", "lossy")
     files = {name: folder / f"{name}.csv" for name in names}
     if not files["rows"].is_file():
         what = "holds no rows.csv" if folder.is_dir() else "not a folder"
