@@ -12,7 +12,6 @@ Phases (they add up to a little less than the whole: what lies between them is i
   coder evaluates CDFs where it needs them, in one loop (coder/mixture_lanes.h).
 * range_coder: the same for the coarsest scale, whose one uniform CDF is given.
 * container: header, checksums, cutting into tiles and joining them; scale "".
-* total: the whole, for those who time it.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal, Self
 
-Part = Literal["total", "network", "coder", "range_coder", "container"]
+Part = Literal["network", "coder", "range_coder", "container"]
 
 
 class Stopwatch:

@@ -83,6 +83,7 @@ def run(args: argparse.Namespace) -> Exit:
     """Runs the command."""
     args.threads = args.threads or len(usable_cores())
     limit_threads(args.threads)
+    models = [named_model(model) for model in dict.fromkeys(args.model or [])]
     photos: dict[str, list[Photo]] = {folder: [] for folder in args.folders}
     left = []
     with hushed(args.quiet):
@@ -94,7 +95,7 @@ def run(args: argparse.Namespace) -> Exit:
                 except PictureError as error:
                     left.append({"folder": folder, "image": photo.source, "reason": error.reason})
     measure_all = _lossy if args.lossy else _lossless
-    content, lines, code = measure_all(args, photos, left)
+    content, lines, code = measure_all(args, models, photos, left)
     if args.json:
         print_json({"command": "bench"} | content)
     else:
@@ -116,24 +117,18 @@ def _entries(args: argparse.Namespace, known: Sequence[str], default: Sequence[s
     return list(dict.fromkeys(entries))
 
 
-def _named(args: argparse.Namespace) -> list[ModelFile]:
-    """The models that are named, each once.
-
-    Raises:
-        ModelError: there is no such model.
-    """
-    return [named_model(model) for model in dict.fromkeys(args.model or [])]
-
-
 def _lossless(
-    args: argparse.Namespace, photos: dict[str, list[Photo]], left: list[dict[str, str]]
+    args: argparse.Namespace,
+    models: list[ModelFile],
+    photos: dict[str, list[Photo]],
+    left: list[dict[str, str]],
 ) -> tuple[dict[str, Any], list[str], Exit]:
     """Measures lossless methods.
 
     Returns:
         What JSON holds; the lines that are printed without it; how the command ends.
     """
-    asked = _lossless_methods(args)
+    asked = _lossless_methods(args, models)
     learned = {method.key for method in asked if isinstance(method, LearnedMethod)}
     folders: dict[str, str] = {}
     tables = [frame([], ResultRow)]
@@ -249,7 +244,9 @@ def _by_fallback(path: Path) -> bool:
     return not any(split_payload(file, tile.payload or b"")[0] for tile in file.tiles)
 
 
-def _lossless_methods(args: argparse.Namespace) -> list[LearnedMethod | str]:
+def _lossless_methods(
+    args: argparse.Namespace, models: list[ModelFile]
+) -> list[LearnedMethod | str]:
     """The methods to measure.
 
     Raises:
@@ -259,7 +256,7 @@ def _lossless_methods(args: argparse.Namespace) -> list[LearnedMethod | str]:
     found: list[LearnedMethod | str] = []
     for entry in _entries(args, [*METHODS, *LEARNED], ["l3c", *METHODS]):
         if entry in LEARNED:
-            found += _learned(entry, _named(args) or [named_model()])
+            found += _learned(entry, models or [named_model()])
             continue
         if key_of(entry) in map(key_of, found):
             raise UsageError(f"--methods: rename {entry}; another one has its key {key_of(entry)}")
@@ -285,7 +282,7 @@ def _learned(entry: str, models: list[ModelFile]) -> list[LearnedMethod]:
 
 
 def _lossy(
-    args: argparse.Namespace, photos: dict[str, list[Photo]], _: list[dict[str, str]]
+    args: argparse.Namespace, models: list[ModelFile], photos: dict[str, list[Photo]], _: object
 ) -> tuple[dict[str, Any], list[str], Exit]:
     """Measures lossy methods, of which the means at each operating point are printed.
 
@@ -294,7 +291,7 @@ def _lossy(
     """
     from l3c.nn.ms_ssim import MIN_SIDE  # imports PyTorch
 
-    asked, wanted = _lossy_methods(args), bool(args.methods)
+    asked, wanted = _lossy_methods(args, models), bool(args.methods)
     tables, failures, left = [frame([], LossyRow)], [], []
     for folder, readable in photos.items():
         images = [(photo.name, photo.read()) for photo in readable]
@@ -331,7 +328,7 @@ def _lossy(
     return content, lines + failures, Exit.GOOD if good else Exit.FAILED
 
 
-def _lossy_methods(args: argparse.Namespace) -> list[LossyMethod]:
+def _lossy_methods(args: argparse.Namespace, models: list[ModelFile]) -> list[LossyMethod]:
     """The methods to measure: all codecs, and the models that are named, as one method.
 
     Raises:
@@ -340,13 +337,12 @@ def _lossy_methods(args: argparse.Namespace) -> list[LossyMethod]:
     """
     keys = _entries(args, [*LOSSY_METHODS, _MODELS], [*LOSSY_METHODS])
     found = [LOSSY_METHODS[key]() for key in keys if key != _MODELS]
-    files = _named(args)
-    for file in files:
+    for file in models:
         if not file.card.get("lossy"):
             raise UsageError(f"--model {file.name}: is lossless; without --lossy it is measured")
-    if files:
-        families = " ".join(dict.fromkeys(file.family for file in files))
-        found.insert(0, LearnedLossy(families, [file.weights.resolve() for file in files]))
+    if models:
+        families = " ".join(dict.fromkeys(file.family for file in models))
+        found.insert(0, LearnedLossy(families, [file.weights.resolve() for file in models]))
     if not found:
         raise UsageError(f"--methods {_MODELS}: name them by --model")
     return found

@@ -1,6 +1,7 @@
 """The workflow's configuration: what is prepared, trained, measured.
 
-It is checked by `l3c.workflow.checks`; docs/configuration.md describes every key.
+It is checked by `l3c.workflow.checks`, which also gives the names that others may refer to;
+docs/configuration.md describes every key.
 """
 
 from __future__ import annotations
@@ -9,20 +10,37 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
 
 from baselines.lossy import LOSSY_METHODS
 from baselines.lossy.base import lossy_key
 from baselines.registry import method_key
 from l3c.data.datasets import DatasetSpec
 from l3c.models.tile_codec import Kind
-from l3c.settings import FrozenSettings
+from l3c.settings import FrozenSettings, unknown_name
 
 MAX_PICTURES = 8  # photographs of a figure
+
+
+def _known(kind: str) -> AfterValidator:
+    """Refuses a name that is not among those of a kind in the context, if there is a context."""
+
+    def check(name: str, info: ValidationInfo) -> str:
+        if info.context is not None and name not in info.context[kind]:
+            raise ValueError(unknown_name(kind, name, info.context[kind]))
+        return name
+
+    return AfterValidator(check)
+
 
 # Names become files and wildcards of the workflow.
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 MethodKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+Dataset = Annotated[DatasetName, _known("data set")]
+MeasuredDataset = Annotated[DatasetName, _known("measured data set")]
+Model = Annotated[MethodKey, _known("model")]
+Method = Annotated[str, _known("method")]
+MeasuredMethod = Annotated[str, _known("measured method")]
 Notebook = Annotated[str, StringConstraints(pattern=r"^(.*/)?[A-Za-z0-9][A-Za-z0-9_.-]*\.ipynb$")]
 PythonFile = Annotated[str, StringConstraints(pattern=r"\.py$")]
 Count = Annotated[int, Field(ge=1)]
@@ -48,34 +66,29 @@ Distinct = Annotated[tuple[_Item, ...], AfterValidator(_distinct)]
 
 
 class ModelSpec(FrozenSettings):
-    """A learned method: the label of its table row, and where its weights come from."""
+    """A learned method: the label of its table row, and where its weights come from.
 
-    name: str = Field(min_length=1, description="label in tables and figures")
-    recipe: str | None = Field(
-        None, description="YAML file; relative to the working directory or the workflow"
-    )
-    train: DatasetName | None = Field(
-        None, description="the key of `datasets` this model is trained on; by default that of all"
-    )
-    validation: DatasetName | None = Field(
-        None, description="the key of `datasets` it is validated on; by default that of all"
-    )
-    weights_from: MethodKey | None = Field(
-        None, description="instead of a recipe: the key of another model, whose weights are used"
-    )
-    weights: str | None = Field(
-        None,
-        description="instead of a recipe: a model that was trained elsewhere, a released name or "
-        "the path of a .safetensors file, relative to the working directory or the workflow",
-    )
-    arithmetic: Kind | None = Field(
-        None,
-        description="of the network: integer decodes exactly on every machine; by default integers "
-        "where the model has them",
-    )
-    published_as: str | None = Field(
-        None, description="its method in results/published.csv, where neither key nor name says it"
-    )
+    Attributes:
+        name: label in tables and figures.
+        recipe: YAML file; relative to the working directory or the workflow.
+        train: the key of `datasets` this model is trained on; by default that of all.
+        validation: the key of `datasets` it is validated on; by default that of all.
+        weights_from: instead of a recipe: the key of another model, whose weights are used.
+        weights: instead of a recipe: a model that was trained elsewhere, a released name or the
+            path of a .safetensors file, relative to the working directory or the workflow.
+        arithmetic: of the network: integer decodes exactly on every machine; by default integers
+            where the model has them.
+        published_as: its method in results/published.csv, where neither key nor name says it.
+    """
+
+    name: str = Field(min_length=1)
+    recipe: str | None = None
+    train: Dataset | None = None
+    validation: Dataset | None = None
+    weights_from: Annotated[MethodKey, _known("model with weights of its own")] | None = None
+    weights: str | None = None
+    arithmetic: Kind | None = None
+    published_as: Annotated[str, _known("published method")] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -87,92 +100,83 @@ class ModelSpec(FrozenSettings):
 
 
 class Evaluation(FrozenSettings):
-    """What is measured on what, and which published values stand beside it."""
+    """What is measured on what, and which published values stand beside it.
 
-    datasets: Distinct[DatasetName] = Field(min_length=1, description="keys of `datasets`")
-    methods: Distinct[str] = Field(
-        min_length=1,
-        description="keys of `models`, keys of classical codecs, or paths of Python files",
-    )
-    methods_on: dict[DatasetName, Distinct[str]] = Field(
-        {}, description="for some of the data sets, fewer of `methods` than all"
-    )
-    published: dict[DatasetName, str] = Field(
-        {},
-        description="for some of `datasets`, which data set and edition of results/published.csv "
-        "stands beside it, e.g. Open Images v3",
-    )
-    repeats: Repeats = Field(1, description="timed runs per image; the median is kept")
-    as_published: Distinct[MethodKey] = Field(
-        (),
-        description="keys of `models` of the paper's family whose rates are also given by the "
-        "rules of the authors' release: zero padding that is paid for, quarters, cross-entropy",
-    )
-    bits_images: Count = Field(
-        16,
-        description="bits by scale and channel are means over so many of the first images of the "
-        "first of `datasets` that a model is measured on",
-    )
+    Attributes:
+        datasets: keys of `datasets`.
+        methods: keys of `models`, keys of classical codecs, or paths of Python files.
+        methods_on: for some of the data sets, fewer of `methods` than all.
+        published: for some of `datasets`, which data set and edition of results/published.csv
+            stands beside it, e.g. Open Images v3.
+        repeats: timed runs per image; the median is kept.
+        as_published: keys of `models` of the paper's family whose rates are also given by the rules
+            of the authors' release: zero padding that is paid for, quarters, cross-entropy.
+        bits_images: bits by scale and channel are means over so many of the first images of the
+            first of `datasets` that a model is measured on.
+    """
+
+    datasets: Distinct[Dataset] = Field(min_length=1)
+    methods: Distinct[Method] = Field(min_length=1)
+    methods_on: dict[MeasuredDataset, Distinct[MeasuredMethod]] = Field({})
+    published: dict[Dataset, Annotated[str, _known("edition")]] = Field({})
+    repeats: Repeats = 1
+    as_published: Distinct[Model] = ()
+    bits_images: Count = 16
 
 
 class Visualizations(FrozenSettings):
-    """Figures of photographs, and of what a model makes of them: samples, z, where bits go."""
+    """Figures of photographs, and of what a model makes of them: samples, z, where bits go.
 
-    model: MethodKey | None = Field(
-        None, description="key of a measured model; by default the first of `evaluate.methods`"
-    )
-    dataset: DatasetName | None = Field(
-        None, description="one of `evaluate.datasets`, whose photographs are shown; the first"
-    )
+    Attributes:
+        model: key of a measured model; by default the first of `evaluate.methods`.
+        dataset: one of `evaluate.datasets`, whose photographs are shown; the first.
+        images: names of photographs as its manifest has them, or how many of the first.
+    """
+
+    model: Annotated[MethodKey, _known("measured model")] | None = None
+    dataset: MeasuredDataset | None = None
     images: (
         Annotated[int, Field(ge=1, le=MAX_PICTURES)]
         | Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_PICTURES)]
-    ) = Field(
-        2, description="names of photographs as its manifest has them, or how many of the first"
-    )
+    ) = 2
 
 
 class Batches(FrozenSettings):
-    """What is measured by batch size (Table A3)."""
+    """What is measured by batch size (Table A3).
 
-    models: Distinct[MethodKey] = Field(
-        min_length=1, description="keys of `models`; those that are not measured are left out"
-    )
-    side: Pixels = Field(32, description="height and width of the images, pixels")
-    sample_batch_sizes: Distinct[Count] = Field(
-        (1, 30, 60, 120, 240, 480, 960), min_length=1, description="images sampled at once"
-    )
-    encode_batch_sizes: Distinct[Count] = Field(
-        (1, 30, 120, 480), description="images encoded and decoded, each into a file of its own"
-    )
-    single: Pixels | None = Field(
-        320, description="one image of this side is sampled too (Table 2); or null"
-    )
-    repeats: Repeats = Field(3, description="clocked runs of each, after a warm-up")
+    Attributes:
+        models: keys of `models`; those that are not measured are left out.
+        side: height and width of the images, pixels.
+        sample_batch_sizes: images sampled at once.
+        encode_batch_sizes: images encoded and decoded, each into a file of its own.
+        single: one image of this side is sampled too (Table 2); or null.
+        repeats: clocked runs of each, after a warm-up.
+    """
 
-    @model_validator(mode="after")
-    def _single_is_another(self) -> Self:
-        if self.single == self.side and 1 in self.sample_batch_sizes:
-            raise ValueError(f"one image of {self.side} px is sampled already: give single: null")
-        return self
+    models: Distinct[Model] = Field(min_length=1)
+    side: Pixels = 32
+    sample_batch_sizes: Distinct[Count] = Field((1, 30, 60, 120, 240, 480, 960), min_length=1)
+    encode_batch_sizes: Distinct[Count] = (1, 30, 120, 480)
+    single: Pixels | None = 320
+    repeats: Repeats = 3
 
 
 class Lossy(FrozenSettings):
-    """Rate and distortion of lossy codecs and models."""
+    """Rate and distortion of lossy codecs and models.
 
-    datasets: Distinct[DatasetName] = Field(min_length=1, description="keys of `datasets`")
-    codecs: Distinct[str] = Field(
-        tuple(LOSSY_METHODS),
-        description="keys of lossy codecs; those that are missing are left out",
-    )
-    models: Distinct[MethodKey] = Field(
-        (),
-        description="keys of lossy `models`, from the lowest rate to the highest: one method",
-    )
-    name: str = Field("CPM", min_length=1, description="label of that method")
-    saved: int = Field(
-        2, ge=1, description="reconstructions of so many of the first images are kept as PNG"
-    )
+    Attributes:
+        datasets: keys of `datasets`.
+        codecs: keys of lossy codecs; those that are missing are left out.
+        models: keys of lossy `models`, from the lowest rate to the highest: one method.
+        name: label of that method.
+        saved: reconstructions of so many of the first images are kept as PNG.
+    """
+
+    datasets: Distinct[Dataset] = Field(min_length=1)
+    codecs: Distinct[Annotated[str, _known("lossy codec")]] = tuple(LOSSY_METHODS)
+    models: Distinct[Model] = ()
+    name: str = Field("CPM", min_length=1)
+    saved: int = Field(2, ge=1)
 
     def learned_key(self) -> str:
         """Key of the method that the models are."""
@@ -184,65 +188,61 @@ class Lossy(FrozenSettings):
 
 
 class Timing(FrozenSettings):
-    """Speed: crops encoded and decoded, by phase (Tables 3 and A1), and by batch size."""
+    """Speed: crops encoded and decoded, by phase (Tables 3 and A1), and by batch size.
 
-    dataset: DatasetName | None = Field(
-        None, description="the key of `datasets` whose images are cut; the first of `evaluate`"
-    )
-    methods: Distinct[str] | None = Field(
-        None, description="of evaluate.methods; by default all but models with arithmetic float"
-    )
-    crops: int = Field(2, ge=1, le=100_000, description="one of each image, then a second, ...")
-    side: Pixels = Field(512, description="of a crop, pixels; smaller images are mirrored")
-    repeats: Repeats = Field(3, description="clocked runs of a crop, after a warm-up")
-    batches: Batches | None = Field(None, description="or null: nothing is measured by batch size")
+    Attributes:
+        dataset: the key of `datasets` whose images are cut; the first of `evaluate`.
+        methods: of evaluate.methods; by default all but models with arithmetic float.
+        crops: one of each image, then a second, ...
+        side: of a crop, pixels; smaller images are mirrored.
+        repeats: clocked runs of a crop, after a warm-up.
+        batches: or null: nothing is measured by batch size.
+    """
+
+    dataset: Dataset | None = None
+    methods: Distinct[MeasuredMethod] | None = None
+    crops: int = Field(2, ge=1, le=100_000)
+    side: Pixels = 512
+    repeats: Repeats = 3
+    batches: Batches | None = None
 
 
 class Experiment(FrozenSettings):
-    """Everything a run depends on, apart from cores and memory."""
+    """Everything a run depends on, apart from cores and memory.
 
-    run: str = Field(min_length=1, description="folder everything is written below")
-    downloads: str = Field(
-        "results/downloads", min_length=1, description="folder of image sets that are downloaded"
-    )
-    reference: str = Field(
-        "results/reference",
-        min_length=1,
-        description="folder that the target `reference` copies tables, figures and rows to",
-    )
+    Attributes:
+        run: folder everything is written below.
+        downloads: folder of image sets that are downloaded.
+        reference: folder that the target `reference` copies tables, figures and rows to.
+        train: the key of `datasets` the models are trained on; some may have their own.
+        validation: the key of `datasets` whose photographs tell how training goes; or null.
+        device: what the models are trained on; with cuda each job asks for one GPU.
+        compile: training with torch.compile: a slow start, faster steps; weights differ in
+            rounding. Nothing is trained again when it is switched.
+        licence: of the weights that are trained, one line for the models' cards.
+        figures: Python files with figures of one's own (l3c.bench.figures.registry), relative to
+            the working directory or the workflow.
+        notebooks: files (.ipynb) that are executed once all else is there, into <run>/notebooks.
+        timing: or null: no speed is measured on crops.
+        lossy: or null: nothing lossy is measured.
+    """
+
+    run: str = Field(min_length=1)
+    downloads: str = Field("results/downloads", min_length=1)
+    reference: str = Field("results/reference", min_length=1)
     datasets: dict[DatasetName, DatasetSpec] = Field(min_length=1)
-    train: DatasetName | None = Field(
-        None, description="the key of `datasets` the models are trained on; some may have their own"
-    )
-    validation: DatasetName | None = Field(
-        None,
-        description="the key of `datasets` whose photographs tell how training goes; or null",
-    )
-    device: Literal["cpu", "cuda"] = Field(
-        "cpu", description="what the models are trained on; with cuda each job asks for one GPU"
-    )
-    compile: bool = Field(
-        False,
-        description="training with torch.compile: a slow start, faster steps; weights differ in "
-        "rounding. Nothing is trained again when it is switched",
-    )
-    licence: str = Field(
-        "", description="of the weights that are trained, one line for the models' cards"
-    )
+    train: Dataset | None = None
+    validation: Dataset | None = None
+    device: Literal["cpu", "cuda"] = "cpu"
+    compile: bool = False
+    licence: str = ""
     models: dict[MethodKey, ModelSpec] = Field({})
     evaluate: Evaluation
     visualizations: Visualizations | None = None
-    figures: Distinct[PythonFile] = Field(
-        (),
-        description="Python files with figures of one's own (l3c.bench.figures.registry), relative "
-        "to the working directory or the workflow",
-    )
-    notebooks: tuple[Notebook, ...] = Field(
-        (),
-        description="files (.ipynb) that are executed once all else is there, into <run>/notebooks",
-    )
-    timing: Timing | None = Field(None, description="or null: no speed is measured on crops")
-    lossy: Lossy | None = Field(None, description="or null: nothing lossy is measured")
+    figures: Distinct[PythonFile] = ()
+    notebooks: tuple[Notebook, ...] = ()
+    timing: Timing | None = None
+    lossy: Lossy | None = None
 
     def method_entries(self) -> dict[str, str]:
         """Key of each measured method (in file names, rows) -> its entry in the configuration."""
@@ -298,15 +298,12 @@ class Experiment(FrozenSettings):
         """The first measured data set with a model: its bits are shown by scale and channel."""
         return next(filter(self.measured_models, self.evaluate.datasets), None)
 
-    def trained_on(self, key: str) -> str | None:
-        """Key of the data set a model is trained on; None if it was trained elsewhere."""
+    def data_of(self, key: str) -> tuple[str | None, str | None]:
+        """Keys of the data sets that a model is trained and validated on here, if it is."""
         model = self.models[self.trained_as(key)]
-        return None if model.weights else model.train or self.train
-
-    def validated_on(self, key: str) -> str | None:
-        """Key of the data set a model is validated on, if it is."""
-        model = self.models[self.trained_as(key)]
-        return None if model.weights else model.validation or self.validation
+        if model.weights:
+            return None, None
+        return model.train or self.train, model.validation or self.validation
 
     def published_as(self) -> dict[str, str]:
         """Key of a model -> its method in results/published.csv, where its settings say so."""
@@ -322,8 +319,8 @@ class Experiment(FrozenSettings):
             return []
         if self.timing.methods is not None:
             return [*map(method_key, self.timing.methods)]
-        exact = [key for key, model in self.models.items() if model.arithmetic != "float"]
-        return [key for key in self.method_entries() if key in exact or key not in self.models]
+        floats = {key for key, model in self.models.items() if model.arithmetic == "float"}
+        return [key for key in self.method_entries() if key not in floats]
 
     def timed_dataset(self) -> str | None:
         """Key of the data set whose crops are timed, if there are any."""
@@ -340,7 +337,7 @@ class Experiment(FrozenSettings):
         names = [*self.evaluate.datasets, self.timed_dataset()]
         names += self.lossy.datasets if self.lossy else ()
         for key in self.trained():
-            names += [self.trained_on(key), self.validated_on(key)]
+            names += self.data_of(key)
         return [name for name in unique(names) if name]
 
 

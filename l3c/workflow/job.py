@@ -29,21 +29,17 @@ ORPHAN_EXIT = 75  # EX_TEMPFAIL
 _held: list[FileLock] = []
 
 
-class FolderInUseError(RuntimeError):
-    """Another run is at work in the folder."""
-
-
 def hold_folder() -> None:
     """Keeps other runs out of this folder for the life of this process; called before jobs start.
 
     Raises:
-        FolderInUseError: another run is at work there.
+        RuntimeError: another run is at work there.
     """
     lock = FileLock(".snakemake/l3c-run.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise FolderInUseError(f"another run is at work in {Path.cwd()}") from None
+        raise RuntimeError(f"another run is at work in {Path.cwd()}") from None
     except NotImplementedError:  # some network file systems have no locks
         print("This file system has no locks: start one run in it at a time.", file=sys.stderr)
     _held.append(lock)

@@ -253,7 +253,7 @@ def test_its_points_stand_in_the_table_of_lossy_methods(trained, tmp_path):
 @of_lossless
 def test_tables_and_figures_take_what_it_offers(trained):
     codec, image = zoo.open_codec(trained.weights, "cpu"), trained.images["b"]  # of odd sides
-    bits = measure_bits("toy", trained.name, codec, [("b", image)])
+    bits = measure_bits({"dataset": "toy", "model": trained.name}, codec, [("b", image)])
     total = codec.cross_entropy_bits(image)
     assert sum(row.bits for row in bits) == pytest.approx(total)
     costs = cost_map(codec, image)

@@ -16,7 +16,7 @@ from l3c.bench.tables import TABLES
 from l3c.data.sources import FILES, read_catalogue
 from l3c.data.datasets import source_state
 from l3c.workflow.checks import CATALOGUE, ExperimentError
-from l3c.workflow.checks import check_experiment, check_method_files, given_model
+from l3c.workflow.checks import check_experiment, given_model
 from l3c.workflow.experiment import resolve
 from l3c.workflow.job import hold_folder
 
@@ -25,10 +25,8 @@ try:
     # Jobs read this file again: families of models, which import PyTorch, and users' files are
     # checked once.
     EXPERIMENT, RECIPES = check_experiment(
-        config, ROOT, families=workflow.is_main_process
+        config, ROOT, thorough=workflow.is_main_process
     )
-    if workflow.is_main_process:
-        check_method_files(EXPERIMENT)
     FIGURE_MODULES = [str(resolve(path, ROOT)) for path in EXPERIMENT.figures]
     ALL_FIGURES = load_figures(FIGURE_MODULES)
 except (ExperimentError, FigureError) as error:
@@ -209,8 +207,7 @@ def get_source_state(wildcards):
 def get_training_data(wildcards):
     """Manifest of the photographs that a model is trained on, the same as raw pixels, and the
     manifest of those that it is validated on, if there are any."""
-    name = EXPERIMENT.trained_on(wildcards.model)
-    validation = EXPERIMENT.validated_on(wildcards.model)
+    name, validation = EXPERIMENT.data_of(wildcards.model)
     return {
         "manifest": MANIFEST.format(dataset=name),
         "store": f"{RUN}/store/{name}/index.json",
@@ -359,7 +356,7 @@ def get_reference_results(wildcards):
     default = yaml.safe_load(
         (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
     )
-    default = check_experiment(default, ROOT, families=False)[0]
+    default = check_experiment(default, ROOT, thorough=False)[0]
     if EXPERIMENT.reference == default.reference and EXPERIMENT != default:
         raise WorkflowError(
             f"{default.reference}/ holds the results of the default configuration: run the target "

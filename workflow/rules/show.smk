@@ -62,7 +62,7 @@ rule make_tables:
         names=TABLE_NAMES,
         used=EXPERIMENT.used_datasets(),
         models=EXPERIMENT.trained(),
-        trained_on={key: EXPERIMENT.trained_on(key) for key in TRAINED_HERE},
+        trained_on={key: EXPERIMENT.data_of(key)[0] for key in TRAINED_HERE},
         trained_as={
             key: EXPERIMENT.trained_as(key)
             for key in [*EXPERIMENT.learned(), *EXPERIMENT.lossy_models()]

@@ -11,15 +11,15 @@ with job(snakemake):
 
     wildcards = snakemake.wildcards
     manifest, weights = Path(snakemake.input.manifest), Path(snakemake.input.weights)
-    named = (wildcards.dataset, wildcards.model)
+    about = {"dataset": wildcards.dataset, "model": wildcards.model}
     if wildcards.measure == "bits":
         from l3c.bench.measure.crops import choose, cut
         from l3c.models.zoo import open_codec
 
         images = [(name, cut(image)) for name, image in choose(manifest, snakemake.params.images)]
-        rows = measure_bits(*named, open_codec(weights, "cpu"), images)
+        rows = measure_bits(about, open_codec(weights, "cpu"), images)
         kind = schema.ChannelBits
     else:
-        rows = measure_as_published(*named, weights, kept_images(manifest))
+        rows = measure_as_published(about, weights, kept_images(manifest))
         kind = schema.AsPublished
     schema.write(Path(snakemake.output.rows), schema.frame(rows, kind))

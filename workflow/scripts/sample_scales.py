@@ -16,12 +16,12 @@ with job(snakemake):
     params = snakemake.params
     folder = Path(snakemake.output.images)
     folder.mkdir(parents=True)
-    rows = []
+    rows, about = [], {"dataset": params.dataset, "model": params.model}
     try:
         codec = as_pyramid_codec(open_codec(Path(snakemake.input.weights), "cpu"))
         for name, image in choose(Path(snakemake.input.manifest), params.images):
             part = cut(image, 1 << codec.network.scales)
-            rows += write_samples(folder, params.dataset, params.model, codec, name, part)
+            rows += write_samples(folder, about, codec, name, part)
     except UnsupportedError as error:  # the figure will say so
         print(f"{params.model}: {error}", file=sys.stderr)
     write(Path(snakemake.output.rows), frame(rows, SampleRow))

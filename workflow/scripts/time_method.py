@@ -24,10 +24,11 @@ with job(snakemake):
         batches = params.batches
         side, coded = batches["side"], batches["encode_batch_sizes"]
         sampled = [(side, size) for size in batches["sample_batch_sizes"]]
+        sampled += [(batches["single"], 1)] if batches["single"] else []
         rows = measure_batches(
             method,
             np.stack([crop for _, crop in crops(side, max(coded, default=1))]),
-            sampled=sampled + ([(batches["single"], 1)] if batches["single"] else []),
+            sampled=list(dict.fromkeys(sampled)),
             coded=coded,
             repeats=batches["repeats"],
         )

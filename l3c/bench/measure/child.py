@@ -42,13 +42,13 @@ class Child:
 
     def __enter__(self) -> Self:
         self._pipe, theirs = multiprocessing.Pipe()
-        # What the object prints goes to stderr. The process has a group of its own, so that Ctrl-C
-        # reaches the parent alone, which ends it.
-        how: Any = {"stdin": subprocess.DEVNULL, "stdout": 2, "process_group": 0}
-        command = [sys.executable, "-m", __name__, str(theirs.fileno())]
-        environment = os.environ | self._environment
         self._process = subprocess.Popen(
-            command, **how, pass_fds=[theirs.fileno()], env=environment
+            [sys.executable, "-m", __name__, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=2,  # what the object prints goes to stderr
+            process_group=0,  # so that Ctrl-C reaches the parent alone, which ends it
+            pass_fds=[theirs.fileno()],
+            env=os.environ | self._environment,
         )
         theirs.close()
         self._send(self._make)
@@ -97,16 +97,14 @@ def serve(pipe: Connection) -> None:
         served = pipe.recv()()
     except Exception as error:  # whatever a user's file raises is the answer to every call
         problem = typed_line(error)
-    while True:
-        try:
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
             method, arguments = pipe.recv()
-        except (EOFError, ConnectionError):
-            return
-        try:
-            answer = (False, problem) if problem else (True, getattr(served, method)(*arguments))
-            pipe.send(answer)
-        except Exception as error:
-            pipe.send((False, f"{method}: {typed_line(error)}"))
+            try:
+                good = not problem
+                pipe.send((good, getattr(served, method)(*arguments) if good else problem))
+            except Exception as error:
+                pipe.send((False, f"{method}: {typed_line(error)}"))
 
 
 if __name__ == "__main__":

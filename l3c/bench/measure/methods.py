@@ -6,13 +6,13 @@ import statistics
 import sys
 import time
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, partial, partialmethod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from baselines.base import DecodeError, Image, Method, check_image
 from baselines.lossy.base import LossyMethod
@@ -123,7 +123,7 @@ class ServedMethod:
             are coded one after the other.
     """
 
-    def __init__(self, method: Method | LossyMethod | str, phases: bool) -> None:
+    def __init__(self, method: Method | LossyMethod | str, phases: bool = False) -> None:
         self.method: Any = get_method(method) if isinstance(method, str) else method
         if isinstance(method, LearnedMethod):
             assert method.codec  # is loaded now, while other processes start
@@ -153,54 +153,36 @@ class ServedMethod:
         """See `machine.peak_mib`: of this process, its GPU, or the programs that it started."""
         return peak_mib(self._device, children=not self.method.in_process)
 
-    def encode(self, image: Image, repeats: int, *point: float) -> tuple[bytes, dict[Any, float]]:
-        """The bytes of an image, uint8 (H, W, 3), and the seconds that it took.
-
-        Returns:
-            Seconds by phase and scale, each the median of the runs.
-
-        Raises:
-            TypeError, ValueError: the method made no bytes.
-        """
-        data, seconds = self._repeated("encode", image.copy, repeats, *point)
-        if not isinstance(data, bytes | bytearray | memoryview):
-            raise TypeError(f"encode returned {type(data).__name__}, not bytes")
-        if not len(data):
-            raise ValueError("encode returned no bytes")
-        return bytes(data), seconds
-
-    def decode(
-        self, stream: Path | bytes, repeats: int
-    ) -> tuple[npt.NDArray[Any], dict[Any, float]]:
-        """The array that a file or its bytes decode to, and the seconds without reading.
-
-        Returns:
-            An array of no class of its own; seconds as of `encode`.
-
-        Raises:
-            TypeError: the method made no array of numbers.
-        """
-        read = stream.read_bytes if isinstance(stream, Path) else lambda: stream
-        image, seconds = self._repeated("decode", read, repeats)
-        if not isinstance(image, np.ndarray) or image.dtype.hasobject:
-            kind = "array of objects" if isinstance(image, np.ndarray) else type(image).__name__
-            raise TypeError(f"decode returned {kind}, not an array of numbers")
-        return np.array(image, order="C", subok=False), seconds
-
-    def _repeated(
-        self, what: str, read: Any, repeats: int, *point: float
+    def _run(
+        self, what: str, given: Image | bytes | Path, repeats: int, *point: float
     ) -> tuple[Any, dict[Any, float]]:
+        """Runs "encode" on an image, uint8 (H, W, 3), or "decode" on a file or its bytes.
+
+        Returns:
+            Bytes, or an array of no class of its own; seconds without reading, by phase and scale,
+            each the median of the runs.
+
+        Raises:
+            TypeError, ValueError: the method made something else.
+        """
         runs: list[dict[Any, float]] = []
         for _ in range(repeats + ((what, *point) not in self._warm)):
-            given, stopwatch = read(), Stopwatch(self._device)
+            own = given.read_bytes() if isinstance(given, Path) else copy(given)
+            stopwatch = Stopwatch(self._device)
             start = time.perf_counter()
             with stopwatch if self._phases else nullcontext():
-                made = getattr(self.method, what)(given, *point)
+                made = getattr(self.method, what)(own, *point)
             stopwatch.synchronize()
             runs.append(stopwatch.seconds | {WHOLE: time.perf_counter() - start})
         self._warm.add((what, *point))
-        names = runs[-1]
-        return made, {n: statistics.median(run[n] for run in runs[-repeats:]) for n in names}
+        plain = bytes(memoryview(made)) if what == "encode" else np.array(made, order="C")
+        if plain.dtype.hasobject if isinstance(plain, np.ndarray) else not plain:
+            raise TypeError(f"returned {type(made).__name__}, not bytes or an array of numbers")
+        seconds = {n: statistics.median(run[n] for run in runs[-repeats:]) for n in runs[-1]}
+        return plain, seconds
+
+    encode = partialmethod(_run, "encode")
+    decode = partialmethod(_run, "decode")
 
     def cross_entropy_bits(self, image: Image) -> float | None:
         """Cross-entropy of an image, uint8 (H, W, 3), in bits; None without a model."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,12 @@ LEAST_PROBABILITY = 1e-12  # of a component
 
 
 def measure_bits(
-    dataset: str, model: str, codec: TileCodec, images: Iterable[tuple[str, RGB]]
+    about: Mapping[str, str], codec: TileCodec, images: Iterable[tuple[str, RGB]]
 ) -> list[Row]:
     """The rows of a model: all scales and channels of each image, the finest scale first.
 
     Args:
-        dataset: for the rows.
-        model: for the rows.
+        about: the columns dataset and model.
         codec: of the model.
         images: names and uint8 (H, W, 3), each coded as one tile.
 
@@ -53,25 +52,24 @@ def measure_bits(
         try:
             parts = codec.symbol_bits(image)
         except UnsupportedError as error:
-            print(f"{model}: {error}", file=sys.stderr)
+            print(f"{about['model']}: {error}", file=sys.stderr)
             return []
-        about = _about(dataset, model, name, image)
         for scale, plane in parts.items():
+            of_scale = {**about, **_of(name, image), "scale": scale}
             sums = plane.sum(axis=(1, 2)).tolist()
             for channel, bits in zip(codec.channel_names(scale, len(plane)), sums, strict=True):
-                rows.append(ChannelBits(**about, scale=scale, channel=channel, bits=bits))
+                rows.append(ChannelBits(**of_scale, channel=channel, bits=bits))
     return rows
 
 
 def write_samples(
-    folder: Path, dataset: str, model: str, codec: PyramidCodec, name: str, image: RGB
+    folder: Path, about: Mapping[str, str], codec: PyramidCodec, name: str, image: RGB
 ) -> list[Row]:
     """Samples a photograph (L3C Sec. 5.4), writes `<name>-<what was sampled>.png`.
 
     Args:
         folder: to write to; it exists.
-        dataset: for the rows.
-        model: for the rows.
+        about: the columns dataset and model.
         codec: of the model.
         name: of the photograph.
         image: uint8 (H, W, 3).
@@ -80,27 +78,23 @@ def write_samples(
     for count, sample in enumerate(samples):
         file = f"{name}-{sample.name}.png"
         write_png(folder / file, sample.image)
-        about = _about(dataset, model, name, image)
-        about |= {"sampled": " ".join(names[:count]), "stored": " ".join(names[count:])}
+        parts = {"sampled": " ".join(names[:count]), "stored": " ".join(names[count:])}
         bpsp = {"bpsp": sample.bpsp, "uniform_bpsp": samples[-1].bpsp}
-        rows.append(SampleRow(**about, **bpsp, file=file))
+        rows.append(SampleRow(**about, **_of(name, image), **parts, **bpsp, file=file))
     return rows
 
 
-def _about(dataset: str, model: str, name: str, image: RGB) -> dict[str, Any]:
-    height, width = image.shape[:2]
-    named: dict[str, Any] = {"dataset": dataset, "model": model, "image": name}
-    return named | {"height": height, "width": width}
+def _of(name: str, image: RGB) -> dict[str, Any]:
+    return {"image": name, "height": image.shape[0], "width": image.shape[1]}
 
 
 def measure_as_published(
-    dataset: str, key: str, weights: Path, images: Iterable[tuple[str, RGB]]
+    about: Mapping[str, str], weights: Path, images: Iterable[tuple[str, RGB]]
 ) -> list[Row]:
     """One row for each image.
 
     Args:
-        dataset: for the rows.
-        key: of the model, for the rows.
+        about: the columns dataset and model.
         weights: of an L3C, RGB or RGB Shared.
         images: name, uint8 (H, W, 3).
 
@@ -115,8 +109,8 @@ def measure_as_published(
     for name, image in images:
         crops = [*quarters(image)]
         bits = sum(rate(model, crop) for crop in crops)
-        about = _about(dataset, key, name, image)
-        rows.append(AsPublished(**about, crops=len(crops), bits=bits, bpsp=bits / image.size))
+        found = {"crops": len(crops), "bits": bits, "bpsp": bits / image.size}
+        rows.append(AsPublished(**about, **_of(name, image), **found))
     return rows
 
 

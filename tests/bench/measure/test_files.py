@@ -77,7 +77,7 @@ FAILURES = [  # before encoding or after decoding: a line, and what is said of i
     ("after", "image = image[:-1]", "decoded to uint8 (4, 2, 3), was uint8 (5, 2, 3)"),
     ("after", "image = image.astype(float)", "decoded to float64"),
     ("after", "image = None", "NoneType"),
-    ("after", "image = image.astype(object)", "array of objects"),
+    ("after", "image = image.astype(object)", "not bytes or an array of numbers"),
     ("after", "raise RuntimeError('no idea')", "decode: RuntimeError: no idea"),
     ("after", "os._exit(3)", "exit status 3"),
     ("after", "sys.exit(4)", "exit status 4"),

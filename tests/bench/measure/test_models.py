@@ -27,19 +27,20 @@ from l3c.data.images import read_rgb
 from l3c.models.authors_checkpoints import read_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
+TOY = {"dataset": "toy", "model": "tiny"}
 
 
 @pytest.mark.parametrize("kind", ["l3c", "rgb"])
 def test_samples_are_files_rows_a_figure_and_a_table(kind, tmp_path):
     codec, image = tiny(kind).codec(), smooth(40, 24)
-    rows = write_samples(tmp_path, "toy", kind, codec, "a", image)
+    rows = write_samples(tmp_path, TOY, codec, "a", image)
     assert [row.sampled for row in rows] == ["", "x", "x z1", "x z1 z2"]
     assert [row.stored for row in rows] == ["x z1 z2 z3", "z1 z2 z3", "z2 z3", "z3"]
     assert (read_rgb(tmp_path / rows[0].file) == image).all()
     assert rows[0].bpsp * image.size == pytest.approx(codec.cross_entropy_bits(image))
     assert rows[-1].bpsp == pytest.approx(rows[0].uniform_bpsp)
     check(frame(rows, SampleRow), SampleRow)
-    rows += write_samples(tmp_path, "toy", kind, codec, "b", smooth(16, 32))
+    rows += write_samples(tmp_path, TOY, codec, "b", smooth(16, 32))
     pictures = samples(frame_of(rows), tmp_path, "Toy").axes
     assert [axes.get_xlabel() for axes in pictures] == [f"{row.bpsp:.3f} bpsp" for row in rows]
     assert pictures[0].get_title().startswith("ground truth")
@@ -54,7 +55,7 @@ def test_samples_are_files_rows_a_figure_and_a_table(kind, tmp_path):
 
 @pytest.mark.parametrize(("kind", "coarsest"), [("l3c", "12345"), ("rgb", "RGB")])
 def test_channels_of_images_are_colours_and_others_are_numbered(kind, coarsest):
-    rows = measure_bits("toy", kind, tiny(kind).codec(), [("a", smooth(21, 34))])
+    rows = measure_bits(TOY, tiny(kind).codec(), [("a", smooth(21, 34))])
     for scale, names in (("x", "RGB"), ("z3", coarsest)):
         assert [row.channel for row in rows if row.scale == scale] == [*names]
 
@@ -101,11 +102,11 @@ def test_large_images_are_cut_into_quarters():
 def test_rows_of_a_data_set(tmp_path):
     weights = write_model(tmp_path, "rgb")
     images = [("a", smooth(24, 30)), ("b", smooth(8, 8))]
-    rows = measure_as_published("set", "rgb", weights, images)
+    rows = measure_as_published(TOY, weights, images)
     assert [(row.image, row.height, row.width, row.crops) for row in rows] == [
         ("a", 24, 30, 1),
         ("b", 8, 8, 1),
     ]
     assert rows[0].bpsp == pytest.approx(rows[0].bits / (3 * 24 * 30))
     with pytest.raises(ValueError, match="interlaced"):
-        measure_as_published("set", "x", write_model(tmp_path, "interlaced", name="i"), images)
+        measure_as_published(TOY, write_model(tmp_path, "interlaced", name="i"), images)
