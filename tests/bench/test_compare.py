@@ -47,24 +47,21 @@ def of(found, quantity="bpsp", run="B"):
     return line
 
 
-def test_a_run_beside_itself_has_the_same_bytes(make):
-    run = make()
-    found = compare([run, run])
-    assert (of(found).count, of(found).method, of(found).percent) == (8, "PNG", 0)
-    assert [of(found, q).verdict for q in ("bpsp", "decode_s")] == ["same bytes", "same time"]
-    assert [len(each) for each in (found.changes, found.partial, found.alarms)] == [0, 0, 0]
-
-
-def test_three_runs_are_compared_with_the_first(make):
+def test_runs_are_compared_with_the_first(make):
     failing = make([*rows_of("abcdefg", num_bytes=300), failed_row(image="h")])
-    found = compare([make(), failing, make(decode_s=1.0, threads=3)])
-    assert of(found).count == 7  # failures are in no mean
+    first = make()
+    found = compare([first, failing, make(decode_s=1.0, threads=3), first])
+    assert (of(found).count, of(found).method) == (7, "PNG")  # failures are in no mean
     assert of(found).verdict.startswith("smaller by ")
     assert of(found, "bpsp", "C").verdict == "same bytes"
     assert of(found, "decode_s", "C").percent == 700
+    assert of(found, "decode_s", "D").verdict == "same time"
     assert found.changes.to_dict("records") == [
-        {"what": "machine.threads", "A": "2", "B": "2", "C": "3"}
+        {"what": "machine.threads", "A": "2", "B": "2", "C": "3", "D": "2"}
     ]
+    found = compare([first, first])
+    assert (of(found).count, of(found).percent) == (8, 0)
+    assert [len(each) for each in (found.changes, found.partial, found.alarms)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
