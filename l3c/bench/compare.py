@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from l3c.bench.measure.crops import image_of
-from l3c.bench.run import RunFolder
+from l3c.bench.run import Run
 from l3c.bench.schema import TOTAL
 from l3c.bench.stats import mean_interval
 from l3c.messages import counted
 
 # Signs of n differences that are due to chance agree with probability 2^(1-n): below 5 % from here.
 FEWEST_IMAGES = 6
-_SETTING = ["dataset", "key", "device", "threads", "direction", "image", "width", "height"]
+_SETTING = ["dataset", "key", "method", "device", "threads", "direction"]
+_SETTING += ["image", "width", "height"]
 
 
 class NothingSharedError(ValueError):
@@ -52,12 +52,12 @@ class Comparison:
     changes: pd.DataFrame
 
 
-def named(runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
+def named(runs: Sequence[Run]) -> dict[str, Run]:
     """The runs by their letters."""
     return {chr(ord("A") + i): run for i, run in enumerate(runs)}
 
 
-def merged(runs: Sequence[RunFolder]) -> pd.DataFrame:
+def merged(runs: Sequence[Run]) -> pd.DataFrame:
     """The rows of all runs, with `run` and `codec`: equal ones make equal files of equal pixels."""
     rows = pd.concat([run.rows.assign(run=name) for name, run in named(runs).items()])
     # A network in integers computes the same under every PyTorch and on every machine; one in
@@ -79,7 +79,7 @@ def alarms(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def compare(runs: Sequence[RunFolder]) -> Comparison:
+def compare(runs: Sequence[Run]) -> Comparison:
     """Compares each run with the first that has the same method.
 
     Raises:
@@ -91,8 +91,7 @@ def compare(runs: Sequence[RunFolder]) -> Comparison:
     images = rows.assign(of="image", still=still, pixels=rows.pixel_sha256)
     about = ["run", "dataset", "key", "method", "image", "pixels", "of", "still"]
     images = images.melt(about, ["bpsp", "encode_s", "decode_s"], var_name="quantity")
-    crops = [_crops(name, run) for name, run in named(runs).items()]
-    values = pd.concat([images, *crops], ignore_index=True)
+    values = pd.concat([images, _crops(runs)], ignore_index=True)
     differences = pd.DataFrame(_differences(values))
     if differences.empty:
         places = " and ".join(f"{r.path} ({', '.join(r.rows.dataset.unique())})" for r in runs)
@@ -100,21 +99,19 @@ def compare(runs: Sequence[RunFolder]) -> Comparison:
     return Comparison(differences, _partial(values), alarms(rows), _changes(named(runs)))
 
 
-def _crops(name: str, run: RunFolder) -> pd.DataFrame:
-    """A line for each crop and setting of a run, medians of its runs."""
-    clocked = run.timing[run.timing.phase == TOTAL].groupby(_SETTING, as_index=False)
-    crops = clocked.agg(method=("method", "first"), value=("seconds", "median"))
-    rows = run.rows.set_index(["dataset", "image"]).pixel_sha256.to_dict()
-    places = zip(crops.dataset, map(image_of, crops.image), strict=True)
-    threads = crops.threads.map(lambda count: counted(count, "thread"))
+def _crops(runs: Sequence[Run]) -> pd.DataFrame:
+    """A line for each run, crop and setting: the median of its clocked runs."""
+    clocked = pd.concat([run.timing.assign(name=name) for name, run in named(runs).items()])
+    totals = clocked[clocked.phase == TOTAL].groupby(["name", *_SETTING], as_index=False)
+    crops = totals[["seconds"]].median().rename(columns={"name": "run", "seconds": "value"})
     sizes = crops.width.astype(str) + " x " + crops.height.astype(str)
+    threads = crops.threads.map(lambda count: counted(count, "thread"))
     return crops.assign(
-        run=name,
         of="crop",
-        image=crops.image + " (" + sizes + ")",
         still=np.nan,
+        pixels="",
+        image=crops.image + " (" + sizes + ")",
         quantity=crops.direction + ", " + crops.device + ", " + threads,
-        pixels=[rows.get(place, "") for place in places],
     )
 
 
@@ -136,12 +133,11 @@ def difference(a: pd.Series, b: pd.Series, quantity: str, of: str = "image") -> 
     """Compares two series of numbers above 0, paired; see `Comparison` for the names."""
     mean, other = a.mean() or np.nan, b.mean()
     percent = 100 * (other / mean - 1)
-    low = high = np.nan
     # Around the ratio of the means, so that a change of equal percents has a narrow interval
     # whatever the images are (linearised ratio estimator).
     residuals = (b.to_numpy() - other / mean * a.to_numpy()).tolist()
-    if interval := mean_interval(residuals) if len(a) >= FEWEST_IMAGES else None:
-        low, high = (percent + 100 * each / mean for each in interval)
+    ends = mean_interval(residuals if len(a) >= FEWEST_IMAGES else [])
+    low, high = (percent + 100 * each / mean for each in ends)
     less, more, same = "faster", "slower", "same time"
     if quantity == "bpsp":
         less, more, same = "smaller", "larger", "same bytes"
@@ -173,16 +169,13 @@ def _partial(values: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["what", "name", "runs"])
 
 
-def _settings(run: RunFolder) -> pd.Series:
+def _settings(run: Run) -> pd.Series:
     """What a run was made from: text of each innermost setting, by its dotted path."""
     by_key: Any = run.rows.groupby("key", sort=False)[["method", "settings", "version"]]
     machine: Any = run.rows[["hardware", "environment", "threads"]].apply(_all)
     found = {"methods": by_key.agg(_all).to_dict("index"), "machine": machine.to_dict()}
-    if origin := run.provenance:
-        changed = "with changes" if origin.code.changed else "as committed"
-        found["code"] = {"commit": origin.code.commit or "none", "working tree": changed}
-        names = ("configuration", "models", "data", "versions")
-        found |= {name: getattr(origin, name) for name in names}
+    if run.provenance:
+        found |= run.provenance.model_dump(exclude={"configuration_sha256"})
     (flat,) = pd.json_normalize(found).to_dict("records")
     texts = {
         path: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -196,7 +189,7 @@ def _all(values: pd.Series) -> str:
     return " | ".join(dict.fromkeys(map(str, values)))
 
 
-def _changes(runs: Mapping[str, RunFolder]) -> pd.DataFrame:
+def _changes(runs: Mapping[str, Run]) -> pd.DataFrame:
     """Settings that differ; nothing of methods that some runs lack, or of runs that say nothing."""
     table = pd.DataFrame({name: _settings(run) for name, run in runs.items()})
     methods = table.index.str.startswith("methods.") & table.isna().any(axis=1)

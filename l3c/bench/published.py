@@ -7,8 +7,8 @@ methods and the distances between them can be.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -102,26 +102,21 @@ def normalize(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-@dataclass(frozen=True)
-class Counterpart:
+class Counterpart(NamedTuple):
     """The published data set beside one of ours.
 
     Attributes:
         label: published data set and edition, as in results/published.csv.
         same: ours has the published images, all of them and as they are; else it stands in.
-        title: of our images, with their edition; "" for images that have no title.
     """
 
     label: str
     same: bool
-    title: str
 
     def beside(self, manifest: Iterable[ManifestRow]) -> Counterpart:
         """The same, given the manifest of our data set, which may lack published images."""
-        dropped = sum(row.status == "dropped" for row in manifest)
-        if not self.same or not dropped:
-            return self
-        return replace(self, same=False, title=f"{self.title}, {dropped} left out")
+        dropped = any(row.status == "dropped" for row in manifest)
+        return Counterpart(self.label, self.same and not dropped)
 
 
 def find_counterparts(
@@ -141,13 +136,10 @@ def find_counterparts(
     names = dict(zip(values.label, values.dataset, strict=True))
     found = {}
     for key, label in published.items():
-        spec, same, title = datasets[key], False, ""
-        if image_set := catalogue.get(spec.source):
-            changes = ["scaled"] if spec.prepare else []
-            changes += [f"{spec.limit} images of it"] if spec.limit else []
-            same = image_set.published_as in (names[label], label) and not changes
-            title = ", ".join([image_set.title, *changes])
-        found[key] = Counterpart(label, same, title)
+        spec = datasets[key]
+        image_set = None if spec.prepare or spec.limit else catalogue.get(spec.source)
+        same = image_set is not None and image_set.published_as in (names[label], label)
+        found[key] = Counterpart(label, same)
     return found
 
 

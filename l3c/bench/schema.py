@@ -3,7 +3,8 @@
 A file of rows is CSV with the columns of its kind, which `rows.tsv` describes: a line for each
 column with its kinds (with a star where it is part of the key, which no two rows have in common),
 type (with a question mark where it may be empty), limits and description. Where a method failed on
-an image, its row has a `reason` and leaves the columns of results empty.
+an image, its row has a `reason` and leaves the columns of results empty; where it could not run at
+all, it has one such row without an image.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ def rows_of(table: pd.DataFrame) -> Iterator[Any]:
     yield from table.itertuples()
 
 
+KINDS: dict[str, type[Row]] = {}
+"""Kinds of rows by the name of their file."""
+
+
 def _kind(title: str, kind: str) -> type[Row]:
     own = _COLUMNS[_COLUMNS.kind.str.rstrip("*") == kind].set_index("column")
     fields: dict[str, Any] = {}
@@ -69,6 +74,7 @@ def _kind(title: str, kind: str) -> type[Row]:
         fields[column.Index] = of_type, Field(default, description=column.description, **limits)
     made = create_model(title, __base__=Row, __module__=__name__, **fields)
     made.KEY = tuple(own.index[own.kind.str.endswith("*")])
+    KINDS[kind] = made
     return made
 
 
@@ -78,8 +84,8 @@ in the process after a warm-up."""
 TimingRow = _kind("TimingRow", "timing")
 """How long one method took for one crop once, in all or in one phase, see `l3c.stopwatch`."""
 FailedRow = _kind("FailedRow", "failed")
-"""A method that failed on an image or a crop: it raised an error, or is not lossless. It is a row
-of results without these, and is in no mean."""
+"""A method that failed on an image or a crop: an error, or not lossless; or one that is not there.
+It is a row of results without these, and is in no mean."""
 BatchRow = _kind("BatchRow", "batches")
 """How long a model took for one batch once."""
 ChannelBits = _kind("ChannelBits", "bits")
@@ -90,18 +96,6 @@ AsPublished = _kind("AsPublished", "as_published")
 """The rate of an image under a model by the rules of the authors' release."""
 LossyRow = _kind("LossyRow", "lossy")
 """What a lossy method did with one image at one operating point."""
-MethodRecord = _kind("MethodRecord", "methods")
-"""Whether and how a method was measured on a data set."""
-KINDS = {
-    "rows": ResultRow,
-    "timing": TimingRow,
-    "batches": BatchRow,
-    "bits": ChannelBits,
-    "samples": SampleRow,
-    "as_published": AsPublished,
-    "lossy": LossyRow,
-}
-"""Kinds of rows by the name of their file."""
 
 
 def bits_per_subpixel(bits: Any, height: Any, width: Any) -> Any:
@@ -127,18 +121,14 @@ def frame(rows: Iterable[Row], kind: type[Row]) -> pd.DataFrame:
     return table
 
 
-def read(path: Path, kind: type[Row]) -> pd.DataFrame:
-    """Reads rows and checks each against its schema; failures are among them.
+def read(paths: Path | Iterable[Path], kind: type[Row]) -> pd.DataFrame:
+    """Reads rows of a file, or of several, and checks each against its schema; failures, too.
 
     Raises:
         RowError: naming file, line, column and what is wrong.
     """
-    return read_all([path], kind)
-
-
-def read_all(paths: Iterable[Path], kind: type[Row]) -> pd.DataFrame:
-    """The rows of several files, as `read`; an empty table of none."""
-    return frame((row for path in paths for row in _validated(path, kind)), kind)
+    files = [paths] if isinstance(paths, Path) else paths
+    return frame((row for path in files for row in _validated(path, kind)), kind)
 
 
 def _validated(path: Path, kind: type[Row]) -> Iterator[Row]:
@@ -153,7 +143,7 @@ def _validated(path: Path, kind: type[Row]) -> Iterator[Row]:
         found, wanted = ",".join(names), ",".join(expected)
         raise RowError(f"{path}: the columns are {found}, expected {wanted}; {_REMEDY}")
     for number, cells in enumerate(table.to_dict("records"), start=2):
-        of_row = FailedRow if cells.get("reason") and kind is not MethodRecord else kind
+        of_row = FailedRow if cells.get("reason") else kind
         fields = of_row.model_fields
         known = {str(name): cell for name, cell in cells.items() if name in fields}
         given = {name: cell for name, cell in known.items() if cell or fields[name].is_required()}
@@ -175,8 +165,8 @@ def measured(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def failed(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of failures."""
-    return table[table.reason != ""]
+    """The rows of failures on an image or a crop."""
+    return table[(table.reason != "") & (table.image != "")]
 
 
 def write(path: Path, table: pd.DataFrame) -> None:
@@ -219,15 +209,18 @@ def check(table: pd.DataFrame, kind: type[Row]) -> None:
 
 
 def failure_texts(table: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Data set and key of each method that failed -> on which of its images, and why.
+    """Data set and key of each method that has no result of an image -> of which, and why.
 
     Args:
         table: rows of images, failures among them.
     """
     texts = {}
-    for (dataset, key), rows in failed(table).groupby(["dataset", "key"], sort=False):
-        total = int(((table.dataset == dataset) & (table.key == key)).sum())
-        named = listed([*(rows.image + ": " + rows.reason)], " in rows.csv", "; ")
-        of = f"failed on {len(rows)} of {counted(total, 'image')}"
-        texts[str(dataset), str(key)] = f"{of}: {named}"
+    for (dataset, key), rows in table.groupby(["dataset", "key"], sort=False):
+        lost = failed(rows)
+        named = listed([*(lost.image + ": " + lost.reason)], " in rows.csv", "; ")
+        if len(lost):
+            of = f"failed on {len(lost)} of {counted(len(rows), 'image')}"
+            texts[str(dataset), str(key)] = f"{of}: {named}"
+        elif len(rows) and not rows.image.iloc[0]:
+            texts[str(dataset), str(key)] = f"not measured: {rows.reason.iloc[0]}"
     return texts

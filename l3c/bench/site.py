@@ -27,7 +27,7 @@ from l3c.bench.figures import style
 from l3c.bench.figures.pictures import brightest, cost_map, local_means
 from l3c.bench.figures.registry import load_figures
 from l3c.bench.lossy import operating_points
-from l3c.bench.run import RunFolder
+from l3c.bench.run import Run
 from l3c.bench.schema import TOTAL, failure_texts
 from l3c.bench.stats import rates, speeds
 from l3c.bench.tables import TABLES
@@ -73,7 +73,7 @@ _TITLES = {
 
 
 def write_site(
-    runs: Sequence[RunFolder],
+    runs: Sequence[Run],
     folder: Path,
     results: Collection[str] | None = None,
     captions: Mapping[str, str] | None = None,
@@ -87,7 +87,7 @@ def write_site(
         captions: see `outputs`.
 
     Raises:
-        RowError, ProvenanceError, DatasetError: what a run holds cannot be read.
+        DatasetError: a manifest of a run cannot be read.
     """
     from nbconvert.filters.markdown import markdown2html
     from vl_convert import javascript_bundle
@@ -146,7 +146,7 @@ def write_site(
         write_text(folder / f"{view}.html", text + "\n")
 
 
-def methods(rows: pd.DataFrame, runs: Sequence[RunFolder]) -> pd.DataFrame:
+def methods(rows: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     """A line for each data set, method and run, the smallest mean first.
 
     Returns:
@@ -161,14 +161,14 @@ def methods(rows: pd.DataFrame, runs: Sequence[RunFolder]) -> pd.DataFrame:
     return table.merge(memory, how="left").sort_values(["dataset", "mean_bpsp"], kind="stable")
 
 
-def lossy(runs: Sequence[RunFolder]) -> pd.DataFrame:
+def lossy(runs: Sequence[Run]) -> pd.DataFrame:
     """Operating points of lossy methods (`l3c.bench.lossy`); empty if no run has any."""
     points = [operating_points(run.lossy).assign(run=name) for name, run in named(runs).items()]
     table = pd.concat(points, ignore_index=True)
     return table.assign(label=table.method + (", run " + table.run if len(runs) > 1 else ""))
 
 
-def _cards(rows: pd.DataFrame, runs: Sequence[RunFolder], folder: Path) -> Iterator[dict[str, Any]]:
+def _cards(rows: pd.DataFrame, runs: Sequence[Run], folder: Path) -> Iterator[dict[str, Any]]:
     """Of each image the bytes of every method, and pictures where a run has the image."""
     for dataset, part in rows.groupby("dataset", sort=False):
         pictures = _pictures(str(dataset), runs, folder)
@@ -179,7 +179,7 @@ def _cards(rows: pd.DataFrame, runs: Sequence[RunFolder], folder: Path) -> Itera
             yield about | pictures.get(str(image), {}) | {"sizes": sizes.to_dict("records")}
 
 
-def _pictures(dataset: str, runs: Sequence[RunFolder], folder: Path) -> dict[str, dict[str, Any]]:
+def _pictures(dataset: str, runs: Sequence[Run], folder: Path) -> dict[str, dict[str, Any]]:
     """Writes thumbnails and cost maps; returns what a card has of them, by image."""
     there = [(run, run.path / "data" / dataset / MANIFEST) for run in runs]
     for run, manifest in [each for each in there if each[1].is_file()][:1]:
@@ -211,7 +211,7 @@ def _save(path: Path, image: np.ndarray) -> None:
 
 
 def outputs(
-    run: RunFolder,
+    run: Run,
     results: Collection[str] | None = None,
     captions: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
@@ -258,7 +258,7 @@ def outputs(
     return found
 
 
-def readme(run: RunFolder, results: Collection[str], captions: Mapping[str, str]) -> str:
+def readme(run: Run, results: Collection[str], captions: Mapping[str, str]) -> str:
     """The page; the same run gives the same bytes. Arguments are those of `outputs`."""
     shown = outputs(run, results, captions)
     tables = {each["name"]: each["text"].partition("\n\n")[2] for each in shown}

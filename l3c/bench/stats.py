@@ -23,13 +23,10 @@ _DRAWN_AT_ONCE = 1 << 20  # numbers, so that 50,000 images fit into memory
 _SEED = int.from_bytes(hashlib.sha256(b"bootstrap over images").digest()[:8], "big")
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """Both ends of the 95 % interval of the mean, whatever the order of the values.
-
-    None for fewer than `LEAST` of them.
-    """
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Both ends of the 95 % interval of the mean, whatever the order; NaN for few values."""
     if len(values) < LEAST:
-        return None
+        return np.nan, np.nan
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     count, rng = len(ordered), np.random.default_rng(_SEED)
     step = max(1, _DRAWN_AT_ONCE // count)
@@ -64,7 +61,7 @@ def rates(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     whole = groups[["counts", "bits"]].sum()
     entropy = groups[["entropy", "entropy_bpsp"]].agg(pd.Series.sum, skipna=False)
     found = pd.DataFrame({"images": groups.size(), "mean_bpsp": groups.bpsp.mean()})
-    intervals = [mean_interval(values.tolist()) or (np.nan, np.nan) for _, values in groups.bpsp]
+    intervals = [mean_interval(values.tolist()) for _, values in groups.bpsp]
     found["low"], found["high"] = np.asarray(intervals, float).reshape(-1, 2).T
     found["total_bpsp"] = whole.bits / whole.counts
     found["cross_entropy_bpsp"] = entropy.entropy_bpsp / found.images

@@ -24,7 +24,7 @@ from l3c.bench.measure.files import measure
 from l3c.bench.measure.machine import noise_note
 from l3c.bench.measure.methods import LearnedMethod, key_of, served
 from l3c.bench.run import Run
-from l3c.bench.schema import LossyRow, MethodRecord, ResultRow, failed, frame, rows_of, write
+from l3c.bench.schema import LossyRow, ResultRow, failed, frame, rows_of, write
 from l3c.bench.tables.comparison import methods
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.options import add_shared, positive
@@ -131,7 +131,7 @@ def _lossless(
     asked = _lossless_methods(args, models)
     learned = {method.key for method in asked if isinstance(method, LearnedMethod)}
     folders: dict[str, str] = {}
-    tables, records = [frame([], ResultRow)], []
+    tables = [frame([], ResultRow)]
     with tempfile.TemporaryDirectory(prefix="l3c-bench-") as scratch:
         root = Path(args.keep or scratch)
         root.mkdir(parents=True, exist_ok=not args.keep)
@@ -141,7 +141,7 @@ def _lossless(
             folders[dataset] = folder
             for method in asked if readable else ():
                 with hushed(args.quiet or not sys.stderr.isatty()):
-                    rows, record = measure(
+                    rows = measure(
                         method,
                         ((photo.name, photo.read()) for photo in readable),
                         len(readable),
@@ -152,7 +152,6 @@ def _lossless(
                         repeats=args.repeats,
                     )
                 tables.append(rows)
-                records.append(record)
         table = pd.concat(tables, ignore_index=True)
         if args.keep:  # all that others need to check the result
             write(root / "rows.csv", table)
@@ -164,12 +163,12 @@ def _lossless(
             row.key in learned and not row.reason and _by_fallback(root / row.stream)
             for row in rows_of(table)
         ]
-    measured = Run(table, frame(records, MethodRecord))
-    totals = pd.concat([_totals(measured, dataset, folders[dataset]) for dataset in folders])
+    totals = pd.concat([_totals(Run(table), dataset, folders[dataset]) for dataset in folders])
+    rows = table[table.image != ""]
     content = {
         "folders": [*photos],
-        "methods": _records(totals.drop(columns=["dataset", "failed", "failure"])),
-        "rows": _records(table.drop(columns=["dataset", "stream"]).fillna({"lossless": False})),
+        "methods": _records(totals.drop(columns=["dataset", "failed"])),
+        "rows": _records(rows.drop(columns=["dataset", "stream"]).fillna({"lossless": False})),
         "not_quiet": noise_note(table),
         "left_out": left,
     }
@@ -194,15 +193,14 @@ def _totals(run: Run, dataset: str, folder: str) -> pd.DataFrame:
 
     Returns:
         Columns of `comparison.methods`; the size relative to PNG's as `of_png`, NaN if one of the
-        two failed on an image; where and why it failed, or why it is not there, as `reason`.
+        two failed on an image.
     """
     table = methods(run, dataset, ())
     table = table.set_index("key", drop=False).drop(columns=["name", "release_bpsp", "released"])
     good = table.failed == 0
     whole = table.total_bpsp.where(good)
     table["of_png"] = whole / whole.get(_REFERENCE, float("nan"))
-    table["lossless"] = good.where(table.reason == "")
-    table["reason"] = table.reason.where(good, table.failure)
+    table["lossless"] = good.where((table.failed > 0) | (table.reason == ""))
     table["folder"] = folder
     return table.sort_values("total_bpsp", kind="stable")
 
@@ -217,11 +215,11 @@ def _lines(attempts: pd.DataFrame, totals: pd.DataFrame) -> Iterator[str]:
             (method.encode_s, f"{method.encode_s:.4f}"),
             (method.decode_s, f"{method.decode_s:.4f}"),
         ]
-        verdict = "NO: failed, see below" if method.failed else f"not measured: {method.reason}"
+        verdict = "NO: failed, see below" if method.failed else method.reason
         cells = [text if number == number else "-" for number, text in numbers]
         rows.append([method.method, *cells, verdict if method.reason else "yes"])
     yield from aligned(rows, right=range(1, 5))
-    count = attempts.image.nunique()
+    count = attempts.image[attempts.image != ""].nunique()
     yield f"images: {count}; seconds are means per image"
     for label, of in attempts[attempts.by_fallback].groupby("method", sort=False):
         yield (

@@ -18,7 +18,7 @@ import pandas as pd
 from l3c.bench.compare import Comparison, NothingSharedError, compare, named
 from l3c.bench.measure.machine import noise_note
 from l3c.bench.measure.provenance import SHORT
-from l3c.bench.run import RunFolder
+from l3c.bench.run import Run, read_run
 from l3c.bench.schema import failed, failure_texts
 from l3c.cli.exits import Exit, UsageError
 from l3c.cli.options import add_shared
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> Exit:
     """
     if len({Path(path).resolve() for path in args.runs}) < (1 if args.site else 2):
         raise UsageError("name the folders of two runs or more (one is enough for --site)")
-    runs = [RunFolder(path) for path in args.runs]
+    runs = [read_run(path) for path in args.runs]
     if args.site:
         from l3c.bench.site import write_site
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> Exit:
     return code
 
 
-def _lines(runs: dict[str, RunFolder], found: Comparison) -> Iterator[str]:
+def _lines(runs: dict[str, Run], found: Comparison) -> Iterator[str]:
     machines = {name: " | ".join(folder.rows.hardware.unique()) for name, folder in runs.items()}
     for name, folder in runs.items():
         origin = folder.provenance.short_id if folder.provenance else "without provenance.json"
@@ -106,7 +106,7 @@ def _tables(lines: pd.DataFrame, runs: list[str]) -> Iterator[str]:
         yield from ("", f"  times of codecs that were not changed moved by {moved}")
 
 
-def _content(runs: dict[str, RunFolder], found: Comparison, code: Exit) -> dict[str, Any]:
+def _content(runs: dict[str, Run], found: Comparison, code: Exit) -> dict[str, Any]:
     tables = {
         name: json.loads(table.to_json(orient="records", double_precision=15))  # NaN is null
         for name, table in vars(found).items()

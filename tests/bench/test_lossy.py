@@ -142,7 +142,7 @@ def lossy_rows():
 
 
 def test_the_table_has_bd_rates_and_operating_points():
-    run = Run(results([]), [], lossy=lossy_rows(), lossy_published=PUBLISHED)
+    run = Run(results([]), lossy=lossy_rows(), lossy_published=PUBLISHED)
     for form in ("md", "csv"):
         check_text(f"tables/rate_distortion.{form}", text(run, "rate_distortion", form))
 

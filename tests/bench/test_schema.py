@@ -9,7 +9,7 @@ from result_rows import (
     batch_row,
     failed_row,
     lossy_row,
-    method_record,
+    missing_row,
     result_row,
     results,
     row,
@@ -21,7 +21,6 @@ from l3c.bench.schema import (
     BatchRow,
     ChannelBits,
     LossyRow,
-    MethodRecord,
     ResultRow,
     RowError,
     SampleRow,
@@ -32,7 +31,6 @@ from l3c.bench.schema import (
     frame,
     measured,
     read,
-    read_all,
     write,
 )
 
@@ -47,7 +45,6 @@ ROWS = {
     SampleRow: [SAMPLE],
     AsPublished: [row(AsPublished, crops=1, bits=54.0, bpsp=3.0)],
     LossyRow: [lossy_row(psnr=float("inf"))],
-    MethodRecord: [method_record(), method_record(measured=False, reason="not installed")],
 }
 
 
@@ -60,12 +57,12 @@ def test_rows_come_back_exactly(tmp_path, kind):
         pd.testing.assert_frame_equal(read(path, kind), table)
         assert path.read_text().splitlines()[0] == ",".join(kind.model_fields)
         assert [file.name for file in path.parent.iterdir()] == ["rows.csv"]  # no part file stays
-        assert len(read_all([path, path], kind)) == 2 * len(rows)
+        assert len(read([path, path], kind)) == 2 * len(rows)
         check(table, kind)
 
 
 def test_failures_are_rows_without_results():
-    table = results([result_row(), failed_row(image="d")])
+    table = results([result_row(), failed_row(image="d"), missing_row()])
     assert measured(table).num_bytes.tolist() == [300]
     assert measured(table).dtypes.num_bytes == "int64"
     assert failed(table).image.tolist() == ["d"]
@@ -77,8 +74,9 @@ def test_failures_are_counted_and_the_first_are_named():
     text = failure_texts(results(rows))["toy", "png"]
     assert text.startswith("failed on 7 of 8 images: x0: no idea; ")
     assert "x4: no idea and 2 more in rows.csv" in text
-    more = [result_row(dataset="other"), failed_row(key="webp", method="WebP")]
-    assert set(failure_texts(results([*rows, *more]))) == {("toy", "png"), ("toy", "webp")}
+    more = [result_row(dataset="other"), missing_row(key="webp", method="WebP")]
+    texts = failure_texts(results([*rows, *more]))
+    assert texts == {("toy", "png"): text, ("toy", "webp"): "not measured: not installed"}
 
 
 @pytest.mark.parametrize(

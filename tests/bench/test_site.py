@@ -13,7 +13,7 @@ from tiny_models import smooth, write_model
 
 from l3c.bench.compare import merged
 from l3c.bench.measure.provenance import write_provenance
-from l3c.bench.run import RunFolder
+from l3c.bench.run import read_run
 from l3c.bench.site import outputs, readme, write_site
 from l3c.data.images import pixel_sha256, write_manifest
 
@@ -50,7 +50,7 @@ def make_run(folder, hardware, **more):
     write_results(folder / "rows.csv", [*rows, failed_row(image="z", hardware=hardware)])
     clocked = [timing_row(peak_mib=700.5), timing_row(peak_mib=90, key="png", method="PNG")]
     write_results(folder / "timing.csv", clocked)
-    return RunFolder(folder)
+    return read_run(folder)
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ def shown_run(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("a\n1\n")
     (tmp_path / "tables/comparison.md").write_text(COMPARISON)
-    return RunFolder(tmp_path)
+    return read_run(tmp_path)
 
 
 def test_every_output_is_linked_once_or_shown(shown_run):

@@ -23,7 +23,7 @@ import train_toy
 import yaml
 from numpy.typing import NDArray
 from PIL import Image
-from result_rows import records, results
+from result_rows import results
 from tiny_models import KINDS, limit, recipe, smooth
 
 from l3c import tile_coding
@@ -35,7 +35,7 @@ from l3c.bench.measure.files import measure
 from l3c.bench.measure.methods import LearnedMethod
 from l3c.bench.measure.models import measure_bits
 from l3c.bench.schema import LossyRow, ResultRow, read, rows_of, write
-from l3c.bench.tables import TABLES, write_table
+from l3c.bench.tables import write_table
 from l3c.images.picture import Picture
 from l3c.lossy import encode_lossy, lossy_codec
 from l3c.models import zoo
@@ -191,7 +191,7 @@ def test_an_arithmetic_that_it_lacks_is_refused(trained):
 @of_lossless
 def test_its_bytes_are_its_bits(trained, measured):
     streams = len(trained.file.card["streams"])
-    for row in rows_of(measured[0]):
+    for row in rows_of(measured):
         assert row.cross_entropy_bits is not None
         gap = row.num_bytes - row.cross_entropy_bits / 8
         assert -1 < gap < GAP_BYTES + GAP_PER_STREAM * streams
@@ -199,17 +199,17 @@ def test_its_bytes_are_its_bits(trained, measured):
 
 @of_lossless
 def test_its_row_stands_in_the_table(trained, measured):
-    (rows, record), path = measured, trained.weights.parent / "run" / "rows.csv"
+    rows, path = measured, trained.weights.parent / "run" / "rows.csv"
     write(path, rows)
     pd.testing.assert_frame_equal(read(path, ResultRow), rows)
-    assert (record.measured, {*rows.image[rows.lossless]}) == (True, trained.images.keys())
-    made = bench_run.Run(rows, records(record))
-    write_table(TABLES["comparison"], made, path.parent, "stamp", "id")
-    (line,) = csv.DictReader((path.parent / "comparison.csv").read_text().splitlines())
+    assert {*rows.image[rows.lossless]} == trained.images.keys()
+    write_table("comparison", bench_run.Run(rows, path.parent))
+    tables = path.parent / "tables"
+    (line,) = csv.DictReader((tables / "comparison.csv").read_text().splitlines())
     cells = [line[column] for column in ("method", "lossless", "status")]
     assert cells == [trained.name.title(), "2/2", "measured"]
     mean, total = rows.bpsp.mean(), rows.num_bytes.sum()
-    assert f"{mean:.3f}" in (path.parent / "comparison.md").read_text()
+    assert f"{mean:.3f}" in (tables / "comparison.md").read_text()
     over = total - rows.cross_entropy_bits.sum() / 8
     print(
         f"\n{trained.name:<15} {'integer' if trained.integers else 'float':<8}"
@@ -243,9 +243,9 @@ def test_its_points_stand_in_the_table_of_lossy_methods(trained, tmp_path):
     write(tmp_path / "rows.csv", rows)
     pd.testing.assert_frame_equal(read(tmp_path / "rows.csv", LossyRow), rows)
     assert {*rows.image} == trained.images.keys()
-    made = bench_run.Run(results([]), records(), lossy=rows, lossy_published=PUBLISHED)
-    write_table(TABLES["rate_distortion"], made, tmp_path, "stamp", "id")
-    (line,) = csv.DictReader((tmp_path / "rate_distortion.csv").read_text().splitlines())
+    made = bench_run.Run(results([]), tmp_path, lossy=rows, lossy_published=PUBLISHED)
+    write_table("rate_distortion", made)
+    (line,) = csv.DictReader((tmp_path / "tables/rate_distortion.csv").read_text().splitlines())
     assert (line["method"], line["point"]) == ("Mine", "1")
     assert float(line["bpp"]) == pytest.approx(rows.bpp.mean(), abs=1e-3)
 

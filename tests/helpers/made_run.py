@@ -4,7 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from result_rows import batch_row, frame_of, method_record, records, result_row, results, timing_row
+from result_rows import (
+    batch_row,
+    frame_of,
+    missing_row,
+    provenance,
+    result_row,
+    results,
+    timing_row,
+)
 
 from l3c.bench.published import Counterpart, read_published
 from l3c.bench.run import Run
@@ -16,7 +24,7 @@ L3C: dict[str, Any] = {"key": "l3c", "method": "L3C", "version": "l3c 0.1"}
 JPEG2000: dict[str, Any] = {"key": "jpeg2000", "method": "JPEG 2000"}
 FLIF: dict[str, Any] = {"key": "flif", "method": "FLIF"}
 CUDA = {"device": "cuda", "device_name": "a GPU"}
-STAND_IN = Counterpart("Open Images v2", False, "")
+STAND_IN = Counterpart("Open Images v2", False)
 CARD: dict[str, Any] = {
     "name": "L3C",
     "parameters": 1234567,
@@ -76,10 +84,9 @@ def made_run(**parts: Any) -> Run:
     dropped = ManifestRow(image="c_1", source="c_1.png", status="dropped", reason="greyscale")
     timing = [*timed(**L3C), *_phases(), *timed(key="jxl", method="JPEG XL")]
     timing += timed(**FLIF, version="FLIF 0.4", in_process=False)
-    missing = method_record(**FLIF, measured=False, reason="no node", version="")
     run = Run(
-        rows=results(two_methods()),
-        records=records(method_record(**L3C), method_record(**JPEG2000), missing),
+        results([*two_methods(), missing_row(**FLIF, reason="no node", version="FLIF 0.4")]),
+        provenance=provenance(),
         published=PUBLISHED,
         manifests={
             "toy": [kept("a", "0", licence=licence), kept("b", "1", licence=licence), dropped],
@@ -88,7 +95,6 @@ def made_run(**parts: Any) -> Run:
         counterparts={"toy": STAND_IN},
         cards={"l3c": CARD},
         trained_on={"l3c": "train"},
-        timed_on="toy",
         timing=frame_of(timing),
         batches=frame_of(_batches()),
     )

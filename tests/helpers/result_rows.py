@@ -15,7 +15,6 @@ from l3c.bench.schema import (
     BatchRow,
     FailedRow,
     LossyRow,
-    MethodRecord,
     ResultRow,
     Row,
     TimingRow,
@@ -56,7 +55,6 @@ _COLUMNS: dict[str, Any] = {
     "point": 20.0,
     "psnr": 30.0,
     "ms_ssim": 0.9,
-    "measured": True,
 }
 
 
@@ -66,7 +64,6 @@ _JPEG = {"method": "JPEG", "key": "jpeg", "version": "libjpeg", "bpp": 12.0}
 _OF_KIND: dict[type[Row], dict[str, Any]] = {
     ResultRow: _PNG,
     FailedRow: _PNG | {"reason": "encode: RuntimeError: no idea"},
-    MethodRecord: _PNG,
     TimingRow: _L3C | {"image": "a+0+0", "height": 512, "width": 512},
     BatchRow: {"method": "L3C", "key": "l3c", "seconds": 0.5},
     LossyRow: _JPEG,
@@ -79,14 +76,17 @@ def row(kind: type[Row], **fields: Any) -> Row:
     The bpsp of a result follows its num_bytes, that of a lossy row its bpp.
     """
     values = _COLUMNS | _OF_KIND.get(kind, {}) | fields
-    bits = 8 * values["num_bytes"] / (3 * values["height"] * values["width"])
-    values.setdefault("bpsp", values["bpp"] / 3 if "bpp" in values else bits)
+    if "bpsp" in kind.model_fields:
+        bits = 8 * values["num_bytes"] / (3 * values["height"] * values["width"])
+        values.setdefault("bpsp", values["bpp"] / 3 if "bpp" in values else bits)
     return kind(**{name: values[name] for name in kind.model_fields if name in values} | fields)
 
 
 result_row = partial(row, ResultRow)  # of PNG, 300 bytes of a 10 x 20 image
 failed_row = partial(row, FailedRow)  # PNG raised on such an image
-method_record = partial(row, MethodRecord)  # of PNG
+missing_row = partial(  # PNG is not there
+    failed_row, image="", height=None, width=None, reason="not installed"
+)
 timing_row = partial(row, TimingRow)  # the total of an encoding run of L3C, 0.25 s
 batch_row = partial(row, BatchRow)  # one image, sampled by L3C in 0.5 s
 lossy_row = partial(row, LossyRow)  # JPEG at a point where it takes 12 bpp, 4 bpsp
@@ -106,11 +106,6 @@ def results(rows: Iterable[Row]) -> pd.DataFrame:
 def write_results(path: Path, rows: Iterable[Row]) -> None:
     """A file of a run, of the kind of rows that its name tells."""
     write(path, frame(rows, KINDS[path.stem]))
-
-
-def records(*found: Row) -> pd.DataFrame:
-    """The records of methods, as tables read them."""
-    return frame(found, MethodRecord)
 
 
 def rows_in(path: Path, kind: type[Row] = ResultRow) -> list[Any]:

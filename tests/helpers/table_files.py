@@ -6,15 +6,15 @@ import csv
 import io
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from l3c.bench.published import published_values
 from l3c.bench.run import Run
-from l3c.bench.tables import TABLES, write_table
+from l3c.bench.tables import write_table
 
-ID, STAMP = "c0ffee-0123", "commit c0ffee; configuration 0123"
 _COLUMNS = ("table", "dataset", "edition", "method", "quantity", "value", "unit", "confidence")
 _COLUMNS += ("note",)
 
@@ -22,8 +22,8 @@ _COLUMNS += ("note",)
 def text(run: Run, name: str, form: str = "md") -> str:
     """A file of a table."""
     with tempfile.TemporaryDirectory() as folder:
-        write_table(TABLES[name], run, Path(folder), STAMP, ID)
-        return (Path(folder) / f"{name}.{form}").read_text(encoding="utf-8")
+        write_table(name, replace(run, path=Path(folder)))
+        return (Path(folder) / "tables" / f"{name}.{form}").read_text(encoding="utf-8")
 
 
 def lines(run: Run, name: str) -> list[dict[str, str]]:

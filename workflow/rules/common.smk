@@ -81,7 +81,6 @@ TIMES = {
     name: [COLLECTED[name]] if name in COLLECTED else []
     for name in ("timing", "batches")
 }
-RECORDS = [path.replace(f"{RUN}/rows/", f"{RUN}/records/") for path in ROWS["rows"]]
 AS_PUBLISHED = [
     f"{RUN}/as_published/{dataset}/{model}.csv"
     for dataset in EXPERIMENT.evaluate.datasets
@@ -95,7 +94,9 @@ ABSENT += [] if LOSSY else ["rate_distortion"]
 BESIDE = set(EXPERIMENT.evaluate.published) & set(EXPERIMENT.evaluate.datasets)
 ABSENT += [] if BESIDE or EXPERIMENT.timed() else ["paper"]
 TABLE_NAMES = [name for name in TABLES if name not in ABSENT]
-TABLE_FILES = [path for name in TABLE_NAMES for path in TABLES[name].files()]
+TABLE_FILES = [
+    f"{name}.{form}" for name in TABLE_NAMES for form in TABLES[name].formats
+]
 
 # What a figure can read of this run: name of its parameter -> files; see l3c.bench.figures.
 FIGURE_FILES = {"published": PUBLISHED, **COLLECTED}
@@ -309,14 +310,14 @@ def get_configuration():
 def get_counterparts():
     """Key of a measured data set -> the published one it stands for, for those that have one."""
     published = EXPERIMENT.evaluate.published
-    measured = [name for name in EXPERIMENT.evaluate.datasets if name in published]
-    found = find_counterparts(
-        EXPERIMENT.datasets,
-        {name: published[name] for name in measured},
-        IMAGE_SETS,
-        read_published(Path(PUBLISHED)),
-    )
-    return {name: asdict(counterpart) for name, counterpart in found.items()}
+    labels = {
+        name: published[name]
+        for name in EXPERIMENT.evaluate.datasets
+        if name in published
+    }
+    values = read_published(Path(PUBLISHED))
+    found = find_counterparts(EXPERIMENT.datasets, labels, IMAGE_SETS, values)
+    return {name: tuple(counterpart) for name, counterpart in found.items()}
 
 
 def get_figure_files(wildcards):

@@ -7,7 +7,6 @@ rule measure_method:
         manifest=MANIFEST,
     output:
         rows=f"{RUN}/rows/{{dataset}}/{{method}}.csv",
-        record=f"{RUN}/records/{{dataset}}/{{method}}.csv",
         streams=directory(f"{RUN}/streams/{{dataset}}/{{method}}"),
     log:
         f"{RUN}/logs/measure_method/{{dataset}}/{{method}}.log",

@@ -28,7 +28,6 @@ rule make_tables:
     input:
         provenance=PROVENANCE,
         rows=f"{RUN}/rows.csv",
-        records=RECORDS,
         timing=TIMES["timing"],
         batches=TIMES["batches"],
         as_published=AS_PUBLISHED,
@@ -62,7 +61,6 @@ rule make_tables:
     params:
         names=TABLE_NAMES,
         used=EXPERIMENT.used_datasets(),
-        timed_on=EXPERIMENT.timed_dataset(),
         models=EXPERIMENT.trained(),
         trained_on={key: EXPERIMENT.data_of(key)[0] for key in TRAINED_HERE},
         trained_as={

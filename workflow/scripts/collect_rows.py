@@ -8,6 +8,6 @@ with job(snakemake):
     from l3c.bench import schema
 
     kind = schema.KINDS[snakemake.wildcards.rows]
-    rows = schema.read_all(map(Path, snakemake.input.rows), kind)
+    rows = schema.read(map(Path, snakemake.input.rows), kind)
     schema.check(rows, kind)
     schema.write(Path(snakemake.output.rows), rows)

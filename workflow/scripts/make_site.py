@@ -6,7 +6,7 @@ from l3c.workflow.job import job
 
 with job(snakemake):
     from l3c.bench.figures.registry import load_figures
-    from l3c.bench.run import RunFolder
+    from l3c.bench.run import read_run
     from l3c.bench.site import readme, write_site
     from l3c.files import write_text
 
@@ -16,7 +16,7 @@ with job(snakemake):
         for path in given.captions
     }
     load_figures(params.figures)
-    run = RunFolder(Path(given.provenance).parent)
+    run = read_run(Path(given.provenance).parent)
     there = [*given.results, *(path for path in params.get("also", []) if Path(path).exists())]
     results = [Path(path).relative_to(run.path).as_posix() for path in there]
     if snakemake.output.get("page"):

@@ -1,4 +1,4 @@
-"""One method on one data set: bitstreams, rows, and the record of how it was measured."""
+"""One method on one data set: bitstreams and rows."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -10,7 +10,7 @@ with job(snakemake):
     from coder import cuda
     from l3c.bench.measure.files import measure
     from l3c.bench.measure.methods import LearnedMethod
-    from l3c.bench.schema import MethodRecord, frame, write
+    from l3c.bench.schema import write
     from l3c.data.images import kept_images, kept_rows
     from l3c.models.zoo import NoArithmeticError, open_codec
 
@@ -21,7 +21,7 @@ with job(snakemake):
         with suppress(NoArithmeticError):  # of a family that codes on the CPU only
             open_codec(method.weights, "cuda", method.arithmetic)
             method = replace(method, device="cuda")
-    rows, record = measure(
+    rows = measure(
         method,
         kept_images(manifest),
         len(kept_rows(manifest)),
@@ -32,4 +32,3 @@ with job(snakemake):
         repeats=params.repeats,
     )
     write(Path(snakemake.output.rows), rows)
-    write(Path(snakemake.output.record), frame([record], MethodRecord))

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from l3c.bench.measure.child import Child, ChildError
 from l3c.bench.measure.machine import OtherLoad, machine
 from l3c.bench.measure.methods import WHOLE, LearnedMethod, key_of, served
-from l3c.bench.schema import FailedRow, MethodRecord, ResultRow, Row, bits_per_subpixel, frame
+from l3c.bench.schema import FailedRow, ResultRow, Row, bits_per_subpixel, frame
 from l3c.data.images import pixel_sha256
 from l3c.files import write_whole
 from l3c.progress import Progress
@@ -38,7 +38,7 @@ def measure(
     streams: Path,
     threads: int = 1,
     repeats: int = 1,
-) -> tuple[pd.DataFrame, Row]:
+) -> pd.DataFrame:
     """Measures one method on some images. One that fails on an image goes on with the next one.
 
     Args:
@@ -53,8 +53,8 @@ def measure(
         repeats: timed runs per image; the median counts.
 
     Returns:
-        A row for each image, failures last, none if the method is not available here or cannot be
-        loaded; and how it was measured (`schema.MethodRecord`).
+        A row for each image, failures last; one without an image if the method is not available
+        here or cannot be loaded.
     """
     rows: list[Row] = []
     failures: list[Row] = []
@@ -67,13 +67,11 @@ def measure(
             told = {"method": label, "settings": "", "version": "", "unavailable": str(error)}
         about: dict[str, Any] = {"dataset": dataset, "key": key_of(method)}
         about |= {name: told[name] for name in ("method", "settings", "version")}
-        reason = told["unavailable"]
-        record = MethodRecord(**about, measured=not reason, reason=reason)
-        if reason:
+        about |= machine() | {"threads": threads}
+        if reason := told["unavailable"]:
             print(f"{told['method']} is not measured: {reason}", file=sys.stderr)
             streams.mkdir(parents=True, exist_ok=True)
-            return frame([], ResultRow), record
-        about |= machine() | {"threads": threads}
+            return frame([FailedRow(**about, image="", reason=reason)], ResultRow)
         partial = streams.with_name(f"{streams.name}.partial")
         partial.mkdir(parents=True, exist_ok=True)
         known = _known(partial, about)
@@ -105,7 +103,7 @@ def measure(
     (partial / _JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(streams, ignore_errors=True)
     partial.rename(streams)
-    return frame([*rows, *failures], ResultRow), record
+    return frame([*rows, *failures], ResultRow)
 
 
 def _known(partial: Path, about: Mapping[str, Any]) -> dict[tuple[str, str], Row]:

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from l3c.files import write_text
+from l3c.messages import one_line
 from l3c.models.zoo import family_name
 from l3c.settings import problems
 
@@ -140,8 +141,6 @@ def read_provenance(path: Path) -> Provenance:
     """
     try:
         return Provenance.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise ProvenanceError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValidationError as error:
-        why = f"no provenance of a run ({problems(error)[0]}); copy it again from its run"
-        raise ProvenanceError(f"{path}: {why}") from None
+    except (OSError, ValidationError) as error:
+        why = problems(error)[0] if isinstance(error, ValidationError) else one_line(error)
+        raise ProvenanceError(f"{path}: {why}; copy it again from its run") from None

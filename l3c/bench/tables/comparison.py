@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,24 +47,36 @@ def methods(run: Run, dataset: str, published: Collection[str]) -> pd.DataFrame:
         published: normalized names of the methods that were published on it.
 
     Returns:
-        Columns of a `MethodRecord`, of `stats.rates` and of `stats.speeds`; `failed` images,
-        `failure` in words, "" for none; `name`, see `named`; `release_bpsp`, the mean by the rules
-        of the authors' release, and whether network and weights are theirs, `released`.
+        dataset, key, method, settings, version; columns of `stats.rates` and of `stats.speeds`;
+        `failed` images; `reason`, why not all are measured, "" if they are; `name`, see `named`;
+        `release_bpsp`, the mean by the rules of the authors' release, and whether network and
+        weights are theirs, `released`.
     """
-    rows = run.rows[run.rows.dataset == dataset]
-    done, texts = measured(rows), failure_texts(rows)
-    found = run.records[run.records.dataset == dataset].drop(columns="measured")
+    rows = run.attempts[run.attempts.dataset == dataset]
+    done, texts, failures = measured(rows), failure_texts(rows), failed(rows).groupby("key").size()
+    found = rows.drop_duplicates("key")[["dataset", "key", "method", "settings", "version"]]
     found = found.merge(rates(done, ["key"]), on="key", how="left")
     found = found.merge(speeds(done, ["key"]), on="key", how="left")
-    failures = failed(rows).groupby("key").size()
     by_rules = run.as_published[run.as_published.dataset == dataset].groupby("model").bpsp.mean()
     return named(run, found, published).assign(
         images=found.images.fillna(0).astype(int),
         failed=found.key.map(failures).fillna(0).astype(int),
-        failure=[texts.get((dataset, key), "") for key in found.key],
+        reason=[texts.get((dataset, key), "") for key in found.key],
         release_bpsp=found.key.map(by_rules).astype(float),
         released=[run.is_papers(key) and run.released_as(key) != "" for key in found.key],
     )
+
+
+def beside(first: pd.DataFrame, second: pd.DataFrame, **alone: Any) -> pd.DataFrame:
+    """Lines of two tables with the same `name` joined; then those of the second alone.
+
+    Args:
+        first: with a column `name`.
+        second: the same.
+        alone: further columns of the lines that only the second has.
+    """
+    rest = second[~second.name.isin(first.name)].assign(**alone)
+    return pd.concat([first.merge(second, on="name", how="left"), rest], ignore_index=True)
 
 
 def reproduced(rows: pd.DataFrame, value: str, same: bool) -> list[bool]:
@@ -103,12 +116,9 @@ def about(run: Run, rows: pd.DataFrame) -> list[str]:
         run: of the rows.
         rows: of images, crops or batches.
     """
-    versions = {record.key: (record.version, record.settings) for record in rows_of(run.records)}
-    if "version" in rows:
-        clocked = rows.dropna(subset="version").drop_duplicates("key")
-        versions |= {row.key: (row.version, row.settings) for row in rows_of(clocked)}
     labels = dict(zip(rows.key, rows.method, strict=True))
-    known = [(labels[key], *versions[key]) for key in labels if key in versions]
+    known = rows_of(run.attempts.drop_duplicates("key"))
+    texts = {row.key: row.version + f" ({row.settings})" * bool(row.settings) for row in known}
     noise = noise_note(rows)
     machines = dict.fromkeys(rows.hardware + "; " + rows.environment)
     if "device" in rows:
@@ -116,8 +126,12 @@ def about(run: Run, rows: pd.DataFrame) -> list[str]:
     return [
         *(f"Measured on: {machine}." for machine in machines),
         *([f"{noise}."] if noise else []),
-        *(f"{label}: {version}{f' ({told})' if told else ''}." for label, version, told in known),
-        *(f"**{subject}**: {differs}." for subject, differs in run.deviations([*labels]).items()),
+        *(f"{label}: {texts[key]}." for key, label in labels.items() if key in texts),
+        *(
+            f"**{label} here is not the paper's network**: {differs}."
+            for key, label in labels.items()
+            if (differs := run.deviation(key))
+        ),
     ]
 
 
@@ -130,27 +144,24 @@ def compare_methods(run: Run, dataset: str) -> pd.DataFrame:
     """
     counterpart = run.counterparts.get(dataset)
     values = bpsp_of(run.published, counterpart.label if counterpart else None)
-    values = values[values.verified].reset_index()
-    found = methods(run, dataset, set(values.name))
+    values = values[values.verified].reset_index()[["name", "method", "value", "printed"]]
+    ours = methods(run, dataset, set(values.name)).rename(columns={"method": "line"})
     # A mean over other images than those of the rest is not compared.
-    found["vs_l3c_percent"] = percent_above_l3c(run, found, found.failed == 0)
-    found["status"] = [
-        row.failure or (f"{NOT_MEASURED}: {row.reason}" if row.reason else "measured")
-        for row in rows_of(found)
-    ]
-    found = found.merge(values[["name", "value", "printed"]], on="name", how="left")
-    only = values.loc[~values.name.isin(found.name), ["name", "method", "value", "printed"]]
-    if len(only):
-        status = "published only"
-        blank = only.assign(key="", images=0, failed=0, reason=status, failure="", status=status)
-        found = pd.concat([found, blank], ignore_index=True)
+    ours["vs_l3c_percent"] = percent_above_l3c(run, ours, ours.failed == 0)
+    ours["status"] = ours.reason.where(ours.reason != "", "measured")
+    only: Any = {"key": "", "images": 0, "failed": 0, "reason": "", "status": "published only"}
+    found = beside(ours, values, **only)
     total = found.images + found.failed
     done = [f"{n}/{of}" if of else "" for n, of in zip(found.images, total, strict=True)]
     names = {"low": "mean_bpsp_low", "high": "mean_bpsp_high", "value": "published_bpsp"}
     same = counterpart is not None and counterpart.same
     marks = [REPRODUCED_MARK if close else "" for close in reproduced(found, "value", same)]
-    printed = found.printed.astype(object).fillna(NONE) + marks
-    return found.rename(columns=names).assign(dataset=dataset, lossless=done, printed=printed)
+    return found.rename(columns=names).assign(
+        dataset=dataset,
+        method=found.line.fillna(found.method),
+        lossless=done,
+        printed=found.printed.astype(object).fillna(NONE) + marks,
+    )
 
 
 def _data(run: Run, columns: Sequence[str]) -> pd.DataFrame:
@@ -161,13 +172,13 @@ def _data(run: Run, columns: Sequence[str]) -> pd.DataFrame:
     return found[["dataset", "key", "method", *columns]]
 
 
-@table("rates", "Rates alone, to compare runs with", formats=("csv",))
+@table("rates", "Rates alone, to compare runs with", "csv")
 def rates_alone(run: Run) -> Table:
     """Byte-identical whenever sizes and cross-entropies are, on any machine."""
-    return Table("Rates", data=_data(run, [*_RATES, *_STATUS]))
+    return Table(data=_data(run, [*_RATES, *_STATUS]))
 
 
-@table("left_out", "Images left out", formats=("csv",))
+@table("left_out", "Images left out", "csv")
 def left_out(run: Run) -> Table:
     """Every dropped image of every data set with its reason."""
     dropped = [
@@ -177,16 +188,15 @@ def left_out(run: Run) -> Table:
         if row.status == "dropped"
     ]
     columns = ["dataset", "image", "source", "reason"]
-    return Table("Images left out", data=pd.DataFrame(dropped, columns=columns))
+    return Table(data=pd.DataFrame(dropped, columns=columns))
 
 
-@table("comparison", "The comparison")
+@table("comparison", "Comparison", "md", "csv", "tex")
 def comparison(run: Run) -> Table:
     """One section for each data set, then the models."""
     threads = ", ".join(map(str, sorted(run.rows.threads.unique()))) or "none"
-    cards = ["The cards, `models/*.json` of the run, list the rest."] if run.cards else []
+    cards = ["The cards, JSON files in `models/` of the run, list the rest."] if run.cards else []
     return Table(
-        title="Comparison",
         sections=[*(_section(run, dataset) for dataset in run.datasets), *_models(run)],
         data=_data(run, [*_RATES, *_TIMES, *_STATUS, "settings", "version"]),
         notes=[
@@ -200,15 +210,10 @@ def comparison(run: Run) -> Table:
 
 def _section(run: Run, dataset: str) -> Section:
     found = compare_methods(run, dataset)
-    means = [
-        (fixed(row.mean_bpsp) + (f" ({row.lossless} images)" if row.failed else ""))
-        if row.images
-        else ("failed" if row.failed else NOT_MEASURED)
-        for row in rows_of(found)
-    ]
+    lacking = found.failed.gt(0).map({True: "failed", False: NOT_MEASURED})
     cells = {
         "Method": found.method + found.in_process.map({False: EXTERNAL_MARK}).fillna(""),
-        "bpsp": means,
+        "bpsp": found.mean_bpsp.map(fixed).where(found.images > 0, lacking),
         f"{LEVEL:.0f} % interval": list(map(span, found.mean_bpsp_low, found.mean_bpsp_high)),
         "vs. L3C": found.vs_l3c_percent.map(percent),
         "published bpsp": found.printed,
@@ -228,8 +233,6 @@ def _section(run: Run, dataset: str) -> Section:
         title=title,
         cells=without_empty(pd.DataFrame(cells)),
         remarks=[*_remarks(run, dataset, found)],
-        caption=f"Lossless compression of {title}: mean bits per sub-pixel (bpsp) over images, "
-        "whole files; gap: all files together above the model's own estimate.",
     )
 
 
@@ -240,9 +243,9 @@ def _remarks(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
     but = ", except for the failures below" if found.failed.any() else ""
     images = counted(len(kept), "image")
     yield f"{images} measured, each decoded from its file and equal to the original{but}."
-    for item in rows_of(found[found.failed > 0]):
+    for item in rows_of(found[found.reason != ""]):
         means = " Its means are over the other images." if item.images else ""
-        yield f"**{item.method} {item.status}.**{means}"
+        yield f"**{item.method} {item.reason}.**{means}"
     identities = found.key.map(lambda key: run.cards.get(key, {}).get("identity"))
     for _, of in found[found.failed == 0].groupby(identities, sort=False):
         floats = of[of.settings.str.contains("float32")]
@@ -267,10 +270,6 @@ def _remarks(run: Run, dataset: str, found: pd.DataFrame) -> Iterator[str]:
                 f"**Images of this data set are also in the training set {train}:** the learned "
                 "methods have seen them."
             )
-    for item in rows_of(found[(found.reason != "") & (found.key != "")]):
-        yield f"{item.method}: not measured ({item.reason})."
-    if only := [item.method for item in rows_of(found) if not item.key]:
-        yield f"Only published, not measured here: {', '.join(only)}."
 
 
 def _models(run: Run) -> Iterator[Section]:
@@ -302,17 +301,13 @@ def _sources(run: Run) -> Iterator[str]:
             yield f"{labels[key]}: weights of another's training ({known})."
 
 
-@table("samples", "What samples store, in numbers", formats=("csv",))
+@table("samples", "What samples store, in numbers", "csv")
 def samples(run: Run) -> Table:
     """The paper's example is of another image and model: only the order compares."""
     data = run.samples[["dataset", "model", "image", "sampled", "stored"]]
     data = data.join(run.samples[["bpsp", "uniform_bpsp"]].round(6))
     sampled = [len(names.split()) for names in data.sampled]
-    example = run.published[run.published.table == SAMPLES]
-    beside = example.reset_index(drop=True).reindex(sampled)
-    return Table(
-        "What samples store",
-        data=data.assign(
-            published_bpsp=beside.value.to_numpy(), published_example=beside.label.to_numpy()
-        ),
-    )
+    example = run.published[run.published.table == SAMPLES].reset_index(drop=True)
+    data["published_bpsp"] = example.value.reindex(sampled).to_numpy()
+    data["published_example"] = example.label.reindex(sampled).to_numpy()
+    return Table(data=data)

@@ -2,22 +2,20 @@
 
 A new table is a function below `@table` in a module of this package:
 
-    @table("largest", "The largest files", formats=("md", "csv"))
+    @table("largest", "The largest files", "md", "csv")
     def largest(run: Run) -> Table:
         rows = run.rows.nlargest(10, "num_bytes")
-        return Table("The largest files", [Section("", rows[["method", "image"]], left=2)], rows)
+        return Table([Section("", rows[["method", "image"]], left=2)], rows)
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from l3c.bench.run import Run
@@ -31,173 +29,7 @@ TERMS = (
     .meaning
 )
 """What the title of a column means, or a mark in a cell: printed below tables that have it."""
-_WIDTH = 100  # of a LaTeX tabular in characters; further columns go below
-
-
-@dataclass(frozen=True)
-class Section:
-    """Printed cells under a heading.
-
-    Attributes:
-        title: heading; "" for none.
-        cells: strings; the first `left` columns are text, numbers are aligned to the right.
-        remarks: sentences below.
-        caption: in LaTeX; the title unless given.
-        left: number of text columns.
-        level: of the heading in Markdown.
-    """
-
-    title: str
-    cells: pd.DataFrame
-    remarks: Sequence[str] = ()
-    caption: str = ""
-    left: int = 1
-    level: int = 2
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table in all its forms.
-
-    Attributes:
-        title: heading.
-        sections: printed.
-        data: numbers, as CSV.
-        notes: on its measurements, below the sections.
-    """
-
-    title: str
-    sections: Sequence[Section] = ()
-    data: pd.DataFrame = field(default_factory=pd.DataFrame)
-    notes: Sequence[str] = ()
-
-
-class TableSpec(NamedTuple):
-    """A table as the workflow knows it.
-
-    Attributes:
-        name: of its files, below tables/.
-        title: in lists of results.
-        formats: endings of its files, among md, csv and tex.
-        make: the function.
-    """
-
-    name: str
-    title: str
-    formats: tuple[str, ...]
-    make: Callable[[Run], Table]
-
-    def files(self) -> list[str]:
-        """Names below tables/."""
-        return [f"{self.name}.{form}" for form in self.formats]
-
-
-TABLES: dict[str, TableSpec] = {}
-
-
-def table(
-    name: str, title: str, formats: tuple[str, ...] = ("md", "csv", "tex")
-) -> Callable[[Callable[[Run], Table]], Callable[[Run], Table]]:
-    """Registers a function that makes a table of a run; see `TableSpec`."""
-
-    def register(make: Callable[[Run], Table]) -> Callable[[Run], Table]:
-        TABLES[name] = TableSpec(name, title, formats, make)
-        return make
-
-    return register
-
-
-def write_table(spec: TableSpec, run: Run, folder: Path, stamp: str, made_from: str) -> None:
-    """Writes the files of a table below a folder; the same run gives the same bytes.
-
-    Args:
-        spec: the table.
-        run: what it is made of.
-        folder: tables/ of the run.
-        stamp: provenance of the run, in a line.
-        made_from: the same as a short id, the last column of the CSV.
-    """
-    made = spec.make(run)
-    for form in spec.formats:
-        if form == "md":
-            text = markdown(made, stamp)
-        elif form == "tex":
-            text = latex(made, spec.name.replace("/", "-"), stamp)
-        else:
-            data = made.data.assign(provenance=made_from)
-            text = data.to_csv(index=False, lineterminator="\n", float_format="%.6g")
-        write_text(folder / f"{spec.name}.{form}", text)
-
-
-def markdown(table: Table, stamp: str) -> str:
-    """The page of a table, provenance at the end."""
-    blocks = [f"# {table.title}"]
-    for section in table.sections:
-        sides = ["left" if i < section.left else "right" for i in range(section.cells.shape[1])]
-        form: Any = {"tablefmt": "pipe", "colalign": sides, "disable_numparse": True}
-        cells = section.cells.map(lambda cell: cell.replace("|", "\\|"))
-        blocks += [f"{'#' * section.level} {section.title}"] if section.title else []
-        blocks += [str(cells.to_markdown(None, index=False, **form)), _items(section.remarks)]
-    known = _explained(table.sections)
-    for title, texts in (("Notes", table.notes), ("Definitions", known)):
-        blocks += [f"## {title}", _items(texts)] if texts else []
-    return "\n\n".join(filter(None, [*blocks, f"Provenance: {stamp}."])) + "\n"
-
-
-def _explained(sections: Sequence[Section]) -> list[str]:
-    """Meanings of those terms that the sections have."""
-    titles = " ".join(str(title) for section in sections for title in section.cells)
-    texts = " ".join(str(text) for section in sections for text in section.cells.to_numpy().ravel())
-    inside = (*MARKS, "not measured here")
-    shown = [term for term in TERMS.index if term in (texts if term in inside else titles)]
-    return [(f"{term} " if term in MARKS else "") + TERMS[term] for term in shown]
-
-
-def _items(texts: Sequence[str]) -> str:
-    return "\n".join(f"* {text}" for text in texts)
-
-
-def latex(table: Table, label: str, stamp: str) -> str:
-    """A table environment for each section, then the notes in small print; needs booktabs."""
-    lines = ["% Needs \\usepackage{booktabs}. Written by the workflow."]
-    for number, section in enumerate(table.sections, start=1):
-        marks = [text for text in _explained([section]) if text.startswith(MARKS)]
-        caption = " ".join([section.caption or f"{section.title}.", *marks])
-        lines += [
-            "\\begin{table}",
-            "  \\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}",
-            f"  \\caption{{{tex(caption)}}}",
-            f"  \\label{{tab:{label}-{number}}}",
-            "\n\\par\\medskip\n".join(_tabulars(section)),
-            *(f"  \\par\\smallskip\\raggedright {tex(text)}" for text in section.remarks),
-            "\\end{table}",
-        ]
-    paragraphs = [*table.notes, f"Provenance: {stamp}."]
-    lines += ["{\\footnotesize", *(f"  \\noindent {tex(text)}\\par" for text in paragraphs), "}"]
-    return "\n".join(lines) + "\n"
-
-
-def _tabulars(section: Section) -> Iterator[str]:
-    """The cells in as few groups of columns as the width allows, text columns in each."""
-    cells = section.cells
-    heads = {name: textwrap.wrap(name, 10, break_long_words=False) for name in map(str, cells)}
-    widths = [2 + max(map(len, [*heads[name], *cells[name]]), default=0) for name in heads]
-    left, names = section.left, [*heads]
-    count = max(1, -(-sum(widths[left:]) // (_WIDTH - sum(widths[:left]))))
-    for numbers in np.array_split(np.array(names[left:], dtype=object), count):
-        group = [*names[:left], *numbers]
-        sides = "l" * left + "r" * len(numbers)
-        titles = [
-            f"\\shortstack[{side}]{{{BREAK.join(map(tex, heads[name]))}}}"
-            if len(heads[name]) > 1
-            else tex(name)
-            for name, side in zip(group, sides, strict=True)
-        ]
-        shown = cells[group].map(tex).set_axis(titles, axis="columns").style.hide(axis="index")
-        yield str(shown.to_latex(hrules=True, column_format=sides)).rstrip()
-
-
-BREAK = "\\\\"
+_BREAK = "\\\\"
 _TEX = {
     "\\": "\\textbackslash{}",
     UNVERIFIED_MARK: "$^\\dagger$",
@@ -211,9 +43,138 @@ _TEX = {
 }
 
 
+@dataclass(frozen=True)
+class Section:
+    """Printed cells under a heading.
+
+    Attributes:
+        title: heading; "" for none.
+        cells: strings; the first `left` columns are text, numbers are aligned to the right.
+        remarks: sentences below.
+        left: number of text columns.
+    """
+
+    title: str
+    cells: pd.DataFrame
+    remarks: Sequence[str] = ()
+    left: int = 1
+
+    def sides(self) -> list[str]:
+        """Alignment of each column, "left" or "right"."""
+        return ["left" if i < self.left else "right" for i in range(self.cells.shape[1])]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in all its forms.
+
+    Attributes:
+        sections: printed.
+        data: numbers, as CSV.
+        notes: on its measurements, below the sections.
+    """
+
+    sections: Sequence[Section] = ()
+    data: pd.DataFrame = field(default_factory=pd.DataFrame)
+    notes: Sequence[str] = ()
+
+
+class TableSpec(NamedTuple):
+    """A table as the workflow knows it.
+
+    Attributes:
+        title: its heading, and what it is called in lists of results.
+        formats: endings of its files, among md, csv and tex.
+        make: the function.
+    """
+
+    title: str
+    formats: tuple[str, ...]
+    make: Callable[[Run], Table]
+
+
+TABLES: dict[str, TableSpec] = {}
+"""Tables by the name of their files, below tables/."""
+
+
+def table(name: str, title: str, *formats: str) -> Callable[..., Callable[[Run], Table]]:
+    """Registers a function that makes a table of a run; see `TableSpec`."""
+
+    def register(make: Callable[[Run], Table]) -> Callable[[Run], Table]:
+        TABLES[name] = TableSpec(title, formats, make)
+        return make
+
+    return register
+
+
+def write_table(name: str, run: Run) -> None:
+    """Writes the files of a table below tables/ of a run; the same run gives the same bytes."""
+    spec, origin = TABLES[name], run.provenance
+    short_id, stamp = (origin.short_id, origin.stamp) if origin else ("", "not stated")
+    made = spec.make(run)
+    for form in spec.formats:
+        if form == "csv":
+            data = made.data.assign(provenance=short_id)
+            text = data.to_csv(index=False, lineterminator="\n", float_format="%.6g")
+        else:
+            blocks = _markdown(spec.title, made) if form == "md" else _latex(name, made)
+            text = "\n\n".join([*blocks, f"Provenance: {stamp}."]) + "\n"
+        write_text(run.path / "tables" / f"{name}.{form}", text)
+
+
+def _markdown(title: str, table: Table) -> Iterator[str]:
+    """Blocks of the page of a table."""
+    yield f"# {title}"
+    for section in table.sections:
+        form: Any = {"tablefmt": "pipe", "colalign": section.sides(), "disable_numparse": True}
+        cells = section.cells.map(lambda cell: cell.replace("|", "\\|"))
+        yield from [f"## {section.title}"] if section.title else []
+        yield str(cells.to_markdown(None, index=False, **form))
+        yield from _items("* ", section.remarks)
+    for head, texts in (("Notes", table.notes), ("Definitions", _explained(table.sections))):
+        yield from [f"## {head}", *_items("* ", texts)] if texts else []
+
+
+def _items(mark: str, texts: Sequence[str]) -> list[str]:
+    return ["\n".join(f"{mark}{text}" for text in texts)] if texts else []
+
+
+def _explained(sections: Sequence[Section]) -> list[str]:
+    """Meanings of those terms that the sections have."""
+    titles = " ".join(str(title) for section in sections for title in section.cells)
+    texts = " ".join(str(text) for section in sections for text in section.cells.to_numpy().ravel())
+    inside = (*MARKS, "not measured here")
+    shown = [term for term in TERMS.index if term in (texts if term in inside else titles)]
+    return [(f"{term} " if term in MARKS else "") + TERMS[term] for term in shown]
+
+
+def _latex(name: str, table: Table) -> Iterator[str]:
+    """A table environment for each section, as wide as the text at most, then the notes."""
+    yield "% Needs \\usepackage{booktabs,adjustbox}. Written by the workflow."
+    for number, section in enumerate(table.sections, start=1):
+        sides = [side[0] for side in section.sides()]
+        heads = [
+            f"\\shortstack[{side}]{{{tex(head).replace(' ', _BREAK)}}}"
+            for side, head in zip(sides, map(str, section.cells), strict=True)
+        ]
+        marks = [text for text in _explained([section]) if text.startswith(MARKS)]
+        caption = ". ".join([section.title, *marks])
+        cells = section.cells.map(tex).set_axis(heads, axis="columns").style.hide(axis="index")
+        yield (
+            "\\begin{table}\n\\centering\\footnotesize\n"
+            f"\\caption{{{tex(caption)}}}\n\\label{{tab:{name}-{number}}}\n"
+            "\\begin{adjustbox}{max width=\\textwidth}\n"
+            f"{cells.to_latex(hrules=True, column_format=''.join(sides))}\\end{{adjustbox}}"
+            "\\par\\raggedright"
+        )
+        yield from map(tex, section.remarks)
+        yield "\\end{table}"
+    yield from map(tex, [*table.notes, *_explained(table.sections)])
+
+
 def tex(text: str) -> str:
     """The text with what LaTeX would take for commands escaped, without Markdown's emphasis."""
-    return "".join(_TEX.get(sign, sign) for sign in text.replace("**", ""))
+    return "".join(_TEX.get(sign, sign) for sign in text.replace("*", ""))
 
 
 def without_empty(cells: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ _ANCHOR = "jpeg_420"
 _RATES = (0.25, 0.5, 1.0)  # bpp
 
 
-@table("rate_distortion", "Rate and distortion of lossy methods", formats=("md", "csv"))
+@table("rate_distortion", "Rate and distortion of lossy methods", "md", "csv")
 def rate_distortion(run: Run) -> Table:
     """Two sections for each data set: a line for each method, and for each operating point."""
     points, sections = operating_points(run.lossy), []
@@ -43,10 +43,9 @@ def rate_distortion(run: Run) -> Table:
         count = counted(rows.image.nunique(), "image")
         sections += [
             Section(f"{dataset}, {count}", pd.DataFrame(lines)),
-            Section(f"{dataset}: operating points", pd.DataFrame(cells), level=3),
+            Section(f"{dataset}: operating points", pd.DataFrame(cells)),
         ]
     return Table(
-        title="Rate and distortion of lossy methods",
         sections=sections,
         data=points,
         notes=[

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import release
-from result_rows import frame_of, records, results
+from result_rows import frame_of, results
 from tiny_models import smooth, tiny, write_model
 
 from l3c.bench.figures.pictures import samples
@@ -46,7 +46,7 @@ def test_samples_are_files_rows_a_figure_and_a_table(kind, tmp_path):
     assert pictures[0].get_title().startswith("ground truth")
 
     published = read_published(ROOT / "results" / "published.csv")
-    run = Run(results([]), records(), published, samples=frame(rows, SampleRow))
+    run = Run(results([]), published=published, samples=frame(rows, SampleRow))
     data = TABLES["samples"].make(run).data
     assert data.bpsp.tolist() == [pytest.approx(row.bpsp, abs=1e-6) for row in rows]
     assert data.published_bpsp.tolist() == [*published.value[published.table == SAMPLES]] * 2

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from made_run import CARD, JPEG2000, L3C, kept, made_run, two_methods
-from result_rows import failed_row, method_record, records, results
+from result_rows import failed_row, missing_row, results
 from table_files import cells, lines, published, sections, text
 
 from l3c.bench.published import Counterpart
@@ -18,14 +18,14 @@ def printed(run):
 
 
 def test_values_that_were_not_read_in_the_paper_are_not_beside_ours():
-    run = made_run(counterparts={"toy": Counterpart("Open Images v3", False, "")})
+    run = made_run(counterparts={"toy": Counterpart("Open Images v3", False)})
     assert "published bpsp" not in printed(run)["L3C"]
     assert "\n## toy\n" in text(run, "comparison")
 
 
 def test_rates_do_not_know_the_clock_or_the_machine():
     run = made_run()
-    slower = replace(run, rows=run.rows.assign(decode_s=9.0, hardware="other"))
+    slower = replace(run, attempts=run.attempts.assign(decode_s=9.0, hardware="other"))
     assert text(run, "rates", "csv") == text(slower, "rates", "csv")
     assert text(run, "comparison", "csv") != text(slower, "comparison", "csv")
 
@@ -36,7 +36,9 @@ def test_a_busy_machine_one_image_and_images_that_were_trained_on_are_said():
     assert [part for part in said if part in page] == []
     run = made_run(manifests={"toy": [kept("a", "0")], "train": [kept("t", "9"), kept("a", "0")]})
     cards = {"l3c": CARD | {"images": 2}}
-    page = text(replace(run, rows=run.rows.assign(other_load=0.5), cards=cards), "comparison")
+    page = text(
+        replace(run, attempts=run.attempts.assign(other_load=0.5), cards=cards), "comparison"
+    )
     assert [part for part in said if part not in page] == []
 
 
@@ -46,8 +48,7 @@ def test_what_integers_cost_is_said_of_the_same_weights(identity):
     rows = two_methods()[:4]
     rows += [row.model_copy(update=floats | {"num_bytes": row.num_bytes - 3}) for row in rows]
     cards = {"l3c": CARD | {"identity": "1234"}, "l3c_float": CARD | {"identity": identity}}
-    both = records(method_record(**L3C), method_record(**floats))
-    page = text(made_run(rows=results(rows), records=both, cards=cards), "comparison")
+    page = text(made_run(attempts=results(rows), cards=cards), "comparison")
     assert ("* L3C: +1.010 % bytes beside L3C float32." in page) == (identity == "1234")
 
 
@@ -68,7 +69,7 @@ def test_values_that_the_authors_weights_reproduce_are_marked(second, card, same
     authors = CARD | {"source": {"released_as": "L3C"}, "deviations": []} | card
     run = made_run(
         published=published({"value": "2.991"}),
-        counterparts={"toy": Counterpart("Set v3", same, "")},
+        counterparts={"toy": Counterpart("Set v3", same)},
         cards={"l3c": authors},
         as_published=frame(rates, AsPublished),
     )
@@ -82,8 +83,7 @@ def test_a_method_that_failed_is_in_the_table_and_in_no_mean():
     mine, every = {"key": "mine", "method": "Mine"}, two_methods()
     rows = [*every[:-1], failed_row(**JPEG2000, image="d")]
     rows += [failed_row(**mine, image=image) for image in "abcd"]
-    measured = [method_record(**about) for about in (L3C, JPEG2000, mine)]
-    run = made_run(rows=results(rows), records=records(*measured), counterparts={})
+    run = made_run(attempts=results(rows), counterparts={})
     found = lines(run, "comparison")
     # The mean of the second is over other images than the reference's.
     names = ("lossless", "mean_bpsp", "vs_l3c_percent")
@@ -93,13 +93,13 @@ def test_a_method_that_failed_is_in_the_table_and_in_no_mean():
         *("measured", "failed on 1 of 4", "failed on 4 of 4")
     ]
     shown = [cell["bpsp"] for cell in printed(run).values()]
-    assert shown == ["3.000", "5.000 (3/4 images)", "failed"]
+    assert shown == ["3.000", "5.000", "failed"]
     rows = results([*every, failed_row(**L3C | {"version": "", "image": "x"})])  # the reference
-    assert compare_methods(replace(run, rows=rows), "toy").vs_l3c_percent.isna().all()
+    assert compare_methods(replace(run, attempts=rows), "toy").vs_l3c_percent.isna().all()
 
 
-@pytest.mark.parametrize("made", [[method_record(**L3C)], []])
+@pytest.mark.parametrize("made", [[missing_row(**L3C)], []])
 def test_a_run_of_nothing_has_its_tables(made):
-    nothing = made_run(rows=results([]), records=records(*made), counterparts={})
+    nothing = made_run(attempts=results(made), counterparts={})
     assert len(lines(nothing, "rates")) == len(made)
     assert text(nothing, "comparison").count("| not measured") == len(made)

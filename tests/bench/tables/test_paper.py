@@ -1,11 +1,9 @@
 """Files of the tables, character by character; what those of the paper stand beside."""
 
-from dataclasses import replace
-
 import pytest
 from golden import check_text
-from made_run import CARD, PUBLISHED, STAND_IN, kept, made_run
-from result_rows import method_record, records, result_row, results
+from made_run import CARD, PUBLISHED, STAND_IN, made_run
+from result_rows import result_row, results
 from table_files import cells, lines, sections, text
 
 from l3c.bench.published import Counterpart
@@ -29,21 +27,18 @@ def test_networks_that_are_the_papers_are_compared_with_published_values():
     assert rates["JPEG 2000"]["measured vs. L3C"] == "+50.0 %"
 
 
-def test_the_published_images_themselves_are_no_stand_in_but_for_other_editions():
-    run = made_run(counterparts={"toy": replace(STAND_IN, same=True, title="OI, v2")})
-    page = text(run, "paper")
-    assert "Measured on toy (OI, v2), 4 images: the published images." in page
-    for title in ("Open Images v2", "Open Images v3, toy stands in"):
-        found = cells(sections(page)[f"Table 1: {title}"])
-        assert found["L3C"]["measured bpsp"] == "3.000"
+def test_the_published_images_themselves_are_no_stand_in():
+    page = text(made_run(counterparts={"toy": STAND_IN._replace(same=True)}), "paper")
+    assert "Measured on toy, 4 images: the published images." in page
+    found = cells(sections(page)["Table 1: Open Images v2"])
+    assert found["L3C"]["measured bpsp"] == "3.000"
 
 
 def test_a_model_published_as_l3c_is_in_its_line_and_others_are_compared_with_it():
     own = {"key": "l3c_small", "method": "L3C (ImageNet32)"}
     run = made_run(
-        rows=results([result_row(**own, num_bytes=300), result_row(num_bytes=450)]),
-        records=records(method_record(**own), method_record()),
-        counterparts={"toy": Counterpart("ImageNet32 v2", True, "")},
+        attempts=results([result_row(**own, num_bytes=300), result_row(num_bytes=450)]),
+        counterparts={"toy": Counterpart("ImageNet32 v2", True)},
         published_as={"l3c_small": "L3C"},
     )
     found = cells(sections(text(run, "paper"))["Table 2: ImageNet32 v2"])
@@ -52,12 +47,6 @@ def test_a_model_published_as_l3c_is_in_its_line_and_others_are_compared_with_it
     assert found["PixelCNN"]["measured bpsp"] == "not measured here"
 
 
-@pytest.mark.parametrize("side", [511, 512])
-def test_crops_of_smaller_images_are_said_to_be_mirrored(side):
-    run = made_run(manifests={"toy": [kept("a", "0", height=side)], "train": []})
-    assert ("continued by mirroring" in text(run, "paper")) == (side < 512)
-
-
 def test_a_run_of_nothing_has_a_page():
-    nothing = Run(results([]), records(), published=PUBLISHED, counterparts={"toy": STAND_IN})
+    nothing = Run(results([]), published=PUBLISHED, counterparts={"toy": STAND_IN})
     assert len(sections(text(nothing, "paper"))) == 1
