@@ -24,7 +24,7 @@ from coder.leb128 import leb128
 from l3c import tile_coding
 from l3c.coding import decode_picture, encode_picture
 from l3c.fileformat import tiles
-from l3c.fileformat.container import MAGIC, Tile, is_lossy, pack, split_parts, unpack
+from l3c.fileformat.container import MAGIC, Tile, pack, split_parts, unpack
 from l3c.fileformat.tiles import tile_rectangles
 from l3c.images.picture import Mode, Picture
 from l3c.models.tile_codec import TileCodec
@@ -65,7 +65,7 @@ def changed(rng: random.Random, data: bytes, files: Sequence[bytes]) -> bytes:
 def mutated(files: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
     """Hostile files without end, each with the number of the valid one it was made of."""
     rng = random.Random(int(os.environ.get("L3C_FUZZ_SEED", "0")))
-    containers = [unpack(file, lossy=is_lossy(file)) for file in files]
+    containers = [unpack(file) for file in files]
     while True:
         number, kind = rng.randrange(len(files)), rng.randrange(8)
         file, container = files[number], containers[number]
@@ -87,8 +87,8 @@ def mutated(files: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
 
 def parse(number: int, data: bytes, damaged: bool) -> str:
     """What the parser answers; what it accepts has one spelling, and its parts are read."""
-    found = unpack(data, damaged=damaged, lossy=is_lossy(data))
-    if damaged and (found.damaged_sections or any(tile.payload is None for tile in found.tiles)):
+    found = unpack(data, damaged=damaged)
+    if damaged and (found.flaws or any(tile.payload is None for tile in found.tiles)):
         return "salvaged"
     assert damaged or pack(found) == data, "a file with two spellings"
     if len(found.tiles) <= 64 and not found.lossy:
