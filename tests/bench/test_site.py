@@ -73,7 +73,7 @@ def runs(tmp_path_factory):
     row = kept("a", "", pixel_sha256=pixel_sha256(smooth(50, 40)), licence="CC0")
     write_manifest(first.path / "data/toy/manifest.csv", [row])
     write_model(first.path / "models", name="l3c")
-    return [first, make_run(folder / "second", "another", webp=1)]
+    return [read_run(first.path), make_run(folder / "second", "another", webp=1)]
 
 
 @pytest.fixture(scope="module")
