@@ -16,6 +16,7 @@ others that ask for one wait.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,7 +28,17 @@ from torch.nn import functional
 IEEE = "ieee"
 """`fp32_precision` of products that are not rounded to TF32 or bfloat16."""
 
-_LOCK = threading.RLock()
+_lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """In a forked process: it has none of the threads that may have held the lock."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class InexactError(RuntimeError):
@@ -44,7 +55,7 @@ def fixed_state(*, inference: bool = True) -> Iterator[None]:
     Args:
         inference: inference mode; without it, tensors that are made can be trained.
     """
-    with _LOCK, ExitStack() as stack:
+    with _lock, ExitStack() as stack:
         stack.enter_context(torch.inference_mode(inference))
         for device in ("cpu", "cuda") if torch.cuda.is_initialized() else ("cpu",):
             stack.enter_context(torch.autocast(device, enabled=False))

@@ -92,6 +92,7 @@ def _encode(job: Job, batch: Batch, *, lossy: bool) -> Outcome:
         raise OutputError(job.target, reason)
     content = job.path or bytes(job.read())
     picture = read_picture(content, job.name)
+    read = len(content) if isinstance(content, bytes) else content.stat().st_size
     if args.strip:
         picture = picture.strip()
     moved = batch.steps(job, picture.height * picture.width * (1 + args.verify))
@@ -114,7 +115,6 @@ def _encode(job: Job, batch: Batch, *, lossy: bool) -> Outcome:
         encode_s = time.perf_counter() - start
         data = pieces(container)
         fields = fields_of(container, picture.mode, sum(map(len, data)))
-        read = len(content) if isinstance(content, bytes) else content.stat().st_size
         fields["input_bytes"] = read
         text = batch.write(job, data, fields, verify)
     verify_s = time.perf_counter() - start - encode_s

@@ -273,8 +273,8 @@ def _parse(header: bytes, lossy: bool) -> tuple[_Fields, _Triples, _Triples]:
 
     def take(count: int) -> bytes:
         nonlocal at
+        refuse("it ends early" if at + count > len(header) else "")
         start, at = at, at + count
-        refuse("it ends early" if at > len(header) else "")
         return header[start:at]
 
     def number() -> int:

@@ -69,7 +69,7 @@ class PngFile:
             raise _damaged("a PNG that does not begin with its header")
         self.width, self.height, self._bits, self._color = struct.unpack(">IIBB", header[:10])
         _check_sides(self.height, self.width)
-        if not self._compressed:
+        if not self.width * self.height * sum(size for _, size in self._compressed):
             raise _damaged("a PNG without pixels")
         if kind := _REFUSED.get((self._color, self._bits)):
             raise PictureError(f"a PNG with 16-bit {kind}: convert it to 8 bits")
@@ -103,17 +103,24 @@ class PngFile:
         return Picture(mode, samples, sections, losses)
 
     def inflated(self, size: int) -> Iterator[bytes]:
-        """All rows, filtered, each behind a byte that names its filter; so many bytes at a time."""
-        inflater, found = zlib.decompressobj(), b""
+        """All rows, filtered, each behind a byte that names its filter; so many bytes at a time.
+
+        Raises:
+            PictureError: the stream of bytes is cut off.
+            zlib.error: it is damaged.
+        """
+        inflater, found = zlib.decompressobj(), bytearray()
         for block in self._blocks():
             left = block
-            while left:
+            while left and not inflater.eof:  # what follows the stream is passed over
                 found += inflater.decompress(left, size - len(found))
                 left = inflater.unconsumed_tail
                 if len(found) == size:
-                    yield found
-                    found = b""
-        yield found + inflater.flush()
+                    yield bytes(found)
+                    found.clear()
+        if not inflater.eof:
+            raise _damaged("a PNG that ends before its last row")
+        yield bytes(found)
 
     def _blocks(self) -> Iterator[bytes]:
         """What IDAT chunks hold."""
@@ -127,14 +134,17 @@ class PngFile:
         samples = np.empty((self.height, self.width, mode.channels), mode.dtype)
         row = 1 + samples[0].nbytes
         rows, above = -(-_STRIP_BYTES // row), b""
-        for top, strip in zip(range(0, self.height, rows), self.inflated(rows * row), strict=False):
-            found = samples[top : top + rows]
+        strips = self.inflated(rows * row)
+        for top in range(0, self.height, rows):
+            found, strip = samples[top : top + rows], next(strips, b"")
             if len(strip) < len(found) * row:
                 raise _damaged("a PNG that ends before its last row")
             content = zlib.compress(above + strip[: len(found) * row], 0)
             found[:] = self._decoded(mode, len(found) + bool(top), [content])[bool(top) :]
             # Not filtered. The next strip begins with it, by which its first row may be filtered.
             above = b"\0" + found[-1].astype(mode.dtype.newbyteorder(">")).tobytes()
+        for _ in strips:  # to the end, where the checksum is
+            pass
         return samples
 
     def _decoded(self, mode: Mode, height: int, compressed: Iterable[bytes]) -> Samples:

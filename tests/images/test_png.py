@@ -15,7 +15,7 @@ EXIF = b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 XMP = b"<x:xmpmeta>\xc3\xa9</x:xmpmeta>"
 RAW_XMP = f"\nxmp\n {len(XMP)}\n{XMP.hex()}\n".encode()
 KEYWORD = b"XML:com.adobe.xmp"
-NO_IDAT = chunk(b"IDAT", zlib.compress(b"")), b""
+NO_IDAT = chunk(b"IDAT", zlib.compress(b""))
 TAKEN = [kind for kind in KINDS if kind not in ((16, 4), (16, 6))]
 
 
@@ -73,11 +73,32 @@ def test_a_file_that_ends_early_is_refused_at_every_length():
 
 
 def test_a_png_without_pixels_or_of_a_side_that_the_library_does_not_take_is_refused():
-    assert "without pixels" in refused(png_file(b"", (1, 1, 8, 2, 0)).replace(*NO_IDAT))
+    for none in (b"", chunk(b"IDAT", b"")):
+        assert "without pixels" in refused(png_file(b"", (1, 1, 8, 2, 0)).replace(NO_IDAT, none))
+    assert "without pixels" in refused(png_file(b"\0", (0, 1, 8, 2, 0)))
     wide = np.zeros((1, 1_000_001, 1), np.uint8)
     assert "1,000,000" in refused(png_file(bytes(125_002), (1_000_001, 1, 1, 0, 0)))
     with pytest.raises(PictureError, match="1,000,000"):
         next(png_of(Picture(Mode.BILEVEL, wide)))
+
+
+@pytest.mark.parametrize("height", [3, 512, 513, 1024])  # 512 rows make a strip
+def test_pixels_end_with_their_checksum_and_what_follows_is_passed_over(height):
+    samples, rows = noise_rows(height, 1023, 8, 0, False)
+    stream = zlib.compress(rows, 1)
+
+    def stored(*pieces):
+        chunks = b"".join(chunk(b"IDAT", piece) for piece in pieces)
+        whole = png_file(rows, (1023, height, 8, 0, 0))
+        return whole[:33] + chunks + chunk(b"IEND", b"")
+
+    for behind in (b"", b"more", bytes(100_000)):
+        for data in (stored(stream + behind), stored(b"", stream[:-4], b"", stream[-4:] + behind)):
+            assert (read_picture(data).samples == samples).all()
+    assert (read_picture(stored(zlib.compress(rows + rows))).samples == samples).all()
+    for flawed in (stream[:-4], stream[:-1], stream[:-1] + bytes([stream[-1] ^ 1])):
+        assert "unreadable or truncated" in refused(stored(flawed))
+        assert "unreadable or truncated" in refused(stored(flawed[:-4], flawed[-4:]))
 
 
 @pytest.mark.parametrize("first", [chunk(b"CgBI", bytes(4)), chunk(b"NeWc", b"")])
