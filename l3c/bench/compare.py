@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from l3c.bench.measure.crops import image_of
 from l3c.bench.run import Run
 from l3c.bench.schema import TOTAL
 from l3c.bench.stats import mean_interval
@@ -91,7 +92,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
     images = rows.assign(of="image", still=still, pixels=rows.pixel_sha256)
     about = ["run", "dataset", "key", "method", "image", "pixels", "of", "still"]
     images = images.melt(about, ["bpsp", "encode_s", "decode_s"], var_name="quantity")
-    values = pd.concat([images, _crops(runs)], ignore_index=True)
+    values = pd.concat([images, _crops(runs, rows)], ignore_index=True)
     differences = pd.DataFrame(_differences(values))
     if differences.empty:
         places = " and ".join(f"{r.path} ({', '.join(r.rows.dataset.unique())})" for r in runs)
@@ -99,17 +100,19 @@ def compare(runs: Sequence[Run]) -> Comparison:
     return Comparison(differences, _partial(values), alarms(rows), _changes(named(runs)))
 
 
-def _crops(runs: Sequence[Run]) -> pd.DataFrame:
-    """A line for each run, crop and setting: the median of its clocked runs."""
+def _crops(runs: Sequence[Run], rows: pd.DataFrame) -> pd.DataFrame:
+    """A line for each run, crop and setting: the median of its clocked runs; `rows`: `merged`."""
     clocked = pd.concat([run.timing.assign(name=name) for name, run in named(runs).items()])
     totals = clocked[clocked.phase == TOTAL].groupby(["name", *_SETTING], as_index=False)
     crops = totals[["seconds"]].median().rename(columns={"name": "run", "seconds": "value"})
     sizes = crops.width.astype(str) + " x " + crops.height.astype(str)
     threads = crops.threads.map(lambda count: counted(count, "thread"))
+    known = rows.set_index(["run", "dataset", "image"]).pixel_sha256.to_dict()
+    places = zip(crops.run, crops.dataset, map(image_of, crops.image), strict=True)
     return crops.assign(
         of="crop",
         still=np.nan,
-        pixels="",
+        pixels=[known.get(place, "") for place in places],
         image=crops.image + " (" + sizes + ")",
         quantity=crops.direction + ", " + crops.device + ", " + threads,
     )

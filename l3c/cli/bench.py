@@ -10,7 +10,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,15 +130,12 @@ def _lossless(
     """
     asked = _lossless_methods(args, models)
     learned = {method.key for method in asked if isinstance(method, LearnedMethod)}
-    folders: dict[str, str] = {}
-    tables = [frame([], ResultRow)]
+    names, tables = _dataset_names(photos), [frame([], ResultRow)]
     with tempfile.TemporaryDirectory(prefix="l3c-bench-") as scratch:
         root = Path(args.keep or scratch)
         root.mkdir(parents=True, exist_ok=not args.keep)
         for folder, readable in photos.items():
-            dataset = Path(folder).resolve().name or "images"
-            dataset += f"_{len(folders) + 1}" if dataset in folders else ""
-            folders[dataset] = folder
+            dataset = names[folder]
             for method in asked if readable else ():
                 with hushed(args.quiet or not sys.stderr.isatty()):
                     rows = measure(
@@ -158,12 +155,12 @@ def _lossless(
             for file in (method for method in asked if isinstance(method, str)):
                 if file.endswith(".py"):
                     shutil.copy(file, root)
-        table["folder"] = table.dataset.map(folders)
+        table["folder"] = table.dataset.map({name: folder for folder, name in names.items()})
         table["by_fallback"] = [
             row.key in learned and not row.reason and _by_fallback(root / row.stream)
             for row in rows_of(table)
         ]
-    totals = pd.concat([_totals(Run(table), dataset, folders[dataset]) for dataset in folders])
+    totals = pd.concat([_totals(Run(table), name, folder) for folder, name in names.items()])
     rows = table[table.image != ""]
     content = {
         "folders": [*photos],
@@ -186,6 +183,15 @@ def _lossless(
     wanted = lacking if args.methods else lacking & learned if args.model else set()
     good = not wanted and failed(table).empty and all(photos.values())
     return content, lines, Exit.GOOD if good else Exit.FAILED
+
+
+def _dataset_names(folders: Iterable[str]) -> dict[str, str]:
+    """Folder -> what its data set is called: as the folder, with a number if that name is taken."""
+    names: dict[str, str] = {}
+    for folder in folders:
+        name = Path(folder).resolve().name or "images"
+        names[folder] = name + (f"_{len(names) + 1}" if name in names.values() else "")
+    return names
 
 
 def _totals(run: Run, dataset: str, folder: str) -> pd.DataFrame:
@@ -291,7 +297,7 @@ def _lossy(
     """
     from l3c.nn.ms_ssim import MIN_SIDE  # imports PyTorch
 
-    asked, wanted = _lossy_methods(args, models), bool(args.methods)
+    asked, wanted, names = _lossy_methods(args, models), bool(args.methods), _dataset_names(photos)
     tables, failures, left = [frame([], LossyRow)], [], []
     for folder, readable in photos.items():
         images = [(photo.name, photo.read()) for photo in readable]
@@ -301,9 +307,8 @@ def _lossy(
             reason = method.why_unavailable()
             try:
                 if not reason:
-                    dataset = Path(folder).resolve().name
                     with tempfile.TemporaryDirectory(prefix="l3c-bench-") as streams:
-                        tables.append(measure_lossy(dataset, images, method, Path(streams)))
+                        tables.append(measure_lossy(names[folder], images, method, Path(streams)))
             except (ChildError, ValueError) as error:
                 reason, wanted = str(error), True
             failures += [f"{method.name}, {folder}: {reason}"] if reason else []

@@ -322,7 +322,8 @@ def _make(
         copies = range(prepare.copies)
         factors = [choose_factor(height, width, photo.source, i, prepare) for i in copies]
     except PictureError as error:  # unreadable, or too small, which is true of all copies
-        return key, [ManifestRow(image=photo.name, status="dropped", reason=error.reason, **about)]
+        # Without a key: what cannot be read today is tried again by the next build.
+        return "", [ManifestRow(image=photo.name, status="dropped", reason=error.reason, **about)]
     rows = []
     for copy, factor in enumerate(factors):
         name = photo.name if len(factors) == 1 else f"{photo.name}__{copy}"

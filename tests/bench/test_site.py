@@ -127,6 +127,14 @@ def marks(page, chart):
     return page.eval_on_selector_all(f"#{chart} [aria-roledescription=point]", script)
 
 
+def test_methods_of_the_charts_of_images_are_sorted_by_their_rates(open_page):
+    page, script = open_page("index"), "all => all.map(text => text.textContent)"
+    for chart in ("rates", "seconds"):
+        texts = page.eval_on_selector_all(f"#{chart} .role-axis-label text", script)
+        names = [text.partition(", ")[0] for text in texts if ", run A" in text]
+        assert names == ["L3C", "WebP", "PNG"]
+
+
 def test_numbers_on_the_page_are_those_of_the_rows(open_page, runs, site):
     page = open_page("index")
     rows = merged(runs)

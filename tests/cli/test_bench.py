@@ -179,6 +179,10 @@ def wrong_pixel(folder):
             lambda folder: edit(folder, lambda rows: rows.assign(num_bytes=rows.num_bytes - 1)),
             ["a of embedded-test: rows.csv has", "b of embedded-test: rows.csv has"],
         ),
+        (  # larger images of the same bytes, so that the rate looks better
+            lambda folder: edit(folder, lambda rows: rows.assign(height=2 * rows.height)),
+            ["a of embedded-test: rows.csv has height", "b of embedded-test: rows.csv has height"],
+        ),
         (lambda folder: stream(folder, "a").unlink(), ["a of embedded-test: no stream"]),
         (
             lambda folder: stream(folder, "a").write_bytes(

@@ -176,6 +176,20 @@ def test_nothing_stale_is_used_again(tmp_path, monkeypatch):
     assert sorted(os.listdir(out / "images")) == ["mine.png", *(f"p{i}.png" for i in range(4))]
 
 
+def test_what_could_not_be_read_is_read_again(tmp_path, monkeypatch):
+    folder, read = fill(tmp_path / "in", 2), Photo.read
+
+    def without_p1(photo):
+        if photo.name == "p1":
+            raise PictureError("not today", photo.source)
+        return read(photo)
+
+    with monkeypatch.context() as today:
+        today.setattr(Photo, "read", without_p1)
+        assert len(list(kept_images(build(folder, tmp_path / "out")))) == 1
+    assert len(list(kept_images(build(folder, tmp_path / "out")))) == 2
+
+
 def test_what_cannot_be_built_is_named_and_leaves_all_alone(tmp_path):
     folder = fill(tmp_path / "in", 2)
     with pytest.raises(DatasetError, match=r"p0\.png"):  # nothing is kept

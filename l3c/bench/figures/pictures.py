@@ -75,7 +75,8 @@ def samples(samples: DataFrame, sample_folder: Path, label: str) -> Figure:
     """
     pictures = [read_rgb(sample_folder / file) for file in samples.file]
     columns = len(pictures) // samples.image.nunique()
-    drawn, grid = style.picture_rows(pictures[::columns], columns, 2.05, 0.75)
+    drawn, grid = style.picture_rows(pictures[::columns], columns, 2.05, 0.35)
+    drawn.set_figheight(drawn.get_figheight() + 0.8)  # titles of the first row, notes below
     rows = zip(grid.flat, pictures, samples.itertuples(), strict=True)
     for i, (axes, picture, row) in enumerate(rows):
         style.show(axes, picture)
@@ -142,7 +143,8 @@ def cost_maps(codec: TileCodec, photographs: Photographs, label: str) -> Figure:
 
     Where the bits go: cross-entropy in bits per pixel, the three sub-pixels of x together with
     an even share of every symbol of a coarser scale that describes the pixel. The mean over the
-    pixels is that of the whole image. Colours are means over 4 × 4 pixels around each.
+    pixels is that of the whole image. Colours are means over 4 × 4 pixels around each; they end
+    where 0.5 % of them are more expensive.
 
     Raises:
         UnsupportedError: a model that reports no bits of symbols.
@@ -157,5 +159,5 @@ def cost_maps(codec: TileCodec, photographs: Photographs, label: str) -> Figure:
         picture = style.show(right, local_means(bits), **look)
         text = f"{bits.mean():.2f} bits per pixel, {bits.mean() / 3:.2f} per sub-pixel"
         right.set_title(f"{label}:\n{text}", fontsize=10)
-    style.color_bar(picture, grid, "bits per pixel, all scales")
+    style.color_bar(picture, grid, "bits per pixel, all scales", "max")
     return drawn

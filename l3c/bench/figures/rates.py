@@ -119,8 +119,8 @@ def speed(rows: DataFrame, repeats: int | None = None) -> Figure:
     Mean bits per sub-pixel against the time to encode and to decode in seconds per megapixel,
     lower is better in all. Lines join the methods that no other one beats in both. The legend
     gives the threads of each group: learned methods have those of the machine, the codecs here
-    one; ‡ marks external programs. Raw pixels, at 8 bpsp, are left out. Times are medians over the
-    clocked runs of each image, whose number is below.
+    one. Raw pixels, at 8 bpsp, are left out. Times are medians over the clocked runs of each image,
+    whose number is below.
     """
     table = _summarize(rows)
     table = table[(table.key != RAW) | (table.key == RAW).all()]
@@ -138,13 +138,14 @@ def speed(rows: DataFrame, repeats: int | None = None) -> Figure:
     style.legend(drawn, handles)
     runs = "one run" if repeats == 1 else f"median of {repeats} runs"
     clocked = f"times: {runs} of each image, after a warm-up" if repeats else ""
-    style.note_below(drawn, clocked, noise_note(rows))
+    marks = np.where(table.in_process.astype(bool), "", " ‡")
+    outside = "" if table.in_process.all() else "‡ an external program"
+    style.note_below(drawn, clocked, outside, noise_note(rows))
     for line, dataset in zip(grid, datasets, strict=True):
         line[0].set(title=dataset, ylabel="bits per sub-pixel (less is better)")
         for axes, what in zip(line, ("encode", "decode"), strict=True):
             axes.set_xlabel(f"{what[:-1]}ing time in seconds per megapixel (less is better)")
             _draw_points(axes, table[table.dataset == dataset], what)
-    marks = np.where(table.in_process.astype(bool), "", " ‡")
     for line, dataset in zip(grid, datasets, strict=True):  # last, in the final layout
         shown = table.assign(label=table.label + marks)[table.dataset == dataset]
         for axes, what in zip(line, ("encode", "decode"), strict=True):

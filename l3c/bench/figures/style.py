@@ -71,9 +71,9 @@ def show(axes: Axes, picture: npt.ArrayLike, **look: Any) -> AxesImage:
     return axes.imshow(picture, **look)
 
 
-def color_bar(picture: AxesImage, axes: Any, label: str) -> None:
-    """What the colours of a picture mean, beside these axes."""
-    look: Any = {"fraction": 0.04, "pad": 0.02, "panchor": False}
+def color_bar(picture: AxesImage, axes: Any, label: str, extend: str = "neither") -> None:
+    """What the colours of a picture mean, beside these axes; "max": more has the last one, too."""
+    look: Any = {"fraction": 0.04, "pad": 0.02, "panchor": False, "extend": extend}
     bar = picture.figure.colorbar(picture, ax=axes, label=label, **look)
     bar.outline.set_visible(False)
 

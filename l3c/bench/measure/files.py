@@ -86,14 +86,14 @@ def measure(
                 row = about | {"image": name, "height": image.shape[0], "width": image.shape[1]}
                 stream = partial / f"{name}{told['suffix']}"
                 try:
-                    row |= round_trip(encoder, decoder, image, stream, repeats)[0]
-                    row["cross_entropy_bits"] = encoder.call("cross_entropy_bits", image)
+                    made = round_trip(encoder, decoder, image, stream, repeats)[0]
+                    made["cross_entropy_bits"] = encoder.call("cross_entropy_bits", image)
                 except ChildError as error:
                     failures.append(FailedRow(**row, reason=str(error)))
                     print(f"{label}, image {name}: failed: {error}", file=sys.stderr)
                     progress.update()
                     continue
-                row |= {"lossless": True, "other_load": others.share()}
+                row |= made | {"lossless": True, "other_load": others.share()}
                 row["in_process"] = told["in_process"]
                 row["stream"] = (streams / stream.name).relative_to(run).as_posix()
                 rows.append(ResultRow(**row, pixel_sha256=sha256))

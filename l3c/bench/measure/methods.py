@@ -175,9 +175,11 @@ class ServedMethod:
             stopwatch.synchronize()
             runs.append(stopwatch.seconds | {WHOLE: time.perf_counter() - start})
         self._warm.add((what, *point))
-        plain = bytes(memoryview(made)) if what == "encode" else np.array(made, order="C")
-        if plain.dtype.hasobject if isinstance(plain, np.ndarray) else not plain:
-            raise TypeError(f"returned {type(made).__name__}, not bytes or an array of numbers")
+        plain: Any = bytes(memoryview(made)) if what == "encode" else np.array(made, order="C")
+        if what == "encode" and not plain:
+            raise ValueError("returned no bytes")
+        if what == "decode" and plain.dtype.hasobject:
+            raise TypeError(f"returned {type(made).__name__}, not an array of numbers")
         seconds = {n: statistics.median(run[n] for run in runs[-repeats:]) for n in runs[-1]}
         return plain, seconds
 

@@ -119,6 +119,10 @@ def about(run: Run, rows: pd.DataFrame) -> list[str]:
     labels = dict(zip(rows.key, rows.method, strict=True))
     known = rows_of(run.attempts.drop_duplicates("key"))
     texts = {row.key: row.version + f" ({row.settings})" * bool(row.settings) for row in known}
+    deviating: dict[str, list[str]] = {}
+    for key, label in labels.items():
+        if differs := run.deviation(key):
+            deviating.setdefault(differs, []).append(label)
     noise = noise_note(rows)
     machines = dict.fromkeys(rows.hardware + "; " + rows.environment)
     if "device" in rows:
@@ -128,9 +132,8 @@ def about(run: Run, rows: pd.DataFrame) -> list[str]:
         *([f"{noise}."] if noise else []),
         *(f"{label}: {texts[key]}." for key, label in labels.items() if key in texts),
         *(
-            f"**{label} here is not the paper's network**: {differs}."
-            for key, label in labels.items()
-            if (differs := run.deviation(key))
+            f"**Not the paper's network here: {', '.join(alike)}**: {differs}."
+            for differs, alike in deviating.items()
         ),
     ]
 

@@ -118,7 +118,8 @@ def write_table(name: str, run: Run) -> None:
             text = data.to_csv(index=False, lineterminator="\n", float_format="%.6g")
         else:
             blocks = _markdown(spec.title, made) if form == "md" else _latex(name, made)
-            text = "\n\n".join([*blocks, f"Provenance: {stamp}."]) + "\n"
+            last = f"Provenance: {stamp}."
+            text = "\n\n".join([*blocks, last if form == "md" else tex(last)]) + "\n"
         write_text(run.path / "tables" / f"{name}.{form}", text)
 
 

@@ -77,7 +77,7 @@ FAILURES = [  # before encoding or after decoding: a line, and what is said of i
     ("after", "image = image[:-1]", "decoded to uint8 (4, 2, 3), was uint8 (5, 2, 3)"),
     ("after", "image = image.astype(float)", "decoded to float64"),
     ("after", "image = None", "NoneType"),
-    ("after", "image = image.astype(object)", "not bytes or an array of numbers"),
+    ("after", "image = image.astype(object)", "not an array of numbers"),
     ("after", "raise RuntimeError('no idea')", "decode: RuntimeError: no idea"),
     ("after", "os._exit(3)", "exit status 3"),
     ("after", "sys.exit(4)", "exit status 4"),
@@ -85,6 +85,7 @@ FAILURES = [  # before encoding or after decoding: a line, and what is said of i
     # It kept the image in memory instead of writing it.
     ("after", "image = sys.modules['__main__'].__dict__['kept']", "KeyError"),
     ("before", "return image[9]", "encode: IndexError"),
+    ("before", "return b''", "encode: ValueError: returned no bytes"),
     # Lossy: it encodes what it has made of its input.
     ("before", "image &= 0xF0", "not lossless"),
     ("before", f"{BLIND}; image &= 0xF0", "not lossless"),
@@ -106,6 +107,11 @@ def test_failures_are_rows_and_the_others_go_on(run, tmp_path):
     assert with_results(rows).image.tolist() == [images[-1][0]]
     write(tmp_path / "rows.csv", rows)
     assert failed(read(tmp_path / "rows.csv", ResultRow)).equals(found)
+
+
+def test_a_cross_entropy_that_fails_is_a_failure_of_the_image(run):
+    rows = run(before="Own.cross_entropy_bits = lambda self, image: 1 / 0")
+    assert failed(rows).reason.str.contains("ZeroDivisionError").tolist() == [True, True]
 
 
 def test_a_lossless_method_may_overwrite_its_input(run):

@@ -4,12 +4,18 @@ from dataclasses import replace
 
 import pytest
 from made_run import CARD, JPEG2000, L3C, kept, made_run, two_methods
-from result_rows import failed_row, missing_row, results
+from result_rows import failed_row, missing_row, provenance, results
 from table_files import cells, lines, published, sections, text
 
 from l3c.bench.published import Counterpart
 from l3c.bench.schema import AsPublished, frame
 from l3c.bench.tables.comparison import compare_methods
+
+
+@pytest.mark.parametrize("form", ["md", "tex"])
+def test_provenance_is_written_as_the_form_needs(form):
+    page = text(made_run(provenance=provenance(models={"a_b": "2f6e"})), "comparison", form)
+    assert ("a\\_b 2f6e" in page, "a_b 2f6e" in page) == (form == "tex", form == "md")
 
 
 def printed(run):

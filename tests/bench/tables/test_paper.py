@@ -22,7 +22,7 @@ def test_networks_that_are_the_papers_are_compared_with_published_values():
     run = made_run(cards={"l3c": card, "rgb": card})
     assert {line["vs_l3c_percent"] for line in lines(run, "paper")} == {"", "0", "50"}
     page = text(run, "paper")
-    assert "not the paper's network" not in page
+    assert "Not the paper's network" not in page
     rates = cells(sections(page)["Table 1: Open Images v2, toy stands in"])
     assert rates["JPEG 2000"]["measured vs. L3C"] == "+50.0 %"
 
