@@ -10,15 +10,14 @@ Transformed algorithms (Winograd, FFT), whose transforms have fractions, are NNP
 which `exact_arithmetic` switches off; PyTorch asks oneDNN for its direct algorithm only.
 
 Environment variables can still overrule these settings, and a library can change: `check_exact`
-tries. The settings belong to the process: one thread at a time is in a state that is fixed here,
-others that ask for one wait.
+tries. The settings belong to the process: while integers are predicted in one thread,
+floating-point results in another may differ in their last bits from those at other times.
 """
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -27,18 +26,6 @@ from torch.nn import functional
 
 IEEE = "ieee"
 """`fp32_precision` of products that are not rounded to TF32 or bfloat16."""
-
-_lock = threading.RLock()
-
-
-def _renew_lock() -> None:
-    """In a forked process: it has none of the threads that may have held the lock."""
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class InexactError(RuntimeError):
@@ -55,48 +42,21 @@ def fixed_state(*, inference: bool = True) -> Iterator[None]:
     Args:
         inference: inference mode; without it, tensors that are made can be trained.
     """
-    with _lock, ExitStack() as stack:
+    with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(inference))
         for device in ("cpu", "cuda") if torch.cuda.is_initialized() else ("cpu",):
             stack.enter_context(torch.autocast(device, enabled=False))
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
-        stack.callback(torch.set_default_dtype, torch.get_default_dtype())
-        torch.set_default_dtype(torch.float32)
-        stack.callback(
-            torch.use_deterministic_algorithms,
-            torch.are_deterministic_algorithms_enabled(),
-            warn_only=torch.is_deterministic_algorithms_warn_only_enabled(),
-        )
-        torch.use_deterministic_algorithms(False)
-        mkldnn: Any = torch.backends.mkldnn
-        for holder in (mkldnn.conv, mkldnn.matmul):
-            _put(stack, holder, "fp32_precision", IEEE)
-        _put(stack, mkldnn, "enabled", True)
-        _put(stack, mkldnn, "deterministic", False)
-        if torch.version.cuda is not None:
-            cudnn: Any = torch.backends.cudnn
-            for name, value in (("enabled", True), ("benchmark", False), ("deterministic", False)):
-                _put(stack, cudnn, name, value)
-            _put(stack, cudnn.conv, "fp32_precision", "tf32")
-            _put(stack, torch.backends.cuda.matmul, "fp32_precision", IEEE)
+        stack.enter_context(_FRESH)
         yield
 
 
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
     """In this context float32 convolutions are exact on integers up to 2^24."""
-    with fixed_state(), torch.backends.nnpack.flags(enabled=False), ExitStack() as stack:
-        if torch.version.cuda is not None:
-            _put(stack, torch.backends.cudnn, "enabled", False)
+    with fixed_state(), _WITHOUT_TRANSFORMS:
         yield
-
-
-def _put(stack: ExitStack, holder: Any, name: str, value: object) -> None:
-    before = getattr(holder, name)
-    if before != value:
-        stack.callback(setattr, holder, name, before)
-        setattr(holder, name, value)
 
 
 def check_exact(device: torch.device, channels: int) -> None:
@@ -131,3 +91,65 @@ def check_exact(device: torch.device, channels: int) -> None:
                 "here, so that nothing can be decoded exactly: look for environment variables that "
                 "lower its precision (NVIDIA_TF32_OVERRIDE, ONEDNN_DEFAULT_FPMATH_MODE)"
             )
+
+
+class _ProcessSettings:
+    """Settings of the process, changed while any thread is inside.
+
+    Args:
+        change: applies the settings; the stack that it is given puts the former ones back.
+    """
+
+    def __init__(self, change: Callable[[ExitStack], None]) -> None:
+        self._change, self._lock = change, threading.Lock()
+        self._threads, self._before = 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._threads:
+                self._change(self._before)
+            self._threads += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._threads -= 1
+            if not self._threads:
+                self._before.close()
+
+
+def _put(stack: ExitStack, holder: Any, name: str, value: object) -> None:
+    before = getattr(holder, name)
+    if before != value:
+        stack.callback(setattr, holder, name, before)
+        setattr(holder, name, value)
+
+
+def _fresh(stack: ExitStack) -> None:
+    stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+    torch.set_default_dtype(torch.float32)
+    stack.callback(
+        torch.use_deterministic_algorithms,
+        torch.are_deterministic_algorithms_enabled(),
+        warn_only=torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.use_deterministic_algorithms(False)
+    mkldnn: Any = torch.backends.mkldnn
+    for holder in (mkldnn.conv, mkldnn.matmul):
+        _put(stack, holder, "fp32_precision", IEEE)
+    _put(stack, mkldnn, "enabled", True)
+    _put(stack, mkldnn, "deterministic", False)
+    if torch.version.cuda is not None:
+        cudnn: Any = torch.backends.cudnn
+        for name, value in (("enabled", True), ("benchmark", False), ("deterministic", False)):
+            _put(stack, cudnn, name, value)
+        _put(stack, cudnn.conv, "fp32_precision", "tf32")
+        _put(stack, torch.backends.cuda.matmul, "fp32_precision", IEEE)
+
+
+def _without_transforms(stack: ExitStack) -> None:
+    stack.enter_context(torch.backends.nnpack.flags(enabled=False))
+    if torch.version.cuda is not None:
+        _put(stack, torch.backends.cudnn, "enabled", False)
+
+
+_FRESH, _WITHOUT_TRANSFORMS = _ProcessSettings(_fresh), _ProcessSettings(_without_transforms)

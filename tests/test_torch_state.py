@@ -1,8 +1,5 @@
 """Bytes, samples and bits are the same in every state that a program may have set PyTorch to."""
 
-import os
-import signal
-import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -101,33 +98,6 @@ def test_the_state_of_the_caller_comes_back():
         with fixed_state(), fixed_state():
             assert state() == (True, False, torch.float32, "cpu", True)
         assert state() == (False, True, torch.float64, "meta", False)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_process_forked_while_a_thread_computes_does_not_wait_for_it():
-    inside, done = threading.Event(), threading.Event()
-
-    def compute():
-        with fixed_state():
-            inside.set()
-            done.wait(60)
-
-    thread = threading.Thread(target=compute)
-    thread.start()
-    inside.wait(60)
-    child = os.fork()
-    if not child:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(20)
-        try:
-            with fixed_state():
-                os._exit(0)
-        finally:
-            os._exit(1)
-    done.set()
-    thread.join()
-    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_every_family_is_guarded():
