@@ -41,7 +41,6 @@ IMAGE_SUFFIXES = READABLE_SUFFIXES | FOREIGN_SUFFIXES  # what counts as a pictur
 MAX_PIXELS = 178_956_970
 
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_BAND = 64  # rows that are compared at a time
 _DAMAGED = "unreadable or truncated"
 
 
@@ -127,15 +126,8 @@ def _read_png(file: BinaryIO) -> Picture:
 
 def _read_jpeg(data: bytes) -> Picture:
     padded, behind = jpeg.inspect(data)
-    with Image.open(io.BytesIO(padded), formats=("JPEG",)) as image:
-        crc = 0  # of the samples as Pillow decodes them
-        for top in range(0, image.height, _BAND):
-            band = image.crop((0, top, image.width, min(image.height, top + _BAND)))
-            crc = zlib.crc32(np.asarray(band).data, crc)
-    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-        samples = _directly(image, data)
-        alike = samples is not None and zlib.crc32(samples.data) == crc
-        picture, single = from_pil(image, samples if alike else None), image.format != "MPO"
+    crc = zlib.crc32(_decoded_jpeg(padded)[0].samples.data)
+    picture, single = _decoded_jpeg(data)
     if zlib.crc32(picture.samples.data) != crc:
         raise PictureError(jpeg.CUT_OFF)
     if behind and single:
@@ -144,20 +136,23 @@ def _read_jpeg(data: bytes) -> Picture:
     return picture
 
 
-def _directly(image: Image.Image, data: bytes) -> Samples | None:
-    """The samples of a JPEG without Pillow, whose image takes a third more than they do.
+def _decoded_jpeg(data: bytes) -> tuple[Picture, bool]:
+    """The picture of a JPEG, and whether it is the only one in its file.
 
-    None where that is not simply possible; Pillow then finds out why, or decodes.
+    The samples come without Pillow where that is simply possible, whose image takes a third more
+    memory than they do; where it is not, Pillow finds out why, or decodes.
     """
     import imagecodecs  # takes time
 
-    try:
-        samples: Samples = imagecodecs.jpeg8_decode(data).reshape(image.height, image.width, -1)
-        return samples
-    except MemoryError:
-        raise
-    except Exception:  # nearly anything
-        return None
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        try:
+            size = (image.height, image.width, -1)
+            samples: Samples | None = imagecodecs.jpeg8_decode(data).reshape(size)
+        except MemoryError:
+            raise
+        except Exception:  # nearly anything
+            samples = None
+        return from_pil(image, samples), image.format != "MPO"
 
 
 def _read_other(data: bytes) -> Picture:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pictures import refused, saved
 from PIL import Image
-from tiny_models import smooth
+from tiny_models import noise, smooth
 
 from l3c.images.picture import Section
 from l3c.images.pillow import from_pil
@@ -128,9 +128,15 @@ def test_what_follows_the_picture_is_said():
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_pixels_are_those_of_pillow_whatever_other_libraries_decode(mode, monkeypatch):
-    data = jpeg(mode)
-    expected = np.asarray(Image.open(io.BytesIO(data))).reshape(45, 61, -1)
-    assert (read_picture(data).samples == expected).all()
-    monkeypatch.setattr(imagecodecs, "jpeg8_decode", lambda data: expected ^ 1)
-    assert (read_picture(data).samples == expected).all()
+@pytest.mark.parametrize("more", [{}, {"progressive": True}, {"restart_marker_blocks": 2}])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0", "keep_rgb"])
+def test_pixels_are_those_of_pillow(mode, more, subsampling, monkeypatch):
+    kind = {"keep_rgb": True} if subsampling == "keep_rgb" else {"subsampling": subsampling}
+    for size in ((45, 61), (16, 8), (1, 1)):
+        image = Image.fromarray(noise(*size, 3)).convert(mode)
+        data = saved(image, "JPEG", quality=80, **kind, **more)
+        expected = np.asarray(Image.open(io.BytesIO(data))).reshape(*size, -1)
+        assert (read_picture(data).samples == expected).all()
+        with monkeypatch.context() as without:  # the library that takes less memory
+            without.setattr(imagecodecs, "jpeg8_decode", lambda data: 1 / 0)
+            assert (read_picture(data).samples == expected).all()
