@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from coder.leb128 import join
 from l3c.coding import FindCodec, codec_of, opened
 from l3c.fileformat.container import (
     LOSSY_VERSION,
@@ -18,7 +19,6 @@ from l3c.fileformat.container import (
     Container,
     Tile,
     pack,
-    pack_parts,
     split_parts,
 )
 from l3c.images.picture import Mode, Picture, PictureError
@@ -56,7 +56,7 @@ def encode_lossy(picture: Picture, codec: LossyCodec) -> bytes:
     if height * width > MAX_LOSSY_PIXELS:
         raise PictureError(f"{height}x{width} pixels; lossy files hold at most 2^26")
     symbols = codec.symbols(picture.samples)
-    payload = pack_parts(codec.encode_symbols(symbols))
+    payload = join(codec.encode_symbols(symbols))
     kept = tuple((int(kind), content) for kind, content in picture.sections.items())
     with timed("container"):
         tiles, model = (Tile.of(payload, symbols),), codec.identity

@@ -22,8 +22,9 @@ from enum import StrEnum
 import numpy as np
 
 from coder.errors import CorruptStreamError
+from coder.leb128 import join
 from l3c.fileformat import fallback
-from l3c.fileformat.container import Bytes, Container, Tile, pack_parts, pixels_crc, split_parts
+from l3c.fileformat.container import Bytes, Container, Tile, pixels_crc, split_parts
 from l3c.fileformat.errors import NotExactError, Rectangle
 from l3c.files import FilePart
 from l3c.images.picture import Mode, Samples
@@ -96,8 +97,8 @@ def encode_tiles(
     for samples, crc, streams in zip(tiles, crcs, coded, strict=True):
         alpha = samples[:, :, _colors(samples) :]
         parts = [*streams, fallback.encode(alpha, 8)] if alpha.size else streams
-        found = [CodedTile(_NETWORK + pack_parts(parts), True, crc)]
-        if len(pack_parts(streams)) >= _limit(samples, codec, choice):
+        found = [CodedTile(_NETWORK + join(parts), True, crc)]
+        if len(join(streams)) >= _limit(samples, codec, choice):
             found.append(CodedTile(_FALLBACK + fallback.encode(samples, bits), False, crc))
         results.append(min(found, key=lambda tile: len(tile.payload)))
     return results

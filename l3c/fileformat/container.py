@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from coder.errors import CoderError, CorruptStreamError
-from coder.leb128 import leb128, read_leb128
+from coder.errors import CoderError
+from coder.leb128 import leb128, read_leb128, split
 from l3c.fileformat import errors
 from l3c.fileformat.errors import GET_AGAIN, SALVAGE, Rectangle
 from l3c.fileformat.tiles import grid_flaw, tile_rectangles
@@ -128,26 +127,14 @@ def pixels_crc(samples: npt.NDArray[Any]) -> int:
     return zlib.crc32(little.data)
 
 
-def pack_parts(parts: Sequence[bytes | memoryview]) -> bytes:
-    """Byte strings of less than 2^35 bytes as one; inverse of `split_parts`."""
-    return b"".join([*(leb128(len(part), "part") for part in parts[:-1]), *parts])
-
-
-def split_parts(data: Bytes, n: int) -> list[bytes]:
-    """The n byte strings, at least one, that were packed.
+def split_parts(data: Bytes, count: int) -> list[bytes]:
+    """The byte strings, at least one, that `coder.leb128.join` made one.
 
     Raises:
         CorruptStreamError: their lengths do not fit the data.
     """
-    view = memoryview(bytes(data))
-    at, sizes = 0, []
-    for _ in range(n - 1):
-        size, at = read_leb128(view, at, CorruptStreamError)
-        sizes.append(size)
-    ends = list(itertools.accumulate(sizes, initial=at))
-    if ends[-1] > len(view):
-        raise CorruptStreamError(f"parts of {sum(sizes)} bytes where {len(view) - at} are there")
-    return [bytes(view[start:end]) for start, end in itertools.pairwise([*ends, len(view)])]
+    whole = bytes(data)
+    return [whole[start:end] for start, end in itertools.pairwise(split(whole, count))]
 
 
 def pack(container: Container) -> bytes:

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.errors import CoderError
+from coder.leb128 import join
 from l3c import fileformat
 from l3c.coding import decode_picture
 from l3c.fileformat import errors
@@ -30,7 +31,6 @@ from l3c.fileformat.container import (
     Container,
     Tile,
     pack,
-    pack_parts,
     pixels_crc,
     unpack,
 )
@@ -155,8 +155,8 @@ def test_checksum_of_pixels():
 def test_format_md_shows_the_example():
     """3x17 RGB pixels (10, 20, 30), two tiles with made-up streams, and an Exif section."""
     payloads = [
-        pack_parts([b"\xaa\xbb", b"", b"\x01\x02\x03"]),
-        pack_parts([b"\xcc", b"\xdd", b""]),
+        join([b"\xaa\xbb", b"", b"\x01\x02\x03"]),
+        join([b"\xcc", b"\xdd", b""]),
     ]
     pixels = [np.full((3, width, 3), (10, 20, 30), np.uint8) for width in (8, 9)]
     tiles = tuple(map(Tile.of, payloads, pixels))

@@ -37,7 +37,7 @@ class SubPixel:
     """One channel of a pixel.
 
     Attributes:
-        name: "R", "G", "B" in the image; elsewhere the channel's number, from 1.
+        name: "R", "G", "B" of images; elsewhere the channel's number, from 1.
         symbol: its value.
         weights, means, sigmas: of the mixture given the channels before, (K,), in symbols; K = 0
             where all symbols are equally likely.
