@@ -131,21 +131,19 @@ def test_a_layer_is_the_same_in_both(seed, height, width):
     assert torch.equal(got.long(), layer(x, residual))
 
 
-def test_one_thread_at_a_time_changes_the_settings_of_the_process():
-    def precision():
-        with torch_state.exact_arithmetic():
-            return torch.backends.mkldnn.matmul.fp32_precision
-
+def test_settings_come_back_when_the_last_thread_leaves():
     torch.set_float32_matmul_precision("medium")
     try:
-        before = torch.backends.mkldnn.matmul.fp32_precision
+        matmul = torch.backends.mkldnn.matmul
+        before = matmul.fp32_precision
+        first, second = torch_state.exact_arithmetic(), torch_state.exact_arithmetic()
+        first.__enter__()
         with ThreadPoolExecutor(1) as other:
-            with torch_state.exact_arithmetic():
-                waiting = other.submit(precision)
-                assert precision() == "ieee" != before
-                assert not waiting.done()
-            assert waiting.result() == "ieee"
-        assert torch.backends.mkldnn.matmul.fp32_precision == before
+            other.submit(second.__enter__).result()
+            first.__exit__(None, None, None)
+            assert matmul.fp32_precision == "ieee" != before
+            other.submit(second.__exit__, None, None, None).result()
+        assert matmul.fp32_precision == before
     finally:
         torch.set_float32_matmul_precision("highest")
 
